@@ -1,0 +1,58 @@
+"""`python -m analysis RESULTS -o DIR`: from a study's finished runs to verdicts and figures."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.cli import run
+from analysis.rules import freeze, prereg
+from analysis.study import analyse
+from analysis.tables import table_of
+from scaling_study.errors import InputError
+from scaling_study.results import read_study
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis",
+        description="Verdicts with error bars, frontiers, figures and a report of one study.",
+    )
+    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="use only runs with this value; may be repeated",
+    )
+    return parser
+
+
+def _where(texts: Sequence[str]) -> dict[str, str]:
+    where = {}
+    for text in texts:
+        column, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--where {text!r}: give COLUMN=VALUE, as in --where device=cpu")
+        where[column] = value
+    return where
+
+
+def command(results: Path, output: Path, where: Sequence[str]) -> list[str]:
+    """Analyse one study; the lines to print."""
+    study = read_study(results)
+    table = table_of(study, _where(where))
+    freeze(results, study.grid)
+    return analyse(table, prereg(results, study.grid), output)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for bad input."""
+    args = _parser().parse_args(arguments)
+    return run(lambda: command(args.results, args.output, args.where))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Interpolation of an arm's values over ln(cost) as a fixed linear rule, and its exact mean."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+MIN_SPACING = 0.2
+
+
+def smoother(x: Floats, t: Floats, linear: bool = False) -> Floats:
+    """Matrix (len(t), len(x)) that takes values at nodes x to values at t, within their range.
+
+    A quadratic by least squares if there are three nodes or more and none are closer than 0.2 of
+    the range (two near nodes would triple its variance), else piecewise linear; cells of equal
+    cost are averaged first. Rows sum to 1.
+    """
+    nodes, node_of = np.unique(x, return_inverse=True)
+    span = nodes[-1] - nodes[0]
+    near = len(nodes) < 3 or float(np.diff(nodes).min()) < (MIN_SPACING - 1e-9) * span
+    if not (linear or near):
+        matrix = np.vander((t - nodes[0]) / span, 3) @ np.linalg.pinv(
+            np.vander((x - nodes[0]) / span, 3)
+        )
+        return np.asarray(matrix, dtype=np.float64)
+    hats = np.column_stack([np.interp(t, nodes, row) for row in np.eye(len(nodes))])
+    share = np.eye(len(nodes))[node_of]
+    return np.asarray(hats @ (share / share.sum(axis=0)).T, dtype=np.float64)
+
+
+def arm_weights(x: Floats, low: float, high: float, linear: bool = False) -> Floats:
+    """Weights of the nodes in the arm's mean over [low, high]; they sum to 1.
+
+    Simpson's rule between consecutive nodes, which is exact for both bases.
+    """
+    inner = np.unique(x[(x > low) & (x < high)])
+    edges = np.concatenate([[low], inner, [high]])
+    middles = (edges[:-1] + edges[1:]) / 2
+    widths = np.diff(edges)[:, None] / (6 * (high - low))
+    ends = smoother(x, edges, linear)
+    parts = ends[:-1] + 4 * smoother(x, middles, linear) + ends[1:]
+    return np.asarray((widths * parts).sum(axis=0), dtype=np.float64)
+
+
+def overlap_of(depth: Floats, width: Floats) -> tuple[float, float]:
+    """The range of ln(cost) that both arms cover; low >= high if there is none."""
+    return float(max(depth.min(), width.min())), float(min(depth.max(), width.max()))

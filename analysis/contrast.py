@@ -1,0 +1,187 @@
+"""The integrated gap between two arms: mean ln(error) difference at equal cost, with its interval.
+
+Each arm's ln(error) is interpolated over ln(cost) by a fixed linear rule, so the gap is a fixed
+linear combination of cell means, sum(omega_i y_i), and its variance is exact.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.special import stdtrit
+
+from analysis.arms import Pair
+from analysis.basis import Floats, arm_weights, overlap_of, smoother
+from analysis.noise import Cell, Noise
+
+COST_SD = 0.02
+COST_DRAWS = 400
+
+
+class PreconditionError(ValueError):
+    """A precondition of the comparison fails; the message says which."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Width arm minus depth arm, relative error: 0.01 says depth has 1 % less error at equal cost.
+
+    `weights` are the omegas by config_id; `level` is the mean error over the overlap (fraction),
+    so estimate * level is the gap in error; `overlap` is (low, high) cost per resolution.
+    """
+
+    estimate: float
+    se: float
+    df: float
+    low: float
+    high: float
+    level: float
+    cost_se: float
+    weights: Mapping[str, float]
+    overlap: Mapping[int, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """What is averaged: by default ln(error), guarded quadratic basis, over the whole overlap."""
+
+    axis: str
+    linear: bool = False
+    scale: Literal["log", "error"] = "log"
+    top: bool = False
+
+
+def t_quantile(df: float, p: float) -> float:
+    """Quantile of Student's t; df may be infinite."""
+    return float(stdtrit(min(df, 1e9), p))
+
+
+def _weights(x: Floats, bounds: tuple[float, float], estimand: Estimand) -> Floats:
+    if estimand.top:
+        return np.asarray(smoother(x, np.array([bounds[1]]), estimand.linear)[0])
+    return arm_weights(x, *bounds, estimand.linear)
+
+
+def _log_costs(pairs: Sequence[Pair], axis: str) -> dict[str, float]:
+    costs = {}
+    for cell in (c for pair in pairs for arm in (pair.depth, pair.width) for c in arm):
+        cost = cell.cost(axis)
+        assert cost is not None
+        costs[cell.config_id] = math.log(cost)
+    return costs
+
+
+def _at(cells: Sequence[Cell], values: Mapping[str, float]) -> Floats:
+    return np.array([values[c.config_id] for c in cells])
+
+
+def _combine(
+    pairs: Sequence[Pair], x: Mapping[str, float], estimand: Estimand
+) -> tuple[dict[str, float], dict[str, float], dict[int, tuple[float, float]]] | None:
+    """Omegas of the gap, weights of the mean level, overlaps; None where arms do not overlap."""
+    gap: dict[str, float] = {}
+    level: dict[str, float] = {}
+    overlaps = {}
+    for pair in pairs:
+        x_depth, x_width = _at(pair.depth, x), _at(pair.width, x)
+        bounds = overlaps[pair.resolution] = overlap_of(x_depth, x_width)
+        if bounds[1] <= bounds[0]:
+            return None
+        for sign, arm, nodes in ((-1, pair.depth, x_depth), (1, pair.width, x_width)):
+            for cell, w in zip(arm, _weights(nodes, bounds, estimand) / len(pairs), strict=True):
+                gap[cell.config_id] = gap.get(cell.config_id, 0.0) + sign * float(w)
+                level[cell.config_id] = level.get(cell.config_id, 0.0) + float(w) / 2
+    return gap, level, overlaps
+
+
+def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> None:
+    """Raises PreconditionError unless the arms share a cost range at every resolution."""
+    if not pairs:
+        raise PreconditionError(
+            "no resolution has two cells or more, with their cost, in both arms"
+        )
+    x = _log_costs(pairs, axis)
+    for pair in pairs:
+        low, high = overlap_of(_at(pair.depth, x), _at(pair.width, x))
+        if high - low < math.log(min_overlap):
+            share = f"{math.exp(high - low):.2f}x" if high > low else "no"
+            raise PreconditionError(
+                f"at {pair.resolution} px the arms share {share} range of {axis}; "
+                f"{min_overlap:g}x is needed"
+            )
+
+
+def _cost_se(
+    pairs: Sequence[Pair], x: Mapping[str, float], y: Mapping[str, float], estimand: Estimand
+) -> float:
+    """SE of the gap from timing noise: costs redrawn, errors fixed; 0 if seeds agree within 2 %."""
+    cells = {c.config_id: c for pair in pairs for arm in (pair.depth, pair.width) for c in arm}
+    logs = {key: np.log(c.costs[estimand.axis]) for key, c in cells.items()}
+    df = sum(len(v) - 1 for v in logs.values())
+    if df == 0:
+        return 0.0
+    sd = math.sqrt(
+        sum(float(np.var(v, ddof=1)) * (len(v) - 1) for v in logs.values() if len(v) > 1) / df
+    )
+    if sd <= COST_SD:
+        return 0.0
+    generator = np.random.default_rng(20210307)
+    gaps = []
+    for _ in range(COST_DRAWS):
+        drawn = {
+            k: x[k] + float(generator.normal(0, sd / math.sqrt(len(v)))) for k, v in logs.items()
+        }
+        combined = _combine(pairs, drawn, estimand)
+        if combined is not None:
+            gaps.append(sum(w * y[key] for key, w in combined[0].items()))
+    if len(gaps) < COST_DRAWS / 2:
+        raise PreconditionError(f"{estimand.axis} varies too much between seeds ({100 * sd:.0f} %)")
+    return float(np.std(gaps, ddof=1))
+
+
+def gap_of(
+    pairs: Sequence[Pair], noise: Noise, estimand: Estimand, alpha: float, min_overlap: float
+) -> Gap:
+    """The gap averaged over the pairs' resolutions with its 1 - alpha interval.
+
+    Var = sum(omega_i^2 v_i / (n_i e_i^2)) by the delta method for ln(error), plus timing noise.
+
+    Raises:
+        PreconditionError: an arm has one cell, or the arms' common range of cost, as a ratio, is
+            less than `min_overlap`.
+    """
+    check_overlap(pairs, estimand.axis, min_overlap)
+    x = _log_costs(pairs, estimand.axis)
+    combined = _combine(pairs, x, estimand)
+    assert combined is not None
+    weights, levels, overlaps = combined
+    cells = {c.config_id: c for pair in pairs for arm in (pair.depth, pair.width) for c in arm}
+    log = estimand.scale == "log"
+    y = {key: math.log(c.error) if log else c.error for key, c in cells.items()}
+    terms = {
+        key: weights[key] ** 2 * noise.variances[key] / (c.n * (c.error**2 if log else 1.0))
+        for key, c in cells.items()
+    }
+    cost_se = _cost_se(pairs, x, y, estimand)
+    estimate = sum(w * y[key] for key, w in weights.items())
+    level = sum(w * y[key] for key, w in levels.items())
+    unit = 1.0 if log else level
+    se = math.sqrt(sum(terms.values()) + cost_se**2) / unit
+    if se == 0:
+        raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
+    df = noise.df(terms)
+    half = t_quantile(df, 1 - alpha / 2) * se
+    gap = Gap(
+        estimate=estimate / unit,
+        se=se,
+        df=df,
+        low=0.0,
+        high=0.0,
+        level=math.exp(level) if log else level,
+        cost_se=cost_se / unit,
+        weights=weights,
+        overlap={r: (math.exp(a), math.exp(b)) for r, (a, b) in overlaps.items()},
+    )
+    return replace(gap, low=gap.estimate - half, high=gap.estimate + half)

@@ -1,0 +1,48 @@
+"""Files an analysis leaves behind: figures with their numbers, CSV and JSON."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from analysis.records import Record
+from scaling_study.results import replace_file
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A figure on disk: DIR/NAME.png, .svg and .csv."""
+
+    name: str
+    title: str
+    png: Path
+
+
+def write_csv(path: Path, records: Sequence[Record]) -> None:
+    """All keys of all records as columns, in order of appearance; None is an empty field."""
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Strict JSON: NaN and infinity are refused, so that any reader can read it."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    replace_file(path, text + "\n")
+
+
+def save(
+    figure: Figure, records: Sequence[Record], directory: Path, name: str, title: str
+) -> Saved:
+    """Write the figure as PNG (150 dpi) and SVG and the plotted numbers as CSV."""
+    png = directory / f"{name}.png"
+    figure.savefig(png, dpi=150, metadata={"Software": None})
+    figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    write_csv(directory / f"{name}.csv", records)
+    return Saved(name, title, png)

@@ -1,0 +1,138 @@
+"""What a planned grid can decide, before it is trained; the planned cost is FLOPs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.arms import base_of, pairs_of
+from analysis.contrast import Estimand, Gap, PreconditionError, gap_of
+from analysis.noise import Cell, Noise, prior_sd
+from analysis.rules import Prereg, Rule
+from analysis.verdict import mde80, seeds_needed
+
+
+@dataclass(frozen=True)
+class Power:
+    """What one rule's test can decide with the planned seeds; all effects are relative errors.
+
+    `mde80` is the least effect in the claimed direction supported with 80 % power; `reason` says
+    why there is none. `error` and `seed_sd` are the fractions planned with; `prior` says that the
+    seed SD is a prior, not a measurement.
+    """
+
+    rule: str
+    epochs: int
+    error: float
+    seed_sd: float
+    prior: bool
+    margin: float
+    alpha: float
+    seeds: float = 0.0
+    cells: int = 0
+    se: float = math.nan
+    df: float = math.nan
+    mde80: float | None = None
+    reason: str = ""
+
+    def seeds_for(self, effect: float) -> int | None:
+        """Seeds per cell that support an effect with 80 % power; None if over 1000 or never."""
+        if self.mde80 is None or effect <= self.margin:
+            return None
+        return seeds_needed(self.se, self.seeds, self.cells, effect - self.margin, self.alpha)
+
+
+def _planned(rows: Sequence[Mapping[str, Any]], error: float) -> list[Cell]:
+    """Cells with as many equal errors as there are planned seeds."""
+    groups: dict[tuple[int, float, int, int], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        key = int(row["depth"]), float(row["width"]), int(row["resolution"]), int(row["epochs"])
+        groups.setdefault(key, []).append(row)
+    return [
+        Cell(
+            config_id=f"{depth}-{width}-{resolution}-{epochs}",
+            depth=depth,
+            width=width,
+            resolution=resolution,
+            epochs=epochs,
+            errors=(error,) * len(group),
+            costs={"flops": (float(group[0]["flops"]),)},
+            n_val=int(group[0]["n_val"]),
+        )
+        for (depth, width, resolution, epochs), group in groups.items()
+    ]
+
+
+def _gap(cells: Sequence[Cell], prereg: Prereg, epochs: int, sd: float) -> tuple[Gap, float]:
+    """The planned gap (zero, with its SE) and the mean seeds per cell of the arms."""
+    if len({c.epochs for c in cells}) < 2:
+        raise PreconditionError(f"one regime only ({epochs} epochs); long and short need two")
+    pairs = pairs_of(cells, base_of(cells, prereg.base), epochs, "flops")
+    df = float(sum(c.n - 1 for c in cells if c.epochs == epochs)) or math.inf
+    if df < prereg.min_df:
+        raise PreconditionError(
+            f"{df:g} degrees of freedom between seeds; {prereg.min_df:g} are needed"
+        )
+    keys = [c.config_id for c in cells]
+    noise = Noise("pooled", dict.fromkeys(keys, sd**2), dict.fromkeys(keys, df), "planned")
+    gap = gap_of(pairs, noise, Estimand("flops"), prereg.alpha, prereg.min_overlap)
+    seeds = [c.n for pair in pairs for c in (*pair.depth, *pair.width)]
+    return gap, sum(seeds) / len(seeds)
+
+
+def _power(
+    cells: Sequence[Cell], prereg: Prereg, rule: Rule, error: float, seed_sd: float | None
+) -> Power:
+    regimes = sorted({c.epochs for c in cells})
+    epochs = regimes[-1 if rule.regime == "longest" else 0]
+    sd = prior_sd(error, cells[0].n_val or 1) if seed_sd is None else seed_sd
+    known = (rule.name, epochs, error, sd, seed_sd is None, prereg.margin, prereg.alpha)
+    try:
+        gap, seeds = _gap(cells, prereg, epochs, sd)
+    except PreconditionError as reason:
+        return Power(*known, reason=str(reason))
+    least = mde80(gap.se, gap.df, prereg.margin, prereg.alpha)
+    count = sum(c.epochs == epochs for c in cells)
+    return Power(*known, seeds=seeds, cells=count, se=gap.se, df=gap.df, mde80=least)
+
+
+def decidable(
+    rows: Sequence[Mapping[str, Any]],
+    prereg: Prereg,
+    error: float = 0.4,
+    seed_sd: float | None = None,
+) -> list[Power]:
+    """What each rule can decide with the planned runs.
+
+    Args:
+        rows: one mapping per planned run with depth, width, resolution, epochs, seed, flops and
+            n_val; numbers may be text, as in a plan.csv.
+        prereg: the rules.
+        error: typical validation error to plan with, fraction.
+        seed_sd: SD of the error between seeds, fraction; None takes sqrt(error / (2 n_val)).
+
+    Raises:
+        ValueError: no rows.
+    """
+    if not rows:
+        raise ValueError("no planned runs")
+    cells = _planned(rows, error)
+    return [_power(cells, prereg, rule, error, seed_sd) for rule in prereg.rules]
+
+
+def describe(powers: Sequence[Power]) -> list[str]:
+    """One short line per rule for people."""
+    return [_line(power) for power in powers]
+
+
+def _line(power: Power) -> str:
+    head = f"{power.rule} ({power.epochs} epochs)"
+    if power.mde80 is None:
+        return f"{head}: not testable: {power.reason}"
+    df = f"df {power.df:.0f}" if math.isfinite(power.df) else "seed noise not measured"
+    source = "prior" if power.prior else "given"
+    return (
+        f"{head}: decides effects of {100 * power.mde80:.1f} % (relative error) with 80 % power; "
+        f"margin {100 * power.margin:g} %, SE {100 * power.se:.2f} %, {df}, "
+        f"seed SD {100 * power.seed_sd:.1f} pp at {100 * power.error:.0f} % error ({source})"
+    )

@@ -1,0 +1,111 @@
+"""Which runs of a study enter its analysis, and why the others do not."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scaling_study.errors import InputError
+from scaling_study.results import COLUMNS, Study
+
+SAME = (
+    "data",
+    "family",
+    "recipe",
+    "device",
+    "precision",
+    "eval_split",
+    "batch_size",
+    "n_train",
+    "n_val",
+)
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Comparable runs with a finite error, and what is not among them.
+
+    `excluded` are runs that finished but diverged or did no better than chance (a fixed rule,
+    never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    excluded: tuple[Row, ...]
+    left_out: Mapping[str, str]
+    n_classes: int | None
+
+
+def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
+    for column in where:
+        if column not in COLUMNS:
+            raise InputError(f"--where {column}: no such column; known: {', '.join(COLUMNS)}")
+    return [row for row in rows if all(_same(row[c], v) for c, v in where.items())]
+
+
+def _same(value: Any, text: str) -> bool:
+    """Whether a cell of the table is what the user wrote; 2 is 2.0."""
+    if isinstance(value, int | float):
+        try:
+            return float(text) == value
+        except ValueError:
+            return False
+    return str(value) == text
+
+
+def _refuse_mixed(rows: Sequence[Row]) -> None:
+    for column in SAME:
+        values = sorted({str(row[column]) for row in rows})
+        if len(values) > 1:
+            raise InputError(
+                f"mixed table: {column} has {len(values)} values ({', '.join(values)}), which are "
+                f"not compared with each other; choose one, as in --where '{column}={values[0]}'"
+            )
+
+
+def _why_excluded(row: Row, n_classes: int | None) -> str | None:
+    error = row["val_error"]
+    if row["status"] == "diverged":
+        return "diverged: non-finite loss"
+    if error is None or not math.isfinite(error):
+        return "no validation error"
+    # A guesser gets 1/K right: a run that gets less than twice that right has learned nothing
+    if n_classes and error > 1 - 2 / n_classes:
+        return f"no better than chance: error {100 * error:.1f} % with {n_classes} classes"
+    return None
+
+
+def _clean(row: Mapping[str, Any]) -> dict[str, Any]:
+    """pandas turns a missing number into NaN; a missing value is None here."""
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+
+
+def table_of(study: Study, where: Mapping[str, str]) -> Table:
+    """The runs of a study that its analysis may compare.
+
+    Raises:
+        InputError: no run left, or runs that must not be compared (`SAME` columns differ).
+    """
+    everything: list[Row] = [
+        _clean({str(k): v for k, v in r.items()}) for r in study.runs.to_dict("records")
+    ]
+    rows = _selected(everything, where)
+    left_out = dict(study.left_out)
+    if not rows:
+        raise InputError(
+            f"no finished run in {study.path}"
+            + (f" with {' '.join(f'{k}={v}' for k, v in where.items())}" if where else "")
+            + f" ({len(everything)} finished, {len(left_out)} left out"
+            + (f": {next(iter(left_out.values()))}" if left_out else "")
+            + ")"
+        )
+    _refuse_mixed(rows)
+    n_classes = study.grid.get("n_classes")
+    reasons = {row["run_id"]: _why_excluded(row, n_classes) for row in rows}
+    kept = tuple(row for row in rows if reasons[row["run_id"]] is None)
+    if not kept:
+        raise InputError(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
+    left_out |= {key: reason for key, reason in reasons.items() if reason}
+    excluded = tuple(row for row in rows if reasons[row["run_id"]])
+    return Table(study.name, kept, excluded, left_out, n_classes)

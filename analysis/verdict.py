@@ -1,0 +1,89 @@
+"""From an interval to a verdict on a claim: three values, and `not_testable` where none is due."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.special import stdtr
+
+from analysis.contrast import Gap, t_quantile
+
+Value = Literal["supported", "refuted", "inconclusive", "not_testable"]
+POWER = 0.8
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the data say about "sign * gap > margin"; None is what does not apply.
+
+    `p_refuted` is the one-sided p value against the claim; `mde80` the least |gap| in the claimed
+    direction that the same design would support with 80 % power (relative error);
+    `seeds_needed` per cell, None also if more than 1000.
+    """
+
+    value: Value
+    reason: str
+    p_refuted: float | None = None
+    mde80: float | None = None
+    seeds_needed: int | None = None
+
+
+def mde80(se: float, df: float, margin: float, alpha: float) -> float:
+    """Least effect supported with 80 % power: margin + (t_{1-alpha/2} + t_{0.8}) SE."""
+    return margin + (t_quantile(df, 1 - alpha / 2) + t_quantile(df, POWER)) * se
+
+
+def seeds_needed(se: float, seeds: float, cells: int, distance: float, alpha: float) -> int | None:
+    """Least seeds per cell that decide a gap `distance` away from the margin with 80 % power.
+
+    `se` is the standard error at `seeds` seeds per cell; it falls with the root of the seeds, and
+    the degrees of freedom are cells * (seeds - 1). None if more than 1000 are needed.
+    """
+    for n in range(2, MOST_SEEDS + 1):
+        needed = mde80(se * math.sqrt(seeds / n), cells * (n - 1), 0.0, alpha)
+        if needed <= distance:
+            return n
+    return None
+
+
+def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells: int) -> Verdict:
+    """Judge "sign * gap > margin" by the two-sided 1 - alpha interval of the gap.
+
+    `seeds` per cell and the number of `cells` that give the noise say how many seeds are missing.
+    """
+    low, high = sorted((sign * gap.low, sign * gap.high))
+    distance = sign * gap.estimate - margin
+    p = float(stdtr(min(gap.df, 1e9), distance / gap.se))
+    power = mde80(gap.se, gap.df, margin, alpha)
+    if low > margin:
+        return Verdict("supported", "the interval lies beyond the margin", p, power)
+    if high < -margin:
+        return Verdict("refuted", "reversed: the opposite holds beyond the margin", p, power)
+    if high < margin and low >= -margin:
+        return Verdict("refuted", "negligible: the interval lies within the margins", p, power)
+    if high < margin:
+        return Verdict("refuted", "below_margin: the interval lies below the margin", p, power)
+    more = seeds_needed(gap.se, seeds, cells, abs(distance), alpha)
+    return Verdict("inconclusive", "the interval contains the margin", p, power, more)
+
+
+def combine(parts: Sequence[tuple[str, Verdict]], alpha: float) -> Verdict:
+    """Judge a claim that needs every part: intersection-union test, refutation by Holm (1979).
+
+    All parts supported: supported, each at full level. One refuted at its Holm level: refuted.
+    """
+    if all(v.value == "supported" for _, v in parts):
+        return Verdict("supported", "every part is supported")
+    p, name = (
+        min((v.p_refuted, name) for name, v in parts if v.p_refuted is not None)
+        if any(v.p_refuted is not None for _, v in parts)
+        else (1.0, "")
+    )
+    if p * len(parts) <= alpha / 2:
+        return Verdict("refuted", f"{name} is refuted", p * len(parts))
+    if blocked := [name for name, v in parts if v.value == "not_testable"]:
+        return Verdict("not_testable", f"{', '.join(blocked)} could not be tested")
+    waiting = [name for name, v in parts if v.value != "supported"]
+    return Verdict("inconclusive", f"{', '.join(waiting)} not decided")

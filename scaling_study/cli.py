@@ -1,0 +1,88 @@
+"""One wrapper for the Hydra entry points: composes, and turns bad input into one clear message."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from scaling_study.config import AXES, suggest
+from scaling_study.errors import InputError
+from scaling_study.paths import data_dir
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> NoReturn:
+    """Compose CONFIG_NAME.yaml with the command line, call `task`, exit with the code it returns.
+
+    `task` gets the config as plain nested values and the overrides as they were typed. Errors of
+    the user's, Hydra's own included, are printed as one message, with exit code 2.
+    """
+    # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
+    codes: list[int] = []
+
+    def body(config: DictConfig) -> None:
+        try:
+            values = OmegaConf.to_container(config, resolve=True)
+            assert isinstance(values, dict)
+            codes.append(task(values, list(HydraConfig.get().overrides.task)))  # type: ignore[arg-type]
+        except InputError as error:
+            codes.append(report(str(error)))
+
+    app = hydra.main(version_base="1.3", config_path=str(data_dir("conf")), config_name=config_name)
+    try:
+        app(body)()
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(report(_explain(error, config_name)))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(max(codes, default=0))
+
+
+def report(message: str) -> int:
+    """Print an error of the user's and return the exit code for it."""
+    print(f"error: {message}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def flat_keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted names of all settings that are no groups."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat_keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _explain(error: Exception, config_name: str) -> str:
+    """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
+    message = str(error).strip()
+    if "is not in struct" not in message:
+        return message
+    typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
+    known = _known_keys(config_name)
+    for name in typed:
+        if name in AXES and name not in known:
+            return (
+                f"{name}: the setting of one run is {AXES[name]}; "
+                f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
+            )
+        if name not in known and f"'{name}'" in message:
+            return f"{name}: no such setting{suggest(name, known)}"
+    return message.splitlines()[0]
+
+
+def _known_keys(config_name: str) -> list[str]:
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return list(flat_keys(OmegaConf.to_container(hydra.compose(config_name))))  # type: ignore[arg-type]

@@ -1,0 +1,86 @@
+"""Closed-form cost of a run: parameters, FLOPs, activations, training FLOPs. No torch."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from scaling_study.config import DataConfig, ModelConfig, RunConfig
+from scaling_study.data import facts
+from scaling_study.errors import InputError
+from scaling_study.models import network
+from scaling_study.models.layers import Cost, Shape, total
+
+# Forward and backward: the gradients by weights and by inputs cost one forward pass each.
+TRAINING_PASSES = 3
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run."""
+
+    params: int
+    flops: int
+    activations: int
+    train_flops: int
+    steps: int
+
+
+def run_cost(run: RunConfig) -> RunCost:
+    """Cost of training `run`.
+
+    Raises:
+        InputError: the network cannot be built, or the images or the batch do not fit it.
+    """
+    data = facts(run.data)
+    cost = _forward(run.model, run.data, data.n_classes)
+    if run.train.batch_size > data.n_train:
+        raise InputError(
+            f"train.batch_size={run.train.batch_size}: more than the {data.n_train} training images"
+        )
+    return RunCost(
+        params=cost.params,
+        flops=cost.flops,
+        activations=cost.activations,
+        train_flops=TRAINING_PASSES * cost.flops * run.train.epochs * data.n_train,
+        steps=run.train.epochs * (data.n_train // run.train.batch_size),
+    )
+
+
+@cache
+def _forward(model: ModelConfig, data: DataConfig, n_classes: int) -> Cost:
+    net = network(model, n_classes)
+    if data.resolution < net.stride:
+        raise InputError(
+            f"data.resolution={data.resolution}: too small for a network that halves the image to "
+            f"1/{net.stride}; the smallest side is {net.stride} px"
+            + (" (model.stem=small takes 16 px)" if net.stride > 16 else "")
+        )
+    _, cost = total(net.layers, Shape(3, data.resolution))
+    return cost
+
+
+def describe(run: RunConfig) -> dict[str, Any]:
+    """The result columns that are known before training."""
+    data, cost = facts(run.data), run_cost(run)
+    return {
+        "run_id": run.run_id,
+        "config_id": run.config_id,
+        "data": run.data.name,
+        "family": run.model.family,
+        "depth": run.model.depth,
+        "width": run.model.width,
+        "resolution": run.data.resolution,
+        "epochs": run.train.epochs,
+        "seed": run.seed,
+        "recipe": run.train.recipe,
+        "batch_size": run.train.batch_size,
+        "lr": run.train.lr,
+        "params": cost.params,
+        "flops": cost.flops,
+        "activations": cost.activations,
+        "train_flops": cost.train_flops,
+        "precision": run.precision,
+        "n_train": data.n_train,
+        "n_val": data.n_val,
+        "eval_split": data.eval_split,
+    }

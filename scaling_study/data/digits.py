@@ -1,0 +1,30 @@
+"""scikit-learn's 1,797 scans of handwritten digits (UCI, 8 x 8 px, 17 grey levels)."""
+
+import numpy as np
+from PIL import Image
+
+from scaling_study.config import DigitsConfig
+from scaling_study.data.arrays import Facts, Images, Splits
+
+N_TRAIN, N_VAL = 1200, 597
+GREY_LEVELS = 16
+
+
+def facts() -> Facts:
+    return Facts(n_classes=10, n_train=N_TRAIN, n_val=N_VAL, eval_split="test")
+
+
+def load(data: DigitsConfig) -> Splits:
+    """The scans, resized bilinearly to `data.resolution`, split at random by `data.seed`."""
+    from sklearn.datasets import load_digits
+
+    scans = load_digits()
+    pixels = (scans.images * (255 / GREY_LEVELS)).round().astype(np.uint8)
+    side = (data.resolution, data.resolution)
+    resized = np.stack([Image.fromarray(scan).resize(side, Image.Resampling.BILINEAR) for scan in pixels])
+    order = np.random.default_rng([data.seed, len(resized)]).permutation(len(resized))
+    labels = scans.target.astype(np.int64)
+    train, val = order[:N_TRAIN], order[N_TRAIN:]
+    return Splits(
+        Images(resized[train], labels[train]), Images(resized[val], labels[val]), facts()
+    )

@@ -1,0 +1,51 @@
+"""What this machine trains on, found without torch."""
+
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def visible_gpus() -> list[str]:
+    """Indices or UUIDs of the GPUs that a run may use, one string each."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in visible.split(",") if gpu]
+    return [str(index) for index, _ in enumerate(_gpu_names())]
+
+
+@cache
+def _gpu_names() -> list[str]:
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return done.stdout.split("\n")[:-1]
+
+
+def cpu_cores() -> int:
+    """CPU cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def device_name(device: str) -> str:
+    """Class and model, as in 'cpu: AMD EPYC 9B14' or 'cuda: NVIDIA H100'; times compare within it."""
+    if device == "cuda":
+        names = _gpu_names()
+        return f"cuda: {names[0] if names else 'unknown'}"
+    models = [line for line in _cpuinfo().split("\n") if line.startswith("model name")]
+    model = models[0].split(":", 1)[1].strip() if models else platform.machine()
+    return f"cpu: {model}"
+
+
+def best_precision(device: str) -> str:
+    """bf16 on a GPU and on CPUs that multiply it in hardware; elsewhere it is emulated, slowly."""
+    fast = device == "cuda" or any(flag in _cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
+    return "bf16" if fast else "fp32"

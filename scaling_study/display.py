@@ -1,0 +1,111 @@
+"""What a person sees of a sweep: the plan as text, progress with an ETA, the summary."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from scaling_study.launch.job import Outcome
+from scaling_study.plan import Planned, to_do
+
+
+def lines(rows: Sequence[Planned], slots: int) -> list[str]:
+    """The plan for people: a line a run, then the totals for `slots` runs at a time."""
+    width = max(len(row.run.run_id) for row in rows)
+    head = f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'forecast':>8}  state"
+    return [head, *(_line(row, width) for row in rows), *_totals(rows, slots)]
+
+
+def _line(row: Planned, width: int) -> str:
+    c = row.columns
+    return (
+        f"{row.run.run_id:{width}}  {engineering(c['params']):>8}  {engineering(c['flops']):>9}  "
+        f"{c['train_flops']:>11.3g}  {duration(row.forecast_s):>8}  {row.state}"
+    )
+
+
+def _totals(rows: Sequence[Planned], slots: int) -> list[str]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.state] = counts.get(row.state, 0) + 1
+    missing = to_do(rows)
+    flops = sum(row.columns["train_flops"] for row in missing)
+    states = ", ".join(f"{n} {state}" for state, n in counts.items())
+    text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]
+    seconds = [row.forecast_s for row in missing]
+    if missing and None in seconds:
+        text.append("forecast: blank, because nothing has been measured on this device yet")
+    elif missing:
+        whole = sum(s for s in seconds if s is not None)
+        text.append(f"forecast: {duration(whole)} of run time, {duration(whole / slots)} on {slots} slots")
+    return text
+
+
+def engineering(value: float) -> str:
+    """1.23M and the like."""
+    for factor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float | None) -> str:
+    """7.4s, 3:05 min or 12.5 h; blank for None."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def follow(
+    outcomes: Iterable[Outcome], rows: Sequence[Planned], slots: int
+) -> Iterator[Outcome]:
+    """Pass `outcomes` on and show them: a progress bar on a terminal, a line each in a log."""
+    if sys.stdout.isatty():
+        yield from _with_bar(outcomes, rows)
+        return
+    started = time.monotonic()
+    done = 0.0
+    whole = sum(_weight(row) for row in rows)
+    weights = {row.run.run_id: _weight(row) for row in rows}
+    for number, outcome in enumerate(outcomes, 1):
+        done += weights[outcome.run_id]
+        left = (time.monotonic() - started) * (whole - done) / done
+        print(f"[{number}/{len(rows)}] {_ended(outcome)}, {duration(left)} left", flush=True)
+        yield outcome
+
+
+def _with_bar(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> Iterator[Outcome]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
+        TimeElapsedColumn(),
+        TextColumn("elapsed, left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    weights = {row.run.run_id: _weight(row) for row in rows}
+    with Progress(*columns, speed_estimate_period=600) as bar:
+        task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(rows))
+        for number, outcome in enumerate(outcomes, 1):
+            bar.update(task, advance=weights[outcome.run_id], done=number)
+            if outcome.status != "ok":
+                bar.print(_ended(outcome), markup=False)
+            yield outcome
+
+
+def _weight(row: Planned) -> float:
+    """Share of the work, for the ETA: training FLOPs are known without any measurement."""
+    return float(row.columns["train_flops"])
+
+
+def _ended(outcome: Outcome) -> str:
+    text = f"{outcome.run_id} {outcome.status}"
+    if outcome.val_error is not None:
+        text += f", error {100 * outcome.val_error:.1f} %"
+    if outcome.wall_s is not None:
+        text += f", {duration(outcome.wall_s)}"
+    return f"{text}: {outcome.error}" if outcome.error else text

@@ -1,0 +1,90 @@
+"""One run as a picklable call: claim it, train it, leave a result. Launchers differ in where."""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from scaling_study.config import RunConfig, Setting
+from scaling_study.cost import describe
+from scaling_study.device import device_name
+from scaling_study.provenance import versions
+from scaling_study.results import Result, replace_file, write_result
+from scaling_study.store import Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: its result's status and error, or `running` if another process has it."""
+
+    run_id: str
+    status: str
+    error: str | None = None
+    val_error: float | None = None
+    wall_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trains one run in the process that calls it."""
+
+    run: RunConfig
+    setting: Setting
+
+    @property
+    def store(self) -> Store:
+        return Store(Path(self.setting.results_dir))
+
+    def __call__(self) -> Outcome:
+        """Train and write the result; an exception becomes the run's failure, with its traceback.
+
+        Nothing is trained if the run has a result already or another live process works on it.
+        """
+        run_id, store = self.run.run_id, self.store
+        with store.claim(run_id) as mine:
+            if not mine or store.state(run_id) in ("ok", "diverged"):
+                return self.outcome()
+            run_dir = store.run_dir(run_id)
+            replace_file(run_dir / "config.yaml", OmegaConf.to_yaml(asdict(self.run)))
+            try:
+                self._write(self._train(run_dir))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # whatever it is, it is this run's failure alone
+                traceback.print_exc()
+                self.write_failure(f"{type(error).__name__}: {error}")
+            if self.setting.checkpoint_keep == "none":
+                (run_dir / "checkpoint.pt").unlink(missing_ok=True)
+        return self.outcome()
+
+    def outcome(self) -> Outcome:
+        """What the store says of the run now."""
+        run_id = self.run.run_id
+        if (result := self.store.result(run_id)) is None:
+            return Outcome(run_id, self.store.state(run_id))
+        return Outcome(run_id, result.status, result.error, result.val_error, result.wall_s)
+
+    def write_failure(self, error: str) -> None:
+        """Record that the run failed; the next call of the sweep tries it again."""
+        self._write({"status": "failed", "error": error})
+
+    def _train(self, run_dir: Path) -> dict[str, Any]:
+        # Planning and submitting never import torch.
+        from scaling_study.training.loop import train
+
+        return train(self.run, run_dir, self.setting)
+
+    def _write(self, measured: Mapping[str, Any]) -> None:
+        known: dict[str, Any] = {
+            "threads": self.setting.threads,
+            "world_size": 1,
+            "device": device_name(self.run.device),
+            "git_commit": self.setting.git_commit,
+            "git_dirty": self.setting.git_dirty,
+            "versions": versions(),
+        }
+        result = Result(**describe(self.run), **known, **measured)
+        write_result(self.store.run_dir(self.run.run_id), result)

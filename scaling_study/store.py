@@ -1,0 +1,147 @@
+"""The run folders: what state a run is in, who works on it, and how a worker claims it.
+
+RUN/{config.yaml, metrics.jsonl, checkpoint.pt, result.json, log.txt, job.json}. A result is final;
+without one, a live process named in job.json means the run is in work.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scaling_study.errors import InputError
+from scaling_study.results import Result, read_result, replace_file
+
+HEARTBEAT_S = 10
+# A worker on another machine is taken for dead after this long without a heartbeat.
+STALE_S = 120
+
+
+class Store:
+    """All runs under RESULTS/runs, shared by every grid."""
+
+    def __init__(self, results_dir: Path) -> None:
+        self.root = results_dir / "runs"
+
+    def run_dir(self, run_id: str) -> Path:
+        return self.root / run_id
+
+    def result(self, run_id: str) -> Result | None:
+        """The run's result, or None if there is none.
+
+        Raises:
+            ValueError: result.json cannot be read as a result.
+        """
+        try:
+            return read_result(self.run_dir(run_id) / "result.json")
+        except FileNotFoundError:
+            return None
+
+    def results(self) -> list[Result]:
+        """All readable results in the store, of any grid."""
+        found = []
+        for path in self.root.glob("*/result.json"):
+            try:
+                found.append(read_result(path))
+            except (OSError, ValueError):
+                continue  # `state` reports it for the run that it belongs to
+        return found
+
+    def state(self, run_id: str) -> str:
+        """planned, running, ok, diverged, failed, or unreadable."""
+        try:
+            result = self.result(run_id)
+        except ValueError:
+            return "unreadable"
+        if result is not None and result.status != "failed":
+            return result.status
+        if alive(self.run_dir(run_id) / "job.json"):
+            return "running"
+        return "planned" if result is None else "failed"
+
+    def set_aside(self, run_id: str) -> Path:
+        """Rename an unreadable result.json to result.json.bad, so that the run is done again."""
+        path = self.run_dir(run_id) / "result.json"
+        bad = path.with_name("result.json.bad")
+        os.replace(path, bad)
+        return bad
+
+    def check_writable(self) -> None:
+        """Create the store.
+
+        Raises:
+            InputError: it cannot be created or written to.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe.{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"results_dir={self.root.parent}: cannot write there ({error.strerror}); "
+                "give a writable folder as results_dir=FOLDER"
+            ) from None
+
+    @contextmanager
+    def claim(self, run_id: str) -> Iterator[bool]:
+        """Whether this process may work on the run; its heartbeat shows it at work meanwhile.
+
+        False if a live process has it already. The claim dies with the process.
+        """
+        path = self.run_dir(run_id) / "job.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            free = not alive(path)
+            if free:
+                replace_file(path, json.dumps(_me(), indent=1) + "\n")
+        if not free:
+            yield False
+            return
+        stop = threading.Event()
+        beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+        beat.start()
+        try:
+            yield True
+        finally:
+            stop.set()
+            beat.join()
+            path.unlink(missing_ok=True)
+
+
+def _me() -> dict[str, str | int]:
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "pid": pid, "started": _started(pid) or ""}
+
+
+def _started(pid: int) -> str | None:
+    """Start time of a live process in clock ticks since boot: tells a recycled pid from ours."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def alive(job_file: Path) -> bool:
+    """Whether the process that wrote `job_file` still works on its run."""
+    try:
+        job = json.loads(job_file.read_text(encoding="utf-8"))
+        beaten = job_file.stat().st_mtime
+    except (OSError, ValueError):
+        return False
+    if job["host"] == socket.gethostname() and Path("/proc").is_dir():
+        return _started(job["pid"]) == job["started"]
+    return time.time() - beaten < STALE_S
+
+
+def _beat(path: Path, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_S):
+        if path.exists():
+            os.utime(path)

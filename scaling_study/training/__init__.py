@@ -1,0 +1,1 @@
+"""The trainer: loop, schedule, weight average, evaluation, checkpoint. Everything here needs torch."""
