@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.cli import run
-from analysis.rules import freeze, prereg
+from analysis.rules import Prereg, freeze, prereg
 from analysis.study import analyse
-from analysis.tables import table_of
+from analysis.tables import SAME, Table, table_of
 from scaling_study.errors import InputError
 from scaling_study.results import read_study
 
@@ -45,7 +46,15 @@ def command(results: Path, output: Path, where: Sequence[str]) -> list[str]:
     study = read_study(results)
     table = table_of(study, _where(where))
     freeze(results, study.grid)
-    return analyse(table, prereg(results, study.grid), output)
+    return analyse(table, _marked(prereg(results, study.grid), table), output)
+
+
+def _marked(rules: Prereg, table: Table) -> Prereg:
+    """Choosing among runs that are not comparable is needed; choosing among cells is exploring."""
+    if chosen := [column for column in table.where if column not in SAME]:
+        reason = f"cells were chosen by --where {', '.join(chosen)}"
+        return replace(rules, exploratory="; ".join(filter(None, [rules.exploratory, reason])))
+    return rules
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

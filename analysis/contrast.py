@@ -17,7 +17,7 @@ from analysis.basis import Floats, arm_weights, overlap_of, smoother
 from analysis.noise import Cell, Noise
 
 COST_SD = 0.02
-COST_DRAWS = 400
+COST_DRAWS = 200
 
 
 class PreconditionError(ValueError):
@@ -153,6 +153,8 @@ def gap_of(
             less than `min_overlap`.
     """
     check_overlap(pairs, estimand.axis, min_overlap)
+    if any(c.error <= 0 for pair in pairs for c in (*pair.depth, *pair.width)):
+        raise PreconditionError("a cell makes no errors, so relative error is not defined")
     x = _log_costs(pairs, estimand.axis)
     combined = _combine(pairs, x, estimand)
     assert combined is not None

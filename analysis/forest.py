@@ -29,7 +29,7 @@ def gaps(records: Sequence[Record], margin: float) -> Figure:
             "estimate": 100 * r["estimate"],
             "low": 100 * r["low"],
             "high": 100 * r["high"],
-            "color": COLORS["depth" if r["estimate"] > 0 else "width"],
+            "color": COLORS["depth" if r["low"] > 0 else "width" if r["high"] < 0 else "base"],
         }
         for r in records
     ]

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.labels import Label, place_labels
 from analysis.records import Record
-from analysis.style import COLORS, MARKERS, STYLE, Label, log_x, log_y_percent, place_labels
+from analysis.style import COLORS, MARKERS, STYLE, log_x, log_y_percent
 
 NAMES = {
     "base": "base (in both arms)",
@@ -32,7 +33,7 @@ def style() -> AbstractContextManager[None]:
 def _panels(records: Sequence[Record]) -> tuple[Figure, list[tuple[int, Axes]]]:
     """A panel per regime."""
     regimes = sorted({r["epochs"] for r in records})
-    figure = Figure(figsize=(0.6 + 4.2 * len(regimes), 4.0), layout="constrained")
+    figure = Figure(figsize=(0.6 + 4.6 * len(regimes), 4.4), layout="constrained")
     grid = figure.subplots(1, len(regimes), squeeze=False)
     panels = list(zip(regimes, grid[0], strict=True))
     for epochs, axes in panels:
@@ -64,7 +65,12 @@ def _legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | 
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=COLORS[a], marker="o", ms=4.5, ls="", label=NAMES[a]) for a in arms
     ]
-    figure.legend(handles=[*handles, *extra], loc="outside lower center", ncols=6)
+    if any(r.get("error_low", r.get("gap_low")) is not None for r in records):
+        label = "bars: 95 % interval of the mean"
+        handles.append(Line2D([], [], color="#444444", marker="|", ms=9, ls="", label=label))
+    handles += extra
+    columns = min(len(handles), 5 * len(figure.axes) // 2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def _finish(figure: Figure, labels: Sequence[tuple[Axes, Sequence[Label]]]) -> Figure:
@@ -103,7 +109,7 @@ def frontier(records: Sequence[Record]) -> Figure:
         for record in cells:
             _point(axes, record, "error")
         log_x(axes, axis)
-        log_y_percent(axes, "validation error (%)")
+        log_y_percent(axes, "validation error (%)", [100 * r["error"] for r in cells])
         labels.append((axes, _frontier_labels(cells, resolutions)))
     _legend(
         figure,
@@ -148,7 +154,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
                         named[text] = Label(record["cost"], 100 * record["error"], short, color)
         axes.set_title(f"{epochs} epochs\n{titles.get(epochs, '')}", loc="left")
         log_x(axes, records[0]["cost_axis"])
-        log_y_percent(axes, "validation error (%)")
+        log_y_percent(axes, "validation error (%)", [100 * r["error"] for r in here])
         labels.append((axes, list(named.values())))
     _legend(figure, [*records, {"arm": "base"}], [])
     return _finish(figure, labels)

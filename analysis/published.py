@@ -4,86 +4,35 @@ Bello et al. 2021 (arXiv 2103.07579): Figure 3, digitised, for depth against wid
 for speed against EfficientNet. The tables ship in `analysis/paper`, each row with its source.
 """
 
-import csv
-from collections.abc import Mapping
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.noise import prior_sd
-from analysis.speedup import Family, Speedup, speedup_of
-from analysis.tables import Table
-
-PAPER = Path(__file__).with_name("paper")
-# Two percent of the 1,281,167 training images are held out as the paper's "minival" split.
-N_MINIVAL = 25_623
-N_VALIDATION = 50_000
-# No timing error is printed; 2 % is what repeated timings of one network usually differ by.
-TIMING_CV = 0.02
-HARDWARE = {
-    "TPUv3": ("tpuv3_latency_ms_bf16", 10.0),
-    "V100": ("v100_latency_s_fp32", 1.0),
-}
-
-
-def read(name: str) -> list[dict[str, str]]:
-    """Rows of one shipped table, all values as printed."""
-    with (PAPER / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _run(row: Mapping[str, str]) -> dict[str, Any]:
-    cell = f"d{row['depth']}-w{float(row['width_multiplier']):g}-r{row['image_res_px']}"
-    config_id = f"{cell}-e{row['epochs']}"
-    return {
-        "run_id": config_id,
-        "config_id": config_id,
-        "depth": int(row["depth"]),
-        "width": float(row["width_multiplier"]),
-        "resolution": int(row["image_res_px"]),
-        "epochs": int(row["epochs"]),
-        "seed": 0,
-        "n_val": N_MINIVAL,
-        "val_error": 1 - float(row["top1_minival_pct"]) / 100,
-        "step_time_s": float(row["tpu_time_per_step_s"]),
-        "flops": 2e9 * float(row["gmacs_recomputed"]),
-        "params": 1e6 * float(row["params_M_recomputed"]),
-    }
-
-
-def depth_width_table() -> Table:
-    """Figure 3 as a table of runs, one per cell; FLOPs are 2 x the recomputed multiply-adds."""
-    runs, left_out = [], {}
-    for row in read("fig3_depth_width_epochs"):
-        missing = [c for c in ("tpu_time_per_step_s", "top1_minival_pct") if not row[c]]
-        if missing:
-            name = f"d{row['depth']}-r{row['image_res_px']}-e{row['epochs']}"
-            left_out[name] = f"not readable in the figure: {', '.join(missing)}"
-        else:
-            runs.append(_run(row))
-    return Table("published", tuple(runs), (), left_out, 1000)
-
-
-def half_unit(printed: str, integer_unit: float) -> float:
-    """Half of the last printed digit; whole numbers are multiples of `integer_unit`."""
-    decimals = len(printed.partition(".")[2])
-    return (10.0**-decimals if decimals else integer_unit) / 2
-
-
-def family(name: str, column: str, integer_unit: float) -> Family:
-    """One family of Table 7 with its latencies on one kind of hardware."""
-    rows = read(name)
-    error = np.array([1 - float(row["top1_pct_paper_table7"]) / 100 for row in rows])
-    return Family(
-        names=tuple(f"{row['model']}@{row['image_res_px']}" for row in rows),
-        cost=np.array([float(row[column]) for row in rows]),
-        error=error,
-        cost_half=np.array([half_unit(row[column], integer_unit) for row in rows]),
-        error_half=np.full(error.size, 0.0005),
-        error_sd=np.array([prior_sd(e, N_VALIDATION) for e in error]),
-        cost_cv=TIMING_CV,
-    )
+from analysis import forest, report
+from analysis.cli import run
+from analysis.figures import all_frontiers, figures
+from analysis.judge import judge
+from analysis.noise import cells_of
+from analysis.output import Saved, save, write_csv, write_json
+from analysis.plots import style
+from analysis.published_tables import HARDWARE, depth_width_table, family
+from analysis.records import Record
+from analysis.rules import COST_NAMES, prereg
+from analysis.speedup import Speedup, speedup_of
+from analysis.study import (
+    CELL_COLUMNS,
+    cell_records,
+    gap_section,
+    left_out_section,
+    rules_section,
+    summary,
+    verdict_sections,
+)
+from analysis.words import line, lines, record
 
 
 def speedups() -> dict[str, Speedup]:
@@ -148,15 +97,19 @@ def command(directory: Path) -> list[str]:
     content["speedups"] = {hardware: _speedup_json(s) for hardware, s in fast.items()}
     write_json(directory / "verdicts.json", content)
     cells = cells_of(table.rows)
-    saved = figures(cells, rules, main_verdicts, content["gaps"], directory)
+    frontiers = all_frontiers(cells, rules)
+    write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
+    saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
     saved.append(_save_speedups(speedup_records(fast), directory))
     said = [_speedup_line(hardware, s) for hardware, s in fast.items()]
     sections = [
         ("Depth against width (Figure 3, digitised)", verdict_sections(main_verdicts, rules)),
         ("Speed (Table 7)", [report.paragraph(text) for text in said]),
         ("Figures", [report.figure(s) for s in saved]),
+        ("Gaps by regime, cost and resolution", gap_section(content["gaps"])),
         ("Cells", [report.table(cell_records(cells), CELL_COLUMNS)]),
         (f"Cells left out ({len(table.left_out)})", left_out_section(table)),
+        ("Rules", rules_section(rules)),
     ]
     report.write(directory / "report.html", "The paper's claims on the paper's numbers", sections)
     others = [line(j, rules) for c, js in by_cost.items() if c != rules.cost for j in js]

@@ -93,6 +93,8 @@ def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
                     half = _half_width(cell, noise)
                     record = _record(cell, base, axis) | _interval(cell.error, half, "error")
                     records.append(record | {"arm": arm, "kind": "cell"})
+                if any(cell.error <= 0 for cell in members):
+                    continue
                 x = np.log([cell.cost(axis) or math.nan for cell in members])
                 t = np.linspace(x.min(), x.max(), CURVE_POINTS)
                 curve = np.exp(smoother(x, t) @ np.log([cell.error for cell in members]))

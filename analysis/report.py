@@ -1,4 +1,4 @@
-"""A self-contained report.html: verdicts in words first, then figures, cells and what is missing."""
+"""A self-contained report.html: verdicts in words first, figures, cells, what is missing."""
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -129,7 +129,11 @@ def _difference(frozen: Prereg, declared: Prereg) -> str:
     odd = [n for n in names if getattr(frozen, n) != getattr(declared, n)]
     signs = [[(r.name, r.sign, r.regime) for r in p.rules] for p in (frozen, declared)]
     odd += ["rules"] if signs[0] != signs[1] else []
-    return f"declared rules differ from the frozen ones in {', '.join(odd)}" if odd else ""
+    return (
+        f"the grid now declares other rules than the frozen ones, which apply, in {', '.join(odd)}"
+        if odd
+        else ""
+    )
 
 
 def prereg(study_dir: Path | None, grid: Mapping[str, Any]) -> Prereg:

@@ -1,18 +1,19 @@
-"""Everything one table of runs gives: verdicts, frontier, figures and the report, written to DIR."""
+"""All that one table of runs gives: verdicts, frontier, figures and the report, written to DIR."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis import forest, plots, report
-from analysis.arms import base_of
-from analysis.judge import Judgement, gaps, judge
+from analysis import report
+from analysis.figures import all_frontiers, figures
+from analysis.gaps import gaps
+from analysis.judge import Judgement, judge
 from analysis.noise import Cell, cells_of
-from analysis.output import Saved, save, write_csv, write_json
-from analysis.records import Record, arm_records, frontier_records, overfit_records
+from analysis.output import write_csv, write_json
+from analysis.records import Record
 from analysis.rules import COST_NAMES, Prereg
 from analysis.tables import Table
-from analysis.words import line, lines, percent, record, winner
+from analysis.words import line, lines, percent, record
 
 CELL_COLUMNS = {
     "config_id": "cell",
@@ -51,46 +52,6 @@ def cell_records(cells: Sequence[Cell]) -> list[Record]:
     ]
 
 
-def _titles(judgements: Sequence[Judgement]) -> dict[int, str]:
-    return {
-        j.epochs: f"gap {percent(j.gap)}, {winner(j.gap)}: {j.rule} {j.verdict.value}"
-        for j in judgements
-        if j.gap is not None and j.epochs is not None
-    }
-
-
-def figures(
-    cells: Sequence[Cell],
-    prereg: Prereg,
-    judgements: Sequence[Judgement],
-    described: Sequence[Record],
-    directory: Path,
-) -> list[Saved]:
-    """Draw and save every figure that the measurements allow."""
-    base = base_of(cells, prereg.base)
-    axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
-    saved = []
-    with plots.style():
-        if rows := arm_records(cells, base, axis):
-            title = f"Error of both arms against {COST_NAMES[axis]}, 95 % intervals"
-            drawn = plots.arms(rows, _titles(judgements))
-            saved.append(save(drawn, rows, directory, f"arms_{axis}", title))
-        known = [r for r in described if r["estimate"] is not None and r["resolution"] is None]
-        if known:
-            title = "Gap between the arms by regime and cost, 95 % intervals"
-            saved.append(save(forest.gaps(known, prereg.margin), known, directory, "gaps", title))
-        for axis_ in ("flops", "step_time_s"):
-            if rows := frontier_records(cells, base, axis_):
-                title = f"Pareto frontier of error and {COST_NAMES[axis_]}"
-                drawn = plots.frontier(rows)
-                saved.append(save(drawn, rows, directory, f"frontier_{axis_}", title))
-        if rows := overfit_records(cells, base, axis):
-            title = "Over-fitting: validation minus clean training error, 95 % intervals"
-            drawn = plots.overfit(rows)
-            saved.append(save(drawn, rows, directory, "train_validation_gap", title))
-    return saved
-
-
 def verdict_sections(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
     """The verdicts in words, as HTML."""
     parts = []
@@ -98,23 +59,45 @@ def verdict_sections(judgements: Sequence[Judgement], prereg: Prereg) -> list[st
         notes = list(j.notes)
         notes += [
             f"{s.name}: {s.verdict.value}, "
-            + (percent(s.gap) if s.gap is not None else s.verdict.reason)
+            + (
+                percent(s.gap.estimate, s.gap.low, s.gap.high)
+                if s.gap is not None
+                else s.verdict.reason
+            )
             for s in j.sensitivities
         ]
         parts.append(report.verdict(j.verdict.value, j.rule, j.claim, line(j, prereg), notes))
     if prereg.exploratory:
-        parts.append(report.paragraph(f"Exploratory: {prereg.exploratory}. The frozen ones apply."))
+        parts.append(report.paragraph(f"Exploratory, because {prereg.exploratory}."))
     return parts
 
 
-def _rules_text(prereg: Prereg) -> str:
-    return (
+def rules_section(prereg: Prereg) -> list[str]:
+    """What the verdicts were judged by, with the hash of the file that declares it, as HTML."""
+    text = (
         f"Level {prereg.alpha:g}, margin {100 * prereg.margin:g} % relative error, equal "
         f"{COST_NAMES[prereg.cost]}, base {prereg.base}. SHA-256 of the frozen rules: "
         f"{prereg.sha256}. FLOPs are 2 × multiply-adds. A positive gap means that depth has less "
         "error than width at equal cost. Evaluation images are the same in all runs: the intervals "
         "are about other seeds, not about other images."
     )
+    return [report.paragraph(text)]
+
+
+def gap_section(described: Sequence[Record]) -> list[str]:
+    """The gap at every regime, cost and resolution in percent, as HTML."""
+    rows = [
+        {
+            "epochs": r["epochs"],
+            "cost": COST_NAMES[r["cost"]],
+            "resolution": r["resolution"] or "mean",
+            "gap": r["reason"] or percent(r["estimate"], r["low"], r["high"]),
+        }
+        for r in described
+    ]
+    columns = {"epochs": "epochs", "cost": "at equal", "resolution": "px", "gap": "gap"}
+    text = "Positive: depth has less error at equal cost. 95 % intervals; a description, no test."
+    return [report.paragraph(text), report.table(rows, columns)]
 
 
 def left_out_section(table: Table) -> list[str]:
@@ -129,6 +112,7 @@ def summary(table: Table, prereg: Prereg, judgements: Sequence[Judgement]) -> di
     """What verdicts.json holds about a table."""
     return {
         "study": table.name,
+        "where": dict(table.where),
         "runs": len(table.rows),
         "prereg": {
             "sha256": prereg.sha256,
@@ -150,21 +134,23 @@ def analyse(table: Table, prereg: Prereg, directory: Path) -> list[str]:
     cells = cells_of(table.rows)
     judgements = judge(table, prereg)
     content = summary(table, prereg, judgements)
-    base = base_of(cells, prereg.base)
-    frontiers = [r for axis in COST_NAMES for r in frontier_records(cells, base, axis)]
-    write_csv(directory / "frontier.csv", frontiers)
-    saved = figures(cells, prereg, judgements, content["gaps"], directory)
+    frontiers = all_frontiers(cells, prereg)
+    write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
+    saved = figures(cells, prereg, judgements, content["gaps"], frontiers, directory)
     write_json(directory / "verdicts.json", content)
     sections = [
         ("Verdicts", verdict_sections(judgements, prereg)),
         ("Figures", [report.figure(s) for s in saved]),
+        ("Gaps by regime, cost and resolution", gap_section(content["gaps"])),
         ("Cells", [report.table(cell_records(cells), CELL_COLUMNS)]),
         (f"Runs left out ({len(table.left_out)})", left_out_section(table)),
-        ("Rules", [report.paragraph(_rules_text(prereg))]),
+        ("Rules", rules_section(prereg)),
     ]
     report.write(directory / "report.html", f"Study {table.name}", sections)
+    chosen = "".join(f" with {column}={value}" for column, value in table.where.items())
     return [
         *(f"left out: {run}: {reason}" for run, reason in table.left_out.items()),
-        f"{len(table.rows)} runs in {len(cells)} cells; figures and report.html in {directory}",
+        f"{len(table.rows)} runs{chosen} in {len(cells)} cells",
+        f"figures and report.html in {directory}",
         *lines(judgements, prereg),
     ]

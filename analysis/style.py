@@ -1,15 +1,11 @@
-"""How every figure looks: one style, readable log ticks, labels that do not cover each other."""
+"""How every figure looks: one style, colours and readable log ticks."""
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
-from matplotlib.transforms import Bbox
 
 # Okabe & Ito 2008, distinguishable with all common kinds of colour blindness.
 COLORS = {"depth": "#0072B2", "width": "#D55E00", "base": "#000000", "neither": "#999999"}
@@ -22,6 +18,8 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.xmargin": 0.08,
+    "axes.ymargin": 0.08,
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
@@ -45,9 +43,12 @@ def log_ticks(low: float, high: float) -> list[float]:
         ticks = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
         if len(ticks) >= 3:
             return ticks
-    step = 10 ** math.floor(math.log10((high - low) / 2))
-    step *= max(1, round((high - low) / (4 * step)))
-    return [float(i * step) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    top = math.ceil(math.log10(high - low))
+    for step in (s * 10.0**d for d in range(top, top - 3, -1) for s in (5.0, 2.0, 1.0)):
+        first, last = math.ceil(low / step), math.floor(high / step)
+        if last - first >= 2:
+            break
+    return [i * step for i in range(first, last + 1)]
 
 
 def log_x(axes: Axes, column: str) -> None:
@@ -60,88 +61,15 @@ def log_x(axes: Axes, column: str) -> None:
     axes.set_xlabel(AXIS_LABELS[column])
 
 
-def log_y_percent(axes: Axes, label: str) -> None:
-    """A log axis of percentages; values are in percent."""
-    axes.set_yscale("log")
+def log_y_percent(axes: Axes, label: str, values: Sequence[float]) -> None:
+    """A log axis of percentages around positive `values`, in percent.
+
+    Intervals that reach far beyond, below zero even, are cut off rather than squeeze the values.
+    """
+    axes.set_yscale("log", nonpositive="clip")
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0.6 * min(values)), min(high, 1.5 * max(values)))
     axes.yaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_ylim())))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylabel(label)
-
-
-class Label(NamedTuple):
-    """A text that belongs to a point, in data coordinates."""
-
-    x: float
-    y: float
-    text: str
-    color: str
-
-
-def _around(x: float, y: float, half_x: float, half_y: float) -> Bbox:
-    return Bbox.from_extents(x - half_x, y - half_y, x + half_x, y + half_y)
-
-
-def _area(a: Bbox, b: Bbox) -> float:
-    width = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return width * height if width > 0 and height > 0 else 0.0
-
-
-def _obstacles(axes: Axes) -> list[Bbox]:
-    """Small boxes along everything drawn as a line: curves, markers, error bars."""
-    boxes = []
-    segments = [np.asarray(line.get_xydata()) for line in axes.lines]
-    for collection in axes.collections:
-        if hasattr(collection, "get_segments"):
-            segments += [np.asarray(s) for s in collection.get_segments()]
-    for segment in segments:
-        points = axes.transData.transform(segment)
-        for start, end in pairwise(points):
-            for share in np.linspace(0, 1, 2 + int(np.hypot(*(end - start)) // 8)):
-                x, y = start + share * (end - start)
-                boxes.append(_around(x, y, 3, 3))
-        boxes += [_around(x, y, 6, 6) for x, y in points]
-    return boxes
-
-
-def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
-    """Write each label near its point where it covers least; a thin line joins those further off.
-
-    Call it last, when layout, limits and everything else are final.
-    """
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
-    taken = _obstacles(axes)
-    inside = axes.get_window_extent(renderer)
-    for label in labels:
-        text = axes.annotate(
-            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset pixels",
-            fontsize=7, color=label.color, ha="center", va="center", annotation_clip=False,
-        )  # fmt: skip
-        extent = text.get_window_extent(renderer)
-        half_x, half_y = extent.width / 2 + 2, extent.height / 2 + 1
-        x, y = axes.transData.transform((label.x, label.y))
-        best, cost = (0.0, 0.0), math.inf
-        for gap in (9.0, 20.0, 34.0, 52.0):
-            for turn in (1, -1, 2, -2, 0, 4, 3, -3):
-                angle = turn * math.pi / 4
-                dx = math.cos(angle) * (half_x + gap)
-                dy = math.sin(angle) * (half_y + gap)
-                box = _around(x + dx, y + dy, half_x, half_y)
-                covered = sum(_area(box, other) for other in taken)
-                outside = 4 * half_x * half_y - _area(box, inside)
-                if (total := covered + outside + gap) < cost:
-                    best, cost, chosen = (dx, dy), total, (box, gap)
-        text.set_position(best)
-        box, gap = chosen
-        taken.append(box)
-        if gap > 9:
-            _leader(axes, label, (x, y), box)
-
-
-def _leader(axes: Axes, label: Label, point: tuple[float, float], box: Bbox) -> None:
-    end = np.clip(point[0], box.x0, box.x1), np.clip(point[1], box.y0, box.y1)
-    (x, y) = axes.transData.inverted().transform(end)
-    axes.plot([label.x, x], [label.y, y], color=label.color, lw=0.5, alpha=0.6, zorder=1)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scaling_study.errors import InputError
@@ -27,7 +27,8 @@ class Table:
     """Comparable runs with a finite error, and what is not among them.
 
     `excluded` are runs that finished but diverged or did no better than chance (a fixed rule,
-    never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`.
+    never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
+    that `where` does not deselect.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Table:
     excluded: tuple[Row, ...]
     left_out: Mapping[str, str]
     n_classes: int | None
+    where: Mapping[str, str] = field(default_factory=dict)
 
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
@@ -108,4 +110,4 @@ def table_of(study: Study, where: Mapping[str, str]) -> Table:
         raise InputError(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
     left_out |= {key: reason for key, reason in reasons.items() if reason}
     excluded = tuple(row for row in rows if reasons[row["run_id"]])
-    return Table(study.name, kept, excluded, left_out, n_classes)
+    return Table(study.name, kept, excluded, left_out, n_classes, dict(where))

@@ -9,14 +9,16 @@ from analysis.judge import Judgement, Sensitivity
 from analysis.rules import COST_NAMES, Prereg
 
 
-def percent(gap: Gap) -> str:
-    """The gap and its interval in percent, as in `+2.1 % [1.2, 3.0]`."""
-    return f"{100 * gap.estimate:+.1f} % [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
+def percent(estimate: float, low: float, high: float) -> str:
+    """A relative gap and its interval in percent, as in `+2.1 % [1.2, 3.0]`."""
+    return f"{100 * estimate:+.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def winner(gap: Gap) -> str:
-    """Which arm the estimate favours."""
-    return "depth better" if gap.estimate > 0 else "width better"
+def winner(low: float, high: float) -> str:
+    """Which arm is better, given the interval of their gap; neither if it contains zero."""
+    if low <= 0 <= high:
+        return "neither clearly better"
+    return "depth better" if low > 0 else "width better"
 
 
 def _df(gap: Gap) -> str:
@@ -31,7 +33,8 @@ def line(judgement: Judgement, prereg: Prereg) -> str:
     if gap is None:
         return f"{head}{mark}  ({verdict.reason})"
     text = (
-        f"{head}{mark}  {percent(gap)} (relative error, {winner(gap)} at equal "
+        f"{head}{mark}  {percent(gap.estimate, gap.low, gap.high)} "
+        f"(relative error, {winner(gap.low, gap.high)} at equal "
         f"{COST_NAMES[judgement.cost]}, {judgement.epochs} epochs; "
         f"margin {100 * prereg.margin:g} %, {_df(gap)})"
     )

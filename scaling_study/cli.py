@@ -77,6 +77,8 @@ def _explain(error: Exception, config_name: str) -> str:
                 f"{name}: the setting of one run is {AXES[name]}; "
                 f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
             )
+        if name.startswith("grid.axes"):
+            return f"{name}: adding an axis to a grid takes ++, as in '++grid.axes.seed=[0,1]'"
         if name not in known and f"'{name}'" in message:
             return f"{name}: no such setting{suggest(name, known)}"
     return message.splitlines()[0]

@@ -218,7 +218,9 @@ def _dataclass(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     for name in values:
         if name not in types:
             raise InputError(f"{path}{name}: no such setting{suggest(name, list(types))}")
-    return cls(**{name: _value(kind, values.get(name), path + name) for name, kind in types.items()})
+    return cls(
+        **{name: _value(kind, values.get(name), path + name) for name, kind in types.items()}
+    )
 
 
 def _value(kind: Any, value: object, key: str) -> Any:

@@ -36,7 +36,7 @@ def cpu_cores() -> int:
 
 
 def device_name(device: str) -> str:
-    """Class and model, as in 'cpu: AMD EPYC 9B14' or 'cuda: NVIDIA H100'; times compare within it."""
+    """Class and model, as in 'cpu: AMD EPYC' or 'cuda: NVIDIA H100'; times compare within it."""
     if device == "cuda":
         names = _gpu_names()
         return f"cuda: {names[0] if names else 'unknown'}"

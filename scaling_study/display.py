@@ -11,7 +11,10 @@ from scaling_study.plan import Planned, to_do
 def lines(rows: Sequence[Planned], slots: int) -> list[str]:
     """The plan for people: a line a run, then the totals for `slots` runs at a time."""
     width = max(len(row.run.run_id) for row in rows)
-    head = f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'forecast':>8}  state"
+    head = (
+        f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  "
+        f"{'forecast':>8}  state"
+    )
     return [head, *(_line(row, width) for row in rows), *_totals(rows, slots)]
 
 
@@ -36,7 +39,9 @@ def _totals(rows: Sequence[Planned], slots: int) -> list[str]:
         text.append("forecast: blank, because nothing has been measured on this device yet")
     elif missing:
         whole = sum(s for s in seconds if s is not None)
-        text.append(f"forecast: {duration(whole)} of run time, {duration(whole / slots)} on {slots} slots")
+        text.append(
+            f"forecast: {duration(whole)} of run time, {duration(whole / slots)} on {slots} slots"
+        )
     return text
 
 
@@ -59,9 +64,7 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def follow(
-    outcomes: Iterable[Outcome], rows: Sequence[Planned], slots: int
-) -> Iterator[Outcome]:
+def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned], slots: int) -> Iterator[Outcome]:
     """Pass `outcomes` on and show them: a progress bar on a terminal, a line each in a log."""
     if sys.stdout.isatty():
         yield from _with_bar(outcomes, rows)
@@ -73,12 +76,18 @@ def follow(
     for number, outcome in enumerate(outcomes, 1):
         done += weights[outcome.run_id]
         left = (time.monotonic() - started) * (whole - done) / done
-        print(f"[{number}/{len(rows)}] {_ended(outcome)}, {duration(left)} left", flush=True)
+        print(f"[{number}/{len(rows)}] {ended(outcome)}, {duration(left)} left", flush=True)
         yield outcome
 
 
 def _with_bar(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> Iterator[Outcome]:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         BarColumn(),
@@ -93,7 +102,7 @@ def _with_bar(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> Iterator[
         for number, outcome in enumerate(outcomes, 1):
             bar.update(task, advance=weights[outcome.run_id], done=number)
             if outcome.status != "ok":
-                bar.print(_ended(outcome), markup=False)
+                bar.print(ended(outcome), markup=False)
             yield outcome
 
 
@@ -102,7 +111,8 @@ def _weight(row: Planned) -> float:
     return float(row.columns["train_flops"])
 
 
-def _ended(outcome: Outcome) -> str:
+def ended(outcome: Outcome) -> str:
+    """One line about how a run ended."""
     text = f"{outcome.run_id} {outcome.status}"
     if outcome.val_error is not None:
         text += f", error {100 * outcome.val_error:.1f} %"

@@ -1,4 +1,4 @@
-"""How long a run will take, from the runs that this device has finished. Never from a data sheet."""
+"""How long a run will take, from runs that this device has finished; never from a data sheet."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scaling_study.cost import TRAINING_PASSES
 from scaling_study.results import Result
@@ -40,7 +41,7 @@ class Forecast:
         if (step := self.step_time_s(columns)) is None:
             return None
         scored = (columns["n_train"] + columns["n_val"]) / columns["batch_size"]
-        return step * (steps + scored / TRAINING_PASSES)
+        return float(step * (steps + scored / TRAINING_PASSES))
 
     @cached_property
     def _by_shape(self) -> dict[tuple[Any, ...], list[float]]:
@@ -55,12 +56,13 @@ class Forecast:
         return len(self._by_shape) >= ENOUGH_SHAPES
 
     @cached_property
-    def _coefficients(self) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    def _coefficients(self) -> NDArray[np.float64]:
         shapes = list(self._by_shape)
         x = np.array([_features(dict(zip(SHAPE, s, strict=True)), self._slopes) for s in shapes])
         y = np.log([np.median(self._by_shape[shape]) for shape in shapes])
         if self._slopes:
-            return np.linalg.lstsq(x, y, rcond=None)[0]
+            solution: NDArray[np.float64] = np.linalg.lstsq(x, y, rcond=None)[0]
+            return solution
         return np.array([1.0, np.mean(y - x[:, 0])])
 
 
@@ -71,7 +73,7 @@ def _shape(columns: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(columns[name] for name in SHAPE)
 
 
-def _features(columns: dict[str, Any], slopes: bool) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def _features(columns: dict[str, Any], slopes: bool) -> NDArray[np.float64]:
     batch = columns["batch_size"]
     flops, activations = np.log(batch * columns["flops"]), np.log(batch * columns["activations"])
     return np.array([flops, activations, 1.0] if slopes else [flops, 1.0])

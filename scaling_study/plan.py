@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scaling_study.config import RunConfig, run_config
+from scaling_study.config import RunConfig, Setting, run_config
 from scaling_study.cost import describe, run_cost
 from scaling_study.device import best_precision, device_name
 from scaling_study.errors import InputError
 from scaling_study.forecast import forecast_for
 from scaling_study.grid import Point
+from scaling_study.provenance import git_state
 from scaling_study.results import replace_file
 from scaling_study.store import Store
 
@@ -45,7 +46,9 @@ def runs_of(settings: Mapping[str, Any], points: Sequence[Point]) -> list[RunCon
             run_cost(run)
         except InputError as error:
             where = ", ".join(f"{key}={value}" for key, value in point.items())
-            raise InputError(f"{error}" + (f" (in the run with {where})" if where else "")) from None
+            raise InputError(
+                f"{error}" + (f" (in the run with {where})" if where else "")
+            ) from None
         runs.setdefault(run.run_id, run)
     return list(runs.values())
 
@@ -61,6 +64,20 @@ def _with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
     if values["precision"] == "auto":
         values["precision"] = best_precision(values["device"])
     return values
+
+
+def setting_of(settings: Mapping[str, Any]) -> Setting:
+    """Where and how the runs execute, checked."""
+    commit, dirty = git_state()
+    return Setting(
+        results_dir=settings["results_dir"],
+        cache_dir=settings["cache_dir"],
+        threads=settings["launcher"]["threads"],
+        checkpoint_every_s=settings["checkpoint"]["every_s"],
+        checkpoint_keep=settings["checkpoint"]["keep"],
+        git_commit=commit,
+        git_dirty=dirty,
+    )
 
 
 def plan(runs: Sequence[RunConfig], store: Store, threads: int) -> list[Planned]:

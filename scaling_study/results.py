@@ -198,6 +198,7 @@ def read_study(study_dir: Path) -> Study:
             else:
                 rows.append(result)
     grid_file = study_dir / "grid.yaml"
-    grid = OmegaConf.to_container(OmegaConf.load(grid_file)) if grid_file.is_file() else {}
-    assert isinstance(grid, dict)
+    loaded = OmegaConf.to_container(OmegaConf.load(grid_file)) if grid_file.is_file() else {}
+    assert isinstance(loaded, dict)
+    grid = {str(key): value for key, value in loaded.items()}
     return Study(study_dir.name, study_dir, grid, table(rows), left_out)

@@ -137,7 +137,7 @@ def alive(job_file: Path) -> bool:
     except (OSError, ValueError):
         return False
     if job["host"] == socket.gethostname() and Path("/proc").is_dir():
-        return _started(job["pid"]) == job["started"]
+        return bool(_started(job["pid"]) == job["started"])
     return time.time() - beaten < STALE_S
 
 

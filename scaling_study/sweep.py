@@ -11,15 +11,14 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from scaling_study import cli, display
-from scaling_study.config import AXES, RunConfig, Setting
+from scaling_study.config import AXES, RunConfig
 from scaling_study.device import cpu_cores, visible_gpus
 from scaling_study.errors import InputError
 from scaling_study.grid import axis_keys, expand
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.paths import data_dir
-from scaling_study.plan import RUN_KEYS, Planned, plan, runs_of, to_do, write_csv
-from scaling_study.provenance import git_state
+from scaling_study.plan import RUN_KEYS, Planned, plan, runs_of, setting_of, to_do, write_csv
 from scaling_study.results import replace_file
 from scaling_study.store import Store
 
@@ -45,7 +44,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     study_dir = results_dir / grid["name"]
     _prepare(store, study_dir, grid, rows)
     if missing := to_do(rows):
-        setting = _setting(settings)
+        setting = setting_of(settings)
         jobs = [Job(row.run, setting) for row in missing]
         _launch(settings["launcher"]["name"], jobs, missing, slots)
         rows = plan(runs, store, threads)
@@ -111,22 +110,7 @@ def _prepare(store: Store, study_dir: Path, grid: dict[str, Any], rows: list[Pla
     rules.freeze(study_dir, grid)
 
 
-def _setting(settings: Mapping[str, Any]) -> Setting:
-    commit, dirty = git_state()
-    return Setting(
-        results_dir=settings["results_dir"],
-        cache_dir=settings["cache_dir"],
-        threads=settings["launcher"]["threads"],
-        checkpoint_every_s=settings["checkpoint"]["every_s"],
-        checkpoint_keep=settings["checkpoint"]["keep"],
-        git_commit=commit,
-        git_dirty=dirty,
-    )
-
-
-def _launch(
-    name: str, jobs: list[Job], rows: list[Planned], slots: list[local.Slot]
-) -> None:
+def _launch(name: str, jobs: list[Job], rows: list[Planned], slots: list[local.Slot]) -> None:
     outcomes: Iterator[Outcome] = (
         local.launch(jobs, slots) if name == "local" else inline.launch(jobs)
     )
@@ -151,7 +135,9 @@ def _summary(rows: Sequence[Planned], study_dir: Path) -> int:
     print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
     failed = [row for row in rows if row.state in ("failed", "planned", "unreadable")]
     for row in failed:
-        print(f"  {row.run.run_id} {row.state}: see {study_dir.parent}/runs/{row.run.run_id}/log.txt")
+        print(
+            f"  {row.run.run_id} {row.state}: see {study_dir.parent}/runs/{row.run.run_id}/log.txt"
+        )
     if failed:
         print(f"to retry: {_command()}")
         return SOME_FAILED

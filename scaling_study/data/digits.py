@@ -1,6 +1,7 @@
 """scikit-learn's 1,797 scans of handwritten digits (UCI, 8 x 8 px, 17 grey levels)."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from scaling_study.config import DigitsConfig
@@ -20,11 +21,12 @@ def load(data: DigitsConfig) -> Splits:
 
     scans = load_digits()
     pixels = (scans.images * (255 / GREY_LEVELS)).round().astype(np.uint8)
-    side = (data.resolution, data.resolution)
-    resized = np.stack([Image.fromarray(scan).resize(side, Image.Resampling.BILINEAR) for scan in pixels])
+    resized = np.stack([_resized(scan, data.resolution) for scan in pixels])
     order = np.random.default_rng([data.seed, len(resized)]).permutation(len(resized))
     labels = scans.target.astype(np.int64)
     train, val = order[:N_TRAIN], order[N_TRAIN:]
-    return Splits(
-        Images(resized[train], labels[train]), Images(resized[val], labels[val]), facts()
-    )
+    return Splits(Images(resized[train], labels[train]), Images(resized[val], labels[val]), facts())
+
+
+def _resized(scan: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    return np.asarray(Image.fromarray(scan).resize((side, side), Image.Resampling.BILINEAR))

@@ -134,7 +134,7 @@ def _draw_maps(rng: np.random.Generator) -> Maps | None:
 def _render_class(
     maps: Maps, data: FractalsConfig, key: tuple[int, int, int], n_images: int
 ) -> NDArray[np.uint8]:
-    """(n_images, side, side) grey levels. Blocks have generators of their own: memory is bounded."""
+    """(n_images, side, side) grey levels, drawn in blocks so that memory is bounded."""
     blocks = []
     for first in range(0, n_images, BLOCK):
         rng = np.random.default_rng([*key, first, 1])
@@ -186,7 +186,7 @@ def _affine(params: Array) -> tuple[Array, Array]:
         return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
 
     scaled = rotation(params[..., 2]) * params[..., None, :2]
-    return scaled @ rotation(params[..., 3]), params[..., 4:]
+    return np.matmul(scaled, rotation(params[..., 3]), dtype=np.float32), params[..., 4:]
 
 
 def _histogram(points: Array, maps: Maps, side: int) -> NDArray[np.int64]:
@@ -203,4 +203,5 @@ def _shade(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Grey levels that do not depend on how many points were played: saturating in the density."""
     visited = (counts > 0).sum((1, 2), keepdims=True).clip(min=1)
     typical = counts.sum((1, 2), keepdims=True) / visited
-    return (255 * (1 - np.exp(-counts / typical.clip(min=1e-9)))).astype(np.uint8)
+    density: NDArray[np.float64] = counts / typical.clip(min=1e-9)
+    return (255 * (1 - np.exp(-density))).astype(np.uint8)

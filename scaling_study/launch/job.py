@@ -87,4 +87,6 @@ class Job:
             "versions": versions(),
         }
         result = Result(**describe(self.run), **known, **measured)
-        write_result(self.store.run_dir(self.run.run_id), result)
+        run_dir = self.store.run_dir(self.run.run_id)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_result(run_dir, result)

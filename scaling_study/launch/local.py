@@ -6,7 +6,6 @@ milliseconds, and a run that crashes, or is killed for its memory, takes nothing
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,10 @@ from scaling_study.launch.job import Job, Outcome
 
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+# What the server imports once: the trainer, and what our entry points import, because every child
+# imports the main module again.
+PRELOAD = ["scaling_study.training.loop", "hydra"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def launch(jobs: Sequence[Job], slots: Sequence[Slot]) -> Iterator[Outcome]:
         return
     _limit_threads(jobs[0].setting.threads)
     context = get_context("forkserver")
-    context.set_forkserver_preload(_preload())
+    context.set_forkserver_preload(PRELOAD)
     # Runs hold the reading end; it reports the end of file when this process is gone.
     reader, writer = context.Pipe(duplex=False)
     queue, free = list(reversed(jobs)), list(slots)
@@ -76,12 +79,6 @@ def _limit_threads(threads: int) -> None:
     for name in THREAD_LIMITS:
         os.environ[name] = str(threads)
     os.environ["OMP_WAIT_POLICY"] = "passive"
-
-
-def _preload() -> list[str]:
-    """Modules for the server: the trainer, and our caller, which every child imports otherwise."""
-    main = sys.modules["__main__"].__spec__
-    return ["scaling_study.training.loop", *([main.name] if main else [])]
 
 
 def _work(job: Job, slot: Slot, parent: Connection) -> None:

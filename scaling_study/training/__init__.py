@@ -1,1 +1,1 @@
-"""The trainer: loop, schedule, weight average, evaluation, checkpoint. Everything here needs torch."""
+"""The trainer: loop, schedule, weight average, evaluation, checkpoint. All of it needs torch."""

@@ -37,7 +37,7 @@ class Checkpoints:
         self._cost = self._last - start
 
     def load(self, run_id: str) -> dict[str, Any] | None:
-        """The stored state of `run_id`, or None (with a line in the log) if there is none to use."""
+        """The stored state of `run_id`; None, with a line in the log, if there is none to use."""
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
         except FileNotFoundError:

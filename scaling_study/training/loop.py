@@ -61,6 +61,7 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
     ema = Ema(module)
     times = StepTimes(device)
     first, wall_before = 0, 0.0
+    loss_sum, loss_steps = torch.zeros((), device=device), 0
 
     checkpoints = Checkpoints(run_dir, setting.checkpoint_every_s)
     if (state := checkpoints.load(run.run_id)) is not None:
@@ -70,6 +71,7 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
             optimizer.load_state_dict(state["optimizer"])
         times.seconds, times.waits = state["step_times"], state["waits"]
         first, wall_before = state["step"], state["wall_s"]
+        loss_sum, loss_steps = loss_sum + state["loss"][0], state["loss"][1]
         print(f"resuming at step {first} of {steps}", flush=True)
     metrics = Metrics(run_dir / "metrics.jsonl", first)
 
@@ -83,11 +85,11 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
             "optimizer": optimizer.state_dict() if step < steps else None,
             "step_times": times.seconds,
             "waits": times.waits,
+            "loss": (float(loss_sum), loss_steps),
             "wall_s": wall_before + time.monotonic() - started,
         }
 
     module.train()
-    loss_sum, loss_steps = torch.zeros((), device=device), 0
     times.start()
     for step in range(first, steps):
         images, labels = batches[step]
@@ -102,7 +104,7 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
         with torch.autocast(device, torch.bfloat16, enabled=run.precision == "bf16"):
             logits = module(images)
             loss = cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         ema.update(ema_decay(step, recipe.ema_decay))
@@ -150,7 +152,7 @@ def sgd(module: nn.Module, recipe: TrainConfig) -> torch.optim.SGD:
     undecayed = [p for norm in norms for p in norm.parameters()]
     ids = {id(p) for p in undecayed}
     decayed = [p for p in module.parameters() if id(p) not in ids]
-    groups = [{"params": decayed}, {"params": undecayed, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": undecayed, "weight_decay": 0.0}]
     return torch.optim.SGD(
         groups,
         lr=recipe.lr,
@@ -181,7 +183,7 @@ class StepTimes:
         self._wait += time.perf_counter() - self._mark
 
     def end_step(self) -> bool:
-        """Whether a window has ended with this step, and with it a good moment to look at things."""
+        """Whether a window has ended with this step: a good moment to look at things."""
         self._ended += 1
         if self._ended < self._window:
             self._mark = time.perf_counter()

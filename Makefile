@@ -1,0 +1,53 @@
+# Everything a user types. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GRID ?= depth_vs_width
+RESULTS ?= results/$(GRID)
+FIGURES ?= figures/$(notdir $(RESULTS))
+ARGS ?=
+TORCH_INDEX ?=
+
+.PHONY: help install sweep pareto-plots report published test test-slow lint format clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/.installed  ## create .venv with everything (TORCH_INDEX=URL: torch from another wheel index)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; give it as make PYTHON=python3.11 …" >&2; exit 2; }
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt $(TORCH_INDEX:%=--index-url %) torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+sweep: $(VENV)/.installed  ## train what is missing of GRID, then analyse it (ARGS='data=digits …' for overrides)
+	$(BIN)/python -m scaling_study.sweep +grid=$(GRID) $(ARGS)
+	@$(MAKE) --no-print-directory pareto-plots
+
+pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
+	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)
+
+published: $(VENV)/.installed  ## the paper's claims on the paper's numbers, into figures/published
+	$(BIN)/python -m analysis.published -o figures/published
+
+test: $(VENV)/.installed  ## the tests (a few minutes)
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.installed  ## the tests that take long
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed  ## format, lint and types, nothing is changed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed  ## apply the format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove figures and caches; results and .venv stay
+	rm -rf figures .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

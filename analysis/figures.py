@@ -1,0 +1,65 @@
+"""Which figures a study gets, and their files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from analysis import forest, plots
+from analysis.arms import base_of
+from analysis.judge import Judgement
+from analysis.noise import Cell
+from analysis.output import Saved, save
+from analysis.records import Record, arm_records, frontier_records, overfit_records
+from analysis.rules import COST_NAMES, Prereg
+from analysis.words import percent, winner
+
+
+def _titles(
+    judgements: Sequence[Judgement], described: Sequence[Record], cost: str
+) -> dict[int, str]:
+    """The gap at each regime in words, with the verdict where a rule is about it."""
+    said = {j.epochs: f": {j.rule} {j.verdict.value.replace('_', ' ')}" for j in judgements}
+    return {
+        r["epochs"]: f"gap {percent(r['estimate'], r['low'], r['high'])}, "
+        f"{winner(r['low'], r['high'])}{said.get(r['epochs'], '')}"
+        for r in described
+        if r["cost"] == cost and r["resolution"] is None and r["estimate"] is not None
+    }
+
+
+def all_frontiers(cells: Sequence[Cell], prereg: Prereg) -> dict[str, list[Record]]:
+    """Frontier records by cost; empty where a cost was not measured."""
+    base = base_of(cells, prereg.base)
+    return {axis: frontier_records(cells, base, axis) for axis in COST_NAMES}
+
+
+def figures(
+    cells: Sequence[Cell],
+    prereg: Prereg,
+    judgements: Sequence[Judgement],
+    described: Sequence[Record],
+    frontiers: Mapping[str, Sequence[Record]],
+    directory: Path,
+) -> list[Saved]:
+    """Draw and save every figure that the measurements allow."""
+    base = base_of(cells, prereg.base)
+    axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
+    saved = []
+    with plots.style():
+        if rows := arm_records(cells, base, axis):
+            title = f"Error of both arms against {COST_NAMES[axis]}, 95 % intervals"
+            drawn = plots.arms(rows, _titles(judgements, described, axis))
+            saved.append(save(drawn, rows, directory, f"arms_{axis}", title))
+        known = [r for r in described if r["estimate"] is not None and r["resolution"] is None]
+        if known:
+            title = "Gap between the arms by regime and cost, 95 % intervals"
+            saved.append(save(forest.gaps(known, prereg.margin), known, directory, "gaps", title))
+        for axis_ in ("flops", "step_time_s"):
+            if members := frontiers[axis_]:
+                title = f"Pareto frontier of error and {COST_NAMES[axis_]}"
+                drawn = plots.frontier(members)
+                saved.append(save(drawn, members, directory, f"frontier_{axis_}", title))
+        if rows := overfit_records(cells, base, axis):
+            title = "Over-fitting: validation minus clean training error, 95 % intervals"
+            drawn = plots.overfit(rows)
+            saved.append(save(drawn, rows, directory, "train_validation_gap", title))
+    return saved

@@ -1,0 +1,96 @@
+"""Names of points in a figure, written where they cover least."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+# Boxes are rows of left, bottom, right and top in pixels.
+Boxes = npt.NDArray[np.float64]
+GAPS = (9.0, 20.0, 34.0, 52.0)
+TURNS = (1, -1, 2, -2, 0, 4, 3, -3)
+
+
+class Label(NamedTuple):
+    """A text that belongs to a point, in data coordinates."""
+
+    x: float
+    y: float
+    text: str
+    color: str
+
+
+def _around(points: Boxes, half_x: float, half_y: float) -> Boxes:
+    half = np.array([half_x, half_y])
+    return np.hstack([points - half, points + half])
+
+
+def _covered(boxes: Boxes, others: Boxes) -> Boxes:
+    """Area of each box that others cover, overlaps counted each time."""
+    upper = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    lower = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    return np.asarray(np.prod(np.clip(upper - lower, 0, None), axis=2).sum(axis=1))
+
+
+def _obstacles(axes: Axes) -> Boxes:
+    """Small boxes along everything drawn as a line: curves, markers, error bars."""
+    segments = [np.asarray(line.get_xydata(), dtype=np.float64) for line in axes.lines]
+    for collection in axes.collections:
+        if hasattr(collection, "get_segments"):
+            segments += [np.asarray(s) for s in collection.get_segments()]
+    boxes = [np.zeros((0, 4))]
+    for segment in segments:
+        points = axes.transData.transform(segment)
+        boxes.append(_around(points, 6, 6))
+        for start, end in pairwise(points):
+            shares = np.linspace(0, 1, 2 + int(math.dist(start, end) // 8))[:, None]
+            boxes.append(_around(start + shares * (end - start), 3, 3))
+    return np.concatenate(boxes)
+
+
+def _candidates(point: Boxes, half_x: float, half_y: float) -> tuple[Boxes, Boxes]:
+    """Distances from the point and boxes to try, nearest first."""
+    gaps = np.repeat(GAPS, len(TURNS))
+    angles = np.tile(TURNS, len(GAPS)) * math.pi / 4
+    shifts = np.column_stack([np.cos(angles) * (half_x + gaps), np.sin(angles) * (half_y + gaps)])
+    return gaps, _around(point + shifts, half_x, half_y)
+
+
+def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
+    """Write each label near its point where it covers least; a thin line joins those further off.
+
+    Call it last, when layout, limits and everything else are final.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    taken = _obstacles(axes)
+    inside = np.array([axes.get_window_extent(renderer).extents])
+    for label in labels:
+        text = axes.annotate(
+            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset pixels",
+            fontsize=7, color=label.color, ha="center", va="center", annotation_clip=False,
+        )  # fmt: skip
+        extent = text.get_window_extent(renderer)
+        half_x, half_y = extent.width / 2 + 2, extent.height / 2 + 1
+        point = axes.transData.transform((label.x, label.y))
+        gaps, boxes = _candidates(point, half_x, half_y)
+        outside = 4 * half_x * half_y - _covered(boxes, inside)
+        reach = np.array([3 * half_x, 3 * half_y]) + GAPS[-1]
+        near = (np.abs((taken[:, :2] + taken[:, 2:]) / 2 - point) < reach).all(axis=1)
+        best = int(np.argmin(_covered(boxes, taken[near]) + 2 * outside + gaps))
+        box = boxes[best]
+        text.set_position(tuple((box[:2] + box[2:]) / 2 - point))
+        taken = np.vstack([taken, box])
+        if gaps[best] > GAPS[0]:
+            _leader(axes, label, np.clip(point, box[:2], box[2:]))
+
+
+def _leader(axes: Axes, label: Label, end: Boxes) -> None:
+    x, y = axes.transData.inverted().transform(end)
+    axes.plot([label.x, x], [label.y, y], color=label.color, lw=0.5, alpha=0.6, zorder=1)

@@ -1,0 +1,59 @@
+"""Shared fixtures: where tiny runs go, and the entry points as a user starts them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scaling_study.config import Setting
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of rendered images for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def setting(tmp_path: Path, cache_dir: Path) -> Setting:
+    return Setting(
+        results_dir=str(tmp_path / "results"),
+        cache_dir=str(cache_dir),
+        threads=1,
+        checkpoint_every_s=0,
+        checkpoint_keep="final",
+        git_commit=None,
+        git_dirty=None,
+    )
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what would hide a missing default of ours."""
+    hidden = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HYDRA_FULL_ERROR")
+    return {name: value for name, value in os.environ.items() if name not in hidden}
+
+
+@pytest.fixture
+def command(tmp_path: Path, cache_dir: Path) -> Command:
+    """Run `python -m MODULE ARGUMENTS` in an empty folder, as a user would."""
+
+    def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if module.startswith("scaling_study"):
+            arguments = (*arguments, f"cache_dir={cache_dir}")
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return call

@@ -1,0 +1,196 @@
+"""A synthetic study through result.json files and the command line, and what is refused."""
+
+import csv
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from analysis_data import renamed, runs, verdicts, write_study
+
+from analysis import report
+from analysis.__main__ import main
+from analysis.judge import judge
+from analysis.rules import freeze, prereg
+from analysis.tables import table_of
+from analysis.words import lines, record
+from scaling_study.results import read_study
+
+EFFECTS = {4: -0.10, 24: 0.10}
+FIGURES = (
+    "arms_step_time_s",
+    "gaps",
+    "frontier_flops",
+    "frontier_step_time_s",
+    "train_validation_gap",
+)
+
+
+def analysis(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "analysis", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def judged(study, where=()):
+    """Verdicts by rule, without drawing anything."""
+    loaded = read_study(study)
+    table = table_of(loaded, dict(where))
+    return {j.rule: j for j in judge(table, prereg(study, loaded.grid))}
+
+
+def test_known_answer_through_the_command(tmp_path):
+    study = write_study(tmp_path, runs(EFFECTS))
+    out = tmp_path / "figures"
+    done = analysis(study, "-o", out)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in FIGURES:
+        for end in ("png", "svg", "csv"):
+            assert (out / f"{name}.{end}").stat().st_size > 100
+    found = verdicts(out)
+    assert [v["verdict"] for v in found.values()] == ["supported"] * 3
+    assert found["R1-long"]["ci_low"] < 0.10 < found["R1-long"]["ci_high"]
+    assert found["R1-short"]["ci_low"] < -0.10 < found["R1-short"]["ci_high"]
+    assert found["R1-long"]["df"] == 12
+    assert found["R1-long"]["exploratory"] is False
+    last = done.stdout.splitlines()[-4:]
+    assert last[0].startswith("R1-long   supported  +")
+    assert "24 epochs; margin 0.5 %, df 12)" in last[0]
+    assert found["R1"]["prereg_sha256"] in last[3]
+    assert (study / "prereg.yaml").is_file()
+    with (out / "frontier.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 36
+
+
+def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
+    evil = '<script>alert("x")</script>&'
+    results = runs(EFFECTS)
+    first, second = results[:2]
+    results += [
+        replace(renamed(first, "-x"), status="failed", error=evil),
+        replace(renamed(first, "-y"), config_id=first.config_id, status="diverged", val_error=None),
+    ]
+    study = write_study(tmp_path, results)
+    (tmp_path / "results" / "runs" / second.run_id / "result.json").unlink()
+    assert main([str(study), "-o", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(FIGURES)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "src=http" not in page
+    assert page.index("Verdicts") < page.index("Figures") < page.index("Runs left out (3)")
+    out = capsys.readouterr().out
+    for told in (f"{first.run_id}-y: diverged", f"{second.run_id}: no result yet"):
+        assert f"left out: {told}" in out
+        assert told.split(":")[0] in page
+    notes = verdicts(tmp_path)["R1-short"]["notes"]
+    assert any("1 excluded runs by arm: 1 base; classes unknown" in note for note in notes)
+
+
+def test_report_escapes_every_text():
+    evil = '<script>alert("x")</script>&'
+    page = report.table([{"a": evil}], {"a": evil}) + report.verdict(evil, evil, evil, evil, [evil])
+    assert "<script" not in page + report.paragraph(evil)
+
+
+def test_diverged_runs_scored_at_chance_can_lower_a_verdict(tmp_path):
+    results = runs({4: -0.10, 24: 0.03})
+    results += [
+        replace(renamed(r, "-bad"), config_id=r.config_id, status="diverged", val_error=None)
+        for r in results
+        if r.epochs == 24 and r.depth == 50
+    ]
+    study = write_study(tmp_path, results, "name: demo\nn_classes: 32\n")
+    found = judged(study)
+    assert found["R1-long"].verdict.value == "inconclusive"
+    assert "scored at chance" in found["R1-long"].verdict.reason
+    assert found["R1-short"].verdict.value == "supported"
+
+
+def test_runs_no_better_than_chance_are_excluded(tmp_path):
+    results = runs(EFFECTS)
+    results.append(replace(renamed(results[0], "-bad"), val_error=0.96))
+    study = write_study(tmp_path, results, "n_classes: 32\n")
+    table = table_of(read_study(study), {})
+    assert list(table.left_out.values()) == ["no better than chance: error 96.0 % with 32 classes"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"precision": "bf16"}, "--where 'precision=bf16'"),
+        ({"n_val": 10}, "--where 'n_val=10'"),
+        ({"device": "cuda: H100"}, "device"),
+    ],
+)
+def test_mixed_tables_are_refused(tmp_path, capsys, change, told):
+    results = runs(EFFECTS)
+    study = write_study(tmp_path, [*results, replace(renamed(results[0], "-x"), **change)])
+    assert main([str(study), "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: mixed table: ")
+    assert told in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_selects_from_a_mixed_table(tmp_path):
+    results = runs(EFFECTS)
+    other = [replace(renamed(r, "-x"), precision="bf16") for r in results]
+    study = write_study(tmp_path, [*results, *other])
+    assert judged(study, {"precision": "fp32"}.items())["R1"].verdict.value == "supported"
+    chosen = ["--where", "precision=fp32", "--where", "epochs=24"]
+    assert main([str(study), "-o", str(tmp_path), *chosen]) == 0
+    found = verdicts(tmp_path)["R1-long"]
+    assert found["exploratory"] is True
+    assert (found["verdict"], found["estimate"]) == ("not_testable", None)
+
+
+@pytest.mark.parametrize("where", ["precision", "colour=red", "precision=fp8"])
+def test_bad_where_is_refused(tmp_path, where, capsys):
+    study = write_study(tmp_path, runs(EFFECTS, seeds=2))
+    assert main([str(study), "-o", str(tmp_path), "--where", where]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_missing_and_empty_studies_are_refused(tmp_path, capsys):
+    missing = analysis(tmp_path / "none", "-o", tmp_path)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr.startswith("error: no study in ")
+    assert missing.stderr.count("\n") == 1
+    study = write_study(
+        tmp_path, [replace(r, status="failed", error="disk") for r in runs(EFFECTS)]
+    )
+    assert main([str(study), "-o", str(tmp_path)]) == 2
+    assert "0 finished, 36 left out: failed: disk" in capsys.readouterr().err
+
+
+def test_one_arm_only_is_not_testable(tmp_path, capsys):
+    study = write_study(tmp_path, [r for r in runs(EFFECTS) if r.width == 0.25])
+    assert main([str(study), "-o", str(tmp_path)]) == 0
+    assert {v["verdict"] for v in verdicts(tmp_path).values()} == {"not_testable"}
+    assert "R1-long   not_testable  (no resolution has two cells" in capsys.readouterr().out
+
+
+def test_one_seed_without_step_times(tmp_path):
+    results = [replace(r, step_time_s=None, train_error=None) for r in runs(EFFECTS, seeds=1)]
+    study = write_study(tmp_path, results, "rules: {cost: flops}\n")
+    assert main([str(study), "-o", str(tmp_path)]) == 0
+    found = verdicts(tmp_path)["R1-long"]
+    assert found["df"] is None
+    assert any("prior" in note for note in found["notes"])
+    assert not (tmp_path / "frontier_step_time_s.png").exists()
+
+
+def test_changed_rules_make_verdicts_exploratory(tmp_path):
+    study = write_study(tmp_path, runs(EFFECTS, seeds=2))
+    loaded = read_study(study)
+    freeze(study, loaded.grid)
+    (study / "grid.yaml").write_text("rules: {margin: 0.0001}\n")
+    rules = prereg(study, read_study(study).grid)
+    judgements = judge(table_of(loaded, {}), rules)
+    assert all("EXPLORATORY" in text for text in lines(judgements, rules))
+    assert record(judgements[0], rules)["exploratory"] is True

@@ -1,0 +1,57 @@
+"""A run that trains in a second."""
+
+from copy import deepcopy
+from typing import Any
+
+from scaling_study.config import RunConfig, run_config
+
+TINY: dict[str, Any] = {
+    "model": {
+        "family": "resnet",
+        "depth": 14,
+        "width": 0.125,
+        "stem": "small",
+        "se_ratio": 0.25,
+        "dropout": 0.1,
+        "stochastic_depth": 0.1,
+    },
+    "data": {
+        "name": "fractals",
+        "resolution": 16,
+        "flip": True,
+        "shift": 0.1,
+        "classes": 4,
+        "train_per_class": 32,
+        "val_per_class": 16,
+        "perturbation": 0.2,
+        "label_noise": 0.0,
+        "seed": 0,
+    },
+    "train": {
+        "recipe": "fixed",
+        "epochs": 2,
+        "batch_size": 16,
+        "lr_per_256": 0.4,
+        "warmup_epochs": 1,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "label_smoothing": 0.1,
+        "ema_decay": 0.9999,
+        "channels_last": True,
+    },
+    "seed": 0,
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+def tiny(**changes: Any) -> RunConfig:
+    """The tiny run with dotted keys changed: tiny(**{"model.depth": 26})."""
+    values = deepcopy(TINY)
+    for key, value in changes.items():
+        *path, name = key.split(".")
+        group = values
+        for part in path:
+            group = group[part]
+        group[name] = value
+    return run_config(values)
