@@ -10,6 +10,26 @@ from analysis.contrast import Estimand, Gap, PreconditionError, gap_of
 from analysis.noise import Cell, Noise, prior_sd
 from analysis.rules import Prereg, Rule
 from analysis.verdict import mde80, seeds_needed
+from scaling_study.errors import InputError
+
+# Error and seed SD, fractions, by epochs; an SD of None is not known.
+Planning = Mapping[int, tuple[float, float | None]]
+TYPICAL_ERROR = 0.4
+
+
+def planning_of(grid: Mapping[str, Any]) -> Planning:
+    """What a grid's `planning: {EPOCHS: {error: …, seed_sd: …}}` says a pilot has measured.
+
+    Raises:
+        InputError: an entry that is no pair of fractions.
+    """
+    declared = grid.get("planning") or {}
+    try:
+        return {int(e): (float(p["error"]), float(p["seed_sd"])) for e, p in declared.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputError(
+            f"grid.planning={declared!r}: must be {{EPOCHS: {{error: 0.4, seed_sd: 0.01}}}}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -81,12 +101,14 @@ def _gap(cells: Sequence[Cell], prereg: Prereg, epochs: int, sd: float) -> tuple
 
 
 def _power(
-    cells: Sequence[Cell], prereg: Prereg, rule: Rule, error: float, seed_sd: float | None
+    rows: Sequence[Mapping[str, Any]], prereg: Prereg, rule: Rule, planning: Planning
 ) -> Power:
-    regimes = sorted({c.epochs for c in cells})
+    regimes = sorted({int(row["epochs"]) for row in rows})
     epochs = regimes[-1 if rule.regime == "longest" else 0]
-    sd = prior_sd(error, cells[0].n_val or 1) if seed_sd is None else seed_sd
-    known = (rule.name, epochs, error, sd, seed_sd is None, prereg.margin, prereg.alpha)
+    error, measured = planning.get(epochs, (TYPICAL_ERROR, None))
+    sd = prior_sd(error, int(rows[0]["n_val"])) if measured is None else measured
+    known = (rule.name, epochs, error, sd, measured is None, prereg.margin, prereg.alpha)
+    cells = _planned(rows, error)
     try:
         gap, seeds = _gap(cells, prereg, epochs, sd)
     except PreconditionError as reason:
@@ -96,28 +118,22 @@ def _power(
     return Power(*known, seeds=seeds, cells=count, se=gap.se, df=gap.df, mde80=least)
 
 
-def decidable(
-    rows: Sequence[Mapping[str, Any]],
-    prereg: Prereg,
-    error: float = 0.4,
-    seed_sd: float | None = None,
-) -> list[Power]:
+def decidable(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning) -> list[Power]:
     """What each rule can decide with the planned runs.
 
     Args:
         rows: one mapping per planned run with depth, width, resolution, epochs, seed, flops and
             n_val; numbers may be text, as in a plan.csv.
         prereg: the rules.
-        error: typical validation error to plan with, fraction.
-        seed_sd: SD of the error between seeds, fraction; None takes sqrt(error / (2 n_val)).
+        planning: typical error and seed SD (fractions) by epochs, as a pilot measured them; for
+            other epochs the error is 0.4 and the SD the prior sqrt(error / (2 n_val)).
 
     Raises:
         ValueError: no rows.
     """
     if not rows:
         raise ValueError("no planned runs")
-    cells = _planned(rows, error)
-    return [_power(cells, prereg, rule, error, seed_sd) for rule in prereg.rules]
+    return [_power(rows, prereg, rule, planning) for rule in prereg.rules]
 
 
 def describe(powers: Sequence[Power]) -> list[str]:
@@ -130,7 +146,7 @@ def _line(power: Power) -> str:
     if power.mde80 is None:
         return f"{head}: not testable: {power.reason}"
     df = f"df {power.df:.0f}" if math.isfinite(power.df) else "seed noise not measured"
-    source = "prior" if power.prior else "given"
+    source = "prior" if power.prior else "pilot"
     return (
         f"{head}: decides effects of {100 * power.mde80:.1f} % (relative error) with 80 % power; "
         f"margin {100 * power.margin:g} %, SE {100 * power.se:.2f} %, {df}, "

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -66,9 +66,11 @@ def flat_keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
-    message = str(error).strip()
-    if "is not in struct" not in message:
-        return message
+    message = str(error).strip().splitlines()[0]
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: not an override of Hydra's ({message})"
+    if not message.startswith("Could not override"):
+        return str(error).strip()
     typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
     known = _known_keys(config_name)
     for name in typed:
@@ -77,11 +79,13 @@ def _explain(error: Exception, config_name: str) -> str:
                 f"{name}: the setting of one run is {AXES[name]}; "
                 f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
             )
+        if name == "grid":
+            return "a grid is added with a plus: +grid=smoke"
         if name.startswith("grid.axes"):
             return f"{name}: adding an axis to a grid takes ++, as in '++grid.axes.seed=[0,1]'"
         if name not in known and f"'{name}'" in message:
             return f"{name}: no such setting{suggest(name, known)}"
-    return message.splitlines()[0]
+    return message
 
 
 def _known_keys(config_name: str) -> list[str]:

@@ -11,8 +11,9 @@ from scaling_study.config import AXES, suggest
 from scaling_study.errors import InputError
 
 Point = dict[str, Any]
-# name: the study's folder; rules: what the analysis is to decide (analysis/prereg.yaml).
-KEYS = ("name", "axes", "points", "rules")
+# name: the study's folder; rules: what the analysis is to decide (analysis/prereg.yaml);
+# planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py).
+KEYS = ("name", "axes", "points", "rules", "planning")
 
 
 def expand(grid: Mapping[str, Any], known: Iterable[str]) -> list[Point]:

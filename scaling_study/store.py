@@ -39,7 +39,7 @@ class Store:
         """
         try:
             return read_result(self.run_dir(run_id) / "result.json")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def results(self) -> list[Result]:
@@ -112,10 +112,10 @@ class Store:
         finally:
             stop.set()
             beat.join()
-            path.unlink(missing_ok=True)
+            replace_file(path, json.dumps(_me() | {"ended": time.time()}, indent=1) + "\n")
 
 
-def _me() -> dict[str, str | int]:
+def _me() -> dict[str, str | int | float]:
     pid = os.getpid()
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid) or ""}
 
@@ -130,11 +130,16 @@ def _started(pid: int) -> str | None:
 
 
 def alive(job_file: Path) -> bool:
-    """Whether the process that wrote `job_file` still works on its run."""
+    """Whether the process that wrote `job_file` still works on its run.
+
+    False once it has noted its end (`ended`, seconds since 1970) or is no longer there.
+    """
     try:
         job = json.loads(job_file.read_text(encoding="utf-8"))
         beaten = job_file.stat().st_mtime
     except (OSError, ValueError):
+        return False
+    if "ended" in job:
         return False
     if job["host"] == socket.gethostname() and Path("/proc").is_dir():
         return bool(_started(job["pid"]) == job["started"])
@@ -143,5 +148,4 @@ def alive(job_file: Path) -> bool:
 
 def _beat(path: Path, stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT_S):
-        if path.exists():
-            os.utime(path)
+        os.utime(path)

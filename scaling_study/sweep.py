@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from scaling_study import cli, display
 from scaling_study.config import AXES, RunConfig
+from scaling_study.data import facts
 from scaling_study.device import cpu_cores, visible_gpus
 from scaling_study.errors import InputError
 from scaling_study.grid import axis_keys, expand
@@ -19,7 +20,7 @@ from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.paths import data_dir
 from scaling_study.plan import RUN_KEYS, Planned, plan, runs_of, setting_of, to_do, write_csv
-from scaling_study.results import replace_file
+from scaling_study.results import read_plan, replace_file
 from scaling_study.store import Store
 
 SOME_FAILED = 1
@@ -92,7 +93,8 @@ def _power(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[str]:
     from analysis import power, rules
 
     planned = [row.columns for row in rows]
-    return power.describe(power.decidable(planned, rules.prereg(None, grid)))
+    declared = rules.prereg(None, grid)
+    return power.describe(power.decidable(planned, declared, power.planning_of(grid)))
 
 
 def _prepare(store: Store, study_dir: Path, grid: dict[str, Any], rows: list[Planned]) -> None:
@@ -105,9 +107,24 @@ def _prepare(store: Store, study_dir: Path, grid: dict[str, Any], rows: list[Pla
             bad = store.set_aside(row.run.run_id)
             print(f"unreadable result set aside, its run is done again: {bad}")
     study_dir.mkdir(parents=True, exist_ok=True)
-    replace_file(study_dir / "grid.yaml", OmegaConf.to_yaml(grid))
+    _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
+    classes = {facts(row.run.data).n_classes for row in rows}
+    known = {"n_classes": classes.pop()} if len(classes) == 1 else {}
+    replace_file(study_dir / "grid.yaml", OmegaConf.to_yaml(grid | known))
     write_csv(rows, study_dir / "plan.csv")
     rules.freeze(study_dir, grid)
+
+
+def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
+    """A study is what its last sweep planned; the runs of another one stay in the store."""
+    if not (study_dir / "plan.csv").is_file():
+        return
+    others = {row["run_id"] for row in read_plan(study_dir)} - run_ids
+    if others:
+        print(
+            f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
+            "store; to keep both studies, give one its own name with grid.name=NAME"
+        )
 
 
 def _launch(name: str, jobs: list[Job], rows: list[Planned], slots: list[local.Slot]) -> None:

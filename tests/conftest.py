@@ -44,7 +44,7 @@ def command(tmp_path: Path, cache_dir: Path) -> Command:
     """Run `python -m MODULE ARGUMENTS` in an empty folder, as a user would."""
 
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        if module.startswith("scaling_study"):
+        if module.startswith("scaling_study") and "cache_dir=" not in " ".join(arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],

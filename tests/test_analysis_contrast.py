@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from analysis_data import cell
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from analysis.basis import arm_weights, smoother
 from analysis.contrast import Estimand, PreconditionError, gap_of
 from analysis.noise import Noise, brown_forsythe, noise_of, prior_sd
 from analysis.verdict import decide
+from analysis_data import cell
 
 FLOPS = Estimand("flops")
 COSTS = (1.0, 1.8, 3.1, 5.0)

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from analysis_data import cell
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.noise import noise_of
 from analysis.pareto import frontier_of, max_t, on_frontier
 from analysis.speedup import Family, inverse_frontier, mean_log_ratio, speedup_of
+from analysis_data import cell
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=30)
 

@@ -8,14 +8,14 @@ import sys
 import numpy as np
 import pytest
 import yaml
-from analysis_data import DEPTHS, WIDTHS, run
 
 from analysis.arms import base_of, pairs_of
 from analysis.contrast import Estimand, Gap, gap_of
 from analysis.noise import cells_of, noise_of
-from analysis.power import decidable, describe
+from analysis.power import decidable, describe, planning_of
 from analysis.rules import freeze, prereg
 from analysis.verdict import Verdict, combine, decide, mde80, seeds_needed
+from analysis_data import DEPTHS, WIDTHS, run
 from scaling_study.errors import InputError
 
 
@@ -143,7 +143,7 @@ def plan(seeds, epochs=(4, 24)):
 def test_power_is_what_a_simulation_finds():
     """Studies drawn with a true gap of MDE80 are judged supported in 80 % of cases."""
     rules, sd, draws = prereg(None, {}), 0.004, 1000
-    power = decidable(plan(3), rules, error=0.4, seed_sd=sd)[0]
+    power = decidable(plan(3), rules, {24: (0.4, sd)})[0]
     assert (power.rule, power.epochs, power.df, power.seeds) == ("R1-long", 24, 12, 3)
     assert power.seeds_for(power.mde80) == 3
     assert power.seeds_for(power.margin) is None
@@ -168,22 +168,32 @@ def test_power_is_what_a_simulation_finds():
 
 def test_power_falls_with_seeds_and_says_so():
     rules = prereg(None, {})
-    few, many = (decidable(plan(n), rules)[1] for n in (2, 5))
+    few, many = (decidable(plan(n), rules, {})[1] for n in (2, 5))
     assert many.mde80 < few.mde80
     assert few.prior
     assert few.seed_sd == pytest.approx(math.sqrt(0.4 / 4000))
     text = describe([few])[0]
     assert text.startswith("R1-short (4 epochs): decides effects of ")
     assert "(prior)" in text
-    assert "not measured" in describe(decidable(plan(1), rules))[0]
+    assert "not measured" in describe(decidable(plan(1), rules, {}))[0]
     as_text = [{k: str(v) for k, v in row.items()} for row in plan(2)]
-    assert decidable(as_text, rules)[1] == few
+    assert decidable(as_text, rules, {})[1] == few
 
 
 def test_power_of_a_grid_that_cannot_decide():
     rules = prereg(None, {})
     one_arm = [row for row in plan(3) if row["width"] == 0.25]
-    assert "two cells or more" in describe(decidable(one_arm, rules))[0]
-    assert "one regime only" in describe(decidable(plan(3, (4,)), rules))[0]
+    assert "two cells or more" in describe(decidable(one_arm, rules, {}))[0]
+    assert "one regime only" in describe(decidable(plan(3, (4,)), rules, {}))[0]
     with pytest.raises(ValueError, match="no planned runs"):
-        decidable([], rules)
+        decidable([], rules, {})
+
+
+def test_a_pilots_noise_is_planned_with_at_its_own_epochs():
+    pilot = planning_of({"planning": {4: {"error": 0.5, "seed_sd": 0.02}}})
+    long, short = decidable(plan(3), prereg(None, {}), pilot)
+    assert (short.error, short.seed_sd, short.prior) == (0.5, 0.02, False)
+    assert (long.error, long.prior) == (0.4, True)
+    assert "seed SD 2.0 pp at 50 % error (pilot)" in describe([short])[0]
+    with pytest.raises(InputError, match="must be"):
+        planning_of({"planning": {4: 0.5}})

@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-from analysis_data import renamed, runs, verdicts, write_study
 
 from analysis import report
 from analysis.__main__ import main
@@ -14,6 +13,7 @@ from analysis.judge import judge
 from analysis.rules import freeze, prereg
 from analysis.tables import table_of
 from analysis.words import lines, record
+from analysis_data import renamed, runs, verdicts, write_study
 from scaling_study.results import read_study
 
 EFFECTS = {4: -0.10, 24: 0.10}

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import TINY, tiny
 
 from scaling_study.config import run_config
 from scaling_study.errors import InputError
+from tiny import TINY, tiny
 
 
 def test_run_id_is_pinned() -> None:

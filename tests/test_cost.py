@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny
 from torch.utils.flop_counter import FlopCounterMode
 
 import analysis
@@ -16,6 +15,7 @@ from scaling_study.models import network
 from scaling_study.models.build import build
 from scaling_study.models.layers import Cost, Network, Shape, total
 from scaling_study.models.resnet import LAYOUTS
+from tiny import tiny
 
 PAPER = Path(analysis.__file__).with_name("paper")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import tiny
 
 from scaling_study.config import DigitsConfig, FractalsConfig
 from scaling_study.data import facts, fractals, load
+from tiny import tiny
 
 DATA = tiny().data
 assert isinstance(DATA, FractalsConfig)

@@ -11,11 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tiny import tiny
 
 from scaling_study.config import Setting
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
+from tiny import tiny
 
 
 @dataclass(frozen=True)
@@ -140,4 +140,4 @@ def test_kept_checkpoints_are_a_choice(setting: Setting) -> None:
     job = Job(tiny(), replace(setting, checkpoint_keep="none"))
     list(inline.launch([job]))
     names = {path.name for path in job.store.run_dir(job.run.run_id).iterdir()}
-    assert names == {"config.yaml", "metrics.jsonl", "result.json"}
+    assert names == {"config.yaml", "job.json", "metrics.jsonl", "result.json"}

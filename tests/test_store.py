@@ -10,13 +10,13 @@ from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 import pytest
-from tiny import tiny
 
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
 from scaling_study.launch.job import Job
 from scaling_study.results import COLUMNS, Result, read_result, write_result
 from scaling_study.store import Store
+from tiny import tiny
 
 RUN = tiny()
 
@@ -65,7 +65,7 @@ def test_a_claim_holds_against_others_and_dies_with_its_process(setting: Setting
         assert mine
 
 
-def race(results: str, line: Barrier, won: Queue[int]) -> None:
+def race(results: str, line: Barrier, won: "Queue[int]") -> None:
     line.wait()
     with Store(Path(results)).claim(RUN.run_id) as mine:
         won.put(int(mine))

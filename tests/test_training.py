@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import tiny
 from torch import nn
 
 from scaling_study.config import RunConfig, Setting
@@ -18,6 +17,7 @@ from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.ema import Ema
 from scaling_study.training.loop import sgd, train
 from scaling_study.training.schedule import ema_decay, learning_rate
+from tiny import tiny
 
 MEASURED = ("val_error", "val_loss", "train_error")
 

@@ -63,8 +63,9 @@ class Job:
     def outcome(self) -> Outcome:
         """What the store says of the run now."""
         run_id = self.run.run_id
-        if (result := self.store.result(run_id)) is None:
-            return Outcome(run_id, self.store.state(run_id))
+        state = self.store.state(run_id)
+        if state in ("planned", "running") or (result := self.store.result(run_id)) is None:
+            return Outcome(run_id, state)
         return Outcome(run_id, result.status, result.error, result.val_error, result.wall_s)
 
     def write_failure(self, error: str) -> None:

@@ -1,0 +1,147 @@
+"""Who may import whom, and that planning stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Module, or package with a dot at its end: what it may import of ours. Entry points import freely.
+ALLOWED: dict[str, set[str]] = {
+    "scaling_study.errors": set(),
+    "scaling_study.paths": set(),
+    "scaling_study.device": set(),
+    "scaling_study.provenance": {"scaling_study.paths"},
+    "scaling_study.config": {"scaling_study.errors"},
+    "scaling_study.results": {"scaling_study.errors"},
+    "scaling_study.store": {"scaling_study.errors", "scaling_study.results"},
+    "scaling_study.grid": {"scaling_study.config", "scaling_study.errors"},
+    "scaling_study.models.": {
+        "scaling_study.config",
+        "scaling_study.errors",
+        "scaling_study.models.",
+    },
+    "scaling_study.data.": {"scaling_study.config", "scaling_study.data."},
+    "scaling_study.cost": {
+        "scaling_study.config",
+        "scaling_study.data.",
+        "scaling_study.errors",
+        "scaling_study.models.",
+    },
+    "scaling_study.forecast": {"scaling_study.cost", "scaling_study.results"},
+    "scaling_study.plan": {
+        "scaling_study.config",
+        "scaling_study.cost",
+        "scaling_study.device",
+        "scaling_study.errors",
+        "scaling_study.forecast",
+        "scaling_study.grid",
+        "scaling_study.provenance",
+        "scaling_study.results",
+        "scaling_study.store",
+    },
+    "scaling_study.training.": {
+        "scaling_study.config",
+        "scaling_study.data.",
+        "scaling_study.models.",
+        "scaling_study.results",
+        "scaling_study.training.",
+    },
+    "scaling_study.launch.": {
+        "scaling_study.config",
+        "scaling_study.cost",
+        "scaling_study.device",
+        "scaling_study.launch.",
+        "scaling_study.provenance",
+        "scaling_study.results",
+        "scaling_study.store",
+        "scaling_study.training.",
+    },
+    "scaling_study.display": {"scaling_study.launch.", "scaling_study.plan"},
+    "scaling_study.cli": {"scaling_study.config", "scaling_study.errors", "scaling_study.paths"},
+    "analysis.": {"analysis.", "scaling_study.errors", "scaling_study.results"},
+}
+ENTRY_POINTS = {"scaling_study.sweep", "scaling_study.train"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def rule(module: str) -> str | None:
+    """The entry of the table that `module` falls under."""
+    if module in ALLOWED:
+        return module
+    packages = [name for name in ALLOWED if name.endswith(".") and f"{module}.".startswith(name)]
+    return packages[0] if packages else None
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in ("scaling_study", "analysis")}
+
+
+MODULES = sorted([*ROOT.glob("scaling_study/**/*.py"), *ROOT.glob("analysis/**/*.py")])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_follow_the_table(path: Path) -> None:
+    module = name_of(path)
+    if module in ENTRY_POINTS or module == "scaling_study":
+        return
+    own = rule(module)
+    assert own, f"{module} is not in the table"
+    for imported in imports(path):
+        target = rule(imported) or rule(imported.rpartition(".")[0])
+        if target is not None:
+            assert target in ALLOWED[own], f"{module} imports {imported}"
+        assert imported not in ENTRY_POINTS, f"{module} imports an entry point"
+
+
+def test_torch_is_imported_where_training_happens_and_nowhere_else() -> None:
+    with_torch = {"scaling_study.models.build"}
+    for path in MODULES:
+        module = name_of(path)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        if "torch" in names:
+            assert module in with_torch or module.startswith("scaling_study.training."), module
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import scaling_study.sweep", {"torch", "wandb", "pandas", "scipy", "matplotlib"}),
+        ("import analysis.__main__, analysis.published", {"torch", "hydra"}),
+        ("import analysis.power, analysis.rules", {"torch", "pandas", "matplotlib"}),
+    ],
+)
+def test_what_planning_and_analysis_do_not_load(code: str, absent: set[str]) -> None:
+    probe = f"{code}\nimport sys\nprint(*sorted({absent!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_a_dry_run_does_not_load_torch() -> None:
+    probe = (
+        "import runpy, sys\n"
+        "sys.argv = ['sweep', '+grid=depth_vs_width', 'dry_run=true']\n"
+        "try:\n    runpy.run_module('scaling_study.sweep', run_name='__main__')\n"
+        "except SystemExit as end:\n    print('exit', end.code, 'torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "exit 0 False"
