@@ -71,6 +71,8 @@ def _explain(error: Exception, config_name: str) -> str:
         return f"{error.override}: not an override of Hydra's ({message})"
     if not message.startswith("Could not override"):
         return str(error).strip()
+    if "'grid'" in message:
+        return "a grid is added with a plus: +grid=NAME"
     typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
     known = _known_keys(config_name)
     for name in typed:
@@ -79,8 +81,6 @@ def _explain(error: Exception, config_name: str) -> str:
                 f"{name}: the setting of one run is {AXES[name]}; "
                 f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
             )
-        if name == "grid":
-            return "a grid is added with a plus: +grid=smoke"
         if name.startswith("grid.axes"):
             return f"{name}: adding an axis to a grid takes ++, as in '++grid.axes.seed=[0,1]'"
         if name not in known and f"'{name}'" in message:

@@ -188,7 +188,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
     ("arguments", "said"),
     [
         (["+grid=depth_vs_widht"], "depth_vs_width"),
-        (["grid=smoke"], "+grid=smoke"),
+        (["grid=smoke"], "+grid=NAME"),
         ([], "no grid: add +grid=NAME; grids: depth_vs_width, smoke"),
         (["+grid=smoke", "++grid.axes.dpeth=[14]"], "grid.axes.dpeth: no such axis (did you mean"),
         (["+grid=smoke", "grid.axes.widht=[1]"], "'++grid.axes.seed=[0,1]'"),
