@@ -2,17 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from scaling_study.config import AXES, suggest
+from scaling_study.config import AXES, flat_keys, suggest
 from scaling_study.errors import InputError
 from scaling_study.paths import data_dir
 
@@ -30,8 +30,11 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     os.environ["HYDRA_FULL_ERROR"] = "1"
     OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
     codes: list[int] = []
+    composed = False
 
     def body(config: DictConfig) -> None:
+        nonlocal composed
+        composed = True
         try:
             values = OmegaConf.to_container(config, resolve=True)
             assert isinstance(values, dict)
@@ -44,6 +47,10 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
         app(body)()
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(report(_explain(error, config_name)))
+    except ValueError as error:
+        if composed:
+            raise  # a defect of ours
+        sys.exit(report(str(error)))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(max(codes, default=0))
@@ -55,18 +62,11 @@ def report(message: str) -> int:
     return BAD_INPUT
 
 
-def flat_keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Dotted names of all settings that are no groups."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat_keys(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
     message = str(error).strip().splitlines()[0]
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        return f"{message}; known: {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: not an override of Hydra's ({message})"
     if not message.startswith("Could not override"):

@@ -7,7 +7,8 @@ workers there are and which grid asked for the run are not.
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -24,7 +25,8 @@ AXES = {
 }
 
 
-def _require(ok: bool, key: str, value: object, accepted: str) -> None:
+def require(ok: bool, key: str, value: object, accepted: str) -> None:
+    """Raise an InputError that names the value and what is accepted, unless `ok`."""
     if not ok:
         raise InputError(f"{key}={value}: {accepted}")
 
@@ -42,11 +44,11 @@ class ModelConfig:
     stochastic_depth: float
 
     def __post_init__(self) -> None:
-        _require(self.width > 0, "model.width", f"{self.width:g}", "must be above 0")
-        _require(0 <= self.se_ratio <= 1, "model.se_ratio", self.se_ratio, "must be in [0, 1]")
+        require(self.width > 0, "model.width", f"{self.width:g}", "must be above 0")
+        require(0 <= self.se_ratio <= 1, "model.se_ratio", self.se_ratio, "must be in [0, 1]")
         for name in ("dropout", "stochastic_depth"):
             rate = getattr(self, name)
-            _require(0 <= rate < 1, f"model.{name}", rate, "must be in [0, 1)")
+            require(0 <= rate < 1, f"model.{name}", rate, "must be in [0, 1)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,8 @@ class DataConfig:
     shift: float
 
     def __post_init__(self) -> None:
-        _require(self.resolution >= 1, "data.resolution", self.resolution, "must be at least 1 px")
-        _require(0 <= self.shift < 0.5, "data.shift", self.shift, "must be in [0, 0.5)")
+        require(self.resolution >= 1, "data.resolution", self.resolution, "must be at least 1 px")
+        require(0 <= self.shift < 0.5, "data.shift", self.shift, "must be in [0, 0.5)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +82,14 @@ class FractalsConfig(DataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.classes >= 2, "data.classes", self.classes, "must be at least 2")
+        require(self.classes >= 2, "data.classes", self.classes, "must be at least 2")
         for name in ("train_per_class", "val_per_class"):
-            _require(getattr(self, name) >= 1, f"data.{name}", getattr(self, name), "at least 1")
+            images = getattr(self, name)
+            require(images >= 1, f"data.{name}", images, "must be 1 or more")
         for name in ("perturbation", "label_noise"):
             rate = getattr(self, name)
-            _require(0 <= rate <= 1, f"data.{name}", rate, "must be in [0, 1]")
+            require(0 <= rate <= 1, f"data.{name}", rate, "must be in [0, 1]")
+        require(self.seed >= 0, "data.seed", self.seed, "must be 0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,10 @@ class DigitsConfig(DataConfig):
     """scikit-learn's scans of digits; `seed` draws which of them are evaluated on."""
 
     seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.seed >= 0, "data.seed", self.seed, "must be 0 or more")
 
 
 DATA_SETS: dict[str, type[DataConfig]] = {"fractals": FractalsConfig, "digits": DigitsConfig}
@@ -118,10 +126,10 @@ class TrainConfig:
     channels_last: bool
 
     def __post_init__(self) -> None:
-        _require(self.epochs >= 1, "train.epochs", self.epochs, "must be at least 1")
-        _require(self.batch_size >= 2, "train.batch_size", self.batch_size, "must be at least 2")
-        _require(self.lr_per_256 > 0, "train.lr_per_256", self.lr_per_256, "must be above 0")
-        _require(
+        require(self.epochs >= 1, "train.epochs", self.epochs, "must be at least 1")
+        require(self.batch_size >= 2, "train.batch_size", self.batch_size, "must be at least 2")
+        require(self.lr_per_256 > 0, "train.lr_per_256", self.lr_per_256, "must be above 0")
+        require(
             0 <= self.warmup_epochs < self.epochs,
             "train.warmup_epochs",
             self.warmup_epochs,
@@ -129,8 +137,8 @@ class TrainConfig:
         )
         for name in ("momentum", "label_smoothing", "ema_decay"):
             rate = getattr(self, name)
-            _require(0 <= rate < 1, f"train.{name}", rate, "must be in [0, 1)")
-        _require(self.weight_decay >= 0, "train.weight_decay", self.weight_decay, "must be >= 0")
+            require(0 <= rate < 1, f"train.{name}", rate, "must be in [0, 1)")
+        require(self.weight_decay >= 0, "train.weight_decay", self.weight_decay, "must be >= 0")
 
     @property
     def lr(self) -> float:
@@ -150,9 +158,9 @@ class RunConfig:
     precision: str
 
     def __post_init__(self) -> None:
-        _require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
-        _require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
-        _require(
+        require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
+        require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
+        require(
             self.precision in ("fp32", "bf16"), "precision", self.precision, "must be fp32 or bf16"
         )
 
@@ -178,6 +186,15 @@ def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
 
+def flat_keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted names of all settings that are no groups."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat_keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
 def suggest(name: str, known: list[str]) -> str:
     """' (did you mean ...?)' for the nearest known name, or an empty string."""
     near = get_close_matches(name, known, n=1)
@@ -198,9 +215,9 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     if name not in DATA_SETS:
         raise InputError(f"data.name={name!r}: unknown data set; known: {', '.join(DATA_SETS)}")
     return RunConfig(
-        model=_dataclass(ModelConfig, _mapping(values, "model"), "model."),
-        data=_dataclass(DATA_SETS[name], data, "data."),
-        train=_dataclass(TrainConfig, _mapping(values, "train"), "train."),
+        model=from_values(ModelConfig, _mapping(values, "model"), "model."),
+        data=from_values(DATA_SETS[name], data, "data."),
+        train=from_values(TrainConfig, _mapping(values, "train"), "train."),
         seed=_value(int, values.get("seed"), "seed"),
         device=_value(str, values.get("device"), "device"),
         precision=_value(str, values.get("precision"), "precision"),
@@ -213,7 +230,12 @@ def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def _dataclass(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+    """A dataclass of numbers, names and flags from plain values, whose keys begin with `path`.
+
+    Raises:
+        InputError: an unknown or missing key, or a value of the wrong type or out of bounds.
+    """
     types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
     for name in values:
         if name not in types:
@@ -226,13 +248,14 @@ def _dataclass(cls: type[T], values: Mapping[str, Any], path: str) -> T:
 def _value(kind: Any, value: object, key: str) -> Any:
     """`value` as `kind`, so that 1 and 1.0 name the same run; anything lossy is refused."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = number and math.isfinite(value)  # type: ignore[arg-type]
     if kind is float and number:
         return float(value)  # type: ignore[arg-type]
     if kind is int and number and float(value) == int(value):  # type: ignore[arg-type, call-overload]
         return int(value)  # type: ignore[call-overload]
     if kind in (bool, str) and isinstance(value, kind):
         return value
-    names = {float: "a number", int: "a whole number", bool: "true or false", str: "a name"}
+    names = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
     raise InputError(f"{key}={value!r}: must be {names[kind]}")
 
 
@@ -254,6 +277,6 @@ class Setting:
 
     def __post_init__(self) -> None:
         every, keep = self.checkpoint_every_s, self.checkpoint_keep
-        _require(self.threads >= 1, "launcher.threads", self.threads, "must be at least 1")
-        _require(every >= 0, "checkpoint.every_s", every, "must be 0 or more seconds")
-        _require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")
+        require(self.threads >= 1, "launcher.threads", self.threads, "must be at least 1")
+        require(every >= 0, "checkpoint.every_s", every, "must be 0 or more seconds")
+        require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")

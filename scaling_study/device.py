@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 
@@ -16,7 +17,9 @@ def _cpuinfo() -> str:
 def visible_gpus() -> list[str]:
     """Indices or UUIDs of the GPUs that a run may use, one string each."""
     if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [gpu for gpu in visible.split(",") if gpu]
+        gpus = [gpu.strip() for gpu in visible.split(",")]
+        # As in CUDA itself, an invalid index hides what comes after it.
+        return list(takewhile(lambda gpu: gpu and gpu != "-1", gpus))
     return [str(index) for index, _ in enumerate(_gpu_names())]
 
 

@@ -9,6 +9,8 @@ from hydra.errors import HydraException
 
 from scaling_study.config import AXES, suggest
 from scaling_study.errors import InputError
+from scaling_study.paths import data_dir
+from scaling_study.settings import study_name
 
 Point = dict[str, Any]
 # name: the study's folder; rules: what the analysis is to decide (analysis/prereg.yaml);
@@ -24,6 +26,7 @@ def expand(grid: Mapping[str, Any], known: Iterable[str]) -> list[Point]:
     Raises:
         InputError: an unknown part of the grid or axis, an axis without values, or one given twice.
     """
+    _check_shape(grid)
     for key in grid:
         if key not in KEYS:
             raise InputError(
@@ -42,10 +45,46 @@ def expand(grid: Mapping[str, Any], known: Iterable[str]) -> list[Point]:
     return list(points.values())
 
 
+def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
+    """The grid that a command line adds, unless `overrides` also set what it varies.
+
+    Raises:
+        InputError: no grid (the message lists those there are), or an axis set as one value.
+    """
+    if not isinstance(grid, dict) or "name" not in grid:
+        raise InputError(f"no grid: add +grid=NAME; grids: {', '.join(names())}")
+    study_name(grid["name"])
+    _check_shape(grid)
+    varied = axis_keys(grid)
+    short = {key: name for name, key in AXES.items()}
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key in varied:
+            name = short.get(key, key)
+            how = f"'grid.axes={{{name}: […]}}'" if "." in name else f"grid.axes.{name}=[{value}]"
+            tied = any(name in point for point in grid.get("points") or [])
+            how = f"'grid.points=[{{{name}: {value}, …}}, …]'" if tied else how
+            raise InputError(f"{override}: {name} is an axis of this grid; set it by {how}")
+    return grid
+
+
+def names() -> list[str]:
+    """Names of the grids that ship with the project."""
+    return sorted(path.stem for path in data_dir("sweeps").glob("grid/*.yaml"))
+
+
 def axis_keys(grid: Mapping[str, Any]) -> set[str]:
     """The config keys that `grid` varies."""
     names = {*(grid.get("axes") or {}), *(key for p in grid.get("points") or [] for key in p)}
     return {AXES.get(name, name) for name in names}
+
+
+def _check_shape(grid: Mapping[str, Any]) -> None:
+    axes, points = grid.get("axes") or {}, grid.get("points") or []
+    if not isinstance(axes, Mapping):
+        raise InputError(f"grid.axes={axes!r}: must map axis names to lists of values")
+    if not isinstance(points, list | tuple) or not all(isinstance(p, Mapping) for p in points):
+        raise InputError(f"grid.points={points!r}: must be a list of mappings, {{depth: 26, …}}")
 
 
 def _key(name: str, known: Sequence[str], where: str) -> str:
@@ -60,14 +99,10 @@ def _key(name: str, known: Sequence[str], where: str) -> str:
 
 
 def _axes(axes: Mapping[str, Any], known: Sequence[str]) -> dict[str, list[Any]]:
-    if not isinstance(axes, Mapping):
-        raise InputError(f"grid.axes={axes!r}: must map axis names to lists of values")
     return {_key(n, known, "grid.axes"): _values(n, v) for n, v in axes.items()}
 
 
 def _points(points: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[Point]:
-    if not isinstance(points, Sequence) or not all(isinstance(p, Mapping) for p in points):
-        raise InputError(f"grid.points={points!r}: must be a list of mappings, {{depth: 26, …}}")
     return [{_key(n, known, "grid.points"): v for n, v in point.items()} for point in points]
 
 

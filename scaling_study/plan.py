@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scaling_study.config import RunConfig, Setting, run_config
+from scaling_study.config import RunConfig, flat_keys, run_config
 from scaling_study.cost import describe, run_cost
 from scaling_study.device import best_precision, device_name
 from scaling_study.errors import InputError
 from scaling_study.forecast import forecast_for
-from scaling_study.grid import Point
-from scaling_study.provenance import git_state
+from scaling_study.grid import Point, declared_grid, expand
 from scaling_study.results import replace_file
+from scaling_study.settings import RUN_KEYS
 from scaling_study.store import Store
 
 FINISHED = ("ok", "diverged")
-# The part of the settings that a run is made of.
-RUN_KEYS = ("model", "data", "train", "seed", "device", "precision")
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,19 @@ def runs_of(settings: Mapping[str, Any], points: Sequence[Point]) -> list[RunCon
     return list(runs.values())
 
 
+def planned_runs(
+    settings: Mapping[str, Any], overrides: Sequence[str]
+) -> tuple[dict[str, Any], list[RunConfig]]:
+    """The grid in `settings`, checked, and its runs.
+
+    Raises:
+        InputError: no grid, or one that cannot be planned.
+    """
+    grid = declared_grid(settings.get("grid"), overrides)
+    known = list(flat_keys({key: settings[key] for key in RUN_KEYS}))
+    return grid, runs_of(settings, expand(grid, known))
+
+
 def _with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
     values = {key: deepcopy(settings[key]) for key in RUN_KEYS}
     for key, value in point.items():
@@ -64,20 +75,6 @@ def _with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
     if values["precision"] == "auto":
         values["precision"] = best_precision(values["device"])
     return values
-
-
-def setting_of(settings: Mapping[str, Any]) -> Setting:
-    """Where and how the runs execute, checked."""
-    commit, dirty = git_state()
-    return Setting(
-        results_dir=settings["results_dir"],
-        cache_dir=settings["cache_dir"],
-        threads=settings["launcher"]["threads"],
-        checkpoint_every_s=settings["checkpoint"]["every_s"],
-        checkpoint_keep=settings["checkpoint"]["keep"],
-        git_commit=commit,
-        git_dirty=dirty,
-    )
 
 
 def plan(runs: Sequence[RunConfig], store: Store, threads: int) -> list[Planned]:

@@ -6,11 +6,14 @@ store, `results/runs/RUN_ID`, shared by all grids.
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+import yaml
 
 from scaling_study.errors import InputError
 
@@ -59,6 +62,15 @@ COLUMNS: dict[str, str] = {
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
+
+
+STATUSES = ("ok", "diverged", "failed")
+FRACTIONS = ("val_error", "train_error")
+POSITIVE = (
+    *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
+    *("activations", "train_flops", "n_train", "n_val", "step_time_s", "images_per_s"),
+    *("threads", "world_size", "peak_memory_bytes"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,29 +136,62 @@ def read_result(path: Path) -> Result:
     """The result in one result.json.
 
     Raises:
-        ValueError: the file is not JSON, lacks a column, has an unknown one or another schema.
+        ValueError: the file is not JSON, lacks a column, has an unknown one, another schema, or a
+            value that the column cannot have.
         FileNotFoundError: there is no such file.
     """
-    record = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply for a result") from None
     if not isinstance(record, dict):
-        raise ValueError(f"not a result: {path} holds {type(record).__name__}, not an object")
+        raise ValueError(f"it holds {type(record).__name__}, not an object")
     if record.get("schema") != SCHEMA:
         raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
-    names = {field.name for field in fields(Result)}
-    if odd := sorted(names.symmetric_difference(record)):
+    types = get_type_hints(Result)
+    if odd := sorted(set(types).symmetric_difference(record)):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
+    for name, value in record.items():
+        if not _possible(name, value, types[name]):
+            raise ValueError(f"{name}={value!r} is not possible")
     return Result(**record)
+
+
+def _possible(name: str, value: object, kind: Any) -> bool:
+    """Whether a column can have this value: its type, and for numbers its range."""
+    kinds = {get_origin(part) or part for part in get_args(kind) or (kind,)}
+    if name == "status":
+        return value in STATUSES
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number_possible(name, value, kinds)
+    if isinstance(value, dict):
+        return Mapping in kinds
+    return type(value) in kinds
+
+
+def _number_possible(name: str, value: float, kinds: set[Any]) -> bool:
+    if not math.isfinite(value) or not {int, float} & kinds:
+        return False
+    if isinstance(value, float) and float not in kinds:
+        return False
+    if name in FRACTIONS:
+        return 0 <= value <= 1
+    return value > 0 if name in POSITIVE else value >= 0
 
 
 @dataclass(frozen=True)
 class Study:
-    """A grid's results: a row per finished run, and why planned runs are not among them."""
+    """A grid's results: a row per finished run, and why planned runs are not among them.
+
+    `epochs` are the lengths of training in the plan, finished or not.
+    """
 
     name: str
     path: Path
     grid: Mapping[str, Any]
     runs: "pd.DataFrame"
     left_out: Mapping[str, str]
+    epochs: tuple[int, ...]
 
 
 def table(results: Iterable[Result]) -> "pd.DataFrame":
@@ -157,10 +202,10 @@ def table(results: Iterable[Result]) -> "pd.DataFrame":
 
 
 def read_plan(study_dir: Path) -> list[dict[str, str]]:
-    """The rows of a study's plan.csv.
+    """The rows of a study's plan.csv, each run once.
 
     Raises:
-        InputError: the folder holds no plan, so it is no study.
+        InputError: the folder holds no plan, so it is no study, or one that cannot be read.
     """
     path = study_dir / "plan.csv"
     if not path.is_file():
@@ -168,8 +213,16 @@ def read_plan(study_dir: Path) -> list[dict[str, str]]:
             f"no study in {study_dir} (no plan.csv there); give a folder that "
             "`python -m scaling_study.sweep +grid=NAME` made, such as results/depth_vs_width"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = {row["run_id"]: row for row in csv.DictReader(file)}
+            for row in rows.values():
+                int(row["epochs"])
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(
+            f"{path} is no plan ({error!r}); the sweep's command, repeated, writes it anew"
+        ) from None
+    return list(rows.values())
 
 
 def read_study(study_dir: Path) -> Study:
@@ -181,11 +234,9 @@ def read_study(study_dir: Path) -> Study:
     Raises:
         InputError: `study_dir` is no study.
     """
-    from omegaconf import OmegaConf
-
+    plan = read_plan(study_dir)
     rows, left_out = [], {}
-    for planned in read_plan(study_dir):
-        run_id = planned["run_id"]
+    for run_id in (row["run_id"] for row in plan):
         try:
             result = read_result(study_dir.parent / "runs" / run_id / "result.json")
         except FileNotFoundError:
@@ -197,8 +248,18 @@ def read_study(study_dir: Path) -> Study:
                 left_out[run_id] = f"failed: {result.error}"
             else:
                 rows.append(result)
-    grid_file = study_dir / "grid.yaml"
-    loaded = OmegaConf.to_container(OmegaConf.load(grid_file)) if grid_file.is_file() else {}
-    assert isinstance(loaded, dict)
-    grid = {str(key): value for key, value in loaded.items()}
-    return Study(study_dir.name, study_dir, grid, table(rows), left_out)
+    epochs = tuple(sorted({int(row["epochs"]) for row in plan}))
+    grid = _read_grid(study_dir / "grid.yaml")
+    return Study(study_dir.name, study_dir, grid, table(rows), left_out, epochs)
+
+
+def _read_grid(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read as YAML ({error})") from None
+    if not isinstance(grid, dict) or not isinstance(grid.get("n_classes", 2), int):
+        raise InputError(f"{path} is no grid; the sweep's command, repeated, writes it anew")
+    return {str(key): value for key, value in grid.items()}

@@ -56,7 +56,7 @@ class Store:
         """planned, running, ok, diverged, failed, or unreadable."""
         try:
             result = self.result(run_id)
-        except ValueError:
+        except (ValueError, OSError):
             return "unreadable"
         if result is not None and result.status != "failed":
             return result.status
@@ -70,23 +70,6 @@ class Store:
         bad = path.with_name("result.json.bad")
         os.replace(path, bad)
         return bad
-
-    def check_writable(self) -> None:
-        """Create the store.
-
-        Raises:
-            InputError: it cannot be created or written to.
-        """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe.{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise InputError(
-                f"results_dir={self.root.parent}: cannot write there ({error.strerror}); "
-                "give a writable folder as results_dir=FOLDER"
-            ) from None
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[bool]:
@@ -115,6 +98,24 @@ class Store:
             replace_file(path, json.dumps(_me() | {"ended": time.time()}, indent=1) + "\n")
 
 
+def check_writable(folder: Path, setting: str, value: str) -> None:
+    """Create `folder` and try to write there.
+
+    Raises:
+        InputError: that fails; the message names the setting and its value.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{setting}={value}: cannot write to {folder} ({error.strerror}); "
+            f"give a writable folder as {setting}=FOLDER"
+        ) from None
+
+
 def _me() -> dict[str, str | int | float]:
     pid = os.getpid()
     return {"host": socket.gethostname(), "pid": pid, "started": _started(pid) or ""}
@@ -136,13 +137,14 @@ def alive(job_file: Path) -> bool:
     """
     try:
         job = json.loads(job_file.read_text(encoding="utf-8"))
+        host, pid, started = job["host"], int(job["pid"]), job["started"]
         beaten = job_file.stat().st_mtime
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
     if "ended" in job:
         return False
-    if job["host"] == socket.gethostname() and Path("/proc").is_dir():
-        return bool(_started(job["pid"]) == job["started"])
+    if host == socket.gethostname() and Path("/proc").is_dir():
+        return bool(_started(pid) == started)
     return time.time() - beaten < STALE_S
 
 

@@ -8,111 +8,85 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
 from scaling_study import cli, display
-from scaling_study.config import AXES, RunConfig
+from scaling_study.config import Setting
 from scaling_study.data import facts
-from scaling_study.device import cpu_cores, visible_gpus
 from scaling_study.errors import InputError
-from scaling_study.grid import axis_keys, expand
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
-from scaling_study.paths import data_dir
-from scaling_study.plan import RUN_KEYS, Planned, plan, runs_of, setting_of, to_do, write_csv
+from scaling_study.plan import Planned, plan, planned_runs, to_do, write_csv
 from scaling_study.results import read_plan, replace_file
-from scaling_study.store import Store
+from scaling_study.settings import check_keys, group, launcher_of, setting_of
+from scaling_study.store import Store, check_writable
 
 SOME_FAILED = 1
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
-    grid = _grid(settings, overrides)
-    known = list(cli.flat_keys({key: settings[key] for key in RUN_KEYS}))
-    runs = runs_of(settings, expand(grid, known))
-    results_dir = Path(settings["results_dir"])
-    store = Store(results_dir)
-    threads = settings["launcher"]["threads"]
-    slots = _slots(settings["launcher"], runs)
-    rows = plan(runs, store, threads)
+    check_keys(settings, ("grid", "dry_run", "plan"))
+    dry_run, out = _what_to_do(settings)
+    setting, launcher = setting_of(settings), launcher_of(settings)
+    grid, runs = planned_runs(settings, overrides)
+    slots = local.slots_for([run.device for run in runs], launcher.slots, launcher.threads)
+    store = Store(Path(setting.results_dir))
+    study_dir = Path(setting.results_dir) / grid["name"]
+    rows = plan(runs, store, setting.threads)
     print("\n".join(display.lines(rows, len(slots))))
-    print("\n".join(_power(rows, grid)))
-    if out := settings["plan"]["out"]:
+    print("\n".join(_power(rows, study_dir, grid)))
+    if out:
         write_csv(rows, Path(out))
-    if settings["dry_run"]:
+    if dry_run:
         return 0
-    study_dir = results_dir / grid["name"]
-    _prepare(store, study_dir, grid, rows)
+    _prepare(store, study_dir, setting, grid, rows)
     if missing := to_do(rows):
-        setting = setting_of(settings)
         jobs = [Job(row.run, setting) for row in missing]
-        _launch(settings["launcher"]["name"], jobs, missing, slots)
-        rows = plan(runs, store, threads)
+        outcomes = local.launch(jobs, slots) if launcher.name == "local" else inline.launch(jobs)
+        _follow(outcomes, missing, len(slots))
+        rows = plan(runs, store, setting.threads)
         write_csv(rows, study_dir / "plan.csv")
     return _summary(rows, study_dir)
 
 
-def _grid(settings: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    names = ", ".join(sorted(p.stem for p in data_dir("sweeps").glob("grid/*.yaml")))
-    grid = settings.get("grid")
-    if not isinstance(grid, dict) or not grid.get("name"):
-        raise InputError(f"no grid: add +grid=NAME; grids: {names}")
-    varied = axis_keys(grid)
-    short = {key: name for name, key in AXES.items()}
-    for override in overrides:
-        key = override.split("=")[0].lstrip("+~")
-        if key in varied:
-            name = short.get(key, key)
-            value = override.partition("=")[2]
-            how = f"'grid.axes={{{name}: […]}}'" if "." in name else f"grid.axes.{name}=[{value}]"
-            tied = any(name in point for point in grid.get("points") or [])
-            how = f"'grid.points=[{{{name}: {value}, …}}, …]'" if tied else how
-            raise InputError(f"{override}: {name} is an axis of this grid; set it by {how}")
-    return grid
+def _what_to_do(settings: Mapping[str, Any]) -> tuple[bool, str | None]:
+    dry_run, out = settings.get("dry_run"), group(settings, "plan").get("out")
+    if not isinstance(dry_run, bool):
+        raise InputError(f"dry_run={dry_run!r}: must be true or false")
+    if not (out is None or isinstance(out, str)):
+        raise InputError(f"plan.out={out!r}: must be a file name")
+    return dry_run, out
 
 
-def _slots(launcher: Mapping[str, Any], runs: Sequence[RunConfig]) -> list[local.Slot]:
-    wanted, threads = launcher["slots"], launcher["threads"]
-    if any(run.device == "cuda" for run in runs):
-        if not (gpus := visible_gpus()):
-            raise InputError("device=cuda: no GPU is visible here; device=cpu trains on the CPU")
-        return local.gpu_slots(gpus if wanted == "auto" else gpus[: _whole(wanted)])
-    n = max(1, cpu_cores() // _whole(threads)) if wanted == "auto" else _whole(wanted)
-    return local.cpu_slots(n)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise InputError(f"launcher: {value!r} must be a whole number, 1 or more (slots: or auto)")
-    return value
-
-
-def _power(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[str]:
+def _power(rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> list[str]:
     """What the grid can decide. The analysis is imported here alone: planning does not need it."""
     from analysis import power, rules
 
     planned = [row.columns for row in rows]
-    declared = rules.prereg(None, grid)
+    declared = rules.prereg(study_dir, grid)
     return power.describe(power.decidable(planned, declared, power.planning_of(grid)))
 
 
-def _prepare(store: Store, study_dir: Path, grid: dict[str, Any], rows: list[Planned]) -> None:
+def _prepare(
+    store: Store, study_dir: Path, setting: Setting, grid: dict[str, Any], rows: list[Planned]
+) -> None:
     """Everything that a study needs on disk before its first run starts."""
     from analysis import rules
 
-    store.check_writable()
+    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
+    check_writable(store.root, "results_dir", setting.results_dir)
+    check_writable(study_dir, "results_dir", setting.results_dir)
     for row in rows:
         if row.state == "unreadable":
             bad = store.set_aside(row.run.run_id)
             print(f"unreadable result set aside, its run is done again: {bad}")
-    study_dir.mkdir(parents=True, exist_ok=True)
     _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
     classes = {facts(row.run.data).n_classes for row in rows}
     known = {"n_classes": classes.pop()} if len(classes) == 1 else {}
-    replace_file(study_dir / "grid.yaml", OmegaConf.to_yaml(grid | known))
-    write_csv(rows, study_dir / "plan.csv")
     rules.freeze(study_dir, grid)
+    replace_file(study_dir / "grid.yaml", yaml.safe_dump(grid | known, sort_keys=False))
+    write_csv(rows, study_dir / "plan.csv")
 
 
 def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
@@ -127,19 +101,16 @@ def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
         )
 
 
-def _launch(name: str, jobs: list[Job], rows: list[Planned], slots: list[local.Slot]) -> None:
-    outcomes: Iterator[Outcome] = (
-        local.launch(jobs, slots) if name == "local" else inline.launch(jobs)
-    )
-    # A scheduler's or a shell's TERM ends a sweep as Ctrl-C does: the runs in work are stopped.
+def _follow(outcomes: Iterator[Outcome], rows: list[Planned], slots: int) -> None:
+    """Wait for all runs; leaving early, by Ctrl-C or TERM, stops those in work."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        for _ in display.follow(outcomes, rows, len(slots)):
+        for _ in display.follow(outcomes, rows, slots):
             pass
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, local.PoolError) as end:
         outcomes.close()  # type: ignore[attr-defined]
-        print(f"\nstopped; nothing is lost. To continue: {_command()}", file=sys.stderr)
-        raise
+        print(f"\nstopped {end}; nothing is lost. To continue: {_command()}", file=sys.stderr)
+        raise KeyboardInterrupt from None
 
 
 def _command() -> str:
@@ -158,7 +129,10 @@ def _summary(rows: Sequence[Planned], study_dir: Path) -> int:
     if failed:
         print(f"to retry: {_command()}")
         return SOME_FAILED
-    print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
+    if counts["running"]:
+        print(f"{counts['running']} runs are in work in another process; {_command()} looks again")
+    else:
+        print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
     return 0
 
 

@@ -4,17 +4,30 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study import cli, display
-from scaling_study.launch import inline
+from scaling_study.errors import InputError
+from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job
-from scaling_study.plan import runs_of, setting_of
-from scaling_study.store import Store
+from scaling_study.plan import runs_of
+from scaling_study.settings import check_keys, launcher_of, setting_of
+from scaling_study.store import Store, check_writable
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Train the run that `settings` describe unless the store has its result."""
+    check_keys(settings)
+    setting, launcher = setting_of(settings), launcher_of(settings)
+    if launcher.name != "inline":
+        raise InputError(
+            f"launcher={launcher.name}: one run trains in this process; sweep uses launchers"
+        )
     (run,) = runs_of(settings, [{}])
-    Store(Path(settings["results_dir"])).check_writable()
-    (outcome,) = inline.launch([Job(run, setting_of(settings))])
+    local.slots_for([run.device], 1, setting.threads)
+    store = Store(Path(setting.results_dir))
+    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
+    check_writable(store.root, "results_dir", setting.results_dir)
+    if store.state(run.run_id) == "unreadable":
+        print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
+    (outcome,) = inline.launch([Job(run, setting)])
     print(display.ended(outcome), flush=True)
     return 1 if outcome.status == "failed" else 0
 

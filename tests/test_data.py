@@ -45,6 +45,14 @@ def test_the_second_load_reads_the_cache(tmp_path: Path, monkeypatch: pytest.Mon
     assert np.array_equal(first.val.pixels, again.val.pixels)
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"other"])
+def test_a_damaged_cache_is_rendered_again(tmp_path: Path, content: bytes) -> None:
+    first = load(FRACTALS, tmp_path)
+    (cached,) = tmp_path.glob("*.npz")
+    cached.write_bytes(content)
+    assert np.array_equal(load(FRACTALS, tmp_path).val.pixels, first.val.pixels)
+
+
 def test_a_finer_image_shows_the_same_object() -> None:
     coarse = fractals.render(FRACTALS)[0].pixels / 255
     fine = fractals.render(replace(FRACTALS, resolution=32))[0].pixels / 255

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 
 from scaling_study.config import Setting
 from scaling_study.launch import inline, local
@@ -102,6 +103,12 @@ def test_leaving_the_pool_stops_its_runs(setting: Setting) -> None:
     assert [job.store.state(job.run.run_id) for job in jobs] == ["planned", "planned"]
 
 
+def same_weights(*run_dirs: Path) -> bool:
+    one, other = (torch.load(d / "checkpoint.pt", weights_only=True) for d in run_dirs)
+    parts = [(one[part], other[part]) for part in ("model", "ema")]
+    return all(torch.equal(a[name], b[name]) for a, b in parts for name in a)
+
+
 def test_a_killed_run_continues_from_its_checkpoint(setting: Setting) -> None:
     job = Job(tiny(**{"train.epochs": 20}), setting)
     run_dir = job.store.run_dir(job.run.run_id)
@@ -123,6 +130,7 @@ def test_a_killed_run_continues_from_its_checkpoint(setting: Setting) -> None:
     elsewhere = replace(setting, results_dir=str(Path(setting.results_dir) / "whole"))
     (whole,) = inline.launch([Job(job.run, elsewhere)])
     assert whole.val_error == again.val_error
+    assert same_weights(run_dir, Path(elsewhere.results_dir) / "runs" / job.run.run_id)
 
 
 def test_a_finished_run_is_not_trained_again(

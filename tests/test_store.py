@@ -15,7 +15,7 @@ from scaling_study.config import Setting
 from scaling_study.errors import InputError
 from scaling_study.launch.job import Job
 from scaling_study.results import COLUMNS, Result, read_result, write_result
-from scaling_study.store import Store
+from scaling_study.store import Store, check_writable
 from tiny import tiny
 
 RUN = tiny()
@@ -122,11 +122,49 @@ def test_what_is_no_result_is_a_value_error(tmp_path: Path, text: str) -> None:
         read_result(path)
 
 
+BAD_VALUES = [
+    ("status", "banana"),
+    ("status", ["ok"]),
+    ("val_error", "x"),
+    ("val_error", -1),
+    ("val_error", 1.5),
+    ("depth", "x"),
+    ("depth", 14.5),
+    ("seed", None),
+    ("step_time_s", 0),
+    ("step_time_s", "x"),
+    ("flops", 0),
+    ("git_dirty", "no"),
+    ("versions", 3),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), BAD_VALUES)
+def test_an_impossible_value_makes_a_result_unreadable(
+    job: Job, column: str, value: object
+) -> None:
+    job.write_failure("why")
+    path = job.store.run_dir(RUN.run_id) / "result.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(record | {column: value}), encoding="utf-8")
+    with pytest.raises(ValueError, match=column):
+        read_result(path)
+    assert job.store.state(RUN.run_id) == "unreadable"
+
+
+@pytest.mark.parametrize("text", ["5", "{}", "[", '{"host": 1, "pid": "x", "started": 1}'])
+def test_a_damaged_claim_claims_nothing(job: Job, text: str) -> None:
+    path = job.store.run_dir(RUN.run_id) / "job.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    assert job.store.state(RUN.run_id) == "planned"
+
+
 def test_columns_are_those_of_a_result() -> None:
     assert set(COLUMNS) == set(Result.__dataclass_fields__)
 
 
 def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(InputError, match=r"results_dir=.*file: cannot write there"):
-        Store(tmp_path / "file").check_writable()
+    with pytest.raises(InputError, match=r"results_dir=.*file: cannot write to .*runs"):
+        check_writable(tmp_path / "file/runs", "results_dir", str(tmp_path / "file"))

@@ -89,14 +89,22 @@ def test_finished_runs_stay_and_lost_ones_are_done_again(command: Command, tmp_p
 
 
 def test_failed_runs_are_listed_and_retried(command: Command, tmp_path: Path) -> None:
-    # No images can be stored in a folder that is a file.
-    failed = command(SWEEP, "+grid=smoke", "cache_dir=/dev/null/cache")
+    plan = command(SWEEP, "+grid=smoke", "dry_run=true", "plan.out=plan.csv")
+    assert plan.returncode == 0
+    with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
+        run_id = next(csv.DictReader(file))["run_id"]
+    # No metrics can be appended to a folder.
+    blocked = tmp_path / "results/runs" / run_id / "metrics.jsonl"
+    blocked.mkdir(parents=True)
+    failed = command(SWEEP, "+grid=smoke")
     assert failed.returncode == 1
-    assert "4 failed" in failed.stdout
-    assert "NotADirectoryError" in failed.stdout
+    assert "3 ok" in failed.stdout
+    assert "1 failed" in failed.stdout
+    assert "IsADirectoryError" in failed.stdout
     assert "Traceback" not in failed.stdout + failed.stderr
     assert "to retry: python -m scaling_study.sweep +grid=smoke cache_dir=" in failed.stdout
-    assert "Traceback" in (run_dirs(tmp_path)[0] / "log.txt").read_text(encoding="utf-8")
+    assert "Traceback" in (blocked.parent / "log.txt").read_text(encoding="utf-8")
+    blocked.rmdir()
     again = command(SWEEP, "+grid=smoke")
     assert again.returncode == 0
     assert "results/smoke: 4 ok" in again.stdout
@@ -187,7 +195,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["+grid=depth_vs_widht"], "depth_vs_width"),
+        (["+grid=depth_vs_widht"], "known: depth_vs_width, smoke"),
         (["grid=smoke"], "+grid=NAME"),
         ([], "no grid: add +grid=NAME; grids: depth_vs_width, smoke"),
         (["+grid=smoke", "++grid.axes.dpeth=[14]"], "grid.axes.dpeth: no such axis (did you mean"),
@@ -204,13 +212,31 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         (["+grid=smoke", "data.resolution=8"], "data.resolution=8: too small for a network"),
         (["+grid=smoke", "model.stem=imagenet"], "the smallest side is 32 px"),
         (["+grid=smoke", "train.batch_size=1000"], "more than the 128 training images"),
-        (["+grid=smoke", "launcher.threads=0"], "0 must be a whole number"),
+        (["+grid=smoke", "launcher.threads=0"], "launcher.threads=0: must be 1 or more"),
+        (["+grid=smoke", "launcher.slots=0"], "launcher.slots=0: must be 1 or more, or auto"),
+        (["+grid=smoke", "launcher.name=mars"], "launcher.name=mars: unknown; known: local, inlin"),
+        (["+grid=smoke", "launcher=mars"], "'launcher/mars'; known: inline, local"),
+        (["+grid=smoke", "launcher=null"], "must be a string"),
+        (["+grid=smoke", "checkpoint.keep=all"], "checkpoint.keep=all: must be final or none"),
+        (["+grid=smoke", "results_dir=5"], "results_dir=5: must be a name"),
+        (["+grid=smoke", "dry_run=maybe"], "dry_run='maybe': must be true or false"),
+        (["+grid=smoke", "grid.name=../evil"], "grid.name='../evil': must be letters"),
+        (["+grid=smoke", "grid.name=runs"], "and not 'runs'"),
+        (["+grid=smoke", "grid.points=5"], "grid.points=5: must be a list of mappings"),
+        (["+grid=smoke", "grid.axes=5"], "grid.axes"),
+        (["+grid=smoke", "grid.axes.depth=[nan]"], "model.depth=nan: must be a whole number"),
+        (["+grid=smoke", "train.weight_decay=inf"], "train.weight_decay=inf: must be a finite num"),
+        (["+grid=smoke", "data.seed=-1"], "data.seed=-1: must be 0 or more"),
+        (["+grid=smoke", "+modle.depth=50"], "modle: no such setting here (did you mean model?)"),
+        (["+grid=smoke", "+grid.rules={base: {depth: x}}"], "rules.base: {'depth': 'x'}"),
+        (["+grid=smoke", "+grid.planning={2: 1}"], "grid.planning={2: 1}: must be"),
+        (["+grid=smoke", "cache_dir=/dev/null"], "cache_dir=/dev/null: cannot write"),
         (["+grid=smoke", "device=cuda"], "device=cuda: no GPU is visible here"),
         (
             ["+grid=smoke", "plan.out=/dev/null/plan.csv", "dry_run=true"],
             "/dev/null/plan.csv: cann",
         ),
-        (["+grid=smoke", "results_dir=/dev/null"], "results_dir=/dev/null: cannot write there"),
+        (["+grid=smoke", "results_dir=/dev/null"], "results_dir=/dev/null: cannot write"),
         (["+grid=smoke", "train.epochs=many"], "train.epochs='many': must be a whole number"),
         (["+grid=smoke", "train=fast"], "fixed"),
         (["+grid=smoke", "seed=[1"], "seed=[1"),
@@ -223,6 +249,25 @@ def test_bad_input_is_one_message_and_exit_code_2(
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr
     assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["+grid=smoke"], "grid: no such setting here"),
+        (["launcher=local"], "one run trains in this process"),
+        (["device=cuda"], "no GPU is visible here"),
+        (["checkpoint.every_s=often"], "checkpoint.every_s='often': must be a finite number"),
+    ],
+)
+def test_bad_input_of_a_single_run(
+    command: Command, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = command("scaling_study.train", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -183,6 +183,35 @@ def test_a_broken_checkpoint_starts_the_run_again(
     assert again["val_loss"] == whole["val_loss"]
 
 
+def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) -> None:
+    whole, run_dir = trained(tiny(), setting, "whole")
+    state = torch.load(run_dir / "checkpoint.pt", weights_only=True)
+    for damage in ({"step": 8, "model": {}}, {"ema": {"a": torch.zeros(1)}}):
+        torch.save(state | damage, run_dir / "checkpoint.pt")
+        assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+    del state["loss"]
+    torch.save(state, run_dir / "checkpoint.pt")
+    assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+
+
+def test_windows_of_steps_end_with_the_epoch(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, plain_dir = trained(tiny(), setting, "plain")
+    begin = loop.StepTimes.__init__
+
+    def as_on_a_gpu(self: loop.StepTimes, device: str) -> None:
+        begin(self, device)
+        self._window = loop.GPU_WINDOW
+
+    monkeypatch.setattr(loop.StepTimes, "__init__", as_on_a_gpu)
+    wide, wide_dir = trained(tiny(), setting, "wide")
+    assert lines(wide_dir) == lines(plain_dir)
+    assert wide["val_loss"] == plain["val_loss"]
+    diverged, _ = trained(tiny(**{"train.lr_per_256": 1e30}), setting, "diverged")
+    assert diverged["status"] == "diverged"
+
+
 def test_the_process_is_left_as_it_was(setting: Setting) -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)

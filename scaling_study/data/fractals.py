@@ -10,8 +10,10 @@ import fcntl
 import hashlib
 import json
 import os
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +57,21 @@ def load(data: FractalsConfig, cache_dir: Path) -> Splits:
     with (cache_dir / f"{path.name}.lock").open("w") as lock:
         # Runs start together; one renders, the others wait for it.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.is_file():
+        if (stored := _read(path)) is None:
             _render_to(path, data)
-    with np.load(path) as arrays:
-        train = Images(arrays["train_pixels"], arrays["train_labels"])
-        val = Images(arrays["val_pixels"], arrays["val_labels"])
-    return Splits(_with_noise(train, data), val, facts(data))
+            stored = _read(path)
+    assert stored is not None
+    return Splits(_with_noise(stored[0], data), stored[1], facts(data))
+
+
+def _read(path: Path) -> tuple[Images, Images] | None:
+    """Training and evaluation images of a cache file, None if it is missing or damaged."""
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            train = Images(arrays["train_pixels"], arrays["train_labels"])
+            return train, Images(arrays["val_pixels"], arrays["val_labels"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+        return None
 
 
 def _cache_key(data: FractalsConfig) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 
 from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe
@@ -48,7 +48,7 @@ class Job:
             if not mine or store.state(run_id) in ("ok", "diverged"):
                 return self.outcome()
             run_dir = store.run_dir(run_id)
-            replace_file(run_dir / "config.yaml", OmegaConf.to_yaml(asdict(self.run)))
+            replace_file(run_dir / "config.yaml", yaml.safe_dump(asdict(self.run), sort_keys=False))
             try:
                 self._write(self._train(run_dir))
             except KeyboardInterrupt:

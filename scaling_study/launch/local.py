@@ -13,6 +13,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 
+from scaling_study.device import cpu_cores, visible_gpus
+from scaling_study.errors import InputError
 from scaling_study.launch.job import Job, Outcome
 
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
@@ -31,6 +33,23 @@ class Slot:
     environment: Mapping[str, str]
 
 
+class PoolError(RuntimeError):
+    """The server that starts the runs is gone."""
+
+
+def slots_for(devices: Sequence[str], wanted: int, threads: int) -> list[Slot]:
+    """`wanted` slots for runs on `devices` (cpu, cuda); if that is negative, as many as fit.
+
+    Raises:
+        InputError: a run wants a GPU, and none is visible here.
+    """
+    if "cuda" in devices:
+        if not (gpus := visible_gpus()):
+            raise InputError("device=cuda: no GPU is visible here; device=cpu trains on the CPU")
+        return gpu_slots(gpus[:wanted] if wanted > 0 else gpus)
+    return cpu_slots(wanted if wanted > 0 else max(1, cpu_cores() // threads))
+
+
 def cpu_slots(n: int) -> list[Slot]:
     """`n` slots of one CPU thread (or more, by the job's setting) without a GPU."""
     return [Slot(f"cpu{i}", {"CUDA_VISIBLE_DEVICES": ""}) for i in range(n)]
@@ -42,7 +61,11 @@ def gpu_slots(gpus: Sequence[str]) -> list[Slot]:
 
 
 def launch(jobs: Sequence[Job], slots: Sequence[Slot]) -> Iterator[Outcome]:
-    """Outcomes as the runs end. Leaving the iterator, by Ctrl-C too, stops the runs in work."""
+    """Outcomes as the runs end. Leaving the iterator, by Ctrl-C too, stops the runs in work.
+
+    Raises:
+        PoolError: the server that starts the runs was killed.
+    """
     if not jobs:
         return
     _limit_threads(jobs[0].setting.threads)
@@ -57,7 +80,10 @@ def launch(jobs: Sequence[Job], slots: Sequence[Slot]) -> Iterator[Outcome]:
             while queue and free:
                 job, slot = queue.pop(), free.pop()
                 process = context.Process(target=_work, args=(job, slot, reader), name=slot.name)
-                process.start()
+                try:
+                    process.start()
+                except (EOFError, ConnectionError) as error:
+                    raise PoolError("because the server of the runs is gone") from error
                 working[process.sentinel] = process, slot, job
             for sentinel in wait(list(working)):
                 assert isinstance(sentinel, int)

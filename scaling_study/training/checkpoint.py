@@ -1,13 +1,16 @@
 """RUN/checkpoint.pt: replaced whole, read without executing anything."""
 
 import os
-import pickle
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+# What a checkpoint holds; `optimizer` is None after the last step.
+KEYS = {"run_id", "step", "model", "ema", "optimizer", "step_times", "waits", "loss", "wall_s"}
 # Checkpointing takes at most 1 / this of a run's time, however slow the disk.
 SPACING = 20
 
@@ -36,16 +39,30 @@ class Checkpoints:
         self._last = time.monotonic()
         self._cost = self._last - start
 
-    def load(self, run_id: str) -> dict[str, Any] | None:
-        """The stored state of `run_id`; None, with a line in the log, if there is none to use."""
+    def load(self, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any] | None:
+        """The stored state of `run_id`, whose model has the tensors of `model`.
+
+        None, with a line in the log, if there is no checkpoint that can be used.
+        """
+        if not self.path.exists():
+            return None
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
-            return None
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # damaged bytes can raise anything; the run then starts again
             print(f"unreadable checkpoint, starting again: {error}", flush=True)
             return None
-        if not isinstance(state, dict) or state.get("run_id") != run_id:
+        if not isinstance(state, dict) or not state.keys() >= KEYS or state["run_id"] != run_id:
             print("checkpoint of another run, starting again", flush=True)
             return None
+        if not all(_same_shapes(state[part], model) for part in ("model", "ema")):
+            print("checkpoint of another network, starting again", flush=True)
+            return None
         return state
+
+
+def _same_shapes(stored: object, model: Mapping[str, Tensor]) -> bool:
+    return (
+        isinstance(stored, dict)
+        and stored.keys() == model.keys()
+        and all(stored[name].shape == tensor.shape for name, tensor in model.items())
+    )

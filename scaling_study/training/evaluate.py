@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from scaling_study.config import RunConfig
 from scaling_study.data.arrays import Images
 from scaling_study.training.batches import to_input
 
@@ -15,16 +16,21 @@ MAX_TRAIN_IMAGES = 50_000
 
 @torch.no_grad()
 def evaluate(
-    module: nn.Module, images: Images, mean: float, std: float, device: str, precision: str
+    module: nn.Module,
+    images: Images,
+    mean: float,
+    std: float,
+    layout: torch.memory_format,
+    run: RunConfig,
 ) -> tuple[float, float]:
     """(error, loss): share of wrong top-1 predictions, and mean cross-entropy in nats."""
     module.eval()
     wrong, loss = 0, 0.0
     for first in range(0, len(images.labels), BATCH):
         pixels = torch.from_numpy(images.pixels[first : first + BATCH])
-        labels = torch.from_numpy(images.labels[first : first + BATCH]).to(device)
-        batch = to_input(pixels.to(device), mean, std).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+        labels = torch.from_numpy(images.labels[first : first + BATCH]).to(run.device)
+        batch = to_input(pixels.to(run.device), mean, std).contiguous(memory_format=layout)
+        with torch.autocast(run.device, torch.bfloat16, enabled=run.precision == "bf16"):
             logits = module(batch)
         logits = logits.float()
         wrong += int((logits.argmax(1) != labels).sum())

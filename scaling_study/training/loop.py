@@ -1,6 +1,7 @@
 """The one training loop, to be read from top to bottom."""
 
 import json
+import math
 import resource
 import statistics
 import sys
@@ -64,7 +65,7 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
     loss_sum, loss_steps = torch.zeros((), device=device), 0
 
     checkpoints = Checkpoints(run_dir, setting.checkpoint_every_s)
-    if (state := checkpoints.load(run.run_id)) is not None:
+    if (state := checkpoints.load(run.run_id, module.state_dict())) is not None:
         module.load_state_dict(state["model"])
         ema.load_state_dict(state["ema"])
         if state["optimizer"] is not None:
@@ -89,6 +90,14 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
             "wall_s": wall_before + time.monotonic() - started,
         }
 
+    def measured(status: str, **values: float | str) -> dict[str, Any]:
+        return times.columns(recipe.batch_size) | {
+            "status": status,
+            "peak_memory_bytes": peak_memory_bytes(device),
+            "wall_s": wall_before + time.monotonic() - started,
+            **values,
+        }
+
     module.train()
     times.start()
     for step in range(first, steps):
@@ -110,17 +119,13 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
         ema.update(ema_decay(step, recipe.ema_decay))
         loss_sum += loss.detach()
         loss_steps += 1
-        if not times.end_step():
+        epoch_ends = (step + 1) % batches.steps_per_epoch == 0
+        if not times.end_step(last=epoch_ends):
             continue
 
         if not torch.isfinite(loss_sum):
-            return times.columns(recipe.batch_size) | {
-                "status": "diverged",
-                "error": f"loss is not finite at step {step + 1} of {steps}",
-                "peak_memory_bytes": peak_memory_bytes(device),
-                "wall_s": wall_before + time.monotonic() - started,
-            }
-        if (step + 1) % batches.steps_per_epoch == 0:
+            return measured("diverged", error=f"loss is not finite at step {step + 1} of {steps}")
+        if epoch_ends:
             epoch, lr = (step + 1) // batches.steps_per_epoch, optimizer.param_groups[0]["lr"]
             metrics.write(step=step + 1, epoch=epoch, loss=float(loss_sum) / loss_steps, lr=lr)
             loss_sum, loss_steps = torch.zeros((), device=device), 0
@@ -132,18 +137,13 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
 
     module.load_state_dict(ema.state_dict())
     norm = batches.mean, batches.std
-    val_error, val_loss = evaluate(module, splits.val, *norm, device, run.precision)
+    val_error, val_loss = evaluate(module, splits.val, *norm, layout, run)
     seen = training_sample(splits.train)
-    train_error, _ = evaluate(module, seen, *norm, device, run.precision)
+    train_error, _ = evaluate(module, seen, *norm, layout, run)
+    if not math.isfinite(val_loss):
+        return measured("diverged", error="the evaluation loss is not finite")
     metrics.write(step=steps, epoch=recipe.epochs, val_error=val_error, train_error=train_error)
-    return times.columns(recipe.batch_size) | {
-        "status": "ok",
-        "val_error": val_error,
-        "val_loss": val_loss,
-        "train_error": train_error,
-        "peak_memory_bytes": peak_memory_bytes(device),
-        "wall_s": wall_before + time.monotonic() - started,
-    }
+    return measured("ok", val_error=val_error, val_loss=val_loss, train_error=train_error)
 
 
 def sgd(module: nn.Module, recipe: TrainConfig) -> torch.optim.SGD:
@@ -182,10 +182,10 @@ class StepTimes:
     def got_batch(self) -> None:
         self._wait += time.perf_counter() - self._mark
 
-    def end_step(self) -> bool:
-        """Whether a window has ended with this step: a good moment to look at things."""
+    def end_step(self, last: bool) -> bool:
+        """Whether a window ends with this step: a good moment to look at things; `last` ends it."""
         self._ended += 1
-        if self._ended < self._window:
+        if self._ended < self._window and not last:
             self._mark = time.perf_counter()
             return False
         if self._cuda:

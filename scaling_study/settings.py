@@ -1,0 +1,114 @@
+"""What an entry point is told beside the run: folders, launcher, checkpoints."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scaling_study.config import Setting, from_values, require, suggest
+from scaling_study.errors import InputError
+from scaling_study.provenance import git_state
+
+LAUNCHERS = ("local", "inline")
+# What `slots: auto` becomes.
+AS_MANY_AS_FIT = -1
+STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+# The part of the settings that a run is made of.
+RUN_KEYS = ("model", "data", "train", "seed", "device", "precision")
+# What else an entry point knows at the top level.
+COMMON_KEYS = ("results_dir", "cache_dir", "checkpoint", "launcher")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LauncherConfig:
+    """Where runs execute: `slots` at a time (-1: as many as fit), `threads` CPU threads each."""
+
+    name: str
+    slots: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        known = ", ".join(LAUNCHERS)
+        require(self.name in LAUNCHERS, "launcher.name", self.name, f"unknown; known: {known}")
+        enough = self.slots >= 1 or self.slots == AS_MANY_AS_FIT
+        require(enough, "launcher.slots", self.slots, "must be 1 or more, or auto")
+        require(self.threads >= 1, "launcher.threads", self.threads, "must be 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Where results and rendered images lie."""
+
+    results_dir: str
+    cache_dir: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpointing:
+    """See `config.Setting`."""
+
+    every_s: float
+    keep: str
+
+
+def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:
+    """Refuse top-level settings that nothing reads.
+
+    Raises:
+        InputError: a setting that is neither part of a run nor known to the entry point.
+    """
+    known = (*RUN_KEYS, *COMMON_KEYS, *extra)
+    for key in settings:
+        if key not in known:
+            raise InputError(f"{key}: no such setting here{suggest(key, list(known))}")
+
+
+def launcher_of(settings: Mapping[str, Any]) -> LauncherConfig:
+    """The launcher's settings."""
+    values = group(settings, "launcher")
+    slots = AS_MANY_AS_FIT if values.get("slots") == "auto" else values.get("slots")
+    return from_values(LauncherConfig, {**values, "slots": slots}, "launcher.")
+
+
+def setting_of(settings: Mapping[str, Any]) -> Setting:
+    """Where and how the runs execute.
+
+    Raises:
+        InputError: a value of the wrong type or out of bounds.
+    """
+    folders = from_values(Folders, {k: settings.get(k) for k in ("results_dir", "cache_dir")}, "")
+    checkpoint = from_values(Checkpointing, group(settings, "checkpoint"), "checkpoint.")
+    commit, dirty = git_state()
+    return Setting(
+        results_dir=folders.results_dir,
+        cache_dir=folders.cache_dir,
+        threads=launcher_of(settings).threads,
+        checkpoint_every_s=checkpoint.every_s,
+        checkpoint_keep=checkpoint.keep,
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+
+
+def group(settings: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A group of settings.
+
+    Raises:
+        InputError: it is one value.
+    """
+    if not isinstance(value := settings.get(key), Mapping):
+        raise InputError(f"{key}={value!r}: must be a group of settings")
+    return value
+
+
+def study_name(name: object) -> str:
+    """A grid's name, which names the study's folder.
+
+    Raises:
+        InputError: it is no plain name, or that of the folder of all runs.
+    """
+    if not isinstance(name, str) or not STUDY_NAME.fullmatch(name) or name == "runs":
+        raise InputError(
+            f"grid.name={name!r}: must be letters, digits, '_', '-' and '.', and not 'runs'"
+        )
+    return name
