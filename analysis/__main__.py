@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.cli import run
+from analysis.output import prepare
 from analysis.rules import Prereg, freeze, prereg
 from analysis.study import analyse
 from analysis.tables import SAME, Table, table_of
@@ -45,16 +46,22 @@ def command(results: Path, output: Path, where: Sequence[str]) -> list[str]:
     """Analyse one study; the lines to print."""
     study = read_study(results)
     table = table_of(study, _where(where))
+    prepare(output)
     freeze(results, study.grid)
     return analyse(table, _marked(prereg(results, study.grid), table), output)
 
 
 def _marked(rules: Prereg, table: Table) -> Prereg:
-    """Choosing among runs that are not comparable is needed; choosing among cells is exploring."""
+    """What makes verdicts exploratory: chosen cells, or a look before all planned runs are there.
+
+    Choosing among runs that are not comparable is needed; choosing among cells is exploring.
+    """
+    reasons = [rules.exploratory]
     if chosen := [column for column in table.where if column not in SAME]:
-        reason = f"cells were chosen by --where {', '.join(chosen)}"
-        return replace(rules, exploratory="; ".join(filter(None, [rules.exploratory, reason])))
-    return rules
+        reasons.append(f"cells were chosen by --where {', '.join(chosen)}")
+    if table.missing:
+        reasons.append(f"{table.missing} planned runs have no result")
+    return replace(rules, exploratory="; ".join(filter(None, reasons)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,57 +1,61 @@
-"""The two arms of a depth-versus-width comparison: one base, and what scales away from it."""
+"""The two arms of a comparison: one base, and what scales away from it along either axis."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from analysis.noise import Cell
+from analysis.rules import AXES
 
-
-class Base(NamedTuple):
-    """The configuration both arms start from."""
-
-    depth: int
-    width: float
+Base = Mapping[str, float]
+DEPTH_WIDTH = ("depth", "width")
 
 
 class Pair(NamedTuple):
-    """Both arms at one resolution, px; the base, where it was run, is in each."""
+    """Both arms at one setting of the other axes; the base, where it was run, is in each."""
 
-    resolution: int
-    depth: tuple[Cell, ...]
-    width: tuple[Cell, ...]
+    label: str
+    first: tuple[Cell, ...]
+    second: tuple[Cell, ...]
 
-
-def base_of(cells: Sequence[Cell], declared: str | Mapping[str, float]) -> Base:
-    """The declared base; `smallest` is the least depth with the least width of these cells."""
-    if isinstance(declared, str):
-        return Base(min(c.depth for c in cells), min(c.width for c in cells))
-    return Base(int(declared["depth"]), float(declared["width"]))
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of both arms; the base comes twice."""
+        return (*self.first, *self.second)
 
 
-def arm_of(depth: int, width: float, base: Base) -> Literal["base", "depth", "width"] | None:
-    """Which arm a configuration belongs to, None for neither."""
-    if (depth, width) == base:
+def base_of(
+    cells: Sequence[Cell], declared: str | Mapping[str, float], arms: tuple[str, str] = DEPTH_WIDTH
+) -> Base:
+    """The declared base on the arms' axes; what is not declared is the least of these cells."""
+    given = {} if isinstance(declared, str) else declared
+    return {axis: given.get(axis, min(c.value(axis) for c in cells)) for axis in arms}
+
+
+def arm_of(cell: Cell, base: Base) -> str | None:
+    """`base`, or the axis along which a configuration scales away from it; None for neither."""
+    off = [axis for axis in base if cell.value(axis) != base[axis]]
+    if not off:
         return "base"
-    if width == base.width and depth > base.depth:
-        return "depth"
-    if depth == base.depth and width > base.width:
-        return "width"
-    return None
+    return off[0] if len(off) == 1 and cell.value(off[0]) > base[off[0]] else None
 
 
-def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, axis: str) -> list[Pair]:
-    """The arms at each resolution where both have two cells or more whose cost was measured."""
-    usable = [c for c in cells if c.epochs == epochs and c.cost(axis) is not None]
+def _label(values: Mapping[str, float], varied: Sequence[str]) -> str:
+    units = {"resolution": " px"}
+    return ", ".join(f"{axis} {values[axis]:g}{units.get(axis, '')}" for axis in varied)
+
+
+def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[Pair]:
+    """The arms at each setting of the other axes where both have two cells with a known cost."""
+    usable = [c for c in cells if c.epochs == epochs and c.cost(cost) is not None]
+    others = [axis for axis in AXES if axis not in base]
+    groups: dict[tuple[float, ...], list[Cell]] = {}
+    for cell in sorted(usable, key=lambda c: [c.value(axis) for axis in others]):
+        groups.setdefault(tuple(cell.value(axis) for axis in others), []).append(cell)
+    varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
     pairs = []
-    for resolution in sorted({c.resolution for c in usable}):
-        arms: dict[str, tuple[Cell, ...]] = {
-            arm: tuple(
-                c
-                for c in usable
-                if c.resolution == resolution and arm_of(c.depth, c.width, base) in ("base", arm)
-            )
-            for arm in ("depth", "width")
-        }
-        if min(len(arms["depth"]), len(arms["width"])) >= 2:
-            pairs.append(Pair(resolution, arms["depth"], arms["width"]))
+    for key, members in groups.items():
+        arms = [tuple(c for c in members if arm_of(c, base) in ("base", axis)) for axis in base]
+        if min(map(len, arms)) >= 2:
+            label = _label(dict(zip(others, key, strict=True)), varied) or "all"
+            pairs.append(Pair(label, arms[0], arms[1]))
     return pairs

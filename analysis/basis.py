@@ -41,6 +41,6 @@ def arm_weights(x: Floats, low: float, high: float, linear: bool = False) -> Flo
     return np.asarray((widths * parts).sum(axis=0), dtype=np.float64)
 
 
-def overlap_of(depth: Floats, width: Floats) -> tuple[float, float]:
+def overlap_of(first: Floats, second: Floats) -> tuple[float, float]:
     """The range of ln(cost) that both arms cover; low >= high if there is none."""
-    return float(max(depth.min(), width.min())), float(min(depth.max(), width.max()))
+    return float(max(first.min(), second.min())), float(min(first.max(), second.max()))

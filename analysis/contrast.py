@@ -16,6 +16,8 @@ from analysis.arms import Pair
 from analysis.basis import Floats, arm_weights, overlap_of, smoother
 from analysis.noise import Cell, Noise
 
+# Errors that agree exactly leave rounding noise alone.
+ROUNDING = 1e-12
 COST_SD = 0.02
 COST_DRAWS = 200
 
@@ -26,10 +28,10 @@ class PreconditionError(ValueError):
 
 @dataclass(frozen=True)
 class Gap:
-    """Width arm minus depth arm, relative error: 0.01 says depth has 1 % less error at equal cost.
+    """Second arm minus first, relative error: 0.01 says the first has 1 % less error at equal cost.
 
     `weights` are the omegas by config_id; `level` is the mean error over the overlap (fraction),
-    so estimate * level is the gap in error; `overlap` is (low, high) cost per resolution.
+    so estimate * level is the gap in error; `overlap` is (low, high) cost by setting of other axes.
     """
 
     estimate: float
@@ -40,7 +42,7 @@ class Gap:
     level: float
     cost_se: float
     weights: Mapping[str, float]
-    overlap: Mapping[int, tuple[float, float]]
+    overlap: Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def _weights(x: Floats, bounds: tuple[float, float], estimand: Estimand) -> Floa
 
 def _log_costs(pairs: Sequence[Pair], axis: str) -> dict[str, float]:
     costs = {}
-    for cell in (c for pair in pairs for arm in (pair.depth, pair.width) for c in arm):
+    for cell in (c for pair in pairs for c in pair.cells):
         cost = cell.cost(axis)
         assert cost is not None
         costs[cell.config_id] = math.log(cost)
@@ -79,17 +81,17 @@ def _at(cells: Sequence[Cell], values: Mapping[str, float]) -> Floats:
 
 def _combine(
     pairs: Sequence[Pair], x: Mapping[str, float], estimand: Estimand
-) -> tuple[dict[str, float], dict[str, float], dict[int, tuple[float, float]]] | None:
+) -> tuple[dict[str, float], dict[str, float], dict[str, tuple[float, float]]] | None:
     """Omegas of the gap, weights of the mean level, overlaps; None where arms do not overlap."""
     gap: dict[str, float] = {}
     level: dict[str, float] = {}
     overlaps = {}
     for pair in pairs:
-        x_depth, x_width = _at(pair.depth, x), _at(pair.width, x)
-        bounds = overlaps[pair.resolution] = overlap_of(x_depth, x_width)
+        x_first, x_second = _at(pair.first, x), _at(pair.second, x)
+        bounds = overlaps[pair.label] = overlap_of(x_first, x_second)
         if bounds[1] <= bounds[0]:
             return None
-        for sign, arm, nodes in ((-1, pair.depth, x_depth), (1, pair.width, x_width)):
+        for sign, arm, nodes in ((-1, pair.first, x_first), (1, pair.second, x_second)):
             for cell, w in zip(arm, _weights(nodes, bounds, estimand) / len(pairs), strict=True):
                 gap[cell.config_id] = gap.get(cell.config_id, 0.0) + sign * float(w)
                 level[cell.config_id] = level.get(cell.config_id, 0.0) + float(w) / 2
@@ -104,20 +106,34 @@ def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> None:
         )
     x = _log_costs(pairs, axis)
     for pair in pairs:
-        low, high = overlap_of(_at(pair.depth, x), _at(pair.width, x))
+        low, high = overlap_of(_at(pair.first, x), _at(pair.second, x))
         if high - low < math.log(min_overlap):
             share = f"{math.exp(high - low):.2f}x" if high > low else "no"
             raise PreconditionError(
-                f"at {pair.resolution} px the arms share {share} range of {axis}; "
+                f"at {pair.label} the arms share {share} range of {axis}; "
                 f"{min_overlap:g}x is needed"
             )
+
+
+def combine_weights(
+    pairs: Sequence[Pair], estimand: Estimand, min_overlap: float
+) -> dict[str, float]:
+    """The omegas of the gap by config_id.
+
+    Raises:
+        PreconditionError: the arms do not share enough cost.
+    """
+    check_overlap(pairs, estimand.axis, min_overlap)
+    combined = _combine(pairs, _log_costs(pairs, estimand.axis), estimand)
+    assert combined is not None
+    return combined[0]
 
 
 def _cost_se(
     pairs: Sequence[Pair], x: Mapping[str, float], y: Mapping[str, float], estimand: Estimand
 ) -> float:
     """SE of the gap from timing noise: costs redrawn, errors fixed; 0 if seeds agree within 2 %."""
-    cells = {c.config_id: c for pair in pairs for arm in (pair.depth, pair.width) for c in arm}
+    cells = {c.config_id: c for pair in pairs for c in pair.cells}
     logs = {key: np.log(c.costs[estimand.axis]) for key, c in cells.items()}
     df = sum(len(v) - 1 for v in logs.values())
     if df == 0:
@@ -153,13 +169,13 @@ def gap_of(
             less than `min_overlap`.
     """
     check_overlap(pairs, estimand.axis, min_overlap)
-    if any(c.error <= 0 for pair in pairs for c in (*pair.depth, *pair.width)):
+    if any(c.error <= 0 for pair in pairs for c in pair.cells):
         raise PreconditionError("a cell makes no errors, so relative error is not defined")
     x = _log_costs(pairs, estimand.axis)
     combined = _combine(pairs, x, estimand)
     assert combined is not None
     weights, levels, overlaps = combined
-    cells = {c.config_id: c for pair in pairs for arm in (pair.depth, pair.width) for c in arm}
+    cells = {c.config_id: c for pair in pairs for c in pair.cells}
     log = estimand.scale == "log"
     y = {key: math.log(c.error) if log else c.error for key, c in cells.items()}
     terms = {
@@ -171,7 +187,7 @@ def gap_of(
     level = sum(w * y[key] for key, w in levels.items())
     unit = 1.0 if log else level
     se = math.sqrt(sum(terms.values()) + cost_se**2) / unit
-    if se == 0:
+    if se < ROUNDING:
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
     df = noise.df(terms)
     half = t_quantile(df, 1 - alpha / 2) * se
@@ -184,6 +200,6 @@ def gap_of(
         level=math.exp(level) if log else level,
         cost_se=cost_se / unit,
         weights=weights,
-        overlap={r: (math.exp(a), math.exp(b)) for r, (a, b) in overlaps.items()},
+        overlap={label: (math.exp(a), math.exp(b)) for label, (a, b) in overlaps.items()},
     )
     return replace(gap, low=gap.estimate - half, high=gap.estimate + half)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis import forest, plots
-from analysis.arms import base_of
+from analysis.arms import DEPTH_WIDTH, base_of
 from analysis.judge import Judgement
 from analysis.noise import Cell
 from analysis.output import Saved, save
 from analysis.records import Record, arm_records, frontier_records, overfit_records
-from analysis.rules import COST_NAMES, Prereg
+from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg
 from analysis.words import percent, winner
 
 
@@ -17,7 +17,11 @@ def _titles(
     judgements: Sequence[Judgement], described: Sequence[Record], cost: str
 ) -> dict[int, str]:
     """The gap at each regime in words, with the verdict where a rule is about it."""
-    said = {j.epochs: f": {j.rule} {j.verdict.value.replace('_', ' ')}" for j in judgements}
+    said = {
+        j.epochs: f": {j.rule.name} {j.verdict.value.replace('_', ' ')}"
+        for j in judgements
+        if j.rule.arms == DEPTH_WIDTH and j.epochs is not None and j.rule.cost == cost
+    }
     return {
         r["epochs"]: f"gap {percent(r['estimate'], r['low'], r['high'])}, "
         f"{winner(r['low'], r['high'])}{said.get(r['epochs'], '')}"
@@ -46,12 +50,13 @@ def figures(
     saved = []
     with plots.style():
         if rows := arm_records(cells, base, axis):
-            title = f"Error of both arms against {COST_NAMES[axis]}, 95 % intervals"
+            title = f"Error of both arms against {ALL_COST_NAMES[axis]}, 95 % intervals"
             drawn = plots.arms(rows, _titles(judgements, described, axis))
             saved.append(save(drawn, rows, directory, f"arms_{axis}", title))
         known = [r for r in described if r["estimate"] is not None and r["resolution"] is None]
         if known:
-            title = "Gap between the arms by regime and cost, 95 % intervals"
+            level = 100 * (1 - prereg.alpha)
+            title = f"Gap between the arms by regime and cost, {level:g} % intervals"
             saved.append(save(forest.gaps(known, prereg.margin), known, directory, "gaps", title))
         for axis_ in ("flops", "step_time_s"):
             if members := frontiers[axis_]:

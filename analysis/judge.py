@@ -1,16 +1,18 @@
 """Apply the declared rules to a table: every verdict with its interval and its sensitivities."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.arms import Base, arm_of, base_of
+from analysis.arms import arm_of, base_of
 from analysis.contrast import Estimand, Gap, PreconditionError
-from analysis.gaps import gap_at
-from analysis.noise import COSTS, Cell, Noise, cells_of
-from analysis.rules import COST_NAMES, Prereg, Rule
+from analysis.gaps import as_sample, check_regimes, difference, gap_at, regimes_of
+from analysis.multiplicity import holm
+from analysis.noise import Cell, Noise, cells_of
+from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg, Rule
 from analysis.tables import Table
+from analysis.transfer import transfer_of
 from analysis.verdict import Verdict, combine, decide
 
 
@@ -25,16 +27,20 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A rule, what was measured and the verdict; a compound rule has neither regime nor gap."""
+    """A rule, what was measured and the verdict; a rule of kind `all` has no gap of its own.
 
-    rule: str
-    claim: str
-    cost: str
+    `epochs` is the regime that the claim is about, None if it is about several.
+    """
+
+    rule: Rule
     verdict: Verdict
     epochs: int | None = None
     gap: Gap | None = None
     notes: tuple[str, ...] = ()
     sensitivities: tuple[Sensitivity, ...] = ()
+
+
+Attempt = tuple[Gap, Verdict, tuple[str, ...]]
 
 
 def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
@@ -46,90 +52,145 @@ def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
     return cells_of(rows)
 
 
-def _attempt(
-    cells: Sequence[Cell], prereg: Prereg, rule: Rule, base: Base, estimand: Estimand
-) -> tuple[Gap | None, Verdict, tuple[str, ...]]:
-    regimes = sorted({c.epochs for c in cells})
-    epochs = regimes[-1 if rule.regime == "longest" else 0]
-    try:
-        if len(regimes) < 2:
-            raise PreconditionError(f"one regime only ({epochs} epochs); long and short need two")
-        gap, pairs, noise = gap_at(cells, prereg, base, epochs, estimand)
-    except PreconditionError as reason:
-        return None, Verdict("not_testable", str(reason)), ()
-    seeds = [c.n for pair in pairs for c in (*pair.depth, *pair.width)]
-    verdict = decide(
-        gap, rule.sign, prereg.margin, prereg.alpha, sum(seeds) / len(seeds), len(noise.variances)
+def _decide(gap: Gap, rule: Rule, prereg: Prereg, seeds: float, cells: int) -> Verdict:
+    return decide(gap, rule.sign, rule.margin, prereg.alpha, seeds, cells)
+
+
+def _arms(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+    epochs = regimes_of(cells)[rule.regime == "longest"]
+    gap, pairs, noise = gap_at(cells, prereg, epochs, estimand, rule.arms)
+    seeds = [c.n for pair in pairs for c in pair.cells]
+    verdict = _decide(gap, rule, prereg, sum(seeds) / len(seeds), len(noise.variances))
+    sample = as_sample(cells, prereg, epochs, estimand, rule.arms)
+    return gap, verdict, (*_notes(gap, noise), *_sample_note(sample, gap, rule))
+
+
+def _interaction(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+    shorter, longer = (
+        gap_at(cells, prereg, epochs, estimand, rule.arms) for epochs in regimes_of(cells)
     )
-    return gap, verdict, _notes(cells, gap, noise, epochs)
+    gap = difference(longer[0], shorter[0], prereg.alpha)
+    seeds = [c.n for _, pairs, _ in (shorter, longer) for pair in pairs for c in pair.cells]
+    count = len(shorter[2].variances) + len(longer[2].variances)
+    return gap, _decide(gap, rule, prereg, sum(seeds) / len(seeds), count), _notes(gap, longer[2])
 
 
-def _notes(cells: Sequence[Cell], gap: Gap, noise: Noise, epochs: int) -> tuple[str, ...]:
+def _regret(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+    found = transfer_of(cells, prereg, estimand.axis, rule.arms)
+    seeds = sum(c.n for c in cells) / len(cells)
+    each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
+    notes = (
+        f"before the correction of its bias, {each}",
+        f"the better arm changes over {100 * found.flip_share:.0f} % of the common range of cost",
+    )
+    return found.regret, _decide(found.regret, rule, prereg, seeds, len(cells)), notes
+
+
+KINDS: dict[str, Callable[[Sequence[Cell], Prereg, Rule, Estimand], Attempt]] = {
+    "arms": _arms,
+    "interaction": _interaction,
+    "regret": _regret,
+}
+
+
+def _notes(gap: Gap, noise: Noise) -> tuple[str, ...]:
     notes = [f"seed SD {noise.text}"]
-    outside = sorted({c.resolution for c in cells if c.epochs == epochs} - set(gap.overlap))
-    if outside:
-        notes.append(f"not both arms at {', '.join(map(str, outside))} px: not in the average")
     if gap.cost_se:
         notes.append(f"timing differs between seeds: SE {100 * gap.cost_se:.2f} % included")
     return tuple(notes)
 
 
-def _variants(axis: str) -> dict[str, Estimand]:
-    variants = {
-        "piecewise-linear interpolation": Estimand(axis, linear=True),
-        "averaged on the error scale": Estimand(axis, scale="error"),
-        "at the top of the common cost range": Estimand(axis, top=True),
-    }
-    others = {f"at equal {COST_NAMES[a]}": Estimand(a) for a in COSTS if a != axis}
-    return variants | others
+def _sample_note(
+    sample: tuple[float, float, float] | None, gap: Gap, rule: Rule
+) -> tuple[str, ...]:
+    """Whether the claim also holds for settings that were not run."""
+    if sample is None:
+        return ()
+    mean, low, high = sample
+    inside = (rule.sign * low > rule.margin) if rule.sign > 0 else (-high > rule.margin)
+    held = "holds" if inside else "does not hold"
+    return (
+        f"with the {len(gap.overlap)} settings of the other axes as a random sample: "
+        f"{100 * mean:+.1f} % [{100 * low:.1f}, {100 * high:.1f}], so beyond them the claim {held}",
+    )
 
 
-def _excluded_note(table: Table, base: Base, epochs: int) -> list[str]:
-    runs = [row for row in table.excluded if row["epochs"] == epochs]
+def _attempt(
+    cells: Sequence[Cell],
+    prereg: Prereg,
+    rule: Rule,
+    estimand: Estimand,
+    planned: tuple[int, ...],
+) -> tuple[Gap | None, Verdict, tuple[str, ...]]:
+    try:
+        check_regimes(cells, planned)
+        return KINDS[rule.kind](cells, prereg, rule, estimand)
+    except PreconditionError as reason:
+        return None, Verdict("not_testable", str(reason)), ()
+
+
+def _variants(rule: Rule, cost: str) -> dict[str, Estimand]:
+    others = {f"at equal {ALL_COST_NAMES[a]}": Estimand(a) for a in COST_NAMES if a != cost}
+    if rule.kind == "regret":
+        return others
+    return {
+        "piecewise-linear interpolation": Estimand(cost, linear=True),
+        "averaged on the error scale": Estimand(cost, scale="error"),
+        "at the top of the common cost range": Estimand(cost, top=True),
+    } | others
+
+
+def _excluded_note(table: Table, prereg: Prereg, rule: Rule, epochs: int | None) -> list[str]:
+    runs = [row for row in table.excluded if epochs in (None, row["epochs"])]
     if not runs:
         return []
-    arms = Counter(arm_of(row["depth"], row["width"], base) or "neither" for row in runs)
+    base = base_of(_cells(table), prereg.base, rule.arms)
+    scored = cells_of([{**row, "val_error": 1.0} for row in runs])
+    arms: Counter[str] = Counter()
+    for cell in scored:
+        arms[arm_of(cell, base) or "neither"] += cell.n
     counts = ", ".join(f"{n} {arm}" for arm, n in sorted(arms.items()))
     known = "" if table.n_classes else "; classes unknown, so they cannot be scored at chance"
     return [f"{len(runs)} excluded runs by arm: {counts}{known}"]
 
 
-def judge_rule(table: Table, prereg: Prereg, rule: Rule, cost: str) -> Judgement:
-    """One rule at equal `cost`, with sensitivities.
+def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
+    """One rule that is not of kind `all`, with sensitivities.
 
     A verdict that changes when excluded runs are scored at chance is lowered to inconclusive.
     """
     cells = _cells(table)
-    base = base_of(cells, prereg.base)
     regimes = sorted({c.epochs for c in cells})
-    epochs = regimes[-1 if rule.regime == "longest" else 0]
-    gap, verdict, notes = _attempt(cells, prereg, rule, base, Estimand(cost))
+    epochs = regimes[-1 if rule.regime == "longest" else 0] if rule.kind == "arms" else None
+    gap, verdict, notes = _attempt(cells, prereg, rule, Estimand(rule.cost), table.epochs)
     sensitivities = [
-        Sensitivity(name, *_attempt(cells, prereg, rule, base, estimand)[:2])
-        for name, estimand in _variants(cost).items()
+        Sensitivity(name, *_attempt(cells, prereg, rule, estimand, table.epochs)[:2])
+        for name, estimand in (_variants(rule, rule.cost).items() if gap else ())
     ]
     if table.excluded and table.n_classes:
         name = "excluded runs scored at chance"
-        other = _attempt(_cells(table, True), prereg, rule, base, Estimand(cost))
+        other = _attempt(_cells(table, True), prereg, rule, Estimand(rule.cost), table.epochs)
         sensitivities.append(Sensitivity(name, *other[:2]))
         if verdict.value in ("supported", "refuted") and other[1].value != verdict.value:
             reason = f"{verdict.value}, but {other[1].value} with {name}"
             verdict = replace(verdict, value="inconclusive", reason=reason)
-    return Judgement(
-        rule.name,
-        rule.claim,
-        cost,
-        verdict,
-        epochs,
-        gap,
-        (*notes, *_excluded_note(table, base, epochs)),
-        tuple(sensitivities),
-    )
+    notes = (*notes, *_excluded_note(table, prereg, rule, epochs))
+    return Judgement(rule, verdict, epochs, gap, notes, tuple(sensitivities))
 
 
 def judge(table: Table, prereg: Prereg, cost: str | None = None) -> list[Judgement]:
-    """Every declared rule and their conjunction, at the declared cost unless told otherwise."""
-    axis = cost or prereg.cost
-    parts = [judge_rule(table, prereg, rule, axis) for rule in prereg.rules]
-    both = combine([(j.rule, j.verdict) for j in parts], prereg.alpha)
-    return [*parts, Judgement(prereg.both, prereg.both_claim, axis, both)]
+    """Every declared rule, at its declared cost unless told otherwise.
+
+    Headline rules are a family: a decision stays only if Holm's correction over those that could
+    be tested leaves it (Holm 1979).
+    """
+    rules = [replace(rule, cost=cost) if cost else rule for rule in prereg.rules]
+    found = {r.name: judge_rule(table, prereg, r) for r in rules if r.kind != "all"}
+    for rule in rules:
+        if rule.kind == "all":
+            parts = [(name, found[name].verdict) for name in rule.parts]
+            found[rule.name] = Judgement(rule, combine(parts, prereg.alpha))
+    family = {name: j.verdict for name, j in found.items() if j.rule.headline}
+    for name, verdict in holm(family, prereg.alpha).items():
+        found[name] = replace(found[name], verdict=verdict)
+    return [found[rule.name] for rule in rules]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import fdtrc
 
-COSTS = ("step_time_s", "flops", "params")
+COSTS = ("step_time_s", "flops", "params", "activations", "peak_memory_bytes", "train_flops")
 UNEQUAL_P = 0.01
 
 
@@ -21,10 +21,15 @@ class Cell:
     width: float
     resolution: int
     epochs: int
+    lr: float = 0.0
     errors: tuple[float, ...]
     train_errors: tuple[float, ...] = ()
     costs: Mapping[str, tuple[float, ...]]
     n_val: int | None
+
+    def value(self, axis: str) -> float:
+        """Its setting on an axis: depth, width, resolution (px), epochs or lr (0 if unknown)."""
+        return float(getattr(self, axis))
 
     @property
     def n(self) -> int:
@@ -65,6 +70,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             width=float(group[0]["width"]),
             resolution=int(group[0]["resolution"]),
             epochs=int(group[0]["epochs"]),
+            lr=float(group[0].get("lr") or 0.0),
             errors=tuple(float(row["val_error"]) for row in group),
             train_errors=_measured(group, "train_error"),
             costs={axis: _measured(group, axis) for axis in COSTS},

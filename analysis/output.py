@@ -1,6 +1,7 @@
 """Files an analysis leaves behind: figures with their numbers, CSV and JSON."""
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from analysis.records import Record
+from scaling_study.errors import InputError
 from scaling_study.results import replace_file
 
 
@@ -22,13 +24,28 @@ class Saved:
     png: Path
 
 
+def prepare(directory: Path) -> None:
+    """Create the folder for output and try to write there, before anything is computed.
+
+    Raises:
+        InputError: that fails.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        replace_file(directory / ".probe", "")
+        (directory / ".probe").unlink()
+    except OSError as error:
+        raise InputError(f"-o {directory}: cannot write there ({error.strerror})") from None
+
+
 def write_csv(path: Path, records: Sequence[Record]) -> None:
     """All keys of all records as columns, in order of appearance; None is an empty field."""
     columns = list(dict.fromkeys(key for record in records for key in record))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    replace_file(path, text.getvalue())
 
 
 def write_json(path: Path, content: Any) -> None:

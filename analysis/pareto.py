@@ -1,4 +1,4 @@
-"""Exact Pareto frontiers of (cost, error), both minimised, and what seed noise does to them.
+"""Exact Pareto frontiers of costs and error, all minimised, and what seed noise does to them.
 
 The frontier is that of cell means. Taking the best seed of each cell instead would be biased
 towards low error, the more so the more seeds there are.
@@ -18,25 +18,45 @@ Mask = npt.NDArray[np.bool_]
 DRAWS = 2000
 
 
-def on_frontier(cost: Floats, error: Floats) -> Mask:
-    """Which points no other point beats: at most equal in both columns and less in one.
+def on_frontier(*objectives: Floats) -> Mask:
+    """Which points no other point beats: at most equal in all columns and less in one.
 
-    Exact duplicates share their fate. Sorts once, O(n log n).
+    Exact duplicates share their fate. Two columns are sorted once, O(n log n); from three on
+    moocore decides, O(n log^(d-2) n) (Kung, Luccio & Preparata 1975).
 
     Raises:
-        ValueError: a value is not finite, or the lengths differ.
+        ValueError: no column, a value is not finite, or the lengths differ.
     """
-    if cost.shape != error.shape or not (np.isfinite(cost).all() and np.isfinite(error).all()):
-        raise ValueError("cost and error must be finite and of equal length")
-    if cost.size == 0:
+    shapes = {column.shape for column in objectives}
+    if len(shapes) != 1 or not all(np.isfinite(column).all() for column in objectives):
+        raise ValueError("objectives must be finite and of equal length")
+    if objectives[0].size == 0:
         return np.zeros(0, dtype=bool)
-    order = np.lexsort((error, cost))
-    c, e = cost[order], error[order]
-    before = np.concatenate([[np.inf], np.minimum.accumulate(e)[:-1]])
-    # Index of the last point that improved on all cheaper ones; its duplicates follow it.
-    last = np.maximum.accumulate(np.where(e < before, np.arange(e.size), 0))
-    mask = np.empty(e.size, dtype=bool)
-    mask[order] = (e == e[last]) & (c == c[last])
+    if len(objectives) == 1:
+        return np.asarray(objectives[0] == objectives[0].min())
+    if len(objectives) == 2:
+        return _on_plane(*objectives)
+    import moocore
+
+    points = np.column_stack(objectives)
+    return np.asarray(moocore.is_nondominated(points, keep_weakly=True), dtype=bool)
+
+
+def _on_plane(cost: Floats, error: Floats) -> Mask:
+    """Two columns. Those at the running minimum of error are few, or in order already."""
+    order = np.argsort(cost)
+    e = error[order]
+    near = np.flatnonzero(e == np.minimum.accumulate(e))
+    order, e = order[near], e[near]
+    c = cost[order]
+    # Costs rise and errors fall: equal costs end with the least error of theirs, equal errors
+    # start with the least cost of theirs.
+    new_cost = np.append(c[1:] != c[:-1], True)
+    new_error = np.append(True, e[1:] != e[:-1])
+    last = np.flatnonzero(new_cost)[np.cumsum(new_cost) - new_cost]
+    first = np.flatnonzero(new_error)[np.cumsum(new_error) - 1]
+    mask = np.zeros(cost.size, dtype=bool)
+    mask[order[(e == e[last]) & (c == c[first])]] = True
     return mask
 
 
@@ -44,14 +64,15 @@ def on_frontier(cost: Floats, error: Floats) -> Mask:
 class Frontier:
     """Cells by rising cost, one entry per cell in every array; errors are fractions.
 
-    `best` is the least mean error at that cost or less, `low` and `high` its 95 % percentile
-    band, `sure_low` and `sure_high` a band that covers it with at least 95 % confidence;
-    `probability` that the cell is on the frontier. Bands are NaN where nothing says how runs
-    scatter.
+    `costs` has a column per entry of `axes`. `best` is the least mean error of the cells that
+    cost at most as much on every axis, `low` and `high` its 95 % percentile band, `sure_low` and
+    `sure_high` a band that covers it with at least 95 % confidence; `probability` that the cell
+    is on the frontier. Bands are NaN where nothing says how runs scatter.
     """
 
     cells: tuple[Cell, ...]
-    cost: Floats
+    axes: tuple[str, ...]
+    costs: Floats
     error: Floats
     se: Floats
     member: Mask
@@ -72,42 +93,67 @@ def max_t(cells: int, df: float, level: float = 0.95) -> float:
     return float(np.quantile(largest, level))
 
 
-def _sure_half_width(noise: Noise, cells: Sequence[Cell], se: Floats) -> Floats:
-    """Half widths that hold for all cells at once; the fewest degrees of freedom count."""
-    return max_t(len(cells), min(noise.dfs[c.config_id] for c in cells)) * se
+def affordable(costs: Floats) -> Mask:
+    """Entry i, j: whether cell j costs at most as much as cell i on every axis."""
+    return np.asarray((costs[None, :, :] <= costs[:, None, :]).all(axis=2))
 
 
-def frontier_of(cells: Sequence[Cell], axis: str, noise: Noise | None) -> Frontier:
-    """The frontier of the cells whose cost on `axis` was measured.
+def least(errors: Floats, eligible: Mask) -> Floats:
+    """Least error of each row's eligible cells; `errors` is (cells,) or (cells, draws).
+
+    Rows without an eligible cell are infinite.
+    """
+    return np.array([errors[row].min(axis=0, initial=np.inf) for row in eligible])
+
+
+def _probability(costs: Floats, draws: Floats, best: Floats) -> Floats:
+    """Share of draws, (cells, draws), with each cell on the frontier."""
+    same = (costs[None, :, :] == costs[:, None, :]).all(axis=2)
+    cheaper = least(draws, affordable(costs) & ~same)
+    return np.asarray(((draws == best) & (draws < cheaper)).mean(axis=1))
+
+
+def _known(cells: Sequence[Cell], axes: Sequence[str]) -> tuple[tuple[Cell, ...], Floats]:
+    """The cells measured on every axis with their costs, cheapest first."""
+    costs = [(tuple(c.cost(axis) or math.nan for axis in axes), c) for c in cells]
+    known = sorted((x for x in costs if np.isfinite(x[0]).all()), key=lambda x: (*x[0], x[1].error))
+    if not known:
+        raise ValueError(f"no cell has a measured {' and '.join(axes)}")
+    return tuple(c for _, c in known), np.array([x for x, _ in known])
+
+
+def frontier_of(cells: Sequence[Cell], axis: str | Sequence[str], noise: Noise | None) -> Frontier:
+    """The frontier of error and one or more costs, of the cells where all of them were measured.
 
     Raises:
-        ValueError: no cell has a cost.
+        ValueError: no cell has all costs.
     """
-    known = sorted((c for c in cells if c.cost(axis)), key=lambda c: (c.cost(axis), c.error))
-    if not known:
-        raise ValueError(f"no cell has a measured {axis}")
-    cost = np.array([c.cost(axis) for c in known], dtype=np.float64)
+    axes = (axis,) if isinstance(axis, str) else tuple(axis)
+    known, costs = _known(cells, axes)
     error = np.array([c.error for c in known])
-    nothing = np.full(error.size, np.nan)
-    se, half = nothing, nothing
-    low, high, probability = nothing, nothing, nothing
+    eligible = affordable(costs)
+    best = least(error, eligible)
+    se, half, low, high, probability = np.full((5, error.size), np.nan)
     if noise is not None:
         se = np.sqrt([noise.variances[c.config_id] / c.n for c in known])
-        half = _sure_half_width(noise, known, se)
+        # Half widths that hold for all cells at once; the fewest degrees of freedom count.
+        half = se * max_t(len(known), min(noise.dfs[c.config_id] for c in known))
         generator = np.random.default_rng(20210313)
-        draws = error + se * generator.standard_normal((DRAWS, error.size))
-        low, high = np.quantile(np.minimum.accumulate(draws, axis=1), [0.025, 0.975], axis=0)
-        probability = np.mean([on_frontier(cost, draw) for draw in draws], axis=0)
+        draws = (error + se * generator.standard_normal((DRAWS, error.size))).T.copy()
+        least_draws = least(draws, eligible)
+        low, high = np.quantile(least_draws, [0.025, 0.975], axis=1)
+        probability = _probability(costs, draws, least_draws)
     return Frontier(
-        cells=tuple(known),
-        cost=cost,
+        cells=known,
+        axes=axes,
+        costs=costs,
         error=error,
         se=se,
-        member=on_frontier(cost, error),
-        best=np.minimum.accumulate(error),
+        member=on_frontier(*costs.T, error),
+        best=best,
         low=low,
         high=high,
-        sure_low=np.minimum.accumulate(error - half),
-        sure_high=np.minimum.accumulate(error + half),
+        sure_low=least(error - half, eligible),
+        sure_high=least(error + half, eligible),
         probability=probability,
     )

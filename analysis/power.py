@@ -1,4 +1,9 @@
-"""What a planned grid can decide, before it is trained; the planned cost is FLOPs."""
+"""`python -m analysis.power +grid=NAME`: what a grid can decide, before it is trained.
+
+The planned cost is FLOPs: nothing has been measured yet. The table also says how often simulated
+studies would support each rule, on a surface where error depends on FLOPs alone and on one with the
+effect that the paper's own numbers show.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,12 +14,18 @@ from analysis.arms import base_of, pairs_of
 from analysis.contrast import Estimand, Gap, PreconditionError, gap_of
 from analysis.noise import Cell, Noise, prior_sd
 from analysis.rules import Prereg, Rule
+from analysis.rules import prereg as prereg_of
+from analysis.simulate import chances
 from analysis.verdict import mde80, seeds_needed
 from scaling_study.errors import InputError
 
 # Error and seed SD, fractions, by epochs; an SD of None is not known.
 Planning = Mapping[int, tuple[float, float | None]]
 TYPICAL_ERROR = 0.4
+# Gaps at equal step time in the paper's Figure 3 (`python -m analysis.published`), by regime.
+PAPER_EFFECTS = {"longest": 0.028, "shortest": -0.014}
+NOISE_FACTORS = (0.5, 1.0, 2.0)
+SEEDS = (2, 3, 5, 10)
 
 
 def planning_of(grid: Mapping[str, Any]) -> Planning:
@@ -25,7 +36,10 @@ def planning_of(grid: Mapping[str, Any]) -> Planning:
     """
     declared = grid.get("planning") or {}
     try:
-        return {int(e): (float(p["error"]), float(p["seed_sd"])) for e, p in declared.items()}
+        found = {int(e): (float(p["error"]), float(p["seed_sd"])) for e, p in declared.items()}
+        if not all(0 < error < 1 and 0 < sd < 1 for error, sd in found.values()):
+            raise ValueError("not fractions")
+        return found
     except (AttributeError, KeyError, TypeError, ValueError):
         raise InputError(
             f"grid.planning={declared!r}: must be {{EPOCHS: {{error: 0.4, seed_sd: 0.01}}}}"
@@ -83,12 +97,17 @@ def _planned(rows: Sequence[Mapping[str, Any]], error: float) -> list[Cell]:
     ]
 
 
-def _gap(cells: Sequence[Cell], prereg: Prereg, epochs: int, sd: float) -> tuple[Gap, float]:
+def _gap(
+    cells: Sequence[Cell], prereg: Prereg, rule: Rule, epochs: int, sd: float
+) -> tuple[Gap, float]:
     """The planned gap (zero, with its SE) and the mean seeds per cell of the arms."""
     if len({c.epochs for c in cells}) < 2:
         raise PreconditionError(f"one regime only ({epochs} epochs); long and short need two")
-    pairs = pairs_of(cells, base_of(cells, prereg.base), epochs, "flops")
-    df = float(sum(c.n - 1 for c in cells if c.epochs == epochs)) or math.inf
+    pairs = pairs_of(cells, base_of(cells, prereg.base, rule.arms), epochs, "flops")
+    df = float(sum(c.n - 1 for c in cells if c.epochs == epochs))
+    if df == 0 and prereg.seed_sd is None:
+        raise PreconditionError("one seed per cell, so the noise between seeds is not measured")
+    df = df or math.inf
     if df < prereg.min_df:
         raise PreconditionError(
             f"{df:g} degrees of freedom between seeds; {prereg.min_df:g} are needed"
@@ -96,7 +115,7 @@ def _gap(cells: Sequence[Cell], prereg: Prereg, epochs: int, sd: float) -> tuple
     keys = [c.config_id for c in cells]
     noise = Noise("pooled", dict.fromkeys(keys, sd**2), dict.fromkeys(keys, df), "planned")
     gap = gap_of(pairs, noise, Estimand("flops"), prereg.alpha, prereg.min_overlap)
-    seeds = [c.n for pair in pairs for c in (*pair.depth, *pair.width)]
+    seeds = [c.n for pair in pairs for c in pair.cells]
     return gap, sum(seeds) / len(seeds)
 
 
@@ -107,19 +126,19 @@ def _power(
     epochs = regimes[-1 if rule.regime == "longest" else 0]
     error, measured = planning.get(epochs, (TYPICAL_ERROR, None))
     sd = prior_sd(error, int(rows[0]["n_val"])) if measured is None else measured
-    known = (rule.name, epochs, error, sd, measured is None, prereg.margin, prereg.alpha)
+    known = (rule.name, epochs, error, sd, measured is None, rule.margin, prereg.alpha)
     cells = _planned(rows, error)
     try:
-        gap, seeds = _gap(cells, prereg, epochs, sd)
+        gap, seeds = _gap(cells, prereg, rule, epochs, sd)
     except PreconditionError as reason:
         return Power(*known, reason=str(reason))
-    least = mde80(gap.se, gap.df, prereg.margin, prereg.alpha)
+    least = mde80(gap.se, gap.df, rule.margin, prereg.alpha)
     count = sum(c.epochs == epochs for c in cells)
     return Power(*known, seeds=seeds, cells=count, se=gap.se, df=gap.df, mde80=least)
 
 
 def decidable(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning) -> list[Power]:
-    """What each rule can decide with the planned runs.
+    """What each rule about two arms can decide with the planned runs.
 
     Args:
         rows: one mapping per planned run with depth, width, resolution, epochs, seed, flops and
@@ -133,7 +152,11 @@ def decidable(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Plann
     """
     if not rows:
         raise ValueError("no planned runs")
-    return [_power(rows, prereg, rule, planning) for rule in prereg.rules]
+    return [_power(rows, prereg, rule, planning) for rule in _about_arms(prereg)]
+
+
+def _about_arms(prereg: Prereg) -> list[Rule]:
+    return [rule for rule in prereg.rules if rule.kind == "arms"]
 
 
 def describe(powers: Sequence[Power]) -> list[str]:
@@ -152,3 +175,54 @@ def _line(power: Power) -> str:
         f"margin {100 * power.margin:g} %, SE {100 * power.se:.2f} %, {df}, "
         f"seed SD {100 * power.seed_sd:.1f} pp at {100 * power.error:.0f} % error ({source})"
     )
+
+
+def table(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning) -> list[str]:
+    """Share of simulated studies that support each rule, by seeds per cell and seed SD."""
+    lines = []
+    for power, rule in zip(decidable(rows, prereg, planning), _about_arms(prereg), strict=True):
+        lines += ["", _line(power)]
+        if power.mde80 is None:
+            continue
+        cells = _planned(rows, power.error)
+        effect = PAPER_EFFECTS[rule.regime]
+        lines.append(
+            f"  supported if the gap is {100 * effect:+.1f} % as in the paper / if there is none:"
+        )
+        lines += [_row(cells, prereg, rule, power, seeds, effect) for seeds in SEEDS]
+    return lines
+
+
+def _row(
+    cells: Sequence[Cell], prereg: Prereg, rule: Rule, power: Power, seeds: int, effect: float
+) -> str:
+    parts = []
+    for factor in NOISE_FACTORS:
+        sd = factor * power.seed_sd
+        shares = [
+            chances(cells, prereg, rule, power.epochs, effect=e, seed_sd=sd, seeds=seeds).shares
+            for e in (effect, 0.0)
+        ]
+        there, none = (100 * s["supported"] for s in shares)
+        parts.append(f"{there:3.0f} % / {none:3.1f} % at SD {100 * sd:.2f} pp")
+    return f"    {seeds:2d} seeds: " + ",  ".join(parts)
+
+
+def main() -> None:
+    """The entry point: the grid and the overrides are those of the sweep."""
+    # Only here the analysis asks for a plan: everything else in it knows results alone.
+    from scaling_study import cli
+    from scaling_study.cost import describe as columns_of
+    from scaling_study.plan import planned_runs
+
+    def task(settings: dict[str, Any], overrides: list[str]) -> int:
+        grid, runs = planned_runs(settings, overrides)
+        rows = [columns_of(run) for run in runs]
+        print("\n".join(table(rows, prereg_of(None, grid), planning_of(grid)))[1:])
+        return 0
+
+    cli.run(task, "sweep")
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ from analysis.cli import run
 from analysis.figures import all_frontiers, figures
 from analysis.judge import judge
 from analysis.noise import cells_of
-from analysis.output import Saved, save, write_csv, write_json
+from analysis.output import Saved, prepare, save, write_csv, write_json
 from analysis.plots import style
 from analysis.published_tables import HARDWARE, depth_width_table, family
 from analysis.records import Record
@@ -85,14 +85,16 @@ def _save_speedups(records: Sequence[Record], directory: Path) -> Saved:
 
 def command(directory: Path) -> list[str]:
     """Judge the paper's numbers and write everything to DIR; the lines to print."""
-    directory.mkdir(parents=True, exist_ok=True)
-    table, rules = depth_width_table(), prereg(None, {})
+    prepare(directory)
+    # One run per cell was printed; the prior says how it scatters.
+    table, rules = depth_width_table(), prereg(None, {"rules": {"seed_sd": "prior"}})
     by_cost = {cost: judge(table, rules, cost) for cost in COST_NAMES}
     main_verdicts = by_cost[rules.cost]
     fast = speedups()
     content = summary(table, rules, main_verdicts)
     content["by_cost"] = {
-        cost: {j.rule: record(j, rules) for j in judgements} for cost, judgements in by_cost.items()
+        cost: {j.rule.name: record(j, rules) for j in judgements}
+        for cost, judgements in by_cost.items()
     }
     content["speedups"] = {hardware: _speedup_json(s) for hardware, s in fast.items()}
     write_json(directory / "verdicts.json", content)
@@ -124,7 +126,7 @@ def command(directory: Path) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0."""
+    """Exit code 0, or 2 for a folder that cannot be written to."""
     parser = argparse.ArgumentParser(
         prog="python -m analysis.published",
         description="The paper's claims, judged on the paper's own published numbers.",

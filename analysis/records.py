@@ -5,7 +5,6 @@ Errors and gaps are fractions; missing values are None.
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from analysis.arms import Base, arm_of, pairs_of
 from analysis.basis import smoother
 from analysis.contrast import t_quantile
 from analysis.noise import Cell, Noise, noise_of
+from analysis.overfit import gap_cells
 from analysis.pareto import frontier_of
 
 Record = dict[str, Any]
@@ -35,8 +35,8 @@ def _record(cell: Cell, base: Base, axis: str) -> Record:
         "resolution": cell.resolution,
         "depth": cell.depth,
         "width": cell.width,
-        "arm": arm_of(cell.depth, cell.width, base) or "neither",
-        "is_base": (cell.depth, cell.width) == base,
+        "arm": arm_of(cell, base) or "neither",
+        "is_base": arm_of(cell, base) == "base",
         "config_id": cell.config_id,
         "seeds": cell.n,
         "cost_axis": axis,
@@ -88,7 +88,7 @@ def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
     for epochs, regime in by_regime(cells).items():
         noise = noise_of(regime)
         for pair in pairs_of(regime, base, epochs, axis):
-            for arm, members in (("depth", pair.depth), ("width", pair.width)):
+            for arm, members in (("depth", pair.first), ("width", pair.second)):
                 for cell in members:
                     half = _half_width(cell, noise)
                     record = _record(cell, base, axis) | _interval(cell.error, half, "error")
@@ -99,8 +99,9 @@ def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
                 t = np.linspace(x.min(), x.max(), CURVE_POINTS)
                 curve = np.exp(smoother(x, t) @ np.log([cell.error for cell in members]))
                 records += [
-                    {"epochs": epochs, "resolution": pair.resolution, "arm": arm, "kind": "curve",
-                     "cost_axis": axis, "cost": float(np.exp(c)), "error": float(e)}
+                    {"epochs": epochs, "resolution": members[0].resolution, "arm": arm,
+                     "kind": "curve", "cost_axis": axis, "cost": float(np.exp(c)),
+                     "error": float(e)}
                     for c, e in zip(t, curve, strict=True)
                 ]  # fmt: skip
     return records
@@ -110,11 +111,7 @@ def overfit_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record
     """Validation minus clean training error of each cell that measured both, with its interval."""
     records = []
     for regime in by_regime([c for c in cells if c.cost(axis)]).values():
-        both = [
-            replace(c, errors=tuple(np.subtract(c.errors, c.train_errors).tolist()))
-            for c in regime
-            if len(c.train_errors) == c.n
-        ]
+        both = gap_cells(regime)
         measured = any(c.n > 1 for c in both)
         noise = noise_of(both) if measured else None
         for cell in both:

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
@@ -17,24 +17,56 @@ COST_NAMES = {
     "flops": "FLOPs",
     "params": "parameters",
 }
+MORE_COST_NAMES = {
+    "activations": "activations",
+    "peak_memory_bytes": "peak memory",
+    "train_flops": "training FLOPs",
+}
+ALL_COST_NAMES = COST_NAMES | MORE_COST_NAMES
+AXES = ("depth", "width", "resolution", "lr")
+COMMON = ("kind", "claim", "estimand", "preconditions", "headline")
+# What a rule of each kind may say beside COMMON.
+KINDS: dict[str, tuple[str, ...]] = {
+    "arms": ("sign", "regime", "arms", "cost", "margin"),
+    "interaction": ("sign", "arms", "cost", "margin"),
+    "regret": ("arms", "cost", "margin"),
+    "all": ("parts",),
+}
+NUMBERS = {
+    "alpha": (0.0, 0.5),
+    "margin": (0.0, 1.0),
+    "min_overlap": (1.0, 100.0),
+    "min_df": (0.0, 1000.0),
+}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A claim "sign * gap > margin" about one regime; a positive gap favours depth."""
+    """A claim "sign * effect > margin"; a positive effect favours the first of `arms`.
+
+    `cost` and `margin` are the study's unless the rule has its own. `parts` are the rules that a
+    rule of kind `all` needs.
+    """
 
     name: str
-    sign: Literal[1, -1]
-    regime: Literal["longest", "shortest"]
+    kind: str
     claim: str
+    cost: str
+    margin: float
+    headline: bool = False
+    sign: int = 1
+    regime: str = "longest"
+    arms: tuple[str, str] = ("depth", "width")
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Prereg:
     """The rules of a study and the SHA-256 of the file that declares them.
 
-    `margin` is a relative error; `exploratory` says why verdicts are not confirmatory, empty if
-    they are.
+    `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
+    measures none, or "prior" for sqrt(e / 2n);
+    `exploratory` says why verdicts are not confirmatory, empty if they are.
     """
 
     alpha: float
@@ -43,71 +75,119 @@ class Prereg:
     base: str | Mapping[str, float]
     min_overlap: float
     min_df: float
+    looks: tuple[int, ...]
+    seed_sd: str | float | None
     rules: tuple[Rule, ...]
-    both: str
-    both_claim: str
-    sha256: str
-    exploratory: str = ""
+    sha256: str = field(compare=False)
+    exploratory: str = field(default="", compare=False)
 
 
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """`base` with `changes` on top, mappings merged key by key, except the declared base."""
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` on top; rules are merged one by one, and new ones may be added."""
     if odd := sorted(set(changes) - set(base)):
-        raise InputError(f"unknown {where}: {', '.join(odd)}; known: {', '.join(base)}")
-    merged = dict(base)
-    for key, change in changes.items():
-        if isinstance(base[key], Mapping) and key != "base":
-            if not isinstance(change, Mapping):
-                raise InputError(f"{where}.{key}: {change!r} is not a mapping")
-            change = _merge(base[key], change, f"{where}.{key}")
-        merged[key] = change
-    return merged
+        raise InputError(f"unknown rules: {', '.join(odd)}; known: {', '.join(base)}")
+    changed = changes.get("rules", {})
+    if not isinstance(changed, Mapping) or not all(
+        isinstance(c, Mapping) for c in changed.values()
+    ):
+        raise InputError(f"rules.rules: {changed!r} must map names to rules")
+    rules = {name: dict(rule) for name, rule in base["rules"].items()}
+    for name, change in changed.items():
+        rules[str(name)] = rules.get(str(name), {}) | dict(change)
+    return {**base, **changes, "rules": rules}
 
 
-def _number(declared: Mapping[str, Any], key: str, least: float, most: float) -> float:
-    value = declared[key]
+def _number(value: Any, where: str) -> float:
+    least, most = NUMBERS[where.rpartition(".")[2]]
     if isinstance(value, bool) or not isinstance(value, int | float) or not least < value < most:
-        raise InputError(f"rules.{key}: {value!r} is not a number between {least:g} and {most:g}")
+        raise InputError(f"{where}: {value!r} is not a number between {least:g} and {most:g}")
     return float(value)
 
 
 def _base(value: Any) -> str | Mapping[str, float]:
-    if value == "smallest" or (isinstance(value, Mapping) and set(value) == {"depth", "width"}):
-        return value  # type: ignore[no-any-return]
+    if value == "smallest":
+        return "smallest"
+    if isinstance(value, Mapping) and value and set(value) <= set(AXES):
+        numbers = [isinstance(v, int | float) and not isinstance(v, bool) for v in value.values()]
+        if all(numbers):
+            return dict(value)
     raise InputError(f"rules.base: {value!r}; give smallest or {{depth: 50, width: 1.0}}")
 
 
-def _rule(name: str, declared: Mapping[str, Any]) -> Rule:
-    if declared["sign"] not in (1, -1) or declared["regime"] not in ("longest", "shortest"):
-        raise InputError(f"rules.rules.{name}: sign is 1 or -1, regime longest or shortest")
-    return Rule(name, declared["sign"], declared["regime"], str(declared["claim"]))
+def _looks(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or any(
+        not isinstance(n, int) or n <= before for before, n in zip((0, *value), value, strict=False)
+    ):
+        raise InputError(f"rules.looks: {value!r} must be rising numbers of seeds, as in [2, 3, 5]")
+    return tuple(value)
 
 
-def _parse(declared: Mapping[str, Any], sha256: str, exploratory: str = "") -> Prereg:
-    if declared["cost"] not in COST_NAMES:
-        raise InputError(f"rules.cost: {declared['cost']!r}; known: {', '.join(COST_NAMES)}")
-    return Prereg(
-        alpha=_number(declared, "alpha", 0, 0.5),
-        margin=_number(declared, "margin", 0, 1),
-        cost=declared["cost"],
-        base=_base(declared["base"]),
-        min_overlap=_number(declared, "min_overlap", 1, 100),
-        min_df=_number(declared, "min_df", 0, 1000),
-        rules=tuple(_rule(name, rule) for name, rule in declared["rules"].items()),
-        both=declared["both"]["name"],
-        both_claim=declared["both"]["claim"],
-        sha256=sha256,
-        exploratory=exploratory,
+def _seed_sd(value: Any) -> str | float | None:
+    if value is None or value == "prior":
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    raise InputError(f"rules.seed_sd: {value!r} must be null, prior, or a fraction such as 0.002")
+
+
+def _one_of(value: Any, known: Any, where: str) -> Any:
+    if value not in tuple(known):
+        raise InputError(f"{where}: {value!r}; known: {', '.join(map(str, known))}")
+    return value
+
+
+def _arms(value: Any, where: str) -> tuple[str, str]:
+    if isinstance(value, list | tuple) and len(value) == 2 and value[0] != value[1]:
+        return _one_of(value[0], AXES, where), _one_of(value[1], AXES, where)
+    raise InputError(f"{where}: {value!r} must be two different axes of {', '.join(AXES)}")
+
+
+def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> Rule:
+    where = f"rules.rules.{name}"
+    kind = _one_of(declared.get("kind"), KINDS, f"{where}.kind")
+    for key in declared:
+        _one_of(key, (*COMMON, *KINDS[kind]), where)
+    return Rule(
+        name=name,
+        kind=kind,
+        claim=str(declared.get("claim", name)),
+        headline=bool(declared.get("headline", False)),
+        sign=_one_of(declared.get("sign", 1), (1, -1), f"{where}.sign"),
+        regime=_one_of(
+            declared.get("regime", "longest"), ("longest", "shortest"), f"{where}.regime"
+        ),
+        arms=_arms(declared.get("arms", ["depth", "width"]), f"{where}.arms"),
+        cost=_one_of(declared.get("cost", study["cost"]), ALL_COST_NAMES, f"{where}.cost"),
+        margin=_number(declared.get("margin", study["margin"]), f"{where}.margin"),
+        parts=tuple(declared.get("parts", ())),
     )
 
 
-def _load(text: str, where: str) -> dict[str, Any]:
+def _parse(declared: Mapping[str, Any], sha256: str, exploratory: str = "") -> Prereg:
+    rules = tuple(_rule(name, rule, declared) for name, rule in declared["rules"].items())
+    simple = {rule.name for rule in rules if rule.kind != "all"}
+    for rule in rules:
+        for part in rule.parts:
+            _one_of(part, simple, f"rules.rules.{rule.name}.parts")
+    return Prereg(
+        cost=_one_of(declared["cost"], ALL_COST_NAMES, "rules.cost"),
+        base=_base(declared["base"]),
+        looks=_looks(declared["looks"]),
+        seed_sd=_seed_sd(declared["seed_sd"]),
+        rules=rules,
+        sha256=sha256,
+        exploratory=exploratory,
+        **{name: _number(declared[name], f"rules.{name}") for name in NUMBERS},
+    )
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not YAML: {error}") from error
-    if not isinstance(loaded, dict):
-        raise InputError(f"{where} holds no mapping")
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is not YAML: {error}") from None
+    if not isinstance(loaded, dict) or not isinstance(loaded.get("rules"), dict):
+        raise InputError(f"{path} holds no rules")
     return loaded
 
 
@@ -115,8 +195,7 @@ def _declared(grid: Mapping[str, Any]) -> dict[str, Any]:
     changes = grid.get("rules") or {}
     if not isinstance(changes, Mapping):
         raise InputError(f"rules of the grid: {changes!r} is not a mapping")
-    defaults = _load(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
-    return _merge(defaults, changes, "rules")
+    return _merge(_load(DEFAULTS), changes)
 
 
 def _sha256(text: str) -> str:
@@ -124,16 +203,10 @@ def _sha256(text: str) -> str:
 
 
 def _difference(frozen: Prereg, declared: Prereg) -> str:
-    """Which decision differs, in words; texts do not decide anything."""
-    names = ("alpha", "margin", "cost", "base", "min_overlap", "min_df")
+    """Which decision differs, in words."""
+    names = (*NUMBERS, "cost", "base", "looks", "seed_sd", "rules")
     odd = [n for n in names if getattr(frozen, n) != getattr(declared, n)]
-    signs = [[(r.name, r.sign, r.regime) for r in p.rules] for p in (frozen, declared)]
-    odd += ["rules"] if signs[0] != signs[1] else []
-    return (
-        f"the grid now declares other rules than the frozen ones, which apply, in {', '.join(odd)}"
-        if odd
-        else ""
-    )
+    return f"declared rules differ from the frozen ones in {', '.join(odd)}" if odd else ""
 
 
 def prereg(study_dir: Path | None, grid: Mapping[str, Any]) -> Prereg:
@@ -145,14 +218,14 @@ def prereg(study_dir: Path | None, grid: Mapping[str, Any]) -> Prereg:
         InputError: rules that are not known or make no sense; the message names them.
     """
     declared = _declared(grid)
-    text = yaml.safe_dump(declared, sort_keys=False)
-    now = _parse(declared, _sha256(text))
+    now = _parse(declared, _sha256(yaml.safe_dump(declared, sort_keys=False)))
     path = study_dir / "prereg.yaml" if study_dir else None
-    if path is None or not path.is_file():
+    if path is None or not path.exists():
         return now
-    stored = path.read_text(encoding="utf-8")
-    frozen = _merge(declared, _load(stored, str(path)), str(path))
-    result = _parse(frozen, _sha256(stored))
+    frozen = _load(path)
+    if missing := sorted(set(declared) - set(frozen)):
+        raise InputError(f"{path} lacks {', '.join(missing)}")
+    result = _parse(frozen, _sha256(path.read_text(encoding="utf-8")))
     return _parse(frozen, result.sha256, _difference(result, now))
 
 
@@ -166,5 +239,8 @@ def freeze(study_dir: Path, grid: Mapping[str, Any]) -> Path:
     declared = _declared(grid)
     _parse(declared, "")
     if not path.exists():
-        replace_file(path, yaml.safe_dump(declared, sort_keys=False))
+        try:
+            replace_file(path, yaml.safe_dump(declared, sort_keys=False))
+        except OSError as error:
+            raise InputError(f"{path}: cannot write there ({error.strerror})") from None
     return path

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from analysis import report
+from analysis.fairness import differences
 from analysis.figures import all_frontiers, figures
 from analysis.gaps import gaps
 from analysis.judge import Judgement, judge
 from analysis.noise import Cell, cells_of
 from analysis.output import write_csv, write_json
+from analysis.overfit import slopes
 from analysis.records import Record
-from analysis.rules import COST_NAMES, Prereg
+from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg
 from analysis.tables import Table
 from analysis.words import line, lines, percent, record
 
@@ -66,7 +68,9 @@ def verdict_sections(judgements: Sequence[Judgement], prereg: Prereg) -> list[st
             )
             for s in j.sensitivities
         ]
-        parts.append(report.verdict(j.verdict.value, j.rule, j.claim, line(j, prereg), notes))
+        parts.append(
+            report.verdict(j.verdict.value, j.rule.name, j.rule.claim, line(j, prereg), notes)
+        )
     if prereg.exploratory:
         parts.append(report.paragraph(f"Exploratory, because {prereg.exploratory}."))
     return parts
@@ -76,7 +80,7 @@ def rules_section(prereg: Prereg) -> list[str]:
     """What the verdicts were judged by, with the hash of the file that declares it, as HTML."""
     text = (
         f"Level {prereg.alpha:g}, margin {100 * prereg.margin:g} % relative error, equal "
-        f"{COST_NAMES[prereg.cost]}, base {prereg.base}. SHA-256 of the frozen rules: "
+        f"{ALL_COST_NAMES[prereg.cost]}, base {prereg.base}. SHA-256 of the frozen rules: "
         f"{prereg.sha256}. FLOPs are 2 × multiply-adds. A positive gap means that depth has less "
         "error than width at equal cost. Evaluation images are the same in all runs: the intervals "
         "are about other seeds, not about other images."
@@ -96,8 +100,27 @@ def gap_section(described: Sequence[Record]) -> list[str]:
         for r in described
     ]
     columns = {"epochs": "epochs", "cost": "at equal", "resolution": "px", "gap": "gap"}
-    text = "Positive: depth has less error at equal cost. 95 % intervals; a description, no test."
+    text = "Positive: depth has less error at equal cost. A description, no test."
     return [report.paragraph(text), report.table(rows, columns)]
+
+
+def overfit_section(slopes: Sequence[Record], cost: str) -> list[str]:
+    """How the gap between validation and training error grows along each arm, as HTML."""
+    rows = [
+        {**r, "slope": f"{100 * r['slope']:+.1f} pp [{100 * r['low']:.1f}, {100 * r['high']:.1f}]"}
+        for r in slopes
+    ]
+    columns = {"epochs": "epochs", "setting": "setting", "arm": "arm", "slope": "slope"}
+    text = (
+        f"Gain of validation minus clean training error per unit of ln({ALL_COST_NAMES[cost]}), "
+        "95 % intervals. It describes a mechanism and proves none."
+    )
+    return [report.paragraph(text), report.table(rows, columns)] if rows else []
+
+
+def fairness_section(found: Sequence[str]) -> list[str]:
+    """What differs between the runs that are compared, as HTML."""
+    return [report.paragraph(text) for text in found or ("Nothing but the compared axes.",)]
 
 
 def left_out_section(table: Table) -> list[str]:
@@ -122,15 +145,16 @@ def summary(table: Table, prereg: Prereg, judgements: Sequence[Judgement]) -> di
             "base": prereg.base,
             "exploratory": prereg.exploratory or None,
         },
-        "verdicts": {j.rule: record(j, prereg) for j in judgements},
+        "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
         "gaps": gaps(table, prereg),
+        "overfit": slopes(cells_of(table.rows), prereg),
+        "differences": differences(table.rows),
         "left_out": dict(table.left_out),
     }
 
 
 def analyse(table: Table, prereg: Prereg, directory: Path) -> list[str]:
     """Write verdicts.json, frontier.csv, figures and report.html to DIR; the lines to print."""
-    directory.mkdir(parents=True, exist_ok=True)
     cells = cells_of(table.rows)
     judgements = judge(table, prereg)
     content = summary(table, prereg, judgements)
@@ -142,6 +166,8 @@ def analyse(table: Table, prereg: Prereg, directory: Path) -> list[str]:
         ("Verdicts", verdict_sections(judgements, prereg)),
         ("Figures", [report.figure(s) for s in saved]),
         ("Gaps by regime, cost and resolution", gap_section(content["gaps"])),
+        ("Over-fitting along the arms", overfit_section(content["overfit"], prereg.cost)),
+        ("What else differs between the runs", fairness_section(content["differences"])),
         ("Cells", [report.table(cell_records(cells), CELL_COLUMNS)]),
         (f"Runs left out ({len(table.left_out)})", left_out_section(table)),
         ("Rules", rules_section(prereg)),
@@ -152,5 +178,6 @@ def analyse(table: Table, prereg: Prereg, directory: Path) -> list[str]:
         *(f"left out: {run}: {reason}" for run, reason in table.left_out.items()),
         f"{len(table.rows)} runs{chosen} in {len(cells)} cells",
         f"figures and report.html in {directory}",
+        *(f"differs: {text}" for text in content["differences"]),
         *lines(judgements, prereg),
     ]

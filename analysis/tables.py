@@ -18,7 +18,11 @@ SAME = (
     "batch_size",
     "n_train",
     "n_val",
+    "threads",
+    "world_size",
 )
+# Runs that agree in these and are not of one cell differ in something that is not compared.
+COMPARED = ("depth", "width", "resolution", "epochs", "lr")
 Row = Mapping[str, Any]
 
 
@@ -28,7 +32,8 @@ class Table:
 
     `excluded` are runs that finished but diverged or did no better than chance (a fixed rule,
     never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
-    that `where` does not deselect.
+    that `where` does not deselect. `missing` counts the planned runs without a result, `epochs` are
+    the planned lengths of training (empty if `where` may have deselected some).
     """
 
     name: str
@@ -37,6 +42,8 @@ class Table:
     left_out: Mapping[str, str]
     n_classes: int | None
     where: Mapping[str, str] = field(default_factory=dict)
+    missing: int = 0
+    epochs: tuple[int, ...] = ()
 
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
@@ -63,6 +70,17 @@ def _refuse_mixed(rows: Sequence[Row]) -> None:
             raise InputError(
                 f"mixed table: {column} has {len(values)} values ({', '.join(values)}), which are "
                 f"not compared with each other; choose one, as in --where '{column}={values[0]}'"
+            )
+
+
+def _refuse_twins(rows: Sequence[Row]) -> None:
+    cells: dict[tuple[Any, ...], str] = {}
+    for row in rows:
+        key = tuple(row[column] for column in COMPARED)
+        if cells.setdefault(key, row["config_id"]) != row["config_id"]:
+            raise InputError(
+                f"mixed table: {cells[key]} and {row['config_id']} differ in something other than "
+                f"{', '.join(COMPARED)}; choose one, as in --where config_id={cells[key]}"
             )
 
 
@@ -103,6 +121,7 @@ def table_of(study: Study, where: Mapping[str, str]) -> Table:
             + ")"
         )
     _refuse_mixed(rows)
+    _refuse_twins(rows)
     n_classes = study.grid.get("n_classes")
     reasons = {row["run_id"]: _why_excluded(row, n_classes) for row in rows}
     kept = tuple(row for row in rows if reasons[row["run_id"]] is None)
@@ -110,4 +129,13 @@ def table_of(study: Study, where: Mapping[str, str]) -> Table:
         raise InputError(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
     left_out |= {key: reason for key, reason in reasons.items() if reason}
     excluded = tuple(row for row in rows if reasons[row["run_id"]])
-    return Table(study.name, kept, excluded, left_out, n_classes, dict(where))
+    return Table(
+        name=study.name,
+        rows=kept,
+        excluded=excluded,
+        left_out=left_out,
+        n_classes=n_classes,
+        where=dict(where),
+        missing=len(study.left_out),
+        epochs=() if where else study.epochs,
+    )

@@ -11,6 +11,7 @@ from analysis.contrast import Gap, t_quantile
 
 Value = Literal["supported", "refuted", "inconclusive", "not_testable"]
 POWER = 0.8
+UNDECIDED = "the interval contains the margin"
 MOST_SEEDS = 1000
 
 
@@ -18,14 +19,17 @@ MOST_SEEDS = 1000
 class Verdict:
     """What the data say about "sign * gap > margin"; None is what does not apply.
 
-    `p_refuted` is the one-sided p value against the claim; `mde80` the least |gap| in the claimed
-    direction that the same design would support with 80 % power (relative error);
-    `seeds_needed` per cell, None also if more than 1000.
+    `p_supported` and `p_refuted` are one-sided p values for and against the claim, `p_holm` the
+    smaller one after Holm's correction over the headline claims; `mde80` the least |gap| in the
+    claimed direction that the same design would support with 80 % power; `seeds_needed` per cell,
+    None also if more than 1000.
     """
 
     value: Value
     reason: str
+    p_supported: float | None = None
     p_refuted: float | None = None
+    p_holm: float | None = None
     mde80: float | None = None
     seeds_needed: int | None = None
 
@@ -55,18 +59,29 @@ def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells
     """
     low, high = sorted((sign * gap.low, sign * gap.high))
     distance = sign * gap.estimate - margin
-    p = float(stdtr(min(gap.df, 1e9), distance / gap.se))
-    power = mde80(gap.se, gap.df, margin, alpha)
-    if low > margin:
-        return Verdict("supported", "the interval lies beyond the margin", p, power)
-    if high < -margin:
-        return Verdict("refuted", "reversed: the opposite holds beyond the margin", p, power)
-    if high < margin and low >= -margin:
-        return Verdict("refuted", "negligible: the interval lies within the margins", p, power)
-    if high < margin:
-        return Verdict("refuted", "below_margin: the interval lies below the margin", p, power)
+    value, reason = value_of(low, high, margin)
     more = seeds_needed(gap.se, seeds, cells, abs(distance), alpha)
-    return Verdict("inconclusive", "the interval contains the margin", p, power, more)
+    return Verdict(
+        value,
+        reason,
+        p_supported=float(stdtr(min(gap.df, 1e9), -distance / gap.se)),
+        p_refuted=float(stdtr(min(gap.df, 1e9), distance / gap.se)),
+        mde80=mde80(gap.se, gap.df, margin, alpha),
+        seeds_needed=more if value == "inconclusive" else None,
+    )
+
+
+def value_of(low: float, high: float, margin: float) -> tuple[Value, str]:
+    """The verdict on "effect > margin" by the effect's interval, and its reason."""
+    if low > margin:
+        return "supported", "the interval lies beyond the margin"
+    if high < -margin:
+        return "refuted", "reversed: the opposite holds beyond the margin"
+    if high < margin and low >= -margin:
+        return "refuted", "negligible: the interval lies within the margins"
+    if high < margin:
+        return "refuted", "below_margin: the interval lies below the margin"
+    return "inconclusive", UNDECIDED
 
 
 def combine(parts: Sequence[tuple[str, Verdict]], alpha: float) -> Verdict:
@@ -74,16 +89,18 @@ def combine(parts: Sequence[tuple[str, Verdict]], alpha: float) -> Verdict:
 
     All parts supported: supported, each at full level. One refuted at its Holm level: refuted.
     """
+    support = [v.p_supported for _, v in parts if v.p_supported is not None]
+    for_all = max(support) if len(support) == len(parts) else None
     if all(v.value == "supported" for _, v in parts):
-        return Verdict("supported", "every part is supported")
-    p, name = (
-        min((v.p_refuted, name) for name, v in parts if v.p_refuted is not None)
-        if any(v.p_refuted is not None for _, v in parts)
-        else (1.0, "")
-    )
-    if p * len(parts) <= alpha / 2:
-        return Verdict("refuted", f"{name} is refuted", p * len(parts))
+        return Verdict("supported", "every part is supported", p_supported=for_all)
+    against = [(v.p_refuted, name) for name, v in parts if v.p_refuted is not None]
+    p, name = min(against, default=(1.0, ""))
+    refute = min(1.0, p * len(parts))
+    if refute <= alpha / 2:
+        return Verdict("refuted", f"{name} is refuted", p_supported=for_all, p_refuted=refute)
     if blocked := [name for name, v in parts if v.value == "not_testable"]:
         return Verdict("not_testable", f"{', '.join(blocked)} could not be tested")
-    waiting = [name for name, v in parts if v.value != "supported"]
-    return Verdict("inconclusive", f"{', '.join(waiting)} not decided")
+    weak = f"refuted, but not as one of {len(parts)}"
+    said = {"inconclusive": "not decided", "refuted": weak}
+    reason = ", ".join(f"{name} {said[v.value]}" for name, v in parts if v.value in said)
+    return Verdict("inconclusive", reason, p_supported=for_all, p_refuted=refute)

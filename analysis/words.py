@@ -6,7 +6,8 @@ from typing import Any
 
 from analysis.contrast import Gap
 from analysis.judge import Judgement, Sensitivity
-from analysis.rules import COST_NAMES, Prereg
+from analysis.rules import ALL_COST_NAMES, Prereg
+from analysis.verdict import UNDECIDED
 
 
 def percent(estimate: float, low: float, high: float) -> str:
@@ -14,34 +15,45 @@ def percent(estimate: float, low: float, high: float) -> str:
     return f"{100 * estimate:+.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def winner(low: float, high: float) -> str:
+def winner(low: float, high: float, arms: tuple[str, str] = ("depth", "width")) -> str:
     """Which arm is better, given the interval of their gap; neither if it contains zero."""
     if low <= 0 <= high:
         return "neither clearly better"
-    return "depth better" if low > 0 else "width better"
+    return f"{arms[0] if low > 0 else arms[1]} better"
 
 
 def _df(gap: Gap) -> str:
     return f"df {gap.df:.0f}" if math.isfinite(gap.df) else "seed noise from a prior"
 
 
+def _measured(judgement: Judgement, gap: Gap) -> str:
+    """The effect with its interval, and what it is about."""
+    rule = judgement.rule
+    cost = f"at equal {ALL_COST_NAMES[rule.cost]}"
+    if rule.kind == "regret":
+        interval = f"{100 * gap.estimate:+.2f} pp [{100 * gap.low:.2f}, {100 * gap.high:.2f}]"
+        return f"{interval} (error lost {cost}; margin {100 * rule.margin:g} pp)"
+    interval = percent(gap.estimate, gap.low, gap.high)
+    margin = f"margin {100 * rule.margin:g} %, {_df(gap)}"
+    if rule.kind == "interaction":
+        return f"{interval} (gap of long minus gap of short training {cost}; {margin})"
+    best = winner(gap.low, gap.high, rule.arms)
+    return f"{interval} (relative error, {best} {cost}, {judgement.epochs} epochs; {margin})"
+
+
 def line(judgement: Judgement, prereg: Prereg) -> str:
     """One line per verdict, the same wherever it is shown."""
     verdict, gap = judgement.verdict, judgement.gap
-    head = f"{judgement.rule:<8}  {verdict.value}"
-    mark = "  EXPLORATORY" if prereg.exploratory else ""
+    head = f"{judgement.rule.name:<14}  {verdict.value}"
+    head += "  EXPLORATORY" if prereg.exploratory else ""
     if gap is None:
-        return f"{head}{mark}  ({verdict.reason})"
-    text = (
-        f"{head}{mark}  {percent(gap.estimate, gap.low, gap.high)} "
-        f"(relative error, {winner(gap.low, gap.high)} at equal "
-        f"{COST_NAMES[judgement.cost]}, {judgement.epochs} epochs; "
-        f"margin {100 * prereg.margin:g} %, {_df(gap)})"
-    )
+        return f"{head}  ({verdict.reason})"
+    text = f"{head}  {_measured(judgement, gap)}"
     if verdict.value == "refuted":
         text += f": {verdict.reason}"
     if verdict.value == "inconclusive":
-        text += f": {verdict.reason}; {_seeds(judgement)}"
+        text += f": {verdict.reason}"
+        text += f"; {_seeds(judgement)}" if verdict.reason == UNDECIDED else ""
     return text
 
 
@@ -54,7 +66,7 @@ def _seeds(judgement: Judgement) -> str:
 
 def lines(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
     """All verdicts, then the rules they are judged by."""
-    rules = f"rules     sha256 {prereg.sha256}"
+    rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
         rules += f"; EXPLORATORY: {prereg.exploratory}"
     return [*(line(j, prereg) for j in judgements), rules]
@@ -85,24 +97,30 @@ def _sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
 
 
 def record(judgement: Judgement, prereg: Prereg) -> dict[str, Any]:
-    """One verdict as JSON: estimates are relative errors, positive where depth is better.
+    """One verdict as JSON: effects are relative errors, positive where the first arm is better
+    (a regret: fraction of error).
 
     `df` is null where the seed noise is a prior; what does not apply is null.
     """
     verdict, gap = judgement.verdict, judgement.gap
     return {
-        "claim": judgement.claim,
+        "claim": judgement.rule.claim,
+        "kind": judgement.rule.kind,
+        "headline": judgement.rule.headline,
         "verdict": verdict.value,
         "reason": verdict.reason,
         "exploratory": bool(prereg.exploratory),
         "epochs": judgement.epochs,
-        "cost": judgement.cost,
+        "cost": judgement.rule.cost,
         **_gap_record(gap),
-        "margin": prereg.margin,
+        "margin": judgement.rule.margin,
         "alpha": prereg.alpha,
+        "p_supported": verdict.p_supported,
+        "p_refuted": verdict.p_refuted,
+        "p_holm": verdict.p_holm,
         "mde80": verdict.mde80,
         "seeds_needed": verdict.seeds_needed,
-        "overlap": None if gap is None else {str(k): list(v) for k, v in gap.overlap.items()},
+        "overlap": None if gap is None else {k: list(v) for k, v in gap.overlap.items()},
         "weights": None if gap is None else dict(gap.weights),
         "notes": list(judgement.notes),
         "sensitivities": [_sensitivity(s) for s in judgement.sensitivities],

@@ -45,6 +45,8 @@ def run(depth: int, width: float, epochs: int, seed: int, error: float) -> Resul
         val_error=error,
         train_error=error / 2,
         step_time_s=flops * 1e-9,
+        threads=1,
+        world_size=1,
         device="cpu: test",
     )
 
@@ -79,9 +81,9 @@ def write_study(root: Path, results: Iterable[Result], grid: str = "name: demo\n
     (study / "grid.yaml").write_text(grid)
     with (study / "plan.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["run_id"])
+        writer.writerow(["run_id", "epochs"])
         for result in results:
-            writer.writerow([result.run_id])
+            writer.writerow([result.run_id, result.epochs])
             folder = root / "results" / "runs" / result.run_id
             folder.mkdir(parents=True)
             write_result(folder, result)

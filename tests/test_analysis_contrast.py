@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.arms import Base, Pair, arm_of, base_of, pairs_of
+from analysis.arms import Pair, arm_of, base_of, pairs_of
 from analysis.basis import arm_weights, smoother
 from analysis.contrast import Estimand, PreconditionError, gap_of
 from analysis.noise import Noise, brown_forsythe, noise_of, prior_sd
@@ -30,14 +30,14 @@ def pair(depth_errors, width_errors, depth_costs=COSTS, width_costs=(1.0, 2.0, 4
                 for i, (c, e) in enumerate(zip(costs, errors, strict=True))
             )
         )
-    return Pair(32, *arms)
+    return Pair("32 px", *arms)
 
 
 PAIR = pair((0.4, 0.35, 0.32, 0.31), (0.4, 0.37, 0.33))
 
 
 def cells_in(p):
-    return list({c.config_id: c for c in (*p.depth, *p.width)}.values())
+    return list({c.config_id: c for c in p.cells}.values())
 
 
 def gap(*pairs, estimand=FLOPS, noise=None):
@@ -92,13 +92,13 @@ def test_scaling_cost_changes_nothing(scale):
 
 
 def test_swapping_arms_flips_the_sign():
-    swapped = gap(Pair(32, PAIR.width, PAIR.depth))
+    swapped = gap(Pair("32 px", PAIR.second, PAIR.first))
     assert swapped.estimate == pytest.approx(-gap(PAIR).estimate)
     assert swapped.se == pytest.approx(gap(PAIR).se)
 
 
 def test_order_of_cells_changes_nothing():
-    shuffled = gap(Pair(32, PAIR.depth[::-1], PAIR.width[::-1]))
+    shuffled = gap(Pair("32 px", PAIR.first[::-1], PAIR.second[::-1]))
     assert shuffled.estimate == pytest.approx(gap(PAIR).estimate)
 
 
@@ -109,11 +109,8 @@ def test_identical_arms_have_no_gap():
 
 def test_average_over_resolutions_is_the_mean():
     other = pair((0.3, 0.25, 0.22, 0.2), (0.3, 0.29, 0.27))
-    both = [
-        replace(c, resolution=64, config_id=c.config_id + "-64")
-        for c in (*other.depth, *other.width)
-    ]
-    other = Pair(64, tuple(both[:4]), tuple(both[4:]))
+    both = [replace(c, resolution=64, config_id=c.config_id + "-64") for c in other.cells]
+    other = Pair("64 px", tuple(both[:4]), tuple(both[4:]))
     mean = (gap(PAIR).estimate + gap(other).estimate) / 2
     assert gap(PAIR, other).estimate == pytest.approx(mean)
 
@@ -156,7 +153,7 @@ def test_noisy_costs_widen_the_interval():
         )
 
     quiet, loud = (
-        Pair(32, *(tuple(noisy(c, sd) for c in arm) for arm in (PAIR.depth, PAIR.width)))
+        Pair("32 px", *(tuple(noisy(c, sd) for c in arm) for arm in (PAIR.first, PAIR.second)))
         for sd in (0.001, 0.1)
     )
     assert gap(quiet).cost_se == 0
@@ -193,13 +190,15 @@ def test_noise_kinds():
 
 
 def test_arms_and_base():
+    base = {"depth": 1.0, "width": 1.0}
     names = {(1, 1.0): "base", (2, 1.0): "depth", (1, 2.0): "width", (2, 2.0): None, (0, 1.0): None}
     for (depth, width), arm in names.items():
-        assert arm_of(depth, width, Base(1, 1.0)) == arm
+        assert arm_of(cell("a", 1, (0.1,), depth, width), base) == arm
     cells = [cell("a", 1, (0.1,), 1, 1.0), cell("b", 2, (0.1,), 3, 1.0)]
-    assert base_of(cells, "smallest") == (1, 1.0)
-    assert base_of(cells, {"depth": 3, "width": 1}) == (3, 1.0)
-    assert pairs_of(cells, Base(1, 1.0), 10, "flops") == []
+    assert base_of(cells, "smallest") == base
+    assert base_of(cells, {"depth": 3}) == {"depth": 3, "width": 1.0}
+    assert base_of(cells, "smallest", ("width", "resolution")).keys() == {"width", "resolution"}
+    assert pairs_of(cells, base, 10, "flops") == []
 
 
 @pytest.mark.slow
@@ -224,8 +223,8 @@ def test_type_one_error_at_the_margin(seeds):
                 replace(c, errors=drawn[c.config_id], costs={"flops": c.costs["flops"][:1]})
                 for c in arm
             )
-            for arm in (true.depth, true.width)
+            for arm in (true.first, true.second)
         )
-        values.append(decide(gap(Pair(32, *arms)), 1, margin, 0.05, seeds, 6).value)
+        values.append(decide(gap(Pair("32 px", *arms)), 1, margin, 0.05, seeds, 6).value)
     for wrong in ("supported", "refuted"):
         assert 0.015 <= values.count(wrong) / draws <= 0.035

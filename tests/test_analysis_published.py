@@ -13,7 +13,7 @@ from analysis.rules import prereg
 
 @pytest.fixture(scope="module")
 def rules():
-    return prereg(None, {})
+    return prereg(None, {"rules": {"seed_sd": "prior"}})
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_gaps_per_resolution(described):
 )
 def test_verdicts_by_cost(rules, cost, values):
     judgements = judge(depth_width_table(), rules, cost)
-    assert [j.rule for j in judgements] == ["R1-long", "R1-short", "R1"]
+    judgements = [j for j in judgements if j.rule.name in ("R1-long", "R1-short", "R1")]
     assert [j.verdict.value for j in judgements] == values
     if cost == "params":
         assert judgements[1].verdict.reason.startswith("below_margin")
@@ -85,6 +85,6 @@ def test_command_writes_everything(tmp_path, capsys):
         for end in ("png", "svg", "csv"):
             assert (tmp_path / f"{name}.{end}").stat().st_size > 100
     out = capsys.readouterr().out
-    assert "R1        supported" in out
+    assert "R1              supported" in out
     assert "left out: d400-r320-e10" in out
     assert "B7" in out

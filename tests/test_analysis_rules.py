@@ -53,7 +53,7 @@ def test_seeds_needed_are_enough_and_least():
 
 
 def verdict(value, p=0.5):
-    return Verdict(value, "", None if value == "not_testable" else p)
+    return Verdict(value, "", p_refuted=None if value == "not_testable" else p)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,11 @@ def test_the_hash_before_freezing_is_that_of_the_file(tmp_path):
         ({"base": "largest"}, "smallest"),
         ({"rules": {"R1-long": {"sign": 2}}}, "sign"),
         ({"rules": {"R9": {}}}, "R9"),
-        ({"rules": None}, "not a mapping"),
+        ({"rules": None}, "must map names to rules"),
+        ({"rules": {"mine": {"kind": "arms", "arms": ["depth", "depth"]}}}, "two different axes"),
+        ({"rules": {"mine": {"kind": "arms", "sings": 1}}}, "sings"),
+        ({"rules": {"R1": {"parts": ["R9"]}}}, "R9"),
+        ({"looks": [3, 2]}, "rising"),
         ([1], "not a mapping"),
     ],
 )

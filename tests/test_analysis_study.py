@@ -14,6 +14,7 @@ from analysis.rules import freeze, prereg
 from analysis.tables import table_of
 from analysis.words import lines, record
 from analysis_data import renamed, runs, verdicts, write_study
+from scaling_study.errors import InputError
 from scaling_study.results import read_study
 
 EFFECTS = {4: -0.10, 24: 0.10}
@@ -39,7 +40,7 @@ def judged(study, where=()):
     """Verdicts by rule, without drawing anything."""
     loaded = read_study(study)
     table = table_of(loaded, dict(where))
-    return {j.rule: j for j in judge(table, prereg(study, loaded.grid))}
+    return {j.rule.name: j for j in judge(table, prereg(study, loaded.grid))}
 
 
 def test_known_answer_through_the_command(tmp_path):
@@ -51,15 +52,15 @@ def test_known_answer_through_the_command(tmp_path):
         for end in ("png", "svg", "csv"):
             assert (out / f"{name}.{end}").stat().st_size > 100
     found = verdicts(out)
-    assert [v["verdict"] for v in found.values()] == ["supported"] * 3
+    assert [v["verdict"] for v in found.values()] == ["supported"] * 5
     assert found["R1-long"]["ci_low"] < 0.10 < found["R1-long"]["ci_high"]
     assert found["R1-short"]["ci_low"] < -0.10 < found["R1-short"]["ci_high"]
     assert found["R1-long"]["df"] == 12
     assert found["R1-long"]["exploratory"] is False
-    last = done.stdout.splitlines()[-4:]
-    assert last[0].startswith("R1-long   supported  +")
+    last = done.stdout.splitlines()[-6:]
+    assert last[0].startswith("R1-long         supported  +")
     assert "24 epochs; margin 0.5 %, df 12)" in last[0]
-    assert found["R1"]["prereg_sha256"] in last[3]
+    assert found["R1"]["prereg_sha256"] in last[5]
     assert (study / "prereg.yaml").is_file()
     with (out / "frontier.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 36
@@ -112,7 +113,7 @@ def test_diverged_runs_scored_at_chance_can_lower_a_verdict(tmp_path):
 
 def test_runs_no_better_than_chance_are_excluded(tmp_path):
     results = runs(EFFECTS)
-    results.append(replace(renamed(results[0], "-bad"), val_error=0.96))
+    results.append(replace(results[0], run_id="bad", val_error=0.96))
     study = write_study(tmp_path, results, "n_classes: 32\n")
     table = table_of(read_study(study), {})
     assert list(table.left_out.values()) == ["no better than chance: error 96.0 % with 32 classes"]
@@ -172,12 +173,18 @@ def test_one_arm_only_is_not_testable(tmp_path, capsys):
     study = write_study(tmp_path, [r for r in runs(EFFECTS) if r.width == 0.25])
     assert main([str(study), "-o", str(tmp_path)]) == 0
     assert {v["verdict"] for v in verdicts(tmp_path).values()} == {"not_testable"}
-    assert "R1-long   not_testable  (no resolution has two cells" in capsys.readouterr().out
+    assert "R1-long         not_testable  (no resolution has two cells" in capsys.readouterr().out
 
 
 def test_one_seed_without_step_times(tmp_path):
     results = [replace(r, step_time_s=None, train_error=None) for r in runs(EFFECTS, seeds=1)]
     study = write_study(tmp_path, results, "rules: {cost: flops}\n")
+    assert main([str(study), "-o", str(tmp_path)]) == 0
+    blind = verdicts(tmp_path)["R1-long"]
+    assert blind["verdict"] == "not_testable"
+    assert "one seed per cell does not measure" in blind["reason"]
+    (study / "prereg.yaml").unlink()
+    (study / "grid.yaml").write_text("rules: {cost: flops, seed_sd: prior}\n")
     assert main([str(study), "-o", str(tmp_path)]) == 0
     found = verdicts(tmp_path)["R1-long"]
     assert found["df"] is None
@@ -194,3 +201,56 @@ def test_changed_rules_make_verdicts_exploratory(tmp_path):
     judgements = judge(table_of(loaded, {}), rules)
     assert all("EXPLORATORY" in text for text in lines(judgements, rules))
     assert record(judgements[0], rules)["exploratory"] is True
+
+
+def test_a_look_before_all_runs_are_there_is_exploratory(tmp_path, capsys):
+    results = runs(EFFECTS)
+    study = write_study(tmp_path, results)
+    (tmp_path / "results" / "runs" / results[0].run_id / "result.json").write_text("[]")
+    assert main([str(study), "-o", str(tmp_path)]) == 0
+    assert "EXPLORATORY: 1 planned runs have no result" in capsys.readouterr().out
+    assert verdicts(tmp_path)["R1-long"]["exploratory"] is True
+
+
+def test_a_planned_regime_without_results_is_not_replaced_by_another(tmp_path):
+    study = write_study(tmp_path, runs(EFFECTS))
+    with (study / "plan.csv").open("a") as file:
+        file.write("longer-0,400\n")
+    found = judged(study)
+    assert found["R1-long"].verdict.value == "not_testable"
+    assert "no run of 400 epochs" in found["R1-long"].verdict.reason
+
+
+def test_runs_that_differ_in_more_than_the_axes_are_not_compared(tmp_path):
+    found = runs(EFFECTS)
+    threads = [replace(r, threads=2) if r.width > 0.25 else r for r in found]
+    with pytest.raises(InputError, match="mixed table: threads has 2 values"):
+        judged(write_study(tmp_path / "threads", threads))
+    twins = [replace(r, config_id=f"{r.config_id}-x") if r.seed == 2 else r for r in found]
+    with pytest.raises(InputError, match="differ in something other than depth"):
+        judged(write_study(tmp_path / "twins", twins))
+    # Another learning rate is a setting of its own: the width arm then has no base.
+    lr = [replace(r, lr=0.4) if r.width > 0.25 else r for r in found]
+    verdict = judged(write_study(tmp_path / "lr", lr))["R1-long"].verdict
+    assert verdict.value == "not_testable"
+
+
+def test_errors_that_agree_exactly_are_no_noise_to_judge_by(tmp_path):
+    equal = [replace(r, val_error=0.3) for r in runs(EFFECTS)]
+    found = judged(write_study(tmp_path, equal))
+    assert "replicates agree exactly" in found["R1-long"].verdict.reason
+
+
+@pytest.mark.parametrize("content", ["a: [", "- 1", "n_classes: many\n"])
+def test_a_broken_grid_file_is_named(tmp_path, content, capsys):
+    study = write_study(tmp_path, runs(EFFECTS))
+    (study / "grid.yaml").write_text(content)
+    assert main([str(study), "-o", str(tmp_path)]) == 2
+    assert "grid.yaml" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):
+    study = write_study(tmp_path, runs(EFFECTS))
+    (tmp_path / "file").write_text("")
+    assert main([str(study), "-o", str(tmp_path / "file")]) == 2
+    assert "cannot write there" in capsys.readouterr().err

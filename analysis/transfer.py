@@ -1,0 +1,145 @@
+"""What is lost by choosing an arm in short training for long training: regret."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
+from analysis.basis import Floats, overlap_of, smoother
+from analysis.contrast import Gap, PreconditionError
+from analysis.gaps import regime_noise, regimes_of
+from analysis.noise import Cell, Noise
+from analysis.rules import Prereg
+
+POINTS = 400
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Regret in the target regime of choosing by the source regime, per setting of other axes.
+
+    `regret` and its members are fractions of error; `by_pair` the uncorrected regret at each
+    setting; `flip_share` the share of the common cost range where the better arm changes, by point
+    estimates.
+    """
+
+    regret: Gap
+    by_pair: dict[str, float]
+    flip_share: float
+    source: int
+    target: int
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Both arms of one pair in one regime as linear maps from ln(error) of cells to a cost grid."""
+
+    cells: tuple[Cell, ...]
+    first: Floats
+    second: Floats
+
+
+def _curves(pair: Pair, cost: str, grid: Floats) -> _Curves:
+    def matrix(arm: tuple[Cell, ...]) -> Floats:
+        return smoother(np.log([c.cost(cost) or np.nan for c in arm]), grid)
+
+    first, second = matrix(pair.first), matrix(pair.second)
+    zeros = np.zeros((len(grid), 1))
+    wide_first = np.hstack([first, np.tile(zeros, second.shape[1])])
+    wide_second = np.hstack([np.tile(zeros, first.shape[1]), second])
+    return _Curves(pair.cells, wide_first, wide_second)
+
+
+def _grid(source: Pair, target: Pair, cost: str) -> Floats:
+    """Evenly spaced ln(cost) over the range that both arms share in both regimes."""
+    bounds = []
+    for pair in (source, target):
+        logs = [np.log([c.cost(cost) or np.nan for c in arm]) for arm in (pair.first, pair.second)]
+        bounds.append(overlap_of(logs[0], logs[1]))
+    low, high = max(b[0] for b in bounds), min(b[1] for b in bounds)
+    if high <= low:
+        raise PreconditionError(f"at {target.label} the regimes share no range of {cost}")
+    return np.linspace(low, high, POINTS)
+
+
+def _regret(source: _Curves, target: _Curves, y_source: Floats, y_target: Floats) -> Floats:
+    """Mean over the grid of target error of the arm chosen by source, minus the smaller error.
+
+    `y_*` are (draws, cells) of ln(error); the result has one value per draw.
+    """
+    choose_first = y_source @ source.first.T <= y_source @ source.second.T
+    first, second = np.exp(y_target @ target.first.T), np.exp(y_target @ target.second.T)
+    chosen = np.where(choose_first, first, second)
+    return np.asarray((chosen - np.minimum(first, second)).mean(axis=1))
+
+
+def _logs(cells: Sequence[Cell]) -> Floats:
+    return np.log([[c.error for c in cells]])
+
+
+def _drawn(
+    cells: Sequence[Cell], noise: Noise, drawn: dict[str, Floats], rng: np.random.Generator
+) -> Floats:
+    """(draws, cells) of ln(error); a cell that is in two arms is drawn once."""
+    for c in cells:
+        if c.config_id not in drawn:
+            se = np.sqrt(noise.variances[c.config_id] / c.n) / c.error
+            drawn[c.config_id] = np.log(c.error) + se * rng.standard_normal(DRAWS)
+    return np.column_stack([drawn[c.config_id] for c in cells])
+
+
+def transfer_of(
+    cells: Sequence[Cell],
+    prereg: Prereg,
+    cost: str,
+    arms: tuple[str, str] = DEPTH_WIDTH,
+    regimes: tuple[int, int] | None = None,
+) -> Transfer:
+    """Regret of choosing between two arms by `regimes`' first for its second.
+
+    By default the shortest for the longest. The interval comes from redrawn cell means, and the
+    bias that the minimum causes is subtracted (Efron & Tibshirani 1993, chapter 10).
+
+    Raises:
+        PreconditionError: one regime only, no common arms or costs, or too few seeds.
+    """
+    source, target = regimes or regimes_of(cells)
+    base = base_of(cells, prereg.base, arms)
+    noises = [regime_noise(cells, prereg, epochs) for epochs in (source, target)]
+    found = [{p.label: p for p in pairs_of(cells, base, e, cost)} for e in (source, target)]
+    labels = [label for label in found[0] if label in found[1]]
+    if not labels:
+        raise PreconditionError("no setting has two cells or more in both arms of both regimes")
+    rng = np.random.default_rng(20210317)
+    drawn: dict[str, Floats] = {}
+    point, draws, flips = [], [], []
+    for label in labels:
+        pairs = found[0][label], found[1][label]
+        grid = _grid(*pairs, cost)
+        a, b = (_curves(pair, cost, grid) for pair in pairs)
+        point.append(float(_regret(a, b, _logs(a.cells), _logs(b.cells))[0]))
+        y = [_drawn(c.cells, noise, drawn, rng) for c, noise in zip((a, b), noises, strict=True)]
+        draws.append(_regret(a, b, y[0], y[1]))
+        signs = [np.sign(_logs(c.cells) @ (c.second - c.first).T) for c in (a, b)]
+        flips.append(float((signs[0] != signs[1]).mean()))
+    by_pair = dict(zip(labels, point, strict=True))
+    gap = _summary(float(np.mean(point)), np.mean(draws, axis=0), prereg.alpha)
+    return Transfer(gap, by_pair, float(np.mean(flips)), source, target)
+
+
+def _summary(point: float, draws: Floats, alpha: float) -> Gap:
+    bias = float(draws.mean()) - point
+    low, high = np.quantile(draws, [alpha / 2, 1 - alpha / 2]) - bias
+    return Gap(
+        estimate=point - bias,
+        se=max(float(draws.std(ddof=1)), 1e-12),
+        df=float("inf"),
+        low=float(low),
+        high=float(high),
+        level=1.0,
+        cost_se=0.0,
+        weights={},
+        overlap={},
+    )
