@@ -8,7 +8,7 @@ FIGURES ?= figures/$(notdir $(RESULTS))
 ARGS ?=
 TORCH_INDEX ?=
 
-.PHONY: help install sweep pareto-plots report published test test-slow lint format clean
+.PHONY: help install sweep pareto-plots report published test test-slow bench lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -25,8 +25,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 sweep: $(VENV)/.installed  ## train what is missing of GRID, then analyse it (ARGS='data=digits …' for overrides)
-	$(BIN)/python -m scaling_study.sweep +grid=$(GRID) $(ARGS)
-	@$(MAKE) --no-print-directory pareto-plots
+	@code=0; $(BIN)/python -m scaling_study.sweep +grid=$(GRID) $(ARGS) || code=$$?; \
+	  if [ $$code -le 1 ]; then $(MAKE) --no-print-directory pareto-plots || exit 2; fi; exit $$code
 
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)
@@ -39,6 +39,9 @@ test: $(VENV)/.installed  ## the tests (a few minutes)
 
 test-slow: $(VENV)/.installed  ## the tests that take long
 	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/.installed  ## what the speed claims are measured with, peers beside us
+	$(BIN)/python benchmarks/analysis.py
 
 lint: $(VENV)/.installed  ## format, lint and types, nothing is changed
 	$(BIN)/ruff format --check .

@@ -69,6 +69,7 @@ def _speedup_line(hardware: str, s: Speedup) -> str:
 def _speedup_json(s: Speedup) -> dict[str, Any]:
     return {
         "mean": s.mean,
+        "mean_pchip": s.smooth_mean,
         "ci_low": s.mean_low,
         "ci_high": s.mean_high,
         "range": [float(np.nanmin(s.ratio)), float(np.nanmax(s.ratio))],

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from analysis.arms import Base, arm_of, pairs_of
+from analysis.attainment import attainment_of
 from analysis.basis import smoother
 from analysis.contrast import t_quantile
 from analysis.noise import Cell, Noise, noise_of
@@ -65,6 +66,7 @@ def frontier_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Recor
     for regime in by_regime([c for c in cells if c.cost(axis)]).values():
         noise = noise_of(regime)
         f = frontier_of(regime, axis, noise)
+        seeds = _seed_records(f.cells, axis)
         for i, cell in enumerate(f.cells):
             records.append(
                 _record(cell, base, axis)
@@ -78,8 +80,19 @@ def frontier_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Recor
                     "sure_low": _number(f.sure_low[i]),
                     "sure_high": _number(f.sure_high[i]),
                 }
+                | seeds[i]
             )
     return records
+
+
+def _seed_records(cells: Sequence[Cell], axis: str) -> list[Record]:
+    """Where the frontiers of single seeds lie at each cell's cost; None with one seed."""
+    names = ("seeds_low", "seeds_median", "seeds_high", "seeds_honest")
+    if min(c.n for c in cells) < 2:
+        return [dict.fromkeys(names) for _ in cells]
+    a = attainment_of(cells, axis)
+    columns = np.column_stack([a.low, a.median, a.high, a.honest]).tolist()
+    return [dict(zip(names, row, strict=True)) for row in columns]
 
 
 def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import report
+from analysis.dominance import dominance, shown
 from analysis.fairness import differences
 from analysis.figures import all_frontiers, figures
 from analysis.gaps import gaps
@@ -123,6 +124,26 @@ def fairness_section(found: Sequence[str]) -> list[str]:
     return [report.paragraph(text) for text in found or ("Nothing but the compared axes.",)]
 
 
+def dominance_section(records: Sequence[Record]) -> list[str]:
+    """How the arms' frontiers compare as wholes, as HTML."""
+    columns = {
+        "epochs": "epochs",
+        "cost": "at equal",
+        "setting": "setting",
+        "depth_share": "depth's share",
+        "width_share": "width's share",
+        "depth_cost_factor": "depth pays",
+        "width_cost_factor": "width pays",
+        "seed_deviation": "moved by seeds",
+    }
+    text = (
+        "Share of the hypervolume of both arms together; the most that one arm pays, as a factor "
+        "on cost, to err no more than the other (– if it cannot); and how far single seeds' frontiers "
+        "lie from the typical one, as a share of the hypervolume."
+    )
+    return [report.paragraph(text), report.table(shown(records), columns)] if records else []
+
+
 def left_out_section(table: Table) -> list[str]:
     """The runs that are not analysed, each with its reason."""
     if not table.left_out:
@@ -147,6 +168,7 @@ def summary(table: Table, prereg: Prereg, judgements: Sequence[Judgement]) -> di
         },
         "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
         "gaps": gaps(table, prereg),
+        "dominance": dominance(cells_of(table.rows), prereg),
         "overfit": slopes(cells_of(table.rows), prereg),
         "differences": differences(table.rows),
         "left_out": dict(table.left_out),
@@ -166,6 +188,7 @@ def analyse(table: Table, prereg: Prereg, directory: Path) -> list[str]:
         ("Verdicts", verdict_sections(judgements, prereg)),
         ("Figures", [report.figure(s) for s in saved]),
         ("Gaps by regime, cost and resolution", gap_section(content["gaps"])),
+        ("The arms as frontiers", dominance_section(content["dominance"])),
         ("Over-fitting along the arms", overfit_section(content["overfit"], prereg.cost)),
         ("What else differs between the runs", fairness_section(content["differences"])),
         ("Cells", [report.table(cell_records(cells), CELL_COLUMNS)]),
