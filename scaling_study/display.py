@@ -113,7 +113,8 @@ def _weight(row: Planned) -> float:
 
 def ended(outcome: Outcome) -> str:
     """One line about how a run ended."""
-    text = f"{outcome.run_id} {outcome.status}"
+    elsewhere = " in another process" if outcome.status == "running" else ""
+    text = f"{outcome.run_id} {outcome.status}{elsewhere}"
     if outcome.val_error is not None:
         text += f", error {100 * outcome.val_error:.1f} %"
     if outcome.wall_s is not None:
