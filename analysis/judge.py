@@ -8,6 +8,7 @@ from typing import Any
 from analysis.arms import arm_of, base_of
 from analysis.contrast import Estimand, Gap, PreconditionError
 from analysis.gaps import as_sample, check_regimes, difference, gap_at, regimes_of
+from analysis.lawrules import LAWS, judge_law
 from analysis.multiplicity import holm
 from analysis.noise import Cell, Noise, cells_of
 from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg, Rule
@@ -86,10 +87,17 @@ def _regret(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estiman
     return found.regret, _decide(found.regret, rule, prereg, seeds, len(cells)), notes
 
 
+def _law(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+    regimes = sorted({c.epochs for c in cells})
+    epochs = regimes[-1 if rule.regime == "longest" else 0]
+    return judge_law(cells, rule, epochs, estimand.axis, prereg.alpha)
+
+
 KINDS: dict[str, Callable[[Sequence[Cell], Prereg, Rule, Estimand], Attempt]] = {
     "arms": _arms,
     "interaction": _interaction,
     "regret": _regret,
+    **dict.fromkeys(LAWS, _law),
 }
 
 
@@ -131,7 +139,7 @@ def _attempt(
 
 def _variants(rule: Rule, cost: str) -> dict[str, Estimand]:
     others = {f"at equal {ALL_COST_NAMES[a]}": Estimand(a) for a in COST_NAMES if a != cost}
-    if rule.kind == "regret":
+    if rule.kind == "regret" or rule.kind in LAWS:
         return others
     return {
         "piecewise-linear interpolation": Estimand(cost, linear=True),
@@ -161,7 +169,8 @@ def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
     """
     cells = _cells(table)
     regimes = sorted({c.epochs for c in cells})
-    epochs = regimes[-1 if rule.regime == "longest" else 0] if rule.kind == "arms" else None
+    one = rule.kind == "arms" or rule.kind in LAWS
+    epochs = regimes[-1 if rule.regime == "longest" else 0] if one else None
     gap, verdict, notes = _attempt(cells, prereg, rule, Estimand(rule.cost), table.epochs)
     sensitivities = [
         Sensitivity(name, *_attempt(cells, prereg, rule, estimand, table.epochs)[:2])
@@ -179,12 +188,15 @@ def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
 
 
 def judge(table: Table, prereg: Prereg, cost: str | None = None) -> list[Judgement]:
-    """Every declared rule, at its declared cost unless told otherwise.
+    """Every declared rule; those about arms at `cost` if it is given, else at their declared one.
 
     Headline rules are a family: a decision stays only if Holm's correction over those that could
     be tested leaves it (Holm 1979).
     """
-    rules = [replace(rule, cost=cost) if cost else rule for rule in prereg.rules]
+    rules = [
+        replace(rule, cost=cost) if cost and rule.kind not in LAWS else rule
+        for rule in prereg.rules
+    ]
     found = {r.name: judge_rule(table, prereg, r) for r in rules if r.kind != "all"}
     for rule in rules:
         if rule.kind == "all":

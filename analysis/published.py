@@ -7,21 +7,33 @@ for speed against EfficientNet. The tables ship in `analysis/paper`, each row wi
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis import forest, report
+from analysis import forest, maps, report
+from analysis.arms import base_of
 from analysis.cli import run
 from analysis.figures import all_frontiers, figures
-from analysis.judge import judge
-from analysis.noise import cells_of
+from analysis.judge import Judgement, judge
+from analysis.lawrules import LAWS
+from analysis.noise import Cell, cells_of
 from analysis.output import Saved, prepare, save, write_csv, write_json
 from analysis.plots import style
+from analysis.points import Points, figure_2
+from analysis.published_laws import (
+    as_family,
+    judge_laws,
+    law_records,
+    save_law_figure,
+    validations,
+)
 from analysis.published_tables import HARDWARE, depth_width_table, family
 from analysis.records import Record
-from analysis.rules import COST_NAMES, prereg
+from analysis.regimes import regime_map
+from analysis.rules import COST_NAMES, Prereg, prereg
 from analysis.speedup import Speedup, speedup_of
 from analysis.study import (
     CELL_COLUMNS,
@@ -32,6 +44,7 @@ from analysis.study import (
     summary,
     verdict_sections,
 )
+from analysis.tables import Table
 from analysis.words import line, lines, record
 
 
@@ -84,12 +97,40 @@ def _save_speedups(records: Sequence[Record], directory: Path) -> Saved:
         return save(forest.speedups(records), records, directory, "speedups", title)
 
 
+READING = (
+    "Rule 1 holds at equal step time. At equal FLOPs its short half is not decided, and at equal "
+    "parameters it is refuted: which cost is meant is part of the claim.",
+    "Rule 2 holds as diminishing returns beyond 320 px. As an exponent it is not established: the "
+    "cheapest path through Figure 2 raises resolution about as fast as compound scaling does.",
+    "Error departs from a power law of FLOPs, but a kink and a floor fit it alike: that it breaks "
+    "is one reading of it.",
+)
+
+
+def _arms_and_laws(table: Table, rules: Prereg) -> tuple[dict[str, list[Judgement]], Points]:
+    """Judgements about arms by cost, those at the declared cost with the laws of Figure 2."""
+    about_arms = replace(rules, rules=tuple(r for r in rules.rules if r.kind not in LAWS))
+    by_cost = {cost: judge(table, about_arms, cost) for cost in COST_NAMES}
+    points = figure_2()
+    family = [*by_cost[rules.cost], *judge_laws(points, rules)]
+    by_cost[rules.cost] = as_family(family, rules.alpha)
+    return by_cost, points
+
+
+def _save_map(cells: Sequence[Cell], rules: Prereg, directory: Path) -> Saved:
+    found = regime_map(cells, rules, base_of(cells, rules.base))
+    title = f"Where depth beats width: {found.multiplier:g} times the base's step time (Figure 3)"
+    with style():
+        drawn = maps.probabilities(found.records, found.crossovers)
+        return save(drawn, found.records, directory, "regime_map", title)
+
+
 def command(directory: Path) -> list[str]:
     """Judge the paper's numbers and write everything to DIR; the lines to print."""
     prepare(directory)
     # One run per cell was printed; the prior says how it scatters.
     table, rules = depth_width_table(), prereg(None, {"rules": {"seed_sd": "prior"}})
-    by_cost = {cost: judge(table, rules, cost) for cost in COST_NAMES}
+    by_cost, points = _arms_and_laws(table, rules)
     main_verdicts = by_cost[rules.cost]
     fast = speedups()
     content = summary(table, rules, main_verdicts)
@@ -98,18 +139,25 @@ def command(directory: Path) -> list[str]:
         for cost, judgements in by_cost.items()
     }
     content["speedups"] = {hardware: _speedup_json(s) for hardware, s in fast.items()}
+    laws, checks = law_records(points), validations(points)
+    content["laws"], content["validation"] = laws, checks
     write_json(directory / "verdicts.json", content)
     cells = cells_of(table.rows)
     frontiers = all_frontiers(cells, rules)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
     saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
+    saved.append(_save_map(cells, rules, directory))
+    saved.append(save_law_figure(points, directory))
     saved.append(_save_speedups(speedup_records(fast), directory))
     said = [_speedup_line(hardware, s) for hardware, s in fast.items()]
     sections = [
-        ("Depth against width (Figure 3, digitised)", verdict_sections(main_verdicts, rules)),
+        ("Our reading beside the paper's", [report.paragraph(text) for text in READING]),
+        ("Verdicts (Figures 2 and 3, digitised)", verdict_sections(main_verdicts, rules)),
         ("Speed (Table 7)", [report.paragraph(text) for text in said]),
         ("Figures", [report.figure(s) for s in saved]),
         ("Gaps by regime, cost and resolution", gap_section(content["gaps"])),
+        *((name, [report.table(rows, {k: k for k in rows[0]})]) for name, rows in laws.items()),
+        ("How the fits predict what they have not seen", [report.paragraph(t) for t in checks]),
         ("Cells", [report.table(cell_records(cells), CELL_COLUMNS)]),
         (f"Cells left out ({len(table.left_out)})", left_out_section(table)),
         ("Rules", rules_section(rules)),

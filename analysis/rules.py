@@ -30,10 +30,13 @@ KINDS: dict[str, tuple[str, ...]] = {
     "arms": ("sign", "regime", "arms", "cost", "margin"),
     "interaction": ("sign", "arms", "cost", "margin"),
     "regret": ("arms", "cost", "margin"),
+    "departure": ("cost", "margin", "regime"),
+    "diminishing": ("cost", "margin", "regime"),
+    "slower": ("cost", "margin", "regime"),
     "all": ("parts",),
 }
 NUMBERS = {
-    "alpha": (0.0, 0.5),
+    "alpha": (1e-6, 0.5),
     "margin": (0.0, 1.0),
     "min_overlap": (1.0, 100.0),
     "min_df": (0.0, 1000.0),
@@ -99,7 +102,7 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def _number(value: Any, where: str) -> float:
     least, most = NUMBERS[where.rpartition(".")[2]]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least < value < most:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < most:
         raise InputError(f"{where}: {value!r} is not a number between {least:g} and {most:g}")
     return float(value)
 

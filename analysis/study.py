@@ -138,7 +138,7 @@ def dominance_section(records: Sequence[Record]) -> list[str]:
     }
     text = (
         "Share of the hypervolume of both arms together; the most that one arm pays, as a factor "
-        "on cost, to err no more than the other (– if it cannot); and how far single seeds' frontiers "
+        "on cost, to err no more than the other (– if it cannot); how far single seeds' frontiers "
         "lie from the typical one, as a share of the hypervolume."
     )
     return [report.paragraph(text), report.table(shown(records), columns)] if records else []

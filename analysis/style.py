@@ -32,6 +32,9 @@ AXIS_LABELS = {
     "flops": "forward FLOPs per image (2 × multiply-adds)",
     "step_time_s": "measured time per training step",
     "params": "trainable parameters",
+    "activations": "activations per image (outputs of convolutions)",
+    "peak_memory_bytes": "peak memory (bytes)",
+    "train_flops": "training FLOPs (2 × multiply-adds)",
 }
 _SUBDIVISIONS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 

@@ -9,6 +9,18 @@ from analysis.judge import Judgement, Sensitivity
 from analysis.rules import ALL_COST_NAMES, Prereg
 from analysis.verdict import UNDECIDED
 
+LAW_WORDS = {
+    "departure": "change of the slope of ln(error) on ln({cost}); margin {margin:g}",
+    "diminishing": (
+        "return of resolution from 320 px on over that up to 160 px, per ln({cost}); less than "
+        "{margin:g} claimed"
+    ),
+    "slower": (
+        "exponent of resolution in compound scaling minus that on the cheapest path in {cost}; "
+        "margin {margin:g}"
+    ),
+}
+
 
 def percent(estimate: float, low: float, high: float) -> str:
     """A relative gap and its interval in percent, as in `+2.1 % [1.2, 3.0]`."""
@@ -33,6 +45,10 @@ def _measured(judgement: Judgement, gap: Gap) -> str:
     if rule.kind == "regret":
         interval = f"{100 * gap.estimate:+.2f} pp [{100 * gap.low:.2f}, {100 * gap.high:.2f}]"
         return f"{interval} (error lost {cost}; margin {100 * rule.margin:g} pp)"
+    if rule.kind in LAW_WORDS:
+        interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
+        what = LAW_WORDS[rule.kind].format(cost=ALL_COST_NAMES[rule.cost], margin=rule.margin)
+        return f"{interval} ({what}; {judgement.epochs} epochs)"
     interval = percent(gap.estimate, gap.low, gap.high)
     margin = f"margin {100 * rule.margin:g} %, {_df(gap)}"
     if rule.kind == "interaction":
@@ -53,7 +69,8 @@ def line(judgement: Judgement, prereg: Prereg) -> str:
         text += f": {verdict.reason}"
     if verdict.value == "inconclusive":
         text += f": {verdict.reason}"
-        text += f"; {_seeds(judgement)}" if verdict.reason == UNDECIDED else ""
+        about_seeds = verdict.reason == UNDECIDED and judgement.rule.kind not in LAW_WORDS
+        text += f"; {_seeds(judgement)}" if about_seeds else ""
     return text
 
 
@@ -69,7 +86,17 @@ def lines(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
     rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
         rules += f"; EXPLORATORY: {prereg.exploratory}"
-    return [*(line(j, prereg) for j in judgements), rules]
+    beyond = [j for j in judgements if _beyond_the_grid(j)]
+    said = [line(j, prereg) for j in judgements if not _beyond_the_grid(j)]
+    if beyond:
+        names = ", ".join(j.rule.name for j in beyond)
+        said.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
+    return [*said, rules]
+
+
+def _beyond_the_grid(judgement: Judgement) -> bool:
+    """Laws need many configurations; that a study of two arms has few is no news of each."""
+    return judgement.rule.kind in LAW_WORDS and judgement.verdict.value == "not_testable"
 
 
 def _finite(value: float) -> float | None:

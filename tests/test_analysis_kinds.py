@@ -17,6 +17,7 @@ from analysis.noise import cells_of
 from analysis.overfit import slopes
 from analysis.power import _planned
 from analysis.published_tables import depth_width_table
+from analysis.regimes import regime_map
 from analysis.rules import prereg
 from analysis.sequential import critical_values, inflation, spent
 from analysis.simulate import chances
@@ -24,6 +25,7 @@ from analysis.tables import table_of
 from analysis.transfer import transfer_of
 from analysis.verdict import Verdict
 from analysis_data import DEPTHS, WIDTHS, run, runs, write_study
+from scaling_study.errors import InputError
 from scaling_study.results import read_study
 
 PRIOR = {"rules": {"seed_sd": "prior"}}
@@ -217,3 +219,21 @@ def test_overfitting_slopes_of_a_known_gap():
     for record in found:
         assert record["slope"] == pytest.approx(0.02, abs=1e-9)
         assert record["low"] < 0.02 < record["high"]
+
+
+def test_the_regime_map_of_figure_3(paper):
+    base = {"depth": 101, "width": 1.0}
+    found = regime_map(paper, prereg(None, PRIOR), base)
+    assert found.n == 69
+    assert found.residual_sd == pytest.approx(0.012, abs=0.001)
+    assert list(found.crossovers) == [128, 160, 224, 320]
+    assert list(found.crossovers.values()) == pytest.approx([137, 69, 38, 26], rel=0.06)
+    by_length = {round(r["epochs"]): [] for r in found.records}
+    for record in found.records:
+        by_length[round(record["epochs"])].append(record["p_depth"])
+    assert max(by_length[10]) <= 0.01
+    assert by_length[350] == pytest.approx([0.91, 1, 1, 1], abs=0.01)
+    assert found.accuracy >= 0.5
+    assert 0 <= found.brier < 0.25
+    with pytest.raises(InputError, match="three of them"):
+        regime_map([c for c in paper if c.epochs == 10], prereg(None, PRIOR), base)

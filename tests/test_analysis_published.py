@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from analysis.alternatives import alternatives
 from analysis.gaps import gaps
 from analysis.judge import judge
-from analysis.published import main, speedups
+from analysis.points import figure_2
+from analysis.published import _arms_and_laws, main, speedups
 from analysis.published_tables import depth_width_table, half_unit
 from analysis.rules import prereg
 
@@ -55,6 +57,26 @@ def test_verdicts_by_cost(rules, cost, values):
     assert [j.verdict.value for j in judgements] == values
     if cost == "params":
         assert judgements[1].verdict.reason.startswith("below_margin")
+
+
+def test_what_the_page_says_of_the_claims_is_what_the_numbers_say(rules):
+    """The page's sentences about what is and is not established are written by hand."""
+    by_cost, _ = _arms_and_laws(depth_width_table(), rules)
+    found = {
+        cost: {j.rule.name: j.verdict.value for j in judgements}
+        for cost, judgements in by_cost.items()
+    }
+    main = found["step_time_s"]
+    assert (main["R1-long"], main["R1-short"], main["R1"]) == ("supported",) * 3
+    assert found["flops"]["R1-short"] == "inconclusive"
+    assert found["params"]["R1-short"] == "refuted"
+    assert (main["R2"], main["R2-exponent"], main["R3"]) == (
+        "supported",
+        "inconclusive",
+        "supported",
+    )
+    kink, floor = (a.bic for a in alternatives(figure_2()) if a.form in ("seg", "spl"))
+    assert abs(kink - floor) < 6
 
 
 def test_speedups_of_table_7():

@@ -52,15 +52,21 @@ def test_known_answer_through_the_command(tmp_path):
         for end in ("png", "svg", "csv"):
             assert (out / f"{name}.{end}").stat().st_size > 100
     found = verdicts(out)
-    assert [v["verdict"] for v in found.values()] == ["supported"] * 5
+    about_arms = [
+        v for v in found.values() if v["kind"] in ("arms", "all", "interaction", "regret")
+    ]
+    assert [v["verdict"] for v in about_arms] == ["supported"] * 5
+    laws = [v["verdict"] for v in found.values() if v not in about_arms]
+    assert laws == ["not_testable"] * 3
     assert found["R1-long"]["ci_low"] < 0.10 < found["R1-long"]["ci_high"]
     assert found["R1-short"]["ci_low"] < -0.10 < found["R1-short"]["ci_high"]
     assert found["R1-long"]["df"] == 12
     assert found["R1-long"]["exploratory"] is False
-    last = done.stdout.splitlines()[-6:]
+    last = done.stdout.splitlines()[-7:]
     assert last[0].startswith("R1-long         supported  +")
     assert "24 epochs; margin 0.5 %, df 12)" in last[0]
-    assert found["R1"]["prereg_sha256"] in last[5]
+    assert found["R1"]["prereg_sha256"] in last[6]
+    assert last[5].startswith("not testable    with this grid: R2, R2-exponent, R3")
     assert (study / "prereg.yaml").is_file()
     with (out / "frontier.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 36
@@ -199,7 +205,8 @@ def test_changed_rules_make_verdicts_exploratory(tmp_path):
     (study / "grid.yaml").write_text("rules: {margin: 0.0001}\n")
     rules = prereg(study, read_study(study).grid)
     judgements = judge(table_of(loaded, {}), rules)
-    assert all("EXPLORATORY" in text for text in lines(judgements, rules))
+    said = [text for text in lines(judgements, rules) if not text.startswith("not testable")]
+    assert all("EXPLORATORY" in text for text in said)
     assert record(judgements[0], rules)["exploratory"] is True
 
 

@@ -1,0 +1,70 @@
+"""Rules about laws of error over all configurations of one regime, not about two arms."""
+
+from collections.abc import Callable, Sequence
+
+from analysis.breaks import decide_deviation, deviation
+from analysis.contrast import Gap, PreconditionError
+from analysis.noise import Cell
+from analysis.points import Points, points_of
+from analysis.resolution import compound_exponents, decide_slower, path_exponent
+from analysis.returns import decide_diminishing, diminishing
+from analysis.rules import Rule
+from analysis.verdict import Verdict
+from scaling_study.errors import InputError
+
+Judged = tuple[Gap, Verdict, tuple[str, ...]]
+
+
+def _effect(estimate: float, se: float, df: float, low: float, high: float) -> Gap:
+    return Gap(estimate, se, df, low, high, 1.0, 0.0, {}, {})
+
+
+def _departure(points: Points, margin: float, alpha: float) -> Judged:
+    d = deviation(points)
+    effect = _effect(d.estimate, d.se, d.df, d.low, d.high)
+    notes = (
+        f"slope {d.slope_below:.3f} below {d.break_cost:.3g} "
+        f"[{d.break_low:.3g}, {d.break_high:.3g}], {d.slope_above:.3f} above; sup-F {d.sup_f:.1f}, "
+        f"p {d.p_parametric:.2g} (parametric), {d.p_wild:.2g} (wild bootstrap); "
+        f"{d.n} configurations",
+    )
+    return effect, decide_deviation(d, margin, alpha), notes
+
+
+def _diminishing(points: Points, margin: float, alpha: float) -> Judged:
+    r = diminishing(points, 1 - alpha)
+    effect = _effect(r.estimate, r.se, r.df, r.low, r.high)
+    notes = (f"{r.n[0]} steps from 320 px on, {r.n[1]} from up to 160 px",)
+    return effect, decide_diminishing(r, margin), notes
+
+
+def _slower(points: Points, margin: float, alpha: float) -> Judged:
+    g = path_exponent(points, level=1 - alpha)
+    compound = compound_exponents()["resolution"]
+    effect = _effect(compound - g.estimate, g.se, g.df, compound - g.high, compound - g.low)
+    notes = (
+        f"resolution grows with cost to the power {g.estimate:.3f} [{g.low:.3f}, {g.high:.3f}] on "
+        f"the cheapest path, {compound:.3f} in compound scaling; a path of minima in "
+        f"{100 * g.p_definite:.1f} % of draws",
+    )
+    return effect, decide_slower(g, margin), notes
+
+
+LAWS: dict[str, Callable[[Points, float, float], Judged]] = {
+    "departure": _departure,
+    "diminishing": _diminishing,
+    "slower": _slower,
+}
+
+
+def judge_law(cells: Sequence[Cell], rule: Rule, epochs: int, cost: str, alpha: float) -> Judged:
+    """The effect of a rule about a law, its verdict and what to know about it.
+
+    Raises:
+        PreconditionError: too few configurations or levels.
+    """
+    points = points_of([c for c in cells if c.epochs == epochs], cost)
+    try:
+        return LAWS[rule.kind](points, rule.margin, alpha)
+    except InputError as error:
+        raise PreconditionError(str(error)) from None

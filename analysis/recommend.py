@@ -1,0 +1,90 @@
+"""`python -m analysis.recommend RESULTS --max-flops 4e9`: what to train, from a finished study."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from analysis.candidates import BUDGETS
+from analysis.choices import MARGIN, Choice, Recommendation, recommend
+from analysis.cli import run
+from analysis.noise import cells_of
+from analysis.tables import table_of
+from analysis.validate import describe, validate
+from scaling_study.results import read_study
+
+UNITS = {"flops": "FLOPs", "step_time_s": "s a step", "params": "parameters",
+         "peak_memory_bytes": "bytes", "gpu_hours": "device hours"}  # fmt: skip
+
+
+def _line(name: str, c: Choice) -> str:
+    costs = ", ".join(f"{value:.3g} {UNITS[cost]}" for cost, value in c.costs.items())
+    place = "" if c.inside else "; EXTRAPOLATED"
+    return (
+        f"{name}: depth {c.depth}, width {c.width:g}, {c.resolution} px, {c.epochs} epochs: error "
+        f"{100 * c.error:.2f} % [{100 * c.low:.2f}, {100 * c.high:.2f}], {costs}; "
+        f"nearest studied configuration a factor {c.distance:.2f} away{place}"
+    )
+
+
+def lines(found: Recommendation, margin: float) -> list[str]:
+    """The recommendation in words, with the fit that it rests on."""
+    surface = found.surface
+    v = validate(surface.fit, surface.points, cost="cost", by="resolution")
+    text = [_line("best", found.best)]
+    if found.cheapest != found.best:
+        text.append(_line(f"cheapest within {100 * margin:g} %", found.cheapest))
+    sds = ", ".join(f"{UNITS[name]} {100 * sd:.1f} %" for name, sd in found.cost_sd.items())
+    text.append(f"predicted costs are off by (SD): {sds}")
+    text += [f"one more seed of {name} narrows the surface there by {gain:.1%}"
+             for name, gain in found.repeats]  # fmt: skip
+    if surface.dropped:
+        text.append(f"terms that this design cannot carry: {', '.join(surface.dropped)}")
+    return [*text, *describe(v)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.recommend",
+        description="Depth, width and resolution for a budget, from a finished study.",
+    )
+    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
+    units = {"--max-flops": "forward FLOPs per image", "--max-step-time": "s",
+             "--max-memory": "bytes", "--max-params": "parameters",
+             "--gpu-hours": "hours of one device for one training"}  # fmt: skip
+    for name, option in BUDGETS.items():
+        parser.add_argument(option, type=float, dest=name, help=units[option])
+    parser.add_argument("--epochs", type=int, help="training length (default: the longest studied)")
+    parser.add_argument(
+        "--margin", type=float, default=MARGIN, help="relative error that is no loss"
+    )
+    parser.add_argument("--extrapolate", action="store_true", help="look outside the data too")
+    return parser
+
+
+def command(arguments: argparse.Namespace) -> list[str]:
+    """Recommend for one study; the lines to print."""
+    study = read_study(arguments.results)
+    table = table_of(study, {})
+    given = {name: getattr(arguments, name) for name in BUDGETS}
+    row = table.rows[0]
+    found = recommend(
+        cells_of(table.rows),
+        {name: value for name, value in given.items() if value is not None},
+        steps_per_epoch=row["n_train"] / row["batch_size"],
+        epochs=arguments.epochs,
+        margin=arguments.margin,
+        extrapolate=arguments.extrapolate,
+    )
+    left = [f"left out: {name}: {reason}" for name, reason in table.left_out.items()]
+    return [*left, *lines(found, arguments.margin)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for bad input."""
+    args = _parser().parse_args(arguments)
+    return run(lambda: command(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
