@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis import forest, plots
 from analysis.arms import DEPTH_WIDTH, base_of
+from analysis.drawing import forest, plots
 from analysis.judge import Judgement
 from analysis.noise import Cell
 from analysis.output import Saved, save

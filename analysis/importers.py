@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.cli import run
-from analysis.foreign import Imported, read_csv
-from analysis.foreign_plots import frontier, published_records
-from analysis.foreign_speedups import speedup
-from analysis.foreign_tables import measured, records_of, split
+from analysis.drawing.plots import style
+from analysis.foreign.cells import measured, records_of, split
+from analysis.foreign.plots import frontier, published_records
+from analysis.foreign.reading import Imported, read_csv
+from analysis.foreign.speedups import speedup
+from analysis.foreign.timm import read_timm
+from analysis.foreign.units import OURS
+from analysis.foreign.wandb import read_wandb
 from analysis.output import save, write_csv, write_json
-from analysis.plots import style
 from analysis.records import Record
-from analysis.timm_table import read_timm
-from analysis.units import OURS
-from analysis.wandb_table import read_wandb
 from scaling_study.errors import InputError
 
 FORMATS = ("csv", "wandb", "timm")

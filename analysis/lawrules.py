@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from analysis.breaks import decide_deviation, deviation
 from analysis.contrast import Gap, PreconditionError
 from analysis.noise import Cell
-from analysis.points import Points, points_of
-from analysis.resolution import compound_exponents, decide_slower, path_exponent
-from analysis.returns import decide_diminishing, diminishing
 from analysis.rules import Rule
+from analysis.scaling.breaks import decide_deviation, deviation
+from analysis.scaling.points import Points, points_of
+from analysis.scaling.resolution import compound_exponents, decide_slower, path_exponent
+from analysis.scaling.returns import decide_diminishing, diminishing
 from analysis.verdict import Verdict
 from scaling_study.errors import InputError
 

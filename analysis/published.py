@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from analysis import forest, maps, report
+from analysis import report
 from analysis.arms import base_of
 from analysis.cli import run
+from analysis.drawing import forest, maps
+from analysis.drawing.plots import style
 from analysis.figures import all_frontiers, figures
 from analysis.judge import Judgement, judge
 from analysis.lawrules import LAWS
 from analysis.noise import Cell, cells_of
 from analysis.output import Saved, prepare, save, write_csv, write_json
-from analysis.plots import style
-from analysis.points import Points, figure_2
 from analysis.published_laws import (
     as_family,
     judge_laws,
@@ -32,8 +32,9 @@ from analysis.published_laws import (
 )
 from analysis.published_tables import HARDWARE, depth_width_table, family
 from analysis.records import Record
-from analysis.regimes import regime_map
 from analysis.rules import COST_NAMES, Prereg, prereg
+from analysis.scaling.points import Points, figure_2
+from analysis.scaling.regimes import regime_map
 from analysis.speedup import Speedup, speedup_of
 from analysis.study import (
     CELL_COLUMNS,

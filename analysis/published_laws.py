@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.alternatives import alternatives, dispersion
-from analysis.breaks import deviation, low_cost_exponent
-from analysis.fit import fit
-from analysis.harm import harm
+from analysis.drawing.law_plots import error_over_cost
+from analysis.drawing.plots import style
+from analysis.fits.fit import fit
+from analysis.fits.validate import describe, validate
 from analysis.judge import Judgement
-from analysis.law_plots import error_over_cost
 from analysis.lawrules import LAWS
 from analysis.multiplicity import holm
 from analysis.output import Saved, save
-from analysis.plots import style
-from analysis.points import Points
 from analysis.records import Record
-from analysis.returns import by_step
 from analysis.rules import Prereg
-from analysis.validate import describe, validate
+from analysis.scaling.alternatives import alternatives, dispersion
+from analysis.scaling.breaks import deviation, low_cost_exponent
+from analysis.scaling.harm import harm
+from analysis.scaling.points import Points
+from analysis.scaling.returns import by_step
 
 EPOCHS = 350
 SHOWN = ("pl", "spl", "seg")

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.candidates import BUDGETS
-from analysis.choices import MARGIN, Choice, Recommendation, recommend
 from analysis.cli import run
+from analysis.fits.validate import describe, validate
 from analysis.noise import cells_of
+from analysis.scaling.candidates import BUDGETS
+from analysis.scaling.choices import MARGIN, Choice, Recommendation, recommend
 from analysis.tables import table_of
-from analysis.validate import describe, validate
 from scaling_study.results import read_study
 
 UNITS = {"flops": "FLOPs", "step_time_s": "s a step", "params": "parameters",

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from analysis.descent import one_thread
-from analysis.fit import fit
-from analysis.forms import log_value
-from analysis.intervals import bootstrap, covariance, draws, lack_of_fit, profile_interval
-from analysis.laws import FORMS, form_of, psl
-from analysis.points import figure_2
-from analysis.validate import describe, validate
-from analysis.weights import configuration_variance, weighted_fit
+from analysis.fits.descent import one_thread
+from analysis.fits.fit import fit
+from analysis.fits.forms import log_value
+from analysis.fits.intervals import bootstrap, covariance, draws, lack_of_fit, profile_interval
+from analysis.fits.laws import FORMS, form_of, psl
+from analysis.fits.validate import describe, validate
+from analysis.fits.weights import configuration_variance, weighted_fit
+from analysis.scaling.points import figure_2
 from scaling_study.errors import InputError
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.foreign import read_csv
-from analysis.foreign_plots import overlay, published_records
-from analysis.foreign_tables import measured
+from analysis.foreign.cells import measured
+from analysis.foreign.plots import overlay, published_records
+from analysis.foreign.reading import read_csv
+from analysis.foreign.timm import read_timm
+from analysis.foreign.wandb import read_wandb
 from analysis.importers import main
-from analysis.timm_table import read_timm
-from analysis.wandb_table import read_wandb
 from analysis_data import run
 from scaling_study.errors import InputError
 from scaling_study.results import table

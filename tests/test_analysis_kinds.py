@@ -17,8 +17,8 @@ from analysis.noise import cells_of
 from analysis.overfit import slopes
 from analysis.power import _planned
 from analysis.published_tables import depth_width_table
-from analysis.regimes import regime_map
 from analysis.rules import prereg
+from analysis.scaling.regimes import regime_map
 from analysis.sequential import critical_values, inflation, spent
 from analysis.simulate import chances
 from analysis.tables import table_of

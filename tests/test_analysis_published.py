@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from analysis.alternatives import alternatives
 from analysis.gaps import gaps
 from analysis.judge import judge
-from analysis.points import figure_2
 from analysis.published import _arms_and_laws, main, speedups
 from analysis.published_tables import depth_width_table, half_unit
 from analysis.rules import prereg
+from analysis.scaling.alternatives import alternatives
+from analysis.scaling.points import figure_2
 
 
 @pytest.fixture(scope="module")

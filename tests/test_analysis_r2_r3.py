@@ -5,19 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from analysis.alternatives import (
+from analysis.fits.fit import fit
+from analysis.fits.laws import SIZE
+from analysis.published_tables import read
+from analysis.scaling.alternatives import (
     alternatives,
     dispersion,
     judge_dispersion,
     judge_kink,
 )
-from analysis.breaks import deviation, judge_deviation, low_cost_exponent
-from analysis.fit import fit
-from analysis.harm import harm, judge_harm
-from analysis.laws import SIZE
-from analysis.points import figure_2, points_of, steps
-from analysis.published_tables import read
-from analysis.resolution import (
+from analysis.scaling.breaks import deviation, judge_deviation, low_cost_exponent
+from analysis.scaling.harm import harm, judge_harm
+from analysis.scaling.points import figure_2, points_of, steps
+from analysis.scaling.resolution import (
     compound_exponents,
     elasticities,
     hessians,
@@ -28,14 +28,14 @@ from analysis.resolution import (
     separable_exponents,
     surface_gradient,
 )
-from analysis.returns import (
+from analysis.scaling.returns import (
     by_step,
     depth_minus_resolution,
     diminishing,
     judge_depth_first,
     judge_diminishing,
 )
-from analysis.supf import bootstrap_p
+from analysis.scaling.supf import bootstrap_p
 from analysis_data import cell
 from scaling_study.errors import InputError
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.candidates import DEPTHS, cost_law
-from analysis.choices import recommend
-from analysis.laws import FORMS
+from analysis.fits.laws import FORMS
 from analysis.noise import cells_of
-from analysis.points import figure_2, points_of
 from analysis.recommend import main
-from analysis.surface import carried, predict, surface_of
+from analysis.scaling.candidates import DEPTHS, cost_law
+from analysis.scaling.choices import recommend
+from analysis.scaling.points import figure_2, points_of
+from analysis.scaling.surface import carried, predict, surface_of
 from analysis.tables import table_of
 from analysis_data import run, write_study
 from scaling_study.errors import InputError

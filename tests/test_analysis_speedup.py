@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.families import family_of, speedup_between
+from analysis.foreign.families import family_of, speedup_between
 from analysis.published_tables import HARDWARE, PAPER, family
 from analysis.speedup import (
     Family,

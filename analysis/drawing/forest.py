@@ -1,0 +1,66 @@
+"""Estimates with intervals on rows: gaps between the arms, and speed-ups."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis.drawing.style import COLORS, log_ticks
+from analysis.records import Record
+from analysis.rules import COST_NAMES
+
+
+def _rows(axes: Axes, records: Sequence[Record], labels: Sequence[str]) -> None:
+    for row, record in enumerate(records):
+        value = record["estimate"]
+        bars = [[value - record["low"]], [record["high"] - value]]
+        color = record["color"]
+        axes.errorbar(value, row, xerr=bars, fmt="o", ms=5, color=color, capsize=3)
+    axes.set_yticks(range(len(records)), labels)
+    axes.set_ylim(len(records) - 0.4, -0.6)
+    axes.grid(False, axis="y")
+
+
+def gaps(records: Sequence[Record], margin: float) -> Figure:
+    """Gap between the arms per cost and regime in percent, with the margin that counts."""
+    known = [
+        {
+            "estimate": 100 * r["estimate"],
+            "low": 100 * r["low"],
+            "high": 100 * r["high"],
+            "color": COLORS["depth" if r["low"] > 0 else "width" if r["high"] < 0 else "base"],
+        }
+        for r in records
+    ]
+    labels = [f"{r['epochs']} epochs, equal {COST_NAMES[r['cost']]}" for r in records]
+    figure = Figure(figsize=(7.2, 1.4 + 0.3 * len(known)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvspan(-100 * margin, 100 * margin, color="#dddddd", lw=0)
+    axes.axvline(0, color="#444444", lw=0.8)
+    _rows(axes, known, labels)
+    axes.set_xlabel(
+        "relative error of the width arm minus the depth arm (%)\n"
+        f"← width better    grey: margin of {100 * margin:g} %    depth better →"
+    )
+    return figure
+
+
+def speedups(records: Sequence[Record]) -> Figure:
+    """Cost ratio at equal accuracy per model and on average, a panel per hardware."""
+    names = list(dict.fromkeys(r["hardware"] for r in records))
+    figure = Figure(figsize=(8.4, 3.4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
+        rows = [r for r in records if r["hardware"] == name and r["estimate"] is not None]
+        colored = [r | {"color": COLORS["base" if r["model"] == "mean" else "depth"]} for r in rows]
+        axes.axvline(1, color="#444444", lw=0.8)
+        axes.set_xscale("log")
+        _rows(axes, colored, [r["model"] for r in rows])
+        axes.xaxis.set_major_locator(FixedLocator([1.0, *log_ticks(1.2, axes.get_xlim()[1])]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+        axes.set_title(name, loc="left")
+        axes.set_xlabel(
+            "EfficientNet time / ResNet-RS time\nat equal accuracy (> 1: ResNet-RS faster)"
+        )
+    return figure

@@ -1,0 +1,1 @@
+"""Forms of scaling laws, and fitting them by variable projection."""

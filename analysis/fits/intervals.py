@@ -1,0 +1,153 @@
+"""How uncertain a fit is: exact t, profile and bootstrap intervals, and lack of fit."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import fdtrc, fdtri, stdtrit
+
+from analysis.fits.descent import Point, Problem, levenberg
+from analysis.fits.fit import Fit
+from analysis.fits.forms import Floats, log_value
+from analysis.fits.varpro import linear_at, minimise
+
+
+def covariance(fit: Fit) -> Floats:
+    """Of the parameter vector: residual variance times (J'WJ)^-1, which is exact for `quad`."""
+    _, slopes = log_value(fit.form, fit.vector, fit.problem.x)
+    information = (slopes.T * fit.problem.weights) @ slopes
+    return np.asarray(fit.variance * np.linalg.pinv(information), dtype=np.float64)
+
+
+def t_interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:
+    """Student's t about a coefficient of a `log` form; exact unless the form has a breakpoint.
+
+    With a breakpoint it is conditional on the fitted one for b0, b1 and b2 alike, apart from its
+    column in J.
+    """
+    i = fit.form.parameters.index(name)
+    half = stdtrit(fit.df, 0.5 + level / 2) * math.sqrt(covariance(fit)[i, i])
+    return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
+
+
+def draws(fit: Fit, count: int = 4000, seed: int = 20210307) -> Floats:
+    """Coefficient vectors (count, k) of a `quad` form from their posterior under a flat prior.
+
+    Multivariate t with n - k degrees of freedom about the estimate.
+
+    Raises:
+        ValueError: the form has exponents, or the loss is not least squares.
+    """
+    if fit.form.kind != "log" or fit.form.exponents or fit.loss_kind != "squares":
+        raise ValueError(f"no exact posterior for form {fit.form.id} and loss {fit.loss_kind}")
+    generator = np.random.default_rng(seed)
+    root = np.linalg.cholesky(covariance(fit))
+    normal = generator.standard_normal((count, fit.form.k))
+    scale = np.sqrt(generator.chisquare(fit.df, count) / fit.df)
+    return np.asarray(fit.vector + (normal @ root.T) / scale[:, None], dtype=np.float64)
+
+
+def _in_column_units(fit: Fit) -> tuple[Problem, Floats]:
+    """The problem and its optimum with variables that are not divided by their means."""
+    p, split = fit.problem, len(fit.form.exponents)
+    theta, c = fit.form.in_units(fit.vector[:split], fit.vector[split:], fit.centre)
+    moved = c - fit.vector[split:]
+    low, high = p.low.copy(), p.high.copy()
+    low[split:] += np.minimum(moved, 0) - 50
+    high[split:] += np.maximum(moved, 0) + 50
+    return replace(p, x=p.x + fit.centre, low=low, high=high), np.append(theta, c)
+
+
+def profile_interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:
+    """Values of a parameter whose best fit is not worse than an F test allows.
+
+    {v: RSS(v) <= RSS_min (1 + F_{1, n-k} / (n-k))} (Bates & Watts 1988, section 6.1), in units of
+    the columns. An end is the parameter's bound where nothing inside it is excluded.
+
+    Raises:
+        ValueError: the loss is not least squares.
+    """
+    if fit.loss_kind != "squares":
+        raise ValueError("profile intervals need least squares")
+    i, split = fit.form.parameters.index(name), len(fit.form.exponents)
+    if fit.form.kind == "log" and i >= split:
+        return t_interval(fit, name, level)
+    problem, best = (fit.problem, fit.vector) if i < split else _in_column_units(fit)
+    limit = float(fit.loss / 2 * (1 + fdtri(1, fit.df, level) / fit.df))
+    loss, at = _profile(problem, best, i), float(best[i])
+    low = _end(loss, at, float(problem.low[i]), limit)
+    high = _end(loss, at, float(problem.high[i]), limit)
+    if i >= split:
+        return math.exp(low) if low > problem.low[i] else 0.0, math.exp(high)
+    offset = fit.parameters[name] - at
+    return low + offset, high + offset
+
+
+def _profile(problem: Problem, best: Floats, i: int) -> Callable[[float], float]:
+    """Least loss as a function of parameter i; each call starts where the nearest one ended."""
+    known = {float(best[i]): best}
+    free = np.arange(len(best)) != i
+
+    def loss(value: float) -> float:
+        if problem.form.kind == "log":
+            return linear_at(problem, np.array([value])).loss
+        start = known[min(known, key=lambda v: abs(v - value))].copy()
+        start[i] = value
+        found: Point = levenberg(problem, start, free)
+        known[value] = found.vector
+        return found.loss
+
+    return loss
+
+
+def _end(loss: Callable[[float], float], at: float, bound: float, limit: float) -> float:
+    """Where the loss first exceeds the limit on the way from the optimum to a bound."""
+    step = math.copysign(min(0.02, abs(bound - at)), bound - at)
+    inside = at
+    while abs(inside - bound) > 1e-9:
+        outside = inside + step if abs(step) < abs(bound - inside) else bound
+        if loss(outside) > limit:
+            return float(brentq(lambda v: loss(v) - limit, inside, outside, xtol=1e-6))
+        inside, step = outside, 1.4 * step
+    return bound
+
+
+def bootstrap(fit: Fit, count: int = 1000, seed: int = 20210307) -> Floats:
+    """Parameter vectors (count, k) of refits to configurations drawn with replacement.
+
+    All rows of a configuration (`groups`) go together; each refit starts at the optimum. Seeds are
+    never resampled: two to five replicates say too little.
+    """
+    names, group_of = np.unique(np.array([str(g) for g in fit.groups]), return_inverse=True)
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        times = np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names))
+        weights = fit.problem.weights * times[group_of]
+        used = weights > 0
+        p = replace(fit.problem, x=fit.problem.x[used], log_y=fit.problem.log_y[used],
+                    weights=weights[used])  # fmt: skip
+        found.append(minimise(p, fit.vector).best.vector)
+    return np.array(found)
+
+
+@dataclass(frozen=True)
+class LackOfFit:
+    """F test of the form against the scatter between seeds, with its degrees of freedom."""
+
+    f: float
+    df: tuple[int, float]
+    p: float
+
+
+def lack_of_fit(fit: Fit, error: Floats, se: Floats, df: float) -> LackOfFit:
+    """Whether cells scatter about the form more than their seeds explain.
+
+    A row per fitted row: mean error, and its standard error from seeds with `df` degrees of
+    freedom; the SE of ln(error) is se / error.
+    """
+    ss = float(np.sum((fit.residuals * error / se) ** 2))
+    f = ss / fit.df
+    return LackOfFit(f, (fit.df, df), float(fdtrc(fit.df, min(df, 1e9), f)))

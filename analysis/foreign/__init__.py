@@ -1,0 +1,1 @@
+"""Tables of runs made elsewhere, with our column names."""

@@ -1,0 +1,1 @@
+"""What the configurations of a study say together: surfaces, returns, breaks, recommendations."""
