@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.arms import DEPTH_WIDTH, base_of
-from analysis.drawing import forest, plots
+from analysis.drawing import forest, maps, plots
 from analysis.judge import Judgement
 from analysis.noise import Cell
 from analysis.output import Saved, save
 from analysis.records import Record, arm_records, frontier_records, overfit_records
 from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg
+from analysis.scaling.regimes import regime_map
 from analysis.words import percent, winner
+from scaling_study.errors import InputError
 
 
 def _titles(
@@ -67,4 +69,22 @@ def figures(
             title = "Over-fitting: validation minus clean training error, 95 % intervals"
             drawn = plots.overfit(rows)
             saved.append(save(drawn, rows, directory, "train_validation_gap", title))
+    if drawn_map := _map(cells, prereg, directory):
+        saved.append(drawn_map)
     return saved
+
+
+def _map(cells: Sequence[Cell], prereg: Prereg, directory: Path) -> Saved | None:
+    """The regime map, if there are lengths of training and configurations enough for one."""
+    known = [c for c in cells if c.cost(prereg.cost) and c.error > 0]
+    try:
+        found = regime_map(known, prereg, base_of(known, prereg.base))
+    except InputError:
+        return None
+    cost = f"{found.multiplier:g} times the base's {ALL_COST_NAMES[prereg.cost]}"
+    title = f"Where depth beats width: {cost}"
+    with plots.style():
+        drawn = maps.probabilities(found.records, found.crossovers)
+        return save(
+            drawn, found.records, directory, "regime_map", f"Where depth beats width: {cost}"
+        )

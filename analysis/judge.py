@@ -82,6 +82,8 @@ def _regret(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estiman
     each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
     notes = (
         f"before the correction of its bias, {each}",
+        "rank correlation of the regimes (Kendall): "
+        + ", ".join(f"{label}: {tau:.2f}" for label, tau in found.ranks.items()),
         f"the better arm changes over {100 * found.flip_share:.0f} % of the common range of cost",
     )
     return found.regret, _decide(found.regret, rule, prereg, seeds, len(cells)), notes

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from analysis import report
-from analysis.arms import base_of
 from analysis.cli import run
-from analysis.drawing import forest, maps
+from analysis.drawing import forest
 from analysis.drawing.plots import style
 from analysis.figures import all_frontiers, figures
 from analysis.judge import Judgement, judge
 from analysis.lawrules import LAWS
-from analysis.noise import Cell, cells_of
+from analysis.noise import cells_of
 from analysis.output import Saved, prepare, save, write_csv, write_json
 from analysis.published_laws import (
     as_family,
+    base_records,
     judge_laws,
     law_records,
     save_law_figure,
@@ -34,7 +34,6 @@ from analysis.published_tables import HARDWARE, depth_width_table, family
 from analysis.records import Record
 from analysis.rules import COST_NAMES, Prereg, prereg
 from analysis.scaling.points import Points, figure_2
-from analysis.scaling.regimes import regime_map
 from analysis.speedup import Speedup, speedup_of
 from analysis.study import (
     CELL_COLUMNS,
@@ -87,6 +86,12 @@ def _speedup_json(s: Speedup) -> dict[str, Any]:
         "ci_low": s.mean_low,
         "ci_high": s.mean_high,
         "range": [float(np.nanmin(s.ratio)), float(np.nanmax(s.ratio))],
+        "verdict": "supported"
+        if s.mean_low > 1
+        else "refuted"
+        if s.mean_high < 1
+        else "inconclusive",
+        "faster_than_every_model": bool(np.nanmin(s.ratio) > 1),
         "share_of_range": s.share,
         "outside": list(s.outside),
     }
@@ -118,14 +123,6 @@ def _arms_and_laws(table: Table, rules: Prereg) -> tuple[dict[str, list[Judgemen
     return by_cost, points
 
 
-def _save_map(cells: Sequence[Cell], rules: Prereg, directory: Path) -> Saved:
-    found = regime_map(cells, rules, base_of(cells, rules.base))
-    title = f"Where depth beats width: {found.multiplier:g} times the base's step time (Figure 3)"
-    with style():
-        drawn = maps.probabilities(found.records, found.crossovers)
-        return save(drawn, found.records, directory, "regime_map", title)
-
-
 def command(directory: Path) -> list[str]:
     """Judge the paper's numbers and write everything to DIR; the lines to print."""
     prepare(directory)
@@ -141,13 +138,13 @@ def command(directory: Path) -> list[str]:
     }
     content["speedups"] = {hardware: _speedup_json(s) for hardware, s in fast.items()}
     laws, checks = law_records(points), validations(points)
+    laws["Depth against width from every base of Figure 2, at equal FLOPs"] = base_records(rules)
     content["laws"], content["validation"] = laws, checks
     write_json(directory / "verdicts.json", content)
     cells = cells_of(table.rows)
     frontiers = all_frontiers(cells, rules)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
     saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
-    saved.append(_save_map(cells, rules, directory))
     saved.append(save_law_figure(points, directory))
     saved.append(_save_speedups(speedup_records(fast), directory))
     said = [_speedup_line(hardware, s) for hardware, s in fast.items()]

@@ -4,20 +4,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from analysis.drawing.law_plots import error_over_cost
 from analysis.drawing.plots import style
 from analysis.fits.fit import fit
+from analysis.fits.forms import Floats
 from analysis.fits.validate import describe, validate
 from analysis.judge import Judgement
 from analysis.lawrules import LAWS
 from analysis.multiplicity import holm
+from analysis.noise import noise_of
 from analysis.output import Saved, save
+from analysis.published_tables import figure_2_cells, read
 from analysis.records import Record
 from analysis.rules import Prereg
 from analysis.scaling.alternatives import alternatives, dispersion
+from analysis.scaling.bases import bases
 from analysis.scaling.breaks import deviation, low_cost_exponent
 from analysis.scaling.harm import harm
 from analysis.scaling.points import Points
+from analysis.scaling.resolution import level_ratio
 from analysis.scaling.returns import by_step
 
 EPOCHS = 350
@@ -41,8 +48,33 @@ def as_family(judgements: Sequence[Judgement], alpha: float) -> list[Judgement]:
     return [replace(j, verdict=corrected.get(j.rule.name, j.verdict)) for j in judgements]
 
 
+def base_records(prereg: Prereg) -> list[Record]:
+    """The gap between depth and width from every base of Figure 2, on average and by width."""
+    cells = figure_2_cells()
+    noise = noise_of(cells)
+    assert noise is not None
+    found = bases(cells, prereg, EPOCHS, "flops", noise)
+    everywhere = {"base": f"all {len(found.records)}", "gap (%)": 100 * found.mean}
+    everywhere |= {"SD (%)": 100 * found.sd, "depth better in": f"{100 * found.positive:.0f} %"}
+    by_width = found.by_width().items()
+    return [everywhere, *({"base": f"width {w:g}", "gap (%)": 100 * g} for w, g in by_width)]
+
+
+def _levels() -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """(resolution, error) of ResNet-RS and of EfficientNet as printed in Table 7."""
+    rs, en = (
+        (
+            np.array([float(row["image_res_px"]) for row in read(name)]),
+            np.array([1 - float(row["top1_pct_paper_table7"]) / 100 for row in read(name)]),
+        )
+        for name in ("resnet_rs_family", "efficientnet_family")
+    )
+    return rs, en
+
+
 def law_records(points: Points) -> dict[str, list[Record]]:
     """Numbers of Figure 2 as tables: returns of resolution, forms, scatter, harm, exponent."""
+    level = level_ratio(*_levels())
     broken = deviation(points)
     spread, cheap = dispersion(points), low_cost_exponent(points, broken)
     return {
@@ -64,6 +96,12 @@ def law_records(points: Points) -> dict[str, list[Record]]:
             {"number": "up to, FLOPs", "value": cheap.up_to},
             {"number": "rank correlation of scatter and FLOPs", "value": spread.estimate},
             {"number": "its p value", "value": spread.p},
+            {
+                "number": "EfficientNet's px / ResNet-RS's at equal accuracy",
+                "value": level.ratio,
+            },
+            {"number": "the least of it", "value": level.low},
+            {"number": "the most of it", "value": level.high},
         ],
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.noise import prior_sd
+from analysis.noise import Cell, prior_sd
 from analysis.speedup import Family
 from analysis.tables import Table
 
@@ -62,6 +62,24 @@ def depth_width_table() -> Table:
         else:
             runs.append(_run(row))
     return Table("published", tuple(runs), (), left_out, 1000)
+
+
+def figure_2_cells() -> list[Cell]:
+    """Figure 2 (digitised, 350 epochs) as cells of one run; cost is 2 x multiply-adds."""
+    return [
+        Cell(
+            config_id=f"d{row['depth']}-w{row['width_multiplier']}-r{row['image_res_px']}",
+            depth=int(row["depth"]),
+            width=float(row["width_multiplier"]),
+            resolution=int(row["image_res_px"]),
+            epochs=int(row["epochs"]),
+            errors=(1 - float(row["top1_pct_digitized"]) / 100,),
+            costs={"flops": (1e9 * float(row["flops_B_predicted_fig2_variant"]),)},
+            n_val=N_MINIVAL,
+        )
+        for row in read("fig2_grid_350ep")
+        if row["top1_pct_digitized"]
+    ]
 
 
 def half_unit(printed: str, integer_unit: float) -> float:

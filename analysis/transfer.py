@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import kendalltau
 
 from analysis.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
 from analysis.basis import Floats, overlap_of, smoother
@@ -22,12 +23,14 @@ class Transfer:
 
     `regret` and its members are fractions of error; `by_pair` the uncorrected regret at each
     setting; `flip_share` the share of the common cost range where the better arm changes, by point
-    estimates.
+    estimates; `ranks` Kendall's tau-b between the regimes' errors of the configurations at each
+    setting. (Over all settings it would mostly rank the settings.)
     """
 
     regret: Gap
     by_pair: dict[str, float]
     flip_share: float
+    ranks: dict[str, float]
     source: int
     target: int
 
@@ -126,7 +129,17 @@ def transfer_of(
         flips.append(float((signs[0] != signs[1]).mean()))
     by_pair = dict(zip(labels, point, strict=True))
     gap = _summary(float(np.mean(point)), np.mean(draws, axis=0), prereg.alpha)
-    return Transfer(gap, by_pair, float(np.mean(flips)), source, target)
+    ranks = {label: _tau(found[0][label], found[1][label]) for label in labels}
+    return Transfer(gap, by_pair, float(np.mean(flips)), ranks, source, target)
+
+
+def _tau(source: Pair, target: Pair) -> float:
+    """Kendall's tau-b of the errors of the configurations that both regimes have."""
+    errors = [
+        {(c.depth, c.width, c.resolution): c.error for c in p.cells} for p in (source, target)
+    ]
+    both = [key for key in errors[0] if key in errors[1]]
+    return float(kendalltau([errors[0][k] for k in both], [errors[1][k] for k in both]).statistic)
 
 
 def _summary(point: float, draws: Floats, alpha: float) -> Gap:

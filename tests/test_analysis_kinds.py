@@ -13,11 +13,12 @@ from analysis.fairness import differences
 from analysis.gaps import as_sample, difference, gap_at
 from analysis.judge import judge
 from analysis.multiplicity import holm, holm_adjusted
-from analysis.noise import cells_of
+from analysis.noise import cells_of, noise_of
 from analysis.overfit import slopes
 from analysis.power import _planned
-from analysis.published_tables import depth_width_table
+from analysis.published_tables import depth_width_table, figure_2_cells
 from analysis.rules import prereg
+from analysis.scaling.bases import bases
 from analysis.scaling.regimes import regime_map
 from analysis.sequential import critical_values, inflation, spent
 from analysis.simulate import chances
@@ -44,6 +45,7 @@ def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
     assert np.mean(percent) == pytest.approx(0.42, abs=0.05)
     assert found.regret.low > 0
     assert found.flip_share > 0.8
+    assert list(found.ranks.values()) == pytest.approx([0.28, 0.20, 0.28, -0.20], abs=0.005)
 
 
 def test_regret_is_zero_where_both_regimes_agree(paper):
@@ -237,3 +239,16 @@ def test_the_regime_map_of_figure_3(paper):
     assert 0 <= found.brier < 0.25
     with pytest.raises(InputError, match="three of them"):
         regime_map([c for c in paper if c.epochs == 10], prereg(None, PRIOR), base)
+
+
+def test_depth_against_width_from_every_base_of_figure_2():
+    cells = figure_2_cells()
+    found = bases(cells, prereg(None, {}), 350, "flops", noise_of(cells))
+    assert 64 <= len(found.records) <= 70
+    assert found.mean == pytest.approx(0.014, abs=0.003)
+    assert found.sd == pytest.approx(0.0285, abs=0.002)
+    assert found.positive == pytest.approx(0.63, abs=0.03)
+    # The rule holds from a base of standard width, and much less from narrow ones.
+    by_width = found.by_width()
+    assert by_width[1.0] == pytest.approx(0.032, abs=0.003)
+    assert by_width[0.5] < by_width[1.0] / 3
