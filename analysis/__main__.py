@@ -29,6 +29,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN=VALUE",
         help="use only runs with this value; may be repeated",
     )
+    parser.add_argument(
+        "--published",
+        action="store_true",
+        help="lay the paper's Table 7 over the frontier of FLOPs",
+    )
     return parser
 
 
@@ -42,13 +47,15 @@ def _where(texts: Sequence[str]) -> dict[str, str]:
     return where
 
 
-def command(results: Path, output: Path, where: Sequence[str]) -> list[str]:
+def command(
+    results: Path, output: Path, where: Sequence[str], published: bool = False
+) -> list[str]:
     """Analyse one study; the lines to print."""
     study = read_study(results)
     table = table_of(study, _where(where))
     prepare(output)
     freeze(results, study.grid)
-    return analyse(table, _marked(prereg(results, study.grid), table), output)
+    return analyse(table, _marked(prereg(results, study.grid), table), output, published)
 
 
 def _marked(rules: Prereg, table: Table) -> Prereg:
@@ -67,7 +74,7 @@ def _marked(rules: Prereg, table: Table) -> Prereg:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     args = _parser().parse_args(arguments)
-    return run(lambda: command(args.results, args.output, args.where))
+    return run(lambda: command(args.results, args.output, args.where, args.published))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from analysis.arms import DEPTH_WIDTH, base_of
 from analysis.drawing import forest, maps, plots
+from analysis.drawing.overlay import published_records
 from analysis.judge import Judgement
 from analysis.noise import Cell
 from analysis.output import Saved, save
@@ -45,8 +46,9 @@ def figures(
     described: Sequence[Record],
     frontiers: Mapping[str, Sequence[Record]],
     directory: Path,
+    published: bool = False,
 ) -> list[Saved]:
-    """Draw and save every figure that the measurements allow."""
+    """Draw and save every figure that the measurements allow, the paper's points too if asked."""
     base = base_of(cells, prereg.base)
     axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
     saved = []
@@ -63,7 +65,8 @@ def figures(
         for axis_ in ("flops", "step_time_s"):
             if members := frontiers[axis_]:
                 title = f"Pareto frontier of error and {COST_NAMES[axis_]}"
-                drawn = plots.frontier(members)
+                others = published_records(axis_) if published else []
+                drawn = plots.frontier(members, others)
                 saved.append(save(drawn, members, directory, f"frontier_{axis_}", title))
         if rows := overfit_records(cells, base, axis):
             title = "Over-fitting: validation minus clean training error, 95 % intervals"
@@ -85,6 +88,4 @@ def _map(cells: Sequence[Cell], prereg: Prereg, directory: Path) -> Saved | None
     title = f"Where depth beats width: {cost}"
     with plots.style():
         drawn = maps.probabilities(found.records, found.crossovers)
-        return save(
-            drawn, found.records, directory, "regime_map", f"Where depth beats width: {cost}"
-        )
+        return save(drawn, found.records, directory, "regime_map", title)

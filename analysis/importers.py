@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from analysis.cli import run
+from analysis.drawing.overlay import published_records
 from analysis.drawing.plots import style
 from analysis.foreign.cells import measured, records_of, split
-from analysis.foreign.plots import frontier, published_records
+from analysis.foreign.plots import frontier
 from analysis.foreign.reading import Imported, read_csv
 from analysis.foreign.speedups import speedup
 from analysis.foreign.timm import read_timm

@@ -175,14 +175,14 @@ def summary(table: Table, prereg: Prereg, judgements: Sequence[Judgement]) -> di
     }
 
 
-def analyse(table: Table, prereg: Prereg, directory: Path) -> list[str]:
+def analyse(table: Table, prereg: Prereg, directory: Path, published: bool = False) -> list[str]:
     """Write verdicts.json, frontier.csv, figures and report.html to DIR; the lines to print."""
     cells = cells_of(table.rows)
     judgements = judge(table, prereg)
     content = summary(table, prereg, judgements)
     frontiers = all_frontiers(cells, prereg)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
-    saved = figures(cells, prereg, judgements, content["gaps"], frontiers, directory)
+    saved = figures(cells, prereg, judgements, content["gaps"], frontiers, directory, published)
     write_json(directory / "verdicts.json", content)
     sections = [
         ("Verdicts", verdict_sections(judgements, prereg)),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from analysis.drawing.overlay import overlay, published_records
 from analysis.foreign.cells import measured
-from analysis.foreign.plots import overlay, published_records
 from analysis.foreign.reading import read_csv
 from analysis.foreign.timm import read_timm
 from analysis.foreign.wandb import read_wandb

@@ -261,3 +261,15 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main([str(study), "-o", str(tmp_path / "file")]) == 2
     assert "cannot write there" in capsys.readouterr().err
+
+
+def test_published_points_are_laid_over_on_request(tmp_path):
+    study = write_study(tmp_path, runs(EFFECTS))
+    for extra, marks in (([], 0), (["--published"], 2)):
+        assert main([str(study), "-o", str(tmp_path), *extra]) == 0
+        drawn = (tmp_path / "frontier_flops.svg").read_text()
+        assert (
+            drawn.count("<!-- ResNet-RS (published) -->")
+            + drawn.count("<!-- EfficientNet (published) -->")
+            == marks
+        )

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.drawing.labels import Label, place_labels
+from analysis.drawing.overlay import overlay, published_handle
 from analysis.drawing.style import COLORS, MARKERS, STYLE, log_x, log_y_percent
 from analysis.records import Record
 
@@ -91,7 +92,7 @@ def _step(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[f
     return x, y
 
 
-def frontier(records: Sequence[Record]) -> Figure:
+def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Figure:
     """Error against cost per regime, the Pareto frontier and its uncertainty."""
     figure, panels = _panels(records)
     labels = []
@@ -108,9 +109,12 @@ def frontier(records: Sequence[Record]) -> Figure:
                 axes.fill_between(x, low, high, color="#888888", alpha=alpha, lw=0)
         for record in cells:
             _point(axes, record, "error")
+        overlay(axes, published)
         log_x(axes, axis)
-        log_y_percent(axes, "validation error (%)", [100 * r["error"] for r in cells])
+        values = [100 * r["error"] for r in (*cells, *published)]
+        log_y_percent(axes, "validation error (%)", values)
         labels.append((axes, _frontier_labels(cells, resolutions)))
+    others = dict.fromkeys(r["family"] for r in published)
     _legend(
         figure,
         records,
@@ -118,6 +122,7 @@ def frontier(records: Sequence[Record]) -> Figure:
             Line2D([], [], color="#444444", label="Pareto frontier of cell means"),
             Patch(color="#888888", alpha=0.45, lw=0, label="95 % percentile band"),
             Patch(color="#888888", alpha=0.18, lw=0, label="band of at least 95 %"),
+            *(published_handle(family) for family in others),
         ],
     )
     return _finish(figure, labels)

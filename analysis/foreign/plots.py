@@ -4,57 +4,18 @@ Nothing here computes a result. Records hold fractions; axes show percent.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis.drawing.labels import Label, place_labels
+from analysis.drawing.overlay import dots, overlay
 from analysis.drawing.style import AXIS_LABELS, COLORS, log_x, log_y_percent
-from analysis.published_tables import read
 from analysis.records import Record
 
 LABELS = AXIS_LABELS | {"image_time_s": "time per image", "train_flops": "training FLOPs"}
-PUBLISHED = {"ResNet-RS": "resnet_rs_family", "EfficientNet": "efficientnet_family"}
-COLUMNS = {"flops": ("flops_B_paper", 1e9), "params": ("params_M", 1e6)}
-MARKS = {"ResNet-RS": "D", "EfficientNet": "s"}
 NAMED = 14
-GREY = "#777777"
-
-
-def published_records(cost: str) -> list[Record]:
-    """ResNet-RS and EfficientNet of Bello et al. 2021, Table 7; empty for other costs than
-    `flops` (2 x multiply-adds) and `params`."""
-    if cost not in COLUMNS:
-        return []
-    column, scale = COLUMNS[cost]
-    return [
-        {
-            "model": f"{row['model']}@{row['image_res_px']}",
-            "family": family,
-            "cost_axis": cost,
-            "cost": scale * float(row[column]),
-            "error": 1 - float(row["top1_pct_paper_table7"]) / 100,
-        }
-        for family, name in PUBLISHED.items()
-        for row in read(name)
-    ]
-
-
-def overlay(axes: Axes, records: Sequence[Record]) -> list[Label]:
-    """Draw points that others published as hollow marks with a legend entry per family.
-
-    Records need `cost`, `error` (fraction), `model` and `family`; the axes show the same cost and
-    percent. Call it before the limits are final; the labels are for `place_labels` after that.
-    """
-    for family in dict.fromkeys(r["family"] for r in records):
-        rows = [r for r in records if r["family"] == family]
-        look = {"s": 22, "lw": 0.9, "facecolors": "none", "edgecolors": GREY, "zorder": 2.5}
-        mark = MARKS.get(family, "P")
-        _dots(axes, rows, marker=mark, label=f"{family} (published)", **look)
-    return [Label(r["cost"], 100 * r["error"], r["model"], GREY) for r in records]
 
 
 def _colors(records: Sequence[Record]) -> Mapping[str | None, str]:
@@ -62,17 +23,10 @@ def _colors(records: Sequence[Record]) -> Mapping[str | None, str]:
     return dict(zip(families, (COLORS["depth"], COLORS["width"]), strict=False)) | {None: "#999999"}
 
 
-def _dots(axes: Axes, rows: Sequence[Record], **look: Any) -> None:
-    """Points, with an invisible segment each, because labels keep clear of those only."""
-    points = [(r["cost"], 100 * r["error"]) for r in rows]
-    axes.scatter(*zip(*points, strict=True), **look)
-    axes.add_collection(LineCollection([[p, p] for p in points], alpha=0))
-
-
 def _cloud(axes: Axes, rows: Sequence[Record], color: str, name: str) -> None:
     """Points, and straight lines between those of a family's own frontier."""
     few = len(rows) <= 60
-    _dots(axes, rows, s=16 if few else 5, alpha=1 if few else 0.5, color=color, label=name)
+    dots(axes, rows, s=16 if few else 5, alpha=1 if few else 0.5, color=color, label=name)
     for r in rows if few else ():
         if r["error_low"] is not None:
             ends = [100 * r["error_low"], 100 * r["error_high"]]

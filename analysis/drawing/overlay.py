@@ -1,0 +1,63 @@
+"""Points that others published, laid over a figure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+
+from analysis.drawing.labels import Label
+from analysis.published_tables import read
+from analysis.records import Record
+
+PUBLISHED = {"ResNet-RS": "resnet_rs_family", "EfficientNet": "efficientnet_family"}
+COLUMNS = {"flops": ("flops_B_paper", 1e9), "params": ("params_M", 1e6)}
+MARKS = {"ResNet-RS": "D", "EfficientNet": "s"}
+GREY = "#777777"
+
+
+def published_records(cost: str) -> list[Record]:
+    """ResNet-RS and EfficientNet of Bello et al. 2021, Table 7; empty for other costs than
+    `flops` (2 x multiply-adds) and `params`."""
+    if cost not in COLUMNS:
+        return []
+    column, scale = COLUMNS[cost]
+    return [
+        {
+            "model": f"{row['model']}@{row['image_res_px']}",
+            "family": family,
+            "cost_axis": cost,
+            "cost": scale * float(row[column]),
+            "error": 1 - float(row["top1_pct_paper_table7"]) / 100,
+        }
+        for family, name in PUBLISHED.items()
+        for row in read(name)
+    ]
+
+
+def overlay(axes: Axes, records: Sequence[Record]) -> list[Label]:
+    """Draw points that others published as hollow marks with a legend entry per family.
+
+    Records need `cost`, `error` (fraction), `model` and `family`; the axes show the same cost and
+    percent. Call it before the limits are final; the labels are for `place_labels` after that.
+    """
+    for family in dict.fromkeys(r["family"] for r in records):
+        rows = [r for r in records if r["family"] == family]
+        look = {"s": 22, "lw": 0.9, "facecolors": "none", "edgecolors": GREY, "zorder": 2.5}
+        mark = MARKS.get(family, "P")
+        dots(axes, rows, marker=mark, label=f"{family} (published)", **look)
+    return [Label(r["cost"], 100 * r["error"], r["model"], GREY) for r in records]
+
+
+def dots(axes: Axes, rows: Sequence[Record], **look: Any) -> None:
+    """Points, with an invisible segment each, because labels keep clear of those only."""
+    points = [(r["cost"], 100 * r["error"]) for r in rows]
+    axes.scatter(*zip(*points, strict=True), **look)
+    axes.add_collection(LineCollection([[p, p] for p in points], alpha=0))
+
+
+def published_handle(family: str) -> Line2D:
+    """The legend entry of a published family."""
+    mark = MARKS.get(family, "P")
+    return Line2D([], [], ls="", marker=mark, mfc="none", mec=GREY, label=f"{family} (published)")
