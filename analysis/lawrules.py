@@ -8,7 +8,12 @@ from analysis.rules import Rule
 from analysis.scaling.breaks import decide_deviation, deviation
 from analysis.scaling.points import Points, points_of
 from analysis.scaling.resolution import compound_exponents, decide_slower, path_exponent
-from analysis.scaling.returns import decide_diminishing, diminishing
+from analysis.scaling.returns import (
+    decide_depth_first,
+    decide_diminishing,
+    depth_minus_resolution,
+    diminishing,
+)
 from analysis.verdict import Verdict
 from scaling_study.errors import InputError
 
@@ -38,6 +43,13 @@ def _diminishing(points: Points, margin: float, alpha: float) -> Judged:
     return effect, decide_diminishing(r, margin), notes
 
 
+def _depth_first(points: Points, margin: float, alpha: float) -> Judged:
+    r = depth_minus_resolution(points, 1 - alpha)
+    effect = _effect(r.estimate, r.se, r.df, r.low, r.high)
+    notes = (f"{r.n[0]} depth steps and {r.n[1]} resolution steps from 320 px on",)
+    return effect, decide_depth_first(r, margin), notes
+
+
 def _slower(points: Points, margin: float, alpha: float) -> Judged:
     g = path_exponent(points, level=1 - alpha)
     compound = compound_exponents()["resolution"]
@@ -53,6 +65,7 @@ def _slower(points: Points, margin: float, alpha: float) -> Judged:
 LAWS: dict[str, Callable[[Points, float, float], Judged]] = {
     "departure": _departure,
     "diminishing": _diminishing,
+    "depth_first": _depth_first,
     "slower": _slower,
 }
 

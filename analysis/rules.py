@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "regret": ("arms", "cost", "margin"),
     "departure": ("cost", "margin", "regime"),
     "diminishing": ("cost", "margin", "regime"),
+    "depth_first": ("cost", "margin", "regime"),
     "slower": ("cost", "margin", "regime"),
     "all": ("parts",),
 }

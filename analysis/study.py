@@ -15,6 +15,7 @@ from analysis.output import write_csv, write_json
 from analysis.overfit import slopes
 from analysis.records import Record
 from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg
+from analysis.scaling.study_fits import study_fits
 from analysis.tables import Table
 from analysis.words import line, lines, percent, record
 
@@ -144,6 +145,18 @@ def dominance_section(records: Sequence[Record]) -> list[str]:
     return [report.paragraph(text), report.table(shown(records), columns)] if records else []
 
 
+def fit_section(fits: Sequence[Record]) -> list[str]:
+    """Every fit with what validates it, as HTML."""
+    parts = []
+    for r in fits:
+        regime = f", {r['epochs']} epochs" if r["epochs"] else ""
+        text = r.get("reason") or "; ".join(r["description"])
+        parts.append(
+            report.paragraph(f"{r['form']} over {ALL_COST_NAMES[r['cost']]}{regime}: {text}")
+        )
+    return parts
+
+
 def left_out_section(table: Table) -> list[str]:
     """The runs that are not analysed, each with its reason."""
     if not table.left_out:
@@ -176,7 +189,7 @@ def summary(table: Table, prereg: Prereg, judgements: Sequence[Judgement]) -> di
 
 
 def analyse(table: Table, prereg: Prereg, directory: Path, published: bool = False) -> list[str]:
-    """Write verdicts.json, frontier.csv, figures and report.html to DIR; the lines to print."""
+    """Write verdicts.json, fits.json, frontier.csv, figures and report.html; lines to print."""
     cells = cells_of(table.rows)
     judgements = judge(table, prereg)
     content = summary(table, prereg, judgements)
@@ -184,11 +197,14 @@ def analyse(table: Table, prereg: Prereg, directory: Path, published: bool = Fal
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
     saved = figures(cells, prereg, judgements, content["gaps"], frontiers, directory, published)
     write_json(directory / "verdicts.json", content)
+    fits = study_fits(cells, "flops")
+    write_json(directory / "fits.json", fits)
     sections = [
         ("Verdicts", verdict_sections(judgements, prereg)),
         ("Figures", [report.figure(s) for s in saved]),
         ("Gaps by regime, cost and resolution", gap_section(content["gaps"])),
         ("The arms as frontiers", dominance_section(content["dominance"])),
+        ("Fits to cell means", fit_section(fits)),
         ("Over-fitting along the arms", overfit_section(content["overfit"], prereg.cost)),
         ("What else differs between the runs", fairness_section(content["differences"])),
         ("Cells", [report.table(cell_records(cells), CELL_COLUMNS)]),

@@ -15,6 +15,9 @@ LAW_WORDS = {
         "return of resolution from 320 px on over that up to 160 px, per ln({cost}); less than "
         "{margin:g} claimed"
     ),
+    "depth_first": (
+        "return of depth minus that of resolution from 320 px on, per ln({cost}); margin {margin:g}"
+    ),
     "slower": (
         "exponent of resolution in compound scaling minus that on the cheapest path in {cost}; "
         "margin {margin:g}"

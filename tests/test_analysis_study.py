@@ -1,6 +1,7 @@
 """A synthetic study through result.json files and the command line, and what is refused."""
 
 import csv
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -57,7 +58,7 @@ def test_known_answer_through_the_command(tmp_path):
     ]
     assert [v["verdict"] for v in about_arms] == ["supported"] * 5
     laws = [v["verdict"] for v in found.values() if v not in about_arms]
-    assert laws == ["not_testable"] * 3
+    assert laws == ["not_testable"] * 4
     assert found["R1-long"]["ci_low"] < 0.10 < found["R1-long"]["ci_high"]
     assert found["R1-short"]["ci_low"] < -0.10 < found["R1-short"]["ci_high"]
     assert found["R1-long"]["df"] == 12
@@ -66,8 +67,11 @@ def test_known_answer_through_the_command(tmp_path):
     assert last[0].startswith("R1-long         supported  +")
     assert "24 epochs; margin 0.5 %, df 12)" in last[0]
     assert found["R1"]["prereg_sha256"] in last[6]
-    assert last[5].startswith("not testable    with this grid: R2, R2-exponent, R3")
+    assert last[5].startswith("not testable    with this grid: R2, R2-depth, R2-exponent, R3")
     assert (study / "prereg.yaml").is_file()
+    fits = json.loads((out / "fits.json").read_text())
+    assert [f["form"] for f in fits] == ["pl", "spl", "pl", "spl", "surface"]
+    assert all("-fold" in " ".join(f["description"]) or f.get("reason") for f in fits)
     with (out / "frontier.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 36
 

@@ -176,7 +176,12 @@ def test_children_of_a_killed_sweep_stop_too(tmp_path: Path, cache_dir: Path) ->
 def test_a_killed_worker_is_that_runs_failure_alone(
     command: Command, tmp_path: Path, cache_dir: Path
 ) -> None:
-    arguments = ("launcher.slots=1", "grid.axes.seed=[0]", "train.epochs=60")
+    arguments = (
+        "launcher.slots=1",
+        "grid.axes.seed=[0]",
+        "train.epochs=24",
+        "checkpoint.every_s=0",
+    )
     sweep = start(tmp_path, cache_dir, *arguments)
     killed = wait_for_checkpoints(tmp_path, 1)[0].parent
     os.kill(workers(tmp_path)[0], signal.SIGKILL)

@@ -158,9 +158,13 @@ def decide_diminishing(r: Returns, margin: float) -> Verdict:
 def judge_depth_first(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
     """Claim: from 320 px on depth buys more per e-fold of cost than resolution does."""
     try:
-        r = depth_minus_resolution(points, 1 - alpha)
+        return decide_depth_first(depth_minus_resolution(points, 1 - alpha), margin)
     except InputError as error:
         return Verdict("not_testable", str(error))
+
+
+def decide_depth_first(r: Returns, margin: float) -> Verdict:
+    """The verdict of `judge_depth_first` on what was computed."""
     value, reason = value_of(r.low, r.high, margin)
     against = float(stdtr(r.df, (r.estimate - margin) / r.se))
     return Verdict(value, reason, p_supported=1 - against, p_refuted=against)

@@ -1,0 +1,63 @@
+"""The fits that every study gets: laws of error over cost per regime, and the surface."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.fits.fit import Fit, fit
+from analysis.fits.validate import describe, validate
+from analysis.noise import Cell
+from analysis.records import Record, by_regime
+from analysis.scaling.points import Points, points_of
+from analysis.scaling.surface import surface_of
+from scaling_study.errors import InputError
+
+LAWS = ("pl", "spl")
+
+
+def study_fits(cells: Sequence[Cell], cost: str) -> list[Record]:
+    """One record per fit that the study can carry: form, parameters, loss and its validation.
+
+    `pl` and `spl` are fitted to each regime's cell means over `cost`; the surface in depth, width,
+    resolution and training length to all of them. What cannot be fitted has a `reason` instead.
+    """
+    usable = [c for c in cells if c.error > 0 and c.cost(cost)]
+    records = []
+    for epochs, regime in by_regime(usable).items():
+        points = points_of(regime, cost)
+        for form in LAWS:
+            records.append({"form": form, "epochs": epochs, "cost": cost} | _law(points, form))
+    return [*records, {"form": "surface", "epochs": None, "cost": cost} | _surface(usable, cost)]
+
+
+def _law(points: Points, form: str) -> Record:
+    try:
+        found = fit(points, form, y="error", x="cost")
+        return _record(found, points)
+    except InputError as error:
+        return {"reason": str(error)}
+
+
+def _surface(cells: Sequence[Cell], cost: str) -> Record:
+    try:
+        surface = surface_of(points_of(cells, cost))
+        return _record(surface.fit, surface.points) | {"dropped": list(surface.dropped)}
+    except InputError as error:
+        return {"reason": str(error)}
+
+
+def _record(found: Fit, points: Points) -> dict[str, Any]:
+    several = len(np.unique(points["resolution"])) > 1
+    by = "resolution" if several else None
+    return {
+        "formula": found.form.formula,
+        "parameters": dict(found.parameters),
+        "loss": found.loss,
+        "n": found.n,
+        "excluded": found.excluded,
+        "at_bound": list(found.at_bound),
+        "condition": found.condition if np.isfinite(found.condition) else None,
+        "accepted": found.accepted,
+        "description": describe(validate(found, points, cost="cost", by=by)),
+    }
