@@ -19,12 +19,17 @@ from analysis.output import Saved, save
 from analysis.published_tables import figure_2_cells, read
 from analysis.records import Record
 from analysis.rules import Prereg
-from analysis.scaling.alternatives import alternatives, dispersion
+from analysis.scaling.alternatives import (
+    alternatives,
+    dispersion,
+    judge_dispersion,
+    judge_kink,
+)
 from analysis.scaling.bases import bases
 from analysis.scaling.breaks import deviation, low_cost_exponent
-from analysis.scaling.harm import harm
+from analysis.scaling.harm import harm, judge_harm
 from analysis.scaling.points import Points
-from analysis.scaling.resolution import level_ratio
+from analysis.scaling.resolution import elasticities, level_ratio, surface_gradient
 from analysis.scaling.returns import by_step
 
 EPOCHS = 350
@@ -72,6 +77,33 @@ def _levels() -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     return rs, en
 
 
+def part_records(points: Points) -> list[Record]:
+    """Verdicts on the parts of rule 3 that are not declared rules."""
+    parts = {
+        "a kink fits better than a floor": judge_kink(points),
+        "configurations scatter more where they cost more": judge_dispersion(points),
+        "widening does harm now and then": judge_harm(points, "width"),
+        "deepening does harm now and then": judge_harm(points, "depth"),
+        "raising resolution does harm now and then": judge_harm(points, "resolution"),
+    }
+    return [
+        {"part": part, "verdict": v.value.replace("_", " "), "reason": v.reason}
+        for part, v in parts.items()
+    ]
+
+
+def depth_over_width(points: Points) -> float:
+    """What an e-fold of FLOPs spent on depth takes off ln(error) beyond one spent on width.
+
+    g_w / c_w - g_d / c_d at ResNet-101, width 1, 224 px: gradient of the surface over elasticities
+    of cost. Positive where depth buys more.
+    """
+    surface = fit(points, "quad3", y="error")
+    here = {"depth": np.array([101.0]), "width": np.array([1.0]), "resolution": np.array([224.0])}
+    gain = surface_gradient(surface, here)[0] / elasticities(points)
+    return float(gain[1] - gain[0])
+
+
 def law_records(points: Points) -> dict[str, list[Record]]:
     """Numbers of Figure 2 as tables: returns of resolution, forms, scatter, harm, exponent."""
     level = level_ratio(*_levels())
@@ -91,7 +123,9 @@ def law_records(points: Points) -> dict[str, list[Record]]:
             for axis in ("depth", "width", "resolution")
             for h in (harm(points, axis),)
         ],
+        "Parts of rule 3": part_records(points),
         "Further numbers": [
+            {"number": "depth over width at d101 w1 224 px", "value": depth_over_width(points)},
             {"number": "exponent of FLOPs below the break", "value": cheap.estimate},
             {"number": "up to, FLOPs", "value": cheap.up_to},
             {"number": "rank correlation of scatter and FLOPs", "value": spread.estimate},
