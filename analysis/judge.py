@@ -95,10 +95,17 @@ def _law(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) 
     return judge_law(cells, rule, epochs, estimand.axis, prereg.alpha)
 
 
+def _speed(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+    raise PreconditionError(
+        "a study has one family; tables of two are judged by their own commands"
+    )
+
+
 KINDS: dict[str, Callable[[Sequence[Cell], Prereg, Rule, Estimand], Attempt]] = {
     "arms": _arms,
     "interaction": _interaction,
     "regret": _regret,
+    "speed": _speed,
     **dict.fromkeys(LAWS, _law),
 }
 

@@ -1,11 +1,14 @@
 """Rules about laws of error over all configurations of one regime, not about two arms."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from analysis.contrast import Gap, PreconditionError
-from analysis.noise import Cell
+from analysis.noise import Cell, noise_of
 from analysis.rules import Rule
+from analysis.scaling.alternatives import dispersion, judge_dispersion
 from analysis.scaling.breaks import decide_deviation, deviation
+from analysis.scaling.harm import harm, judge_harm
 from analysis.scaling.points import Points, points_of
 from analysis.scaling.resolution import compound_exponents, decide_slower, path_exponent
 from analysis.scaling.returns import (
@@ -62,11 +65,31 @@ def _slower(points: Points, margin: float, alpha: float) -> Judged:
     return effect, decide_slower(g, margin), notes
 
 
+def _dispersion(points: Points, margin: float, alpha: float) -> Judged:
+    d = dispersion(points, 1 - alpha)
+    effect = _effect(d.estimate, d.se, d.df, d.low, d.high)
+    notes = (
+        f"scatter about a law with a floor: {100 * d.sd_below:.1f} % below the median cost, "
+        f"{100 * d.sd_above:.1f} % above",
+    )
+    return effect, judge_dispersion(points, alpha, margin), notes
+
+
+def _harm(points: Points, margin: float, alpha: float) -> Judged:
+    h = harm(points, "width", 1 - alpha)
+    se = math.sqrt(h.estimate * (1 - h.estimate) / h.n)
+    effect = _effect(h.estimate, se, h.n - 1, h.low, h.high)
+    notes = (f"{h.harmful} of {h.n} steps in width raise the error by more than two SE",)
+    return effect, judge_harm(points, "width", alpha, margin), notes
+
+
 LAWS: dict[str, Callable[[Points, float, float], Judged]] = {
     "departure": _departure,
     "diminishing": _diminishing,
     "depth_first": _depth_first,
     "slower": _slower,
+    "dispersion": _dispersion,
+    "harm": _harm,
 }
 
 
@@ -76,7 +99,8 @@ def judge_law(cells: Sequence[Cell], rule: Rule, epochs: int, cost: str, alpha: 
     Raises:
         PreconditionError: too few configurations or levels.
     """
-    points = points_of([c for c in cells if c.epochs == epochs], cost)
+    regime = [c for c in cells if c.epochs == epochs]
+    points = points_of(regime, cost, noise_of(regime))
     try:
         return LAWS[rule.kind](points, rule.margin, alpha)
     except InputError as error:

@@ -26,6 +26,7 @@ from analysis.published_laws import (
     as_family,
     base_records,
     judge_laws,
+    judge_speed,
     law_records,
     save_law_figure,
     validations,
@@ -113,12 +114,16 @@ READING = (
 )
 
 
-def _arms_and_laws(table: Table, rules: Prereg) -> tuple[dict[str, list[Judgement]], Points]:
-    """Judgements about arms by cost, those at the declared cost with the laws of Figure 2."""
-    about_arms = replace(rules, rules=tuple(r for r in rules.rules if r.kind not in LAWS))
+def _judged(
+    table: Table, rules: Prereg, fast: Mapping[str, Speedup]
+) -> tuple[dict[str, list[Judgement]], Points]:
+    """Judgements about arms by cost, those at the declared cost with laws and speed."""
+    about_arms = replace(
+        rules, rules=tuple(r for r in rules.rules if r.kind not in (*LAWS, "speed"))
+    )
     by_cost = {cost: judge(table, about_arms, cost) for cost in COST_NAMES}
     points = figure_2()
-    family = [*by_cost[rules.cost], *judge_laws(points, rules)]
+    family = [*by_cost[rules.cost], *judge_laws(points, rules), *judge_speed(fast, rules)]
     by_cost[rules.cost] = as_family(family, rules.alpha)
     return by_cost, points
 
@@ -128,9 +133,9 @@ def command(directory: Path) -> list[str]:
     prepare(directory)
     # One run per cell was printed; the prior says how it scatters.
     table, rules = depth_width_table(), prereg(None, {"rules": {"seed_sd": "prior"}})
-    by_cost, points = _arms_and_laws(table, rules)
-    main_verdicts = by_cost[rules.cost]
     fast = speedups()
+    by_cost, points = _judged(table, rules, fast)
+    main_verdicts = by_cost[rules.cost]
     content = summary(table, rules, main_verdicts)
     content["by_cost"] = {
         cost: {j.rule.name: record(j, rules) for j in judgements}

@@ -1,11 +1,14 @@
 """Rules about laws of error on the paper's Figure 2, and what its numbers do not establish."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
+from analysis.contrast import Gap
 from analysis.drawing.law_plots import error_over_cost
 from analysis.drawing.plots import style
 from analysis.fits.fit import fit
@@ -31,6 +34,8 @@ from analysis.scaling.harm import harm, judge_harm
 from analysis.scaling.points import Points
 from analysis.scaling.resolution import elasticities, level_ratio, surface_gradient
 from analysis.scaling.returns import by_step
+from analysis.speedup import Speedup
+from analysis.verdict import Verdict, value_of
 
 EPOCHS = 350
 SHOWN = ("pl", "spl", "seg")
@@ -43,6 +48,27 @@ def judge_laws(points: Points, prereg: Prereg) -> list[Judgement]:
         if rule.kind in LAWS:
             gap, verdict, notes = LAWS[rule.kind](points, rule.margin, prereg.alpha)
             found.append(Judgement(rule, verdict, EPOCHS, gap, notes))
+    return found
+
+
+def judge_speed(results: Mapping[str, Speedup], prereg: Prereg) -> list[Judgement]:
+    """The declared rules about speed, by the hardware on which the difference is least."""
+    hardware, least = min(results.items(), key=lambda item: item[1].mean)
+    logs = np.log([least.mean_low, least.mean, least.mean_high])
+    se = float(logs[2] - logs[0]) / (2 * float(ndtri(0.975)))
+    interval = least.mean_low - 1, least.mean_high - 1
+    gap = Gap(least.mean - 1, se, math.inf, *interval, 1.0, 0.0, {}, {})
+    against = float(ndtr(logs[1] / se))
+    found = []
+    for rule in (r for r in prereg.rules if r.kind == "speed"):
+        value, reason = value_of(*interval, rule.margin)
+        verdict = Verdict(value, reason, p_supported=1 - against, p_refuted=against)
+        notes = tuple(
+            f"{name}: {np.nanmin(s.ratio):.2f} to {np.nanmax(s.ratio):.2f} times, mean {s.mean:.2f}"
+            for name, s in results.items()
+        )
+        notes = (f"judged on {hardware}, where the difference is least", *notes)
+        found.append(Judgement(rule, verdict, EPOCHS, gap, notes))
     return found
 
 

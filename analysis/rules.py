@@ -34,6 +34,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     "diminishing": ("cost", "margin", "regime"),
     "depth_first": ("cost", "margin", "regime"),
     "slower": ("cost", "margin", "regime"),
+    "dispersion": ("cost", "margin", "regime"),
+    "harm": ("cost", "margin", "regime"),
+    "speed": ("margin",),
     "all": ("parts",),
 }
 NUMBERS = {

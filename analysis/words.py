@@ -10,6 +10,9 @@ from analysis.rules import ALL_COST_NAMES, Prereg
 from analysis.verdict import UNDECIDED
 
 LAW_WORDS = {
+    "dispersion": "rank correlation of scatter about a law and {cost}; margin {margin:g}",
+    "harm": "share of steps in width that raise the error; margin {margin:g}",
+    "speed": "cost of the other family over this one at equal accuracy, less one",
     "departure": "change of the slope of ln(error) on ln({cost}); margin {margin:g}",
     "diminishing": (
         "return of resolution from 320 px on over that up to 160 px, per ln({cost}); less than "

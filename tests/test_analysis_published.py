@@ -6,7 +6,7 @@ import pytest
 
 from analysis.gaps import gaps
 from analysis.judge import judge
-from analysis.published import _arms_and_laws, main, speedups
+from analysis.published import _judged, main, speedups
 from analysis.published_tables import depth_width_table, half_unit
 from analysis.rules import prereg
 from analysis.scaling.alternatives import alternatives
@@ -61,7 +61,7 @@ def test_verdicts_by_cost(rules, cost, values):
 
 def test_what_the_page_says_of_the_claims_is_what_the_numbers_say(rules):
     """The page's sentences about what is and is not established are written by hand."""
-    by_cost, _ = _arms_and_laws(depth_width_table(), rules)
+    by_cost, _ = _judged(depth_width_table(), rules, speedups())
     found = {
         cost: {j.rule.name: j.verdict.value for j in judgements}
         for cost, judgements in by_cost.items()

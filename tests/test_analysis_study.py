@@ -58,16 +58,17 @@ def test_known_answer_through_the_command(tmp_path):
     ]
     assert [v["verdict"] for v in about_arms] == ["supported"] * 5
     laws = [v["verdict"] for v in found.values() if v not in about_arms]
-    assert laws == ["not_testable"] * 4
+    # A few steps in width can be counted in any study; the other laws need more cells, or families.
+    assert laws == [*["not_testable"] * 5, "inconclusive", "not_testable"]
     assert found["R1-long"]["ci_low"] < 0.10 < found["R1-long"]["ci_high"]
     assert found["R1-short"]["ci_low"] < -0.10 < found["R1-short"]["ci_high"]
     assert found["R1-long"]["df"] == 12
     assert found["R1-long"]["exploratory"] is False
-    last = done.stdout.splitlines()[-7:]
+    last = done.stdout.splitlines()[-8:]
     assert last[0].startswith("R1-long         supported  +")
     assert "24 epochs; margin 0.5 %, df 12)" in last[0]
-    assert found["R1"]["prereg_sha256"] in last[6]
-    assert last[5].startswith("not testable    with this grid: R2, R2-depth, R2-exponent, R3")
+    assert found["R1"]["prereg_sha256"] in last[7]
+    assert last[6].startswith("not testable    with this grid: R2, R2-depth, R2-exponent, R3")
     assert (study / "prereg.yaml").is_file()
     fits = json.loads((out / "fits.json").read_text())
     assert [f["form"] for f in fits] == ["pl", "spl", "pl", "spl", "surface"]
