@@ -53,6 +53,12 @@ def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
     return cells_of(rows)
 
 
+def _epochs(cells: Sequence[Cell], rule: Rule) -> int:
+    """The regime that a rule about one regime is about."""
+    regimes = {c.epochs for c in cells}
+    return max(regimes) if rule.regime == "longest" else min(regimes)
+
+
 def _decide(gap: Gap, rule: Rule, prereg: Prereg, seeds: float, cells: int) -> Verdict:
     return decide(gap, rule.sign, rule.margin, prereg.alpha, seeds, cells)
 
@@ -90,9 +96,7 @@ def _regret(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estiman
 
 
 def _law(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
-    regimes = sorted({c.epochs for c in cells})
-    epochs = regimes[-1 if rule.regime == "longest" else 0]
-    return judge_law(cells, rule, epochs, estimand.axis, prereg.alpha)
+    return judge_law(cells, rule, _epochs(cells, rule), estimand.axis, prereg.alpha)
 
 
 def _speed(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
@@ -124,7 +128,7 @@ def _sample_note(
     if sample is None:
         return ()
     mean, low, high = sample
-    inside = (rule.sign * low > rule.margin) if rule.sign > 0 else (-high > rule.margin)
+    inside = min(rule.sign * low, rule.sign * high) > rule.margin
     held = "holds" if inside else "does not hold"
     return (
         f"with the {len(gap.overlap)} settings of the other axes as a random sample: "
@@ -177,9 +181,8 @@ def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
     A verdict that changes when excluded runs are scored at chance is lowered to inconclusive.
     """
     cells = _cells(table)
-    regimes = sorted({c.epochs for c in cells})
     one = rule.kind == "arms" or rule.kind in LAWS
-    epochs = regimes[-1 if rule.regime == "longest" else 0] if one else None
+    epochs = _epochs(cells, rule) if one else None
     gap, verdict, notes = _attempt(cells, prereg, rule, Estimand(rule.cost), table.epochs)
     sensitivities = [
         Sensitivity(name, *_attempt(cells, prereg, rule, estimand, table.epochs)[:2])

@@ -167,6 +167,7 @@ def left_out_section(table: Table) -> list[str]:
 
 def summary(table: Table, prereg: Prereg, judgements: Sequence[Judgement]) -> dict[str, Any]:
     """What verdicts.json holds about a table."""
+    cells = cells_of(table.rows)
     return {
         "study": table.name,
         "where": dict(table.where),
@@ -181,8 +182,8 @@ def summary(table: Table, prereg: Prereg, judgements: Sequence[Judgement]) -> di
         },
         "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
         "gaps": gaps(table, prereg),
-        "dominance": dominance(cells_of(table.rows), prereg),
-        "overfit": slopes(cells_of(table.rows), prereg),
+        "dominance": dominance(cells, prereg),
+        "overfit": slopes(cells, prereg),
         "differences": differences(table.rows),
         "left_out": dict(table.left_out),
     }

@@ -210,21 +210,26 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     Raises:
         InputError: a value of the wrong type or out of bounds, an unknown or a missing key.
     """
-    data = _mapping(values, "data")
+    data = group(values, "data")
     name = data.get("name")
     if name not in DATA_SETS:
         raise InputError(f"data.name={name!r}: unknown data set; known: {', '.join(DATA_SETS)}")
     return RunConfig(
-        model=from_values(ModelConfig, _mapping(values, "model"), "model."),
+        model=from_values(ModelConfig, group(values, "model"), "model."),
         data=from_values(DATA_SETS[name], data, "data."),
-        train=from_values(TrainConfig, _mapping(values, "train"), "train."),
+        train=from_values(TrainConfig, group(values, "train"), "train."),
         seed=_value(int, values.get("seed"), "seed"),
         device=_value(str, values.get("device"), "device"),
         precision=_value(str, values.get("precision"), "precision"),
     )
 
 
-def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The settings under `key`.
+
+    Raises:
+        InputError: it is one value, or missing.
+    """
     if not isinstance(value := values.get(key), Mapping):
         raise InputError(f"{key}={value!r}: must be a group of settings")
     return value

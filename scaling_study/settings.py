@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from scaling_study.config import Setting, from_values, require, suggest
+from scaling_study.config import Setting, from_values, group, require, suggest
 from scaling_study.errors import InputError
 from scaling_study.provenance import git_state
 
@@ -71,34 +71,28 @@ def launcher_of(settings: Mapping[str, Any]) -> LauncherConfig:
 
 
 def setting_of(settings: Mapping[str, Any]) -> Setting:
-    """Where and how the runs execute.
+    """Where and how the runs execute; which code runs is left for `with_code`.
 
     Raises:
         InputError: a value of the wrong type or out of bounds.
     """
     folders = from_values(Folders, {k: settings.get(k) for k in ("results_dir", "cache_dir")}, "")
     checkpoint = from_values(Checkpointing, group(settings, "checkpoint"), "checkpoint.")
-    commit, dirty = git_state()
     return Setting(
         results_dir=folders.results_dir,
         cache_dir=folders.cache_dir,
         threads=launcher_of(settings).threads,
         checkpoint_every_s=checkpoint.every_s,
         checkpoint_keep=checkpoint.keep,
-        git_commit=commit,
-        git_dirty=dirty,
+        git_commit=None,
+        git_dirty=None,
     )
 
 
-def group(settings: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A group of settings.
-
-    Raises:
-        InputError: it is one value.
-    """
-    if not isinstance(value := settings.get(key), Mapping):
-        raise InputError(f"{key}={value!r}: must be a group of settings")
-    return value
+def with_code(setting: Setting) -> Setting:
+    """The setting with the state of the checkout: asked only when something is to run."""
+    commit, dirty = git_state()
+    return replace(setting, git_commit=commit, git_dirty=dirty)
 
 
 def study_name(name: object) -> str:

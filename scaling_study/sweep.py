@@ -11,14 +11,14 @@ from typing import Any
 import yaml
 
 from scaling_study import cli, display
-from scaling_study.config import Setting
+from scaling_study.config import Setting, group
 from scaling_study.data import facts
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.plan import Planned, plan, planned_runs, to_do, write_csv
 from scaling_study.results import read_plan, replace_file
-from scaling_study.settings import check_keys, group, launcher_of, setting_of
+from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
 
 SOME_FAILED = 1
@@ -42,7 +42,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         return 0
     _prepare(store, study_dir, setting, grid, rows)
     if missing := to_do(rows):
-        jobs = [Job(row.run, setting) for row in missing]
+        running = with_code(setting)
+        jobs = [Job(row.run, running) for row in missing]
         outcomes = local.launch(jobs, slots) if launcher.name == "local" else inline.launch(jobs)
         _follow(outcomes, missing, len(slots))
         rows = plan(runs, store, setting.threads)

@@ -8,7 +8,7 @@ from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job
 from scaling_study.plan import runs_of
-from scaling_study.settings import check_keys, launcher_of, setting_of
+from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
 
 
@@ -27,7 +27,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     check_writable(store.root, "results_dir", setting.results_dir)
     if store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
-    (outcome,) = inline.launch([Job(run, setting)])
+    (outcome,) = inline.launch([Job(run, with_code(setting))])
     print(display.ended(outcome), flush=True)
     return 1 if outcome.status == "failed" else 0
 
