@@ -12,9 +12,10 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from scaling_study.config import AXES, flat_keys, suggest
+from scaling_study.config import AXES
 from scaling_study.errors import InputError
 from scaling_study.paths import data_dir
+from scaling_study.values import flat_keys, suggest
 
 BAD_INPUT = 2
 INTERRUPTED = 130

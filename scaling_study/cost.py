@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from scaling_study.config import DataConfig, ModelConfig, RunConfig
+from scaling_study.config import RunConfig
 from scaling_study.data import facts
+from scaling_study.data.base import DataConfig
 from scaling_study.errors import InputError
 from scaling_study.models import network
+from scaling_study.models.family import ModelConfig
 from scaling_study.models.layers import Cost, Shape, total
 
 # Forward and backward: the gradients by weights and by inputs cost one forward pass each.

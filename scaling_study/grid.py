@@ -7,10 +7,11 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from scaling_study.config import AXES, suggest
+from scaling_study.config import AXES
 from scaling_study.errors import InputError
 from scaling_study.paths import data_dir
 from scaling_study.settings import study_name
+from scaling_study.values import suggest
 
 Point = dict[str, Any]
 # name: the study's folder; rules: what the analysis is to decide (analysis/prereg.yaml);

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scaling_study.config import RunConfig, flat_keys, run_config
+from scaling_study.config import RunConfig, run_config
 from scaling_study.cost import describe, run_cost
 from scaling_study.device import best_precision, device_name
 from scaling_study.errors import InputError
@@ -17,6 +17,7 @@ from scaling_study.grid import Point, declared_grid, expand
 from scaling_study.results import replace_file
 from scaling_study.settings import RUN_KEYS
 from scaling_study.store import Store
+from scaling_study.values import flat_keys
 
 FINISHED = ("ok", "diverged")
 

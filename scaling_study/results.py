@@ -20,7 +20,7 @@ from scaling_study.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA = 1
+SCHEMA = 2
 
 COLUMNS: dict[str, str] = {
     "schema": "version of this list of columns",
@@ -29,7 +29,7 @@ COLUMNS: dict[str, str] = {
     "status": "ok, diverged (non-finite loss: an observation, kept) or failed (retried)",
     "data": "data set",
     "family": "model family",
-    "depth": "nominal number of layers",
+    "depth": "nominal number of layers, or the depth multiplier of a family that has one",
     "width": "width multiplier",
     "resolution": "training and evaluation image side, px",
     "epochs": "passes over the training images",
@@ -57,6 +57,10 @@ COLUMNS: dict[str, str] = {
     "n_train": "training images",
     "n_val": "evaluation images",
     "eval_split": "which images val_error is about",
+    "micro_batch_size": "images per forward pass of one process; batch norm sees no more",
+    "memory_halvings": "times the micro-batch was halved because memory ran out",
+    "corrupt_images": "images of the data set that could not be decoded and were left out",
+    "cause": "what kind of failure: one of results.CAUSES",
     "error": "why a run failed",
     "git_commit": "commit of the code that ran, if it ran from a checkout",
     "git_dirty": "whether that checkout had uncommitted changes",
@@ -65,11 +69,14 @@ COLUMNS: dict[str, str] = {
 
 
 STATUSES = ("ok", "diverged", "failed")
+# Memory of the GPU or of the host ran out, a time limit came, the scheduler wanted the machine
+# back, the node died, somebody stopped it, or the run itself raised an error.
+CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelled", "error")
 FRACTIONS = ("val_error", "train_error")
 POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
     *("activations", "train_flops", "n_train", "n_val", "step_time_s", "images_per_s"),
-    *("threads", "world_size", "peak_memory_bytes"),
+    *("threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
 )
 
 
@@ -82,7 +89,7 @@ class Result:
     status: str
     data: str
     family: str
-    depth: int
+    depth: float
     width: float
     resolution: int
     epochs: int
@@ -110,6 +117,10 @@ class Result:
     bound: str | None = None
     peak_memory_bytes: int | None = None
     wall_s: float | None = None
+    micro_batch_size: int | None = None
+    memory_halvings: int | None = None
+    corrupt_images: int | None = None
+    cause: str | None = None
     device: str | None = None
     error: str | None = None
     git_commit: str | None = None
@@ -162,6 +173,8 @@ def _possible(name: str, value: object, kind: Any) -> bool:
     kinds = {get_origin(part) or part for part in get_args(kind) or (kind,)}
     if name == "status":
         return value in STATUSES
+    if name == "cause":
+        return value is None or value in CAUSES
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number_possible(name, value, kinds)
     if isinstance(value, dict):

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scaling_study.config import Setting, from_values, group, require, suggest
+from scaling_study.config import Setting
 from scaling_study.errors import InputError
 from scaling_study.provenance import git_state
+from scaling_study.values import from_values, group, require, suggest
 
 LAUNCHERS = ("local", "inline")
 # What `slots: auto` becomes.

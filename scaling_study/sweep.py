@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from scaling_study import cli, display
-from scaling_study.config import Setting, group
+from scaling_study.config import Setting
 from scaling_study.data import facts
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
@@ -20,6 +20,7 @@ from scaling_study.plan import Planned, plan, planned_runs, to_do, write_csv
 from scaling_study.results import read_plan, replace_file
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
+from scaling_study.values import group
 
 SOME_FAILED = 1
 

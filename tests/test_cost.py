@@ -9,12 +9,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import analysis
-from scaling_study.config import ModelConfig
 from scaling_study.cost import run_cost
 from scaling_study.models import network
 from scaling_study.models.build import build
 from scaling_study.models.layers import Cost, Network, Shape, total
-from scaling_study.models.resnet import LAYOUTS
+from scaling_study.models.resnet import LAYOUTS, ResNetConfig
 from tiny import tiny
 
 PAPER = Path(analysis.__file__).with_name("paper")
@@ -32,7 +31,7 @@ PARAMS_M = {
 
 
 def resnet(depth: int, width: float = 1.0, stem: str = "imagenet") -> Network:
-    model = ModelConfig(
+    model = ResNetConfig(
         family="resnet",
         depth=depth,
         width=width,

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scaling_study.config import DigitsConfig, FractalsConfig
 from scaling_study.data import facts, fractals, load
+from scaling_study.data.digits import DigitsConfig
+from scaling_study.data.fractals import FractalsConfig
 from tiny import tiny
 
 DATA = tiny().data

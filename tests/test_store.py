@@ -129,7 +129,7 @@ BAD_VALUES = [
     ("val_error", -1),
     ("val_error", 1.5),
     ("depth", "x"),
-    ("depth", 14.5),
+    ("epochs", 2.5),
     ("seed", None),
     ("step_time_s", 0),
     ("step_time_s", "x"),

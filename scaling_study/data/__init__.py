@@ -2,9 +2,25 @@
 
 from pathlib import Path
 
-from scaling_study.config import DataConfig, DigitsConfig, FractalsConfig
 from scaling_study.data import digits, fractals
 from scaling_study.data.arrays import Facts, Splits
+from scaling_study.data.base import DataConfig
+from scaling_study.data.digits import DigitsConfig
+from scaling_study.data.fractals import FractalsConfig
+from scaling_study.errors import InputError
+
+DATA_SETS: dict[str, type[DataConfig]] = {"fractals": FractalsConfig, "digits": DigitsConfig}
+
+
+def config_class(name: object) -> type[DataConfig]:
+    """The config class of the data set called `name`.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not isinstance(name, str) or name not in DATA_SETS:
+        raise InputError(f"data.name={name!r}: unknown data set; known: {', '.join(DATA_SETS)}")
+    return DATA_SETS[name]
 
 
 def facts(data: DataConfig) -> Facts:

@@ -1,14 +1,28 @@
 """scikit-learn's 1,797 scans of handwritten digits (UCI, 8 x 8 px, 17 grey levels)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scaling_study.config import DigitsConfig
 from scaling_study.data.arrays import Facts, Images, Splits
+from scaling_study.data.base import DataConfig
+from scaling_study.values import require
 
 N_TRAIN, N_VAL = 1200, 597
 GREY_LEVELS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitsConfig(DataConfig):
+    """scikit-learn's scans of digits; `seed` draws which of them are evaluated on."""
+
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.seed >= 0, "data.seed", self.seed, "must be 0 or more")
 
 
 def facts() -> Facts:

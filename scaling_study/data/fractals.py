@@ -18,8 +18,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.config import FractalsConfig
 from scaling_study.data.arrays import Facts, Images, Splits
+from scaling_study.data.base import DataConfig
+from scaling_study.values import require
 
 # Raised whenever rendering changes, so that an old cache is not taken for the new images.
 RENDERER = 1
@@ -29,6 +30,33 @@ BLOCK = 64
 COARSE, FILL = 32, (0.12, 0.55)
 
 Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FractalsConfig(DataConfig):
+    """Difficulty of the rendered data set; `seed` draws its classes and images, not the runs.
+
+    `perturbation` scales how far an image's map parameters lie from those of its class;
+    `label_noise` is the share of training labels redrawn uniformly.
+    """
+
+    classes: int
+    train_per_class: int
+    val_per_class: int
+    perturbation: float
+    label_noise: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.classes >= 2, "data.classes", self.classes, "must be at least 2")
+        for name in ("train_per_class", "val_per_class"):
+            images = getattr(self, name)
+            require(images >= 1, f"data.{name}", images, "must be 1 or more")
+        for name in ("perturbation", "label_noise"):
+            rate = getattr(self, name)
+            require(0 <= rate <= 1, f"data.{name}", rate, "must be in [0, 1]")
+        require(self.seed >= 0, "data.seed", self.seed, "must be 0 or more")
 
 
 @dataclass(frozen=True)

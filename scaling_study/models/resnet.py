@@ -6,8 +6,10 @@ a block carries the stride, the stem's last convolution replaces the max-pool, b
 before the gate, and every layer has int(filters x width) channels.
 """
 
-from scaling_study.config import ModelConfig
+from dataclasses import dataclass
+
 from scaling_study.errors import InputError
+from scaling_study.models.family import Family, ModelConfig
 from scaling_study.models.layers import (
     AvgPool,
     BatchNorm,
@@ -21,6 +23,7 @@ from scaling_study.models.layers import (
     Residual,
     SqueezeExcite,
 )
+from scaling_study.values import require
 
 # Bottleneck blocks in the four stages. 50 and more: the paper and its code (300 and 400 from
 # appendix E); 26 is the only layout that fits Figure 2's FLOPs axis; 14 and 38 continue it.
@@ -44,7 +47,24 @@ EXPANSION = 4
 STEMS = ("imagenet", "small")
 
 
-def network(model: ModelConfig, n_classes: int) -> Network:
+@dataclass(frozen=True, kw_only=True)
+class ResNetConfig(ModelConfig):
+    """`dropout` (on the classifier's input) and `stochastic_depth` are rates."""
+
+    stem: str
+    se_ratio: float
+    dropout: float
+    stochastic_depth: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.se_ratio <= 1, "model.se_ratio", self.se_ratio, "must be in [0, 1]")
+        for name in ("dropout", "stochastic_depth"):
+            rate = getattr(self, name)
+            require(0 <= rate < 1, f"model.{name}", rate, "must be in [0, 1)")
+
+
+def network(model: ResNetConfig, n_classes: int) -> Network:
     """The layers of one ResNet-RS for 3-channel images.
 
     `stem=imagenet` is the paper's: four convolutions, total stride of the network 32. `stem=small`,
@@ -66,7 +86,7 @@ def network(model: ModelConfig, n_classes: int) -> Network:
     return Network(tuple(layers), stride=32 if model.stem == "imagenet" else 16)
 
 
-def _check(model: ModelConfig) -> None:
+def _check(model: ResNetConfig) -> None:
     if model.depth not in LAYOUTS:
         known = ", ".join(map(str, LAYOUTS))
         raise InputError(f"model.depth={model.depth}: no ResNet layout; known depths: {known}")
@@ -79,7 +99,7 @@ def _check(model: ModelConfig) -> None:
         )
 
 
-def _filters(filters: int, model: ModelConfig) -> int:
+def _filters(filters: int, model: ResNetConfig) -> int:
     return int(filters * model.width)
 
 
@@ -87,7 +107,7 @@ def _conv_bn(c_in: int, c_out: int, kernel: int, stride: int = 1) -> list[Layer]
     return [Conv(c_in, c_out, kernel, stride), BatchNorm(c_out)]
 
 
-def _stem(model: ModelConfig) -> list[Layer]:
+def _stem(model: ResNetConfig) -> list[Layer]:
     narrow, wide = _filters(32, model), _filters(64, model)
     if model.stem == "small":
         return [*_conv_bn(3, wide, 3, stride=2), ReLU()]
@@ -103,7 +123,7 @@ def _stem(model: ModelConfig) -> list[Layer]:
     ]
 
 
-def _block(model: ModelConfig, c_in: int, stage: int, stride: int) -> Residual:
+def _block(model: ResNetConfig, c_in: int, stage: int, stride: int) -> Residual:
     filters = _filters(STAGE_FILTERS[stage], model)
     c_out = EXPANSION * filters
     body: list[Layer] = [
@@ -126,3 +146,6 @@ def _shortcut(c_in: int, c_out: int, stride: int) -> tuple[Layer, ...]:
         return ()
     pool: list[Layer] = [AvgPool(stride)] if stride > 1 else []
     return (*pool, *_conv_bn(c_in, c_out, 1))
+
+
+FAMILY = Family(ResNetConfig, network)

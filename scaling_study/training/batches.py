@@ -9,8 +9,8 @@ import hashlib
 import torch
 from torch import Tensor
 
-from scaling_study.config import DataConfig
 from scaling_study.data.arrays import Images
+from scaling_study.data.base import DataConfig
 
 
 def seed_of(run_id: str, purpose: str, number: int = 0) -> int:

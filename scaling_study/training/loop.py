@@ -13,10 +13,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from scaling_study.config import RunConfig, Setting, TrainConfig
+from scaling_study.config import RunConfig, Setting
 from scaling_study.data import load
 from scaling_study.models import network
 from scaling_study.models.build import build
+from scaling_study.recipe import TrainConfig
 from scaling_study.results import replace_file
 from scaling_study.training.batches import Batches, seed_of
 from scaling_study.training.checkpoint import Checkpoints
