@@ -13,7 +13,8 @@ from typing import Any
 
 from scaling_study.data import config_class
 from scaling_study.data.base import DataConfig
-from scaling_study.models import family
+from scaling_study.initial import InitialWeights, initial_weights
+from scaling_study.models import family, timm
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
 from scaling_study.values import from_values, group, one_value, require
@@ -30,11 +31,16 @@ AXES = {
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything that decides a run's numbers. `seed` is the replicate number."""
+    """Everything that decides a run's numbers. `seed` is the replicate number.
+
+    `init` is a file that the first weights come from: its content is part of the run's id, where it
+    lies is not. None: they are drawn.
+    """
 
     model: ModelConfig
     data: DataConfig
     train: TrainConfig
+    init: InitialWeights | None
     seed: int
     device: str
     precision: str
@@ -45,20 +51,28 @@ class RunConfig:
         require(
             self.precision in ("fp32", "bf16"), "precision", self.precision, "must be fp32 or bf16"
         )
+        if self.init is not None:
+            timm.names(self.model)
 
     @property
     def config_id(self) -> str:
         """Name of the cell: runs that share it differ only in `seed`."""
-        return f"{self._prefix()}-{_digest(asdict(self) | {'seed': None})}"
+        return f"{self._prefix()}-{_digest(self._identity() | {'seed': None})}"
 
     @property
     def run_id(self) -> str:
         """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
-        return f"{self._prefix()}-s{self.seed}-{_digest(asdict(self))}"
+        return f"{self._prefix()}-s{self.seed}-{_digest(self._identity())}"
+
+    def _identity(self) -> dict[str, Any]:
+        record = asdict(self)
+        if self.init is not None:
+            del record["init"]["path"]
+        return record
 
     def _prefix(self) -> str:
         return (
-            f"d{self.model.depth}-w{self.model.width:g}"
+            f"d{self.model.depth:g}-w{self.model.width:g}"
             f"-r{self.data.resolution}-e{self.train.epochs}"
         )
 
@@ -79,6 +93,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
         model=from_values(family(model.get("family")).config, model, "model."),
         data=from_values(config_class(data.get("name")), data, "data."),
         train=from_values(TrainConfig, group(values, "train"), "train."),
+        init=initial_weights(values.get("init")),
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),
         precision=one_value(str, values.get("precision"), "precision"),

@@ -55,7 +55,11 @@ def _forward(model: ModelConfig, data: DataConfig, n_classes: int) -> Cost:
         raise InputError(
             f"data.resolution={data.resolution}: too small for a network that halves the image to "
             f"1/{net.stride}; the smallest side is {net.stride} px"
-            + (" (model.stem=small takes 16 px)" if net.stride > 16 else "")
+            + (
+                " (model.stem=small takes 16 px)"
+                if net.stride > 16 and hasattr(model, "stem")
+                else ""
+            )
         )
     _, cost = total(net.layers, Shape(3, data.resolution))
     return cost
