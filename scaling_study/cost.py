@@ -1,12 +1,11 @@
 """Closed-form cost of a run: parameters, FLOPs, activations, training FLOPs. No torch."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from scaling_study.config import RunConfig
 from scaling_study.data import facts
-from scaling_study.data.base import DataConfig
 from scaling_study.errors import InputError
 from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
@@ -34,7 +33,7 @@ def run_cost(run: RunConfig) -> RunCost:
         InputError: the network cannot be built, or the images or the batch do not fit it.
     """
     data = facts(run.data)
-    cost = _forward(run.model, run.data, data.n_classes)
+    cost = _forward(run.model, run.data.resolution, data.n_classes)
     if run.train.batch_size > data.n_train:
         raise InputError(
             f"train.batch_size={run.train.batch_size}: more than the {data.n_train} training images"
@@ -48,12 +47,16 @@ def run_cost(run: RunConfig) -> RunCost:
     )
 
 
+# A plan asks for few networks at many resolutions, epochs and seeds.
+_network = lru_cache(maxsize=1024)(network)
+
+
 @cache
-def _forward(model: ModelConfig, data: DataConfig, n_classes: int) -> Cost:
-    net = network(model, n_classes)
-    if data.resolution < net.stride:
+def _forward(model: ModelConfig, resolution: int, n_classes: int) -> Cost:
+    net = _network(model, n_classes)
+    if resolution < net.stride:
         raise InputError(
-            f"data.resolution={data.resolution}: too small for a network that halves the image to "
+            f"data.resolution={resolution}: too small for a network that halves the image to "
             f"1/{net.stride}; the smallest side is {net.stride} px"
             + (
                 " (model.stem=small takes 16 px)"
@@ -61,7 +64,7 @@ def _forward(model: ModelConfig, data: DataConfig, n_classes: int) -> Cost:
                 else ""
             )
         )
-    _, cost = total(net.layers, Shape(3, data.resolution))
+    _, cost = total(net.layers, Shape(3, resolution))
     return cost
 
 
