@@ -150,7 +150,9 @@ def _read(file: Path) -> dict[str, "Tensor"]:
             return load_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
-        said = str(error).partition("\n")[0]
+        # torch's own message advises to load such a file unsafely.
+        unsafe = isinstance(error, pickle.UnpicklingError)
+        said = "nothing but tensors is read" if unsafe else str(error).partition("\n")[0]
         raise InputError(f"init: {file} is no state dict that can be read ({said})") from None
     # Training scripts keep the weights under one of these.
     for part in ("state_dict", "model"):
