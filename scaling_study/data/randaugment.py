@@ -80,7 +80,9 @@ def _cutout(image: Picture, level: float, rng: np.random.Generator) -> Picture:
 
 
 def _posterize(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return ImageOps.posterize(image, min(8, int(4 * level)))
+    kept_bits = min(8, int(4 * level))
+    mask = 256 - (1 << (8 - kept_bits))  # none is kept at magnitude 2 and below
+    return image.point([value & mask for value in range(256)] * len(image.getbands()))
 
 
 def _solarize(image: Picture, level: float, rng: np.random.Generator) -> Picture:
