@@ -132,7 +132,7 @@ def test_an_operation_on_values_follows_its_formula(name: str) -> None:
 def looked_up(image: Array, x: Array, y: Array) -> Array:
     """Pixels nearest to centres (x, y), 128 outside."""
     column, row = np.floor(x).astype(int), np.floor(y).astype(int)
-    inside = (0 <= column) & (column < SIDE) & (0 <= row) & (row < SIDE)
+    inside = (column >= 0) & (column < SIDE) & (row >= 0) & (row < SIDE)
     found = image[row.clip(0, SIDE - 1), column.clip(0, SIDE - 1)]
     return np.where(inside[..., None], found, 128)
 

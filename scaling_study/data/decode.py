@@ -106,7 +106,7 @@ def _decode_jpeg(encoded: bytes, shape: Shape, share: float) -> Image.Image:
     try:
         pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_height=least[0], min_width=least[1])
     except ValueError:
-        # It is strict: a missing end mark is no reason to lose an image.
+        # It is strict: stray bytes between segments are no reason to lose an image.
         return _decode_any(encoded)
     image = Image.fromarray(pixels)
     if (turn := UPRIGHT.get(shape.orientation)) is not None:

@@ -52,9 +52,11 @@ def _download(path: Path, url: str, md5: str) -> None:
                 f"put the right file at {path}, or give its address as data.url"
             )
         os.replace(temporary, path)
+    except InputError:
+        raise
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise InputError(
             f"{url}: cannot be downloaded ({error}); put the file at {path}, or give another "
             "address as data.url"
