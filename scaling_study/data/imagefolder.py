@@ -1,6 +1,8 @@
 """ImageNet's layout: ROOT/train/CLASS/NAME.JPEG and ROOT/val/CLASS/NAME.JPEG."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -74,7 +76,7 @@ def _class_folders(data: ImageFolderConfig, part: str) -> dict[str, int]:
             f"the layout is ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE"
             + ("" if part == "train" else "; data.split=minival needs no val")
         )
-    with os.scandir(folder) as entries:
+    with _entries(folder) as entries:
         folders = [entry for entry in entries if entry.is_dir() and entry.name[0] != "."]
         times = {entry.name: entry.stat().st_mtime_ns for entry in folders}
     if len(times) < 2:
@@ -95,7 +97,7 @@ def _check_same(data: ImageFolderConfig, classes: dict[str, set[str]]) -> None:
 
 
 def _images(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
+    with _entries(folder) as entries:
         names = [e.name for e in entries if e.name.lower().endswith(SUFFIXES) and e.name[0] != "."]
     if not names:
         raise InputError(
@@ -103,6 +105,15 @@ def _images(folder: Path) -> list[str]:
             "directly in the class folder"
         )
     return sorted(names)
+
+
+@contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except OSError as error:
+        raise InputError(f"data.root: {folder} cannot be read ({error.strerror})") from None
 
 
 DATA_SET = DataSet(ImageFolderConfig, sizes, load)

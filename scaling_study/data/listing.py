@@ -6,6 +6,7 @@ that neither a plan nor a run walks through a million files again.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ class Listing:
 
     def sizes(self, cache_dir: Path | None) -> Sizes:
         """Numbers of classes and images, from the kept listing if there is one."""
-        if cache_dir is None:
+        if cache_dir is None or not _can_keep(cache_dir):
             return _sizes({part: self.columns(part)["labels"] for part in self.parts})
         path = self._path(cache_dir).with_suffix(".json")
         try:
@@ -74,6 +75,14 @@ class Listing:
 
     def _path(self, cache_dir: Path) -> Path:
         return cache_dir / f"{self.data}-{self.key}.npz"
+
+
+def _can_keep(cache_dir: Path) -> bool:
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache_dir, os.W_OK)
 
 
 def _sizes(labels: Mapping[str, NDArray[Any]]) -> Sizes:
