@@ -197,6 +197,15 @@ def test_corrupt_images_are_left_out_and_counted_once(tmp_path: Path) -> None:
     assert data.corrupt_images == 3
 
 
+def test_ranks_count_corrupt_images_together(tmp_path: Path) -> None:
+    run = files_run("imagefolder", with_corrupt_images(tmp_path / "set"))
+    ranks = [data_of(run, tmp_path), data_of(run, tmp_path)]
+    for rank, data in enumerate(ranks):
+        list(data.batches(0, 3, rank, 2))
+    assert [data.corrupt_images for data in ranks] == [2, 2]
+    assert (tmp_path / "corrupt.0.txt").exists() or (tmp_path / "corrupt.1.txt").exists()
+
+
 def test_a_run_can_fail_on_corrupt_images(tmp_path: Path) -> None:
     run = files_run("imagefolder", with_corrupt_images(tmp_path / "set"), corrupt="fail")
     with pytest.raises(ValueError, match=r"corrupt image .*bee.*data.corrupt=skip leaves"):

@@ -70,7 +70,7 @@ class TrainingData:
         low, high = rank * size // world_size, (rank + 1) * size // world_size
         tasks = (Task(step, low, self._chosen(step)[low:high]) for step in range(first, last))
         make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
-        return self._stream(make, tasks)
+        return self._stream(make, tasks, rank)
 
     def evaluation(self, split: str, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         """Clean images of `val`, or of `train` (all, or an even selection of a large set): this
@@ -85,16 +85,16 @@ class TrainingData:
             Task(n, 0, chosen[n * EVALUATION_BATCH : (n + 1) * EVALUATION_BATCH])
             for n in range(rank, n_batches, world_size)
         )
-        return self._stream(EvaluationBatch(part, self._run.data), tasks)
+        return self._stream(EvaluationBatch(part, self._run.data), tasks, rank)
 
     def _stream(
-        self, make: TrainingBatch | EvaluationBatch, tasks: Iterator[Task]
+        self, make: TrainingBatch | EvaluationBatch, tasks: Iterator[Task], rank: int
     ) -> Iterator[Batch]:
         encoded, cuda = not isinstance(make.part, Images), self._run.device == "cuda"
         for pixels, labels, corrupt in stream(
             make, tasks, self._workers if encoded else None, cuda
         ):
-            self._corrupt.note(corrupt)
+            self._corrupt.note(corrupt, rank)
             yield pixels, labels
 
     def _chosen(self, step: int) -> NDArray[np.int64]:

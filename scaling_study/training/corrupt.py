@@ -1,6 +1,5 @@
-"""RUN/corrupt.PROCESS.txt: the images of a run that could not be decoded, a line each."""
+"""RUN/corrupt.RANK.txt: the images of a run that could not be decoded, a line each."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,10 +10,9 @@ class CorruptImages:
     def __init__(self, run_dir: Path, fail: bool) -> None:
         self._run_dir, self._fail = run_dir, fail
         self._known = self._read()
-        self._path = run_dir / f"corrupt.{os.environ.get('RANK', '0')}.txt"
 
-    def note(self, found: Iterable[tuple[str, str]]) -> None:
-        """Each of `found` is a place and a reason.
+    def note(self, found: Iterable[tuple[str, str]], rank: int) -> None:
+        """Each of `found` is a place and a reason; every process has a file of its own.
 
         Raises:
             ValueError: the run is to fail on corrupt images.
@@ -28,7 +26,8 @@ class CorruptImages:
                 )
             print(f"corrupt image left out: {place} ({reason})", flush=True)
             self._known.add(place)
-            with self._path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+            path = self._run_dir / f"corrupt.{rank}.txt"
+            with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(f"{place}\n")
 
     def __len__(self) -> int:
