@@ -1,7 +1,9 @@
 """Batches: the same for every number of workers, ranks and restarts, whatever they are made of."""
 
 import json
+import os
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,29 @@ def test_workers_change_nothing(name: str, tmp_path: Path) -> None:
     alone, helped = data_of(run, tmp_path), data_of(run, tmp_path, workers=2)
     assert shown(helped.batches(1, 5)) == shown(alone.batches(1, 5))
     assert shown(helped.evaluation("val")) == shown(alone.evaluation("val"))
+
+
+def parent_of_worker(task: Task) -> Any:
+    return torch.tensor(os.getppid()), torch.tensor(0), []
+
+
+def ask_parents(answers: Any) -> None:
+    tasks = iter([Task(0, 0, np.arange(1))])
+    ((parent, _, _),) = stream(parent_of_worker, tasks, 1, cuda=False)
+    answers.put((int(parent), os.getpid()))
+
+
+def test_workers_are_children_of_the_run_in_a_local_pool_too() -> None:
+    # Children end with their parent; those of the pool's server would stay when a run is killed.
+    context = get_context("forkserver")
+    answers = context.Queue()
+    process = context.Process(target=ask_parents, args=(answers,))
+    process.start()
+    parent, run = answers.get(timeout=60)
+    process.join()
+    answers.close()
+    answers.join_thread()
+    assert parent == run
 
 
 def test_images_in_memory_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

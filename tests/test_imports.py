@@ -72,6 +72,7 @@ ALLOWED: dict[str, set[str]] = {
     "scaling_study.training.": {
         "scaling_study.config",
         "scaling_study.data.",
+        "scaling_study.device",
         "scaling_study.models.",
         "scaling_study.recipe",
         "scaling_study.results",

@@ -16,6 +16,7 @@ from torch import Tensor
 from scaling_study.config import RunConfig, Setting
 from scaling_study.data import load
 from scaling_study.data.parts import Images, Part, Splits
+from scaling_study.device import cpu_cores
 from scaling_study.training.corrupt import CorruptImages
 from scaling_study.training.making import EvaluationBatch, Task, TrainingBatch
 from scaling_study.training.seeds import generator
@@ -36,7 +37,8 @@ class TrainingData:
     """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
 
     An incomplete last batch of an epoch is left out. Images that cannot be decoded are left out of
-    evaluation, and in training the next one in the data set takes the place.
+    evaluation, and in training the next one in the data set takes the place. At most `workers`
+    processes decode, one per CPU core.
     """
 
     def __init__(
@@ -44,7 +46,8 @@ class TrainingData:
     ) -> None:
         self.facts = splits.facts
         self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
-        self._run, self._splits, self._corrupt, self._workers = run, splits, corrupt, workers
+        self._run, self._splits, self._corrupt = run, splits, corrupt
+        self._workers = min(workers, cpu_cores())
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         mean, std = normalisation(splits.train)
         self.mean = torch.tensor(mean, device=run.device)[:, None, None]

@@ -2,6 +2,7 @@
 
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -47,6 +48,8 @@ def _from_workers(make: Maker, tasks: Iterator[Task], workers: int, cuda: bool) 
         batch_size=None,
         sampler=tasks,
         num_workers=workers,
+        # A run of a local pool has the pool's start method, whose workers would outlive the run.
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         prefetch_factor=AHEAD if workers else None,
         pin_memory=cuda,
         worker_init_fn=_begin_worker,
