@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study import cli, display
+from scaling_study.data import prepare
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job
-from scaling_study.plan import runs_of
+from scaling_study.plan import FINISHED, runs_of
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
 
@@ -25,6 +26,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     store = Store(Path(setting.results_dir))
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
+    if store.state(run.run_id) not in FINISHED:
+        prepare(run.data, Path(setting.cache_dir))
     if store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
     (outcome,) = inline.launch([Job(run, with_code(setting))])

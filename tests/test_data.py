@@ -1,19 +1,33 @@
 """Embedded data sets: deterministic, cached, the same object at every resolution."""
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from scaling_study.data import facts, fractals, load
+from scaling_study.config import Setting
+from scaling_study.data import DATA_SETS, config_class, facts, fractals, load
 from scaling_study.data.digits import DigitsConfig
 from scaling_study.data.fractals import FractalsConfig
+from scaling_study.data.parts import Facts, Images
+from scaling_study.training.loop import train
+from scaling_study.values import from_values
 from tiny import tiny
 
+ROOT = Path(__file__).resolve().parent.parent
 DATA = tiny().data
 assert isinstance(DATA, FractalsConfig)
 FRACTALS: FractalsConfig = DATA
+
+
+def values(name: str) -> dict[str, object]:
+    """The YAML of a data set."""
+    loaded = yaml.safe_load((ROOT / "conf/data" / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
 
 
 def test_rendering_depends_on_the_seed_alone() -> None:
@@ -33,6 +47,8 @@ def test_rendering_is_pinned() -> None:
 
 def test_sizes_are_those_announced_without_rendering(cache_dir: Path) -> None:
     splits = load(FRACTALS, cache_dir)
+    assert isinstance(splits.train, Images)
+    assert isinstance(splits.val, Images)
     known = facts(FRACTALS)
     assert splits.train.pixels.shape == (known.n_train, 16, 16) == (128, 16, 16)
     assert splits.val.pixels.shape == (known.n_val, 16, 16) == (64, 16, 16)
@@ -85,7 +101,7 @@ def test_label_noise_redraws_that_share_of_training_labels_only(cache_dir: Path)
 
 
 def test_digits_are_split_without_overlap(cache_dir: Path) -> None:
-    data = DigitsConfig(name="digits", resolution=16, flip=False, shift=0.0, seed=0)
+    data = from_values(DigitsConfig, values("digits"), "data.")
     splits = load(data, cache_dir)
     known = facts(data)
     assert len(splits.train.labels) == known.n_train == 1200
@@ -94,3 +110,28 @@ def test_digits_are_split_without_overlap(cache_dir: Path) -> None:
     again = sum(image.tobytes() in seen for image in splits.val.pixels)
     assert again == 0
     assert set(splits.val.labels) == set(range(10))
+
+
+def test_the_documented_example_of_a_data_set_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: Setting
+) -> None:
+    text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    code, settings = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "yaml"))
+    module = tmp_path / "stripes.py"
+    module.write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(DATA_SETS, "stripes", importlib.import_module("stripes").DATA_SET)
+    config = from_values(config_class("stripes"), yaml.safe_load(settings), "data.")
+    run = replace(tiny(), data=config)
+    assert facts(config) == Facts(2, 200, 200, "test")
+    assert train(run, tmp_path, setting)["val_error"] < 0.2
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_the_page_on_data_sets_and_the_yaml_agree(name: str) -> None:
+    text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    assert f"`{name}`" in text
+    keys = {"root": "nowhere"} if "root" in values(name) else {}
+    data = from_values(config_class(name), values(name) | keys, "data.")
+    assert data.name == name
+    assert data.split != "minival"

@@ -4,7 +4,6 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,7 +11,6 @@ from torch import nn
 from scaling_study.config import RunConfig, Setting
 from scaling_study.models.build import Residual
 from scaling_study.training import loop
-from scaling_study.training.batches import Batches, augment
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.ema import Ema
 from scaling_study.training.loop import sgd, train
@@ -71,33 +69,6 @@ def test_weight_decay_spares_batch_norm_only() -> None:
     assert undecayed["weight_decay"] == 0
     assert {id(p) for p in undecayed["params"]} == {id(p) for p in module[1].parameters()}
     assert len(decayed["params"]) == 4
-
-
-def test_augmentation_is_a_flip_and_a_shift_filled_with_black() -> None:
-    data = tiny(**{"data.shift": 0.25}).data
-    pixels = torch.arange(1, 17, dtype=torch.uint8).reshape(1, 4, 4).expand(500, 4, 4)
-    images = augment(pixels, data, torch.Generator().manual_seed(0))
-    allowed = set()
-    for source in (pixels[0].numpy(), pixels[0].numpy()[:, ::-1]):
-        padded = np.pad(source, 1)
-        for row in range(3):
-            for column in range(3):
-                allowed.add(padded[row : row + 4, column : column + 4].tobytes())
-    assert {image.numpy().tobytes() for image in images} == allowed
-
-
-def test_every_epoch_shows_every_image_once(cache_dir: Path) -> None:
-    from scaling_study.data import load
-
-    run = tiny(**{"data.shift": 0.0, "data.flip": False})
-    splits = load(run.data, cache_dir)
-    batches = Batches(splits.train, run.data, 16, run.run_id)
-    epochs = []
-    for epoch in range(2):
-        shown = [batches[epoch * 8 + i][0] for i in range(8)]
-        epochs.append([image.numpy().tobytes() for batch in shown for image in batch])
-    assert sorted(epochs[0]) == sorted(epochs[1])
-    assert epochs[0] != epochs[1]
 
 
 def trained(run: RunConfig, setting: Setting, name: str) -> tuple[dict[str, object], Path]:

@@ -10,6 +10,7 @@ import yaml
 
 from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe
+from scaling_study.data import keep_listings_in
 from scaling_study.device import device_name
 from scaling_study.provenance import versions
 from scaling_study.results import Result, replace_file, write_result
@@ -44,6 +45,7 @@ class Job:
         Nothing is trained if the run has a result already or another live process works on it.
         """
         run_id, store = self.run.run_id, self.store
+        keep_listings_in(Path(self.setting.cache_dir))
         with store.claim(run_id) as mine:
             if not mine or store.state(run_id) in ("ok", "diverged"):
                 return self.outcome()

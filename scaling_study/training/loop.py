@@ -14,16 +14,16 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from scaling_study.config import RunConfig, Setting
-from scaling_study.data import load
 from scaling_study.models import network, timm
 from scaling_study.models.build import build
 from scaling_study.recipe import TrainConfig
 from scaling_study.results import replace_file
-from scaling_study.training.batches import Batches, seed_of
+from scaling_study.training.batches import TrainingData, to_input
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.ema import Ema
-from scaling_study.training.evaluate import evaluate, training_sample
+from scaling_study.training.evaluate import evaluate
 from scaling_study.training.schedule import ema_decay, learning_rate
+from scaling_study.training.seeds import seed_of
 
 # The first steps of a process allocate and choose kernels; they say nothing about speed.
 WARMUP_STEPS = 3
@@ -51,14 +51,13 @@ def train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
 def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
     started = time.monotonic()
     recipe, device = run.train, run.device
-    splits = load(run.data, Path(setting.cache_dir))
-    batches = Batches(splits.train, run.data, recipe.batch_size, run.run_id)
-    steps = recipe.epochs * batches.steps_per_epoch
-    warmup_steps = recipe.warmup_epochs * batches.steps_per_epoch
+    data = TrainingData.of(run, setting, run_dir)
+    steps = recipe.epochs * data.steps_per_epoch
+    warmup_steps = recipe.warmup_epochs * data.steps_per_epoch
 
     torch.manual_seed(seed_of(run.run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    module = build(network(run.model, splits.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
+    module = build(network(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
     if run.init is not None:
         timm.load(module, run.model, run.init)
     optimizer = sgd(module, recipe)
@@ -97,16 +96,17 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
         return times.columns(recipe.batch_size) | {
             "status": status,
             "peak_memory_bytes": peak_memory_bytes(device),
+            "corrupt_images": data.corrupt_images,
             "wall_s": wall_before + time.monotonic() - started,
             **values,
         }
 
     module.train()
     times.start()
-    for step in range(first, steps):
-        images, labels = batches[step]
-        images = images.to(device, non_blocking=True).contiguous(memory_format=layout)
-        labels = labels.to(device, non_blocking=True)
+    for step, (pixels, targets) in enumerate(data.batches(first, steps), first):
+        pixels = pixels.to(device, non_blocking=True)
+        labels = targets.to(device, non_blocking=True)
+        images = to_input(pixels, data.mean, data.std).contiguous(memory_format=layout)
         times.got_batch()
 
         for group in optimizer.param_groups:
@@ -122,14 +122,14 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
         ema.update(ema_decay(step, recipe.ema_decay))
         loss_sum += loss.detach()
         loss_steps += 1
-        epoch_ends = (step + 1) % batches.steps_per_epoch == 0
+        epoch_ends = (step + 1) % data.steps_per_epoch == 0
         if not times.end_step(last=epoch_ends):
             continue
 
         if not torch.isfinite(loss_sum):
             return measured("diverged", error=f"loss is not finite at step {step + 1} of {steps}")
         if epoch_ends:
-            epoch, lr = (step + 1) // batches.steps_per_epoch, optimizer.param_groups[0]["lr"]
+            epoch, lr = (step + 1) // data.steps_per_epoch, optimizer.param_groups[0]["lr"]
             metrics.write(step=step + 1, epoch=epoch, loss=float(loss_sum) / loss_steps, lr=lr)
             loss_sum, loss_steps = torch.zeros((), device=device), 0
         if step + 1 < steps and checkpoints.due():
@@ -139,14 +139,12 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
         checkpoints.save(snapshot(steps))
 
     module.load_state_dict(ema.state_dict())
-    norm = batches.mean, batches.std
-    val_error, val_loss = evaluate(module, splits.val, *norm, layout, run)
-    seen = training_sample(splits.train)
-    train_error, _ = evaluate(module, seen, *norm, layout, run)
-    if not math.isfinite(val_loss):
+    val = evaluate(module, data.evaluation("val"), data, layout, run)
+    seen = evaluate(module, data.evaluation("train"), data, layout, run)
+    if not math.isfinite(val.loss):
         return measured("diverged", error="the evaluation loss is not finite")
-    metrics.write(step=steps, epoch=recipe.epochs, val_error=val_error, train_error=train_error)
-    return measured("ok", val_error=val_error, val_loss=val_loss, train_error=train_error)
+    metrics.write(step=steps, epoch=recipe.epochs, val_error=val.error, train_error=seen.error)
+    return measured("ok", val_error=val.error, val_loss=val.loss, train_error=seen.error)
 
 
 def sgd(module: nn.Module, recipe: TrainConfig) -> torch.optim.SGD:
