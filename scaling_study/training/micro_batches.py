@@ -52,7 +52,7 @@ class MicroBatches:
         Raises:
             torch.OutOfMemoryError: even the smallest micro-batch does not fit.
         """
-        torch._foreach_copy_(self._saved, self._buffers)
+        _copy(self._saved, self._buffers)
         while True:
             torch.manual_seed(seed)
             try:
@@ -71,14 +71,14 @@ class MicroBatches:
         A rank that ran out of memory in the middle of a joint step would leave the others waiting.
         Gradients and statistics are left as they were.
         """
-        torch._foreach_copy_(self._saved, self._buffers)
+        _copy(self._saved, self._buffers)
         while True:
             failed = torch.zeros((), device=images.device)
             try:
                 self._passes(self._module, images, labels, lambda loss: loss)
             except torch.OutOfMemoryError:
                 failed += 1
-            torch._foreach_copy_(self._buffers, self._saved)
+            _copy(self._buffers, self._saved)
             optimizer.zero_grad(set_to_none=True)
             if not total(failed, world):
                 return
@@ -112,7 +112,7 @@ class MicroBatches:
         """As at the step's start: no gradients, the statistics of before."""
         for parameter in self._module.parameters():
             parameter.grad = None
-        torch._foreach_copy_(self._buffers, self._saved)
+        _copy(self._buffers, self._saved)
         self._halve()
 
     def _halve(self) -> None:
@@ -124,3 +124,9 @@ class MicroBatches:
             "images from now on, so batch norm sees fewer at a time",
             flush=True,
         )
+
+
+def _copy(to: list[Tensor], source: list[Tensor]) -> None:
+    """Copy tensors in place; a network without batch norm has none."""
+    if to:
+        torch._foreach_copy_(to, source)
