@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.__main__ import command
+import pytest
+
+import analysis.__main__ as analysis
 from analysis.fairness import differences
-from analysis.tables import table_of
+from analysis.tables import Table, table_of
 from analysis_data import runs, write_study
 from scaling_study.results import read_study
 
@@ -26,8 +28,13 @@ def test_halved_runs_are_named_and_left_out_unless_asked_for(tmp_path: Path) -> 
     assert len(everything.rows) == len(results)
     assert everything.left_out == {}
     assert any("memory_halvings differs (0, 1)" in text for text in differences(everything.rows))
-    said = command(study, tmp_path / "one", ())
-    assert f"left out: {results[3].run_id}: {table.left_out[results[3].run_id]}" in said
-    assert f"{len(results) - 1} runs in" in "\n".join(said)
-    with_all = command(study, tmp_path / "all", (), with_halved=True)
-    assert f"{len(results)} runs in" in "\n".join(with_all)
+
+
+def test_the_command_line_asks_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = [replace(result, memory_halvings=1) for result in runs(EFFECTS)[:1]]
+    study = write_study(tmp_path, results + runs(EFFECTS)[1:])
+    seen: list[Table] = []
+    monkeypatch.setattr(analysis, "analyse", lambda table, *_: seen.append(table) or [])
+    for more in ([], ["--with-halved"]):
+        assert analysis.main([str(study), "-o", str(tmp_path / "out"), *more]) == 0
+    assert [len(table.rows) for table in seen] == [len(runs(EFFECTS)) - 1, len(runs(EFFECTS))]
