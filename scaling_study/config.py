@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from scaling_study.data import config_class
-from scaling_study.data.base import DataConfig
+from scaling_study.data.base import DataConfig, identity
 from scaling_study.models import family
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
@@ -57,12 +57,15 @@ class RunConfig:
     @property
     def config_id(self) -> str:
         """Name of the cell: runs that share it differ only in `seed`."""
-        return f"{self._prefix()}-{_digest(asdict(self) | {'seed': None})}"
+        return f"{self._prefix()}-{_digest(self._identity() | {'seed': None})}"
 
     @property
     def run_id(self) -> str:
         """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
-        return f"{self._prefix()}-s{self.seed}-{_digest(asdict(self))}"
+        return f"{self._prefix()}-s{self.seed}-{_digest(self._identity())}"
+
+    def _identity(self) -> dict[str, Any]:
+        return asdict(self) | {"data": identity(self.data)}
 
     def _prefix(self) -> str:
         return (
@@ -102,12 +105,14 @@ class Setting:
     """Where and how a run executes: nothing here is part of its identity.
 
     A checkpoint is written at most every `checkpoint_every_s` seconds; `checkpoint_keep` says what
-    stays when the result is there: final or none. `git_commit` and `git_dirty` describe the code.
+    stays when the result is there: final or none. `loader_workers` processes decode images for one
+    that trains. `git_commit` and `git_dirty` describe the code.
     """
 
     results_dir: str
     cache_dir: str
     threads: int
+    loader_workers: int
     checkpoint_every_s: float
     checkpoint_keep: str
     git_commit: str | None
@@ -116,5 +121,7 @@ class Setting:
     def __post_init__(self) -> None:
         every, keep = self.checkpoint_every_s, self.checkpoint_keep
         require(self.threads >= 1, "launcher.threads", self.threads, "must be at least 1")
+        workers = self.loader_workers
+        require(workers >= 0, "loader.workers", workers, "must be 0 (in the process) or more")
         require(every >= 0, "checkpoint.every_s", every, "must be 0 or more seconds")
         require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")

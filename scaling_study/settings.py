@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from scaling_study.config import Setting
+from scaling_study.data import keep_listings_in
 from scaling_study.errors import InputError
 from scaling_study.provenance import git_state
 from scaling_study.values import from_values, group, require, suggest
@@ -17,7 +19,7 @@ STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # The part of the settings that a run is made of.
 RUN_KEYS = ("model", "data", "train", "seed", "device", "precision")
 # What else an entry point knows at the top level.
-COMMON_KEYS = ("results_dir", "cache_dir", "checkpoint", "launcher")
+COMMON_KEYS = ("results_dir", "cache_dir", "checkpoint", "loader", "launcher")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,13 @@ class Checkpointing:
     keep: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """See `config.Setting`."""
+
+    workers: int
+
+
 def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:
     """Refuse top-level settings that nothing reads.
 
@@ -79,10 +88,13 @@ def setting_of(settings: Mapping[str, Any]) -> Setting:
     """
     folders = from_values(Folders, {k: settings.get(k) for k in ("results_dir", "cache_dir")}, "")
     checkpoint = from_values(Checkpointing, group(settings, "checkpoint"), "checkpoint.")
+    loader = from_values(Loader, group(settings, "loader"), "loader.")
+    keep_listings_in(Path(folders.cache_dir))
     return Setting(
         results_dir=folders.results_dir,
         cache_dir=folders.cache_dir,
         threads=launcher_of(settings).threads,
+        loader_workers=loader.workers,
         checkpoint_every_s=checkpoint.every_s,
         checkpoint_keep=checkpoint.keep,
         git_commit=None,

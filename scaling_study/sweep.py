@@ -12,11 +12,11 @@ import yaml
 
 from scaling_study import cli, display
 from scaling_study.config import Setting
-from scaling_study.data import facts
+from scaling_study.data import facts, prepare
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
-from scaling_study.plan import Planned, plan, planned_runs, to_do, write_csv
+from scaling_study.plan import FINISHED, Planned, plan, planned_runs, to_do, write_csv
 from scaling_study.results import read_plan, replace_file
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
@@ -79,6 +79,8 @@ def _prepare(
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
     check_writable(study_dir, "results_dir", setting.results_dir)
+    for data in {row.run.data for row in rows if row.state not in FINISHED}:
+        prepare(data, Path(setting.cache_dir))
     for row in rows:
         if row.state == "unreadable":
             bad = store.set_aside(row.run.run_id)

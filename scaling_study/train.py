@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study import cli, display
+from scaling_study.data import prepare
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job
@@ -30,6 +31,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     store, world = Store(Path(setting.results_dir)), world_of(os.environ)
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
+    prepare(run.data, Path(setting.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
     (outcome,) = inline.launch([Job(run, with_code(setting))])

@@ -23,6 +23,7 @@ def setting(tmp_path: Path, cache_dir: Path) -> Setting:
         results_dir=str(tmp_path / "results"),
         cache_dir=str(cache_dir),
         threads=1,
+        loader_workers=0,
         checkpoint_every_s=0,
         checkpoint_keep="final",
         git_commit=None,

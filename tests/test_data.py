@@ -5,15 +5,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from scaling_study.data import facts, fractals, load
 from scaling_study.data.digits import DigitsConfig
 from scaling_study.data.fractals import FractalsConfig
+from scaling_study.data.parts import Images
+from scaling_study.values import from_values
 from tiny import tiny
 
+ROOT = Path(__file__).resolve().parent.parent
 DATA = tiny().data
 assert isinstance(DATA, FractalsConfig)
 FRACTALS: FractalsConfig = DATA
+
+
+def values(name: str) -> dict[str, object]:
+    """The YAML of a data set."""
+    loaded = yaml.safe_load((ROOT / "conf/data" / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
 
 
 def test_rendering_depends_on_the_seed_alone() -> None:
@@ -33,6 +44,8 @@ def test_rendering_is_pinned() -> None:
 
 def test_sizes_are_those_announced_without_rendering(cache_dir: Path) -> None:
     splits = load(FRACTALS, cache_dir)
+    assert isinstance(splits.train, Images)
+    assert isinstance(splits.val, Images)
     known = facts(FRACTALS)
     assert splits.train.pixels.shape == (known.n_train, 16, 16) == (128, 16, 16)
     assert splits.val.pixels.shape == (known.n_val, 16, 16) == (64, 16, 16)
@@ -85,7 +98,7 @@ def test_label_noise_redraws_that_share_of_training_labels_only(cache_dir: Path)
 
 
 def test_digits_are_split_without_overlap(cache_dir: Path) -> None:
-    data = DigitsConfig(name="digits", resolution=16, flip=False, shift=0.0, seed=0)
+    data = from_values(DigitsConfig, values("digits"), "data.")
     splits = load(data, cache_dir)
     known = facts(data)
     assert len(splits.train.labels) == known.n_train == 1200

@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "scaling_study.store": {"scaling_study.errors", "scaling_study.results"},
     "scaling_study.settings": {
         "scaling_study.config",
+        "scaling_study.data.",
         "scaling_study.errors",
         "scaling_study.provenance",
         "scaling_study.values",
@@ -84,6 +85,7 @@ ALLOWED: dict[str, set[str]] = {
     "scaling_study.launch.": {
         "scaling_study.config",
         "scaling_study.cost",
+        "scaling_study.data.",
         "scaling_study.device",
         "scaling_study.errors",
         "scaling_study.launch.",

@@ -199,6 +199,7 @@ def test_the_papers_short_regimes_have_no_regularisation(epochs: int, width: flo
     run = composed("recipe=paper", f"train.epochs={epochs}", f"model.width={width}")
     assert (run.model.dropout, run.model.stochastic_depth) == (0, 0)  # type: ignore[attr-defined]
     assert (run.train.label_smoothing, run.train.weight_decay) == (0, 4e-5)
+    assert run.data.randaugment_layers == 0
     assert run.train.recipe == "paper"
 
 
@@ -213,6 +214,9 @@ def test_the_papers_long_regime_regularises_by_size() -> None:
         run = composed("recipe=paper", f"model.depth={depth}")
         assert run.model.stochastic_depth == rate  # type: ignore[attr-defined]
     assert run.train.lr == pytest.approx(1.6)
+    for side, magnitude in {128: 10, 160: 10, 224: 15, 448: 15}.items():
+        data = composed("recipe=paper", f"data.resolution={side}").data
+        assert (data.randaugment_layers, data.randaugment_magnitude) == (2, magnitude)
 
 
 def test_a_number_that_is_given_is_not_replaced_by_a_regime() -> None:
@@ -278,7 +282,7 @@ def test_runs_of_equal_numbers_are_the_same_whatever_table_gave_them() -> None:
 
 
 def test_a_setting_that_a_data_set_lacks_is_left_out() -> None:
-    values = TINY | {"data": TINY["data"] | {"randaugment_layers": "regime"}}
+    values = TINY | {"data": TINY["data"] | {"elsewhere": "regime"}}
     assert resolve(values, AXES, KNOWN)["data"] == TINY["data"]
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,7 +12,6 @@ from torch import nn
 from scaling_study.config import RunConfig, Setting
 from scaling_study.models.build import Residual
 from scaling_study.training import loop, stopping
-from scaling_study.training.batches import Batches, augment
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.loop import train
 from scaling_study.training.steps import StepTimes
@@ -31,33 +29,6 @@ def test_stochastic_depth_keeps_the_expectation_and_drops_whole_images() -> None
     assert y.unique().tolist() == pytest.approx([1.0, 1 + 1 / 0.7])
     assert float(y.mean()) == pytest.approx(2.0, abs=0.02)
     assert torch.equal(block.eval()(x), 2 * x)
-
-
-def test_augmentation_is_a_flip_and_a_shift_filled_with_black() -> None:
-    data = tiny(**{"data.shift": 0.25}).data
-    pixels = torch.arange(1, 17, dtype=torch.uint8).reshape(1, 4, 4).expand(500, 4, 4)
-    images = augment(pixels, data, torch.Generator().manual_seed(0))
-    allowed = set()
-    for source in (pixels[0].numpy(), pixels[0].numpy()[:, ::-1]):
-        padded = np.pad(source, 1)
-        for row in range(3):
-            for column in range(3):
-                allowed.add(padded[row : row + 4, column : column + 4].tobytes())
-    assert {image.numpy().tobytes() for image in images} == allowed
-
-
-def test_every_epoch_shows_every_image_once(cache_dir: Path) -> None:
-    from scaling_study.data import load
-
-    run = tiny(**{"data.shift": 0.0, "data.flip": False})
-    splits = load(run.data, cache_dir)
-    batches = Batches(splits.train, run.data, 16, run.run_id)
-    epochs = []
-    for epoch in range(2):
-        shown = [batches[epoch * 8 + i][0] for i in range(8)]
-        epochs.append([image.numpy().tobytes() for batch in shown for image in batch])
-    assert sorted(epochs[0]) == sorted(epochs[1])
-    assert epochs[0] != epochs[1]
 
 
 def trained(run: RunConfig, setting: Setting, name: str) -> tuple[dict[str, object], Path]:

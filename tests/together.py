@@ -64,6 +64,7 @@ def main() -> None:
         results_dir=results,
         cache_dir=cache,
         threads=1,
+        loader_workers=0,
         checkpoint_every_s=1e9,
         checkpoint_keep="final",
         git_commit=None,

@@ -1,19 +1,31 @@
-"""Data sets as arrays. `facts` is cheap and needs no pixels; `load` renders or reads them."""
+"""Data sets. `facts` is cheap and needs no pixels; `load` renders, reads or opens them."""
 
+from functools import cache
 from pathlib import Path
 
-from scaling_study.data import digits, fractals
-from scaling_study.data.arrays import Facts, Splits
-from scaling_study.data.base import DataConfig
-from scaling_study.data.digits import DigitsConfig
-from scaling_study.data.fractals import FractalsConfig
+import numpy as np
+from numpy.typing import NDArray
+
+from scaling_study.data import cifar, digits, fractals, imagefolder, parquet, shards
+from scaling_study.data.base import MINIVAL, DataConfig, DataSet
+from scaling_study.data.parts import Facts, Splits
 from scaling_study.errors import InputError
 
-DATA_SETS: dict[str, type[DataConfig]] = {"fractals": FractalsConfig, "digits": DigitsConfig}
+DATA_SETS: dict[str, DataSet] = {
+    "fractals": fractals.DATA_SET,
+    "digits": digits.DATA_SET,
+    "cifar10": cifar.DATA_SETS["cifar10"],
+    "cifar100": cifar.DATA_SETS["cifar100"],
+    "imagefolder": imagefolder.DATA_SET,
+    "webdataset": shards.DATA_SET,
+    "parquet": parquet.DATA_SET,
+}
+
+_listings: list[Path] = []
 
 
-def config_class(name: object) -> type[DataConfig]:
-    """The config class of the data set called `name`.
+def data_set(name: object) -> DataSet:
+    """The data set called `name`.
 
     Raises:
         InputError: there is none.
@@ -23,17 +35,70 @@ def config_class(name: object) -> type[DataConfig]:
     return DATA_SETS[name]
 
 
+def config_class(name: object) -> type[DataConfig]:
+    """The config class of the data set called `name`.
+
+    Raises:
+        InputError: there is none.
+    """
+    return data_set(name).config
+
+
+def keep_listings_in(cache_dir: Path) -> None:
+    """From now on `facts` keeps listings of folders there; without it every process lists anew."""
+    _listings[:] = [cache_dir]
+
+
+@cache
 def facts(data: DataConfig) -> Facts:
-    """Sizes of `data`: numbers of classes and images, and what is evaluated on."""
-    if isinstance(data, FractalsConfig):
-        return fractals.facts(data)
-    assert isinstance(data, DigitsConfig)
-    return digits.facts()
+    """Sizes of `data`: numbers of classes and images, and what is evaluated on.
+
+    Raises:
+        InputError: the images are not there, or not as the data set's layout says.
+    """
+    sizes = data_set(data.name).sizes(data, _listings[0] if _listings else None)
+    n_train = sizes.images["train"]
+    if data.split != MINIVAL:
+        return Facts(sizes.n_classes, n_train, sizes.images[data.split], data.split)
+    n_held = _n_held_out(n_train, data.minival)
+    return Facts(sizes.n_classes, n_train - n_held, n_held, MINIVAL)
+
+
+def prepare(data: DataConfig, cache_dir: Path) -> None:
+    """What is to be done once before runs on `data` start.
+
+    Raises:
+        InputError: the images cannot be had.
+    """
+    data_set(data.name).prepare(data, cache_dir)
 
 
 def load(data: DataConfig, cache_dir: Path) -> Splits:
-    """Training and evaluation images of `data` at its resolution."""
-    if isinstance(data, FractalsConfig):
-        return fractals.load(data, cache_dir)
-    assert isinstance(data, DigitsConfig)
-    return digits.load(data)
+    """Training and evaluation images of `data` at its resolution, or encoded.
+
+    Raises:
+        InputError: the images are not there, or not as the data set's layout says.
+    """
+    read = data_set(data.name).load
+    train = read(data, "train", cache_dir)
+    if data.split != MINIVAL:
+        return Splits(train, read(data, data.split, cache_dir), facts(data))
+    held, kept = _held_out(len(train.labels), data.minival)
+    return Splits(train.take(kept), train.take(held), facts(data))
+
+
+def _n_held_out(n: int, share: float) -> int:
+    n_held = round(n * share)
+    if not 0 < n_held < n:
+        raise InputError(
+            f"data.minival={share:g}: {n_held} of {n} training images; "
+            "at least one must be held out and one left to train on"
+        )
+    return n_held
+
+
+def _held_out(n: int, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the images held out and kept, drawn from `n` alone: the same for every run."""
+    drawn = np.random.default_rng([n, 1]).permutation(n)
+    n_held = _n_held_out(n, share)
+    return np.sort(drawn[:n_held]), np.sort(drawn[n_held:])

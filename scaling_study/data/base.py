@@ -1,19 +1,87 @@
 """What a data set is to the rest: a config class, its sizes, and its images."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
 
+from scaling_study.data.parts import Part
 from scaling_study.values import require
+
+# The held-out share of the training images, to select on.
+MINIVAL = "minival"
+# Metadata of settings that say where the images lie and not which they are: `identity` leaves
+# them out, so that a moved data set keeps its results.
+INFRASTRUCTURE: Mapping[str, bool] = {"infrastructure": True}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """What every data set has. `shift` is the largest random translation, as share of the side."""
+    """What every data set has: its images, what is evaluated on, and augmentation.
+
+    `shift` is the largest random translation as share of the side; `crop` is none or
+    random_resized, of at least `crop_min_area` of the image; `randaugment_layers` operations of
+    RandAugment at `randaugment_magnitude` (0 to 10, the paper goes to 15). `split` is the data
+    set's own evaluation split, or minival: the share `minival` of the training images, which are
+    then not trained on.
+    """
+
+    EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("test",)
 
     name: str
     resolution: int
+    split: str
+    minival: float
     flip: bool
     shift: float
+    crop: str
+    crop_min_area: float
+    randaugment_layers: int
+    randaugment_magnitude: float
 
     def __post_init__(self) -> None:
         require(self.resolution >= 1, "data.resolution", self.resolution, "must be at least 1 px")
+        splits = (*self.EVAL_SPLITS, MINIVAL)
+        require(self.split in splits, "data.split", self.split, f"must be {' or '.join(splits)}")
+        require(0 < self.minival < 1, "data.minival", self.minival, "must be in (0, 1)")
         require(0 <= self.shift < 0.5, "data.shift", self.shift, "must be in [0, 0.5)")
+        crops = ("none", "random_resized")
+        require(self.crop in crops, "data.crop", self.crop, f"must be {' or '.join(crops)}")
+        area = self.crop_min_area
+        require(0 < area <= 1, "data.crop_min_area", area, "must be in (0, 1]")
+        layers, magnitude = self.randaugment_layers, self.randaugment_magnitude
+        require(layers >= 0, "data.randaugment_layers", layers, "must be 0 (off) or more")
+        in_range = 0 <= magnitude <= 30
+        require(in_range, "data.randaugment_magnitude", magnitude, "must be in [0, 30]")
+
+
+def identity(data: DataConfig) -> dict[str, Any]:
+    """The settings of `data` that decide a run's numbers."""
+    known = [field.name for field in fields(data) if not field.metadata.get("infrastructure")]
+    return {name: getattr(data, name) for name in known}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Number of classes, and of images in each part: train, and unless minival is used `split`."""
+
+    n_classes: int
+    images: Mapping[str, int]
+
+
+def nothing_to_prepare(data: DataConfig, cache_dir: Path) -> None:
+    """Most data sets are there, or are made by the first run that needs them."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """`sizes(config, cache_dir)` is asked when planning, before any image is there or read;
+    without a `cache_dir` nothing is kept. `load(config, part, cache_dir)` gives the images of
+    `train` or of an evaluation split. `prepare(config, cache_dir)` is called once before runs
+    start: the place for a download. All of them raise InputError for what the user can mend.
+    """
+
+    config: type[DataConfig]
+    sizes: Callable[[Any, Path | None], Sizes]
+    load: Callable[[Any, str, Path], Part]
+    prepare: Callable[[Any, Path], None] = nothing_to_prepare

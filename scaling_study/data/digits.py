@@ -1,13 +1,14 @@
 """scikit-learn's 1,797 scans of handwritten digits (UCI, 8 x 8 px, 17 grey levels)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scaling_study.data.arrays import Facts, Images, Splits
-from scaling_study.data.base import DataConfig
+from scaling_study.data.base import DataConfig, DataSet, Sizes
+from scaling_study.data.parts import Images
 from scaling_study.values import require
 
 N_TRAIN, N_VAL = 1200, 597
@@ -25,12 +26,12 @@ class DigitsConfig(DataConfig):
         require(self.seed >= 0, "data.seed", self.seed, "must be 0 or more")
 
 
-def facts() -> Facts:
-    return Facts(n_classes=10, n_train=N_TRAIN, n_val=N_VAL, eval_split="test")
+def sizes(data: DigitsConfig, cache_dir: Path | None) -> Sizes:
+    return Sizes(10, {"train": N_TRAIN, "test": N_VAL})
 
 
-def load(data: DigitsConfig) -> Splits:
-    """The scans, resized bilinearly to `data.resolution`, split at random by `data.seed`."""
+def load(data: DigitsConfig, part: str, cache_dir: Path) -> Images:
+    """The scans of `part`, resized bilinearly to `data.resolution`; `data.seed` splits them."""
     from sklearn.datasets import load_digits
 
     scans = load_digits()
@@ -38,9 +39,12 @@ def load(data: DigitsConfig) -> Splits:
     resized = np.stack([_resized(scan, data.resolution) for scan in pixels])
     order = np.random.default_rng([data.seed, len(resized)]).permutation(len(resized))
     labels = scans.target.astype(np.int64)
-    train, val = order[:N_TRAIN], order[N_TRAIN:]
-    return Splits(Images(resized[train], labels[train]), Images(resized[val], labels[val]), facts())
+    chosen = order[:N_TRAIN] if part == "train" else order[N_TRAIN:]
+    return Images(resized[chosen], labels[chosen])
 
 
 def _resized(scan: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(scan).resize((side, side), Image.Resampling.BILINEAR))
+
+
+DATA_SET = DataSet(DigitsConfig, sizes, load)

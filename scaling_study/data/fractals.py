@@ -6,20 +6,17 @@ random. The same points are drawn at every resolution, so a finer image shows mo
 same object, and a finite number of images per class makes over-fitting possible.
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.data.arrays import Facts, Images, Splits
-from scaling_study.data.base import DataConfig
+from scaling_study.data.base import DataConfig, DataSet, Sizes
+from scaling_study.data.memory import cached
+from scaling_study.data.parts import Images
 from scaling_study.values import require
 
 # Raised whenever rendering changes, so that an old cache is not taken for the new images.
@@ -69,59 +66,22 @@ class Maps:
     half: float
 
 
-def facts(data: FractalsConfig) -> Facts:
-    return Facts(
-        n_classes=data.classes,
-        n_train=data.classes * data.train_per_class,
-        n_val=data.classes * data.val_per_class,
-        eval_split="test",
-    )
+def sizes(data: FractalsConfig, cache_dir: Path | None) -> Sizes:
+    n_train, n_val = data.classes * data.train_per_class, data.classes * data.val_per_class
+    return Sizes(data.classes, {"train": n_train, "test": n_val})
 
 
-def load(data: FractalsConfig, cache_dir: Path) -> Splits:
-    """The images of `data`, rendered once and then read from `cache_dir`."""
-    cache_dir.mkdir(parents=True, exist_ok=True)
+def load(data: FractalsConfig, part: str, cache_dir: Path) -> Images:
+    """The images of `part`, rendered once and then read from `cache_dir`."""
     path = cache_dir / f"fractals-{_cache_key(data)}.npz"
-    with (cache_dir / f"{path.name}.lock").open("w") as lock:
-        # Runs start together; one renders, the others wait for it.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (stored := _read(path)) is None:
-            _render_to(path, data)
-            stored = _read(path)
-    assert stored is not None
-    return Splits(_with_noise(stored[0], data), stored[1], facts(data))
-
-
-def _read(path: Path) -> tuple[Images, Images] | None:
-    """Training and evaluation images of a cache file, None if it is missing or damaged."""
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            train = Images(arrays["train_pixels"], arrays["train_labels"])
-            return train, Images(arrays["val_pixels"], arrays["val_labels"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
-        return None
+    images = cached(path, part, lambda: dict(zip(("train", "test"), render(data), strict=True)))
+    return _with_noise(images, data) if part == "train" else images
 
 
 def _cache_key(data: FractalsConfig) -> str:
-    wanted = asdict(data) | {"flip": None, "shift": None, "label_noise": None}
-    text = json.dumps([RENDERER, wanted], sort_keys=True)
+    drawn = (data.classes, data.train_per_class, data.val_per_class, data.perturbation, data.seed)
+    text = json.dumps([RENDERER, data.resolution, *drawn])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _render_to(path: Path, data: FractalsConfig) -> None:
-    train, val = render(data)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez(
-            file,
-            train_pixels=train.pixels,
-            train_labels=train.labels,
-            val_pixels=val.pixels,
-            val_labels=val.labels,
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def _with_noise(train: Images, data: FractalsConfig) -> Images:
@@ -244,3 +204,6 @@ def _shade(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     typical = counts.sum((1, 2), keepdims=True) / visited
     density: NDArray[np.float64] = counts / typical.clip(min=1e-9)
     return (255 * (1 - np.exp(-density))).astype(np.uint8)
+
+
+DATA_SET = DataSet(FractalsConfig, sizes, load)

@@ -12,6 +12,7 @@ import yaml
 
 from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe
+from scaling_study.data import keep_listings_in
 from scaling_study.device import device_name
 from scaling_study.provenance import versions
 from scaling_study.results import Result, replace_file, write_result
@@ -51,6 +52,7 @@ class Job:
 
         Nothing is trained if the run has a result already or another live process works on it.
         """
+        keep_listings_in(Path(self.setting.cache_dir))
         if (world := world_of(os.environ)).rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store

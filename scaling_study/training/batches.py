@@ -1,74 +1,134 @@
-"""Batches from arrays in memory: order and augmentation depend on the step alone.
+"""Training and evaluation batches: order and augmentation depend on the run and the step alone.
 
 Every random number of a run comes from a generator seeded by SHA-256 of (run id, purpose, number).
-Nothing has to be stored to resume: step k draws the same after a crash as without one.
+Nothing has to be stored to resume: step k draws the same after a crash as without one, on however
+many processes, and with however many workers.
 """
 
-import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from scaling_study.data.arrays import Images
-from scaling_study.data.base import DataConfig
+from scaling_study.config import RunConfig, Setting
+from scaling_study.data import load
+from scaling_study.data.parts import Images, Part, Splits
+from scaling_study.training.corrupt import CorruptImages
+from scaling_study.training.making import EvaluationBatch, Task, TrainingBatch
+from scaling_study.training.seeds import generator
+from scaling_study.training.streams import stream
+
+# Images of one evaluation batch; training error is measured on at most this many images.
+EVALUATION_BATCH = 250
+MAX_TRAIN_IMAGES = 50_000
+# ImageNet's mean and standard deviation of red, green and blue, for every set of encoded images.
+PHOTO_MEAN = (123.675, 116.28, 103.53)
+PHOTO_STD = (58.395, 57.12, 57.375)
+
+# uint8 images (n, channels, side, side) and int64 labels (n,).
+Batch = tuple[Tensor, Tensor]
 
 
-def seed_of(run_id: str, purpose: str, number: int = 0) -> int:
-    """A 63-bit seed that no other run, purpose or number shares."""
-    digest = hashlib.sha256(f"{run_id}/{purpose}/{number}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+class TrainingData:
+    """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
 
+    An incomplete last batch of an epoch is left out. Images that cannot be decoded are left out of
+    evaluation, and in training the next one in the data set takes the place.
+    """
 
-def generator(run_id: str, purpose: str, number: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed_of(run_id, purpose, number))
+    def __init__(
+        self, run: RunConfig, splits: Splits, corrupt: CorruptImages, workers: int
+    ) -> None:
+        self.facts = splits.facts
+        self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
+        self._run, self._splits, self._corrupt, self._workers = run, splits, corrupt, workers
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        mean, std = normalisation(splits.train)
+        self.mean = torch.tensor(mean, device=run.device)[:, None, None]
+        self.std = torch.tensor(std, device=run.device)[:, None, None]
 
+    @classmethod
+    def of(cls, run: RunConfig, setting: Setting, run_dir: Path) -> "TrainingData":
+        """The run's images; those that turn out to be corrupt are noted in `run_dir`."""
+        splits = load(run.data, Path(setting.cache_dir))
+        corrupt = CorruptImages(run_dir, fail=getattr(run.data, "corrupt", "skip") == "fail")
+        return cls(run, splits, corrupt, setting.loader_workers)
 
-class Batches:
-    """Training batches of `images`, shuffled every epoch; an incomplete last batch is left out."""
+    @property
+    def corrupt_images(self) -> int:
+        """Images met so far, by any attempt at this run, that could not be decoded."""
+        return len(self._corrupt)
 
-    def __init__(self, images: Images, data: DataConfig, batch_size: int, run_id: str) -> None:
-        self._pixels = torch.from_numpy(images.pixels)
-        self._labels = torch.from_numpy(images.labels)
-        self._data, self._batch_size, self._run_id = data, batch_size, run_id
-        self.steps_per_epoch = len(images.labels) // batch_size
-        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
-        self.mean, self.std = normalisation(images)
+    def batches(self, first: int, last: int, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        """Augmented images of the steps from `first` until before `last`: this rank's share of each
+        global batch. The shares of all ranks are the same global batch for every world size.
+        """
+        size = self._run.train.batch_size
+        low, high = rank * size // world_size, (rank + 1) * size // world_size
+        tasks = (Task(step, low, self._chosen(step)[low:high]) for step in range(first, last))
+        make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
+        return self._stream(make, tasks)
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Normalised, augmented images (batch, 3, side, side) and labels (batch,) of `step`."""
-        chosen = self._chosen(step)
-        rng = generator(self._run_id, "augment", step)
-        pixels = augment(self._pixels[chosen], self._data, rng)
-        return to_input(pixels, self.mean, self.std), self._labels[chosen]
+    def evaluation(self, split: str, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        """Clean images of `val`, or of `train` (all, or an even selection of a large set): this
+        rank's share of the batches.
+        """
+        part = self._splits.val if split == "val" else self._splits.train
+        chosen = np.arange(len(part.labels))
+        if split == "train" and len(chosen) > MAX_TRAIN_IMAGES:
+            chosen = np.linspace(0, len(chosen) - 1, MAX_TRAIN_IMAGES).astype(np.int64)
+        n_batches = -(-len(chosen) // EVALUATION_BATCH)
+        tasks = (
+            Task(n, 0, chosen[n * EVALUATION_BATCH : (n + 1) * EVALUATION_BATCH])
+            for n in range(rank, n_batches, world_size)
+        )
+        return self._stream(EvaluationBatch(part, self._run.data), tasks)
 
-    def _chosen(self, step: int) -> Tensor:
+    def _stream(
+        self, make: TrainingBatch | EvaluationBatch, tasks: Iterator[Task]
+    ) -> Iterator[Batch]:
+        encoded, cuda = not isinstance(make.part, Images), self._run.device == "cuda"
+        for pixels, labels, corrupt in stream(
+            make, tasks, self._workers if encoded else None, cuda
+        ):
+            self._corrupt.note(corrupt)
+            yield pixels, labels
+
+    def _chosen(self, step: int) -> NDArray[np.int64]:
+        """Positions in the training images of the global batch of `step`."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
-            rng = generator(self._run_id, "order", epoch)
-            self._order = epoch, torch.randperm(len(self._labels), generator=rng)
-        return self._order[1][position * self._batch_size : (position + 1) * self._batch_size]
+            rng = generator(self._run.run_id, "order", epoch)
+            self._order = epoch, epoch_order(self._splits.train, rng)
+        size = self._run.train.batch_size
+        return self._order[1][position * size : (position + 1) * size]
 
 
-def normalisation(images: Images) -> tuple[float, float]:
-    """Mean and standard deviation of all grey levels."""
-    return float(images.pixels.mean()), max(float(images.pixels.std()), 1.0)
+def epoch_order(part: Part, rng: torch.Generator) -> NDArray[np.int64]:
+    """All positions in random order; groups that are read together stay within one window."""
+    n = len(part.labels)
+    groups = None if isinstance(part, Images) else part.groups
+    order = torch.randperm(n, generator=rng).numpy()
+    if groups is None or isinstance(part, Images):
+        return order
+    turn = torch.randperm(int(groups.max()) + 1, generator=rng).numpy()
+    window = turn[groups] // part.mixed_groups
+    return order[np.argsort(window[order], kind="stable")]
 
 
-def to_input(pixels: Tensor, mean: float, std: float) -> Tensor:
-    """Grey levels (n, side, side) as normalised float images (n, 3, side, side)."""
-    return ((pixels.float() - mean) / std)[:, None].expand(-1, 3, -1, -1)
+def normalisation(part: Part) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, in grey levels."""
+    if not isinstance(part, Images):
+        return PHOTO_MEAN, PHOTO_STD
+    channels = part.pixels.reshape(-1, 1 if part.pixels.ndim == 3 else 3)
+    mean = tuple(float(channel.mean()) for channel in channels.T)
+    std = tuple(max(float(channel.std()), 1.0) for channel in channels.T)
+    return mean, std
 
 
-def augment(pixels: Tensor, data: DataConfig, rng: torch.Generator) -> Tensor:
-    """Random horizontal flips, and translations by whole pixels that fill with black."""
-    n, side, _ = pixels.shape
-    reach = round(data.shift * side)
-    across = torch.arange(side).expand(n, side)
-    if data.flip:
-        flipped = torch.rand(n, 1, generator=rng) < 0.5
-        across = torch.where(flipped, side - 1 - across, across)
-    moves = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=rng)
-    padded = torch.nn.functional.pad(pixels, (reach, reach, reach, reach))
-    rows = torch.arange(side) + moves[0]
-    columns = across + moves[1]
-    return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+def to_input(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Images (n, channels, side, side), 0 to 255, as normalised float images (n, 3, side, side)."""
+    return ((pixels.float() - mean) / std).expand(-1, 3, -1, -1)

@@ -5,7 +5,7 @@ DistributedDataParallel, so the batch is the global one.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 
@@ -50,6 +50,13 @@ def total(values: Tensor, world: World) -> Tensor:
     if world.size > 1:
         dist.all_reduce(values)
     return values
+
+
+def from_first(tensors: Iterable[Tensor], world: World) -> None:
+    """Make `tensors` on every rank those of rank 0."""
+    if world.size > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, 0)
 
 
 def parallel(module: nn.Module, world: World, device: str, sync_batch_norm: bool) -> nn.Module:

@@ -1,47 +1,65 @@
 """Top-1 error and cross-entropy of a module on clean images."""
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from scaling_study.config import RunConfig
-from scaling_study.data.arrays import Images
-from scaling_study.training.batches import to_input
+from scaling_study.training.batches import TrainingData, to_input
+from scaling_study.training.distributed import total
+from scaling_study.world import World
 
-BATCH = 250
-# Training error is measured on at most this many training images.
-MAX_TRAIN_IMAGES = 50_000
+
+@dataclass(frozen=True)
+class Score:
+    """Sums over images: wrong top-1 predictions, cross-entropy in nats."""
+
+    wrong: int
+    loss_sum: float
+    images: int
+
+    @property
+    def error(self) -> float:
+        return self.wrong / self.images
+
+    @property
+    def loss(self) -> float:
+        return self.loss_sum / self.images
 
 
 @torch.no_grad()
 def evaluate(
     module: nn.Module,
-    images: Images,
-    mean: float,
-    std: float,
+    split: str,
+    data: TrainingData,
     layout: torch.memory_format,
     run: RunConfig,
-) -> tuple[float, float]:
-    """(error, loss): share of wrong top-1 predictions, and mean cross-entropy in nats."""
+    world: World,
+) -> Score:
+    """Score of `module` on the clean images of `split`, val or train; every rank takes a share.
+
+    Raises:
+        ValueError: there are no images; all of them are corrupt.
+    """
     module.eval()
-    wrong, loss = 0, 0.0
-    for first in range(0, len(images.labels), BATCH):
-        pixels = torch.from_numpy(images.pixels[first : first + BATCH])
-        labels = torch.from_numpy(images.labels[first : first + BATCH]).to(run.device)
-        batch = to_input(pixels.to(run.device), mean, std).contiguous(memory_format=layout)
+    # Summed on the device: reading a number would make a GPU wait for every batch.
+    wrong = torch.zeros((), dtype=torch.int64, device=run.device)
+    loss = torch.zeros((), dtype=torch.float64, device=run.device)
+    images = 0
+    for pixels, targets in data.evaluation(split, world.rank, world.size):
+        pixels = pixels.to(run.device, non_blocking=True)
+        labels = targets.to(run.device, non_blocking=True)
+        batch = to_input(pixels, data.mean, data.std).contiguous(memory_format=layout)
         with torch.autocast(run.device, torch.bfloat16, enabled=run.precision == "bf16"):
             logits = module(batch)
         logits = logits.float()
-        wrong += int((logits.argmax(1) != labels).sum())
-        loss += float(cross_entropy(logits, labels, reduction="sum"))
-    return wrong / len(images.labels), loss / len(images.labels)
-
-
-def training_sample(images: Images) -> Images:
-    """The images that train_error is measured on: all, or an even selection of a large set."""
-    n = len(images.labels)
-    if n <= MAX_TRAIN_IMAGES:
-        return images
-    chosen = np.linspace(0, n - 1, MAX_TRAIN_IMAGES).astype(int)
-    return Images(images.pixels[chosen], images.labels[chosen])
+        wrong += (logits.argmax(1) != labels).sum()
+        loss += cross_entropy(logits, labels, reduction="sum")
+        images += len(labels)
+    counted = torch.tensor(images, dtype=torch.float64, device=run.device)
+    sums = total(torch.stack([wrong.double(), loss, counted]), world)
+    if not sums[2]:
+        raise ValueError("no image of the evaluation split could be decoded")
+    return Score(int(sums[0]), float(sums[1]), int(sums[2]))

@@ -12,21 +12,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from scaling_study.config import RunConfig, Setting
-from scaling_study.data import load
 from scaling_study.errors import InputError
 from scaling_study.models import network as layers_of
 from scaling_study.models.build import build
 from scaling_study.training import stopping
-from scaling_study.training.batches import Batches, seed_of
+from scaling_study.training.batches import TrainingData
 from scaling_study.training.checkpoint import Checkpoints
-from scaling_study.training.distributed import parallel, total
+from scaling_study.training.distributed import from_first, parallel, total
 from scaling_study.training.ema import Ema
-from scaling_study.training.evaluate import evaluate, training_sample
-from scaling_study.training.feeding import on_device, shares
+from scaling_study.training.evaluate import evaluate
+from scaling_study.training.feeding import on_device
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.micro_batches import MicroBatches
 from scaling_study.training.optimizers import optimizer_of
 from scaling_study.training.schedule import learning_rate
+from scaling_study.training.seeds import seed_of
 from scaling_study.training.steps import StepTimes, peak_memory_bytes
 from scaling_study.world import ALONE, World
 
@@ -44,9 +44,9 @@ def train(
 ) -> dict[str, Any]:
     """Train `run`, resuming from its checkpoint if there is one; returns the measured columns.
 
-    All processes of `world` call it; rank 0 alone scores, writes files and reports to `sinks`,
-    and what the others return has no scores. The process's random state, thread count and files
-    outside `run_dir` and the data cache are left as they were.
+    All processes of `world` call it; rank 0 alone writes files and reports to `sinks`. The random
+    state and thread count of the process, and files outside `run_dir` and the data cache, are left
+    as they were.
 
     Raises:
         Stopped: `stopping.request` was called; a checkpoint of the last step is on disk.
@@ -74,14 +74,13 @@ def _train(
     started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     share = _share(run, world)
-    splits = load(run.data, Path(setting.cache_dir))
-    batches = Batches(splits.train, run.data, recipe.batch_size, run.run_id)
-    steps_per_epoch = batches.steps_per_epoch
+    data = TrainingData.of(run, setting, run_dir)
+    steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
 
     torch.manual_seed(seed_of(run.run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    module = build(layers_of(run.model, splits.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
+    module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
     optimizer = optimizer_of(module, recipe)
     scaler = torch.amp.GradScaler(device, enabled=run.precision == "fp16")
     ema = Ema(module, recipe.ema_decay)
@@ -135,13 +134,15 @@ def _train(
             "world_size": world.size,
             "micro_batch_size": micro_batches.size,
             "memory_halvings": micro_batches.halvings,
+            "corrupt_images": data.corrupt_images,
             "peak_memory_bytes": peak_memory_bytes(device),
             "wall_s": wall_before + time.monotonic() - started,
             **values,
         }
 
     module.train()
-    feed = on_device(shares(batches, first, steps, world), device, layout)
+    shares = data.batches(first, steps, world.rank, world.size)
+    feed = on_device(shares, data, device, layout)
     if world.size > 1 and first < steps:
         images, labels = next(feed)
         micro_batches.find_size(images, labels, world, optimizer)
@@ -194,18 +195,14 @@ def _train(
         times.start()
     if first < steps:
         save(steps)
-    if not first_rank:
-        return measured("ok")
-
+    from_first(ema.state_dict().values(), world)
     module.load_state_dict(ema.state_dict())
-    norm = batches.mean, batches.std
-    val_error, val_loss = evaluate(module, splits.val, *norm, layout, run)
-    seen = training_sample(splits.train)
-    train_error, _ = evaluate(module, seen, *norm, layout, run)
-    if not math.isfinite(val_loss):
+    val = evaluate(module, "val", data, layout, run, world)
+    seen = evaluate(module, "train", data, layout, run, world)
+    if not math.isfinite(val.loss):
         return measured("diverged", error="the evaluation loss is not finite")
-    metrics.write(step=steps, epoch=recipe.epochs, val_error=val_error, train_error=train_error)
-    return measured("ok", val_error=val_error, val_loss=val_loss, train_error=train_error)
+    metrics.write(step=steps, epoch=recipe.epochs, val_error=val.error, train_error=seen.error)
+    return measured("ok", val_error=val.error, val_loss=val.loss, train_error=seen.error)
 
 
 def _share(run: RunConfig, world: World) -> int:

@@ -1,0 +1,57 @@
+"""What data sets of encoded files have in common."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scaling_study.data.base import INFRASTRUCTURE, MINIVAL, DataConfig
+from scaling_study.data.parts import Encoded, Source
+from scaling_study.errors import InputError
+from scaling_study.values import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesConfig(DataConfig):
+    """Images under `root`. Those that cannot be decoded are left out (`corrupt` skip) or end the
+    run (fail).
+    """
+
+    root: str
+    corrupt: str = field(metadata=INFRASTRUCTURE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(bool(self.root), "data.root", "''", "must be the folder of the images")
+        policies = ("skip", "fail")
+        require(self.corrupt in policies, "data.corrupt", self.corrupt, "must be skip or fail")
+
+    @property
+    def folder(self) -> Path:
+        """`root`, which must be there.
+
+        Raises:
+            InputError: there is no such folder.
+        """
+        folder = Path(self.root).expanduser()
+        if not folder.is_dir():
+            raise InputError(f"data.root={self.root}: no such folder")
+        return folder
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts that a run on this data uses: train, and the evaluation split unless minival."""
+        return ("train",) if self.split == MINIVAL else ("train", self.split)
+
+
+def all_of(source: Source, labels: NDArray[np.int64]) -> Encoded:
+    """Every image of a source that reads any of them as fast as any other."""
+    return Encoded(source, labels, np.arange(len(labels)))
+
+
+def read_range(path: Path, offset: int, size: int) -> bytes:
+    """`size` bytes of a file."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(size)

@@ -1,0 +1,128 @@
+"""RandAugment (Cubuk et al. 2020) with the operations and levels of the released EfficientNet
+and ResNet-RS code: every layer draws one of 16 operations, all at one magnitude.
+
+Levels are linear in magnitude / 10 and go on beyond 10. As released, Posterize keeps more bits and
+Solarize inverts fewer pixels the higher the magnitude. Two things differ from the release: lengths
+that it gives in pixels for 224 px (translation, cutout) scale with the image, so that a resolution
+axis does not change their meaning, and Contrast turns about the mean grey level, as in PIL, where
+the release has the image's pixel count / 256.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+
+Picture = Image.Image
+MAX_LEVEL = 10
+# What the release says in pixels is meant for images of this side.
+REFERENCE_SIDE = 224
+TRANSLATE_PX, CUTOUT_PX = 100, 40
+# Value of pixels that come from outside the image or are cut out.
+FILL = 128
+ADDED_BELOW = 128
+
+
+def randaugment(image: Picture, layers: int, magnitude: float, rng: np.random.Generator) -> Picture:
+    """`image` (mode L or RGB) after `layers` operations drawn from `OPERATIONS`."""
+    for _ in range(layers):
+        name = NAMES[int(rng.integers(len(NAMES)))]
+        image = OPERATIONS[name](image, magnitude / MAX_LEVEL, rng)
+    return image
+
+
+def _signed(value: float, rng: np.random.Generator) -> float:
+    return -value if rng.random() < 0.5 else value
+
+
+def _pixels(at_reference: float, image: Picture) -> float:
+    return at_reference * image.width / REFERENCE_SIDE
+
+
+def _fill(image: Picture) -> tuple[int, ...]:
+    return (FILL,) * len(image.getbands())
+
+
+def _affine(image: Picture, rows: tuple[float, ...]) -> Picture:
+    """Output (x, y) shows input (a x + b y + c, d x + e y + f), nearest pixel."""
+    return image.transform(
+        image.size, Image.Transform.AFFINE, rows, Image.Resampling.NEAREST, fillcolor=_fill(image)
+    )
+
+
+def _rotate(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    return image.rotate(_signed(30 * level, rng), fillcolor=_fill(image))
+
+
+def _shear_x(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    return _affine(image, (1, _signed(0.3 * level, rng), 0, 0, 1, 0))
+
+
+def _shear_y(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    return _affine(image, (1, 0, 0, _signed(0.3 * level, rng), 1, 0))
+
+
+def _translate_x(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    return _affine(image, (1, 0, _signed(_pixels(TRANSLATE_PX * level, image), rng), 0, 1, 0))
+
+
+def _translate_y(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    return _affine(image, (1, 0, 0, 0, 1, _signed(_pixels(TRANSLATE_PX * level, image), rng)))
+
+
+def _cutout(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    """A grey square around a random pixel; its half side is the released `cutout_const`."""
+    half = int(_pixels(CUTOUT_PX * level, image))
+    x, y = int(rng.integers(image.width)), int(rng.integers(image.height))
+    cut = image.copy()
+    cut.paste(_fill(image), (max(0, x - half), max(0, y - half), x + half, y + half))
+    return cut
+
+
+def _posterize(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    kept_bits = min(8, int(4 * level))
+    mask = 256 - (1 << (8 - kept_bits))  # none is kept at magnitude 2 and below
+    return image.point([value & mask for value in range(256)] * len(image.getbands()))
+
+
+def _solarize(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    return ImageOps.solarize(image, int(256 * level))
+
+
+def _solarize_add(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    added = int(110 * level)
+    table = [min(255, v + added) if v < ADDED_BELOW else v for v in range(256)]
+    return image.point(table * len(image.getbands()))
+
+
+def _enhance(kind: Callable[[Picture], ImageEnhance._Enhance]) -> "Operation":
+    return lambda image, level, rng: kind(image).enhance(1.8 * level + 0.1)
+
+
+def _color(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+    if image.mode == "L":
+        return image  # no colour to change
+    return ImageEnhance.Color(image).enhance(1.8 * level + 0.1)
+
+
+Operation = Callable[[Picture, float, np.random.Generator], Picture]
+
+OPERATIONS: dict[str, Operation] = {
+    "AutoContrast": lambda image, level, rng: ImageOps.autocontrast(image),
+    "Equalize": lambda image, level, rng: ImageOps.equalize(image),
+    "Invert": lambda image, level, rng: ImageOps.invert(image),
+    "Rotate": _rotate,
+    "Posterize": _posterize,
+    "Solarize": _solarize,
+    "Color": _color,
+    "Contrast": _enhance(ImageEnhance.Contrast),
+    "Brightness": _enhance(ImageEnhance.Brightness),
+    "Sharpness": _enhance(ImageEnhance.Sharpness),
+    "ShearX": _shear_x,
+    "ShearY": _shear_y,
+    "TranslateX": _translate_x,
+    "TranslateY": _translate_y,
+    "Cutout": _cutout,
+    "SolarizeAdd": _solarize_add,
+}
+NAMES = tuple(OPERATIONS)

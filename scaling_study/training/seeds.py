@@ -1,0 +1,15 @@
+"""Where a run's random numbers come from."""
+
+import hashlib
+
+import torch
+
+
+def seed_of(run_id: str, purpose: str, number: int = 0) -> int:
+    """A 63-bit seed that no other run, purpose or number shares."""
+    digest = hashlib.sha256(f"{run_id}/{purpose}/{number}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(run_id: str, purpose: str, number: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed_of(run_id, purpose, number))

@@ -1,0 +1,243 @@
+"""Batches: the same for every number of workers, ranks and restarts, whatever they are made of."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photos import CLASSES, WRITERS, encoded, picture, write_folders
+from test_data_files import config
+
+from conftest import Command
+from scaling_study.config import RunConfig, Setting
+from scaling_study.data import load
+from scaling_study.data.parts import Encoded
+from scaling_study.training import batches as module
+from scaling_study.training import streams
+from scaling_study.training.batches import TrainingData, epoch_order, to_input
+from scaling_study.training.corrupt import CorruptImages
+from scaling_study.training.loop import train
+from scaling_study.training.making import Moves, Task
+from scaling_study.training.streams import stream
+from tiny import tiny
+
+RANDOM = {"flip": True, "shift": 0.1, "crop": "random_resized", "randaugment_layers": 2}
+
+
+def files_run(name: str, root: Path, **changes: Any) -> RunConfig:
+    run = tiny(**{"train.batch_size": 8})
+    return replace(run, data=config(name, root, **(RANDOM | changes)))
+
+
+def data_of(run: RunConfig, tmp_path: Path, workers: int = 0) -> TrainingData:
+    corrupt = CorruptImages(tmp_path, fail=getattr(run.data, "corrupt", "skip") == "fail")
+    return TrainingData(run, load(run.data, tmp_path / "cache"), corrupt, workers)
+
+
+def shown(batches: Any) -> list[tuple[bytes, list[int]]]:
+    return [(p.contiguous().numpy().tobytes(), labels.tolist()) for p, labels in batches]
+
+
+def kinds(tmp_path: Path) -> dict[str, RunConfig]:
+    runs = {name: files_run(name, WRITERS[name](tmp_path / name)) for name in WRITERS}
+    changes = {f"data.{key}": value for key, value in RANDOM.items()}
+    return runs | {
+        "plain arrays": tiny(**{"train.batch_size": 8}),
+        "arrays": tiny(**{"train.batch_size": 8}, **changes),
+    }
+
+
+def test_augmentation_is_a_flip_and_a_shift_filled_with_black() -> None:
+    data = tiny(**{"data.shift": 0.25, "data.resolution": 4}).data
+    image = np.arange(1, 17, dtype=np.uint8).reshape(4, 4)
+    moves = Moves.draw(500, data, torch.Generator().manual_seed(0))
+    allowed = set()
+    for source in (image, image[:, ::-1]):
+        padded = np.pad(source, 1)
+        for row in range(3):
+            for column in range(3):
+                allowed.add(padded[row : row + 4, column : column + 4].tobytes())
+    grey = moves.apply(torch.from_numpy(image).expand(500, 4, 4), 0)
+    assert {one.numpy().tobytes() for one in grey} == allowed
+    colour = moves.apply(torch.from_numpy(image)[None, :, :, None].expand(500, 4, 4, 3), 0)
+    assert torch.equal(colour, grey[..., None].expand(-1, -1, -1, 3))
+
+
+def test_every_epoch_shows_every_image_once(tmp_path: Path) -> None:
+    data = data_of(tiny(**{"data.shift": 0.0, "data.flip": False}), tmp_path)
+    epochs = []
+    for epoch in range(2):
+        images = [image for batch, _ in data.batches(8 * epoch, 8 * epoch + 8) for image in batch]
+        epochs.append([image.numpy().tobytes() for image in images])
+    assert sorted(epochs[0]) == sorted(epochs[1])
+    assert epochs[0] != epochs[1]
+
+
+def test_any_start_and_any_ranks_give_the_same_images(tmp_path: Path) -> None:
+    for name, run in kinds(tmp_path).items():
+        data = data_of(run, tmp_path)
+        whole = [(p.clone(), labels) for p, labels in data.batches(0, 6)]
+        assert len(shown(whole)) == len(set(map(str, shown(whole)))) == 6, name
+        resumed = data_of(run, tmp_path)
+        assert shown(resumed.batches(4, 6)) == shown(whole[4:]), name
+        for world in (2, 3):
+            ranks = [data.batches(0, 6, rank, world) for rank in range(world)]
+            for shares, (pixels, labels) in zip(zip(*ranks, strict=True), whole, strict=True):
+                assert torch.equal(torch.cat([share[0] for share in shares]), pixels), name
+                assert torch.equal(torch.cat([share[1] for share in shares]), labels), name
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_workers_change_nothing(name: str, tmp_path: Path) -> None:
+    run = files_run(name, WRITERS[name](tmp_path / "set"))
+    alone, helped = data_of(run, tmp_path), data_of(run, tmp_path, workers=2)
+    assert shown(helped.batches(1, 5)) == shown(alone.batches(1, 5))
+    assert shown(helped.evaluation("val")) == shown(alone.evaluation("val"))
+
+
+def test_images_in_memory_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "DataLoader", None)
+    data = data_of(tiny(), tmp_path, workers=4)
+    assert len(list(data.batches(0, 2))) == 2
+
+
+def test_a_thread_gives_batches_in_order_its_error_and_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
+    tasks = [Task(step, 0, np.arange(2)) for step in range(20)]
+
+    def make(task: Task) -> Any:
+        if task.step == 15:
+            raise ValueError("no more")
+        return torch.tensor([task.step]), torch.tensor([0]), []
+
+    ready = stream(make, iter(tasks), None, cuda=True)
+    assert [int(next(ready)[0]) for _ in range(15)] == list(range(15))
+    with pytest.raises(ValueError, match="no more"):
+        next(ready)
+    left = stream(make, iter(tasks), None, cuda=True)
+    next(left)
+    left.close()  # type: ignore[attr-defined]  # must not wait for tasks that nobody wants
+    assert len(list(stream(make, iter(tasks[:3]), None, cuda=True))) == 3
+
+
+def test_evaluation_shares_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVALUATION_BATCH", 5)
+    for run in (tiny(), files_run("imagefolder", write_folders(tmp_path / "set"))):
+        data = data_of(run, tmp_path)
+        for split, n in (("val", data.facts.n_val), ("train", data.facts.n_train)):
+            whole = shown(data.evaluation(split))
+            assert sum(len(labels) for _, labels in whole) == n
+            shares = [shown(data.evaluation(split, rank, 3)) for rank in range(3)]
+            assert sorted(batch for share in shares for batch in share) == sorted(whole)
+            assert whole == shown(data_of(run, tmp_path).evaluation(split))
+    monkeypatch.setattr(module, "MAX_TRAIN_IMAGES", 7)
+    assert sum(len(labels) for _, labels in data.evaluation("train")) == 7
+
+
+@settings(max_examples=40)
+@given(
+    sizes=st.lists(st.integers(0, 9), min_size=1, max_size=12),
+    mixed=st.integers(1, 5),
+    seed=st.integers(0, 99),
+)
+def test_groups_that_are_read_together_stay_in_one_window(
+    sizes: list[int], mixed: int, seed: int
+) -> None:
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    n = len(groups)
+    if not n:
+        return
+    part = Encoded(None, np.zeros(n, np.int64), np.arange(n), groups, mixed)  # type: ignore[arg-type]
+    order = epoch_order(part, torch.Generator().manual_seed(seed))
+    assert sorted(order) == list(range(n))
+    first, last = {}, {}
+    for place, group in enumerate(groups[order].tolist()):
+        first.setdefault(group, place)
+        last[group] = place
+    for place in range(n):
+        assert sum(first[g] <= place <= last[g] for g in first) <= mixed
+
+
+def test_normalisation_is_per_channel() -> None:
+    pixels = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
+    mean, std = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 5.0, 6.0])
+    images = to_input(pixels, mean[:, None, None], std[:, None, None])
+    for c in range(3):
+        torch.testing.assert_close(images[:, c], (pixels[:, c].float() - mean[c]) / std[c])
+    grey = to_input(pixels[:, :1], mean[:1, None, None], std[:1, None, None])
+    assert torch.equal(grey, images[:, :1].expand(-1, 3, -1, -1))
+
+
+def with_corrupt_images(root: Path) -> Path:
+    """8 training images a class, two of all corrupt, and one of 12 evaluation images."""
+    write_folders(root)
+    for path in sorted(root.glob("train/bee/*"))[1:3]:
+        path.write_bytes(path.read_bytes()[:200])
+    next(root.glob("val/ant/*")).write_bytes(b"")
+    return root
+
+
+def test_corrupt_images_are_left_out_and_counted_once(tmp_path: Path) -> None:
+    run = files_run("imagefolder", with_corrupt_images(tmp_path / "set"))
+    data = data_of(run, tmp_path)
+    assert [len(labels) for _, labels in data.batches(0, 6)] == [8] * 6
+    assert data.corrupt_images == 2
+    assert sum(len(labels) for _, labels in data.evaluation("val")) == 11
+    assert data.corrupt_images == 3
+    again = data_of(run, tmp_path, workers=2)  # another attempt at the same run
+    assert again.corrupt_images == 3
+    assert shown(again.batches(0, 6)) == shown(data.batches(0, 6))
+    assert data.corrupt_images == 3
+
+
+def test_a_run_can_fail_on_corrupt_images(tmp_path: Path) -> None:
+    run = files_run("imagefolder", with_corrupt_images(tmp_path / "set"), corrupt="fail")
+    with pytest.raises(ValueError, match=r"corrupt image .*bee.*data.corrupt=skip leaves"):
+        list(data_of(run, tmp_path).batches(0, 6))
+
+
+def test_a_set_of_nothing_but_corrupt_images_ends(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "set")
+    for path in root.glob("train/*/*"):
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="corrupt images in a row"):
+        list(data_of(files_run("imagefolder", root), tmp_path).batches(0, 1))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_run_trains_on_files(name: str, setting: Setting, tmp_path: Path) -> None:
+    run = files_run(name, WRITERS[name](tmp_path / "set", 12, 4), randaugment_layers=0)
+    run = replace(run, train=replace(run.train, epochs=6))
+    measured = train(run, tmp_path, replace(setting, cache_dir=str(tmp_path / "cache")))
+    assert measured["status"] == "ok"
+    assert measured["train_error"] < 0.5  # chance is 2/3
+    assert measured["corrupt_images"] == 0
+
+
+def test_the_command_trains_on_a_folder_with_corrupt_images(
+    command: Command, tmp_path: Path
+) -> None:
+    root = with_corrupt_images(tmp_path / "set")
+    (root / "train/cow/extra.png").write_bytes(encoded(picture(2, 77), "PNG"))
+    wanted = (
+        *("data=imagefolder", f"data.root={root}", "data.resolution=32", "data.split=val"),
+        *("model.depth=14", "model.width=0.125", "train.epochs=2", "train.batch_size=8"),
+        *("train.warmup_epochs=0", "loader.workers=2", "data.randaugment_layers=1"),
+    )
+    done = command("scaling_study.train", *wanted)
+    assert done.returncode == 0, done.stderr + done.stdout
+    (path,) = (tmp_path / "results/runs").glob("*/result.json")
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert (result["corrupt_images"], result["n_train"], result["n_val"]) == (3, 25, 12)
+    assert (result["data"], result["eval_split"], len(CLASSES)) == ("imagefolder", "val", 3)
+    missing = command("scaling_study.train", *wanted[2:], "data=imagefolder", "data.root=nowhere")
+    assert missing.returncode == 2
+    assert "data.root=nowhere: no such folder" in missing.stderr
+    assert "Traceback" not in missing.stderr
