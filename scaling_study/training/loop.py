@@ -73,12 +73,13 @@ def _train(
 ) -> dict[str, Any]:
     started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
+    run_id = run.run_id  # a hash of the whole config, every time that it is asked for
     share = _share(run, world)
     data = TrainingData.of(run, setting, run_dir)
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
 
-    torch.manual_seed(seed_of(run.run_id, "init"))
+    torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
     optimizer = optimizer_of(module, recipe)
@@ -94,7 +95,7 @@ def _train(
     times = StepTimes(device)
     first, wall_before, loss_sum, loss_steps = 0, 0.0, 0.0, 0
 
-    if (state := checkpoints.load(run.run_id, module.state_dict())) is not None:
+    if (state := checkpoints.load(run_id, module.state_dict())) is not None:
         module.load_state_dict(state["model"])
         ema.load_state_dict(state["ema"])
         scaler.load_state_dict(state["scaler"])
@@ -112,7 +113,7 @@ def _train(
             return
         checkpoints.save(
             {
-                "run_id": run.run_id,
+                "run_id": run_id,
                 "step": step,
                 "model": module.state_dict(),
                 "ema": ema.state_dict(),
@@ -159,7 +160,7 @@ def _train(
         times.got_batch()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps_per_epoch, recipe)
-        seed = seed_of(run.run_id, draws, step)
+        seed = seed_of(run_id, draws, step)
         losses.append(micro_batches.backward(network, images, labels, seed, scaler.scale))
         scaler.step(optimizer)
         scaler.update()

@@ -54,7 +54,7 @@ class MicroBatches:
         """
         _copy(self._saved, self._buffers)
         while True:
-            torch.manual_seed(seed)
+            _seed(seed, images.device.type)
             try:
                 return self._passes(network, images, labels, scale)
             except torch.OutOfMemoryError:
@@ -130,3 +130,10 @@ def _copy(to: list[Tensor], source: list[Tensor]) -> None:
     """Copy tensors in place; a network without batch norm has none."""
     if to:
         torch._foreach_copy_(to, source)
+
+
+def _seed(seed: int, device: str) -> None:
+    """Seed what dropout draws from; torch.manual_seed would note a stack trace for absent GPUs."""
+    torch.default_generator.manual_seed(seed)
+    if device == "cuda":
+        torch.cuda.manual_seed(seed)
