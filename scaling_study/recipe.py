@@ -93,3 +93,19 @@ class TrainConfig:
     def lr(self) -> float:
         """Peak learning rate at this batch size."""
         return self.lr_per_256 * self.batch_size / 256
+
+    def share(self, processes: int) -> int:
+        """Images of a batch that each of so many processes takes.
+
+        Raises:
+            InputError: not all can take the same number, or a forward pass would see less than two.
+        """
+        share, rest = divmod(self.batch_size, processes)
+        require(
+            rest == 0 and share % self.accumulation == 0 and share // self.accumulation >= 2,
+            "train.batch_size",
+            self.batch_size,
+            f"must be the same 2 images or more for each of {processes} processes and "
+            f"train.accumulation={self.accumulation} passes",
+        )
+        return share

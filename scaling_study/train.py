@@ -29,6 +29,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     (run,) = runs_of(settings, [{}])
     local.slots_for([run.device], 1, setting.threads)
     store, world = Store(Path(setting.results_dir)), world_of(os.environ)
+    run.train.share(world.size)
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
     prepare(run.data, Path(setting.cache_dir))

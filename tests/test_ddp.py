@@ -13,6 +13,7 @@ from conftest import environment
 from scaling_study.errors import InputError
 from scaling_study.results import Result, read_result
 from scaling_study.world import ALONE, World, world_of
+from tiny import tiny
 
 TESTS = Path(__file__).resolve().parent
 # Masks of dropped images differ between ranks, so these two are off.
@@ -118,11 +119,9 @@ def test_the_environment_of_torchrun_and_of_srun() -> None:
             world_of(broken)
 
 
-def test_a_batch_that_processes_cannot_share_is_refused(tmp_path: Path) -> None:
-    from scaling_study.training.loop import _share
-    from tiny import tiny
-
-    world = World(0, 3, 0, "localhost", 1)
+def test_a_batch_that_processes_cannot_share_is_refused() -> None:
     with pytest.raises(InputError, match=r"train.batch_size=16: .* 3 processes"):
-        _share(tiny(), world)
-    assert _share(tiny(**{"train.accumulation": 4}), World(0, 2, 0, "localhost", 1)) == 8
+        tiny().train.share(3)
+    assert tiny(**{"train.accumulation": 4}).train.share(2) == 8
+    with pytest.raises(InputError, match=r"train.accumulation=8 passes"):
+        tiny(**{"train.accumulation": 8}).train.share(2)

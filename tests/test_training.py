@@ -1,6 +1,10 @@
 """The trainer against closed forms, float64 loops and itself."""
 
 import json
+import pickle
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import torch
 from torch import nn
 
 from scaling_study.config import RunConfig, Setting
+from scaling_study.launch.job import Job
 from scaling_study.models.build import Residual
 from scaling_study.training import loop, stopping
 from scaling_study.training.checkpoint import Checkpoints
@@ -310,3 +315,26 @@ def test_step_times_leave_out_warm_up_and_what_was_disturbed(
         "images_per_s": 4,
         "bound": "data",
     }
+
+
+def test_a_run_killed_between_steps_of_several_passes_repeats_no_bit_differently(
+    setting: Setting,
+) -> None:
+    run = tiny(**{"train.accumulation": 2, "train.epochs": 12})
+    whole, whole_dir = trained(run, setting, "whole")
+    job = Job(run, setting)
+    run_dir = job.store.run_dir(run.run_id)
+    program = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(pickle.dumps(job))
+        process.stdin.close()
+        while not (run_dir / "checkpoint.prev.pt").exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.kill()
+    assert job.store.state(run.run_id) == "planned"
+    again = train(run, run_dir, setting)
+    assert [again[k] for k in MEASURED] == [whole[k] for k in MEASURED]
+    assert same(weights(run_dir), weights(whole_dir))
+    assert lines(run_dir) == lines(whole_dir)

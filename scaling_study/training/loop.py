@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from scaling_study.config import RunConfig, Setting
-from scaling_study.errors import InputError
 from scaling_study.models import network as layers_of
 from scaling_study.models.build import build
 from scaling_study.training import stopping
@@ -74,7 +73,7 @@ def _train(
     started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     run_id = run.run_id  # a hash of the whole config, every time that it is asked for
-    share = _share(run, world)
+    share = recipe.share(world.size)
     data = TrainingData.of(run, setting, run_dir)
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
@@ -204,18 +203,6 @@ def _train(
         return measured("diverged", error="the evaluation loss is not finite")
     metrics.write(step=steps, epoch=recipe.epochs, val_error=val.error, train_error=seen.error)
     return measured("ok", val_error=val.error, val_loss=val.loss, train_error=seen.error)
-
-
-def _share(run: RunConfig, world: World) -> int:
-    """Images of a batch that each process takes."""
-    batch, passes = run.train.batch_size, run.train.accumulation
-    share = batch // world.size
-    if batch % world.size or share % passes or share // passes < 2:
-        raise InputError(
-            f"train.batch_size={batch}: must be the same 2 images or more for each of "
-            f"{world.size} processes and train.accumulation={passes} passes"
-        )
-    return share
 
 
 def _agreed(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | None]:
