@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # A difference in these may explain a gap that is put down to an axis.
-CHECKED = ("lr", "threads", "world_size", "git_commit", "versions", "recipe", "batch_size")
+CHECKED = (
+    *("lr", "threads", "world_size", "memory_halvings", "git_commit", "versions", "recipe"),
+    "batch_size",
+)
 
 
 def differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:

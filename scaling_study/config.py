@@ -8,7 +8,7 @@ workers there are and which grid asked for the run are not.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from scaling_study.data import config_class
@@ -17,6 +17,7 @@ from scaling_study.initial import InitialWeights, initial_weights
 from scaling_study.models import family, timm
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
+from scaling_study.regimes import resolve
 from scaling_study.values import from_values, group, one_value, require
 
 # Short names of the study's axes, and the config keys that they stand for.
@@ -27,6 +28,8 @@ AXES = {
     "epochs": "train.epochs",
     "seed": "seed",
 }
+# fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
+PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +51,13 @@ class RunConfig:
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
         require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
+        known = ", ".join(PRECISIONS)
+        require(self.precision in PRECISIONS, "precision", self.precision, f"must be of {known}")
         require(
-            self.precision in ("fp32", "bf16"), "precision", self.precision, "must be fp32 or bf16"
+            not self.train.compile or self.device == "cuda",
+            "train.compile",
+            "true",
+            "compiles for a GPU; give device=cuda, or train.compile=false",
         )
         if self.init is not None:
             timm.names(self.model)
@@ -88,11 +96,15 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     Raises:
         InputError: a value of the wrong type or out of bounds, an unknown or a missing key.
     """
-    model, data = group(values, "model"), group(values, "data")
+    parts: dict[str, Any] = {
+        "model": family(group(values, "model").get("family")).config,
+        "data": config_class(group(values, "data").get("name")),
+        "train": TrainConfig,
+    }
+    known = {name: [field.name for field in fields(part)] for name, part in parts.items()}
+    values = resolve(values, AXES, known)
     return RunConfig(
-        model=from_values(family(model.get("family")).config, model, "model."),
-        data=from_values(config_class(data.get("name")), data, "data."),
-        train=from_values(TrainConfig, group(values, "train"), "train."),
+        **{name: from_values(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),

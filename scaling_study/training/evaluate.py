@@ -1,6 +1,5 @@
 """Top-1 error and cross-entropy of a module on clean images."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -8,12 +7,14 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from scaling_study.config import RunConfig
-from scaling_study.training.batches import Batch, TrainingData, to_input
+from scaling_study.training.batches import TrainingData, to_input
+from scaling_study.training.distributed import total
+from scaling_study.world import World
 
 
 @dataclass(frozen=True)
 class Score:
-    """Sums over images: wrong top-1 predictions, cross-entropy in nats. Shares of ranks add up."""
+    """Sums over images: wrong top-1 predictions, cross-entropy in nats."""
 
     wrong: int
     loss_sum: float
@@ -31,12 +32,13 @@ class Score:
 @torch.no_grad()
 def evaluate(
     module: nn.Module,
-    batches: Iterable[Batch],
+    split: str,
     data: TrainingData,
     layout: torch.memory_format,
     run: RunConfig,
+    world: World,
 ) -> Score:
-    """Score of `module` on clean batches, as `data.evaluation` gives them.
+    """Score of `module` on the clean images of `split`, val or train; every rank takes a share.
 
     Raises:
         ValueError: there are no images; all of them are corrupt.
@@ -46,7 +48,7 @@ def evaluate(
     wrong = torch.zeros((), dtype=torch.int64, device=run.device)
     loss = torch.zeros((), dtype=torch.float64, device=run.device)
     images = 0
-    for pixels, targets in batches:
+    for pixels, targets in data.evaluation(split, world.rank, world.size):
         pixels = pixels.to(run.device, non_blocking=True)
         labels = targets.to(run.device, non_blocking=True)
         batch = to_input(pixels, data.mean, data.std).contiguous(memory_format=layout)
@@ -56,6 +58,8 @@ def evaluate(
         wrong += (logits.argmax(1) != labels).sum()
         loss += cross_entropy(logits, labels, reduction="sum")
         images += len(labels)
-    if not images:
+    counted = torch.tensor(images, dtype=torch.float64, device=run.device)
+    sums = total(torch.stack([wrong.double(), loss, counted]), world)
+    if not sums[2]:
         raise ValueError("no image of the evaluation split could be decoded")
-    return Score(int(wrong), float(loss), images)
+    return Score(int(sums[0]), float(sums[1]), int(sums[2]))

@@ -1,0 +1,348 @@
+"""How fast training is: `python benchmarks/training.py [--timm DIR] [--device cuda] [-o FILE]`.
+
+Our whole loop beside a bare loop of forward, backward and optimizer step on the same network and
+images; our ResNet-RS-50 beside timm's on the same batch; and on a GPU images/s and the share of
+the measured matmul peak of networks of the paper. The two sides take turns, and the median of the
+turns' ratios is shown with their range. Ratios above 1 mean that ours is faster. On a CPU the time
+is that of the process on its cores, checkpoint writer included, which the load of others hardly
+changes; on a GPU it is the wall's. Nothing is asserted.
+
+timm is not a dependency. `pip install --no-deps --target DIR timm torchvision` puts it, and the
+torchvision that it imports, where `--timm DIR` finds them; any torch of ours will do.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [str(HERE.parent), *(p for p in sys.path if p != str(HERE))]
+
+import hydra  # noqa: E402
+import torch  # noqa: E402
+from hydra.errors import MissingConfigException  # noqa: E402
+from omegaconf import OmegaConf  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+from torch.nn.functional import cross_entropy  # noqa: E402
+
+from scaling_study.config import RunConfig, Setting, run_config  # noqa: E402
+from scaling_study.device import device_name  # noqa: E402
+from scaling_study.models import network  # noqa: E402
+from scaling_study.models.build import build  # noqa: E402
+from scaling_study.models.layers import Shape, total  # noqa: E402
+from scaling_study.paths import data_dir  # noqa: E402
+from scaling_study.training.batches import TrainingData  # noqa: E402
+from scaling_study.training.loop import AUTOCAST, train  # noqa: E402
+from scaling_study.training.optimizers import optimizer_of  # noqa: E402
+from scaling_study.training.seeds import seed_of  # noqa: E402
+
+TARGET_LOOP, TARGET_TIMM = 0.95, 1.0
+# What the loop is measured on: a cell of the embedded study, where each step is short and the
+# loop's own work weighs most, and a larger network.
+LOOPS = {
+    "depth 14, width 0.25, 16 px, batch 32": {
+        "cpu": ("model.depth=14", "model.width=0.25", "data.resolution=16", "train.batch_size=32")
+    },
+    "depth 26, width 0.5, 32 px, batch 64": {
+        "cpu": ("model.depth=26", "model.width=0.5", "data.resolution=32", "train.batch_size=64"),
+    },
+    "depth 50, width 1, 160 px, batch 256": {
+        "cuda": ("model.depth=50", "data.resolution=160", "train.batch_size=256"),
+    },
+}
+EPOCHS = 4
+# The paper's networks: name, settings, batch on a GPU of 80 GB or more.
+SPEEDS = (
+    ("ResNet-RS-50@160", ("model=resnet_rs", "model.depth=50", "data.resolution=160"), 512),
+    ("ResNet-RS-152@224", ("model=resnet_rs", "model.depth=152", "data.resolution=224"), 256),
+    ("ResNet-RS-350@256", ("model=resnet_rs", "model.depth=350", "data.resolution=256"), 128),
+    ("EfficientNet-B1@240", ("+preset=efficientnet_b1",), 256),
+    ("EfficientNet-B4@380", ("+preset=efficientnet_b4",), 96),
+    ("EfficientNet-B6@528", ("+preset=efficientnet_b6",), 32),
+)
+CLASSES = 1000
+
+
+def composed(*overrides: str, precision: str) -> RunConfig:
+    """The run that these overrides describe."""
+    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        values: Any = OmegaConf.to_container(hydra.compose("run", list(overrides)))
+    if values["model"].get("stem") == "small" and "model=resnet_rs" in overrides:
+        values["model"]["stem"] = "imagenet"
+    return run_config(values | {"precision": precision})
+
+
+class Clock:
+    """A sink that notes when each epoch ended."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self.times: list[float] = []
+
+    def write(self, **values: float) -> None:
+        if float(values["epoch"]).is_integer() and "loss" in values:
+            self.times.append(now(self._device))
+
+    def seconds(self) -> float:
+        """From the end of the first epoch, which warms up, to that of the last."""
+        return self.times[-1] - self.times[0]
+
+
+def ours(run: RunConfig, setting: Setting) -> float:
+    """Seconds of all epochs but the first in our loop, with its checkpoints and records."""
+    clock = Clock(run.device)
+    with tempfile.TemporaryDirectory() as folder:
+        train(run, Path(folder), setting, sinks=[clock])
+    return clock.seconds()
+
+
+def bare(run: RunConfig, setting: Setting) -> float:
+    """Seconds of the same epochs of what no training loop can do without."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = TrainingData.of(run, setting, Path(folder))
+        torch.manual_seed(seed_of(run.run_id, "init"))
+        module = build(network(run.model, data.facts.n_classes))
+        module.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimizer = optimizer_of(module, run.train)
+        clock, steps = Clock(run.device), run.train.epochs * data.steps_per_epoch
+        for step, (pixels, targets) in enumerate(data.batches(0, steps)):
+            pixels = pixels.to(run.device, non_blocking=True)
+            labels = targets.to(run.device, non_blocking=True)
+            images = ((pixels.float() - data.mean) / data.std).expand(-1, 3, -1, -1)
+            images = images.contiguous(memory_format=torch.channels_last)
+            step_of(module, optimizer, images, labels, run)
+            if (step + 1) % data.steps_per_epoch == 0:
+                clock.write(epoch=1, loss=0)
+    return clock.seconds()
+
+
+def step_of(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    run: RunConfig,
+) -> None:
+    """Forward, backward, optimizer step."""
+    with torch.autocast(run.device, AUTOCAST.get(run.precision), run.precision in AUTOCAST):
+        loss = cross_entropy(module(images), labels, label_smoothing=run.train.label_smoothing)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def now(device: str) -> float:
+    """Seconds: of the wall behind all queued work of a GPU, or of this process on CPU cores."""
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def compared(one: Callable[[], float], other: Callable[[], float], repeats: int) -> dict[str, Any]:
+    """Seconds of both, which take turns at going first; other / one of each turn, and the median.
+
+    Each turn's two sides see the same load of the machine, so the ratio is that of the turns.
+    """
+    one(), other()
+    turns = []
+    for turn in range(repeats):
+        if turn % 2:
+            second = other()
+            first = one()
+        else:
+            first, second = one(), other()
+        turns.append((first, second))
+    ratios = sorted(second / first for first, second in turns)
+    return {
+        "seconds": median(first for first, _ in turns),
+        "seconds_other": median(second for _, second in turns),
+        "ratio": median(ratios),
+        "ratios": ratios,
+    }
+
+
+def loops(device: str, precision: str, repeats: int) -> list[dict[str, Any]]:
+    """Our loop beside the bare one, on each network of this device."""
+    found = []
+    with tempfile.TemporaryDirectory() as cache:
+        setting = Setting(
+            results_dir=cache,
+            cache_dir=cache,
+            threads=torch.get_num_threads(),
+            loader_workers=0,
+            checkpoint_every_s=2,
+            checkpoint_keep="final",
+            git_commit=None,
+            git_dirty=None,
+        )
+        for name, by_device in LOOPS.items():
+            if device not in by_device:
+                continue
+            more = (f"train.epochs={EPOCHS}", "data.val_per_class=8", f"device={device}")
+            run = composed(*by_device[device], *more, precision=precision)
+            turns = compared(
+                lambda r=run: ours(r, setting), lambda r=run: bare(r, setting), repeats
+            )
+            found.append({"network": name, "target": TARGET_LOOP} | turns)
+            show(f"our loop / bare loop, {name}", found[-1])
+    return found
+
+
+def batch_of(n: int, side: int, device: str) -> tuple[Tensor, Tensor]:
+    images = torch.randn(n, 3, side, side, device=device)
+    labels = torch.randint(CLASSES, (n,), device=device)
+    return images.contiguous(memory_format=torch.channels_last), labels
+
+
+def timed_steps(module: nn.Module, run: RunConfig, images: Tensor, labels: Tensor) -> Any:
+    """A call that returns the mean seconds of so many training steps."""
+    module.to(run.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizer = optimizer_of(module, run.train)
+
+    def timed(steps: int) -> float:
+        start = now(run.device)
+        for _ in range(steps):
+            step_of(module, optimizer, images, labels, run)
+        return (now(run.device) - start) / steps
+
+    return timed
+
+
+def beside_timm(folder: Path | None, device: str, precision: str, repeats: int) -> Any:
+    """Our ResNet-RS-50 beside timm's resnetrs50 on one batch, or why not."""
+    try:
+        timm = imported(folder)
+    except (ImportError, RuntimeError) as error:
+        print(f"timm: left out, because it cannot be imported ({error}); see --timm")
+        return None
+    run = composed("model=resnet_rs", "model.depth=50", f"device={device}", precision=precision)
+    images, labels = batch_of(*((256, 160) if device == "cuda" else (4, 160)), device)
+    one = timed_steps(build(network(run.model, CLASSES)), run, images, labels)
+    other = timed_steps(timm.create_model("resnetrs50"), run, images, labels)
+    steps = 20 if device == "cuda" else 2
+    turns = compared(lambda: one(steps), lambda: other(steps), repeats)
+    found = {"timm": timm.__version__, "batch": len(labels), "target": TARGET_TIMM} | turns
+    show("our ResNet-RS-50 / timm's resnetrs50, 160 px", found)
+    return found
+
+
+def imported(folder: Path | None) -> Any:
+    """timm, with the two operators declared that torchvision needs beside a torch for CPUs."""
+    if folder is not None:
+        sys.path.append(str(folder))
+    library = torch.library.Library("torchvision", "DEF")
+    if not torch.cuda.is_available():
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    globals()["_declared"] = library  # it goes with its last reference
+    import timm
+
+    return timm
+
+
+def matmul_peak(precision: str) -> float:
+    """FLOP/s of large square matrix products, in the arithmetic that convolutions use."""
+    dtype = AUTOCAST.get(precision, torch.float32)
+    torch.backends.cuda.matmul.allow_tf32 = True  # as convolutions in fp32 do by default
+    a, b = (torch.randn(8192, 8192, device="cuda", dtype=dtype) for _ in range(2))
+    for _ in range(10):
+        a @ b
+    start = now("cuda")
+    for _ in range(50):
+        a @ b
+    return 50 * 2 * 8192**3 / (now("cuda") - start)
+
+
+def speeds() -> list[dict[str, Any]]:
+    """Images/s in training and the share of the matmul peak, of the paper's networks on a GPU."""
+    found = []
+    for precision in ("bf16", "fp32"):
+        peak = matmul_peak(precision)
+        print(f"matmul peak in {precision}: {peak / 1e12:.0f} TFLOP/s")
+        for name, settings, batch in SPEEDS:
+            for compiled in (False, True):
+                with suppress(torch.OutOfMemoryError):
+                    measured = speed(name, settings, batch, precision, compiled)
+                    if measured is not None:
+                        flops = 3 * measured["flops"] * measured["images_per_s"]
+                        found.append(measured | {"peak_share": flops / peak})
+                        print(
+                            f"{name} {precision} compile={compiled}: "
+                            f"{measured['images_per_s']:.0f} images/s, "
+                            f"{100 * flops / peak:.0f} % of the matmul peak"
+                        )
+                torch.cuda.empty_cache()
+    return found
+
+
+def speed(
+    name: str, settings: tuple[str, ...], batch: int, precision: str, compiled: bool
+) -> dict[str, Any] | None:
+    """One network's training speed; None, and a line, if there is no such network."""
+    try:
+        run = composed(*settings, "device=cuda", precision=precision)
+    except MissingConfigException as error:
+        print(f"{name}: left out ({str(error).splitlines()[0]})")
+        return None
+    layers, side = network(run.model, CLASSES), run.data.resolution
+    module = build(layers)
+    images, labels = batch_of(batch, side, "cuda")
+    timed = timed_steps(torch.compile(module) if compiled else module, run, images, labels)  # type: ignore[arg-type]
+    timed(10)
+    seconds = median(timed(10) for _ in range(5))
+    return {
+        "network": name,
+        "precision": precision,
+        "compile": compiled,
+        "batch": batch,
+        "images_per_s": batch / seconds,
+        "flops": total(layers.layers, Shape(3, side))[1].flops,
+    }
+
+
+def show(what: str, found: dict[str, Any]) -> None:
+    low, high = found["ratios"][0], found["ratios"][-1]
+    print(
+        f"{what}: {found['ratio']:.3f} [{low:.3f} to {high:.3f}] (target {found['target']:g}); "
+        f"{found['seconds']:.3g} s beside {found['seconds_other']:.3g} s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
+    parser.add_argument("--timm", type=Path, help="folder with timm and torchvision")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
+    parser.add_argument("-o", "--output", type=Path, help="write every number as JSON")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    record: dict[str, Any] = {
+        "device": device_name(args.device),
+        "load": os.getloadavg(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "precision": args.precision,
+        "threads": args.threads,
+        "loops": loops(args.device, args.precision, args.repeats),
+        "timm": beside_timm(args.timm, args.device, args.precision, args.repeats),
+        "speeds": speeds() if args.device == "cuda" else [],
+    }
+    if args.output:
+        args.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
