@@ -17,7 +17,7 @@ from scaling_study.results import replace_file
 
 @dataclass(frozen=True)
 class Saved:
-    """A figure on disk: DIR/NAME.png, .svg and .csv."""
+    """A figure on disk: DIR/NAME.png, .svg, .pdf and .csv."""
 
     name: str
     title: str
@@ -57,9 +57,10 @@ def write_json(path: Path, content: Any) -> None:
 def save(
     figure: Figure, records: Sequence[Record], directory: Path, name: str, title: str
 ) -> Saved:
-    """Write the figure as PNG (150 dpi) and SVG and the plotted numbers as CSV."""
+    """Write the figure as PNG (150 dpi), SVG and PDF and the plotted numbers as CSV."""
     png = directory / f"{name}.png"
     figure.savefig(png, dpi=150, metadata={"Software": None})
     figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(directory / f"{name}.pdf", metadata={"CreationDate": None})
     write_csv(directory / f"{name}.csv", records)
     return Saved(name, title, png)
