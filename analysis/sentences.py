@@ -85,7 +85,7 @@ def _law(j: Judgement, gap: Gap) -> str:
 
 def _all(j: Judgement) -> str:
     head = j.rule.claim[:1].upper() + j.rule.claim[1:]
-    return f"{head}: {j.verdict.reason}"
+    return f"{head}: {'every part holds' if j.verdict.value == 'supported' else j.verdict.reason}"
 
 
 def sentence(j: Judgement) -> str:

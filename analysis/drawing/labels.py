@@ -73,7 +73,7 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
     inside = np.array([axes.get_window_extent(renderer).extents])
     for label in labels:
         text = axes.annotate(
-            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset pixels",
+            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points",
             fontsize=7, color=label.color, ha="center", va="center", annotation_clip=False,
         )  # fmt: skip
         extent = text.get_window_extent(renderer)
@@ -85,7 +85,8 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
         near = (np.abs((taken[:, :2] + taken[:, 2:]) / 2 - point) < reach).all(axis=1)
         best = int(np.argmin(_covered(boxes, taken[near]) + 2 * outside + gaps))
         box = boxes[best]
-        text.set_position(tuple((box[:2] + box[2:]) / 2 - point))
+        # In points, because vector files are written at another number of pixels per inch.
+        text.set_position(tuple(((box[:2] + box[2:]) / 2 - point) * 72 / figure.dpi))
         taken = np.vstack([taken, box])
         if gaps[best] > GAPS[0]:
             _leader(axes, label, np.clip(point, box[:2], box[2:]))

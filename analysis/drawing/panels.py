@@ -115,7 +115,9 @@ def legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | P
 
 def finish(figure: Figure, labels: Sequence[tuple[Axes, Sequence[Label]]]) -> Figure:
     """Fix the layout, then write the labels where they cover nothing."""
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
     figure.set_layout_engine("none")
     for axes, texts in labels:
         place_labels(axes, texts)

@@ -134,10 +134,10 @@
   };
   const ticksOf = (values, many) => {
     const low = Math.min(...values), high = Math.max(...values), found = [];
-    for (const steps of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]]) {
+    for (const steps of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.4, 1.6, 1.8, 2, 2.2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9]]) {
       found.length = 0;
       for (let d = Math.floor(Math.log10(low)) - 1; d <= Math.ceil(Math.log10(high)); d++)
-        for (const s of steps) if (s * 10 ** d >= low * 0.8 && s * 10 ** d <= high * 1.25) found.push(s * 10 ** d);
+        for (const s of steps) if (s * 10 ** d >= low * 0.97 && s * 10 ** d <= high * 1.03) found.push(s * 10 ** d);
       if (found.length >= many) break;
     }
     return found;

@@ -23,7 +23,8 @@ def _verdict(j: Judgement, prereg: Prereg) -> str:
         )
         for s in j.sensitivities
     ]
-    return html.verdict(j.verdict.value, j.rule.name, j.rule.claim, sentence(j), why(j), notes)
+    claim = j.rule.claim if j.rule.kind != "all" else f"needs {', '.join(j.rule.parts)}"
+    return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
 
 
 def verdicts(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
