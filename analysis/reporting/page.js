@@ -34,8 +34,8 @@
     const [factor, prefix] = PREFIXES.find(([f]) => Math.abs(value) >= f) || [1, ""];
     return `${+(value / factor).toPrecision(3)} ${prefix}${unit}`.trim();
   };
-  const duration = (s) => s == null ? "–" : s < 90 ? `${+s.toPrecision(3)} s`
-    : s < 5400 ? `${(s / 60).toFixed(1)} min` : `${(s / 3600).toFixed(1)} h`;
+  const duration = (s) => s == null ? "–" : s < 60 ? `${+s.toPrecision(3)} s`
+    : s < 3600 ? `${+(s / 60).toPrecision(3)} min` : `${+(s / 3600).toPrecision(3)} h`;
   const make = (tag, attributes = {}, ...children) => {
     const node = document.createElement(tag);
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
@@ -115,7 +115,8 @@
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("ink") },
       legend: { orientation: "h", y: -54 / (height - 120), yanchor: "top", x: 0 },
       hoverlabel: { align: "left", bgcolor: color("card"), bordercolor: color("line"),
-        font: { color: color("ink"), size: 12 } },
+        font: { color: color("ink"), size: 12, family: getComputedStyle(document.body).fontFamily } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: color("soft"), activecolor: color("link") },
       annotations: [], shapes: [], dragmode: width < FEW ? false : "zoom",
     };
     layout.margin.b += 26;
@@ -142,10 +143,12 @@
     }
     return found;
   };
+  const TIMES = [1, 2, 5, 10, 30].flatMap((t) => [t, 60 * t, 3600 * t]).concat([0.01, 0.1, 0.5, 180000, 360000, 1800000]);
+  const times = (values) => TIMES.filter((t) => t >= Math.min(...values) * 0.97 && t <= Math.max(...values) * 1.03);
   const logAxis = (axis, values, text, format) => {
     if (!values.length) return;
     const pad = 0.06 * Math.log10(Math.max(...values) / Math.min(...values)) + 0.02;
-    const at = ticksOf(values, 3);
+    const at = format === duration ? times(values) : ticksOf(values, 3);
     Object.assign(axis, { type: "log", tickvals: at, ticktext: at.map(format), title: { text, standoff: 6 },
       range: [Math.log10(Math.min(...values)) - pad, Math.log10(Math.max(...values)) + pad] });
   };
@@ -209,11 +212,6 @@
               legendgroup: curve.arm, ...panel });
       }
       const drawn = cells.filter((c) => state.view === "frontier" || armOf(c) !== "neither");
-      for (const arm of Object.keys(ARMS)) {
-        const own = drawn.filter((c) => armOf(c) === arm);
-        const symbol = own.map((c) => SYMBOLS[data.px.indexOf(c.resolution) % SYMBOLS.length]);
-        if (own.length) traces.push(marks(own, cost, arm, panel, !!once(arm), symbol));
-      }
       if (state.seeds === "1") {
         const shown = new Set(drawn.map((c) => c.config_id));
         const own = data.runs.filter((r) => shown.has(r.cell) && r[cost] && r.val_error != null && r.state === "ok");
@@ -222,6 +220,11 @@
           showlegend: !!once("seeds"), x: own.map((r) => r[cost]), y: own.map((r) => 100 * r.val_error),
           marker: { size: 4, color: color("soft"), opacity: 0.7 }, customdata: own.map((r) => r.id),
           text: own.map(describeRun), hovertemplate: "%{text}<extra></extra>", ...panel });
+      }
+      for (const arm of Object.keys(ARMS)) {
+        const own = drawn.filter((c) => armOf(c) === arm);
+        const symbol = own.map((c) => SYMBOLS[data.px.indexOf(c.resolution) % SYMBOLS.length]);
+        if (own.length) traces.push(marks(own, cost, arm, panel, !!once(arm), symbol));
       }
       if (state.paper === "1")
         for (const [k, family] of [...new Set((data.published[cost] || []).map((p) => p.family))].entries()) {
@@ -271,9 +274,9 @@
     ["epochs", "epochs", (r) => r.epochs ?? "–", "minor"], ["resolution", "px", (r) => r.resolution ?? "–", "minor"],
     ["depth", "depth", (r) => r.depth ?? "–", "minor"], ["width", "width", (r) => r.width ?? "–", "minor"],
     ["seed", "seed", (r) => r.seed ?? "–", "minor"], ["val_error", "error", (r) => percent(r.val_error)],
-    ["train_error", "training error", (r) => percent(r.train_error), "minor"],
+    ["train_error", "train error", (r) => percent(r.train_error), "minor"],
     ["flops", "FLOPs", (r) => engineering(r.flops), "minor"], ["step_time_s", "step time", (r) => engineering(r.step_time_s, "s"), "minor"],
-    ["wall_s", "run time", (r) => duration(r.wall_s)], ["forecast_s", "forecast", (r) => duration(r.forecast_s), "minor"],
+    ["wall_s", "run time", (r) => duration(r.wall_s), "minor"], ["forecast_s", "forecast", (r) => duration(r.forecast_s), "minor"],
   ];
   const texts = new Map(data.runs.map((r) => [r.id, [...COLUMNS.map((c) => c[2](r)), r.reason, ...(r.overrides || [])].join(" ").toLowerCase()]));
   const order = (a, b) => a == null ? 1 : b == null ? -1 : typeof a === "number" && typeof b === "number" ? a - b
@@ -353,7 +356,9 @@
     if (!data.live_s) return;
     const text = make("span"), button = make("button", { type: "button", id: "pause" });
     const say = () => {
-      text.textContent = ` (${ago()}). The sweep is running: ${data.runs_in} of ${data.runs.length} runs are in. `;
+      const silent = Date.now() - new Date(data.made) > 1000 * (5 * data.live_s + 60);
+      text.textContent = ` (${ago()}): ${data.runs_in} of ${data.runs.length} runs are in. ` +
+        (silent ? "No news since: the sweep may have stopped. " : "The sweep is running. ");
       button.textContent = state.pause === "1" ? "Follow it again" : "Stop following";
     };
     button.addEventListener("click", () => { state.pause = state.pause === "1" ? "0" : "1"; remember(); say(); });
