@@ -81,10 +81,15 @@
   const regimes = () => state.epochs === ALL ? data.epochs : [Number(state.epochs)];
   const visible = (item) => state.px === ALL || String(item.resolution) === state.px;
 
+  /* What tells runs of this study apart comes first; what they share ends the list. */
+  const setups = data.runs.map((run) => run.overrides).filter(Boolean);
+  const everywhere = new Set((setups[0] || []).filter((text) => setups.every((set) => set.includes(text))));
   const lines = (overrides) => {
     if (!overrides) return "";
-    const shown = overrides.slice(0, 10).map(safe);
-    if (overrides.length > shown.length) shown.push(`and ${overrides.length - shown.length} more`);
+    const own = overrides.filter((text) => !everywhere.has(text));
+    const sorted = [...own, ...overrides.filter((text) => everywhere.has(text))];
+    const shown = sorted.slice(0, 10).map(safe);
+    if (sorted.length > shown.length) shown.push(`and ${sorted.length - shown.length} more`);
     return "<br><br>" + shown.join("<br>");
   };
   const shared = (list) => {
@@ -278,7 +283,7 @@
     ["flops", "FLOPs", (r) => engineering(r.flops), "minor"], ["step_time_s", "step time", (r) => engineering(r.step_time_s, "s"), "minor"],
     ["wall_s", "run time", (r) => duration(r.wall_s), "minor"], ["forecast_s", "forecast", (r) => duration(r.forecast_s), "minor"],
   ];
-  const texts = new Map(data.runs.map((r) => [r.id, [...COLUMNS.map((c) => c[2](r)), r.reason, ...(r.overrides || [])].join(" ").toLowerCase()]));
+  const texts = new Map(data.runs.map((r) => [r.id, [...COLUMNS.flatMap((c) => [c[2](r), `${c[1]}=${r[c[0]]}`]), r.reason, ...(r.overrides || [])].join(" ").toLowerCase()]));
   const order = (a, b) => a == null ? 1 : b == null ? -1 : typeof a === "number" && typeof b === "number" ? a - b
     : String(a).localeCompare(String(b), "en", { numeric: true });
   const listed = () => {
@@ -372,7 +377,10 @@
       say();
       const idle = Date.now() - touched > Math.min(10e3, 500 * data.live_s);
       if (state.pause === "1" || !idle || Date.now() - loaded < 1000 * data.live_s) return;
-      try { sessionStorage.setItem(PLACE, String(scrollY)); } catch { /* the place is lost, no more */ }
+      try {
+        sessionStorage.setItem(PLACE, String(scrollY));
+        history.scrollRestoration = "manual";
+      } catch { /* the place is lost, no more */ }
       location.reload();
     }, 1000);
   };
@@ -395,7 +403,7 @@
   live();
   try {
     const place = sessionStorage.getItem(PLACE);
-    if (place !== null) { sessionStorage.removeItem(PLACE); scrollTo({ top: Number(place), behavior: "instant" }); }
+    if (place !== null) { sessionStorage.removeItem(PLACE); scrollTo(0, Number(place)); }
   } catch { /* as it is */ }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   let wide = innerWidth;
