@@ -39,9 +39,9 @@ class Gallery:
 def _titles(
     judgements: Sequence[Judgement], described: Sequence[Record], cost: str
 ) -> dict[int, str]:
-    """The gap at each regime in words, with the verdict where a rule is about it."""
+    """Each regime with its verdict, where a rule is about it, and the gap in words."""
     said = {
-        j.epochs: f": {j.rule.name} {j.verdict.value.replace('_', ' ')}"
+        j.epochs: f" ({j.rule.name} {j.verdict.value.replace('_', ' ')})"
         for j in judgements
         if j.rule.kind == "arms"
         and j.rule.arms == DEPTH_WIDTH
@@ -49,8 +49,8 @@ def _titles(
         and j.rule.cost == cost
     }
     return {
-        r["epochs"]: f"gap {percent(r['estimate'], r['low'], r['high'])}, "
-        f"{winner(r['low'], r['high'])}{said.get(r['epochs'], '')}"
+        r["epochs"]: f"{r['epochs']} epochs{said.get(r['epochs'], '')}\n"
+        f"gap {percent(r['estimate'], r['low'], r['high'])}, {winner(r['low'], r['high'])}"
         for r in described
         if r["cost"] == cost and r["resolution"] is None and r["estimate"] is not None
     }

@@ -20,7 +20,7 @@ from analysis.records import Record
 
 
 def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
-    """Both arms per regime with the curves that are compared; `titles` has a line per regime."""
+    """Both arms per regime with the curves that are compared; `titles` has a text per regime."""
     figure, found = per_regime(records)
     resolutions = sorted({r["resolution"] for r in records})
     labels = []
@@ -40,7 +40,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
                     text = name_of(r, len(resolutions))
                     short = f"{resolution} px" if len(resolutions) > 1 else text
                     named[text] = Label(r["cost"], 100 * r["error"], short, color_of(r))
-        axes.set_title(f"{epochs} epochs\n{titles.get(epochs, '')}", loc="left")
+        axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
         log_y_percent(axes, ERROR_BARS, [100 * r["error"] for r in here])
         labels.append((axes, list(named.values())))

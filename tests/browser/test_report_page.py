@@ -230,7 +230,7 @@ def test_a_phone_scrolls_down_and_never_sideways(visit, report):
 def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study):
     plan = (study / "plan.csv").read_text()
     (study / "plan.csv").write_text(plan + "still-missing,20\n")
-    page = visit(make(live_s=1))
+    page = visit(make(live_s=3))
     assert "40 of 42 runs are in. The sweep is running." in page.locator("#live").inner_text()
     chip(page, "FLOPs")
     click(page, "#search")
@@ -238,11 +238,11 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
     place = page.evaluate("scrollY")
     (study / "plan.csv").write_text(plan)
     make()
-    page.wait_for_selector("#live", state="hidden", timeout=10_000)
+    page.wait_for_selector("#live", state="hidden", timeout=20_000)
     page.wait_for_selector("#explorer .point")
     assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
     assert page.locator("#search").input_value() == "depth=38"
     assert abs(page.evaluate("scrollY") - place) < 50
     loaded = page.evaluate("performance.timeOrigin")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(3500)
     assert page.evaluate("performance.timeOrigin") == loaded
