@@ -11,6 +11,7 @@ from typing import Any
 from analysis.reporting.html import script_json, section
 from scaling_study.results import replace_file
 
+SCRIPTS = ("choices.js", "panels.js", "plots.js", "table.js", "live.js", "start.js")
 Section = tuple[str, str, Sequence[str]]
 
 
@@ -24,6 +25,12 @@ def _plotly() -> str:
     return text.replace("</script", "<\\/script")
 
 
+def _script() -> str:
+    """The page's own script: its parts share one scope, which nothing outside can reach."""
+    parts = "".join(map(_part, SCRIPTS))
+    return f'"use strict";\n{{\n{parts}}}\n'
+
+
 def write(
     path: Path,
     title: str,
@@ -33,7 +40,7 @@ def write(
 ) -> None:
     """Write the page: sections of (anchor, heading, HTML parts), interactive where `data` is given.
 
-    `data` is what `content` makes, to be read by page.js.
+    `data` is what `content` makes, to be read by the script.
     """
     made = datetime.now(UTC).replace(microsecond=0).isoformat()
     links = "".join(f'<a href="#{escape(a)}">{escape(head)}</a>' for a, head, _ in sections)
@@ -41,7 +48,7 @@ def write(
     if data is not None:
         scripts = (
             f'<script type="application/json" id="data">{script_json({**data, "made": made})}'
-            f"</script><script>{_plotly()}</script><script>{_part('page.js')}</script>"
+            f"</script><script>{_plotly()}</script><script>{_script()}</script>"
         )
     values = {
         "title": escape(title),
