@@ -182,7 +182,7 @@ def save_law_figures(points: Points, directory: Path) -> list[Saved]:
     steps = return_rows(points, EPOCHS)
     with style():
         title = "Error over FLOPs with three laws (Figure 2, 350 epochs)"
-        drawn = save(law_plots.laws(rows), rows, directory, "laws", title)
+        drawn = save(law_plots.laws(rows), rows, directory, "figure_2_laws", title)
         title = "What each step in resolution returns (Figure 2), 95 % intervals over steps"
-        more = save(law_plots.returns(steps), steps, directory, "resolution_returns", title)
+        more = save(law_plots.returns(steps), steps, directory, "figure_2_returns", title)
     return [drawn, more]

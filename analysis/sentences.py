@@ -76,15 +76,16 @@ def _law(j: Judgement, gap: Gap) -> str:
             f"{100 * value:.0f} % ± {100 * half:.0f} % of single steps in width raise the error "
             "beyond noise"
         ),
-        "speed": (
-            f"At equal accuracy the first family is {1 + value:.2f} ± {half:.2f} times as fast as "
-            "the second"
-        ),
+        "speed": f"{_claim(j)}: {1 + value:.2f} ± {half:.2f} times as fast",
     }[j.rule.kind]
 
 
+def _claim(j: Judgement) -> str:
+    return j.rule.claim[:1].upper() + j.rule.claim[1:]
+
+
 def _all(j: Judgement) -> str:
-    head = j.rule.claim[:1].upper() + j.rule.claim[1:]
+    head = _claim(j)
     return f"{head}: {'every part holds' if j.verdict.value == 'supported' else j.verdict.reason}"
 
 
@@ -98,8 +99,7 @@ def sentence(j: Judgement) -> str:
     if j.rule.kind == "all" and j.verdict.value != "not_testable":
         return f"{_all(j)}; {word}"
     if j.gap is None:
-        head = j.rule.claim[:1].upper() + j.rule.claim[1:]
-        return f"{head}: this study cannot test it"
+        return f"{_claim(j)}: this study cannot test it"
     kinds = {"arms": _arms, "interaction": _interaction, "regret": _regret}
     return f"{kinds.get(j.rule.kind, _law)(j, j.gap)}; {word}"
 

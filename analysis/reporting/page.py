@@ -54,6 +54,7 @@ def write(
         "title": escape(title),
         "summary": escape(summary),
         "made": escape(made),
+        "when": f"{now:%Y-%m-%d %H:%M} UTC",
         "style": _part("page.css"),
         "links": links,
         "sections": "".join(section(*s) for s in sections),
