@@ -47,6 +47,13 @@ def undrawn(monkeypatch):
     monkeypatch.setattr("analysis.study.figures", lambda *_: [])
 
 
+@pytest.fixture
+def frontiers_only(monkeypatch):
+    """No other pictures: for tests about frontiers."""
+    for part in ("_comparisons", "_laws"):
+        monkeypatch.setattr(f"analysis.figures.{part}", lambda *_: None)
+
+
 def judged(study, where=()):
     """Verdicts by rule, without drawing anything."""
     loaded = read_study(study)
@@ -192,7 +199,7 @@ def test_one_arm_only_is_not_testable(tmp_path, capsys, undrawn):
     assert "R1-long         not_testable  (no resolution has two cells" in capsys.readouterr().out
 
 
-def test_one_seed_without_step_times(tmp_path):
+def test_one_seed_without_step_times(tmp_path, frontiers_only):
     results = [replace(r, step_time_s=None, train_error=None) for r in runs(EFFECTS, seeds=1)]
     study = write_study(tmp_path, results, "rules: {cost: flops}\n")
     assert main([str(study), "-o", str(tmp_path)]) == 0
@@ -273,7 +280,7 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):
     assert "cannot write there" in capsys.readouterr().err
 
 
-def test_published_points_are_laid_over_on_request(tmp_path):
+def test_published_points_are_laid_over_on_request(tmp_path, frontiers_only):
     study = write_study(tmp_path, runs(EFFECTS))
     for extra, marks in (([], 0), (["--published"], 2)):
         assert main([str(study), "-o", str(tmp_path), *extra]) == 0

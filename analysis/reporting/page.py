@@ -42,7 +42,8 @@ def write(
 
     `data` is what `content` makes, to be read by the script.
     """
-    made = datetime.now(UTC).replace(microsecond=0).isoformat()
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = now.isoformat()
     links = "".join(f'<a href="#{escape(a)}">{escape(head)}</a>' for a, head, _ in sections)
     scripts = ""
     if data is not None:
