@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.cli import run
+from analysis.findings import Request
 from analysis.output import prepare
 from analysis.rules import Prereg, freeze, prereg
 from analysis.study import analyse
@@ -32,7 +33,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--published",
         action="store_true",
-        help="lay the paper's Table 7 over the frontier of FLOPs",
+        help="lay the paper's Table 7 over the frontiers of FLOPs and parameters",
+    )
+    parser.add_argument(
+        "--live",
+        type=float,
+        metavar="SECONDS",
+        help="the sweep is running: report.html loads itself anew that often",
     )
     parser.add_argument(
         "--with-halved",
@@ -57,14 +64,18 @@ def command(
     output: Path,
     where: Sequence[str],
     published: bool = False,
+    live_s: float | None = None,
     with_halved: bool = False,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
+    if live_s is not None and not live_s >= 1:
+        raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)
     table = table_of(study, _where(where), with_halved)
     prepare(output)
     freeze(results, study.grid)
-    return analyse(table, _marked(prereg(results, study.grid), table), output, published)
+    rules = _marked(prereg(results, study.grid), table)
+    return analyse(table, rules, output, Request(published, results, live_s))
 
 
 def _marked(rules: Prereg, table: Table) -> Prereg:
@@ -84,7 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     args = _parser().parse_args(arguments)
     return run(
-        lambda: command(args.results, args.output, args.where, args.published, args.with_halved)
+        lambda: command(
+            args.results, args.output, args.where, args.published, args.live, args.with_halved
+        )
     )
 
 

@@ -1,33 +1,56 @@
 """Which figures a study gets, and their files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from analysis.arms import DEPTH_WIDTH, base_of
-from analysis.drawing import forest, maps, plots
+from analysis.drawing import arm_plots, forecast_plot, forest, frontiers, law_plots, maps
 from analysis.drawing.overlay import published_records
+from analysis.drawing.style import style
 from analysis.judge import Judgement
+from analysis.law_records import study_law_rows, study_return_rows
 from analysis.noise import Cell
 from analysis.output import Saved, save
 from analysis.records import Record, arm_records, frontier_records, overfit_records
 from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg
 from analysis.scaling.regimes import regime_map
+from analysis.verdict_records import verdict_records
 from analysis.words import percent, winner
 from scaling_study.errors import InputError
+
+# What a frontier is drawn over: the costs that arms are compared at, memory, and training itself.
+FRONTIERS = (*COST_NAMES, "peak_memory_bytes", "train_flops")
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Saves figures to one folder and remembers them in order."""
+
+    directory: Path
+    saved: list[Saved]
+
+    def add(self, figure: Figure, records: Sequence[Record], name: str, title: str) -> None:
+        self.saved.append(save(figure, records, self.directory, name, title))
 
 
 def _titles(
     judgements: Sequence[Judgement], described: Sequence[Record], cost: str
 ) -> dict[int, str]:
-    """The gap at each regime in words, with the verdict where a rule is about it."""
+    """Each regime with its verdict, where a rule is about it, and the gap in words."""
     said = {
-        j.epochs: f": {j.rule.name} {j.verdict.value.replace('_', ' ')}"
+        j.epochs: f" ({j.rule.name} {j.verdict.value.replace('_', ' ')})"
         for j in judgements
-        if j.rule.arms == DEPTH_WIDTH and j.epochs is not None and j.rule.cost == cost
+        if j.rule.kind == "arms"
+        and j.rule.arms == DEPTH_WIDTH
+        and j.epochs is not None
+        and j.rule.cost == cost
     }
     return {
-        r["epochs"]: f"gap {percent(r['estimate'], r['low'], r['high'])}, "
-        f"{winner(r['low'], r['high'])}{said.get(r['epochs'], '')}"
+        r["epochs"]: f"{r['epochs']} epochs{said.get(r['epochs'], '')}\n"
+        f"gap {percent(r['estimate'], r['low'], r['high'])}, {winner(r['low'], r['high'])}"
         for r in described
         if r["cost"] == cost and r["resolution"] is None and r["estimate"] is not None
     }
@@ -36,7 +59,7 @@ def _titles(
 def all_frontiers(cells: Sequence[Cell], prereg: Prereg) -> dict[str, list[Record]]:
     """Frontier records by cost; empty where a cost was not measured."""
     base = base_of(cells, prereg.base)
-    return {axis: frontier_records(cells, base, axis) for axis in COST_NAMES}
+    return {axis: frontier_records(cells, base, axis) for axis in FRONTIERS}
 
 
 def figures(
@@ -47,45 +70,79 @@ def figures(
     frontiers: Mapping[str, Sequence[Record]],
     directory: Path,
     published: bool = False,
+    forecasts: Sequence[Record] = (),
 ) -> list[Saved]:
-    """Draw and save every figure that the measurements allow, the paper's points too if asked."""
-    base = base_of(cells, prereg.base)
+    """Draw and save every figure that the measurements allow, the paper's points too if asked.
+
+    `described` are the records of `gaps.gaps`, `forecasts` those of `forecasts.forecast_records`.
+    """
+    gallery = Gallery(directory, [])
+    with style():
+        _comparisons(gallery, cells, prereg, judgements, described)
+        _frontiers(gallery, frontiers, published)
+        _laws(gallery, cells, prereg)
+        if forecasts:
+            title = "Run time: forecast before launch and measured"
+            gallery.add(forecast_plot.forecasts(forecasts), forecasts, "forecast", title)
+    return gallery.saved
+
+
+def _comparisons(
+    gallery: Gallery,
+    cells: Sequence[Cell],
+    prereg: Prereg,
+    judgements: Sequence[Judgement],
+    described: Sequence[Record],
+) -> None:
+    """The claims, both arms, and the gaps between them."""
+    base, level = base_of(cells, prereg.base), f"{100 * (1 - prereg.alpha):g} %"
     axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
-    saved = []
-    with plots.style():
-        if rows := arm_records(cells, base, axis):
-            title = f"Error of both arms against {ALL_COST_NAMES[axis]}, 95 % intervals"
-            drawn = plots.arms(rows, _titles(judgements, described, axis))
-            saved.append(save(drawn, rows, directory, f"arms_{axis}", title))
-        known = [r for r in described if r["estimate"] is not None and r["resolution"] is None]
-        if known:
-            level = 100 * (1 - prereg.alpha)
-            title = f"Gap between the arms by regime and cost, {level:g} % intervals"
-            saved.append(save(forest.gaps(known, prereg.margin), known, directory, "gaps", title))
-        for axis_ in ("flops", "step_time_s"):
-            if members := frontiers[axis_]:
-                title = f"Pareto frontier of error and {COST_NAMES[axis_]}"
-                others = published_records(axis_) if published else []
-                drawn = plots.frontier(members, others)
-                saved.append(save(drawn, members, directory, f"frontier_{axis_}", title))
-        if rows := overfit_records(cells, base, axis):
-            title = "Over-fitting: validation minus clean training error, 95 % intervals"
-            drawn = plots.overfit(rows)
-            saved.append(save(drawn, rows, directory, "train_validation_gap", title))
-    if drawn_map := _map(cells, prereg, directory):
-        saved.append(drawn_map)
-    return saved
+    if claims := verdict_records(judgements):
+        title = f"Claims with their effects, {level} intervals; grey: asked in another way"
+        gallery.add(forest.verdicts(claims), claims, "verdicts", title)
+    if rows := arm_records(cells, base, axis):
+        title = f"Error of both arms against {ALL_COST_NAMES[axis]}, 95 % intervals"
+        drawn = arm_plots.arms(rows, _titles(judgements, described, axis))
+        gallery.add(drawn, rows, f"arms_{axis}", title)
+    known = [r for r in described if r["estimate"] is not None]
+    if means := [r for r in known if r["resolution"] is None]:
+        title = f"Gap between the arms by regime and cost, {level} intervals"
+        gallery.add(forest.gaps(means, prereg.margin), means, "gaps", title)
+    if means:
+        title = f"Gap map: by training length, resolution and cost, {level} intervals"
+        gallery.add(maps.gap_map(known), known, "gap_map", title)
+    if rows := overfit_records(cells, base, axis):
+        title = "Over-fitting: validation minus clean training error, 95 % intervals"
+        gallery.add(arm_plots.overfit(rows), rows, "train_validation_gap", title)
 
 
-def _map(cells: Sequence[Cell], prereg: Prereg, directory: Path) -> Saved | None:
-    """The regime map, if there are lengths of training and configurations enough for one."""
+def _frontiers(
+    gallery: Gallery, frontiers_: Mapping[str, Sequence[Record]], published: bool
+) -> None:
+    for axis, members in frontiers_.items():
+        if not members:
+            continue
+        title = f"Pareto frontier of error and {ALL_COST_NAMES[axis]}"
+        if axis == "train_flops":
+            drawn, title = frontiers.budget(members), f"{title}, by training length"
+        else:
+            drawn = frontiers.frontier(members, published_records(axis) if published else [])
+        gallery.add(drawn, members, f"frontier_{axis}", title)
+
+
+def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Prereg) -> None:
+    """Laws of error over FLOPs, returns of resolution and the regime map, where they can be had."""
+    if rows := study_law_rows(cells):
+        title = "Error over FLOPs with fitted laws, 95 % intervals"
+        gallery.add(law_plots.laws(rows), rows, "laws", title)
+    if rows := study_return_rows(cells):
+        title = "What each step in resolution returns, 95 % intervals over steps"
+        gallery.add(law_plots.returns(rows), rows, "resolution_returns", title)
     known = [c for c in cells if c.cost(prereg.cost) and c.error > 0]
     try:
         found = regime_map(known, prereg, base_of(known, prereg.base))
     except InputError:
-        return None
+        return
     cost = f"{found.multiplier:g} times the base's {ALL_COST_NAMES[prereg.cost]}"
-    title = f"Where depth beats width: {cost}"
-    with plots.style():
-        drawn = maps.probabilities(found.records, found.crossovers)
-        return save(drawn, found.records, directory, "regime_map", title)
+    drawn = maps.probabilities(found.records, found.crossovers)
+    gallery.add(drawn, found.records, "regime_map", f"Where depth beats width: {cost}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analysis.cli import run
 from analysis.drawing.overlay import published_records
-from analysis.drawing.plots import style
+from analysis.drawing.style import style
 from analysis.foreign.cells import measured, records_of, split
 from analysis.foreign.plots import frontier
 from analysis.foreign.reading import Imported, read_csv

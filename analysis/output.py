@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from analysis.records import Record
@@ -17,7 +20,7 @@ from scaling_study.results import replace_file
 
 @dataclass(frozen=True)
 class Saved:
-    """A figure on disk: DIR/NAME.png, .svg and .csv."""
+    """A figure on disk: DIR/NAME.png, .svg, .pdf and .csv."""
 
     name: str
     title: str
@@ -57,9 +60,15 @@ def write_json(path: Path, content: Any) -> None:
 def save(
     figure: Figure, records: Sequence[Record], directory: Path, name: str, title: str
 ) -> Saved:
-    """Write the figure as PNG (150 dpi) and SVG and the plotted numbers as CSV."""
-    png = directory / f"{name}.png"
-    figure.savefig(png, dpi=150, metadata={"Software": None})
-    figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    """Write the figure as PNG (150 dpi), SVG and PDF and the plotted numbers as CSV."""
+    # Canvases rather than Figure.savefig, which draws every figure twice to find its layout.
+    canvases = (
+        ("png", FigureCanvasAgg, "Software"),
+        ("svg", FigureCanvasSVG, "Date"),
+        ("pdf", FigureCanvasPdf, "CreationDate"),
+    )
+    for kind, canvas, stamp in canvases:
+        write: Any = getattr(canvas(figure), f"print_{kind}")
+        write(directory / f"{name}.{kind}", metadata={stamp: None})
     write_csv(directory / f"{name}.csv", records)
-    return Saved(name, title, png)
+    return Saved(name, title, directory / f"{name}.png")

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis import report
 from analysis.cli import run
 from analysis.drawing import forest
-from analysis.drawing.plots import style
+from analysis.drawing.style import style
 from analysis.figures import all_frontiers, figures
 from analysis.judge import Judgement, judge
 from analysis.lawrules import LAWS
-from analysis.noise import cells_of
+from analysis.noise import Cell, cells_of
 from analysis.output import Saved, prepare, save, write_csv, write_json
 from analysis.published_laws import (
     as_family,
@@ -28,23 +27,18 @@ from analysis.published_laws import (
     judge_laws,
     judge_speed,
     law_records,
-    save_law_figure,
+    save_law_figures,
     validations,
 )
 from analysis.published_tables import HARDWARE, depth_width_table, family
 from analysis.records import Record
+from analysis.reporting import html, sections
+from analysis.reporting.page import write
+from analysis.reporting.study_page import CELL_COLUMNS, cell_records
 from analysis.rules import COST_NAMES, Prereg, prereg
 from analysis.scaling.points import Points, figure_2
 from analysis.speedup import Speedup, speedup_of
-from analysis.study import (
-    CELL_COLUMNS,
-    cell_records,
-    gap_section,
-    left_out_section,
-    rules_section,
-    summary,
-    verdict_sections,
-)
+from analysis.study import summary
 from analysis.tables import Table
 from analysis.words import line, lines, record
 
@@ -128,6 +122,26 @@ def _judged(
     return by_cost, points
 
 
+def _numbers(
+    gaps: Sequence[Record],
+    laws: Mapping[str, Sequence[Record]],
+    checks: Sequence[str],
+    cells: Sequence[Cell],
+) -> list[str]:
+    """Everything in tables, folded away."""
+    return [
+        html.folded("Gaps by regime, cost and resolution", sections.gaps(gaps)),
+        *(
+            html.folded(name, [html.table(rows, {key: key for key in rows[0]})])
+            for name, rows in laws.items()
+        ),
+        html.folded(
+            "How the fits predict what they have not seen", [html.paragraph(t) for t in checks]
+        ),
+        html.folded("Cells", [html.table(cell_records(cells), CELL_COLUMNS)]),
+    ]
+
+
 def command(directory: Path) -> list[str]:
     """Judge the paper's numbers and write everything to DIR; the lines to print."""
     prepare(directory)
@@ -150,22 +164,23 @@ def command(directory: Path) -> list[str]:
     frontiers = all_frontiers(cells, rules)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
     saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
-    saved.append(save_law_figure(points, directory))
+    saved += save_law_figures(points, directory)
     saved.append(_save_speedups(speedup_records(fast), directory))
     said = [_speedup_line(hardware, s) for hardware, s in fast.items()]
-    sections = [
-        ("Our reading beside the paper's", [report.paragraph(text) for text in READING]),
-        ("Verdicts (Figures 2 and 3, digitised)", verdict_sections(main_verdicts, rules)),
-        ("Speed (Table 7)", [report.paragraph(text) for text in said]),
-        ("Figures", [report.figure(s) for s in saved]),
-        ("Gaps by regime, cost and resolution", gap_section(content["gaps"])),
-        *((name, [report.table(rows, {k: k for k in rows[0]})]) for name, rows in laws.items()),
-        ("How the fits predict what they have not seen", [report.paragraph(t) for t in checks]),
-        ("Cells", [report.table(cell_records(cells), CELL_COLUMNS)]),
-        (f"Cells left out ({len(table.left_out)})", left_out_section(table)),
-        ("Rules", rules_section(rules)),
-    ]
-    report.write(directory / "report.html", "The paper's claims on the paper's numbers", sections)
+    write(
+        directory / "report.html",
+        "The paper's claims on the paper's numbers",
+        "Bello et al. 2021 (arXiv 2103.07579), as printed and digitised; nothing was trained",
+        [
+            ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
+            ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules)),
+            ("speed", "Speed (Table 7)", [html.paragraph(text) for text in said]),
+            ("figures", "Figures", [html.figure(s) for s in saved]),
+            ("numbers", "Numbers behind it", _numbers(content["gaps"], laws, checks, cells)),
+            ("left-out", f"Cells left out ({len(table.left_out)})", sections.left_out(table)),
+            ("rules", "Rules", sections.rules(rules)),
+        ],
+    )
     others = [line(j, rules) for c, js in by_cost.items() if c != rules.cost for j in js]
     return [
         *(f"left out: {cell}: {reason}" for cell, reason in table.left_out.items()),

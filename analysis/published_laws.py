@@ -9,12 +9,13 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from analysis.contrast import Gap
-from analysis.drawing.law_plots import error_over_cost
-from analysis.drawing.plots import style
+from analysis.drawing import law_plots
+from analysis.drawing.style import style
 from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
 from analysis.fits.validate import describe, validate
 from analysis.judge import Judgement
+from analysis.law_records import fits_of, law_rows, return_rows
 from analysis.lawrules import LAWS
 from analysis.multiplicity import holm
 from analysis.noise import noise_of
@@ -38,7 +39,6 @@ from analysis.speedup import Speedup
 from analysis.verdict import Verdict, value_of
 
 EPOCHS = 350
-SHOWN = ("pl", "spl", "seg")
 
 
 def judge_laws(points: Points, prereg: Prereg) -> list[Judgement]:
@@ -176,10 +176,13 @@ def validations(points: Points) -> list[str]:
     return lines
 
 
-def save_law_figure(points: Points, directory: Path) -> Saved:
-    """Error over FLOPs with the power law, the floor and the kink."""
-    fits = {form: fit(points, form, y="error", x="cost") for form in SHOWN}
+def save_law_figures(points: Points, directory: Path) -> list[Saved]:
+    """Error over FLOPs with the power law, the floor and the break; returns of resolution."""
+    rows = law_rows(points, fits_of(points), EPOCHS, math.inf)
+    steps = return_rows(points, EPOCHS)
     with style():
-        drawn, rows = error_over_cost(points, fits)
         title = "Error over FLOPs with three laws (Figure 2, 350 epochs)"
-        return save(drawn, rows, directory, "laws", title)
+        drawn = save(law_plots.laws(rows), rows, directory, "figure_2_laws", title)
+        title = "What each step in resolution returns (Figure 2), 95 % intervals over steps"
+        more = save(law_plots.returns(steps), steps, directory, "figure_2_returns", title)
+    return [drawn, more]

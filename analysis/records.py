@@ -60,6 +60,14 @@ def by_regime(cells: Sequence[Cell]) -> dict[int, list[Cell]]:
     return {e: [c for c in cells if c.epochs == e] for e in regimes}
 
 
+def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:
+    """Records by length of training, shortest first."""
+    found: dict[int, list[Record]] = {}
+    for record in sorted(records, key=lambda r: r["epochs"]):
+        found.setdefault(record["epochs"], []).append(record)
+    return found
+
+
 def frontier_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
     """Every cell against one cost, with the frontier of its regime; empty without any cost."""
     records = []

@@ -76,11 +76,12 @@ def line(judgement: Judgement, prereg: Prereg) -> str:
     if verdict.value == "inconclusive":
         text += f": {verdict.reason}"
         about_seeds = verdict.reason == UNDECIDED and judgement.rule.kind not in LAW_WORDS
-        text += f"; {_seeds(judgement)}" if about_seeds else ""
+        text += f"; {seeds(judgement)}" if about_seeds else ""
     return text
 
 
-def _seeds(judgement: Judgement) -> str:
+def seeds(judgement: Judgement) -> str:
+    """How many seeds would decide a claim whose interval contains the margin."""
     needed = judgement.verdict.seeds_needed
     if needed is None:
         return "more than 1000 seeds per cell would be needed for an estimate this near the margin"

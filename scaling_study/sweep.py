@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from scaling_study import cli, display
+from scaling_study import cli, display, foretold, live
 from scaling_study.config import Setting
 from scaling_study.data import facts, prepare
 from scaling_study.errors import InputError
@@ -27,13 +27,14 @@ SOME_FAILED = 1
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
-    check_keys(settings, ("grid", "dry_run", "plan"))
+    check_keys(settings, ("grid", "dry_run", "plan", "report"))
     dry_run, out = _what_to_do(settings)
     setting, launcher = setting_of(settings), launcher_of(settings)
     grid, runs = planned_runs(settings, overrides)
     slots = local.slots_for([run.device for run in runs], launcher.slots, launcher.threads)
     store = Store(Path(setting.results_dir))
     study_dir = Path(setting.results_dir) / grid["name"]
+    report = live.refresher(settings, study_dir)
     rows = plan(runs, store, setting.threads)
     print("\n".join(display.lines(rows, len(slots))))
     print("\n".join(_power(rows, study_dir, grid)))
@@ -43,10 +44,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         return 0
     _prepare(store, study_dir, setting, grid, rows)
     if missing := to_do(rows):
+        foretold.keep(missing, study_dir)
         running = with_code(setting)
         jobs = [Job(row.run, running) for row in missing]
         outcomes = local.launch(jobs, slots) if launcher.name == "local" else inline.launch(jobs)
-        _follow(outcomes, missing, len(slots))
+        with report:
+            _follow(outcomes, missing, len(slots))
         rows = plan(runs, store, setting.threads)
         write_csv(rows, study_dir / "plan.csv")
     return _summary(rows, study_dir)

@@ -252,7 +252,8 @@ def test_command_with_families(tmp_path, capsys):
     assert said.count("\n") == 1
     assert "at equal error ^plain costs" in said
     assert {p.name for p in out.iterdir()} == {
-        *("frontier.csv", "frontier.png", "frontier.svg", "speedups.json", "left_out.csv")
+        *("frontier.csv", "frontier.png", "frontier.svg", "frontier.pdf"),
+        *("speedups.json", "left_out.csv"),
     }
     found = json.loads((out / "speedups.json").read_text())
     # 72 %: between tiny and small; all of ^plain is within reach.

@@ -75,6 +75,9 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.store",
         "scaling_study.values",
     },
+    "scaling_study.repeat": {"scaling_study.paths"},
+    "scaling_study.live": {"scaling_study.errors", "scaling_study.values"},
+    "scaling_study.foretold": {"scaling_study.plan", "scaling_study.results"},
     "scaling_study.training.": {
         "scaling_study.config",
         "scaling_study.data.",
@@ -113,7 +116,19 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.errors",
         "scaling_study.plan",
     },
-    "analysis.": {"analysis.", "analysis.power", "scaling_study.errors", "scaling_study.results"},
+    "analysis.reporting.": {
+        "analysis.",
+        "analysis.reporting.",
+        "scaling_study.repeat",
+        "scaling_study.results",
+    },
+    "analysis.": {
+        "analysis.",
+        "analysis.power",
+        "analysis.reporting.",
+        "scaling_study.errors",
+        "scaling_study.results",
+    },
 }
 ENTRY_POINTS = {"scaling_study.export", "scaling_study.sweep", "scaling_study.train"}
 

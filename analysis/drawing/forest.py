@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.drawing.style import COLORS, log_ticks
+from analysis.drawing.style import COLORS, VERDICTS, log_ticks
 from analysis.records import Record
 from analysis.rules import COST_NAMES
 
@@ -64,3 +64,53 @@ def speedups(records: Sequence[Record]) -> Figure:
             "EfficientNet time / ResNet-RS time\nat equal accuracy (> 1: ResNet-RS faster)"
         )
     return figure
+
+
+UNITS = {
+    "percent": "relative error (%)",
+    "pp": "error lost (percentage points)",
+    "number": "effect (its own unit, no percentage)",
+}
+
+
+def verdicts(records: Sequence[Record]) -> Figure:
+    """Every tested claim: effect, 95 % interval and margin, with sensitivities beneath in grey.
+
+    `records` are those of `analysis.verdict_records.verdict_records`: a panel per unit.
+    """
+    units = [unit for unit in UNITS if any(r["unit"] == unit for r in records)]
+    counts = [len(_labels(records, unit)) for unit in units]
+    figure = Figure(figsize=(8.2, 0.5 + sum(0.62 + 0.42 * n for n in counts)), layout="constrained")
+    grid = figure.subplots(len(units), 1, squeeze=False, height_ratios=[n + 0.8 for n in counts])
+    for unit, axes in zip(units, grid[:, 0], strict=True):
+        _claims(axes, [r for r in records if r["unit"] == unit], _labels(records, unit))
+        axes.set_xlabel(f"{UNITS[unit]}, bars: interval at the declared level, |: margin")
+    return figure
+
+
+def _labels(records: Sequence[Record], unit: str) -> list[str]:
+    return list(dict.fromkeys(r["rule"] for r in records if r["unit"] == unit))
+
+
+def _claims(axes: Axes, records: Sequence[Record], rules: Sequence[str]) -> None:
+    axes.axvline(0, color="#444444", lw=0.8)
+    heads = []
+    for row, rule in enumerate(rules):
+        own = [r for r in records if r["rule"] == rule]
+        for place, r in enumerate(own):
+            main = r["variant"] == "declared"
+            y = row if main else row + 0.16 + 0.3 * place / len(own)
+            color = VERDICTS[r["verdict"]] if main else "#aaaaaa"
+            bars = [[r["estimate"] - r["low"]], [r["high"] - r["estimate"]]]
+            axes.errorbar(
+                r["estimate"], y, xerr=bars, fmt="o", color=color, ms=5 if main else 2,
+                lw=1.8 if main else 0.8, capsize=3 if main else 0, zorder=3 if main else 2,
+            )  # fmt: skip
+            if main:
+                axes.plot(r["margin"], row, "|", color="#444444", ms=13, mew=1.2)
+                heads.append((rule, r["verdict"]))
+    axes.set_yticks(range(len(heads)), [f"{rule}\n{v.replace('_', ' ')}" for rule, v in heads])
+    for tick, (_, value) in zip(axes.get_yticklabels(), heads, strict=True):
+        tick.set_color(VERDICTS[value])
+    axes.set_ylim(len(heads) - 0.35, -0.5)
+    axes.grid(False, axis="y")

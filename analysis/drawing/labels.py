@@ -39,13 +39,13 @@ def _covered(boxes: Boxes, others: Boxes) -> Boxes:
 
 def _obstacles(axes: Axes) -> Boxes:
     """Small boxes along everything drawn as a line: curves, markers, error bars."""
-    segments = [np.asarray(line.get_xydata(), dtype=np.float64) for line in axes.lines]
+    # A line has a transform of its own where it spans the axes.
+    paths = [line.get_transform().transform(line.get_xydata()) for line in axes.lines]
     for collection in axes.collections:
         if hasattr(collection, "get_segments"):
-            segments += [np.asarray(s) for s in collection.get_segments()]
+            paths += [axes.transData.transform(s) for s in collection.get_segments()]
     boxes = [np.zeros((0, 4))]
-    for segment in segments:
-        points = axes.transData.transform(segment)
+    for points in paths:
         boxes.append(_around(points, 6, 6))
         for start, end in pairwise(points):
             shares = np.linspace(0, 1, 2 + int(math.dist(start, end) // 8))[:, None]
@@ -69,11 +69,11 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
     figure = axes.get_figure(root=True)
     assert figure is not None
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
-    taken = _obstacles(axes)
+    taken, written = _obstacles(axes), np.zeros((0, 4))
     inside = np.array([axes.get_window_extent(renderer).extents])
     for label in labels:
         text = axes.annotate(
-            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset pixels",
+            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points",
             fontsize=7, color=label.color, ha="center", va="center", annotation_clip=False,
         )  # fmt: skip
         extent = text.get_window_extent(renderer)
@@ -83,10 +83,13 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
         outside = 4 * half_x * half_y - _covered(boxes, inside)
         reach = np.array([3 * half_x, 3 * half_y]) + GAPS[-1]
         near = (np.abs((taken[:, :2] + taken[:, 2:]) / 2 - point) < reach).all(axis=1)
-        best = int(np.argmin(_covered(boxes, taken[near]) + 2 * outside + gaps))
+        # Two texts on each other cannot be read; a text on a line can.
+        covered = _covered(boxes, taken[near]) + 5 * _covered(boxes, written)
+        best = int(np.argmin(covered + 2 * outside + gaps))
         box = boxes[best]
-        text.set_position(tuple((box[:2] + box[2:]) / 2 - point))
-        taken = np.vstack([taken, box])
+        # In points, because vector files are written at another number of pixels per inch.
+        text.set_position(tuple(((box[:2] + box[2:]) / 2 - point) * 72 / figure.dpi))
+        written = np.vstack([written, box])
         if gaps[best] > GAPS[0]:
             _leader(axes, label, np.clip(point, box[:2], box[2:]))
 

@@ -2,13 +2,24 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
 # Okabe & Ito 2008, distinguishable with all common kinds of colour blindness.
 COLORS = {"depth": "#0072B2", "width": "#D55E00", "base": "#000000", "neither": "#999999"}
+# Those of Okabe & Ito's colours that no arm uses, for whatever else comes in several kinds.
+LINES = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+VERDICTS = {
+    "supported": "#009E73",
+    "refuted": "#D55E00",
+    "inconclusive": "#B07C00",
+    "not_testable": "#777777",
+}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE: dict[Any, Any] = {
     "figure.dpi": 150,
@@ -27,16 +38,25 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.4,
     "svg.hashsalt": "scaling_study",
+    "pdf.fonttype": 42,  # text stays text
 }
 AXIS_LABELS = {
     "flops": "forward FLOPs per image (2 × multiply-adds)",
     "step_time_s": "measured time per training step",
     "params": "trainable parameters",
     "activations": "activations per image (outputs of convolutions)",
-    "peak_memory_bytes": "peak memory (bytes)",
-    "train_flops": "training FLOPs (2 × multiply-adds)",
+    "peak_memory_bytes": "peak memory",
+    "train_flops": "training FLOPs of a run (2 × multiply-adds)",
 }
+UNITS = {"step_time_s": "s", "peak_memory_bytes": "B"}
+ERROR = "validation error (%)"
+ERROR_BARS = "validation error (%), bars: 95 % interval"
 _SUBDIVISIONS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+
+
+def style() -> AbstractContextManager[None]:
+    """The style of all figures, as a context to make and to save them in."""
+    return mpl.rc_context(STYLE)
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -59,8 +79,7 @@ def log_x(axes: Axes, column: str) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
     axes.xaxis.set_minor_locator(NullLocator())
-    unit = "s" if column == "step_time_s" else ""
-    axes.xaxis.set_major_formatter(EngFormatter(unit=unit, places=None))
+    axes.xaxis.set_major_formatter(EngFormatter(unit=UNITS.get(column, ""), places=None))
     axes.set_xlabel(AXIS_LABELS[column])
 
 
@@ -76,3 +95,10 @@ def log_y_percent(axes: Axes, label: str, values: Sequence[float]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylabel(label)
+
+
+def log_plain(axis: Axis, low: float, high: float) -> None:
+    """Ticks of a log axis between two values as plain numbers, as in 5, 10, 20."""
+    axis.set_major_locator(FixedLocator(log_ticks(low, high)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,0 +1,49 @@
+"""Forecast against actual run time."""
+
+from collections.abc import Sequence
+
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis.drawing.labels import Label
+from analysis.drawing.panels import finish
+from analysis.drawing.style import LINES, log_ticks
+from analysis.records import Record, by_epochs
+
+STEPS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
+
+
+def forecasts(records: Sequence[Record]) -> Figure:
+    """Each run's measured time over what was forecast before it started, by length of training."""
+    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
+    axes = figure.subplots()
+    values = [r[name] for r in records for name in ("forecast_s", "wall_s")]
+    low, high = 0.8 * min(values), 1.25 * max(values)
+    axes.plot([low, high], [low, high], color="#444444", lw=1)
+    for factor in (0.5, 2.0):
+        axes.plot([low, high], [factor * low, factor * high], color="#999999", lw=0.8, ls=":")
+    ends = []
+    for index, (epochs, rows) in enumerate(by_epochs(records).items()):
+        color = LINES[index % len(LINES)]
+        x, y = [r["forecast_s"] for r in rows], [r["wall_s"] for r in rows]
+        axes.plot(x, y, "o", ms=3.8, color=color, alpha=0.75, mec="none")
+        top = max(range(len(y)), key=y.__getitem__)
+        ends.append(Label(x[top], y[top], f"{epochs} epochs", color))
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
+    _seconds(axes.xaxis, low, high)
+    _seconds(axes.yaxis, low, high)
+    axes.set_xlabel("run time as forecast before launch")
+    axes.set_ylabel("run time as measured\n(line: as forecast, dotted: factor of 2)")
+    return finish(figure, [(axes, ends)])
+
+
+def _seconds(axis: Axis, low: float, high: float) -> None:
+    """Ticks as 30 s, 2 min, 1 h; round in the unit of the middle."""
+    middle = (low * high) ** 0.5
+    factor, unit = next((f, u) for f, u in STEPS if middle >= f or u == "ms")
+    axis.set_major_locator(
+        FixedLocator([factor * t for t in log_ticks(low / factor, high / factor)])
+    )
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / factor:g} {unit}"))

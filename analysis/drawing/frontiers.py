@@ -1,0 +1,77 @@
+"""Pareto frontiers of error and one cost, from `records.frontier_records`, inside `style()`."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from analysis.drawing.labels import Label
+from analysis.drawing.overlay import overlay, published_handle
+from analysis.drawing.panels import (
+    finish,
+    label,
+    legend,
+    outer_labels,
+    per_regime,
+    points,
+    spread,
+    step,
+)
+from analysis.drawing.style import ERROR_BARS, LINES, log_x, log_y_percent
+from analysis.records import Record, by_epochs
+
+GREY = "#444444"
+
+
+def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Figure:
+    """Error against cost per regime, the Pareto frontier and its uncertainty."""
+    figure, found = per_regime(records)
+    labels = []
+    resolutions = len({r["resolution"] for r in records})
+    for epochs, axes in found:
+        cells = [r for r in records if r["epochs"] == epochs]
+        costs = [r["cost"] for r in cells]
+        axes.plot(*step(costs, [r["frontier_error"] for r in cells]), color=GREY, zorder=1.5)
+        if cells[0]["band_low"] is not None:
+            for kind, alpha in (("sure", 0.18), ("band", 0.35)):
+                x, low = step(costs, [r[f"{kind}_low"] for r in cells])
+                _, high = step(costs, [r[f"{kind}_high"] for r in cells])
+                axes.fill_between(x, low, high, color="#888888", alpha=alpha, lw=0)
+        points(axes, cells, "error")
+        overlay(axes, published)
+        log_x(axes, records[0]["cost_axis"])
+        log_y_percent(axes, ERROR_BARS, [100 * r["error"] for r in (*cells, *published)])
+        named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
+        labels.append((axes, [label(r, "error", resolutions) for r in spread(named)]))
+    outer_labels(found)
+    others = dict.fromkeys(r["family"] for r in published)
+    handles: list[Line2D | Patch] = [Line2D([], [], color=GREY, label="frontier of cell means")]
+    if any(r["band_low"] is not None for r in records):
+        handles.append(Patch(color="#888888", alpha=0.5, lw=0, label="95 % band, pointwise"))
+        handles.append(
+            Patch(color="#888888", alpha=0.2, lw=0, label="95 % band, all costs at once")
+        )
+    legend(figure, records, [*handles, *(published_handle(family) for family in others)])
+    return finish(figure, labels)
+
+
+def budget(records: Sequence[Record]) -> Figure:
+    """Error against the training cost of a run: the frontier of each length of training."""
+    figure = Figure(figsize=(6.2, 4.3), layout="constrained")
+    axes = figure.subplots()
+    ends = []
+    for index, (epochs, cells) in enumerate(by_epochs(records).items()):
+        color = LINES[index % len(LINES)]
+        costs = [r["cost"] for r in cells]
+        axes.plot(*step(costs, [r["frontier_error"] for r in cells]), color=color)
+        if cells[0]["band_low"] is not None:
+            x, low = step(costs, [r["band_low"] for r in cells])
+            _, high = step(costs, [r["band_high"] for r in cells])
+            axes.fill_between(x, low, high, color=color, alpha=0.25, lw=0)
+        points(axes, cells, "error", color=color)
+        last = cells[-1]
+        ends.append(Label(last["cost"], 100 * last["frontier_error"], f"{epochs} epochs", color))
+    log_x(axes, records[0]["cost_axis"])
+    log_y_percent(axes, ERROR_BARS, [100 * r["error"] for r in records])
+    return finish(figure, [(axes, ends)])

@@ -1,0 +1,133 @@
+"""What figures with a panel per regime share: their layout, points with bars, legend and labels."""
+
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from analysis.drawing.labels import Label, place_labels
+from analysis.drawing.style import COLORS
+from analysis.records import Record
+
+NAMES = {
+    "base": "base (in both arms)",
+    "depth": "depth arm",
+    "width": "width arm",
+    "neither": "other cells",
+}
+# More names in one panel are noise.
+NAMED = 9
+Key = TypeVar("Key", bound=Hashable)
+
+
+def panels(
+    keys: Sequence[Key], width: float = 4.1, height: float = 3.7
+) -> tuple[Figure, list[tuple[Key, Axes]]]:
+    """A panel per key: up to three in a row, more in rows of about equal length."""
+    columns = len(keys) if len(keys) <= 3 else math.ceil(math.sqrt(len(keys)))
+    rows = math.ceil(len(keys) / columns)
+    size = 0.7 + width * columns, 0.8 + height * rows
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.06))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for unused in grid[len(keys) :]:
+        unused.remove()
+    return figure, list(zip(keys, grid, strict=False))
+
+
+def per_regime(records: Sequence[Record]) -> tuple[Figure, list[tuple[int, Axes]]]:
+    """A panel per length of training, with its title."""
+    figure, found = panels(sorted({r["epochs"] for r in records}))
+    for epochs, axes in found:
+        axes.set_title(f"{epochs} epochs", loc="left")
+    return figure, found
+
+
+def outer_labels(found: Sequence[tuple[Hashable, Axes]]) -> None:
+    """Keep axis labels where no neighbour to the left or below repeats them."""
+    taken = {(s.rowspan.start, s.colspan.start) for _, a in found if (s := a.get_subplotspec())}
+    for _, axes in found:
+        place = axes.get_subplotspec()
+        assert place is not None
+        row, column = place.rowspan.start, place.colspan.start
+        if column:
+            axes.set_ylabel("")
+        if (row + 1, column) in taken:
+            axes.set_xlabel("")
+
+
+def color_of(record: Record) -> str:
+    """The colour of a cell: its arm's, or the base's."""
+    return COLORS["base" if record["is_base"] else record["arm"]]
+
+
+def name_of(record: Record, resolutions: int) -> str:
+    """A cell in short, as d50 w1 or d50 w1 r160."""
+    name = f"d{record['depth']} w{record['width']:g}"
+    return f"{name} r{record['resolution']}" if resolutions > 1 else name
+
+
+def label(record: Record, value: str, resolutions: int) -> Label:
+    return Label(
+        record["cost"], 100 * record[value], name_of(record, resolutions), color_of(record)
+    )
+
+
+def spread(records: Sequence[Record], most: int = NAMED) -> list[Record]:
+    """All records if they are few, else `most` of them, evenly apart with both ends."""
+    if len(records) <= most:
+        return list(records)
+    return [records[round(i * (len(records) - 1) / (most - 1))] for i in range(most)]
+
+
+def points(
+    axes: Axes, records: Iterable[Record], value: str, marker: str = "o", color: str | None = None
+) -> None:
+    """Percentages of records as marks with their 95 % bars, in one call per colour."""
+    groups: dict[tuple[str, bool], list[Record]] = {}
+    for r in records:
+        key = (color or color_of(r), r[f"{value}_low"] is not None)
+        groups.setdefault(key, []).append(r)
+    for (shade, barred), rows in groups.items():
+        y = [100 * r[value] for r in rows]
+        low = [100 * (r[value] - r[f"{value}_low"]) for r in rows] if barred else []
+        high = [100 * (r[f"{value}_high"] - r[value]) for r in rows] if barred else []
+        axes.errorbar(
+            [r["cost"] for r in rows], y, yerr=[low, high] if barred else None, fmt=marker,
+            ms=4.5, color=shade, capsize=2, lw=1.1,
+        )  # fmt: skip
+
+
+def legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | Patch] = ()) -> None:
+    """Which colour is which arm, and `extra`, under the panels."""
+    arms = [a for a in NAMES if any(r["arm"] == a for r in records)]
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=COLORS[a], marker="o", ms=4.5, ls="", label=NAMES[a]) for a in arms
+    ]
+    handles += extra
+    columns = max(2, min(len(handles), int(figure.get_figwidth() / 1.9)))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def finish(figure: Figure, labels: Sequence[tuple[Axes, Sequence[Label]]]) -> Figure:
+    """Fix the layout, then write the labels where they cover nothing."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes, texts in labels:
+        place_labels(axes, texts)
+    return figure
+
+
+def step(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Corners of a staircase in percent that keeps each value until the next cost."""
+    x, y = [xs[0]], [100 * ys[0]]
+    for cost, error in zip(xs[1:], ys[1:], strict=True):
+        x += [cost, cost]
+        y += [y[-1], 100 * error]
+    return x, y

@@ -1,0 +1,157 @@
+"""What the interactive part of the page draws and lists, as plain JSON-able values.
+
+Errors are fractions, costs in the units of `results.COLUMNS`; the page turns them into percent.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analysis.arms import Base
+from analysis.drawing.overlay import published_records
+from analysis.drawing.style import AXIS_LABELS, UNITS
+from analysis.noise import Cell
+from analysis.records import Record, arm_records, by_epochs
+from analysis.tables import Row, Table
+from scaling_study.repeat import command, overrides
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+RUN_COLUMNS = (
+    *("epochs", "resolution", "depth", "width", "seed", "val_error", "train_error"),
+    *("step_time_s", "flops", "params", "peak_memory_bytes", "train_flops", "wall_s"),
+)
+CELL_COLUMNS = (
+    *("config_id", "epochs", "resolution", "depth", "width", "arm", "is_base", "seeds"),
+    *("error", "error_low", "error_high"),
+)
+
+
+def cell_values(
+    cells: Sequence[Cell], frontiers: Mapping[str, Sequence[Record]]
+) -> list[dict[str, Any]]:
+    """Each cell once: its settings, error with interval, and every cost that was measured."""
+    known = {r["config_id"]: r for rows in frontiers.values() for r in rows}
+    costs = {axis: {c.config_id: c.cost(axis) for c in cells} for axis in frontiers}
+    return [
+        {name: known[c.config_id][name] for name in CELL_COLUMNS}
+        | {"costs": {axis: by_id[c.config_id] for axis, by_id in costs.items()}}
+        for c in cells
+        if c.config_id in known
+    ]
+
+
+def frontier_values(frontiers: Mapping[str, Sequence[Record]]) -> dict[str, dict[int, Any]]:
+    """Cost, frontier error and its band at each cell, by cost axis and training length."""
+    names = ("cost", "frontier_error", "band_low", "band_high")
+    return {
+        axis: {
+            epochs: {name: [r[name] for r in rows] for name in names}
+            for epochs, rows in by_epochs(records).items()
+        }
+        for axis, records in frontiers.items()
+        if records
+    }
+
+
+def curve_values(cells: Sequence[Cell], base: Base, axes: Sequence[str]) -> dict[str, list[Any]]:
+    """The compared curves of both arms, by cost axis: one each per training length and px."""
+    found = {}
+    for axis in axes:
+        curves: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for r in arm_records(cells, base, axis):
+            if r["kind"] == "curve":
+                key = r["epochs"], r["resolution"], r["arm"]
+                names = dict(zip(("epochs", "resolution", "arm"), key, strict=True))
+                curve = curves.setdefault(key, {**names, "cost": [], "error": []})
+                curve["cost"].append(_short(r["cost"]))
+                curve["error"].append(_short(r["error"]))
+        found[axis] = list(curves.values())
+    return found
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def run_values(
+    table: Table, runs_dir: Path | None, forecasts: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """A row per planned run, finished or not, with what differs from the defaults and its command.
+
+    `runs_dir` is the store of run folders; None where the runs are not ours.
+    """
+    excluded = {row["run_id"] for row in table.excluded}
+    rows = [*table.rows, *table.excluded]
+    found = [
+        {"id": row["run_id"], "cell": row["config_id"]}
+        | {"state": "left out" if row["run_id"] in excluded else row.get("status", "ok")}
+        | {name: row.get(name) for name in RUN_COLUMNS}
+        for row in rows
+    ]
+    done = {run["id"] for run in found}
+    found += [
+        {"id": run, "cell": None, "state": "left out"} | dict.fromkeys(RUN_COLUMNS)
+        for run in table.left_out
+        if run not in done
+    ]
+    for run in found:
+        run["forecast_s"] = forecasts.get(run["id"])
+        run["reason"] = table.left_out.get(run["id"])
+        run |= _repeat(runs_dir, run["id"], run["id"] in done)
+    return found
+
+
+def _repeat(runs_dir: Path | None, run_id: str, done: bool) -> dict[str, Any]:
+    """Overrides and command; both None where the run's folder does not say how it was made.
+
+    A finished run is repeated into a store of its own: where its result lies nothing is trained.
+    """
+    if runs_dir is None:
+        return {"overrides": None, "command": None}
+    try:
+        with (runs_dir / run_id / "config.yaml").open(encoding="utf-8") as file:
+            config = yaml.load(file, LOADER)
+        folder = "repeated" if done else str(runs_dir.parent)
+        return {"overrides": overrides(config), "command": command(config, folder)}
+    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+        return {"overrides": None, "command": None}
+
+
+def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
+    """What Bello et al. 2021 printed, by cost axis, where they did."""
+    return {axis: rows for axis in axes if (rows := published_records(axis))}
+
+
+def axis_values(axes: Sequence[str], names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Short name, label and unit of each cost."""
+    return {
+        axis: {"name": names[axis], "label": AXIS_LABELS[axis], "unit": UNITS.get(axis, "")}
+        for axis in axes
+    }
+
+
+def environment(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What trained the runs: each value of device, precision, commit, versions and its runs."""
+    counts: dict[tuple[str, str], int] = {}
+    for row in rows:
+        for name, value in _circumstances(row):
+            if value is not None:
+                counts[name, str(value)] = counts.get((name, str(value)), 0) + 1
+    return [
+        {"what": what, "value": value, "runs": n} for (what, value), n in sorted(counts.items())
+    ]
+
+
+def _circumstances(row: Row) -> list[tuple[str, Any]]:
+    commit = row.get("git_commit")
+    if commit and row.get("git_dirty"):
+        commit = f"{commit} with uncommitted changes"
+    names = ("data", "family", "recipe", "device", "precision", "threads", "world_size")
+    versions = row.get("versions") or {}
+    return [
+        *((name, row.get(name)) for name in (*names, "eval_split", "batch_size")),
+        ("git commit", commit),
+        *((f"version of {package}", value) for package, value in versions.items()),
+    ]

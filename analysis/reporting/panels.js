@@ -1,0 +1,113 @@
+/* Figures. */
+const ARMS = { base: "base (in both arms)", depth: "depth arm", width: "width arm", neither: "other cells" };
+const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"];
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const faint = (hex, alpha) => hex + Math.round(255 * alpha).toString(16).padStart(2, "0");
+const armOf = (cell) => cell.is_base ? "base" : cell.arm;
+const regimes = () => state.epochs === ALL ? data.epochs : [Number(state.epochs)];
+const visible = (item) => state.px === ALL || String(item.resolution) === state.px;
+
+/* What tells runs of this study apart comes first; what they share ends the list. */
+const setups = data.runs.map((run) => run.overrides).filter(Boolean);
+const everywhere = new Set((setups[0] || []).filter((text) => setups.every((set) => set.includes(text))));
+const lines = (overrides) => {
+  if (!overrides) return "";
+  const own = overrides.filter((text) => !everywhere.has(text));
+  const sorted = [...own, ...overrides.filter((text) => everywhere.has(text))];
+  const shown = sorted.slice(0, 10).map(safe);
+  if (sorted.length > shown.length) shown.push(`and ${sorted.length - shown.length} more`);
+  return "<br><br>" + shown.join("<br>");
+};
+const shared = (list) => {
+  const sets = list.map((run) => run.overrides).filter(Boolean);
+  return sets.length ? sets[0].filter((text) => sets.every((set) => set.includes(text))) : null;
+};
+const describe = (cell) => {
+  const own = replicas.get(cell.config_id) || [];
+  const half = cell.error_low == null ? "" : ` ± ${(50 * (cell.error_high - cell.error_low)).toFixed(2)}`;
+  const axis = data.axes[state.cost];
+  return `<b>${safe(cell.config_id)}</b><br>error ${(100 * cell.error).toFixed(2)}${half} %, ` +
+    `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}<br>` +
+    `${safe(axis.name)} ${engineering(cell.costs[state.cost], axis.unit)}` + lines(shared(own));
+};
+const describeRun = (run) => `<b>${safe(run.id)}</b><br>error ${percent(run.val_error)}, ` +
+  `${duration(run.wall_s)}` + lines(run.overrides);
+
+/* Panels: the axes of a grid of plots, a plot per training length. */
+const panelsOf = (node, keys, titleOf) => {
+  const width = node.clientWidth || 800;
+  const columns = width < FEW ? 1 : keys.length <= 3 ? keys.length : Math.ceil(Math.sqrt(keys.length));
+  const rows = Math.ceil(keys.length / columns);
+  const height = (width < FEW ? 300 : columns === 1 ? 430 : 360) * rows + 90;
+  const gapX = Math.min(0.07, 0.5 / columns), gapY = rows > 1 ? 78 / height : 0;
+  const layout = {
+    height, width, margin: { l: 56, r: 12, t: 30, b: 48 }, hovermode: "closest",
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: true,
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("ink") },
+    legend: { orientation: "h", y: -54 / (height - 120), yanchor: "top", x: 0 },
+    hoverlabel: { align: "left", bgcolor: color("card"), bordercolor: color("line"),
+      font: { color: color("ink"), size: 12, family: getComputedStyle(document.body).fontFamily } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: color("soft"), activecolor: color("link") },
+    annotations: [], shapes: [], dragmode: width < FEW ? false : "zoom",
+  };
+  layout.margin.b += 26;
+  keys.forEach((key, i) => {
+    const row = Math.floor(i / columns), column = i % columns, id = i ? i + 1 : "";
+    const w = (1 - gapX * (columns - 1)) / columns, h = (1 - gapY * (rows - 1)) / rows;
+    const x = [column * (w + gapX), column * (w + gapX) + w];
+    const top = 1 - row * (h + gapY);
+    const common = { gridcolor: color("grid"), zeroline: false, linecolor: color("line"), automargin: false };
+    layout["xaxis" + id] = { ...common, domain: x, anchor: "y" + id };
+    layout["yaxis" + id] = { ...common, domain: [Math.max(0, top - h), top], anchor: "x" + id };
+    layout.annotations.push({ text: `<b>${safe(titleOf(key))}</b>`, x: x[0], y: top, xref: "paper",
+      yref: "paper", xanchor: "left", yanchor: "bottom", showarrow: false, font: { size: 13 } });
+  });
+  return { layout, columns };
+};
+const ticksOf = (values, many) => {
+  const low = Math.min(...values), high = Math.max(...values), found = [];
+  for (const steps of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.4, 1.6, 1.8, 2, 2.2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9]]) {
+    found.length = 0;
+    for (let d = Math.floor(Math.log10(low)) - 1; d <= Math.ceil(Math.log10(high)); d++)
+      for (const s of steps) if (s * 10 ** d >= low * 0.97 && s * 10 ** d <= high * 1.03) found.push(s * 10 ** d);
+    if (found.length >= many) break;
+  }
+  return found;
+};
+const TIMES = [1, 2, 5, 10, 30].flatMap((t) => [t, 60 * t, 3600 * t]).concat([0.01, 0.1, 0.5, 180000, 360000, 1800000]);
+const times = (values) => TIMES.filter((t) => t >= Math.min(...values) * 0.97 && t <= Math.max(...values) * 1.03);
+const logAxis = (axis, values, text, format) => {
+  if (!values.length) return;
+  const pad = 0.06 * Math.log10(Math.max(...values) / Math.min(...values)) + 0.02;
+  const at = format === duration ? times(values) : ticksOf(values, 3);
+  Object.assign(axis, { type: "log", tickvals: at, ticktext: at.map(format), title: { text, standoff: 6 },
+    range: [Math.log10(Math.min(...values)) - pad, Math.log10(Math.max(...values)) + pad] });
+};
+const CONFIG = { displaylogo: false, responsive: false, scrollZoom: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  displayModeBar: matchMedia("(pointer: coarse)").matches ? false : "hover" };
+const show = (node, traces, layout) => {
+  Plotly.react(node, traces, layout, CONFIG);
+  if (!node.dataset.heard) {
+    node.dataset.heard = "1";
+    node.on("plotly_click", (event) => {
+      const id = event.points[0].customdata;
+      if (id) choose(runs.has(id) ? id : (replicas.get(id) || [{}])[0].id);
+    });
+  }
+};
+
+const staircase = (cells, cost) => {
+  const sorted = [...cells].sort((a, b) => a.costs[cost] - b.costs[cost]);
+  let best = Infinity;
+  return sorted.map((cell) => [cell.costs[cost], best = Math.min(best, cell.error)]);
+};
+const marks = (cells, cost, arm, panel, first, symbol) => ({
+  type: "scatter", mode: "markers", name: ARMS[arm], legendgroup: arm, showlegend: first,
+  x: cells.map((c) => c.costs[cost]), y: cells.map((c) => 100 * c.error),
+  error_y: cells.some((c) => c.error_low != null) ? { type: "data", symmetric: false, thickness: 1, width: 2,
+    array: cells.map((c) => 100 * ((c.error_high ?? c.error) - c.error)),
+    arrayminus: cells.map((c) => 100 * (c.error - (c.error_low ?? c.error))) } : undefined,
+  marker: { color: color(arm), size: 7, symbol }, customdata: cells.map((c) => c.config_id),
+  text: cells.map(describe), hovertemplate: "%{text}<extra></extra>", ...panel,
+});

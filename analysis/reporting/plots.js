@@ -1,0 +1,87 @@
+/* The interactive figures: frontiers, arms, forecasts. */
+const drawExplorer = () => {
+  const node = $("explorer"), cost = state.cost, axis = data.axes[cost];
+  const list = regimes().filter((e) => data.cells.some((c) => c.epochs === e && c.costs[cost] && visible(c)));
+  const { layout, columns } = panelsOf(node, list, (e) => `${e} epochs`);
+  const traces = [], seen = new Set();
+  const once = (key) => !seen.has(key) && seen.add(key);
+  list.forEach((epochs, i) => {
+    const id = i ? i + 1 : "", panel = { xaxis: "x" + id, yaxis: "y" + id };
+    const cells = data.cells.filter((c) => c.epochs === epochs && c.costs[cost] && visible(c));
+    const values = cells.map((c) => 100 * c.error), costs = cells.map((c) => c.costs[cost]);
+    if (state.view === "frontier") {
+      const whole = (data.frontiers[cost] || {})[epochs];
+      if (whole && state.px === ALL && whole.band_low[0] != null) {
+        const band = { type: "scatter", mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip",
+          x: whole.cost, legendgroup: "band", ...panel };
+        traces.push({ ...band, y: whole.band_low.map((v) => 100 * v), showlegend: false },
+          { ...band, y: whole.band_high.map((v) => 100 * v), fill: "tonexty", name: "its 95 % band",
+            fillcolor: faint(color("neither"), 0.28), showlegend: !!once("band") });
+      }
+      const steps = staircase(cells, cost);
+      traces.push({ type: "scatter", mode: "lines", line: { shape: "hv", width: 1.6, color: color("soft") },
+        x: steps.map((s) => s[0]), y: steps.map((s) => 100 * s[1]), name: "Pareto frontier",
+        hoverinfo: "skip", legendgroup: "frontier", showlegend: !!once("frontier"), ...panel });
+    } else {
+      for (const curve of data.curves[cost] || [])
+        if (curve.epochs === epochs && visible(curve))
+          traces.push({ type: "scatter", mode: "lines", line: { color: color(curve.arm), width: 1.6 },
+            x: curve.cost, y: curve.error.map((e) => 100 * e), hoverinfo: "skip", showlegend: false,
+            legendgroup: curve.arm, ...panel });
+    }
+    const drawn = cells.filter((c) => state.view === "frontier" || armOf(c) !== "neither");
+    if (state.seeds === "1") {
+      const shown = new Set(drawn.map((c) => c.config_id));
+      const own = data.runs.filter((r) => shown.has(r.cell) && r[cost] && r.val_error != null && r.state === "ok");
+      values.push(...own.map((r) => 100 * r.val_error));
+      traces.push({ type: "scatter", mode: "markers", name: "single runs", legendgroup: "seeds",
+        showlegend: !!once("seeds"), x: own.map((r) => r[cost]), y: own.map((r) => 100 * r.val_error),
+        marker: { size: 4, color: color("soft"), opacity: 0.7 }, customdata: own.map((r) => r.id),
+        text: own.map(describeRun), hovertemplate: "%{text}<extra></extra>", ...panel });
+    }
+    for (const arm of Object.keys(ARMS)) {
+      const own = drawn.filter((c) => armOf(c) === arm);
+      const symbol = own.map((c) => SYMBOLS[data.px.indexOf(c.resolution) % SYMBOLS.length]);
+      if (own.length) traces.push(marks(own, cost, arm, panel, !!once(arm), symbol));
+    }
+    if (state.paper === "1")
+      for (const [k, family] of [...new Set((data.published[cost] || []).map((p) => p.family))].entries()) {
+        const own = data.published[cost].filter((p) => p.family === family);
+        values.push(...own.map((p) => 100 * p.error)); costs.push(...own.map((p) => p.cost));
+        traces.push({ type: "scatter", mode: "markers", name: family + " (paper, ImageNet)", legendgroup: family,
+          showlegend: !!once(family), x: own.map((p) => p.cost), y: own.map((p) => 100 * p.error),
+          marker: { symbol: k ? "square-open" : "diamond-open", size: 7, color: color("soft") },
+          text: own.map((p) => `<b>${safe(p.model)}</b><br>error ${percent(p.error, 1)}<br>Bello et al. 2021, Table 7`),
+          hovertemplate: "%{text}<extra></extra>", ...panel });
+      }
+    const last = i + columns >= list.length;
+    logAxis(layout["xaxis" + id], costs, last ? axis.label : "", (v) => engineering(v, axis.unit));
+    logAxis(layout["yaxis" + id], values.filter((v) => v > 0), i % columns ? "" : "validation error (%)", (v) => String(+v.toPrecision(3)));
+  });
+  show(node, traces, layout);
+};
+
+const drawForecast = () => {
+  const node = $("forecasts");
+  if (!node) return;
+  const own = data.runs.filter((r) => r.forecast_s && r.wall_s);
+  if (!own.length) { node.remove(); return; }
+  const { layout } = panelsOf(node, [0], () => "");
+  const all = own.flatMap((r) => [r.forecast_s, r.wall_s]), ends = [Math.min(...all), Math.max(...all)];
+  const traces = [{ type: "scatter", mode: "lines", x: ends, y: ends, name: "as forecast", hoverinfo: "skip",
+    line: { color: color("soft"), width: 1 } }];
+  data.epochs.forEach((epochs, i) => {
+    const rows = own.filter((r) => r.epochs === epochs);
+    if (rows.length) traces.push({ type: "scatter", mode: "markers", name: `${epochs} epochs`,
+      x: rows.map((r) => r.forecast_s), y: rows.map((r) => r.wall_s), customdata: rows.map((r) => r.id),
+      marker: { size: 7, symbol: SYMBOLS[i % SYMBOLS.length],
+        color: [color("depth"), color("width"), color("good"), color("open"), color("neither")][i % 5] },
+      text: rows.map((r) => `<b>${safe(r.id)}</b><br>forecast ${duration(r.forecast_s)}, took ${duration(r.wall_s)}` + lines(r.overrides)),
+      hovertemplate: "%{text}<extra></extra>" });
+  });
+  logAxis(layout.xaxis, all, "run time as forecast before launch", duration);
+  logAxis(layout.yaxis, all, "run time as measured", duration);
+  show(node, traces, layout);
+};
+
+const draw = () => { if ($("explorer")) drawExplorer(); drawForecast(); };

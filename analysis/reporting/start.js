@@ -1,0 +1,24 @@
+/* Everything is put into the page. */
+if ($("controls")) {
+  chips("view", "Show", [["frontier", "Pareto frontier"], ["arms", "depth and width arms"]]);
+  chips("cost", "Cost", Object.entries(data.axes).map(([key, axis]) => [key, axis.name]));
+  chips("epochs", "Training length", [[ALL, "all"], ...data.epochs.map((e) => [String(e), `${e} epochs`])]);
+  chips("px", "Resolution", [[ALL, "all"], ...data.px.map((p) => [String(p), `${p} px`])].slice(data.px.length > 1 ? 0 : 1));
+  ticks("Add", [["seeds", "single runs"], ["paper", "published points"]]);
+}
+if ($("table")) {
+  const search = make("input", { type: "search", id: "search", placeholder: "Search runs, as in depth=26 s0", "aria-label": "Search runs" });
+  search.value = state.q;
+  search.addEventListener("input", () => { state.q = search.value; remember(); list(); });
+  $("table").append(make("p", {}, search, count), make("div", { class: "scroll" }, make("table", {}, make("thead", {}, head), body)));
+  list();
+}
+draw();
+live();
+try {
+  const place = sessionStorage.getItem(PLACE);
+  if (place !== null) { sessionStorage.removeItem(PLACE); scrollTo(0, Number(place)); }
+} catch { /* as it is */ }
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+let wide = innerWidth;
+addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; draw(); } });

@@ -1,0 +1,116 @@
+"""Verdicts as sentences for readers who have not seen the rules."""
+
+from analysis.contrast import Gap
+from analysis.judge import Judgement
+from analysis.rules import ALL_COST_NAMES
+from analysis.verdict import UNDECIDED
+from analysis.words import LAW_WORDS, seeds
+
+AXIS_WORDS = {"lr": "learning rate"}
+
+
+def _half(gap: Gap) -> float:
+    return (gap.high - gap.low) / 2
+
+
+def _percent(gap: Gap) -> str:
+    return f"{100 * abs(gap.estimate):.1f} % ± {100 * _half(gap):.1f} % (relative error)"
+
+
+def _arms(j: Judgement, gap: Gap) -> str:
+    first, second = (AXIS_WORDS.get(arm, arm) for arm in j.rule.arms)
+    better, worse = (first, second) if gap.estimate > 0 else (second, first)
+    cost = f"at equal {ALL_COST_NAMES[j.rule.cost]}"
+    if gap.low <= 0 <= gap.high:
+        return (
+            f"At {j.epochs} epochs {first} and {second} cannot be told apart {cost}: {better} is "
+            f"ahead by {_percent(gap)}"
+        )
+    return f"At {j.epochs} epochs {better} beats {worse} {cost} by {_percent(gap)}"
+
+
+def _interaction(j: Judgement, gap: Gap) -> str:
+    first, second = (AXIS_WORDS.get(arm, arm) for arm in j.rule.arms)
+    gains, loses = (first, second) if gap.estimate > 0 else (second, first)
+    cost = f"at equal {ALL_COST_NAMES[j.rule.cost]}"
+    return (
+        f"From the shortest to the longest training {gains} gains {_percent(gap)} on {loses} {cost}"
+    )
+
+
+def _regret(j: Judgement, gap: Gap) -> str:
+    first, second = (AXIS_WORDS.get(arm, arm) for arm in j.rule.arms)
+    return (
+        f"Choosing between {first} and {second} by short training costs "
+        f"{100 * gap.estimate:.2f} ± {100 * _half(gap):.2f} percentage points of error in long "
+        f"training at equal {ALL_COST_NAMES[j.rule.cost]}"
+    )
+
+
+def _law(j: Judgement, gap: Gap) -> str:
+    value, half, cost = gap.estimate, _half(gap), ALL_COST_NAMES[j.rule.cost]
+    more = "more" if value > 0 else "less"
+    return {
+        "diminishing": (
+            f"A step in resolution from 320 px on returns {value:.2f} ± {half:.2f} times what one "
+            "up to 160 px does"
+        ),
+        "depth_first": (
+            f"From 320 px on, depth takes {abs(value):.3f} ± {half:.3f} {more} off ln(error) per "
+            f"ln({cost}) than resolution does"
+        ),
+        "slower": (
+            f"On the cheapest path, resolution grows with {cost} "
+            f"{'more slowly' if value > 0 else 'faster'} than in compound scaling, by an exponent "
+            f"of {abs(value):.2f} ± {half:.2f}"
+        ),
+        "departure": (
+            f"Beyond the best breakpoint error falls {'more slowly' if value > 0 else 'faster'} "
+            f"with {cost}: its exponent changes by {value:+.2f} ± {half:.2f}"
+        ),
+        "dispersion": (
+            f"Configurations scatter {more} about a law of {cost} the more they cost: rank "
+            f"correlation {value:.2f} ± {half:.2f}"
+        ),
+        "harm": (
+            f"{100 * value:.0f} % ± {100 * half:.0f} % of single steps in width raise the error "
+            "beyond noise"
+        ),
+        "speed": f"{_claim(j)}: {1 + value:.2f} ± {half:.2f} times as fast",
+    }[j.rule.kind]
+
+
+def _claim(j: Judgement) -> str:
+    return j.rule.claim[:1].upper() + j.rule.claim[1:]
+
+
+def _all(j: Judgement) -> str:
+    head = _claim(j)
+    return f"{head}: {'every part holds' if j.verdict.value == 'supported' else j.verdict.reason}"
+
+
+def sentence(j: Judgement) -> str:
+    """What was found, with its error bar, and the verdict.
+
+    As in "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % (relative error);
+    supported". The half width is that of the interval at the declared level.
+    """
+    word = j.verdict.value.replace("_", " ")
+    if j.rule.kind == "all" and j.verdict.value != "not_testable":
+        return f"{_all(j)}; {word}"
+    if j.gap is None:
+        return f"{_claim(j)}: this study cannot test it"
+    kinds = {"arms": _arms, "interaction": _interaction, "regret": _regret}
+    return f"{kinds.get(j.rule.kind, _law)(j, j.gap)}; {word}"
+
+
+def why(j: Judgement) -> str:
+    """Why a claim is not supported, and what would decide it; empty where it is."""
+    if j.verdict.value == "supported" or (j.rule.kind == "all" and j.gap is None):
+        return j.verdict.reason if j.verdict.value == "not_testable" else ""
+    text = f"{j.verdict.reason}"
+    if j.rule.kind in ("arms", "interaction"):
+        text += f" (margin {100 * j.rule.margin:g} %)"
+    if j.verdict.reason == UNDECIDED and j.rule.kind not in LAW_WORDS:
+        text += f"; {seeds(j)}"
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,248 @@
+"""report.html in a browser, from disk and without a network, with a pointer that moves."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import command
+from analysis_data import add_run, write_real_study
+
+HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\"><b>&amp;"
+FOLDER = "<img src=x onerror='window.hacked=1'>"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A study whose every free text is hostile: names, versions, claims, failures."""
+    study = tmp_path_factory.mktemp("root") / "results" / FOLDER
+    results = write_real_study(
+        study,
+        device=HOSTILE,
+        data=HOSTILE,
+        recipe=HOSTILE,
+        versions={HOSTILE: HOSTILE},
+    )
+    add_run(study, results[0], run_id=FOLDER, status="failed", error=HOSTILE)
+    (study / "grid.yaml").write_text(
+        f"rules:\n  rules:\n    R1-long:\n      claim: '{HOSTILE.replace(chr(39), chr(39) * 2)}'\n"
+    )
+    return study
+
+
+@pytest.fixture(scope="module")
+def make(study, tmp_path_factory):
+    """Write the study's report and return its path; pictures are tested elsewhere."""
+
+    def write(live_s=None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("analysis.study.figures", lambda *_: [])
+            command(study, out, [], live_s=live_s)
+        return out / "report.html"
+
+    out = tmp_path_factory.mktemp("out") / "with space & sign"
+    return write
+
+
+@pytest.fixture(scope="module")
+def report(make):
+    return make()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page and watch it; at the end nothing may have been asked for or gone wrong."""
+    contexts, requests, trouble = [], [], []
+
+    def opened(path: Path, fragment="", width=1280, height=900, **settings):
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, offline=True, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: requests.append(r.url))
+        page.on("console", lambda m: trouble.append(f"{m.type}: {m.text}"))
+        page.on("pageerror", lambda e: trouble.append(str(e)))
+        page.goto(path.as_uri() + fragment)
+        page.wait_for_selector("#explorer .point")
+        return page
+
+    yield opened
+    hacked = [page.evaluate("window.hacked") for c in contexts for page in c.pages]
+    for context in contexts:
+        context.close()
+    assert trouble == []
+    left = [u for u in requests if not u.startswith(("file://", "data:", "blob:"))]
+    assert left == []
+    assert all(u.split("#")[0].endswith("/report.html") for u in requests if u[:5] == "file:")
+    assert set(hacked) == {None}
+
+
+def point_at(page, selector, number=0):
+    """Move the pointer onto an element; its middle."""
+    found = page.locator(selector).nth(number)
+    found.scroll_into_view_if_needed()
+    box = found.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 3, y - 3)
+    page.mouse.move(x, y)
+    return x, y
+
+
+def click(page, selector, number=0):
+    page.mouse.click(*point_at(page, selector, number))
+
+
+def chip(page, text):
+    click(page, f".chips label:text-is('{text}')")
+
+
+def axis_titles(page):
+    found = page.locator("#explorer .infolayer [class*=x][class*=title] text").all_text_contents()
+    return {text for text in found if text and "%" not in text}
+
+
+def shown_runs(page):
+    return page.locator("tr.run td:first-child").all_inner_texts()
+
+
+def test_verdicts_come_first_and_in_words(visit, report):
+    page = visit(report)
+    first = page.locator("main h2").first.inner_text()
+    assert first == "Verdicts"
+    said = page.locator(".verdict.supported .sentence").all_inner_texts()
+    pattern = (
+        r"At 20 epochs depth beats width at equal step time by [\d.]+ % ± [\d.]+ % "
+        r"\(relative error\); supported"
+    )
+    assert any(re.fullmatch(pattern, text) for text in said), said
+
+
+def test_pointing_at_a_configuration_shows_its_overrides(visit, report):
+    page = visit(report, "#view=arms")
+    point_at(page, "#explorer .points path.point", 1)
+    tip = page.locator("#explorer .hoverlayer .hovertext")
+    tip.wait_for()
+    text = tip.text_content()
+    assert re.search(r"d\d+-w0\.\d+-r\d+-e4-", text)
+    assert "train.epochs=4" in text
+    assert "2 runs" in text
+    assert "seed=" not in text  # which differs between them
+
+
+def test_cost_training_length_resolution_and_published_points_are_chosen(visit, report):
+    page = visit(report)
+    assert axis_titles(page) == {"measured time per training step"}
+    chip(page, "FLOPs")
+    assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
+    both = page.locator("#explorer .points path.point").count()
+    chip(page, "20 epochs")
+    assert page.locator("#explorer .annotation text").all_text_contents() == ["20 epochs"]
+    assert page.locator("#explorer .points path.point").count() == both // 2
+    chip(page, "24 px")
+    assert page.locator("#explorer .points path.point").count() == both // 4
+    chip(page, "published points")
+    legend = page.locator("#explorer .legendtext").all_text_contents()
+    assert "EfficientNet (paper, ImageNet)" in legend
+    page.reload()
+    page.wait_for_selector("#explorer .point")
+    assert page.locator("#explorer .legendtext").all_text_contents() == legend
+    assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
+
+
+def test_runs_are_searched_sorted_and_repeated(visit, report):
+    page = visit(report)
+    everything = shown_runs(page)
+    assert len(everything) == 41
+    click(page, "#search")
+    page.keyboard.type("depth=26 epochs=20 seed=1")
+    assert len(shown_runs(page)) == 2
+    for direction in ("ascending", "descending"):
+        click(page, "th[data-key=val_error] button")
+        assert page.locator("th[data-key=val_error]").get_attribute("aria-sort") == direction
+        errors = page.locator("tr.run td:nth-child(8)").all_inner_texts()
+        numbers = [float(text.split()[0]) for text in errors]
+        assert numbers == sorted(numbers, reverse=direction == "descending")
+    click(page, "tr.run")
+    command = page.locator("tr.detail code").last.inner_text()
+    assert command.startswith("python -m scaling_study.train model.depth=26 ")
+    assert "seed=1" in command
+    assert command.endswith("results_dir=repeated")
+
+
+def test_a_click_on_a_point_opens_its_run(visit, report):
+    page = visit(report, "#view=arms&q=nothing")
+    assert shown_runs(page) == []
+    click(page, "#explorer .points path.point", 1)
+    page.wait_for_selector("tr.chosen")
+    assert page.locator("tr.detail code").count() == 2
+
+
+def test_hostile_texts_are_only_text(visit, report):
+    page = visit(report, f"#q={HOSTILE}&run={FOLDER}&cost=%3Cimg%3E")
+    click(page, "#search")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("onerror failed")
+    assert shown_runs(page) == [FOLDER]
+    assert page.locator("img").count() == 0
+    assert HOSTILE in page.locator("tr.detail").inner_text()
+    assert FOLDER in page.locator("h1").inner_text()
+    assert HOSTILE in page.locator("#environment").inner_text()
+    assert HOSTILE in page.locator(".verdict").first.inner_text()
+
+
+def _luminance(text):
+    parts = [int(v) / 255 for v in re.findall(r"\d+", text)[:3]]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_in_light_and_dark(visit, report, scheme):
+    page = visit(report, color_scheme=scheme)
+    look = "([s, p]) => getComputedStyle(document.querySelector(s))[p]"
+    paper = _luminance(page.evaluate(look, ["body", "backgroundColor"]))
+    assert (paper > 0.8) == (scheme == "light")
+    inks = [
+        page.evaluate(look, [selector, kind])
+        for selector, kind in (
+            *((s, "color") for s in ("body", ".claim", ".badge", "a", "th")),
+            ("#explorer .xtick text", "fill"),
+        )
+    ]
+    for ink in map(_luminance, inks):
+        assert (max(paper, ink) + 0.05) / (min(paper, ink) + 0.05) >= 4.5
+
+
+def test_a_phone_scrolls_down_and_never_sideways(visit, report):
+    page = visit(report, width=360, height=740, is_mobile=True, has_touch=True)
+    wide = "[document.documentElement.scrollWidth, visualViewport.width]"
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert page.evaluate(wide) == [360, 360]
+    page.locator("tr.run").first.tap()
+    page.wait_for_selector("tr.detail")
+    page.locator(".chips label:text-is('parameters')").tap()
+    assert axis_titles(page) == {"trainable parameters"}
+    assert page.evaluate(wide) == [360, 360]
+    assert page.locator("#explorer .main-svg").first.bounding_box()["width"] <= 360
+    assert float(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")) >= 16
+
+
+def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study):
+    plan = (study / "plan.csv").read_text()
+    (study / "plan.csv").write_text(plan + "still-missing,20\n")
+    page = visit(make(live_s=3))
+    assert "40 of 42 runs are in. The sweep is running." in page.locator("#live").inner_text()
+    chip(page, "FLOPs")
+    click(page, "#search")
+    page.keyboard.type("depth=38")
+    place = page.evaluate("scrollY")
+    (study / "plan.csv").write_text(plan)
+    make()
+    page.wait_for_selector("#live", state="hidden", timeout=20_000)
+    page.wait_for_selector("#explorer .point")
+    assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
+    assert page.locator("#search").input_value() == "depth=38"
+    assert abs(page.evaluate("scrollY") - place) < 50
+    loaded = page.evaluate("performance.timeOrigin")
+    page.wait_for_timeout(3500)
+    assert page.evaluate("performance.timeOrigin") == loaded

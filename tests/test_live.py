@@ -1,0 +1,134 @@
+"""A running sweep's report: refreshed beside it, never in its way."""
+
+import csv
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from analysis_data import write_real_study
+from scaling_study.errors import InputError
+from scaling_study.foretold import keep
+from scaling_study.live import Refresher, refresher, seconds
+from scaling_study.plan import Planned
+from tiny import tiny
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, None), (60, 60), (1.5, 1.5), ("60s", 60), ("5min", 300), ("1h", 3600), ("90", 90)],
+)
+def test_times_as_people_write_them(value, expected):
+    assert seconds(value) == expected
+
+
+@pytest.mark.parametrize("value", ["soon", "0s", 0, -3, "5 days", True, "1e3s", ""])
+def test_other_times_are_refused_by_name(value):
+    with pytest.raises(InputError, match=r"report\.every=.* as in 60s, 5min or 1h"):
+        seconds(value)
+
+
+def test_the_folder_of_figures_is_the_one_that_make_uses(tmp_path):
+    report = {"every": None, "out": None}
+    assert refresher({"report": report}, tmp_path / "demo").figures_dir == Path("figures/demo")
+    with pytest.raises(InputError, match=r"report\.out=3"):
+        refresher({"report": report | {"out": 3}}, tmp_path)
+
+
+def test_the_report_grows_with_the_runs_and_ends_as_a_page_at_rest(tmp_path):
+    study, out = tmp_path / "results" / "demo", tmp_path / "figures"
+    results = write_real_study(study, seeds=1, resolutions=(16,))
+    path = study.parent / "runs" / results[-1].run_id / "result.json"
+    last = path.read_text()
+    path.unlink()
+    page = out / "report.html"
+    with Refresher(study, out, 1.0):
+        _until(page.exists)
+        text = page.read_text()
+        assert '"live_s":1.0' in text
+        assert f'"runs_in":{len(results) - 1}' in text
+        path.write_text(last)
+    text = page.read_text()
+    assert '"live_s":null' in text
+    assert f'"runs_in":{len(results)}' in text
+
+
+def _until(met, limit_s=90):
+    end = time.monotonic() + limit_s
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def stuck(tmp_path, monkeypatch):
+    """An analysis that never ends while it is live; the file with its process number."""
+    pid = tmp_path / "pid"
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\ncase "$*" in *--live*) echo $$ > {pid}; exec sleep 600;; esac\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(sys, "executable", str(script))
+    return pid
+
+
+def test_a_stuck_analysis_ends_with_the_sweep(tmp_path, stuck):
+    with Refresher(tmp_path, tmp_path, 1.0):
+        _until(lambda: stuck.exists() and stuck.read_text().strip())
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(stuck.read_text()), 0)
+
+
+def test_an_interrupted_sweep_does_not_wait_for_a_report(tmp_path, stuck):
+    def sweep():
+        with Refresher(tmp_path, tmp_path, 1.0):
+            _until(lambda: stuck.exists() and stuck.read_text().strip())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(stuck.read_text()), 0)
+
+
+def test_a_failing_analysis_is_told_and_harms_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Refresher(tmp_path, tmp_path, 1.0):
+        pass
+    assert "the report was not refreshed: see" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    with Refresher(tmp_path, tmp_path, 1.0):
+        pass
+
+
+def test_without_a_time_nothing_is_started(tmp_path, capsys):
+    with Refresher(tmp_path, tmp_path, None):
+        pass
+    assert capsys.readouterr().out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_forecast_first_is_kept(tmp_path):
+    one, two = tiny(), tiny(seed=1)
+    keep([Planned(one, {}, 3.0, "planned"), Planned(two, {}, None, "planned")], tmp_path)
+    keep([Planned(one, {}, 9.0, "failed"), Planned(two, {}, 5.0, "planned")], tmp_path)
+    with (tmp_path / "forecasts.csv").open(newline="") as file:
+        found = {r["run_id"]: float(r["forecast_s"]) for r in csv.DictReader(file)}
+    assert found == {one.run_id: 3.0, two.run_id: 5.0}
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_a_report_of_all_its_runs(command, tmp_path):
+    easy = ("train.epochs=10", "data.perturbation=0.1", "data.train_per_class=48")
+    done = command("scaling_study.sweep", "+grid=smoke", "report.every=1s", *easy)
+    assert done.returncode == 0, done.stderr
+    assert "report: figures/smoke/report.html, refreshed every 1 s" in done.stdout
+    page = (tmp_path / "figures" / "smoke" / "report.html").read_text()
+    assert '"runs_in":4' in page
+    assert '"live_s":null' in page
+    log = (tmp_path / "results" / "smoke" / "report.log").read_text()
+    assert "figures and report.html in figures/smoke" in log

@@ -1,0 +1,190 @@
+"""Parts of the report without a browser: escaping, sentences, the command that repeats a run."""
+
+import json
+import shlex
+import time
+from dataclasses import asdict, replace
+
+import hydra
+import pytest
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from analysis.__main__ import main
+from analysis.contrast import Gap
+from analysis.judge import Judgement
+from analysis.reporting import html
+from analysis.reporting.content import environment, run_values
+from analysis.rules import prereg
+from analysis.sentences import sentence, why
+from analysis.tables import table_of
+from analysis.verdict import Verdict
+from analysis_data import add_run, write_real_study
+from scaling_study.paths import data_dir
+from scaling_study.plan import runs_of
+from scaling_study.repeat import command, overrides, text
+from scaling_study.results import read_study
+from tiny import TINY, tiny
+
+EVIL = '<script>alert("x")</script>&\''
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3),
+)
+
+
+@given(st.text(max_size=40))
+def test_json_in_a_script_element_cannot_end_it(value):
+    written = html.script_json({"value": value})
+    assert not set("<>&\u2028\u2029") & set(written)
+    assert json.loads(written) == {"value": value}
+
+
+def test_every_part_of_the_page_escapes_its_texts():
+    page = html.table([{"a": EVIL}], {"a": EVIL}) + html.paragraph(EVIL)
+    page += html.verdict(EVIL, EVIL, EVIL, EVIL, EVIL, [EVIL])
+    page += html.folded(EVIL, []) + html.section(EVIL, EVIL, [])
+    assert "<script" not in page
+    assert 'alert("' not in page
+
+
+def _judged(name, value, gap, epochs=30, **verdict):
+    rules = {rule.name: rule for rule in prereg(None, {}).rules}
+    return Judgement(rules[name], Verdict(value, "a reason", **verdict), epochs, gap)
+
+
+def gap(estimate, half):
+    return Gap(estimate, half / 2, 12.0, estimate - half, estimate + half, 0.2, 0.0, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "effect", "said"),
+    [
+        (
+            *("R1-long", "supported", gap(0.021, 0.006)),
+            "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % (relative error); "
+            "supported",
+        ),
+        (
+            *("R1-short", "refuted", gap(0.021, 0.006)),
+            "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % (relative error); "
+            "refuted",
+        ),
+        (
+            *("R1-long", "inconclusive", gap(-0.004, 0.006)),
+            "At 30 epochs depth and width cannot be told apart at equal step time: width is ahead "
+            "by 0.4 % ± 0.6 % (relative error); inconclusive",
+        ),
+        (
+            *("R4", "supported", gap(0.004, 0.001)),
+            "Choosing between depth and width by short training costs 0.40 ± 0.10 percentage "
+            "points of error in long training at equal step time; supported",
+        ),
+    ],
+)
+def test_verdicts_are_sentences(name, value, effect, said):
+    judged = _judged(name, value, effect)
+    assert sentence(judged) == said
+    assert bool(why(judged)) == (value != "supported")
+
+
+def test_every_kind_of_rule_has_a_sentence():
+    for rule in prereg(None, {}).rules:
+        for value in (gap(0.3, 0.1), gap(-0.3, 0.1)):
+            judged = _judged(rule.name, "supported", None if rule.kind == "all" else value)
+            assert sentence(judged).endswith("; supported")
+        untested = _judged(rule.name, "not_testable", None)
+        assert sentence(untested).endswith("this study cannot test it")
+        assert why(untested)
+
+
+@given(st.text(max_size=30) | VALUES)
+def test_values_are_written_in_the_grammar_of_overrides(value):
+    if isinstance(value, str) and ("\n" in value or "\r" in value or "$" in value):
+        return  # a name in a config has neither
+    (parsed,) = OverridesParser.create().parse_overrides([f"key={text(value)}"])
+    assert parsed.value() == value
+
+
+def composed(line):
+    """The run that a printed command leads to, composed as its entry point does."""
+    program = ["python", "-m", "scaling_study.train"]
+    words = shlex.split(line)
+    assert words[:3] == program
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        settings = OmegaConf.to_container(hydra.compose("train", words[3:]), resolve=True)
+    (run,) = runs_of(settings, [{}])
+    return run, settings["results_dir"]
+
+
+def settings_of(*words):
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        settings = OmegaConf.to_container(hydra.compose("train", list(words)), resolve=True)
+    (run,) = runs_of(settings, [{}])
+    return run
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        tiny(),
+        tiny(**{"train.weight_decay": 1e-5, "train.channels_last": False, "model.width": 1.5}),
+        settings_of(),
+        settings_of("data=digits", "model.depth=26", "seed=3", "precision=fp32"),
+    ],
+)
+def test_the_printed_command_leads_to_the_same_run(run):
+    stored = yaml.safe_load(yaml.safe_dump(asdict(run)))
+    again, folder = composed(command(stored, "a folder/with 'signs' & more"))
+    assert again.run_id == run.run_id
+    assert folder == "a folder/with 'signs' & more"
+
+
+def test_defaults_need_no_override():
+    run = settings_of("precision=fp32")
+    assert overrides(asdict(run)) == ["precision=fp32"]
+    assert "data=digits" in overrides(asdict(settings_of("data=digits")))
+    assert "seed=7" in overrides({**TINY, "seed": 7})
+
+
+def test_finished_runs_are_repeated_elsewhere_and_failed_ones_in_place(tmp_path):
+    study = tmp_path / "results" / "demo"
+    results = write_real_study(study, seeds=1)
+    add_run(study, results[0], run_id="no-folder", status="failed", error="disk")
+    path = study.parent / "runs" / results[1].run_id / "result.json"
+    path.unlink()
+    values = run_values(table_of(read_study(study), {}), study.parent / "runs", {"no-folder": 3.0})
+    by_id = {run["id"]: run for run in values}
+    assert len(by_id) == len(results) + 1
+    done, missing, bare = (by_id[k] for k in (results[0].run_id, results[1].run_id, "no-folder"))
+    assert composed(done["command"])[1] == "repeated"
+    again, folder = composed(missing["command"])
+    assert (again.run_id, folder) == (results[1].run_id, str(study.parent))
+    assert missing["reason"] == "no result yet"
+    assert (bare["command"], bare["forecast_s"]) == (None, 3.0)
+
+
+def test_the_environment_counts_runs(tmp_path):
+    study = tmp_path / "results" / "demo"
+    results = write_real_study(study, seeds=1)
+    rows = [vars(replace(r, git_dirty=i == 0)) for i, r in enumerate(results)]
+    found = {(e["what"], e["value"]): e["runs"] for e in environment(rows)}
+    commit = results[0].git_commit
+    assert found["git commit", commit] == len(rows) - 1
+    assert found["git commit", f"{commit} with uncommitted changes"] == 1
+    assert found["version of torch", "2.13"] == len(rows)
+    assert found["device", "cpu: test"] == len(rows)
+
+
+@pytest.mark.slow
+def test_the_report_of_500_runs_is_small_and_soon_there(tmp_path):
+    study = tmp_path / "results" / "demo"
+    results = write_real_study(study, seeds=13, resolutions=(16, 24, 32, 40))
+    assert len(results) == 520
+    start = time.monotonic()
+    assert main([str(study), "-o", str(tmp_path / "out")]) == 0
+    assert time.monotonic() - start < 90  # ten seconds alone on a core of 2024
+    assert (tmp_path / "out" / "report.html").stat().st_size < 8e6
