@@ -16,6 +16,7 @@ from scaling_study.data.base import DataConfig
 from scaling_study.models import family
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
+from scaling_study.tracking.options import Tracking
 from scaling_study.values import from_values, group, one_value, require
 
 # Short names of the study's axes, and the config keys that they stand for.
@@ -90,7 +91,8 @@ class Setting:
     """Where and how a run executes: nothing here is part of its identity.
 
     A checkpoint is written at most every `checkpoint_every_s` seconds; `checkpoint_keep` says what
-    stays when the result is there: final or none. `git_commit` and `git_dirty` describe the code.
+    stays when the result is there: final or none. Within an epoch, metrics get a line at most every
+    `metrics_every_s` seconds. `git_commit` and `git_dirty` describe the code.
     """
 
     results_dir: str
@@ -98,6 +100,8 @@ class Setting:
     threads: int
     checkpoint_every_s: float
     checkpoint_keep: str
+    metrics_every_s: float
+    tracking: Tracking
     git_commit: str | None
     git_dirty: bool | None
 
@@ -105,4 +109,6 @@ class Setting:
         every, keep = self.checkpoint_every_s, self.checkpoint_keep
         require(self.threads >= 1, "launcher.threads", self.threads, "must be at least 1")
         require(every >= 0, "checkpoint.every_s", every, "must be 0 or more seconds")
+        often = self.metrics_every_s
+        require(often >= 0, "metrics_every_s", often, "must be 0 or more seconds")
         require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")

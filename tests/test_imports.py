@@ -22,7 +22,20 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.errors",
         "scaling_study.models.",
         "scaling_study.recipe",
+        "scaling_study.tracking.options",
         "scaling_study.values",
+    },
+    "scaling_study.tracking.options": {
+        "scaling_study.errors",
+        "scaling_study.paths",
+        "scaling_study.values",
+    },
+    "scaling_study.tracking.": {
+        "scaling_study.config",
+        "scaling_study.cost",
+        "scaling_study.results",
+        "scaling_study.tracking.",
+        "scaling_study.tracking.options",
     },
     "scaling_study.results": {"scaling_study.errors"},
     "scaling_study.store": {"scaling_study.errors", "scaling_study.results"},
@@ -30,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.config",
         "scaling_study.errors",
         "scaling_study.provenance",
+        "scaling_study.tracking.options",
         "scaling_study.values",
     },
     "scaling_study.grid": {
@@ -85,6 +99,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.provenance",
         "scaling_study.results",
         "scaling_study.store",
+        "scaling_study.tracking.",
         "scaling_study.training.",
     },
     "scaling_study.display": {"scaling_study.launch.", "scaling_study.plan"},
@@ -103,7 +118,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "analysis.": {"analysis.", "analysis.power", "scaling_study.errors", "scaling_study.results"},
 }
-ENTRY_POINTS = {"scaling_study.sweep", "scaling_study.train"}
+ENTRY_POINTS = {"scaling_study.sweep", "scaling_study.sync", "scaling_study.train"}
 
 
 def name_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from scaling_study.device import device_name
 from scaling_study.provenance import versions
 from scaling_study.results import Result, replace_file, write_result
 from scaling_study.store import Store
+from scaling_study.tracking.beside import mirrored
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ class Job:
                 return self.outcome()
             run_dir = store.run_dir(run_id)
             replace_file(run_dir / "config.yaml", yaml.safe_dump(asdict(self.run), sort_keys=False))
-            try:
-                self._write(self._train(run_dir))
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # whatever it is, it is this run's failure alone
-                traceback.print_exc()
-                self.write_failure(f"{type(error).__name__}: {error}")
+            with mirrored(run_dir, self.setting.tracking):
+                try:
+                    self._write(self._train(run_dir))
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # whatever it is, it is this run's failure alone
+                    traceback.print_exc()
+                    self.write_failure(f"{type(error).__name__}: {error}")
             if self.setting.checkpoint_keep == "none":
                 (run_dir / "checkpoint.pt").unlink(missing_ok=True)
         return self.outcome()

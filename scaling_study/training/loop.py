@@ -6,6 +6,7 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate, training_sample
 from scaling_study.training.schedule import ema_decay, learning_rate
+from scaling_study.training.tensorboard import event_files
 
 # The first steps of a process allocate and choose kernels; they say nothing about speed.
 WARMUP_STEPS = 3
@@ -75,7 +77,8 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = loss_sum + state["loss"][0], state["loss"][1]
         print(f"resuming at step {first} of {steps}", flush=True)
-    metrics = Metrics(run_dir / "metrics.jsonl", first)
+    sinks = [event_files(run_dir, first)] if setting.tracking.name == "tensorboard" else []
+    metrics = Metrics(run_dir / "metrics.jsonl", first, setting.metrics_every_s, sinks)
 
     def snapshot(step: int) -> dict[str, Any]:
         return {
@@ -130,6 +133,9 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
             epoch, lr = (step + 1) // batches.steps_per_epoch, optimizer.param_groups[0]["lr"]
             metrics.write(step=step + 1, epoch=epoch, loss=float(loss_sum) / loss_steps, lr=lr)
             loss_sum, loss_steps = torch.zeros((), device=device), 0
+        elif metrics.due():
+            epoch, lr = (step + 1) / batches.steps_per_epoch, optimizer.param_groups[0]["lr"]
+            metrics.write(step=step + 1, epoch=epoch, loss=float(loss_sum) / loss_steps, lr=lr)
         if step + 1 < steps and checkpoints.due():
             checkpoints.save(snapshot(step + 1))
         times.start()
@@ -213,17 +219,30 @@ class StepTimes:
 
 
 class Metrics:
-    """metrics.jsonl: one line an epoch. Lines after the step that a run resumes at are dropped."""
+    """metrics.jsonl: a line an epoch, and within epochs (a fraction of an epoch then) now and then.
 
-    def __init__(self, path: Path, first_step: int) -> None:
-        self._path = path
+    Lines after the step that a run resumes at are dropped. `sinks` get every line as well.
+    """
+
+    def __init__(
+        self, path: Path, first_step: int, every_s: float, sinks: Sequence[Callable[..., None]]
+    ) -> None:
+        self._path, self._every_s, self._sinks = path, every_s, sinks
+        self._written = time.monotonic()
         if path.is_file():
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
             replace_file(path, "".join(line for line in lines if _at_most(line, first_step)))
 
+    def due(self) -> bool:
+        """Whether the last line is old enough for one within the epoch."""
+        return time.monotonic() - self._written >= self._every_s
+
     def write(self, **values: float) -> None:
+        self._written = time.monotonic()
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
+        for sink in self._sinks:
+            sink(values)
 
 
 def _at_most(line: str, step: int) -> bool:
