@@ -6,6 +6,7 @@ replaced by offset, and it answers a client that resumes. `behave` makes it misb
 
 import gzip
 import json
+import re
 import socket
 import threading
 import time
@@ -68,6 +69,24 @@ class Run:
             "tags": self.tags,
             "notes": None,
             "wandbConfig": '{"t": 1}',
+        }
+
+    def shown(self) -> dict[str, Any]:
+        """What the public API answers."""
+        return self.stored() | {
+            "projectId": 1,
+            "sweepName": None,
+            "state": "running" if self.exit_code is None else "finished",
+            "group": self.group,
+            "jobType": self.job_type,
+            "commit": None,
+            "readOnly": False,
+            "createdAt": "2026-01-01T00:00:00",
+            "heartbeatAt": "2026-01-01T00:00:00",
+            "description": "",
+            "systemMetrics": "{}",
+            "user": {"name": "me", "username": "me"},
+            "historyKeys": {},
         }
 
 
@@ -166,7 +185,7 @@ class Server:
 
     def _graphql(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
         match operation:
-            case "Viewer":
+            case "Viewer" | "GetDefaultEntity":
                 return {"viewer": VIEWER}
             case "RunResumeStatus":
                 run = self.runs.get(variables["name"])
@@ -179,6 +198,8 @@ class Server:
                 url = f"{self.url}/storage/{run_name}/"
                 files = [{"name": f, "uploadUrl": url + f} for f in variables["files"]]
                 return {"createRunFiles": {"runID": "r", "uploadHeaders": [], "files": files}}
+            case "Runs":
+                return {"project": self._found(json.loads(variables["filters"]))}
             case "UpsertView2":
                 self.views.append(variables)
                 view = {"id": "v", "name": variables.get("name") or "view"}
@@ -186,6 +207,17 @@ class Server:
             case _:
                 self.unknown.add(operation)
                 return {}
+
+    def _found(self, filters: dict[str, Any]) -> dict[str, Any]:
+        found = [self.runs[name] for name in filters["name"]["$in"] if name in self.runs]
+        nodes = [{"node": run.shown(), "cursor": run.name} for run in found]
+        page = {"endCursor": None, "hasNextPage": False}
+        return {
+            "internalId": "p",
+            "runCount": len(found),
+            "readOnly": False,
+            "runs": {"edges": nodes, "pageInfo": page},
+        }
 
     def _upsert(self, variables: dict[str, Any]) -> dict[str, Any]:
         name = variables["name"]
@@ -227,7 +259,7 @@ VIEWER = {
 def _operation(content: dict[str, Any]) -> str:
     if name := content.get("operationName"):
         return str(name)
-    words = content.get("query", "").replace("(", " ").replace("{", " ").split()
+    words = re.sub(r"#.*|[({]", " ", content.get("query", "")).split()
     return words[1] if len(words) > 1 else ""
 
 

@@ -1,1 +1,1 @@
-"""A mirror of runs in Weights & Biases. The files of a run are the truth; nothing is sent unasked."""
+"""A mirror of runs in Weights & Biases: the files are the truth, and nothing is sent unasked."""

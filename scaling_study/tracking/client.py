@@ -5,7 +5,6 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,10 +177,13 @@ def known(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str,
         path = f"{entity or api.default_entity}/{project}"
         for start in range(0, len(run_ids), PAGE):
             names = {"name": {"$in": list(run_ids[start : start + PAGE])}}
-            with suppress(ValueError):  # there is no such project yet
-                for run in api.runs(path, filters=names, per_page=PAGE, lazy=False):
-                    digest = run.summary_metrics.get(DIGEST)
-                    found[run.id] = Known(digest, run.group, tuple(run.tags))
+            for run in api.runs(path, filters=names, per_page=PAGE, lazy=False):
+                digest = run.summary_metrics.get(DIGEST)
+                found[run.id] = Known(digest, run.group, tuple(run.tags))
+    except ValueError as error:
+        if "Could not find project" not in str(error):
+            raise
+        return {}  # the first run makes it
     except (wandb.errors.Error, OSError) as error:
         raise TrackingError(_one_line(error)) from None
     return found

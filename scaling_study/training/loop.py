@@ -134,8 +134,8 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
             metrics.write(step=step + 1, epoch=epoch, loss=float(loss_sum) / loss_steps, lr=lr)
             loss_sum, loss_steps = torch.zeros((), device=device), 0
         elif metrics.due():
-            epoch, lr = (step + 1) / batches.steps_per_epoch, optimizer.param_groups[0]["lr"]
-            metrics.write(step=step + 1, epoch=epoch, loss=float(loss_sum) / loss_steps, lr=lr)
+            at, lr = (step + 1) / batches.steps_per_epoch, optimizer.param_groups[0]["lr"]
+            metrics.write(step=step + 1, epoch=at, loss=float(loss_sum) / loss_steps, lr=lr)
         if step + 1 < steps and checkpoints.due():
             checkpoints.save(snapshot(step + 1))
         times.start()

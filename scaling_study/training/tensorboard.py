@@ -14,12 +14,12 @@ def event_files(run_dir: Path, first_step: int) -> Sink:
     from torch.utils.tensorboard import SummaryWriter
 
     purge = first_step + 1 if first_step else None
-    writer = SummaryWriter(run_dir / "tensorboard", purge_step=purge)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(run_dir / "tensorboard", purge_step=purge)
 
     def write(record: Mapping[str, float]) -> None:
         for name, value in record.items():
             if name != "step":
-                writer.add_scalar(name, value, int(record["step"]))  # type: ignore[no-untyped-call]
-        writer.flush()  # type: ignore[no-untyped-call]
+                writer.add_scalar(name, value, int(record["step"]))
+        writer.flush()
 
     return write
