@@ -1,14 +1,22 @@
-"""Studies as a sweep leaves them, made without training."""
+"""A W&B server for tests, commands against it, and studies made without training."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
+from wandb_server import KEY, Server, serving
 
+from conftest import environment
 from scaling_study.cost import describe
 from scaling_study.plan import Planned, write_csv
 from scaling_study.results import Result, write_result
+from scaling_study.tracking.mirror import rows_of
 from tiny import tiny
 
 EPOCHS = 4
@@ -38,3 +46,39 @@ def study(results_dir: Path, name: str, runs: int) -> Path:
     rows = [finished_run(results_dir / "runs", seed) for seed in range(runs)]
     write_csv(rows, results_dir / name / "plan.csv")
     return results_dir / name
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    """A W&B server that the client finds, with a key, in a home of its own."""
+    with serving() as running:
+        monkeypatch.setenv("WANDB_BASE_URL", running.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        yield running
+
+
+def start(module: str, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def call(module: str, *arguments: str, cwd: Path) -> tuple[int, str]:
+    with start(module, *arguments, cwd=cwd) as process:
+        output, _ = process.communicate(timeout=120)
+    return process.returncode, output
+
+
+def secrets_in(folder: Path) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()]
+
+
+def logged(run_dir: Path) -> list[dict[str, Any]]:
+    return [{"_step": number, **row} for number, row in rows_of(run_dir)]

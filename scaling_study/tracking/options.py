@@ -41,9 +41,8 @@ class Tracking:
             require(
                 0 < len(tag) <= TAG_LENGTH, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters"
             )
-        require(
-            self.finish_timeout_s > 0, "tracking.finish_timeout_s", self.finish_timeout_s, "> 0"
-        )
+        limit = self.finish_timeout_s
+        require(limit > 0, "tracking.finish_timeout_s", limit, "must be more than 0 seconds")
 
 
 def tracking_of(settings: Mapping[str, Any]) -> Tracking:
