@@ -116,6 +116,13 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.errors",
         "scaling_study.plan",
     },
+    "analysis.dashboard": {  # an entry point too: it sends what the analysis wrote
+        "analysis.",
+        "scaling_study.errors",
+        "scaling_study.results",
+        "scaling_study.tracking.",
+        "scaling_study.tracking.options",
+    },
     "analysis.": {"analysis.", "analysis.power", "scaling_study.errors", "scaling_study.results"},
 }
 ENTRY_POINTS = {"scaling_study.sweep", "scaling_study.sync", "scaling_study.train"}

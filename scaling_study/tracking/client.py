@@ -5,6 +5,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from scaling_study.tracking.options import base_url
 if TYPE_CHECKING:
     from wandb import Run
 
-# A server that does not answer a plain request in this time, s, is not there.
+# A server that does not answer a plain request in this time, s, is not there; others take longer.
 PROBE_S = 3
+API_S = 30
 # Runs that are asked about in one request.
 PAGE = 50
 
@@ -100,8 +102,9 @@ class Upload:
             )
         except (wandb.errors.Error, TimeoutError, OSError) as error:
             raise TrackingError(_one_line(error)) from None
-        run.define_metric("epoch")
-        run.define_metric("*", step_metric="epoch")
+        if target.job_type == "train":
+            run.define_metric("epoch")
+            run.define_metric("*", step_metric="epoch")
         return cls(run)
 
     def send(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
@@ -173,7 +176,7 @@ def known(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str,
 
     found: dict[str, Known] = {}
     try:
-        api = wandb.Api(timeout=PROBE_S * 10)
+        api = wandb.Api(timeout=API_S)
         path = f"{entity or api.default_entity}/{project}"
         for start in range(0, len(run_ids), PAGE):
             names = {"name": {"$in": list(run_ids[start : start + PAGE])}}
@@ -187,6 +190,50 @@ def known(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str,
     except (wandb.errors.Error, OSError) as error:
         raise TrackingError(_one_line(error)) from None
     return found
+
+
+def default_entity() -> str:
+    """Whose runs the key writes when nobody is named.
+
+    Raises:
+        TrackingError: W&B does not answer, or names nobody.
+    """
+    import wandb
+
+    try:
+        entity = wandb.Api(timeout=API_S).default_entity
+    except (wandb.errors.Error, OSError) as error:
+        raise TrackingError(_one_line(error)) from None
+    if not entity:
+        raise TrackingError("the key has no default entity; give --entity")
+    return str(entity)
+
+
+def app_url() -> str:
+    """Where a person looks at runs."""
+    from wandb.sdk.lib.wbauth.host_url import HostUrl
+
+    return HostUrl(base_url()).app_url
+
+
+def save_workspace(workspace: Any, earlier: str | None) -> str:
+    """Save a workspace, over the one at the address `earlier` if it is still there; its address.
+
+    Raises:
+        TrackingError: W&B does not take it.
+    """
+    import wandb
+
+    target = workspace
+    try:
+        if earlier:
+            with suppress(ValueError):  # somebody deleted it
+                target = type(workspace).from_url(earlier)
+                target.sections = workspace.sections
+                target.runset_settings = workspace.runset_settings
+        return str(target.save().url)
+    except (wandb.errors.Error, OSError, KeyError, TypeError) as error:
+        raise TrackingError(_one_line(error)) from None
 
 
 def _one_line(error: BaseException) -> str:
