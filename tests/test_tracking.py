@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tracked import call, logged, secrets_in, server, start
-from wandb_server import KEY, Server
+from wandb_server import KEY, Server, serving
 
 from conftest import NOT_TRACKED, environment
 from scaling_study.config import Setting
@@ -77,6 +77,7 @@ def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None
         "scaling_study.sweep",
         *("+grid=smoke", "tracking=online", "tracking.project=lab", "tracking.tags=[mine]"),
         *(f"cache_dir={cache_dir}", "metrics_every_s=0.05", "grid.axes.depth=[14]"),
+        "tracking.finish_timeout_s=60",
         cwd=tmp_path,
     )
     assert code == 0, output
@@ -110,7 +111,10 @@ def config_metrics(config: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_killed_run_leaves_nothing_behind_and_continues_as_the_same_run(
     server: Server, tmp_path: Path, cache_dir: Path
 ) -> None:
-    arguments = (*SMALL, "train.epochs=60", "tracking=online", f"cache_dir={cache_dir}")
+    arguments = (
+        *(*SMALL, "train.epochs=60", "tracking=online", f"cache_dir={cache_dir}"),
+        "tracking.finish_timeout_s=30",
+    )
     with start("scaling_study.train", *arguments, cwd=tmp_path) as process:
         wait_for(lambda: server.runs, 30)
         wait_for(lambda: list(tmp_path.glob("results/runs/d*/checkpoint.pt")), 30)
@@ -118,7 +122,7 @@ def test_a_killed_run_leaves_nothing_behind_and_continues_as_the_same_run(
         assert left_behind(run_dir)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    wait_for(lambda: not left_behind(run_dir), 10)
+    wait_for(lambda: not left_behind(run_dir), 35)
     (run,) = server.runs.values()
     wait_for(lambda: run.exit_code == 1, 1)
     before = len(run.history)
@@ -135,11 +139,12 @@ def test_a_killed_run_leaves_nothing_behind_and_continues_as_the_same_run(
 
 
 def test_a_dead_server_costs_a_run_nothing(server: Server, setting: Setting) -> None:
-    _, _, untracked = train(setting, seed=1)
+    train(setting, seed=1)  # loads torch
     server.stop()
-    run_dir, outcome, seconds = train(tracked(setting), seed=2)
+    run_dir, outcome, seconds = train(tracked(setting))
     assert outcome.status == "ok"
-    assert seconds < untracked + 2
+    assert outcome.wall_s is not None
+    assert seconds < outcome.wall_s + 3
     assert "does not answer" in (run_dir / "tracking.txt").read_text()
     assert left_behind(run_dir) == []
 
@@ -153,7 +158,7 @@ def test_a_server_that_hangs_costs_a_run_its_finish_timeout(
     run_dir, outcome, seconds = train(tracked(setting), epochs=30)
     assert outcome.status == "ok"
     assert outcome.wall_s is not None
-    assert seconds < outcome.wall_s + 1 + 1.5
+    assert seconds < outcome.wall_s + 1 + 3
     wait_for(lambda: not left_behind(run_dir), 5)
     assert secrets_in(Path(setting.results_dir)) == []
 
@@ -172,14 +177,23 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
     wait_for(lambda: not left_behind(run_dir), 10)
     (run,) = server.runs.values()
     assert len(run.history) < len(logged(run_dir))
-    result = json.loads((run_dir / "result.json").read_text())
-    assert result["status"] == "ok"
+    assert run.exit_code is None
+
+    (tmp_path / "results/g").mkdir()
+    plan = f"run_id,epochs\n{run_dir.name},150\n"
+    (tmp_path / "results/g/plan.csv").write_text(plan, encoding="utf-8")
+    with serving(server.port) as back:
+        back.runs = server.runs
+        code, output = call("scaling_study.sync", "results/g", cwd=tmp_path)
+        assert code == 0, output
+    assert run.history == [pytest.approx(row) for row in logged(run_dir)]
+    assert (run.exit_code, run.opened, run.summary["status"]) == (0, 1, "ok")
 
 
 def test_offline_sends_nothing_and_wandb_sync_sends_it(
     server: Server, setting: Setting, tmp_path: Path
 ) -> None:
-    run_dir, outcome, _ = train(tracked(setting, name="offline", finish_timeout_s=5.0))
+    run_dir, outcome, _ = train(tracked(setting, name="offline", finish_timeout_s=60.0))
     assert outcome.status == "ok"
     assert server.requests == []
     (folder,) = run_dir.glob("wandb/offline-run-*")

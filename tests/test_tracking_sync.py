@@ -71,7 +71,7 @@ def test_what_the_server_silently_refuses_is_listed_and_sent_next_time(
     study_dir = study(tmp_path / "results", "g", 2)
     first, second = sorted(p.name for p in tmp_path.glob("results/runs/*"))
     server.behave = lambda path, _: (403, {}) if first in path and "stream" in path else None
-    code, output = sync(study_dir, "--timeout-s", "2")
+    code, output = sync(study_dir, "--timeout-s", "20")
     assert (code, counts(output)) == (1, [1, 0, 1, 0]), output
     assert f"  {first} not sent: W&B does not show what was sent" in output
     server.behave = lambda path, _: None

@@ -22,11 +22,13 @@ from scaling_study.tracking.options import TAG_LENGTH, Tracking
 # How often the run's files are looked at, and an absent server is, s.
 POLL_S = 2
 RETRY_S = 60
+# Behind the runs, but not starved by them.
+NICENESS = 10
 
 
 def main(run_dir: Path, tracking: Tracking) -> None:
     """Mirror the run in `run_dir` until the process that started this one closes our input."""
-    os.nice(19)
+    os.nice(NICENESS)
     over = threading.Event()
     threading.Thread(
         target=_watch, args=(over, os.getppid(), tracking.finish_timeout_s), daemon=True
