@@ -18,6 +18,7 @@ from scaling_study.models import family, timm
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
 from scaling_study.regimes import resolve
+from scaling_study.tracking.options import Tracking
 from scaling_study.values import from_values, group, one_value, require
 
 # Short names of the study's axes, and the config keys that they stand for.
@@ -118,7 +119,8 @@ class Setting:
 
     A checkpoint is written at most every `checkpoint_every_s` seconds; `checkpoint_keep` says what
     stays when the result is there: final or none. `loader_workers` processes decode images for one
-    that trains. `git_commit` and `git_dirty` describe the code.
+    that trains. Within an epoch, metrics get a line at most every `metrics_every_s` seconds.
+    `git_commit` and `git_dirty` describe the code.
     """
 
     results_dir: str
@@ -127,6 +129,8 @@ class Setting:
     loader_workers: int
     checkpoint_every_s: float
     checkpoint_keep: str
+    metrics_every_s: float
+    tracking: Tracking
     git_commit: str | None
     git_dirty: bool | None
 
@@ -136,4 +140,6 @@ class Setting:
         workers = self.loader_workers
         require(workers >= 0, "loader.workers", workers, "must be 0 (in the process) or more")
         require(every >= 0, "checkpoint.every_s", every, "must be 0 or more seconds")
+        often = self.metrics_every_s
+        require(often >= 0, "metrics_every_s", often, "must be 0 or more seconds")
         require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")

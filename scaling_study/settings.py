@@ -10,7 +10,8 @@ from scaling_study.config import Setting
 from scaling_study.data import keep_listings_in
 from scaling_study.errors import InputError
 from scaling_study.provenance import git_state
-from scaling_study.values import from_values, group, require, suggest
+from scaling_study.tracking.options import tracking_of
+from scaling_study.values import from_values, group, one_value, require, suggest
 
 LAUNCHERS = ("local", "inline")
 # What `slots: auto` becomes.
@@ -19,7 +20,10 @@ STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # The part of the settings that a run is made of.
 RUN_KEYS = ("model", "data", "train", "init", "seed", "device", "precision")
 # What else an entry point knows at the top level.
-COMMON_KEYS = ("results_dir", "cache_dir", "checkpoint", "loader", "launcher")
+COMMON_KEYS = (
+    *("results_dir", "cache_dir", "checkpoint", "loader", "launcher", "tracking"),
+    "metrics_every_s",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,8 @@ def setting_of(settings: Mapping[str, Any]) -> Setting:
         loader_workers=loader.workers,
         checkpoint_every_s=checkpoint.every_s,
         checkpoint_keep=checkpoint.keep,
+        metrics_every_s=one_value(float, settings.get("metrics_every_s"), "metrics_every_s"),
+        tracking=tracking_of(settings),
         git_commit=None,
         git_dirty=None,
     )

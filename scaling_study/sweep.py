@@ -20,6 +20,7 @@ from scaling_study.plan import FINISHED, Planned, plan, planned_runs, to_do, wri
 from scaling_study.results import read_plan, replace_file
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
+from scaling_study.tracking.options import check as check_tracking
 from scaling_study.values import group
 
 SOME_FAILED = 1
@@ -30,6 +31,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     check_keys(settings, ("grid", "dry_run", "plan", "report"))
     dry_run, out = _what_to_do(settings)
     setting, launcher = setting_of(settings), launcher_of(settings)
+    check_tracking(setting.tracking)
     grid, runs = planned_runs(settings, overrides)
     slots = local.slots_for([run.device for run in runs], launcher.slots, launcher.threads)
     store = Store(Path(setting.results_dir))

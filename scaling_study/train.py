@@ -15,6 +15,7 @@ from scaling_study.launch.job import Job
 from scaling_study.plan import FINISHED, runs_of
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
+from scaling_study.tracking.options import check as check_tracking
 from scaling_study.world import world_of
 
 
@@ -22,6 +23,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Train the run that `settings` describe unless the store has its result."""
     check_keys(settings)
     setting, launcher = setting_of(settings), launcher_of(settings)
+    check_tracking(setting.tracking)
     if launcher.name != "inline":
         raise InputError(
             f"launcher={launcher.name}: one run trains in this process; sweep uses launchers"

@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from scaling_study.config import Setting
+from scaling_study.tracking.options import Tracking
 
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache of rendered images for all tests."""
     return tmp_path_factory.mktemp("cache")
+
+
+NOT_TRACKED = Tracking(
+    name="none", project="p", entity=None, tags=(), finish_timeout_s=5, study=None
+)
 
 
 @pytest.fixture
@@ -26,6 +32,8 @@ def setting(tmp_path: Path, cache_dir: Path) -> Setting:
         loader_workers=0,
         checkpoint_every_s=0,
         checkpoint_keep="final",
+        metrics_every_s=10,
+        tracking=NOT_TRACKED,
         git_commit=None,
         git_dirty=None,
     )

@@ -17,6 +17,7 @@ from scaling_study.device import device_name
 from scaling_study.provenance import versions
 from scaling_study.results import Result, replace_file, write_result
 from scaling_study.store import Store
+from scaling_study.tracking.beside import mirrored
 from scaling_study.training.stopping import Stopped
 from scaling_study.world import World, world_of
 
@@ -61,13 +62,14 @@ class Job:
                 return self.outcome()
             run_dir = store.run_dir(run_id)
             replace_file(run_dir / "config.yaml", yaml.safe_dump(asdict(self.run), sort_keys=False))
-            try:
-                self._write(self._train(run_dir, world))
-            except (KeyboardInterrupt, Stopped):  # no failure: the run continues later
-                raise
-            except BaseException as error:  # whatever it is, it is this run's failure alone
-                traceback.print_exc()
-                self.write_failure(f"{type(error).__name__}: {error}")
+            with mirrored(run_dir, self.setting.tracking):
+                try:
+                    self._write(self._train(run_dir, world))
+                except (KeyboardInterrupt, Stopped):  # no failure: the run continues later
+                    raise
+                except BaseException as error:  # whatever it is, it is this run's failure alone
+                    traceback.print_exc()
+                    self.write_failure(f"{type(error).__name__}: {error}")
             if store.state(run_id) in FINISHED:
                 spare = 0 if self.setting.checkpoint_keep == "none" else 1
                 for name in CHECKPOINTS[spare:]:

@@ -28,11 +28,10 @@ from scaling_study.training.optimizers import optimizer_of
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
 from scaling_study.training.steps import StepTimes, peak_memory_bytes
+from scaling_study.training.tensorboard import EventFiles
 from scaling_study.world import ALONE, World
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-# Within an epoch there is a record every so many steps; a multiple of a GPU's window.
-RECORD_STEPS = 100
 
 
 def train(
@@ -108,7 +107,8 @@ def _train(
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = state["loss"]
         print(f"resuming at step {first} of {steps}", flush=True)
-    metrics = Metrics((MetricsFile(run_dir / "metrics.jsonl", first), *sinks) if first_rank else ())
+    places = [*_sinks(run_dir, first, setting), *sinks] if first_rank else []
+    metrics = Metrics(places, setting.metrics_every_s)
 
     def save(step: int) -> None:
         if not first_rank:
@@ -179,7 +179,7 @@ def _train(
             return measured("diverged", error=f"loss is not finite at step {step + 1} of {steps}")
         loss_sum, loss_steps = loss_sum + window_loss, loss_steps + len(losses)
         losses.clear()
-        if epoch_ends or (step + 1) % RECORD_STEPS == 0:
+        if epoch_ends or metrics.due():
             metrics.write(
                 step=step + 1,
                 epoch=(step + 1) / steps_per_epoch,
@@ -206,6 +206,14 @@ def _train(
         return measured("diverged", error="the evaluation loss is not finite")
     metrics.write(step=steps, epoch=recipe.epochs, val_error=val.error, train_error=seen.error)
     return measured("ok", val_error=val.error, val_loss=val.loss, train_error=seen.error)
+
+
+def _sinks(run_dir: Path, first: int, setting: Setting) -> list[Sink]:
+    """Where the records of a run that goes on at step `first` lie: metrics.jsonl, always."""
+    sinks: list[Sink] = [MetricsFile(run_dir / "metrics.jsonl", first)]
+    if setting.tracking.name == "tensorboard":
+        sinks.append(EventFiles(run_dir, first))
+    return sinks
 
 
 def _agreed(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | None]:

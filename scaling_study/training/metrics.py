@@ -1,6 +1,7 @@
 """What a run reports while it trains: records, to every sink that is there."""
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -30,12 +31,21 @@ class MetricsFile:
 
 
 class Metrics:
-    """Passes records on to all sinks."""
+    """Passes records on to all sinks; within an epoch one is due every `every_s` seconds.
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = sinks
+    `epoch` is a fraction in those.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], every_s: float) -> None:
+        self._sinks, self._every_s = sinks, every_s
+        self._written = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the last record is old enough for one within the epoch."""
+        return time.monotonic() - self._written >= self._every_s
 
     def write(self, **values: float) -> None:
+        self._written = time.monotonic()
         for sink in self._sinks:
             sink.write(**values)
 

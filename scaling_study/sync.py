@@ -1,0 +1,250 @@
+"""python -m scaling_study.sync results/NAME: send a study's runs to W&B, as often as one likes.
+
+Runs are replayed from their files. What W&B holds already is not sent again; what failed is listed,
+and the next call tries it again.
+"""
+
+import argparse
+import math
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaling_study.errors import InputError
+from scaling_study.results import read_plan
+from scaling_study.store import Store
+from scaling_study.tracking import client
+from scaling_study.tracking.client import Known, Target, TrackingError, Upload
+from scaling_study.tracking.mark import Mark, read_mark, write_mark
+from scaling_study.tracking.mirror import Mirror, mirror_of, studies
+from scaling_study.tracking.options import base_url, declared, require_key
+
+SOME_FAILED = 1
+BAD_INPUT = 2
+# Requests that the client makes for a run: a test counts them.
+REQUESTS_A_RUN = 10
+# After so many failures in a row the server is taken to be out of order.
+GIVE_UP = 3
+# W&B may take a moment to show what it took, s.
+SETTLE_S = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where to, and how gently: at most `rate` requests/s, at most `timeout_s` to open or end."""
+
+    project: str
+    entity: str | None
+    study: str
+    rate: float
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Item:
+    """A run to be mirrored, with the studies that list it."""
+
+    mirror: Mirror
+    run_dir: Path
+    tags: tuple[str, ...]
+
+
+def _parser() -> argparse.ArgumentParser:
+    settings = declared()
+    parser = argparse.ArgumentParser(
+        prog="python -m scaling_study.sync",
+        description="Send a study's runs to Weights & Biases; what is there is not sent again.",
+    )
+    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
+    parser.add_argument("--project", default=settings["project"], help="default: %(default)s")
+    parser.add_argument("--entity", default=settings["entity"], help="W&B's user or team")
+    parser.add_argument(
+        "--rate", type=_positive, default=20, metavar="N", help="requests a second (%(default)s)"
+    )
+    parser.add_argument(
+        "--timeout-s",
+        type=_positive,
+        default=60,
+        metavar="S",
+        help="give up opening or ending one run after this long (%(default)s)",
+    )
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text}: must be more than 0")
+    return value
+
+
+def sync(study_dir: Path, options: Options) -> int:
+    """Bring W&B up to date with the study in `study_dir`; prints what happened.
+
+    Raises:
+        InputError: no study there, or no key.
+    """
+    plan = read_plan(study_dir)
+    client.quiet_environment()
+    require_key("sync")
+    items, problems = _items([row["run_id"] for row in plan], study_dir)
+    stale = [item for item in items if not _marked(item, options)]
+    sent: list[Item] = []
+    if stale:
+        try:
+            stale, groups = _ask(stale, options)
+            sent, failed = _send(stale, groups, options)
+            problems |= failed | _confirm(sent, options)
+        except TrackingError as error:
+            problems |= {item.mirror.run_id: str(error) for item in stale}
+    for run_id, problem in problems.items():
+        print(f"  {run_id} not sent: {problem}")
+    done = sum(item.mirror.run_id not in problems for item in sent)
+    up_to_date = sum(item.mirror.run_id not in problems for item in items) - done
+    waiting = len(plan) - done - up_to_date - len(problems)
+    print(
+        f"{study_dir}: {done} runs sent, {up_to_date} up to date, {len(problems)} not sent, "
+        f"{waiting} not started or in work"
+    )
+    return SOME_FAILED if problems else 0
+
+
+def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[str, str]]:
+    """The runs that have something to show, and why others that should cannot be read."""
+    store, listed = Store(study_dir.parent), studies(study_dir.parent)
+    items, problems = [], {}
+    for run_id in run_ids:
+        run_dir = store.run_dir(run_id)
+        if not (run_dir / "metrics.jsonl").exists() or store.state(run_id) == "running":
+            continue
+        try:
+            mirror = mirror_of(run_dir)
+        except (ValueError, OSError) as error:
+            problems[run_id] = f"unreadable: {error}"
+        else:
+            items.append(Item(mirror, run_dir, tuple(listed[run_id])))
+    return items, problems
+
+
+def _marked(item: Item, options: Options) -> bool:
+    mark = read_mark(item.run_dir)
+    where = (base_url(), options.entity, options.project)
+    return (
+        mark is not None
+        and (mark.url, mark.entity, mark.project) == where
+        and mark.files_sha256 == item.mirror.digest
+        and set(item.tags) <= set(mark.tags)
+    )
+
+
+def _mark(item: Item, found: Known, options: Options) -> None:
+    mark = Mark(
+        url=base_url(),
+        entity=options.entity,
+        project=options.project,
+        group=found.group,
+        tags=found.tags,
+        files_sha256=item.mirror.digest,
+    )
+    write_mark(item.run_dir, mark)
+
+
+def _holds(found: Known | None, item: Item) -> bool:
+    """Whether W&B has all of the run."""
+    return (
+        found is not None
+        and found.digest == item.mirror.digest
+        and set(item.tags) <= set(found.tags)
+    )
+
+
+def _known(items: Sequence[Item], options: Options) -> dict[str, Known]:
+    ids = [item.mirror.run_id for item in items]
+    return client.known(ids, options.project, options.entity)
+
+
+def _ask(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str, Known]]:
+    """The runs that W&B does not hold as they are, and what it knows of them.
+
+    Raises:
+        TrackingError: it does not answer.
+    """
+    if not client.reachable():
+        raise TrackingError(f"nothing answers at {base_url()}")
+    known = _known(items, options)
+    for item in items:
+        if _holds(found := known.get(item.mirror.run_id), item):
+            assert found is not None
+            _mark(item, found, options)
+    return [item for item in items if not _holds(known.get(item.mirror.run_id), item)], known
+
+
+def _send(
+    items: Sequence[Item], known: dict[str, Known], options: Options
+) -> tuple[list[Item], dict[str, str]]:
+    """Replay the runs one after the other; those that were sent, and what stopped the others."""
+    sent, failed, in_a_row = [], {}, 0
+    for item in items:
+        run_id, start = item.mirror.run_id, time.monotonic()
+        if in_a_row >= GIVE_UP:
+            failed[run_id] = f"not tried, after {GIVE_UP} failures in a row"
+            continue
+        try:
+            _replay(item, known.get(run_id), options)
+        except TrackingError as error:
+            failed[run_id] = str(error)
+            in_a_row += 1
+        else:
+            sent.append(item)
+            in_a_row = 0
+        time.sleep(max(0.0, start + REQUESTS_A_RUN / options.rate - time.monotonic()))
+    return sent, failed
+
+
+def _replay(item: Item, found: Known | None, options: Options) -> None:
+    group = found.group if found and found.group else options.study
+    tags = tuple(dict.fromkeys([*(found.tags if found else ()), *item.tags]))
+    target = Target(options.project, options.entity, group, tags)
+    mirror, folder = item.mirror, item.run_dir
+    upload = Upload.open(mirror.run_id, mirror.config, target, folder, options.timeout_s)
+    upload.finish(mirror)
+    shutil.rmtree(folder / "wandb", ignore_errors=True)
+
+
+def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
+    """Mark the runs that W&B says it holds; the client alone does not notice all refusals.
+
+    Raises:
+        TrackingError: it does not answer.
+    """
+    waiting = list(sent)
+    for wait in (0, SETTLE_S):
+        if waiting:
+            time.sleep(wait)
+            known = _known(waiting, options)
+            for item in waiting:
+                if _holds(found := known.get(item.mirror.run_id), item):
+                    assert found is not None
+                    _mark(item, found, options)
+            waiting = [i for i in waiting if not _holds(known.get(i.mirror.run_id), i)]
+    return {item.mirror.run_id: "W&B does not show what was sent" for item in waiting}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0; 1 if something could not be sent; 2 for bad input."""
+    args = _parser().parse_args(arguments)
+    study = args.results.resolve().name
+    try:
+        return sync(
+            args.results, Options(args.project, args.entity, study, args.rate, args.timeout_s)
+        )
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""What a user says about tracking, and whether it can work: checked before anything is launched."""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import yaml
+
+from scaling_study.errors import InputError
+from scaling_study.paths import data_dir
+from scaling_study.values import group, one_value, require, suggest
+
+MODES = ("none", "online", "offline", "tensorboard")
+# W&B refuses longer tags.
+TAG_LENGTH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tracking:
+    """Where a run's metrics are mirrored. `study` is the grid that trains the run, if there is one.
+
+    A run waits at most `finish_timeout_s` seconds for the mirror when its result is written.
+    """
+
+    name: str
+    project: str
+    entity: str | None
+    tags: tuple[str, ...]
+    finish_timeout_s: float
+    study: str | None
+
+    def __post_init__(self) -> None:
+        require(
+            self.name in MODES, "tracking.name", self.name, f"unknown; known: {', '.join(MODES)}"
+        )
+        allowed = bool(self.project) and not set(self.project) & set("/\\#?%:")
+        require(allowed, "tracking.project", self.project, "must be a name without / \\ # ? % :")
+        for tag in self.tags:
+            require(
+                0 < len(tag) <= TAG_LENGTH, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters"
+            )
+        limit = self.finish_timeout_s
+        require(limit > 0, "tracking.finish_timeout_s", limit, "must be more than 0 seconds")
+
+
+def tracking_of(settings: Mapping[str, Any]) -> Tracking:
+    """The group `tracking` of an entry point's settings.
+
+    Raises:
+        InputError: an unknown key, or a value of the wrong type.
+    """
+    values = group(settings, "tracking")
+    known = [field.name for field in fields(Tracking) if field.name != "study"]
+    for key in values:
+        if key not in known:
+            raise InputError(f"tracking.{key}: no such setting{suggest(key, known)}")
+    entity, tags = values.get("entity"), values.get("tags")
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InputError(f"tracking.tags={tags!r}: must be a list of names, as in [lab,paper]")
+    grid = settings.get("grid")
+    study = grid.get("name") if isinstance(grid, Mapping) else None
+    return Tracking(
+        name=one_value(str, values.get("name"), "tracking.name"),
+        project=one_value(str, values.get("project"), "tracking.project"),
+        entity=None if entity is None else one_value(str, entity, "tracking.entity"),
+        tags=tuple(tags),
+        finish_timeout_s=one_value(
+            float, values.get("finish_timeout_s"), "tracking.finish_timeout_s"
+        ),
+        study=study if isinstance(study, str) else None,
+    )
+
+
+def declared() -> dict[str, Any]:
+    """The settings of `tracking` in conf/run.yaml: what commands without Hydra start from."""
+    values = yaml.safe_load((data_dir("conf") / "run.yaml").read_text(encoding="utf-8"))
+    return dict(values["tracking"])
+
+
+def check(tracking: Tracking) -> None:
+    """See that what the user asked for can work; nothing is sent.
+
+    Raises:
+        InputError: no key for W&B, or TensorBoard is not installed.
+    """
+    if tracking.name == "online":
+        require_key("tracking=online")
+    if tracking.name == "tensorboard" and importlib.util.find_spec("tensorboard") is None:
+        raise InputError(
+            "tracking=tensorboard: TensorBoard is not installed; "
+            "pip install 'scaling-study[tensorboard]' installs it"
+        )
+
+
+def require_key(wanted: str) -> None:
+    """See that W&B's client would find a key, without asking for one and without the network.
+
+    Raises:
+        InputError: it would not, or what it finds cannot be a key.
+    """
+    import wandb
+    from wandb.errors import AuthenticationError
+    from wandb.sdk.lib.wbauth import AuthApiKey, read_netrc_auth
+
+    url = base_url()
+    advice = (
+        "set WANDB_API_KEY, or run `wandb login`, or track with tracking=offline and sync later"
+    )
+    try:
+        if key := os.environ.get("WANDB_API_KEY"):
+            AuthApiKey(host=url, api_key=key)
+            return
+        if os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or read_netrc_auth(host=url):
+            return
+    except (AuthenticationError, wandb.errors.UsageError):  # its message may quote the key
+        raise InputError(f"{wanted}: the key for {url} is not a valid one; {advice}") from None
+    raise InputError(f"{wanted}: no key for {url}; {advice}")
+
+
+def base_url() -> str:
+    """The W&B server that the client would talk to."""
+    from wandb.sdk import wandb_setup
+
+    url = os.environ.get("WANDB_BASE_URL") or wandb_setup.singleton().settings.base_url
+    return str(url).rstrip("/")

@@ -1,0 +1,328 @@
+"""Runs mirrored live by the real W&B client to a local server, also to one that misbehaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tracked import call, logged, secrets_in, server, start
+from wandb_server import KEY, Server, serving
+
+from conftest import NOT_TRACKED, environment
+from scaling_study.config import Setting
+from scaling_study.errors import InputError
+from scaling_study.launch import inline
+from scaling_study.launch.job import Job, Outcome
+from scaling_study.tracking.mirror import rows_of
+from scaling_study.tracking.options import check, tracking_of
+from tiny import tiny
+
+# One run of a second or two, as a user would type it.
+SMALL = (
+    *("model.depth=14", "model.width=0.125", "data.resolution=16", "data.classes=4"),
+    *("data.train_per_class=32", "data.val_per_class=16", "train.batch_size=16"),
+    *("precision=fp32", "metrics_every_s=0.05", "checkpoint.every_s=0"),
+)
+
+__all__ = ["server"]
+
+
+def left_behind(run_dir: Path) -> list[str]:
+    """Command lines of processes that work for the run, or were started by one that does."""
+    found, parents = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                found[entry.name] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parents[entry.name] = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            except OSError:
+                continue
+    ours = {pid for pid, line in found.items() if run_dir.name in line and "companion" in line}
+    # The client's own process names the one that it serves.
+    served = {p for p, line in found.items() if "wandb-core" in line and line.split()[-1] in ours}
+    return [found[pid] for pid in ours | served]
+
+
+def wait_for(condition: Callable[[], object], seconds: float) -> float:
+    """How long it took, s; fails if longer than `seconds`."""
+    begin = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begin < seconds
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+def tracked(setting: Setting, **changes: Any) -> Setting:
+    values: dict[str, Any] = {"name": "online", "study": "g", "finish_timeout_s": 1.0} | changes
+    return replace(setting, tracking=replace(NOT_TRACKED, **values))
+
+
+def train(setting: Setting, seed: int = 0, epochs: int = 4) -> tuple[Path, Outcome, float]:
+    """The run's folder, its outcome, and how long the job took, s."""
+    job = Job(tiny(seed=seed, **{"train.epochs": epochs}), setting)
+    begin = time.monotonic()
+    (outcome,) = inline.launch([job])
+    return job.store.run_dir(job.run.run_id), outcome, time.monotonic() - begin
+
+
+def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None:
+    code, output = call(
+        "scaling_study.sweep",
+        *("+grid=smoke", "tracking=online", "tracking.project=lab", "tracking.tags=[mine]"),
+        *(f"cache_dir={cache_dir}", "metrics_every_s=0.05", "grid.axes.depth=[14]"),
+        "tracking.finish_timeout_s=60",
+        cwd=tmp_path,
+    )
+    assert code == 0, output
+    run_dirs = sorted((tmp_path / "results/runs").glob("d*"))
+    assert sorted(server.runs) == [run_dir.name for run_dir in run_dirs]
+    for run_dir in run_dirs:
+        run = server.runs[run_dir.name]
+        result = json.loads((run_dir / "result.json").read_text())
+        assert run.history == [pytest.approx(row) for row in logged(run_dir)]
+        assert (run.group, run.job_type, run.tags) == ("smoke", "train", ["smoke", "mine"])
+        assert (run.display_name, run.exit_code) == (run_dir.name, 0)
+        config, summary = run.values(), run.summary
+        assert config["run"]["model"]["depth"] == config["depth"] == result["depth"]
+        told = {k: v for k, v in result.items() if v is not None}
+        assert {k: config.get(k, summary.get(k)) for k in told} == told
+        # Epochs are the axis of everything.
+        assert {"1": "epoch"}.items() <= config_metrics(run.config)[0].items()
+        assert not (run_dir / "wandb").exists()
+        assert left_behind(run_dir) == []
+    assert server.unknown == set()
+    assert KEY not in output
+    assert secrets_in(tmp_path) == []
+
+
+def config_metrics(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """What `define_metric` told the server."""
+    return list(config["_wandb"]["value"]["m"])
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_nothing_behind_and_continues_as_the_same_run(
+    server: Server, tmp_path: Path, cache_dir: Path
+) -> None:
+    arguments = (
+        *(*SMALL, "train.epochs=60", "tracking=online", f"cache_dir={cache_dir}"),
+        "tracking.finish_timeout_s=30",
+    )
+    with start("scaling_study.train", *arguments, cwd=tmp_path) as process:
+        wait_for(lambda: server.runs, 30)
+        wait_for(lambda: list(tmp_path.glob("results/runs/d*/checkpoint.pt")), 30)
+        (run_dir,) = tmp_path.glob("results/runs/d*")
+        assert left_behind(run_dir)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    wait_for(lambda: not left_behind(run_dir), 35)
+    (run,) = server.runs.values()
+    wait_for(lambda: run.exit_code == 1, 1)
+    before = len(run.history)
+    assert 0 < before < 60 * 8
+    code, output = call("scaling_study.train", *arguments, cwd=tmp_path)
+    assert code == 0, output
+    assert "resuming at step" in output
+    assert list(server.runs) == [run_dir.name]
+    epochs = [row for row in run.history if row["epoch"] == int(row["epoch"])]
+    whole = [row for row in logged(run_dir) if row["epoch"] == int(row["epoch"])]
+    assert [row["epoch"] for row in epochs] == [*range(1, 61), 60]
+    assert epochs == [pytest.approx(row) for row in whole]
+    assert (run.exit_code, run.summary["status"]) == (0, "ok")
+
+
+def test_a_dead_server_costs_a_run_nothing(server: Server, setting: Setting) -> None:
+    train(setting, seed=1)  # loads torch
+    server.stop()
+    run_dir, outcome, seconds = train(tracked(setting))
+    assert outcome.status == "ok"
+    assert outcome.wall_s is not None
+    assert seconds < outcome.wall_s + 3
+    assert "does not answer" in (run_dir / "tracking.txt").read_text()
+    assert left_behind(run_dir) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["file_stream", "graphql"])
+def test_a_server_that_hangs_costs_a_run_its_finish_timeout(
+    where: str, server: Server, setting: Setting
+) -> None:
+    server.behave = lambda path, _: time.sleep(30) if where in path else None  # type: ignore[func-returns-value]
+    run_dir, outcome, seconds = train(tracked(setting), epochs=30)
+    assert outcome.status == "ok"
+    assert outcome.wall_s is not None
+    assert seconds < outcome.wall_s + 1 + 3
+    wait_for(lambda: not left_behind(run_dir), 5)
+    assert secrets_in(Path(setting.results_dir)) == []
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_in_the_middle_and_comes_back(
+    server: Server, tmp_path: Path, cache_dir: Path
+) -> None:
+    arguments = (*SMALL, "train.epochs=150", "tracking=online", f"cache_dir={cache_dir}")
+    with start("scaling_study.train", *arguments, cwd=tmp_path) as process:
+        wait_for(lambda: any(run.history for run in server.runs.values()), 30)
+        server.stop()
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    (run_dir,) = tmp_path.glob("results/runs/d*")
+    wait_for(lambda: not left_behind(run_dir), 10)
+    (run,) = server.runs.values()
+    assert len(run.history) < len(logged(run_dir))
+    assert run.exit_code is None
+
+    (tmp_path / "results/g").mkdir()
+    plan = f"run_id,epochs\n{run_dir.name},150\n"
+    (tmp_path / "results/g/plan.csv").write_text(plan, encoding="utf-8")
+    with serving(server.port) as back:
+        back.runs = server.runs
+        code, output = call("scaling_study.sync", "results/g", cwd=tmp_path)
+        assert code == 0, output
+    assert run.history == [pytest.approx(row) for row in logged(run_dir)]
+    assert (run.exit_code, run.opened, run.summary["status"]) == (0, 1, "ok")
+
+
+def test_offline_sends_nothing_and_wandb_sync_sends_it(
+    server: Server, setting: Setting, tmp_path: Path
+) -> None:
+    run_dir, outcome, _ = train(tracked(setting, name="offline", finish_timeout_s=60.0))
+    assert outcome.status == "ok"
+    assert server.requests == []
+    (folder,) = run_dir.glob("wandb/offline-run-*")
+    code, output = call("wandb", "sync", "--yes", str(folder), cwd=tmp_path)
+    assert code == 0, output
+    (run,) = server.runs.values()
+    assert run.history == [pytest.approx(row) for row in logged(run_dir)]
+    assert (run.name, run.group, run.summary["status"]) == (run_dir.name, "g", "ok")
+    assert secrets_in(tmp_path) == []
+
+
+def test_untracked_runs_know_no_wandb_and_no_network(tmp_path: Path, cache_dir: Path) -> None:
+    probe = (
+        "import runpy, sys\n"
+        "seen = []\n"
+        "sys.addaudithook(lambda e, a: seen.append((e, a)) if e in ('socket.connect',\n"
+        "    'socket.getaddrinfo', 'socket.sendto') else None)\n"
+        "try:\n    runpy.run_module('scaling_study.train', run_name='__main__')\n"
+        "except SystemExit as end:\n    print(end.code, seen, 'wandb' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, *SMALL, "train.epochs=2", f"cache_dir={cache_dir}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment(),
+    )
+    assert done.stdout.splitlines()[-1] == "0 [] False", done.stderr
+    (run_dir,) = tmp_path.glob("results/runs/d*")
+    assert not (run_dir / "wandb").exists()
+    assert not (run_dir / "tracking.txt").exists()
+
+
+@pytest.mark.parametrize("key", [None, "short"])
+def test_online_without_a_key_is_refused_before_anything_is_launched(
+    key: str | None, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_API_KEY")
+    if key:
+        monkeypatch.setenv("WANDB_API_KEY", key)
+    code, output = call("scaling_study.sweep", "+grid=smoke", "tracking=online", cwd=tmp_path)
+    assert code == 2
+    assert output.startswith("error: tracking=online: ")
+    assert len(output.splitlines()) == 1
+    for way in ("WANDB_API_KEY", "wandb login", "tracking=offline"):
+        assert way in output
+    assert not key or key not in output
+    assert not (tmp_path / "results").exists()
+    assert server.requests == []
+
+
+GROUP: dict[str, Any] = {
+    "name": "none",
+    "project": "p",
+    "entity": None,
+    "tags": [],
+    "finish_timeout_s": 5,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "of"}, "tracking.name=of: unknown; known: none, online, offline, tensorboard"),
+        ({"project": "a/b"}, "tracking.project=a/b: must be a name without"),
+        ({"tags": "mine"}, "tracking.tags='mine': must be a list of names"),
+        ({"tags": ["x" * 65]}, "1 to 64 characters"),
+        ({"finish_timeout_s": 0}, "tracking.finish_timeout_s=0.0: must be more than 0"),
+        ({"entity": 3}, "tracking.entity=3: must be a name"),
+        ({"projct": "p"}, "tracking.projct: no such setting (did you mean project?)"),
+    ],
+)
+def test_bad_settings_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        tracking_of({"tracking": GROUP | changes})
+    assert message in str(refused.value)
+
+
+def test_tracking_is_outside_the_run_id(setting: Setting, server: Server) -> None:
+    server.stop()
+    first, _, _ = train(setting)
+    second, outcome, seconds = train(tracked(setting))
+    assert first == second
+    assert outcome.status == "ok"
+    assert seconds < 1  # it was there
+    assert os.listdir(first).count("tracking.txt") == 0
+
+
+def test_metrics_within_an_epoch_are_written_at_most_so_often(setting: Setting) -> None:
+    rare, _, _ = train(setting, epochs=4)
+    often, _, _ = train(replace(setting, metrics_every_s=0), seed=1, epochs=4)
+    assert [row["epoch"] for _, row in rows_of(rare)] == [1, 2, 3, 4, 4]
+    steps = [row["step"] for _, row in rows_of(often)]
+    assert steps == [*range(1, 4 * 8 + 1), 32]
+
+
+def test_rows_get_rising_numbers_and_torn_lines_none(tmp_path: Path) -> None:
+    rows = [{"step": 3}, {"step": 3, "val_error": 0.1}, {"step": 4}, {"step": 9}]
+    text = "".join(json.dumps(row) + "\n" for row in rows) + '{"step": 1'
+    (tmp_path / "metrics.jsonl").write_text(text, encoding="utf-8")
+    assert [number for number, _ in rows_of(tmp_path)] == [3, 4, 5, 9]
+    assert rows_of(tmp_path / "none") == ()
+
+
+def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run_dir / "tensorboard"))
+    events.Reload()
+    return {k: [(e.step, e.value) for e in events.Scalars(k)] for k in events.Tags()["scalars"]}
+
+
+def test_tensorboard_shows_a_resumed_run_once(setting: Setting) -> None:
+    from scaling_study.training.tensorboard import EventFiles
+
+    run_dir, outcome, _ = train(tracked(setting, name="tensorboard"))
+    assert outcome.status == "ok"
+    shown = scalars(run_dir)
+    assert [step for step, _ in shown["loss"]] == [8, 16, 24, 32]
+    assert shown["val_error"] == [(32, pytest.approx(outcome.val_error))]
+    again = EventFiles(run_dir, 16)
+    for step in (24, 32):
+        again.write(step=step, loss=7.0)
+    assert [step for step, _ in scalars(run_dir)["loss"]] == [8, 16, 24, 32]
+    assert [value for _, value in scalars(run_dir)["loss"][2:]] == [7.0, 7.0]
+
+
+def test_tensorboard_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"scaling-study\[tensorboard\]"):
+        check(replace(NOT_TRACKED, name="tensorboard"))

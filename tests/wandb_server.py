@@ -1,0 +1,313 @@
+"""A local server that speaks W&B's protocol, so that tests run the real client against it.
+
+It keeps what clients sent as W&B would: runs with config, summary, group, tags and history, lines
+replaced by offset, and it answers a client that resumes. `behave` makes it misbehave.
+"""
+
+import gzip
+import json
+import re
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class Run:
+    """What the server knows of a run."""
+
+    name: str
+    group: str = ""
+    job_type: str = ""
+    display_name: str = ""
+    tags: list[str] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    streams: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    files: dict[str, bytes] = field(default_factory=dict)
+    exit_code: int | None = None
+    opened: int = 0
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Rows as logged, without W&B's own columns but with `_step`."""
+        lines = self.streams["wandb-history.jsonl"]
+        rows = [json.loads(lines[i]) for i in sorted(lines)]
+        return [{k: v for k, v in r.items() if k == "_step" or k[0] != "_"} for r in rows]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        lines = self.streams["wandb-summary.json"]
+        return json.loads(lines[max(lines)]) if lines else {}
+
+    def values(self) -> dict[str, Any]:
+        """The config without W&B's wrapping."""
+        return {k: v["value"] for k, v in self.config.items() if k != "_wandb"}
+
+    def stored(self) -> dict[str, Any]:
+        """What a client that resumes asks for."""
+        history, events = self.streams["wandb-history.jsonl"], self.streams["wandb-events.jsonl"]
+        tail = [history[max(history)]] if history else []
+        return {
+            "id": "b",
+            "name": self.name,
+            "summaryMetrics": json.dumps(self.summary),
+            "displayName": self.display_name,
+            "logLineCount": 0,
+            "historyLineCount": len(history),
+            "eventsLineCount": len(events),
+            "historyTail": json.dumps(tail),
+            "eventsTail": "[]",
+            "config": json.dumps(self.config),
+            "tags": self.tags,
+            "notes": None,
+            "wandbConfig": '{"t": 1}',
+        }
+
+    def shown(self) -> dict[str, Any]:
+        """What the public API answers."""
+        return self.stored() | {
+            "projectId": 1,
+            "sweepName": None,
+            "state": "running" if self.exit_code is None else "finished",
+            "group": self.group,
+            "jobType": self.job_type,
+            "commit": None,
+            "readOnly": False,
+            "createdAt": "2026-01-01T00:00:00",
+            "heartbeatAt": "2026-01-01T00:00:00",
+            "description": "",
+            "systemMetrics": "{}",
+            "user": {"name": "me", "username": "me"},
+            "historyKeys": {},
+        }
+
+
+# Given the path and the name of the GraphQL operation: a status and headers, or None to answer.
+Behaviour = Callable[[str, str], "tuple[int, dict[str, str]] | None"]
+
+
+@dataclass
+class Request:
+    at: float
+    path: str
+    operation: str
+
+
+class Server:
+    """`url` while it runs; `runs` by name; `requests` as they came."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.runs: dict[str, Run] = {}
+        self.artifacts: dict[str, dict[str, bytes]] = {}
+        self.views: dict[str, dict[str, Any]] = {}
+        self.requests: list[Request] = []
+        self.unknown: set[str] = set()
+        self.behave: Behaviour = lambda path, operation: None
+        self.lock = threading.Lock()
+        self.connections: set[socket.socket] = set()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                server.connections.add(self.connection)
+
+            def finish(self) -> None:
+                server.connections.discard(self.connection)
+                with suppress(OSError, ValueError):
+                    super().finish()
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+            def respond(self) -> None:
+                with suppress(ConnectionError):
+                    status, headers, answer = server.answer(self.command, self.path, self.body())
+                    body = json.dumps(answer).encode()
+                    self.send_response(status)
+                    for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(body)
+
+            def body(self) -> bytes:
+                data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+
+            do_GET = do_POST = do_PUT = do_HEAD = respond  # noqa: N815
+
+        class Quiet(ThreadingHTTPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+            def handle_error(self, *arguments: object) -> None:
+                pass
+
+        self._http = Quiet(("127.0.0.1", port), Handler)
+        self.port = self._http.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Die: no answer to what was asked, no new connection."""
+        self._http.shutdown()
+        self._http.server_close()
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], Any]:
+        content = json.loads(body) if path.startswith(("/graphql", "/files")) and body else {}
+        operation = _operation(content) if path.startswith("/graphql") else ""
+        with self.lock:
+            self.requests.append(Request(time.monotonic(), path, operation))
+        if (refusal := self.behave(path, operation)) is not None:
+            return *refusal, {"errors": [{"message": "refused by the test"}]}
+        with self.lock:
+            if path.startswith("/graphql"):
+                data = self._graphql(operation, content.get("variables") or {})
+                return 200, {}, {"data": data}
+            if path.startswith("/files"):
+                return 200, {}, self._stream(path.split("/")[4], content)
+            if path.startswith("/artifacts/"):
+                _, _, artifact, name = path.split("/", 3)
+                self.artifacts[artifact][name] = body
+            if path.startswith("/storage/"):
+                _, _, run, name = path.split("/", 3)
+                self.runs[run].files[name] = body
+            return 200, {}, {}
+
+    def _graphql(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
+        match operation:
+            case "Viewer" | "GetDefaultEntity":
+                return {"viewer": VIEWER}
+            case "RunResumeStatus":
+                run = self.runs.get(variables["name"])
+                stored = run.stored() if run else None
+                return {"model": {"id": "p", "name": "p", "entity": OWNER, "bucket": stored}}
+            case "UpsertBucket":
+                return {"upsertBucket": self._upsert(variables)}
+            case "CreateRunFiles":
+                run_name = variables.get("run") or variables.get("runName") or ""
+                url = f"{self.url}/storage/{run_name}/"
+                files = [{"name": f, "uploadUrl": url + f} for f in variables["files"]]
+                return {"createRunFiles": {"runID": "r", "uploadHeaders": [], "files": files}}
+            case "Runs":
+                return {"project": self._found(json.loads(variables["filters"]))}
+            case "UpsertView2":
+                name = variables["name"]
+                self.views[name] = variables
+                view = {"id": f"id-{name}", "name": name}
+                return {"upsertView": {"view": view, "inserted": "id" not in variables}}
+            case "ArtifactType":
+                return {"project": None}  # none of that name yet
+            case "CreateArtifact":
+                identity = f"artifact{len(self.artifacts)}"
+                self.artifacts[identity] = {}
+                sequence = {"latestArtifact": None}
+                made = {"id": identity, "state": "PENDING", "artifactSequence": sequence}
+                return {"createArtifact": {"artifact": made}}
+            case "CreateArtifactManifest" | "UpdateArtifactManifest":
+                answer = operation[0].lower() + operation[1:]
+                owner = variables.get("artifactID") or variables["artifactManifestID"]
+                url = f"{self.url}/artifacts/{owner}/manifest.json"
+                file = {"id": "f", "uploadUrl": url, "uploadHeaders": []}
+                return {answer: {"artifactManifest": {"id": owner, "file": file}}}
+            case "CreateArtifactFiles":
+                nodes = [
+                    {
+                        "storagePath": file["name"],
+                        "uploadUrl": f"{self.url}/artifacts/{file['artifactID']}/{file['name']}",
+                        "uploadHeaders": [],
+                        "uploadMultipartUrls": None,
+                        "artifact": {"id": file["artifactID"]},
+                    }
+                    for file in variables["input"]["artifactFiles"]
+                ]
+                return {"createArtifactFiles": {"files": {"edges": [{"node": n} for n in nodes]}}}
+            case "CommitArtifact":
+                made = {"id": variables["artifactID"], "digest": "d"}
+                return {"commitArtifact": {"artifact": made}}
+            case "View":
+                edges = []
+                if view := self.views.get(variables["viewName"]):
+                    node = {k: view[k] for k in ("displayName", "spec")}
+                    edges = [{"node": node | {"id": f"id-{view['name']}"}}]
+                return {"project": {"allViews": {"edges": edges}}}
+            case _:
+                self.unknown.add(operation)
+                return {}
+
+    def _found(self, filters: dict[str, Any]) -> dict[str, Any]:
+        found = [self.runs[name] for name in filters["name"]["$in"] if name in self.runs]
+        nodes = [{"node": run.shown(), "cursor": run.name} for run in found]
+        page = {"endCursor": None, "hasNextPage": False}
+        return {
+            "internalId": "p",
+            "runCount": len(found),
+            "readOnly": False,
+            "runs": {"edges": nodes, "pageInfo": page},
+        }
+
+    def _upsert(self, variables: dict[str, Any]) -> dict[str, Any]:
+        name = variables["name"]
+        new = name not in self.runs
+        run = self.runs.setdefault(name, Run(name))
+        run.opened += new
+        run.group = variables.get("groupName") or run.group
+        run.job_type = variables.get("jobType") or run.job_type
+        run.display_name = variables.get("displayName") or run.display_name
+        run.tags = variables["tags"] if variables.get("tags") is not None else run.tags
+        if variables.get("config"):
+            run.config = json.loads(variables["config"])
+        project = {"id": "p", "name": variables.get("project") or "p", "entity": OWNER}
+        bucket = run.stored() | {"description": "", "sweepName": None, "project": project}
+        return {"inserted": new, "bucket": bucket}
+
+    def _stream(self, name: str, content: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs[name]
+        for file, part in (content.get("files") or {}).items():
+            for i, line in enumerate(part["content"]):
+                run.streams[file][part["offset"] + i] = line
+        if content.get("complete"):
+            run.exit_code = content.get("exitcode")
+        return {}
+
+
+OWNER = {"id": "e", "name": "me"}
+VIEWER = {
+    "id": "u",
+    "entity": "me",
+    "username": "me",
+    "email": "me@example.org",
+    "flags": "{}",
+    "teams": {"edges": []},
+    "admin": False,
+}
+
+
+def _operation(content: dict[str, Any]) -> str:
+    if name := content.get("operationName"):
+        return str(name)
+    words = re.sub(r"#.*|[({]", " ", content.get("query", "")).split()
+    return words[1] if len(words) > 1 else ""
+
+
+@contextmanager
+def serving(port: int = 0) -> Iterator[Server]:
+    """A server that stops at the end."""
+    server = Server(port)
+    try:
+        yield server
+    finally:
+        server.stop()
