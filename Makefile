@@ -8,7 +8,7 @@ FIGURES ?= figures/$(notdir $(RESULTS))
 ARGS ?=
 TORCH_INDEX ?=
 
-.PHONY: help install sweep pareto-plots report published test test-slow bench lint format clean
+.PHONY: help install sweep pareto-plots report dashboard published test test-slow bench lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -31,6 +31,9 @@ sweep: $(VENV)/.installed  ## train what is missing of GRID, then analyse it (AR
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)
 
+dashboard: $(VENV)/.installed  ## workspace and analysis of RESULTS to W&B (ARGS='--entity E --project P')
+	$(BIN)/python -m analysis.dashboard $(RESULTS) -o $(FIGURES) $(ARGS)
+
 published: $(VENV)/.installed  ## the paper's claims on the paper's numbers, into figures/published
 	$(BIN)/python -m analysis.published -o figures/published
 
@@ -42,6 +45,8 @@ test-slow: $(VENV)/.installed  ## the tests that take long
 
 bench: $(VENV)/.installed  ## what the speed claims are measured with, peers beside us
 	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/training.py $(ARGS)
 
 lint: $(VENV)/.installed  ## format, lint and types, nothing is changed
 	$(BIN)/ruff format --check .
