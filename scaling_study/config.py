@@ -8,8 +8,9 @@ workers there are and which grid asked for the run are not.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 from scaling_study.data import config_class
 from scaling_study.data.base import DataConfig
@@ -17,6 +18,8 @@ from scaling_study.models import family
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
 from scaling_study.values import from_values, group, one_value, require
+
+T = TypeVar("T")
 
 # Short names of the study's axes, and the config keys that they stand for.
 AXES = {
@@ -46,15 +49,15 @@ class RunConfig:
             self.precision in ("fp32", "bf16"), "precision", self.precision, "must be fp32 or bf16"
         )
 
-    @property
+    @cached_property
     def config_id(self) -> str:
         """Name of the cell: runs that share it differ only in `seed`."""
-        return f"{self._prefix()}-{_digest(asdict(self) | {'seed': None})}"
+        return f"{self._prefix()}-{_digest(self._canonical(seed=None))}"
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
-        return f"{self._prefix()}-s{self.seed}-{_digest(asdict(self))}"
+        return f"{self._prefix()}-s{self.seed}-{_digest(self._canonical(seed=self.seed))}"
 
     def _prefix(self) -> str:
         return (
@@ -62,9 +65,23 @@ class RunConfig:
             f"-r{self.data.resolution}-e{self.train.epochs}"
         )
 
+    def _canonical(self, seed: int | None) -> str:
+        """JSON of the whole config, keys sorted; thousands of runs share its parts."""
+        values = {name: getattr(self, name) for name in NAMES} | {"seed": seed}
+        parts = (f"{_json(name)}:{_json(value)}" for name, value in values.items())
+        return "{" + ",".join(parts) + "}"
 
-def _digest(record: Mapping[str, Any]) -> str:
-    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+NAMES = sorted(field.name for field in fields(RunConfig))
+
+
+@lru_cache(maxsize=2**16, typed=True)
+def _json(value: Any) -> str:
+    plain = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
 
@@ -76,13 +93,31 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     """
     model, data = group(values, "model"), group(values, "data")
     return RunConfig(
-        model=from_values(family(model.get("family")).config, model, "model."),
-        data=from_values(config_class(data.get("name")), data, "data."),
-        train=from_values(TrainConfig, group(values, "train"), "train."),
+        model=_part(family(model.get("family")).config, model, "model."),
+        data=_part(config_class(data.get("name")), data, "data."),
+        train=_part(TrainConfig, group(values, "train"), "train."),
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),
         precision=one_value(str, values.get("precision"), "precision"),
     )
+
+
+def _part(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+    """`from_values`, once for equal values: the cells of a grid share most of their parts."""
+    # The types, because 1 == True and only one of them is a number.
+    items = tuple(
+        (k, tuple(v) if isinstance(v, list) else v, type(v)) for k, v in values.items()
+    )
+    try:
+        return _shared_part(cls, path, items)
+    except TypeError:  # a mapping is among the values
+        return from_values(cls, values, path)
+
+
+@lru_cache(maxsize=2**16)
+def _shared_part(cls: type[T], path: str, items: tuple[tuple[str, Any, type], ...]) -> T:
+    values = {k: list(v) if kind is list else v for k, v, kind in items}
+    return from_values(cls, values, path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
@@ -159,7 +160,7 @@ def read_result(path: Path) -> Result:
         raise ValueError(f"it holds {type(record).__name__}, not an object")
     if record.get("schema") != SCHEMA:
         raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
-    types = get_type_hints(Result)
+    types = _types()
     if odd := sorted(set(types).symmetric_difference(record)):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
     for name, value in record.items():
@@ -168,9 +169,17 @@ def read_result(path: Path) -> Result:
     return Result(**record)
 
 
-def _possible(name: str, value: object, kind: Any) -> bool:
+@cache
+def _types() -> dict[str, set[Any]]:
+    """The types that a value of each column can have, looked up once: sweeps read thousands."""
+    return {
+        name: {get_origin(part) or part for part in get_args(kind) or (kind,)}
+        for name, kind in get_type_hints(Result).items()
+    }
+
+
+def _possible(name: str, value: object, kinds: set[Any]) -> bool:
     """Whether a column can have this value: its type, and for numbers its range."""
-    kinds = {get_origin(part) or part for part in get_args(kind) or (kind,)}
     if name == "status":
         return value in STATUSES
     if name == "cause":

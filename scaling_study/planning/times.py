@@ -1,0 +1,60 @@
+"""What is known about time on this device: finished runs of the store, and probes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from scaling_study.config import RunConfig
+from scaling_study.cost import describe
+from scaling_study.device import device_name
+from scaling_study.errors import InputError
+from scaling_study.forecast import Estimate, Forecast, Timing, forecast_for
+from scaling_study.results import Result
+
+# Costs that are blank until something is measured.
+MEASURED = ("step_time_s", "forecast_s", "gpu_hours")
+HOUR = 3600
+
+
+class UnmeasuredError(InputError):
+    """A condition, a solve or a budget asks for a time, and none is measured on this device."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: nothing has been measured on this device yet; "
+            "plan.probe=true measures a few cells first"
+        )
+
+
+class Times:
+    """Forecasts of runs with `threads` CPU threads each."""
+
+    def __init__(self, timings: Iterable[Timing], threads: int) -> None:
+        self._timings = list(timings)
+        self._threads = threads
+        self._forecasts: dict[tuple[Any, ...], Forecast] = {}
+
+    def conditions(self, run: RunConfig) -> tuple[Any, ...]:
+        """What must agree for a measurement to say something about `run`."""
+        return device_name(run.device), run.precision, self._threads
+
+    def forecast(self, run: RunConfig) -> Forecast:
+        """What is known under the run's conditions."""
+        conditions = self.conditions(run)
+        if conditions not in self._forecasts:
+            self._forecasts[conditions] = forecast_for(self._timings, conditions)
+        return self._forecasts[conditions]
+
+    def step(self, run: RunConfig) -> Estimate | None:
+        """Seconds of one training step; None if nothing is measured."""
+        columns = describe(run)
+        shape = columns["flops"], columns["activations"], columns["batch_size"]
+        return self.forecast(run).step_time(shape)
+
+    def whole(self, run: RunConfig) -> Estimate | None:
+        """Seconds of the whole run; None if nothing is measured."""
+        return self.forecast(run).run_time(describe(run))
+
+
+def timings_of(results: Iterable[Result]) -> list[Timing]:
+    """The measurements in finished runs."""
+    return [t for r in results if (t := Timing.of(vars(r))) is not None]
