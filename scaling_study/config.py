@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from scaling_study.data import config_class
 from scaling_study.data.base import DataConfig
-from scaling_study.models import family
+from scaling_study.initial import InitialWeights, initial_weights
+from scaling_study.models import family, timm
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
 from scaling_study.values import from_values, group, one_value, require
@@ -33,11 +34,16 @@ AXES = {
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything that decides a run's numbers. `seed` is the replicate number."""
+    """Everything that decides a run's numbers. `seed` is the replicate number.
+
+    `init` is a file that the first weights come from: its content is part of the run's id, where it
+    lies is not. None: they are drawn.
+    """
 
     model: ModelConfig
     data: DataConfig
     train: TrainConfig
+    init: InitialWeights | None
     seed: int
     device: str
     precision: str
@@ -48,6 +54,8 @@ class RunConfig:
         require(
             self.precision in ("fp32", "bf16"), "precision", self.precision, "must be fp32 or bf16"
         )
+        if self.init is not None:
+            timm.names(self.model)
 
     @cached_property
     def config_id(self) -> str:
@@ -61,15 +69,19 @@ class RunConfig:
 
     def _prefix(self) -> str:
         return (
-            f"d{self.model.depth}-w{self.model.width:g}"
+            f"d{self.model.depth:g}-w{self.model.width:g}"
             f"-r{self.data.resolution}-e{self.train.epochs}"
         )
 
     def _canonical(self, seed: int | None) -> str:
         """JSON of the whole config, keys sorted; thousands of runs share its parts."""
-        values = {name: getattr(self, name) for name in NAMES} | {"seed": seed}
-        parts = (f"{_json(name)}:{_json(value)}" for name, value in values.items())
-        return "{" + ",".join(parts) + "}"
+        parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
+        if self.init is not None:
+            # Where the weights lie does not matter, only what they are.
+            plain = asdict(self.init)
+            del plain["path"]
+            parts["init"] = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return "{" + ",".join(f'"{name}":{text}' for name, text in parts.items()) + "}"
 
 
 NAMES = sorted(field.name for field in fields(RunConfig))
@@ -96,6 +108,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
         model=_part(family(model.get("family")).config, model, "model."),
         data=_part(config_class(data.get("name")), data, "data."),
         train=_part(TrainConfig, group(values, "train"), "train."),
+        init=initial_weights(values.get("init")),
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),
         precision=one_value(str, values.get("precision"), "precision"),
@@ -105,9 +118,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
 def _part(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     """`from_values`, once for equal values: the cells of a grid share most of their parts."""
     # The types, because 1 == True and only one of them is a number.
-    items = tuple(
-        (k, tuple(v) if isinstance(v, list) else v, type(v)) for k, v in values.items()
-    )
+    items = tuple((k, tuple(v) if isinstance(v, list) else v, type(v)) for k, v in values.items())
     try:
         return _shared_part(cls, path, items)
     except TypeError:  # a mapping is among the values

@@ -15,8 +15,8 @@ from scaling_study.data.base import DataConfig
 from scaling_study.errors import InputError
 from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
-from scaling_study.models.layers import Cost, Shape
-from scaling_study.planning.memory import Footprint, Segment, footprint, segments
+from scaling_study.models.layers import Cost, Network, Shape, total
+from scaling_study.planning.memory import Footprint, footprint
 from scaling_study.recipe import TrainConfig
 
 # Forward and backward: the gradients by weights and by inputs cost one forward pass each.
@@ -94,36 +94,30 @@ def optimizer_tensors(train: TrainConfig) -> int:
 
 
 @cache
-def _segments(model: ModelConfig, n_classes: int) -> tuple[list[Segment], int]:
-    net = network(model, n_classes)
-    return segments(net.layers), net.stride
+def _network(model: ModelConfig, n_classes: int) -> Network:
+    return network(model, n_classes)
 
 
 @cache
 def _forward(model: ModelConfig, resolution: int, n_classes: int) -> Cost:
-    parts, stride = _segments(model, n_classes)
-    if resolution < stride:
+    net = _network(model, n_classes)
+    if resolution < net.stride:
         raise InputError(
             f"data.resolution={resolution}: too small for a network that halves the image to "
-            f"1/{stride}; the smallest side is {stride} px"
-            + (" (model.stem=small takes 16 px)" if stride > 16 else "")
+            f"1/{net.stride}; the smallest side is {net.stride} px"
+            + (
+                " (model.stem=small takes 16 px)"
+                if net.stride > 16 and hasattr(model, "stem")
+                else ""
+            )
         )
-    shape, params, flops, activations = Shape(3, resolution), 0, 0, 0
-    for layer, times in parts:
-        left = times
-        while left:
-            before, (shape, cost) = shape, layer.cost(shape)
-            same = left if shape == before else 1
-            params += same * cost.params
-            flops += same * cost.flops
-            activations += same * cost.activations
-            left -= same
-    return Cost(params, flops, activations)
+    _, cost = total(net.layers, Shape(3, resolution))
+    return cost
 
 
 @cache
 def _memory(model: ModelConfig, resolution: int, n_classes: int, precision: str) -> Footprint:
-    return footprint(_segments(model, n_classes)[0], Shape(3, resolution), precision)
+    return footprint(_network(model, n_classes).layers, Shape(3, resolution), precision)
 
 
 def describe(run: RunConfig) -> dict[str, Any]:

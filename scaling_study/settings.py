@@ -15,7 +15,7 @@ LAUNCHERS = ("local", "inline")
 AS_MANY_AS_FIT = -1
 STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # The part of the settings that a run is made of.
-RUN_KEYS = ("model", "data", "train", "seed", "device", "precision")
+RUN_KEYS = ("model", "data", "train", "init", "seed", "device", "precision")
 # What else an entry point knows at the top level.
 COMMON_KEYS = ("results_dir", "cache_dir", "checkpoint", "launcher")
 

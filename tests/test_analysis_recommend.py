@@ -16,7 +16,7 @@ from analysis.scaling.surface import carried, predict, surface_of
 from analysis.tables import table_of
 from analysis_data import run, write_study
 from scaling_study.errors import InputError
-from scaling_study.models.resnet import LAYOUTS
+from scaling_study.models.families.resnet import LAYOUTS
 from scaling_study.results import read_study
 
 GRID = [(d, w, r) for d in (14, 26, 50, 101) for w in (0.25, 0.5, 1.0) for r in (32, 48, 64, 96)]

@@ -1,15 +1,14 @@
-"""Turns layer values into torch modules with the paper's initialisation."""
+"""Torch's side of the layer values: a network's module, its initial weights, blocks of our own."""
 
+import math
 from collections.abc import Sequence
-from functools import singledispatch
 
 import torch
 from torch import Tensor, nn
 
 from scaling_study.models import layers as spec
 
-BATCH_NORM_EPS = 1e-5
-# The classifier starts almost silent, as in the released code.
+# A ResNet's classifier starts almost silent, as in the released code.
 LINEAR_STD = 0.01
 
 
@@ -19,17 +18,11 @@ def build(network: spec.Network) -> nn.Sequential:
 
 
 def _sequence(parts: Sequence[spec.Layer]) -> nn.Sequential:
-    return nn.Sequential(*(module(part) for part in parts))
+    return nn.Sequential(*(part.module() for part in parts))
 
 
-@singledispatch
-def module(layer: spec.Layer) -> nn.Module:
-    """The torch module of one layer value."""
-    raise AssertionError(f"no module for {layer!r}")
-
-
-@module.register
-def _(layer: spec.Conv) -> nn.Module:
+def convolution(layer: spec.Conv) -> nn.Conv2d:
+    """The module of a `Conv`, padded by half its kernel."""
     conv = nn.Conv2d(
         layer.c_in,
         layer.c_out,
@@ -39,76 +32,69 @@ def _(layer: spec.Conv) -> nn.Module:
         groups=layer.groups,
         bias=False,
     )
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    initialise(conv, layer.init)
     return conv
 
 
-@module.register
-def _(layer: spec.BatchNorm) -> nn.Module:
-    norm = nn.BatchNorm2d(layer.channels, eps=BATCH_NORM_EPS)
-    if layer.zero_gamma:
-        nn.init.zeros_(norm.weight)
-    return norm
+def initialise(conv: nn.Conv2d, scheme: str) -> None:
+    """Draw the weights by `scheme` (see `layers.Conv`), and set the biases to zero.
+
+    torch's own schemes count all groups' outputs as one fan-out, which would start a depthwise
+    convolution sqrt(channels) times too small; here a fan is that of one group.
+    """
+    receptive = conv.kernel_size[0] * conv.kernel_size[1]
+    fan_in = receptive * conv.in_channels // conv.groups
+    fan_out = receptive * conv.out_channels // conv.groups
+    if scheme == "xavier":
+        bound = math.sqrt(6 / (fan_in + fan_out))
+        nn.init.uniform_(conv.weight, -bound, bound)
+    else:
+        assert scheme == "he", scheme
+        nn.init.normal_(conv.weight, std=math.sqrt(2 / fan_out))
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
 
 
-@module.register
-def _(layer: spec.ReLU) -> nn.Module:
-    return nn.ReLU(inplace=True)
-
-
-@module.register
-def _(layer: spec.AvgPool) -> nn.Module:
-    return nn.AvgPool2d(layer.stride, ceil_mode=True, count_include_pad=False)
-
-
-@module.register
-def _(layer: spec.GlobalPool) -> nn.Module:
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-
-
-@module.register
-def _(layer: spec.Dropout) -> nn.Module:
-    return nn.Dropout(layer.rate)
-
-
-@module.register
-def _(layer: spec.Linear) -> nn.Module:
-    linear = nn.Linear(layer.c_in, layer.c_out)
-    nn.init.normal_(linear.weight, std=LINEAR_STD)
-    nn.init.zeros_(linear.bias)
-    return linear
+def linear(layer: spec.Linear) -> nn.Linear:
+    """The module of a `Linear`, with bias zero."""
+    module = nn.Linear(layer.c_in, layer.c_out)
+    if layer.init == "uniform":
+        bound = 1 / math.sqrt(layer.c_out)
+        nn.init.uniform_(module.weight, -bound, bound)
+    else:
+        assert layer.init == "normal", layer.init
+        nn.init.normal_(module.weight, std=LINEAR_STD)
+    nn.init.zeros_(module.bias)
+    return module
 
 
 class SqueezeExcite(nn.Module):
     """Multiplies each channel by a gate in (0, 1) computed from all channels' means."""
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, hidden: int, silu: bool, init: str) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(channels, hidden, 1)
         self.expand = nn.Conv2d(hidden, channels, 1)
+        self.activation = nn.SiLU() if silu else nn.ReLU(inplace=True)
         for conv in (self.reduce, self.expand):
-            nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-            assert conv.bias is not None
-            nn.init.zeros_(conv.bias)
+            initialise(conv, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = self.expand(torch.relu(self.reduce(x.mean((2, 3), keepdim=True))))
-        return x * torch.sigmoid(gate)
-
-
-@module.register
-def _(layer: spec.SqueezeExcite) -> nn.Module:
-    return SqueezeExcite(layer.channels, layer.hidden)
+        gate: Tensor = self.expand(self.activation(self.reduce(x.mean((2, 3), keepdim=True))))
+        return x * gate.sigmoid()
 
 
 class Residual(nn.Module):
-    """relu(shortcut(x) + body(x)) with stochastic depth (Huang et al. 2016) on the body."""
+    """shortcut(x) + body(x), then ReLU if `relu`, with stochastic depth (Huang et al. 2016)."""
 
-    def __init__(self, body: nn.Sequential, shortcut: nn.Sequential, drop_rate: float) -> None:
+    def __init__(
+        self, body: nn.Sequential, shortcut: nn.Sequential, drop_rate: float, relu: bool = True
+    ) -> None:
         super().__init__()
         self.body = body
         self.shortcut = shortcut
         self.drop_rate = drop_rate
+        self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.body(x)
@@ -116,9 +102,15 @@ class Residual(nn.Module):
             keep = 1 - self.drop_rate
             # Scaled by 1 / keep, so that the expectation is the one of evaluation.
             y = y * (y.new_empty(len(y), 1, 1, 1).bernoulli_(keep) / keep)
-        return torch.relu_(self.shortcut(x) + y)
+        y = self.shortcut(x) + y
+        return torch.relu_(y) if self.relu else y
 
 
-@module.register
-def _(layer: spec.Residual) -> nn.Module:
-    return Residual(_sequence(layer.body), _sequence(layer.shortcut), layer.drop_rate)
+def residuals(layer: spec.Residual) -> nn.Sequential:
+    """The blocks of a `Residual`, each with weights of its own."""
+    return nn.Sequential(
+        *(
+            Residual(_sequence(layer.body), _sequence(layer.shortcut), rate, layer.relu)
+            for rate in layer.drop_rates
+        )
+    )

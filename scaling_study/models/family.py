@@ -1,6 +1,6 @@
-"""What a model family is to the rest: a config class, and a function from it to layers."""
+"""What a model family is to the rest: a config class, its layers, and its legal sizes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +10,35 @@ from scaling_study.values import require
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """What every family has: `depth` and `width` scale it, in the family's own units."""
+    """What every family has: `depth` and `width` scale it, in the family's own units.
+
+    A family that counts layers declares `depth: int` in its own class.
+    """
 
     family: str
-    depth: int
+    depth: float
     width: float
 
     def __post_init__(self) -> None:
+        require(self.depth > 0, "model.depth", f"{self.depth:g}", "must be above 0")
         require(self.width > 0, "model.width", f"{self.width:g}", "must be above 0")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Family:
-    """`network(config, n_classes)` gives the layers; it raises InputError where none exist."""
+    """A family's FAMILY: what a module declares to become a family. All functions are torch-free.
+
+    `network(config, n_classes)` gives the layers. It accepts every size that can be built and
+    raises InputError for the others.
+
+    The rest says which sizes somebody who looks for one may choose, as an equal-compute solve does:
+    `depths(config)` are the depths, ascending; widths are the multiples k x `width_step` (k whole)
+    that are at least `smallest_width(config)`; image sides are multiples of the network's stride.
+    `config` is that of the run with whatever depth and width: only its other settings matter.
+    """
 
     config: type[ModelConfig]
     network: Callable[[Any, int], Network]
+    depths: Callable[[Any], Sequence[float]]
+    width_step: float
+    smallest_width: Callable[[Any], float]

@@ -1,7 +1,8 @@
-"""Layers as plain values: what a network is made of, and what each layer costs.
+"""Layers as plain values: what a network is made of, what each layer costs, and its torch module.
 
-One description serves both sides of a study. Planning sums `cost` over it without torch;
-`models.build` turns the same values into torch modules, so the two cannot disagree.
+One description serves both sides of a study. Planning sums `cost` over it without torch; training
+calls `module` on the same values, and only then is torch imported, so the two cannot disagree.
+A family may bring layers of its own: any value with these two methods is one.
 
 Conventions: images are square; FLOPs are 2 x multiply-adds of convolutions and linear layers,
 which is what torch's own counter reports; batch norm, activations, pooling and biases count as
@@ -10,149 +11,254 @@ zero FLOPs; activations are the output elements of convolutions (Radosavovic et 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """One image's feature map: channels, and pixels per side."""
 
     channels: int
     side: int
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """Trainable parameters; forward FLOPs and convolution output elements per image."""
 
     params: int = 0
     flops: int = 0
     activations: int = 0
 
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.params + other.params,
-            self.flops + other.flops,
-            self.activations + other.activations,
-        )
+
+FREE = Cost()
 
 
 class Layer(Protocol):
-    """Anything that knows its output shape and its cost for one image."""
+    """Anything that knows its output shape, its cost for one image, and its torch module."""
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]: ...
+
+    def module(self) -> "nn.Module": ...
 
 
 def total(layers: Sequence[Layer], shape: Shape) -> tuple[Shape, Cost]:
     """Output shape and summed cost of `layers` applied in order to one image of `shape`."""
-    cost = Cost()
+    params = flops = activations = 0
     for layer in layers:
-        shape, added = layer.cost(shape)
-        cost += added
-    return shape, cost
+        shape, cost = layer.cost(shape)
+        params += cost.params
+        flops += cost.flops
+        activations += cost.activations
+    return shape, Cost(params, flops, activations)
 
 
-@dataclass(frozen=True)
+def halved(side: int, stride: int) -> int:
+    """Side of the output of a layer with `stride` that pads so that no pixel is lost."""
+    return -(-side // stride)
+
+
+@dataclass(frozen=True, slots=True)
 class Conv:
-    """Square convolution without bias, padded by kernel // 2 so that side becomes side / stride."""
+    """Square convolution without bias, padded by kernel // 2 so that side becomes side / stride.
+
+    `init` is he (normal, variance 2 / fan-out; He et al. 2015) or xavier (uniform, variance
+    2 / (fan-in + fan-out); Glorot and Bengio 2010), where the fans are those of one group.
+    """
 
     c_in: int
     c_out: int
     kernel: int
     stride: int = 1
     groups: int = 1
+    init: str = "he"
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         assert shape.channels == self.c_in, (shape, self)
-        out = Shape(self.c_out, ceil(shape.side / self.stride))
+        side = halved(shape.side, self.stride)
         params = self.kernel**2 * self.c_in // self.groups * self.c_out
-        pixels = out.side**2
-        return out, Cost(params, 2 * params * pixels, self.c_out * pixels)
+        pixels = side * side
+        return Shape(self.c_out, side), Cost(params, 2 * params * pixels, self.c_out * pixels)
+
+    def module(self) -> "nn.Module":
+        from scaling_study.models.build import convolution
+
+        return convolution(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BatchNorm:
-    """Batch normalisation; `zero_gamma` starts its scale at zero (Goyal et al. 2017)."""
+    """Batch normalisation; `zero_gamma` starts its scale at zero (Goyal et al. 2017).
+
+    `momentum` is the share of the new batch in the running statistics (torch's convention; one
+    minus TensorFlow's).
+    """
 
     channels: int
     zero_gamma: bool = False
+    eps: float = 1e-5
+    momentum: float = 0.1
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, Cost(params=2 * self.channels)
+        return shape, Cost(2 * self.channels)
+
+    def module(self) -> "nn.Module":
+        from torch import nn
+
+        norm = nn.BatchNorm2d(self.channels, eps=self.eps, momentum=self.momentum)
+        if self.zero_gamma:
+            nn.init.zeros_(norm.weight)
+        return norm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReLU:
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, Cost()
+        return shape, FREE
+
+    def module(self) -> "nn.Module":
+        from torch import nn
+
+        return nn.ReLU(inplace=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class SiLU:
+    """x sigmoid(x), also called swish. Not in place: its gradient needs its input."""
+
+    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
+        return shape, FREE
+
+    def module(self) -> "nn.Module":
+        from torch import nn
+
+        return nn.SiLU()
+
+
+@dataclass(frozen=True, slots=True)
 class AvgPool:
     """Average pooling, kernel = stride; a partial window at the border averages what it has."""
 
     stride: int
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return Shape(shape.channels, ceil(shape.side / self.stride)), Cost()
+        return Shape(shape.channels, halved(shape.side, self.stride)), FREE
+
+    def module(self) -> "nn.Module":
+        from torch import nn
+
+        return nn.AvgPool2d(self.stride, ceil_mode=True, count_include_pad=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class MaxPool:
+    """Maximum over 3x3 pixels at every second one."""
+
+    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
+        return Shape(shape.channels, halved(shape.side, 2)), FREE
+
+    def module(self) -> "nn.Module":
+        from torch import nn
+
+        return nn.MaxPool2d(3, 2, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class GlobalPool:
     """Mean over all pixels."""
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return Shape(shape.channels, 1), Cost()
+        return Shape(shape.channels, 1), FREE
+
+    def module(self) -> "nn.Module":
+        from torch import nn
+
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dropout:
     rate: float
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, Cost()
+        return shape, FREE
+
+    def module(self) -> "nn.Module":
+        from torch import nn
+
+        return nn.Dropout(self.rate) if self.rate > 0 else nn.Identity()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Linear:
+    """The classifier. `init` is normal (standard deviation 0.01, as in the released ResNet-RS code)
+    or uniform (within 1 / sqrt(c_out), as in EfficientNet's)."""
+
     c_in: int
     c_out: int
+    init: str = "normal"
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         weights = self.c_in * self.c_out
         return Shape(self.c_out, 1), Cost(weights + self.c_out, 2 * weights)
 
+    def module(self) -> "nn.Module":
+        from scaling_study.models.build import linear
 
-@dataclass(frozen=True)
+        return linear(self)
+
+
+@dataclass(frozen=True, slots=True)
 class SqueezeExcite:
-    """Channel gate: global mean, 1x1 convolution to `hidden`, back, sigmoid (Hu et al. 2018)."""
+    """Channel gate (Hu et al. 2018): global mean, 1x1 convolution to `hidden`, ReLU (or SiLU), 1x1
+    convolution back, sigmoid. `init` as in `Conv`; biases start at zero."""
 
     channels: int
     hidden: int
+    silu: bool = False
+    init: str = "he"
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         weights = 2 * self.channels * self.hidden
         biases = self.hidden + self.channels
         return shape, Cost(weights + biases, 2 * weights, biases)
 
+    def module(self) -> "nn.Module":
+        from scaling_study.models import build
 
-@dataclass(frozen=True)
+        return build.SqueezeExcite(self.channels, self.hidden, self.silu, self.init)
+
+
+@dataclass(frozen=True, slots=True)
 class Residual:
-    """relu(shortcut(x) + body(x)); in training the body is dropped per image at `drop_rate`."""
+    """A row of equal blocks, one per drop rate: shortcut(x) + body(x), then a ReLU if `relu`.
+
+    In training the body of block i is dropped per image at drop_rates[i] (Huang et al. 2016).
+    Equal blocks are one value because their cost is the same: a network's cost takes as long as its
+    different blocks, not as its layers. So blocks after the first must keep the shape.
+    """
 
     body: tuple[Layer, ...]
     shortcut: tuple[Layer, ...]
-    drop_rate: float
+    drop_rates: tuple[float, ...]
+    relu: bool = True
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         out, body = total(self.body, shape)
         shortcut_out, shortcut = total(self.shortcut, shape)
         assert out == shortcut_out, (out, shortcut_out)
-        return out, body + shortcut
+        times = len(self.drop_rates)
+        assert times == 1 or out == shape, (out, shape)
+        return out, Cost(*(times * (b + s) for b, s in zip(body, shortcut, strict=True)))
+
+    def module(self) -> "nn.Module":
+        from scaling_study.models.build import residuals
+
+        return residuals(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Network:
     """A whole classifier. `stride` is its total down-sampling, the smallest image side it takes."""
 

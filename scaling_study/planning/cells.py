@@ -9,10 +9,9 @@ from scaling_study.cost import known_facts, run_cost
 from scaling_study.device import best_precision
 from scaling_study.errors import InputError
 from scaling_study.grid import Candidate, candidates, failed
-from scaling_study.models import family
 from scaling_study.planning.expression import Expression
 from scaling_study.planning.language import COSTS, VARIANT, Point, Solve
-from scaling_study.planning.solve import InfeasibleError, Solved, solve
+from scaling_study.planning.solve import InfeasibleError, Solved, legal_values, solve
 from scaling_study.planning.times import HOUR, MEASURED, Times, UnmeasuredError
 from scaling_study.settings import RUN_KEYS
 from scaling_study.values import flat_items
@@ -141,14 +140,18 @@ def _solve(
     asked: Solve, target: float, point: Point, base: Mapping[str, Any], times: Times | None
 ) -> Solved:
     """`solve` for runs at `point`."""
+    key = AXES[asked.axis]
 
     def at(value: float) -> float:
-        found = cost_of(asked.quantity, run_at(base, {**point, AXES[asked.axis]: value}), times)
+        found = cost_of(asked.quantity, run_at(base, {**point, key: value}), times)
         if found is None:
             raise UnmeasuredError(f"grid.solve.{asked.axis}.{asked.quantity}")
         return found
 
-    return solve(asked, target, family(_with_point(base, point)["model"].get("family")), at)
+    # The solved axis has the value of the settings here: only the others matter.
+    like = run_config(_with_point(base, point))
+    values = legal_values(asked.axis, like.model, known_facts(like.data).n_classes)
+    return solve(asked, target, values, at)
 
 
 def _values(

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scaling_study.errors import InputError
-from scaling_study.models.family import Family
+from scaling_study.models import family, network
+from scaling_study.models.family import ModelConfig
 from scaling_study.planning.language import Solve
 from scaling_study.planning.times import UnmeasuredError
 
-# Ends of what is searched: width 16, 2048 px with steps of 32, and a hundred thousand epochs.
-WIDEST, SIDES, MOST_EPOCHS = 16, 64, 100_000
+# Ends of what is searched.
+WIDEST, LARGEST_PX, MOST_EPOCHS = 16, 2048, 100_000
 # Ever more of these, the more of an axis; a forecast step time need not be, nor a list of depths.
 RISING = ("flops", "train_flops", "params", "activations")
 
@@ -41,25 +42,30 @@ class Solved:
         return self.achieved / self.target - 1
 
 
-def legal_values(axis: str, family: Family) -> Sequence[float]:
-    """What an axis may be, in rising order; the smallest may still be impossible for a run."""
+def legal_values(axis: str, model: ModelConfig, n_classes: int) -> Sequence[float]:
+    """What an axis may be for networks like `model`, in rising order."""
+    kind = family(model.family)
     if axis == "depth":
-        return sorted(family.depths)
+        return kind.depths(model)
     if axis == "width":
-        return [n * family.width_step for n in range(1, round(WIDEST / family.width_step) + 1)]
+        step = kind.width_step
+        first = math.ceil(kind.smallest_width(model) / step - 1e-9)
+        return [n * step for n in range(first, round(WIDEST / step) + 1)]
     if axis == "resolution":
-        return [n * family.resolution_step for n in range(1, SIDES + 1)]
+        stride = network(model, n_classes).stride
+        return range(stride, LARGEST_PX + 1, stride)
     return range(1, MOST_EPOCHS + 1)
 
 
-def solve(asked: Solve, target: float, family: Family, at: Callable[[float], float]) -> Solved:
-    """The legal value at which `at(value)`, the quantity, is nearest to `target` as a ratio.
+def solve(
+    asked: Solve, target: float, values: Sequence[float], at: Callable[[float], float]
+) -> Solved:
+    """Which of the legal `values` has `at(value)`, the quantity, nearest to `target` as a ratio.
 
     Raises:
         InfeasibleError: the nearest is further off than the tolerance.
         InputError: no value is possible, for the reason that the largest is not.
     """
-    values = legal_values(asked.axis, family)
     first = _first_possible(values, at)
     near = _bracket(values, first, target, at) if _rises(asked) else range(first, len(values))
     found = {values[i]: at(values[i]) for i in near}

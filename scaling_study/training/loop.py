@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from scaling_study.config import RunConfig, Setting
 from scaling_study.data import load
-from scaling_study.models import network
+from scaling_study.models import network, timm
 from scaling_study.models.build import build
 from scaling_study.recipe import TrainConfig
 from scaling_study.results import replace_file
@@ -59,6 +59,8 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
     torch.manual_seed(seed_of(run.run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     module = build(network(run.model, splits.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
+    if run.init is not None:
+        timm.load(module, run.model, run.init)
     optimizer = sgd(module, recipe)
     ema = Ema(module)
     times = StepTimes(device)

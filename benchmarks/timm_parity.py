@@ -1,0 +1,126 @@
+"""Our ResNet-RS against timm's, number by number: python benchmarks/timm_parity.py [NAME ...]
+
+Needs timm 1.0 and torchvision, which the project does not: install both without dependencies into
+an environment of their own that also sees the project's packages (benchmarks/README.md).
+`--keys FILE` writes names and shapes of timm's state dicts, which tests/test_timm.py reads.
+"""
+
+import argparse
+import gzip
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from scaling_study.initial import initial_weights
+from scaling_study.models import network
+from scaling_study.models.build import build
+from scaling_study.models.families.resnet import ResNetConfig
+from scaling_study.models.timm import export, load
+
+# torchvision's CUDA build declares these operators in a library that a CPU torch cannot load.
+LIBRARY = torch.library.Library("torchvision", "DEF")
+for operator in ("nms", "qnms"):
+    LIBRARY.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+import timm  # noqa: E402
+
+DEPTHS = (50, 101, 152, 200, 270, 350, 420)
+# Even and odd feature maps: 160 px gives 40, 20, 10 and 5 px, 111 px gives 28, 14, 7 and 4.
+SIDES = (160, 111)
+
+
+def config(depth: int) -> ResNetConfig:
+    return ResNetConfig(
+        family="resnet",
+        depth=depth,
+        width=1.0,
+        block="bottleneck",
+        stem="rs",
+        shortcut="average",
+        stride_in="conv2",
+        se_ratio=0.25,
+        zero_gamma=True,
+        init="he",
+        bn_momentum=0.1,
+        dropout=0.0,
+        stochastic_depth=0.0,
+        stochastic_depth_mode="per_stage",
+    )
+
+
+def randomise(module: nn.Module) -> None:
+    """Batch norms that look trained: zero gammas would hide every body of a block."""
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.weight, 0.2, 0.6)
+            nn.init.normal_(norm.bias, std=0.1)
+            nn.init.normal_(norm.running_mean, std=0.1)
+            nn.init.uniform_(norm.running_var, 0.5, 1.5)
+
+
+def differences(depth: int, folder: Path) -> Iterator[str]:
+    """One line a side and file format: largest difference of logits, beside their largest value."""
+    torch.manual_seed(depth)
+    theirs = timm.create_model(f"resnetrs{depth}").eval()
+    randomise(theirs)
+    model = config(depth)
+    for suffix in (".safetensors", ".pth"):
+        file = folder / f"resnetrs{depth}{suffix}"
+        if suffix == ".pth":
+            torch.save(theirs.state_dict(), file)
+        else:
+            from safetensors.torch import save_file
+
+            save_file(theirs.state_dict(), file)
+        ours = build(network(model, 1000)).eval()
+        init = initial_weights(f"timm:{file}")
+        assert init is not None
+        load(ours, model, init)
+        for side in SIDES:
+            images = torch.randn(2, 3, side, side)
+            with torch.no_grad():
+                expected, got = theirs(images), ours(images)
+            largest = float((expected - got).abs().max())
+            scale = float(expected.abs().max())
+            yield f"{suffix:12} {side} px: max |difference| {largest:.1e} of {scale:.2f}"
+        file.unlink()
+        export(ours.state_dict(), model, file)
+        back = timm.create_model(f"resnetrs{depth}", checkpoint_path=str(file)).state_dict()
+        same = all(torch.equal(back[key], t) for key, t in theirs.state_dict().items())
+        yield f"{suffix:12} exported, loaded by timm: {'bit for bit' if same else 'DIFFERENT'}"
+        file.unlink()
+
+
+def write_keys(file: Path) -> None:
+    """Names and shapes of every tensor of the seven state dicts."""
+    with torch.device("meta"):
+        lists = {
+            name: [[key, list(t.shape)] for key, t in timm.create_model(name).state_dict().items()]
+            for name in (f"resnetrs{depth}" for depth in DEPTHS)
+        }
+    content = json.dumps(lists, separators=(",", ":")).encode()
+    file.write_bytes(gzip.compress(content, compresslevel=9, mtime=0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=[f"resnetrs{d}" for d in DEPTHS])
+    parser.add_argument("--keys", type=Path)
+    options = parser.parse_args()
+    if options.keys:
+        return write_keys(options.keys)
+    print(
+        f"timm {timm.__version__}, torch {torch.__version__}, fp32, {torch.get_num_threads()} CPU"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.names:
+            for line in differences(int(name.removeprefix("resnetrs")), Path(folder)):
+                print(f"{name:12} {line}", flush=True)
+    return None
+
+
+if __name__ == "__main__":
+    main()
