@@ -90,6 +90,13 @@ def _explain(error: Exception, config_name: str) -> str:
 
 
 def _known_keys(config_name: str) -> list[str]:
+    return list(flat_keys(composed(config_name, [])))
+
+
+def composed(config_name: str, overrides: list[str]) -> dict[str, Any]:
+    """CONFIG_NAME.yaml with these overrides, as plain nested values."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        return list(flat_keys(OmegaConf.to_container(hydra.compose(config_name))))  # type: ignore[arg-type]
+        values = OmegaConf.to_container(hydra.compose(config_name, overrides), resolve=True)
+    assert isinstance(values, dict)
+    return values  # type: ignore[return-value]

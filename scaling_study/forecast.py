@@ -98,6 +98,11 @@ class Forecast:
         step = self.step_time(shape_of(columns))
         return None if step is None else step.times(work(columns) * self._overhead)
 
+    @property
+    def shapes(self) -> list[Shape]:
+        """What is measured."""
+        return list(self._by_shape)
+
     @cached_property
     def held_out_error(self) -> float | None:
         """Median |forecast / measured - 1| of shapes that the model was not fitted to.

@@ -8,7 +8,7 @@ from typing import Any
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
 from scaling_study.provenance import git_state
-from scaling_study.values import from_values, group, require, suggest
+from scaling_study.values import from_values, group, one_value, require, suggest
 
 LAUNCHERS = ("local", "inline")
 # What `slots: auto` becomes.
@@ -52,6 +52,39 @@ class Checkpointing:
     keep: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a sweep is to do with its plan; an empty `out` or `diff` is not asked for."""
+
+    dry_run: bool
+    explain: bool
+    diff: str
+    out: str
+    probe: bool
+    order: str
+
+
+def asked_of(settings: Mapping[str, Any]) -> Asked:
+    """The settings `dry_run`, `explain`, `diff` and `plan`.
+
+    Raises:
+        InputError: a value of the wrong type.
+    """
+    plan = check_group(settings, "plan", ("out", "probe", "order"))
+    top = {name: settings.get(name) for name in ("dry_run", "explain", "diff")}
+    values = {name: (f"plan.{name}", plan[name]) for name in plan}
+    values |= {name: (name, value) for name, value in top.items()}
+    kinds = {"out": str, "order": str, "diff": str}
+    return Asked(
+        **{
+            name: ""
+            if value is None and name in ("out", "diff")
+            else one_value(kinds.get(name, bool), value, key)
+            for name, (key, value) in values.items()
+        }
+    )
+
+
 def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:
     """Refuse top-level settings that nothing reads.
 
@@ -62,6 +95,21 @@ def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None
     for key in settings:
         if key not in known:
             raise InputError(f"{key}: no such setting here{suggest(key, list(known))}")
+
+
+def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+    """The settings under `key`, which are just those that are `known`.
+
+    Raises:
+        InputError: one too many or too few.
+    """
+    values = group(settings, key)
+    for name in values:
+        if name not in known:
+            raise InputError(f"{key}.{name}: no such setting{suggest(name, list(known))}")
+    for name in known:
+        require(name in values, key, dict(values), f"{name} is missing")
+    return values
 
 
 def launcher_of(settings: Mapping[str, Any]) -> LauncherConfig:

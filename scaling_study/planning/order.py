@@ -24,7 +24,7 @@ def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
     """
     if order not in ORDERS:
         raise InputError(f"plan.order={order!r}: must be one of {', '.join(ORDERS)}")
-    missing = [row for row in rows if row.state not in (*FINISHED, "running")]
+    missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
     length = _length(missing)
     missing.sort(key=length, reverse=True)
     if order == LONGEST or not missing:
@@ -39,7 +39,7 @@ def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
 
 
 def _length(rows: Sequence[Planned]) -> Callable[[Planned], float]:
-    """Forecast seconds; training FLOPs, which nothing has to be measured for, where one is blank."""
+    """Forecast seconds; where one is blank training FLOPs, which need no measurement."""
     if any(row.forecast_s is None for row in rows):
         return lambda row: float(row.columns["train_flops"])
     return lambda row: row.forecast_s or 0.0
