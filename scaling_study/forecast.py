@@ -118,13 +118,15 @@ class Forecast:
         if not self._by_shape:
             return None
         if measured := self._by_shape.get(shape):
-            return self._interval(float(np.log(np.median(measured))), *self._repeats)
+            sd, df = self._repeats
+            if not df and self._slopes:  # then at worst it is as far off as the model
+                sd, df = self._model_error
+            return self._interval(float(np.log(np.median(measured))), sd, df)
         x = features(shape, self._slopes)
         # The variance of a prediction at x, in units of the residual variance.
         spread = 1 + float(x @ self._inverse @ x) if self._slopes else 1 + 1 / len(self._by_shape)
-        df = len(self._by_shape) - (3 if self._slopes else 1)
-        mean_square = float(self._residuals @ self._residuals) / df if df else math.nan
-        return self._interval(float(x @ self._coefficients), math.sqrt(spread * mean_square), df)
+        sd, df = self._model_error
+        return self._interval(float(x @ self._coefficients), math.sqrt(spread) * sd, df)
 
     @staticmethod
     def _interval(log_value: float, sd: float, df: int) -> Estimate:
@@ -151,6 +153,14 @@ class Forecast:
         if not df:
             return math.nan, 0
         return math.sqrt(sum(((group - group.mean()) ** 2).sum() for group in groups) / df), df
+
+    @cached_property
+    def _model_error(self) -> tuple[float, int]:
+        """SD of ln step time about the model, and degrees of freedom."""
+        df = len(self._by_shape) - (3 if self._slopes else 1)
+        return (
+            (math.sqrt(float(self._residuals @ self._residuals) / df), df) if df else (math.nan, 0)
+        )
 
     @cached_property
     def _overhead(self) -> float:

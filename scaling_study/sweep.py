@@ -44,16 +44,17 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     asked, budget = asked_of(settings), budget_of(settings)
     setting, launcher = setting_of(settings), launcher_of(settings)
     found, said = draft(settings, overrides, setting, _probe(asked, setting, launcher))
-    print("\n".join(said), end="\n" if said else "")
+    if said:
+        print("\n".join(said))
     if asked.explain or asked.diff:
         print("\n".join(_explained(found, asked, setting, overrides)))
         return 0
     store, grid, rows = Store(Path(setting.results_dir)), dict(found.grid), found.rows
     study_dir = Path(setting.results_dir) / grid["name"]
     slots = _slots(rows, launcher, asked.dry_run)
-    print("\n".join(display.lines(rows, len(slots), asked.order)))
-    print("\n".join([*infeasible(found.left), *_orphans(found, setting), *_unfair(rows, grid)]))
-    print("\n".join(_power(rows, study_dir, grid)))
+    notes = [*infeasible(found.left), *_orphans(found, setting), *_unfair(rows, grid)]
+    shown = display.lines(rows, len(slots), asked.order)
+    print("\n".join([*shown, *notes, *_power(rows, study_dir, grid)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows):
@@ -184,7 +185,8 @@ def _compare(started: Sequence[Planned], rows: Sequence[Planned], found: Draft) 
     ids = {row.run.run_id for row in started}
     done = [row for row in rows if row.run.run_id in ids]
     held_out = found.times.forecast(done[0].run).held_out_error
-    print("\n".join(display.compared(done, held_out)))
+    if lines := display.compared(done, held_out):
+        print("\n".join(lines))
 
 
 def _prepare(

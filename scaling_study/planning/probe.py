@@ -36,7 +36,7 @@ Launch = Callable[[Sequence[RunConfig], Path], Iterator[Outcome]]
 
 
 def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
-    """Cells to probe: at most PROBES shapes a device, far apart, without those that are measured."""
+    """Cells to probe: at most PROBES shapes a device, far apart, less those that are measured."""
     groups: dict[tuple[object, ...], dict[Shape, RunConfig]] = {}
     for run in runs:
         groups.setdefault(times.conditions(run), {}).setdefault(shape_of(describe(run)), run)
@@ -48,7 +48,7 @@ def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
 
 
 def _far_apart(shapes: list[Shape]) -> list[Shape]:
-    """The cheapest shape, then again and again the one furthest from those chosen, in logarithms."""
+    """The cheapest shape, then ever again the one furthest from those chosen, in logarithms."""
     where = {s: (math.log(s[0] * s[2]), math.log(s[1] * s[2])) for s in shapes}
     chosen = [min(shapes, key=lambda s: where[s])]
     while len(chosen) < min(PROBES, len(shapes)):

@@ -1,0 +1,153 @@
+"""`python benchmarks/plan.py`: how fast plans are, beside Hydra's own multirun composition.
+
+Expanding, costing, hashing and matching with the store are timed in this process; a sweep that has
+nothing left to do is timed as a user starts it, process start included. Stores are filled with
+made-up results in a temporary folder. `--quick` leaves out the largest sizes.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import OmegaConf
+
+from scaling_study.cost import describe
+from scaling_study.paths import data_dir
+from scaling_study.plan import planned_cells, plan
+from scaling_study.planning.cells import Cell
+from scaling_study.planning.times import Times
+from scaling_study.results import Result
+from scaling_study.store import Store
+
+# Products of these have 1,000, 10,000 and 100,000 cells; half of the cells have a shape of their own
+# at the smallest size, 2 % at the largest.
+AXES: dict[int, dict[str, list[Any]]] = {
+    1000: {"width": 10, "resolution": 5, "epochs": 4, "seed": 1},
+    10_000: {"width": 10, "resolution": 10, "epochs": 5, "seed": 4},
+    100_000: {"width": 20, "resolution": 10, "epochs": 10, "seed": 10},
+}  # type: ignore[dict-item]
+DEPTHS = [14, 26, 38, 50, 101]
+# Hydra's multirun is extrapolated from this many compositions: a thousand take minutes.
+COMPOSED = 30
+
+
+def grid(cells: int) -> dict[str, Any]:
+    """A grid of so many cells."""
+    many = AXES[cells]
+    return {
+        "name": f"bench{cells}",
+        "axes": {
+            "depth": DEPTHS,
+            "width": [round(0.125 * (i + 1), 3) for i in range(many["width"])],  # type: ignore[call-overload]
+            "resolution": [16 * (i + 1) for i in range(many["resolution"])],  # type: ignore[call-overload]
+            "epochs": [5 * (i + 1) for i in range(many["epochs"])],  # type: ignore[call-overload]
+            "seed": list(range(many["seed"])),  # type: ignore[call-overload]
+        },
+    }
+
+
+def settings() -> dict[str, Any]:
+    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return OmegaConf.to_container(hydra.compose("sweep"), resolve=True)  # type: ignore[return-value]
+
+
+def timed_plan(values: dict[str, Any], cells: int, store: Store) -> tuple[float, list[Cell]]:
+    """Seconds to expand, cost, hash and match a grid."""
+    start = time.perf_counter()
+    times = Times([], 1)
+    _, found, _ = planned_cells({**values, "grid": grid(cells)}, [], times)
+    rows = plan(found, store, store.read(), times)
+    assert len(rows) == cells
+    return time.perf_counter() - start, found
+
+
+def fill(store: Store, cells: Sequence[Cell]) -> None:
+    """Give every cell a finished result."""
+    for number, cell in enumerate(cells):
+        result = Result(
+            **describe(cell.run),
+            status="ok",
+            device="cpu: made up",
+            threads=1,
+            world_size=1,
+            val_error=0.5,
+            train_error=0.4,
+            val_loss=1.0,
+            step_time_s=0.01 + 1e-6 * number,
+            wall_s=10.0,
+            versions={"torch": "made up"},
+        )
+        folder = store.run_dir(cell.run.run_id)
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text(json.dumps(asdict(result), indent=1), "utf-8")
+
+
+def no_op(cells: int, folder: Path) -> float:
+    """Seconds of the sweep's command when all of its runs are finished, process start included."""
+    axes = ",".join(f"{name}:{values}" for name, values in grid(cells)["axes"].items())
+    command = [
+        *(sys.executable, "-m", "scaling_study.sweep", "+grid=smoke", f"grid.name=bench{cells}"),
+        *("~grid.points", "~data", "~train", "+data=x"),
+    ]
+    del command[-3:]
+    command += [f"grid.axes={{{axes}}}", f"results_dir={folder}", f"cache_dir={folder}/cache"]
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr
+    assert f"{cells} ok" in done.stdout, done.stdout[-2000:]
+    return seconds
+
+
+def hydras_multirun() -> float:
+    """Seconds that Hydra takes to compose one job's config, as its multirun does for each."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        loader = GlobalHydra.instance().hydra
+        assert loader is not None
+        start = time.perf_counter()
+        for number in range(COMPOSED):
+            loader.compose_config(
+                config_name="sweep",
+                overrides=[f"model.width={0.125 * (number + 1)}", f"seed={number}"],
+                run_mode=hydra.types.RunMode.MULTIRUN,
+            )
+        return (time.perf_counter() - start) / COMPOSED
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="leave out the largest sizes")
+    quick = parser.parse_args().quick
+    values = settings()
+    with tempfile.TemporaryDirectory() as folder:
+        for cells in (1000,) if quick else (1000, 10_000):
+            results = Path(folder) / str(cells)
+            smoke = smoke_settings(results)
+            seconds, found = timed_plan(smoke, cells, Store(results))
+            print(f"{cells:,} cells expanded, costed, hashed and matched: {seconds:.2f} s")
+            fill(Store(results), found)
+            print(
+                f"finished {cells:,}-run sweep, process start included: {no_op(cells, results):.2f} s"
+            )
+        if not quick:
+            seconds, _ = timed_plan(values, 100_000, Store(results))
+            print(f"100,000 cells beside a store of {cells:,} runs: {seconds:.2f} s")
+    per_job = hydras_multirun()
+    print(
+        f"Hydra's multirun composes a job in {1e3 * per_job:.1f} ms: 1,000 in {1000 * per_job:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
