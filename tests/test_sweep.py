@@ -215,7 +215,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         (["+grid=smoke", "grid.points=[{width: 0}]"], "model.width=0: must be above 0"),
         (["+grid=smoke", "grid.points=[{width: 0.01}]"], "model.width=0.01: no channel is left"),
         (["+grid=smoke", "data.resolution=8"], "data.resolution=8: too small for a network"),
-        (["+grid=smoke", "model.stem=imagenet"], "the smallest side is 32 px"),
+        (["+grid=smoke", "model.stem=rs"], "the smallest side is 32 px"),
         (["+grid=smoke", "train.batch_size=1000"], "more than the 128 training images"),
         (["+grid=smoke", "launcher.threads=0"], "launcher.threads=0: must be 1 or more"),
         (["+grid=smoke", "launcher.slots=0"], "launcher.slots=0: must be 1 or more, or auto"),

@@ -32,8 +32,9 @@ class Family:
     raises InputError for the others.
 
     The rest says which sizes somebody who looks for one may choose, as an equal-compute solve does:
-    `depths(config)` are the depths, ascending; widths are the multiples k x `width_step` (k whole)
-    that are at least `smallest_width(config)`; image sides are multiples of the network's stride.
+    `depths(config)` are the depths, ascending; widths are `nth_width(k)`, the multiples k (whole)
+    of `width_step`, that are at least `smallest_width(config)`; image sides are the multiples of
+    the network's `stride`.
     `config` is that of the run with whatever depth and width: only its other settings matter.
     """
 
@@ -42,3 +43,7 @@ class Family:
     depths: Callable[[Any], Sequence[float]]
     width_step: float
     smallest_width: Callable[[Any], float]
+
+    def nth_width(self, k: int) -> float:
+        """The width of `k` steps, without the last digits that products of floats have."""
+        return round(k * self.width_step, 6)

@@ -1,0 +1,96 @@
+"""docs/families.md does what it says: its files are written, its commands run, its counts hold."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from conftest import environment
+from scaling_study.config import run_config
+from scaling_study.errors import InputError
+from scaling_study.models import network
+from scaling_study.models.build import build
+from scaling_study.models.layers import Shape, total
+from scaling_study.results import read_result
+from tiny import TINY
+
+PAGE = Path(__file__).parent.parent / "docs" / "families.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TITLE = re.compile(r"# (my_\w+/\S+)\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the page shows, from which Python can import."""
+    for _, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if title := TITLE.match(text):
+            file = tmp_path / title[1]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def commands() -> list[list[str]]:
+    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    return [
+        shlex.split(line) for kind, text in blocks if kind == "sh" for line in text.splitlines()
+    ]
+
+
+def test_the_worked_example_plans_and_trains(folder: Path, cache_dir: Path) -> None:
+    outputs = []
+    for command in commands():
+        assert command[0] == "python"
+        done = subprocess.run(
+            [sys.executable, *command[1:], f"cache_dir={cache_dir}"],
+            cwd=folder,
+            env=environment() | {"PYTHONPATH": os.pathsep.join(sys.path[1:])},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs.append(done.stdout)
+    assert "4 runs: 4 planned" in outputs[0]
+    results = [read_result(path) for path in folder.glob("results/runs/*/result.json")]
+    assert {(r.family, r.depth, r.status) for r in results} == {
+        ("my_models.mobilenet", 18, "ok"),
+        ("my_models.mobilenet", 20, "ok"),
+    }
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_worked_example_is_the_published_network() -> None:
+    model = {"family": "my_models.mobilenet", "depth": 28, "width": 1, "dropout": 0}
+    net = network(run_config(TINY | {"model": model}).model, 1000)
+    with torch.device("meta"):
+        module, images = build(net).eval(), torch.empty(1, 3, 224, 224)
+    with FlopCounterMode(display=False) as flops, torch.no_grad():
+        module(images)
+    cost = total(net.layers, Shape(3, 224))[1]
+    assert cost.params == sum(p.numel() for p in module.parameters())
+    assert cost.flops == flops.get_total_flops()
+    # Howard et al. 2017, table 8: 569 million multiply-adds and 4.2 million parameters.
+    assert (round(cost.flops / 2e6), round(cost.params / 1e6, 1)) == (569, 4.2)
+    with pytest.raises(InputError, match=r"model.depth=27: must be 18, 20, 22"):
+        network(run_config(TINY | {"model": model | {"depth": 27}}).model, 10)
+
+
+def test_the_snippet_prints_tied_points() -> None:
+    (snippet,) = (
+        text
+        for kind, text in BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+        if kind == "python" and not TITLE.match(text)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", snippet], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[1] == "- {depth: 1.2, width: 1.1, resolution: 258}"
