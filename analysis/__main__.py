@@ -34,6 +34,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="lay the paper's Table 7 over the frontier of FLOPs",
     )
+    parser.add_argument(
+        "--with-halved",
+        action="store_true",
+        help="compare runs too whose micro-batch was halved when memory ran out",
+    )
     return parser
 
 
@@ -48,11 +53,15 @@ def _where(texts: Sequence[str]) -> dict[str, str]:
 
 
 def command(
-    results: Path, output: Path, where: Sequence[str], published: bool = False
+    results: Path,
+    output: Path,
+    where: Sequence[str],
+    published: bool = False,
+    with_halved: bool = False,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
     study = read_study(results)
-    table = table_of(study, _where(where))
+    table = table_of(study, _where(where), with_halved)
     prepare(output)
     freeze(results, study.grid)
     return analyse(table, _marked(prereg(results, study.grid), table), output, published)
@@ -74,7 +83,9 @@ def _marked(rules: Prereg, table: Table) -> Prereg:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     args = _parser().parse_args(arguments)
-    return run(lambda: command(args.results, args.output, args.where, args.published))
+    return run(
+        lambda: command(args.results, args.output, args.where, args.published, args.with_halved)
+    )
 
 
 if __name__ == "__main__":

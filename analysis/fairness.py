@@ -7,8 +7,8 @@ from typing import Any
 AXES = ("model.depth", "model.width", "data.resolution", "train.epochs", "seed")
 # A difference in these may explain a gap that is put down to an axis.
 CHECKED = (
-    *("lr", "threads", "world_size", "git_commit", "versions", "recipe", "batch_size"),
-    *("data", "family", "precision", "device"),
+    *("lr", "threads", "world_size", "memory_halvings", "git_commit", "versions", "recipe"),
+    *("batch_size", "data", "family", "precision", "device"),
 )
 
 

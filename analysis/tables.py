@@ -24,6 +24,7 @@ SAME = (
 # Runs that agree in these and are not of one cell differ in something that is not compared.
 COMPARED = ("depth", "width", "resolution", "epochs", "lr")
 Row = Mapping[str, Any]
+HALVED = "its micro-batch was halved when memory ran out; --with-halved compares it all the same"
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,11 @@ def _clean(row: Mapping[str, Any]) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
 
 
-def table_of(study: Study, where: Mapping[str, str]) -> Table:
+def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) -> Table:
     """The runs of a study that its analysis may compare.
+
+    Runs whose micro-batch was halved for want of memory are left out unless `with_halved`: their
+    batch norm saw other batches than that of the others.
 
     Raises:
         InputError: no run left, or runs that must not be compared (`SAME` columns differ).
@@ -110,8 +114,10 @@ def table_of(study: Study, where: Mapping[str, str]) -> Table:
     everything: list[Row] = [
         _clean({str(k): v for k, v in r.items()}) for r in study.runs.to_dict("records")
     ]
-    rows = _selected(everything, where)
-    left_out = dict(study.left_out)
+    selected = _selected(everything, where)
+    halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
+    rows = [row for row in selected if row["run_id"] not in halved]
+    left_out = dict(study.left_out) | halved
     if not rows:
         raise InputError(
             f"no finished run in {study.path}"

@@ -18,6 +18,7 @@ from scaling_study.initial import InitialWeights, initial_weights
 from scaling_study.models import family, timm
 from scaling_study.models.family import ModelConfig
 from scaling_study.recipe import TrainConfig
+from scaling_study.regimes import resolve
 from scaling_study.values import from_values, group, one_value, require
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ AXES = {
     "epochs": "train.epochs",
     "seed": "seed",
 }
+# fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
+PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +54,13 @@ class RunConfig:
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
         require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
+        known = ", ".join(PRECISIONS)
+        require(self.precision in PRECISIONS, "precision", self.precision, f"must be of {known}")
         require(
-            self.precision in ("fp32", "bf16"), "precision", self.precision, "must be fp32 or bf16"
+            not self.train.compile or self.device == "cuda",
+            "train.compile",
+            "true",
+            "compiles for a GPU; give device=cuda, or train.compile=false",
         )
         if self.init is not None:
             timm.names(self.model)
@@ -103,11 +111,15 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     Raises:
         InputError: a value of the wrong type or out of bounds, an unknown or a missing key.
     """
-    model, data = group(values, "model"), group(values, "data")
+    parts: dict[str, Any] = {
+        "model": family(group(values, "model").get("family")).config,
+        "data": config_class(group(values, "data").get("name")),
+        "train": TrainConfig,
+    }
+    known = {name: [field.name for field in fields(part)] for name, part in parts.items()}
+    values = resolve(values, AXES, known)
     return RunConfig(
-        model=_part(family(model.get("family")).config, model, "model."),
-        data=_part(config_class(data.get("name")), data, "data."),
-        train=_part(TrainConfig, group(values, "train"), "train."),
+        **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),

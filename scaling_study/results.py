@@ -48,13 +48,14 @@ COLUMNS: dict[str, str] = {
     "train_error": "top-1 error on clean training images, EMA weights, fraction",
     "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
     "step_time_s": "median time of a training step without warm-up steps, s",
+    "step_time_mean_s": "mean of the same step times, s",
     "step_time_cv": "standard deviation / mean of the same step times",
     "images_per_s": "batch_size / step_time_s",
     "bound": "data or compute: what the steps waited for",
     "peak_memory_bytes": "largest resident set of the process (CPU) or allocation (GPU), bytes",
     "wall_s": "training and evaluation time over all attempts, s",
     "device": "device class and model, as in 'cpu: AMD EPYC'",
-    "precision": "fp32 or bf16 (autocast)",
+    "precision": "fp32, or bf16 or fp16 (autocast)",
     "n_train": "training images",
     "n_val": "evaluation images",
     "eval_split": "which images val_error is about",
@@ -76,7 +77,15 @@ CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelle
 FRACTIONS = ("val_error", "train_error")
 POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
-    *("activations", "train_flops", "n_train", "n_val", "step_time_s", "images_per_s"),
+    *(
+        "activations",
+        "train_flops",
+        "n_train",
+        "n_val",
+        "step_time_s",
+        "step_time_mean_s",
+        "images_per_s",
+    ),
     *("threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
 )
 
@@ -113,6 +122,7 @@ class Result:
     train_error: float | None = None
     val_loss: float | None = None
     step_time_s: float | None = None
+    step_time_mean_s: float | None = None
     step_time_cv: float | None = None
     images_per_s: float | None = None
     bound: str | None = None

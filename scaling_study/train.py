@@ -1,5 +1,9 @@
-"""python -m scaling_study.train model.depth=26: one run in this process, stored like any other."""
+"""python -m scaling_study.train model.depth=26: one run in this process, stored like any other.
 
+Under torchrun or srun, in all of their processes together.
+"""
+
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ from scaling_study.launch.job import Job
 from scaling_study.planning.cells import runs_of
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
+from scaling_study.world import world_of
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -22,13 +27,14 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         )
     (run,) = runs_of(settings, [{}])
     local.slots_for([run.device], 1, setting.threads)
-    store = Store(Path(setting.results_dir))
+    store, world = Store(Path(setting.results_dir)), world_of(os.environ)
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
-    if store.state(run.run_id) == "unreadable":
+    if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
     (outcome,) = inline.launch([Job(run, with_code(setting))])
-    print(display.ended(outcome), flush=True)
+    if world.rank == 0:
+        print(display.ended(outcome), flush=True)
     return 1 if outcome.status == "failed" else 0
 
 

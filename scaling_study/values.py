@@ -73,5 +73,10 @@ def one_value(kind: Any, value: object, key: str) -> Any:
         return int(value)  # type: ignore[call-overload]
     if kind in (bool, str) and isinstance(value, kind):
         return value
-    names = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
+    if kind == tuple[float, ...] and isinstance(value, list | tuple):
+        return tuple(one_value(float, part, key) for part in value)
+    names = {
+        **{float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"},
+        tuple[float, ...]: "a list of numbers",
+    }
     raise InputError(f"{key}={value!r}: must be {names[kind]}")

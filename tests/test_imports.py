@@ -14,6 +14,8 @@ ALLOWED: dict[str, set[str]] = {
     "scaling_study.errors": set(),
     "scaling_study.paths": set(),
     "scaling_study.device": set(),
+    "scaling_study.world": {"scaling_study.errors"},
+    "scaling_study.regimes": {"scaling_study.errors", "scaling_study.values"},
     "scaling_study.provenance": {"scaling_study.paths"},
     "scaling_study.values": {"scaling_study.errors"},
     "scaling_study.recipe": {"scaling_study.values"},
@@ -24,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.initial",
         "scaling_study.models.",
         "scaling_study.recipe",
+        "scaling_study.regimes",
         "scaling_study.values",
     },
     "scaling_study.results": {"scaling_study.errors"},
@@ -74,10 +77,12 @@ ALLOWED: dict[str, set[str]] = {
     "scaling_study.training.": {
         "scaling_study.config",
         "scaling_study.data.",
+        "scaling_study.errors",
         "scaling_study.models.",
         "scaling_study.recipe",
         "scaling_study.results",
         "scaling_study.training.",
+        "scaling_study.world",
     },
     "scaling_study.launch.": {
         "scaling_study.config",
@@ -89,6 +94,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.results",
         "scaling_study.store",
         "scaling_study.training.",
+        "scaling_study.world",
     },
     "scaling_study.display": {"scaling_study.launch.", "scaling_study.plan"},
     "scaling_study.cli": {

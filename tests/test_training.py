@@ -1,8 +1,9 @@
 """The trainer against closed forms, float64 loops and itself."""
 
 import json
-import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,46 +12,14 @@ from torch import nn
 
 from scaling_study.config import RunConfig, Setting
 from scaling_study.models.build import Residual
-from scaling_study.training import loop
+from scaling_study.training import loop, stopping
 from scaling_study.training.batches import Batches, augment
 from scaling_study.training.checkpoint import Checkpoints
-from scaling_study.training.ema import Ema
-from scaling_study.training.loop import sgd, train
-from scaling_study.training.schedule import ema_decay, learning_rate
+from scaling_study.training.loop import train
+from scaling_study.training.steps import StepTimes
 from tiny import tiny
 
 MEASURED = ("val_error", "val_loss", "train_error")
-
-
-def test_learning_rate_warms_up_linearly_then_follows_the_cosine() -> None:
-    rates = [learning_rate(step, 100, 10, 2.0) for step in range(100)]
-    assert rates[:10] == pytest.approx([0.2 * (i + 1) for i in range(10)])
-    cosine = [1 + math.cos(math.pi * (i + 0.5) / 90) for i in range(90)]
-    assert rates[10:] == pytest.approx(cosine)
-
-
-def test_learning_rate_without_warm_up_starts_near_the_peak() -> None:
-    assert learning_rate(0, 1000, 0, 1.0) == pytest.approx(1.0, abs=1e-5)
-
-
-def test_ema_follows_a_float64_loop_and_covers_batch_norm_statistics() -> None:
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
-    ema = Ema(module)
-    expected = {k: v.double().clone() for k, v in module.state_dict().items()}
-    for update in range(50):
-        module(torch.randn(8, 3, 2, 2))
-        with torch.no_grad():
-            for parameter in module.parameters():
-                parameter.add_(torch.randn_like(parameter))
-        decay = ema_decay(update, 0.9999)
-        assert decay == min(0.9999, (1 + update) / (10 + update))
-        ema.update(decay)
-        for name, live in module.state_dict().items():
-            expected[name] = decay * expected[name] + (1 - decay) * live.double()
-    state = ema.state_dict()
-    for name in ("0.weight", "1.weight", "1.running_mean", "1.running_var"):
-        torch.testing.assert_close(state[name].double(), expected[name], rtol=1e-5, atol=1e-6)
 
 
 def test_stochastic_depth_keeps_the_expectation_and_drops_whole_images() -> None:
@@ -62,15 +31,6 @@ def test_stochastic_depth_keeps_the_expectation_and_drops_whole_images() -> None
     assert y.unique().tolist() == pytest.approx([1.0, 1 + 1 / 0.7])
     assert float(y.mean()) == pytest.approx(2.0, abs=0.02)
     assert torch.equal(block.eval()(x), 2 * x)
-
-
-def test_weight_decay_spares_batch_norm_only() -> None:
-    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
-    decayed, undecayed = sgd(module, tiny().train).param_groups
-    assert decayed["weight_decay"] == 5e-4
-    assert undecayed["weight_decay"] == 0
-    assert {id(p) for p in undecayed["params"]} == {id(p) for p in module[1].parameters()}
-    assert len(decayed["params"]) == 4
 
 
 def test_augmentation_is_a_flip_and_a_shift_filled_with_black() -> None:
@@ -107,8 +67,10 @@ def trained(run: RunConfig, setting: Setting, name: str) -> tuple[dict[str, obje
 
 
 def lines(run_dir: Path) -> list[dict[str, float]]:
+    """The records of a run, without what depends on how fast it was."""
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    records = [json.loads(line) for line in text.splitlines()]
+    return [{k: v for k, v in record.items() if k != "images_per_s"} for record in records]
 
 
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:
@@ -132,34 +94,64 @@ def test_same_run_gives_the_same_bits(setting: Setting, precision: str) -> None:
     assert other["val_loss"] != one["val_loss"]
 
 
-@pytest.mark.parametrize("stop", [1, 5, 8, 11])
-def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, stop: int
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ask the trainer to stop in the middle of this 0-based step."""
+    rate = loop.learning_rate
+
+    def asking(now: int, *arguments: Any) -> float:
+        if now == step:
+            stopping.request("test")
+        return rate(now, *arguments)
+
+    monkeypatch.setattr(loop, "learning_rate", asking)
+
+
+def stopped(
+    run: RunConfig, run_dir: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    whole, whole_dir = trained(tiny(), setting, "whole")
-    saved = 0
+    """Train `run` until it has stopped behind 0-based `step`."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, step)
+        with pytest.raises(stopping.Stopped) as raised:
+            train(run, run_dir, setting)
+    stopping.clear()
+    assert raised.value.reason == "test"
+    assert torch.load(run_dir / "checkpoint.pt", weights_only=True)["step"] == step + 1
 
-    def save_then_stop(self: Checkpoints, state: dict[str, object]) -> None:
-        nonlocal saved
-        original(self, state)
-        saved += 1
-        if saved == stop:
-            raise KeyboardInterrupt
 
-    original = Checkpoints.save
-    monkeypatch.setattr(Checkpoints, "due", lambda self: True)
-    monkeypatch.setattr(Checkpoints, "save", save_then_stop)
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "accumulation": {"train.accumulation": 4},
+    "rmsprop": {"train.optimizer": "rmsprop", "train.lr_per_256": 0.05},
+    "fp16": {"precision": "fp16"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"), [("plain", 0), ("plain", 7), *((kind, 10) for kind in KINDS)]
+)
+def test_a_stopped_run_ends_with_the_weights_of_an_uninterrupted_one(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, kind: str, step: int
+) -> None:
+    run = tiny(**KINDS[kind])
+    whole, whole_dir = trained(run, setting, "whole")
     run_dir = Path(setting.results_dir) / "resumed"
     run_dir.mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny(), run_dir, setting)
-    assert torch.load(run_dir / "checkpoint.pt", weights_only=True)["step"] == stop
-    monkeypatch.undo()
-    resumed = train(tiny(), run_dir, setting)
+    stopped(run, run_dir, setting, monkeypatch, step)
+    resumed = train(run, run_dir, setting)
     assert [resumed[k] for k in MEASURED] == [whole[k] for k in MEASURED]
     assert same(weights(run_dir), weights(whole_dir))
     assert lines(run_dir) == lines(whole_dir)
     assert [line["step"] for line in lines(run_dir)] == [8, 16, 16]  # two epochs, the evaluation
+
+
+def test_a_stop_in_the_last_step_finds_the_run_finished(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 15)
+    measured, _ = trained(tiny(), setting, "one")
+    stopping.clear()
+    assert measured["status"] == "ok"
 
 
 def test_a_lost_result_costs_no_training(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,17 +162,63 @@ def test_a_lost_result_costs_no_training(setting: Setting, monkeypatch: pytest.M
     assert again["step_time_s"] == whole["step_time_s"]
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 torn"])
-def test_a_broken_checkpoint_starts_the_run_again(
-    setting: Setting, content: bytes, capsys: pytest.CaptureFixture[str]
+def spoil(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    middle = len(content) // 2
+    damaged = {
+        "truncated": content[:middle],
+        "one byte": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
+    }
+    path.write_bytes(damaged[how])
+
+
+@pytest.mark.parametrize("how", ["truncated", "one byte", "gone"])
+def test_a_damaged_checkpoint_falls_back_to_the_previous_one(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
-    whole, _ = trained(tiny(), setting, "whole")
+    whole, whole_dir = trained(tiny(), setting, "whole")
     run_dir = Path(setting.results_dir) / "broken"
     run_dir.mkdir()
-    (run_dir / "checkpoint.pt").write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "due", lambda self: not self.busy)
+        stopped(tiny(), run_dir, setting, monkeypatch, 10)
+    latest = run_dir / "checkpoint.pt"
+    earlier = torch.load(run_dir / "checkpoint.prev.pt", weights_only=True)["step"]
+    assert 0 < earlier < 11
+    latest.unlink() if how == "gone" else spoil(latest, how)
+    capsys.readouterr()
     again = train(tiny(), run_dir, setting)
-    assert "starting again" in capsys.readouterr().out
-    assert again["val_loss"] == whole["val_loss"]
+    said = capsys.readouterr().out
+    assert f"resuming at step {earlier} of 16" in said
+    assert ("warning: checkpoint.pt is" in said) == (how != "gone")
+    assert [again[k] for k in MEASURED] == [whole[k] for k in MEASURED]
+    assert same(weights(run_dir), weights(whole_dir))
+
+
+def test_a_damaged_checkpoint_never_becomes_the_previous_one(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = replace(setting, checkpoint_every_s=1e9)
+    run_dir = Path(setting.results_dir) / "broken"
+    run_dir.mkdir(parents=True)
+    for step in (3, 6):
+        stopped(tiny(), run_dir, setting, monkeypatch, step)
+    spoil(run_dir / "checkpoint.pt", "truncated")
+    stopped(tiny(), run_dir, setting, monkeypatch, 8)
+    spoil(run_dir / "checkpoint.pt", "truncated")
+    stopped(tiny(), run_dir, setting, monkeypatch, 10)
+    assert torch.load(run_dir / "checkpoint.prev.pt", weights_only=True)["step"] == 4
+
+
+def test_without_a_usable_checkpoint_the_run_starts_again(
+    setting: Setting, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, run_dir = trained(tiny(), replace(setting, checkpoint_every_s=1e9), "whole")
+    spoil(run_dir / "checkpoint.pt", "truncated")
+    assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+    said = capsys.readouterr().out
+    assert "checkpoint.pt is unreadable" in said
+    assert "resuming" not in said
 
 
 def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) -> None:
@@ -194,19 +232,44 @@ def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) 
     assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
 
 
+def test_a_checkpoint_holds_the_state_of_its_step_though_training_goes_on(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, 0)
+    weight, times = torch.zeros(1000, 1000), [0.1]
+    state = {"model": {"w": weight}, "optimizer": [{"m": weight}], "step_times": times}
+    checkpoints.save(state)
+    weight += 1
+    times.append(0.2)
+    checkpoints.finish()
+    checkpoints.close()
+    stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert float(stored["model"]["w"].sum()) == float(stored["optimizer"][0]["m"].sum()) == 0
+    assert stored["step_times"] == [0.1]
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "nowhere", 0)
+    checkpoints.save({"step": 1})
+    with pytest.raises(FileNotFoundError):
+        checkpoints.finish()
+    checkpoints.close()
+
+
 def test_windows_of_steps_end_with_the_epoch(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, plain_dir = trained(tiny(), setting, "plain")
-    begin = loop.StepTimes.__init__
+    begin = StepTimes.__init__
 
-    def as_on_a_gpu(self: loop.StepTimes, device: str) -> None:
+    def as_on_a_gpu(self: StepTimes, device: str) -> None:
         begin(self, device)
-        self._window = loop.GPU_WINDOW
+        self._window = 5
 
-    monkeypatch.setattr(loop.StepTimes, "__init__", as_on_a_gpu)
+    monkeypatch.setattr(StepTimes, "__init__", as_on_a_gpu)
     wide, wide_dir = trained(tiny(), setting, "wide")
-    assert lines(wide_dir) == lines(plain_dir)
+    one, other = lines(wide_dir), lines(plain_dir)
+    summed = [[line.pop("loss", 0) for line in records] for records in (one, other)]
+    assert summed[0] == pytest.approx(summed[1], rel=1e-6)  # windows add up in another order
+    assert one == other
     assert wide["val_loss"] == plain["val_loss"]
     diverged, _ = trained(tiny(**{"train.lr_per_256": 1e30}), setting, "diverged")
     assert diverged["status"] == "diverged"
@@ -235,3 +298,44 @@ def test_it_learns(setting: Setting) -> None:
     assert measured["val_error"] < 0.5  # type: ignore[operator]  # chance is 0.75
     assert measured["bound"] in ("data", "compute")
     assert measured["peak_memory_bytes"] > 50e6  # type: ignore[operator]
+
+
+def test_records_go_to_every_sink(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Kept:
+        def __init__(self) -> None:
+            self.records: list[dict[str, float]] = []
+
+        def write(self, **values: float) -> None:
+            self.records.append(values)
+
+    monkeypatch.setattr(loop, "RECORD_STEPS", 3)
+    kept, run_dir = Kept(), Path(setting.results_dir) / "one"
+    run_dir.mkdir(parents=True)
+    train(tiny(), run_dir, setting, sinks=[kept])
+    text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line) for line in text.splitlines()] == kept.records
+    assert [r["step"] for r in kept.records] == [3, 6, 8, 9, 12, 15, 16, 16]
+    assert all(r["images_per_s"] > 0 for r in kept.records[:-1])
+
+
+def test_step_times_leave_out_warm_up_and_what_was_disturbed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Seven steps of 9, 9, 9, 1, 2, 50 and 6 seconds; half of each waits for images.
+    clock = 0.0
+    monkeypatch.setattr("scaling_study.training.steps.time.perf_counter", lambda: clock)
+    times = StepTimes("cpu")
+    for step, seconds in enumerate([9, 9, 9, 1, 2, 50, 6]):
+        times.start()
+        clock += seconds / 2
+        times.got_batch()
+        clock += seconds / 2
+        assert times.end_step(step, last=False, disturbed=seconds == 50)
+    found = times.columns(batch_size=8)
+    assert found == {
+        "step_time_s": 2,
+        "step_time_mean_s": 3,
+        "step_time_cv": pytest.approx(7**0.5 / 3),
+        "images_per_s": 4,
+        "bound": "data",
+    }

@@ -1,63 +1,126 @@
-"""RUN/checkpoint.pt: replaced whole, read without executing anything."""
+"""RUN/checkpoint.pt and checkpoint.prev.pt: replaced whole, read without executing anything."""
 
 import os
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 from torch import Tensor
 
-# What a checkpoint holds; `optimizer` is None after the last step.
-KEYS = {"run_id", "step", "model", "ema", "optimizer", "step_times", "waits", "loss", "wall_s"}
+# What a checkpoint holds; `optimizer` is None after the last step. There is no generator and no
+# place in the data among it: both follow from the run id and the step.
+KEYS = {
+    *("run_id", "step", "model", "ema", "optimizer", "scaler", "halvings"),
+    *("step_times", "waits", "loss", "wall_s"),
+}
 # Checkpointing takes at most 1 / this of a run's time, however slow the disk.
 SPACING = 20
+NAMES = ("checkpoint.pt", "checkpoint.prev.pt")
 
 
 class Checkpoints:
-    """Writes a run's checkpoint now and then; `due` paces it."""
+    """Writes a run's checkpoint now and then, in the background; `due` paces it."""
 
     def __init__(self, run_dir: Path, every_s: float) -> None:
-        self.path = run_dir / "checkpoint.pt"
+        self.path, self.previous = (run_dir / name for name in NAMES)
         self._every_s = every_s
         self._last, self._cost = time.monotonic(), 0.0
+        self._writer = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
+        # A damaged one is never kept as the previous one.
+        self._good = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether one is being written at this moment."""
+        return self._writing is not None and not self._writing.done()
 
     def due(self) -> bool:
         """Whether enough time has passed since the last checkpoint was written."""
-        return time.monotonic() - self._last >= max(self._every_s, SPACING * self._cost)
+        waited = time.monotonic() - self._last
+        return not self.busy and waited >= max(self._every_s, SPACING * self._cost)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint by `state`; a crash leaves the old one or the new one."""
+        """Copy `state` and return; the copy then becomes the checkpoint, and that the previous one.
+
+        A crash at any moment leaves one of them whole.
+
+        Raises:
+            OSError: the checkpoint before this one could not be written.
+        """
+        self.finish()
         start = time.monotonic()
+        self._writing = self._writer.submit(self._write, copied(state), start)
+
+    def finish(self) -> None:
+        """Wait until what was saved is on disk.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def close(self) -> None:
+        self._writer.shutdown()
+
+    def _write(self, state: dict[str, Any], start: float) -> None:
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         with temporary.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
+        if self._good and self.path.exists():
+            os.replace(self.path, self.previous)
         os.replace(temporary, self.path)
+        self._good = True
         self._last = time.monotonic()
         self._cost = self._last - start
 
     def load(self, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any] | None:
-        """The stored state of `run_id`, whose model has the tensors of `model`.
+        """The newest usable state of `run_id`, whose model has the tensors of `model`.
 
-        None, with a line in the log, if there is no checkpoint that can be used.
+        None, with a line in the log, if no checkpoint can be used.
         """
-        if not self.path.exists():
-            return None
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # damaged bytes can raise anything; the run then starts again
-            print(f"unreadable checkpoint, starting again: {error}", flush=True)
-            return None
-        if not isinstance(state, dict) or not state.keys() >= KEYS or state["run_id"] != run_id:
-            print("checkpoint of another run, starting again", flush=True)
-            return None
-        if not all(_same_shapes(state[part], model) for part in ("model", "ema")):
-            print("checkpoint of another network, starting again", flush=True)
-            return None
-        return state
+        for path in (self.path, self.previous):
+            if path.exists():
+                if isinstance(state := _read(path, run_id, model), dict):
+                    self._good = path == self.path
+                    return state
+                print(f"warning: {path.name} is {state}; falling back", flush=True)
+        return None
+
+
+def copied(state: Any) -> Any:
+    """`state` with every tensor copied to the CPU, so that training may go on."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: copied(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [copied(value) for value in state]
+    return state
+
+
+def _read(path: Path, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any] | str:
+    """The state in `path`, or why it cannot be used."""
+    try:
+        with ZipFile(path) as parts:  # torch's format; it does not look at the checksums itself
+            if (damaged := parts.testzip()) is not None:
+                return f"damaged (in {damaged})"
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes can raise anything
+        return f"unreadable ({error})"
+    if not isinstance(state, dict) or not state.keys() >= KEYS or state["run_id"] != run_id:
+        return "of another run"
+    if not all(_same_shapes(state[part], model) for part in ("model", "ema")):
+        return "of another network"
+    return state
 
 
 def _same_shapes(stored: object, model: Mapping[str, Tensor]) -> bool:

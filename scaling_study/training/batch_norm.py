@@ -1,0 +1,61 @@
+"""Batch norm over the batches of all processes, on CPUs; torch has it for GPUs alone."""
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx
+
+
+class _Sum(Function):
+    """The sum over all ranks; the gradient of a sum is the sum of all ranks' gradients."""
+
+    @staticmethod
+    def forward(_: FunctionCtx, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: FunctionCtx, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+
+class SyncBatchNorm(nn.BatchNorm2d):
+    """`nn.BatchNorm2d` whose training statistics are those of all ranks' images.
+
+    Every rank must pass the same number of images of the same size.
+    """
+
+    @classmethod
+    def convert(cls, module: nn.Module) -> None:
+        """Make every BatchNorm2d in `module` one of this class; names and tensors stay."""
+        for part in module.modules():
+            if type(part) is nn.BatchNorm2d:
+                part.__class__ = cls
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (n, channels, height, width), normalised per channel."""
+        if not self.training:
+            return super().forward(x)
+        ranks = dist.get_world_size()
+        y = x.to(torch.promote_types(x.dtype, torch.float32))  # half precision is too coarse
+        mean: Tensor = _Sum.apply(y.mean((0, 2, 3))) / ranks  # type: ignore[no-untyped-call]
+        centred = y - mean[:, None, None]
+        variance: Tensor = _Sum.apply(centred.square().mean((0, 2, 3))) / ranks  # type: ignore[no-untyped-call]
+        self._remember(mean.detach(), variance.detach(), ranks * x.numel() // x.shape[1])
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Update the running statistics; the variance is remembered without its bias."""
+        assert self.momentum is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        self.num_batches_tracked += 1

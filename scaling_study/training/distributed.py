@@ -1,0 +1,72 @@
+"""Several processes that train one run: joining, agreeing, averaging. One process is a world too.
+
+Gloo on CPUs, NCCL on GPUs. Each process takes its share of every batch; gradients are averaged by
+DistributedDataParallel, so the batch is the global one.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from scaling_study.training.batch_norm import SyncBatchNorm
+from scaling_study.world import World
+
+# Rank 0 alone renders or decodes a data set's cache and scores; the others wait that long at most.
+TIMEOUT = timedelta(hours=2)
+
+
+@contextmanager
+def joined(world: World, device: str) -> Iterator[None]:
+    """The two or more processes of `world` find each other, and part at the end.
+
+    On GPUs every process takes the one of its local rank, unless it sees no other.
+    """
+    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = world.address, str(world.port)
+    if device == "cuda":
+        torch.cuda.set_device(world.local_rank % torch.cuda.device_count())
+    backend = "nccl" if device == "cuda" else "gloo"
+    dist.init_process_group(backend, rank=world.rank, world_size=world.size, timeout=TIMEOUT)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def everywhere(value: float, world: World, device: str) -> float:
+    """Rank 0's `value` on every rank."""
+    shared = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.broadcast(shared, 0)
+    return float(shared)
+
+
+def total(values: Tensor, world: World) -> Tensor:
+    """The sum of `values` over all ranks, on every rank."""
+    if world.size > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def parallel(module: nn.Module, world: World, device: str, sync_batch_norm: bool) -> nn.Module:
+    """What to call for a forward pass whose gradients are to be averaged over `world`.
+
+    Batch norm over all processes is torch's on GPUs, our own on CPUs; it replaces that of `module`,
+    whose parameters and buffers stay the same tensors.
+    """
+    if world.size == 1:
+        return module
+    if sync_batch_norm and device == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+    elif sync_batch_norm:
+        SyncBatchNorm.convert(module)
+    return DistributedDataParallel(module, gradient_as_bucket_view=True)
+
+
+def without_averaging(network: nn.Module) -> AbstractContextManager[None]:
+    """Backward passes inside only add up gradients: all of a step's but the last."""
+    return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()

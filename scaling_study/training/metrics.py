@@ -1,0 +1,48 @@
+"""What a run reports while it trains: records, to every sink that is there."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from scaling_study.results import replace_file
+
+
+class Sink(Protocol):
+    """A place that records go to; it must not raise, and not wait for a network."""
+
+    def write(self, **values: float) -> None:
+        """Take one record: `step` (of the run) and other numbers."""
+
+
+class MetricsFile:
+    """metrics.jsonl: one record a line. Lines after the step that a run resumes at are dropped."""
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        self._path = path
+        if path.is_file():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            replace_file(path, "".join(line for line in lines if _at_most(line, first_step)))
+
+    def write(self, **values: float) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+
+class Metrics:
+    """Passes records on to all sinks."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = sinks
+
+    def write(self, **values: float) -> None:
+        for sink in self._sinks:
+            sink.write(**values)
+
+
+def _at_most(line: str, step: int) -> bool:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False  # the torn last line of a killed process
+    return bool(record["step"] <= step) and "val_error" not in record

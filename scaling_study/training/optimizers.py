@@ -1,0 +1,74 @@
+"""Optimizers of the recipe, and which parameters are decayed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from scaling_study.recipe import TrainConfig
+
+
+def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, fused, or `RMSProp`; weight decay is added to the gradient."""
+    groups = parameter_groups(module, recipe)
+    if recipe.optimizer == "rmsprop":
+        return RMSProp(groups, recipe.lr, recipe.rms_decay, recipe.momentum, recipe.rms_eps)
+    return torch.optim.SGD(
+        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True
+    )
+
+
+def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, Any]]:
+    """The parameters with weight decay, and those without."""
+    decayed: list[Tensor] = []
+    spared: list[Tensor] = []
+    for part in module.modules():
+        norm = isinstance(part, _BatchNorm)
+        for name, parameter in part.named_parameters(recurse=False):
+            bias = name == "bias" and not norm
+            spare = (norm and not recipe.decay_batch_norm) or (bias and not recipe.decay_biases)
+            (spared if spare else decayed).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+class RMSProp(torch.optim.Optimizer):
+    """RMSProp as TensorFlow computes it, which EfficientNet's settings were chosen for.
+
+    v = decay v + (1 - decay) g^2, m = momentum m + lr g / sqrt(v + eps), w = w - m, with v from 1.
+    torch.optim.RMSprop differs in all three: eps is outside the root, v starts at 0, and the
+    learning rate of a step scales the momentum of all earlier ones.
+    """
+
+    def __init__(
+        self, groups: list[dict[str, Any]], lr: float, decay: float, momentum: float, eps: float
+    ) -> None:
+        super().__init__(groups, {"lr": lr, "decay": decay, "momentum": momentum, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One update from the gradients."""
+        assert closure is None
+        for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            gradients: list[Tensor] = [weight.grad for weight in weights]
+            for weight in weights:
+                if not self.state[weight]:
+                    self.state[weight]["square"] = torch.ones_like(weight)
+                    self.state[weight]["momentum"] = torch.zeros_like(weight)
+            squares = [self.state[weight]["square"] for weight in weights]
+            momenta = [self.state[weight]["momentum"] for weight in weights]
+            if group["weight_decay"]:
+                gradients = torch._foreach_add(gradients, weights, alpha=group["weight_decay"])  # type: ignore[assignment]
+            torch._foreach_mul_(squares, group["decay"])
+            torch._foreach_addcmul_(squares, gradients, gradients, 1 - group["decay"])
+            roots = torch._foreach_add(squares, group["eps"])
+            torch._foreach_sqrt_(roots)
+            torch._foreach_mul_(momenta, group["momentum"])
+            torch._foreach_addcdiv_(momenta, gradients, roots, group["lr"])
+            torch._foreach_sub_(weights, momenta)

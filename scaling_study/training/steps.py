@@ -1,0 +1,77 @@
+"""How long steps take, what they wait for, and how much memory a run holds."""
+
+import resource
+import statistics
+import sys
+import time
+from typing import Any
+
+import torch
+
+# The first steps of a process allocate and choose kernels; they say nothing about speed.
+WARMUP_STEPS = 3
+# On a GPU steps are queued: only a window that ends in a synchronisation can be timed.
+GPU_WINDOW = 20
+# Steps that wait longer than this share of their time for images are bound by data.
+DATA_BOUND_SHARE = 0.2
+
+
+class StepTimes:
+    """Times of steps, or on a GPU of windows of steps: from asking for a batch to the update."""
+
+    def __init__(self, device: str) -> None:
+        self.seconds: list[float] = []
+        self.waits: list[float] = []
+        self._cuda = device == "cuda"
+        self._window = GPU_WINDOW if self._cuda else 1
+        self._ended, self._wait, self._mark = 0, 0.0, 0.0
+        self._skip = WARMUP_STEPS if not self._cuda else 1
+
+    def start(self) -> None:
+        """A window begins now."""
+        self._ended, self._wait = 0, 0.0
+        self._begin = self._mark = time.perf_counter()
+
+    def got_batch(self) -> None:
+        self._wait += time.perf_counter() - self._mark
+
+    def end_step(self, step: int, last: bool, disturbed: bool) -> bool:
+        """Whether a window ends with 0-based `step`: a good moment to look; `last` ends it.
+
+        The time of a window that something else `disturbed` is not kept.
+        """
+        self._ended += 1
+        if (step + 1) % self._window and not last:
+            self._mark = time.perf_counter()
+            return False
+        if self._cuda:
+            torch.cuda.synchronize()
+        self.latest_s = (time.perf_counter() - self._begin) / self._ended
+        if self._skip:
+            self._skip -= 1
+        elif not disturbed:
+            self.seconds.append(self.latest_s)
+            self.waits.append(self._wait / self._ended)
+        return True
+
+    def columns(self, batch_size: int) -> dict[str, Any]:
+        """The result columns about speed; none where fewer than two windows were timed."""
+        if len(self.seconds) < 2:
+            return {}
+        median, mean = statistics.median(self.seconds), statistics.mean(self.seconds)
+        waited = statistics.median(self.waits)
+        return {
+            "step_time_s": median,
+            "step_time_mean_s": mean,
+            "step_time_cv": statistics.stdev(self.seconds) / mean,
+            "images_per_s": batch_size / median,
+            "bound": "data" if waited > DATA_BOUND_SHARE * median else "compute",
+        }
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Most memory held so far: by torch's allocator on a GPU, else by this process."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

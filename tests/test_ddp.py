@@ -1,0 +1,128 @@
+"""Two processes that train one run, against one process that trains it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import environment
+from scaling_study.errors import InputError
+from scaling_study.results import Result, read_result
+from scaling_study.world import ALONE, World, world_of
+
+TESTS = Path(__file__).resolve().parent
+# Masks of dropped images differ between ranks, so these two are off.
+PLAIN = {"model.dropout": 0.0, "model.stochastic_depth": 0.0, "train.sync_batch_norm": True}
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+
+
+def trained(
+    processes: int, results: Path, cache_dir: Path, changes: dict[str, Any], **more: Any
+) -> tuple[list[dict[str, float]], Result, str]:
+    """Records, result and output of the tiny run in so many processes."""
+    start = TORCHRUN if processes == 2 else []
+    arguments = [str(results), str(cache_dir), json.dumps(PLAIN | changes), json.dumps(more)]
+    done = subprocess.run(
+        [sys.executable, *start, str(TESTS / "together.py"), *arguments],
+        env=environment() | {"PYTHONPATH": os.pathsep.join((str(TESTS.parent), str(TESTS)))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (run_dir,) = (results / "runs").glob("d*")
+    text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
+    records = [json.loads(line) for line in text.splitlines()]
+    result = run_dir / "result.json"
+    return records, read_result(result) if result.exists() else None, done.stdout  # type: ignore[return-value]
+
+
+def losses(records: list[dict[str, float]]) -> list[float]:
+    return [record["loss"] for record in records if "loss" in record]
+
+
+def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> None:
+    alone, one, _ = trained(1, tmp_path / "one", cache_dir, {})
+    records, two, said = trained(2, tmp_path / "two", cache_dir, {})
+    assert len(losses(alone)) == 16
+    assert losses(records) == pytest.approx(losses(alone), rel=1e-9)
+    assert (one.world_size, two.world_size) == (1, 2)
+    assert (one.micro_batch_size, two.micro_batch_size) == (16, 8)
+    assert (two.status, two.val_error) == ("ok", one.val_error)
+    assert two.val_loss == pytest.approx(one.val_loss, rel=1e-6)
+    assert sorted(said.split()) == ["ok", "running"]  # rank 0 alone reports
+
+
+@pytest.mark.slow
+def test_two_processes_stop_halve_and_continue_as_one(tmp_path: Path, cache_dir: Path) -> None:
+    changes = {"train.accumulation": 2}
+    _, one, _ = trained(1, tmp_path / "one", cache_dir, {"train.accumulation": 4})
+    results = tmp_path / "two"
+    records, nothing, said = trained(2, results, cache_dir, changes, stop_at=5, fits=2)
+    assert nothing is None
+    assert sorted(said.splitlines()[-2:]) == [
+        "stopped: another process of the run was asked to stop",
+        "stopped: test",
+    ]
+    assert len(losses(records)) == 6
+    records, two, said = trained(2, results, cache_dir, changes)
+    assert "resuming at step 6 of 16" in said
+    assert len(losses(records)) == 16
+    assert (two.status, two.memory_halvings, two.micro_batch_size) == ("ok", 1, 2)
+    assert one.micro_batch_size == 4
+
+
+@pytest.mark.slow
+def test_one_command_under_torchrun(tmp_path: Path, cache_dir: Path) -> None:
+    arguments = ("data.classes=4", "data.train_per_class=32", "data.val_per_class=8")
+    model = ("model.depth=14", "model.width=0.125", "train.epochs=2", "train.batch_size=16")
+    cache = f"cache_dir={cache_dir}"
+    done = subprocess.run(
+        [sys.executable, *TORCHRUN, "-m", "scaling_study.train", *arguments, *model, cache],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    (path,) = tmp_path.glob("results/runs/*/result.json")
+    assert read_result(path).world_size == 2
+
+
+def test_the_environment_of_torchrun_and_of_srun() -> None:
+    rendezvous = {"MASTER_ADDR": "node1", "MASTER_PORT": "29500"}
+    torchrun = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"} | rendezvous
+    assert world_of(torchrun) == World(5, 8, 1, "node1", 29500)
+    srun = {"SLURM_PROCID": "5", "SLURM_STEP_NUM_TASKS": "8", "SLURM_LOCALID": "1"}
+    srun |= {"SLURM_JOB_ID": "77", "SLURM_STEP_ID": "0", "SLURM_NTASKS": "8"}
+    found = world_of(srun | {"SLURM_STEP_NODELIST": "gpu[003-010,017],cpu1"})
+    assert (found.rank, found.size, found.local_rank, found.address) == (5, 8, 1, "gpu003")
+    assert 15_000 <= found.port < 25_000
+    other = world_of(srun | {"SLURM_STEP_NODELIST": "a", "SLURM_STEP_ID": "1"})
+    assert other.port != found.port
+    assert world_of(srun | {"SLURM_STEP_NODELIST": "node-a,node-b"}).address == "node-a"
+    # A batch script has SLURM_NTASKS too, and is one process.
+    assert world_of({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "77"}) == ALONE
+    assert world_of({}) == ALONE
+    assert world_of({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}) == ALONE
+    for broken in ({"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}, {"WORLD_SIZE": "two"}):
+        with pytest.raises(InputError, match="torchrun"):
+            world_of(broken)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(tmp_path: Path) -> None:
+    from scaling_study.training.loop import _share
+    from tiny import tiny
+
+    world = World(0, 3, 0, "localhost", 1)
+    with pytest.raises(InputError, match=r"train.batch_size=16: .* 3 processes"):
+        _share(tiny(), world)
+    assert _share(tiny(**{"train.accumulation": 4}), World(0, 2, 0, "localhost", 1)) == 8
