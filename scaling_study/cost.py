@@ -81,7 +81,7 @@ def _run_cost(
         activations=cost.activations,
         train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
         steps=steps,
-        memory_bytes=memory.peak_bytes(train.batch_size, kept),
+        memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
         disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
         data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
@@ -90,7 +90,8 @@ def _run_cost(
 
 def optimizer_tensors(train: TrainConfig) -> int:
     """How many tensors of the weights' size the optimizer keeps."""
-    return 1 if train.momentum > 0 else 0
+    squares = 1 if train.optimizer == "rmsprop" else 0
+    return squares + (1 if train.momentum > 0 else 0)
 
 
 @cache

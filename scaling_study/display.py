@@ -54,7 +54,7 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
         memory = max(row.cost.memory_bytes for row in missing)
         disk = sum(row.cost.disk_bytes for row in missing)
         text.append(
-            f"largest run: {engineering(memory)}B of memory; "
+            f"largest run: {engineering(memory)}B of memory on one device; "
             f"all: {engineering(disk)}B on disk when done"
         )
     times = [row.time for row in missing if row.time is not None]

@@ -13,7 +13,7 @@ import yaml
 
 from scaling_study import cli, display
 from scaling_study.config import RunConfig, Setting
-from scaling_study.data import facts
+from scaling_study.data import check_there, facts
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
@@ -195,6 +195,8 @@ def _prepare(
     """Everything that a study needs on disk before its first run starts."""
     from analysis import rules
 
+    for data in {row.run.data for row in rows}:
+        check_there(data)
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
     check_writable(study_dir, "results_dir", setting.results_dir)

@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
-from scaling_study.data import digits, fractals
+from scaling_study.data import digits, fractals, imagenet
 from scaling_study.data.arrays import Facts, Splits
 from scaling_study.data.base import DataConfig
 from scaling_study.data.digits import DigitsConfig
 from scaling_study.data.fractals import FractalsConfig
+from scaling_study.data.imagenet import ImageNetConfig
 from scaling_study.errors import InputError
 
-DATA_SETS: dict[str, type[DataConfig]] = {"fractals": FractalsConfig, "digits": DigitsConfig}
+DATA_SETS: dict[str, type[DataConfig]] = {
+    "fractals": FractalsConfig,
+    "digits": DigitsConfig,
+    "imagenet": ImageNetConfig,
+}
 
 
 def config_class(name: object) -> type[DataConfig]:
@@ -27,8 +32,20 @@ def facts(data: DataConfig) -> Facts:
     """Sizes of `data`: numbers of classes and images, and what is evaluated on."""
     if isinstance(data, FractalsConfig):
         return fractals.facts(data)
+    if isinstance(data, ImageNetConfig):
+        return imagenet.facts(data)
     assert isinstance(data, DigitsConfig)
     return digits.facts()
+
+
+def check_there(data: DataConfig) -> None:
+    """Before anything is launched: are there images?
+
+    Raises:
+        InputError: the data set is a declaration of sizes alone.
+    """
+    if isinstance(data, ImageNetConfig):
+        imagenet.refuse(data)
 
 
 def load(data: DataConfig, cache_dir: Path) -> Splits:
