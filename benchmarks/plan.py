@@ -17,23 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from omegaconf import OmegaConf
 
 from scaling_study.cost import describe
 from scaling_study.paths import data_dir
-from scaling_study.plan import planned_cells, plan
+from scaling_study.plan import plan, planned_cells
 from scaling_study.planning.cells import Cell
 from scaling_study.planning.times import Times
 from scaling_study.results import Result
 from scaling_study.store import Store
 
-# Products of these have 1,000, 10,000 and 100,000 cells; half of the cells have a shape of their own
-# at the smallest size, 2 % at the largest.
-AXES: dict[int, dict[str, list[Any]]] = {
-    1000: {"width": 10, "resolution": 5, "epochs": 4, "seed": 1},
-    10_000: {"width": 10, "resolution": 10, "epochs": 5, "seed": 4},
-    100_000: {"width": 20, "resolution": 10, "epochs": 10, "seed": 10},
-}  # type: ignore[dict-item]
+# Values of width, resolution, epochs and seed beside the five depths, by number of cells.
+SIZES = {1000: (10, 5, 4, 1), 10_000: (10, 10, 5, 4), 100_000: (20, 10, 10, 10)}
 DEPTHS = [14, 26, 38, 50, 101]
 # Hydra's multirun is extrapolated from this many compositions: a thousand take minutes.
 COMPOSED = 30
@@ -41,17 +37,15 @@ COMPOSED = 30
 
 def grid(cells: int) -> dict[str, Any]:
     """A grid of so many cells."""
-    many = AXES[cells]
-    return {
-        "name": f"bench{cells}",
-        "axes": {
-            "depth": DEPTHS,
-            "width": [round(0.125 * (i + 1), 3) for i in range(many["width"])],  # type: ignore[call-overload]
-            "resolution": [16 * (i + 1) for i in range(many["resolution"])],  # type: ignore[call-overload]
-            "epochs": [5 * (i + 1) for i in range(many["epochs"])],  # type: ignore[call-overload]
-            "seed": list(range(many["seed"])),  # type: ignore[call-overload]
-        },
+    widths, resolutions, epochs, seeds = SIZES[cells]
+    axes = {
+        "depth": DEPTHS,
+        "width": [0.125 * (i + 1) for i in range(widths)],
+        "resolution": [16 * (i + 1) for i in range(resolutions)],
+        "epochs": [5 * (i + 1) for i in range(epochs)],
+        "seed": list(range(seeds)),
     }
+    return {"name": f"bench{cells}", "axes": axes}
 
 
 def settings() -> dict[str, Any]:
@@ -93,13 +87,11 @@ def fill(store: Store, cells: Sequence[Cell]) -> None:
 
 def no_op(cells: int, folder: Path) -> float:
     """Seconds of the sweep's command when all of its runs are finished, process start included."""
-    axes = ",".join(f"{name}:{values}" for name, values in grid(cells)["axes"].items())
-    command = [
-        *(sys.executable, "-m", "scaling_study.sweep", "+grid=smoke", f"grid.name=bench{cells}"),
-        *("~grid.points", "~data", "~train", "+data=x"),
-    ]
-    del command[-3:]
-    command += [f"grid.axes={{{axes}}}", f"results_dir={folder}", f"cache_dir={folder}/cache"]
+    file = folder / "grids" / "grid" / "bench.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("# @package _global_\n" + yaml.safe_dump({"grid": grid(cells)}), "utf-8")
+    command = [sys.executable, "-m", "scaling_study.sweep", "+grid=bench", f"results_dir={folder}"]
+    command += [f"cache_dir={folder}/cache", f"hydra.searchpath=[file://{folder}/grids]"]
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
@@ -132,20 +124,18 @@ def main() -> None:
     values = settings()
     with tempfile.TemporaryDirectory() as folder:
         for cells in (1000,) if quick else (1000, 10_000):
-            results = Path(folder) / str(cells)
-            smoke = smoke_settings(results)
-            seconds, found = timed_plan(smoke, cells, Store(results))
-            print(f"{cells:,} cells expanded, costed, hashed and matched: {seconds:.2f} s")
-            fill(Store(results), found)
-            print(
-                f"finished {cells:,}-run sweep, process start included: {no_op(cells, results):.2f} s"
-            )
+            store = Store(Path(folder) / str(cells))
+            seconds, found = timed_plan(values, cells, store)
+            print(f"{cells:,} cells expanded, costed, hashed, matched: {seconds:.2f} s")
+            fill(store, found)
+            seconds = no_op(cells, store.root.parent)
+            print(f"finished {cells:,}-run sweep, process start included: {seconds:.2f} s")
         if not quick:
-            seconds, _ = timed_plan(values, 100_000, Store(results))
-            print(f"100,000 cells beside a store of {cells:,} runs: {seconds:.2f} s")
+            seconds, _ = timed_plan(values, 100_000, store)
+            print(f"100,000 cells beside a store of 10,000 runs: {seconds:.2f} s")
     per_job = hydras_multirun()
     print(
-        f"Hydra's multirun composes a job in {1e3 * per_job:.1f} ms: 1,000 in {1000 * per_job:.0f} s"
+        f"Hydra's multirun composes a job in {1e3 * per_job:.1f} ms: 1,000 in {1e3 * per_job:.0f} s"
     )
 
 

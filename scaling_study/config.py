@@ -132,7 +132,7 @@ def _part(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     # The types, because 1 == True and only one of them is a number.
     items = tuple((k, tuple(v) if isinstance(v, list) else v, type(v)) for k, v in values.items())
     try:
-        return _shared_part(cls, path, items)
+        return _shared_part(cls, path, items)  # type: ignore[arg-type, no-any-return]
     except TypeError:  # a mapping is among the values
         return from_values(cls, values, path)
 

@@ -73,7 +73,7 @@ def _run_cost(
     cost = _forward(model, resolution, data.n_classes)
     memory = _memory(model, resolution, data.n_classes, precision)
     steps = train.epochs * (data.n_train // train.batch_size)
-    kept = optimizer_tensors(train)
+    kept, passing = optimizer_tensors(train)
     times = STEP_ENTRY * steps
     return RunCost(
         params=cost.params,
@@ -81,17 +81,18 @@ def _run_cost(
         activations=cost.activations,
         train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
         steps=steps,
-        memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept),
+        memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
         disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
         data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
     )
 
 
-def optimizer_tensors(train: TrainConfig) -> int:
-    """How many tensors of the weights' size the optimizer keeps."""
-    squares = 1 if train.optimizer == "rmsprop" else 0
-    return squares + (1 if train.momentum > 0 else 0)
+def optimizer_tensors(train: TrainConfig) -> tuple[int, int]:
+    """How many tensors of the weights' size the optimizer keeps, and needs while it works."""
+    if train.optimizer == "rmsprop":  # squares and momenta; decayed gradients and roots
+        return 2, 1 + (train.weight_decay > 0)
+    return int(train.momentum > 0), 0
 
 
 @cache

@@ -185,28 +185,22 @@ class Forecast:
     def _coefficients(self) -> NDArray[np.float64]:
         x = self._design(self._slopes)
         if self._slopes:
-            solution: NDArray[np.float64] = np.linalg.lstsq(x, self._observed, rcond=None)[0]
-            return solution
+            return np.asarray(np.linalg.lstsq(x, self._observed, rcond=None)[0], np.float64)
         return np.array([1.0, np.mean(self._observed - x[:, 0])])
 
     @cached_property
     def _inverse(self) -> NDArray[np.float64]:
         x = self._design(True)
-        inverse: NDArray[np.float64] = np.linalg.pinv(x.T @ x)
-        return inverse
+        return np.asarray(np.linalg.pinv(x.T @ x), np.float64)
 
     @cached_property
     def _residuals(self) -> NDArray[np.float64]:
-        residuals: NDArray[np.float64] = (
-            self._observed - self._design(self._slopes) @ self._coefficients
-        )
-        return residuals
+        return np.asarray(self._observed - self._design(self._slopes) @ self._coefficients)
 
     @cached_property
     def _leverages(self) -> NDArray[np.float64]:
         x = self._design(True)
-        leverages: NDArray[np.float64] = np.einsum("ij,jk,ik->i", x, self._inverse, x)
-        return leverages.clip(max=1 - 1e-9)
+        return np.asarray(((x @ self._inverse) * x).sum(1).clip(max=1 - 1e-9))
 
 
 def features(shape: Shape, slopes: bool) -> NDArray[np.float64]:

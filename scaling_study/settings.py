@@ -71,17 +71,14 @@ def asked_of(settings: Mapping[str, Any]) -> Asked:
         InputError: a value of the wrong type.
     """
     plan = check_group(settings, "plan", ("out", "probe", "order"))
-    top = {name: settings.get(name) for name in ("dry_run", "explain", "diff")}
-    values = {name: (f"plan.{name}", plan[name]) for name in plan}
-    values |= {name: (name, value) for name, value in top.items()}
-    kinds = {"out": str, "order": str, "diff": str}
+    diff, out = settings.get("diff"), plan["out"]
     return Asked(
-        **{
-            name: ""
-            if value is None and name in ("out", "diff")
-            else one_value(kinds.get(name, bool), value, key)
-            for name, (key, value) in values.items()
-        }
+        dry_run=one_value(bool, settings.get("dry_run"), "dry_run"),
+        explain=one_value(bool, settings.get("explain"), "explain"),
+        diff="" if diff is None else one_value(str, diff, "diff"),
+        out="" if out is None else one_value(str, out, "plan.out"),
+        probe=one_value(bool, plan["probe"], "plan.probe"),
+        order=one_value(str, plan["order"], "plan.order"),
     )
 
 

@@ -88,7 +88,7 @@ def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> 
     points = _points(part.get("points") or [{}], known, f"{path}.points")
     variants = _variants(part.get("variants") or {}, known, f"{path}.variants")
     solve = _solve(part.get("solve") or {}, f"{path}.solve")
-    solved = {AXES[solve.axis]: []} if solve else {}
+    solved = dict.fromkeys([AXES[solve.axis]] if solve else [])
     refuse_twice(path, axes=axes, points=_union(points), solve=solved)
     refuse_twice(path, axes=axes, variants=_union([*variants.values()]), solve=solved)
     names = {*AXES, *known, *COSTS, VARIANT}

@@ -45,15 +45,20 @@ class Footprint:
     fixed: NDArray[np.float64]
     per_image: NDArray[np.float64]
 
-    def peak_bytes(self, batch_size: int, optimizer_tensors: int) -> int:
-        """Most bytes alive at once; `optimizer_tensors` of the weights' size each."""
-        # The weights, their average, and what the optimizer keeps.
-        lasting = self.weights * (2 + optimizer_tensors) + 2 * self.buffers
-        return int(lasting + (self.fixed + batch_size * self.per_image).max())
+    def peak_bytes(self, batch_size: int, kept: int, passing: int) -> int:
+        """Most bytes alive at once.
 
-    def checkpoint_bytes(self, optimizer_tensors: int) -> int:
-        """A checkpoint with weights, their average and so many tensors of the optimizer's."""
-        copies = 2 + optimizer_tensors
+        The optimizer has `kept` tensors of the weights' size, and `passing` more while it works.
+        """
+        # The weights, their average, and what the optimizer keeps.
+        lasting = self.weights * (2 + kept) + 2 * self.buffers
+        backward = (self.fixed + batch_size * self.per_image).max()
+        update = self.weights * (1 + passing)  # the gradients are there too
+        return int(lasting + max(backward, update))
+
+    def checkpoint_bytes(self, kept: int) -> int:
+        """A checkpoint with weights, their average and `kept` tensors of the optimizer's."""
+        copies = 2 + kept
         stored = copies * self.weights + 2 * self.buffers + copies * self.tensors * TENSOR_ENTRY
         return CHECKPOINT_FRAME + stored
 

@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from scaling_study.config import RunConfig
 from scaling_study.cost import describe, known_facts
 from scaling_study.data import config_class
-from scaling_study.data.base import DataConfig
 from scaling_study.forecast import Shape, Timing, shape_of
 from scaling_study.launch.job import Outcome
 from scaling_study.paths import data_dir
@@ -78,21 +78,18 @@ def shortened(run: RunConfig) -> RunConfig:
     """`run` for a few steps on few rendered images of its size."""
     classes = min(known_facts(run.data).n_classes, MOST_CLASSES)
     images = STEPS[run.device] * run.train.batch_size
-    data = replace(
-        _rendered(run.data),
-        resolution=run.data.resolution,
-        classes=classes,
-        train_per_class=-(-images // classes),
-        val_per_class=1,
-    )
+    few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
+    values = _rendered() | {"resolution": run.data.resolution} | few
+    data = from_values(config_class("fractals"), values, "data.")
     return replace(run, data=data, train=replace(run.train, epochs=1, warmup_epochs=0.0))
 
 
-def _rendered(data: DataConfig) -> DataConfig:
-    if data.name == "fractals":
-        return data
-    values = yaml.safe_load((data_dir("conf") / "data" / "fractals.yaml").read_text("utf-8"))
-    return from_values(config_class("fractals"), values, "data.")
+def _rendered() -> dict[str, Any]:
+    """Settings of the rendered data set, which every machine has."""
+    text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
+    assert isinstance(values, dict)
+    return values
 
 
 def kept(cache_dir: Path) -> list[Timing]:
