@@ -18,8 +18,8 @@ from typing import Any
 
 import hydra
 import yaml
-from omegaconf import OmegaConf
 
+from scaling_study.cli import composed
 from scaling_study.cost import describe
 from scaling_study.paths import data_dir
 from scaling_study.plan import plan, planned_cells
@@ -46,12 +46,6 @@ def grid(cells: int) -> dict[str, Any]:
         "seed": list(range(seeds)),
     }
     return {"name": f"bench{cells}", "axes": axes}
-
-
-def settings() -> dict[str, Any]:
-    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
-    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        return OmegaConf.to_container(hydra.compose("sweep"), resolve=True)  # type: ignore[return-value]
 
 
 def timed_plan(values: dict[str, Any], cells: int, store: Store) -> tuple[float, list[Cell]]:
@@ -121,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out the largest sizes")
     quick = parser.parse_args().quick
-    values = settings()
+    values = composed("sweep", [])
     with tempfile.TemporaryDirectory() as folder:
         for cells in (1000,) if quick else (1000, 10_000):
             store = Store(Path(folder) / str(cells))

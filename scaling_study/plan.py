@@ -92,7 +92,7 @@ def plan(
 def _planned(
     cell: Cell, store: Store, results: Mapping[str, Result | None], times: Times
 ) -> Planned:
-    run_id = cell.run.run_id
+    run_id, columns = cell.run.run_id, describe(cell.run)
     result = results.get(run_id)
     if result is not None and result.status in FINISHED:
         state = result.status
@@ -101,10 +101,10 @@ def _planned(
         state = store.state(run_id) if run_id in results else "planned"
     return Planned(
         cell=cell,
-        columns=describe(cell.run),
+        columns=columns,
         cost=run_cost(cell.run),
-        step=times.step(cell.run),
-        time=times.whole(cell.run),
+        step=times.step(cell.run, columns),
+        time=times.whole(cell.run, columns),
         state=state,
         actual_s=result.wall_s if result is not None and state in FINISHED else None,
     )

@@ -268,6 +268,9 @@ def read_study(study_dir: Path) -> Study:
     """
     plan = read_plan(study_dir)
     rows, left_out = [], {}
+    # What a plan varies beside the columns of a result: settings, with a dot, and variants.
+    varied = [k for k in plan[0] if "." in k or (k == "variant" and plan[0][k])] if plan else []
+    settings = {row["run_id"]: row for row in plan}
     for run_id in (row["run_id"] for row in plan):
         try:
             result = read_result(study_dir.parent / "runs" / run_id / "result.json")
@@ -282,7 +285,10 @@ def read_study(study_dir: Path) -> Study:
                 rows.append(result)
     epochs = tuple(sorted({int(row["epochs"]) for row in plan}))
     grid = _read_grid(study_dir / "grid.yaml")
-    return Study(study_dir.name, study_dir, grid, table(rows), left_out, epochs)
+    runs = table(rows)
+    for name in varied:
+        runs[name] = [settings[run_id][name] for run_id in runs["run_id"]]
+    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs)
 
 
 def _read_grid(path: Path) -> dict[str, Any]:

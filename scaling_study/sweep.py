@@ -17,12 +17,13 @@ from scaling_study.data import check_there, facts
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
-from scaling_study.plan import Planned, planned_cells, table, write_csv
+from scaling_study.plan import Planned, measured, planned_cells, table, write_csv
 from scaling_study.planning.budget import Budget, affordable, budget_of, over
 from scaling_study.planning.draft import Draft, draft, orphans, redrawn
 from scaling_study.planning.explain import described, difference, explained, infeasible
 from scaling_study.planning.order import to_do
 from scaling_study.planning.probe import Launch
+from scaling_study.planning.times import Times
 from scaling_study.results import read_plan, replace_file
 from scaling_study.settings import (
     Asked,
@@ -68,9 +69,10 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         jobs = [Job(row.run, running) for row in missing]
         outcomes = local.launch(jobs, slots) if launcher.name == "local" else inline.launch(jobs)
         _follow(outcomes, missing, len(slots))
-        rows = redrawn(found, setting).rows
+        ended = redrawn(found, setting)
+        rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
-        _compare(missing, rows, found)
+        _compare(missing, ended, setting.threads)
     return _summary(rows, study_dir)
 
 
@@ -110,7 +112,7 @@ def _explained(
     if (Path(asked.diff) / "plan.csv").is_file():
         other = {row["run_id"]: row["state"] for row in read_plan(Path(asked.diff))}
     else:
-        rest = [text for text in overrides if not text.startswith("+grid=")]
+        rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
         values = cli.composed("sweep", [f"+grid={asked.diff}", *rest])
         _, others, _ = planned_cells(values, rest, found.times)
         other = {cell.run.run_id: described(cell.point) for cell in others}
@@ -180,12 +182,12 @@ def _said(spent: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {cost:.4g}" for name, cost in spent.items())
 
 
-def _compare(started: Sequence[Planned], rows: Sequence[Planned], found: Draft) -> None:
+def _compare(started: Sequence[Planned], ended: Draft, threads: int) -> None:
     """Print forecasts, as they were before, beside what the runs took."""
     ids = {row.run.run_id for row in started}
-    done = [row for row in rows if row.run.run_id in ids]
-    held_out = found.times.forecast(done[0].run).held_out_error
-    if lines := display.compared(done, held_out):
+    done = [row for row in ended.rows if row.run.run_id in ids]
+    now = Times(measured(ended.results.values()), threads)
+    if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))
 
 

@@ -127,7 +127,7 @@ def test_a_target_in_seconds_needs_a_measurement() -> None:
     cells, left = solved("width", "step_time_s", timings[3].step_time_s, 0.2, times, depth=14)
     assert cells, left
     assert cells[0].solved is not None
-    step = times.step(cells[0].run)
+    step = times.step(cells[0].run, describe(cells[0].run))
     assert step is not None
     assert cells[0].solved.achieved == step.value
     other, _ = cells_of({"name": "g", "solve": {"width": {"step_time_s": [1]}}}, TINY, None)

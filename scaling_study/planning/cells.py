@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.config import AXES, RunConfig, run_config
-from scaling_study.cost import known_facts, run_cost
+from scaling_study.cost import describe, known_facts, run_cost
 from scaling_study.device import best_precision
 from scaling_study.errors import InputError
 from scaling_study.grid import Candidate, candidates, failed
@@ -174,7 +174,9 @@ def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
     if name in MEASURED:
         if times is None:
             return None
-        estimate = times.step(run) if name == "step_time_s" else times.whole(run)
+        columns = describe(run)
+        forecast = times.step if name == "step_time_s" else times.whole
+        estimate = forecast(run, columns)
         if estimate is None:
             return None
         return estimate.value / (HOUR if name == "gpu_hours" else 1)

@@ -1,13 +1,12 @@
 """What is known about time on this device: finished runs of the store, and probes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scaling_study.config import RunConfig
-from scaling_study.cost import describe
 from scaling_study.device import device_name
 from scaling_study.errors import InputError
-from scaling_study.forecast import Estimate, Forecast, Timing, forecast_for
+from scaling_study.forecast import Estimate, Forecast, Timing, forecast_for, shape_of
 from scaling_study.results import Result
 
 # Costs that are blank until something is measured.
@@ -31,11 +30,15 @@ class Times:
     def __init__(self, timings: Iterable[Timing], threads: int) -> None:
         self._timings = list(timings)
         self._threads = threads
+        self._conditions: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._forecasts: dict[tuple[Any, ...], Forecast] = {}
 
     def conditions(self, run: RunConfig) -> tuple[Any, ...]:
         """What must agree for a measurement to say something about `run`."""
-        return device_name(run.device), run.precision, self._threads
+        key = run.device, run.precision
+        if key not in self._conditions:
+            self._conditions[key] = (device_name(run.device), run.precision, self._threads)
+        return self._conditions[key]
 
     def forecast(self, run: RunConfig) -> Forecast:
         """What is known under the run's conditions."""
@@ -44,15 +47,13 @@ class Times:
             self._forecasts[conditions] = forecast_for(self._timings, conditions)
         return self._forecasts[conditions]
 
-    def step(self, run: RunConfig) -> Estimate | None:
-        """Seconds of one training step; None if nothing is measured."""
-        columns = describe(run)
-        shape = columns["flops"], columns["activations"], columns["batch_size"]
-        return self.forecast(run).step_time(shape)
+    def step(self, run: RunConfig, columns: Mapping[str, Any]) -> Estimate | None:
+        """Seconds of one training step of a run with these columns; None if unmeasured."""
+        return self.forecast(run).step_time(shape_of(columns))
 
-    def whole(self, run: RunConfig) -> Estimate | None:
+    def whole(self, run: RunConfig, columns: Mapping[str, Any]) -> Estimate | None:
         """Seconds of the whole run; None if nothing is measured."""
-        return self.forecast(run).run_time(describe(run))
+        return self.forecast(run).run_time(columns)
 
 
 def timings_of(results: Iterable[Result]) -> list[Timing]:
