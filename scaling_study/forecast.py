@@ -39,6 +39,12 @@ class Estimate:
         low, high = (None if v is None else v * factor for v in (self.low, self.high))
         return Estimate(self.value * factor, low, high)
 
+    def plus(self, other: "Estimate") -> "Estimate":
+        """The sum of two numbers whose errors go together, the worst case."""
+        low = None if self.low is None or other.low is None else self.low + other.low
+        high = None if self.high is None or other.high is None else self.high + other.high
+        return Estimate(self.value + other.value, low, high)
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -96,7 +102,7 @@ class Forecast:
     def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
         """Seconds of a whole run, start and end included as far as finished runs tell."""
         step = self.step_time(shape_of(columns))
-        return None if step is None else step.times(work(columns) * self._overhead)
+        return None if step is None else step.times(work(columns)).plus(self._overhead)
 
     @property
     def shapes(self) -> list[Shape]:
@@ -163,10 +169,17 @@ class Forecast:
         )
 
     @cached_property
-    def _overhead(self) -> float:
-        """Wall time of finished runs as a multiple of their steps' time: median."""
-        ratios = [t.wall_s / (t.step_time_s * t.work) for t in self.timings if t.wall_s]
-        return float(np.median(ratios)) if ratios else 1.0
+    def _overhead(self) -> Estimate:
+        """Seconds that finished runs took beside their steps: start, images, checkpoints.
+
+        The median and the central 90 %; nothing as long as no run has finished.
+        """
+        more = [t.wall_s - t.step_time_s * t.work for t in self.timings if t.wall_s]
+        if not more:
+            return Estimate(0.0, 0.0, 0.0)
+        tail = (1 - COVERAGE) / 2
+        low, middle, high = np.quantile(np.maximum(more, 0.0), [tail, 0.5, 1 - tail])
+        return Estimate(float(middle), float(low), float(high))
 
     @cached_property
     def _slopes(self) -> bool:
