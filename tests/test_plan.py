@@ -362,7 +362,7 @@ def test_grids_share_one_store(command: Command, setting: Any) -> None:
 def test_two_sweeps_at_once_train_every_run_once(
     tmp_path: Path, cache_dir: Path, attempt: int
 ) -> None:
-    arguments = ["+grid=smoke", "grid.axes.depth=[14]", "++grid.axes.seed=range(50)"]
+    arguments = ["+grid=smoke", "grid.axes.depth=[14]", "++grid.axes.seed='range(50)'"]
     arguments += ["data.train_per_class=8", "data.val_per_class=4", f"cache_dir={cache_dir}"]
     start = [sys.executable, "-m", SWEEP, *arguments, "launcher.slots=2"]
     both = [
