@@ -7,6 +7,7 @@ made-up results in a temporary folder. `--quick` leaves out the largest sizes.
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -50,11 +51,12 @@ def grid(cells: int) -> dict[str, Any]:
 
 def timed_plan(values: dict[str, Any], cells: int, store: Store) -> tuple[float, list[Cell]]:
     """Seconds to expand, cost, hash and match a grid."""
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     times = Times([], 1)
     _, found, _ = planned_cells({**values, "grid": grid(cells)}, [], times)
     rows = plan(found, store, store.read(), times)
     assert len(rows) == cells
+    print(f"[{time.process_time() - cpu:.2f} s of CPU]", end=" ")
     return time.perf_counter() - start, found
 
 
@@ -79,19 +81,22 @@ def fill(store: Store, cells: Sequence[Cell]) -> None:
         (folder / "result.json").write_text(json.dumps(asdict(result), indent=1), "utf-8")
 
 
-def no_op(cells: int, folder: Path) -> float:
-    """Seconds of the sweep's command when all of its runs are finished, process start included."""
+def no_op(cells: int, folder: Path) -> tuple[float, float]:
+    """Wall and CPU seconds of the sweep's command when all of its runs are finished."""
     file = folder / "grids" / "grid" / "bench.yaml"
     file.parent.mkdir(parents=True)
     file.write_text("# @package _global_\n" + yaml.safe_dump({"grid": grid(cells)}), "utf-8")
     command = [sys.executable, "-m", "scaling_study.sweep", "+grid=bench", f"results_dir={folder}"]
     command += [f"cache_dir={folder}/cache", f"hydra.searchpath=[file://{folder}/grids]"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_before = before.ru_utime + before.ru_stime
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
     assert f"{cells} ok" in done.stdout, done.stdout[-2000:]
-    return seconds
+    return seconds, used.ru_utime + used.ru_stime - cpu_before
 
 
 def hydras_multirun() -> float:
@@ -122,8 +127,9 @@ def main() -> None:
             seconds, found = timed_plan(values, cells, store)
             print(f"{cells:,} cells expanded, costed, hashed, matched: {seconds:.2f} s")
             fill(store, found)
-            seconds = no_op(cells, store.root.parent)
-            print(f"finished {cells:,}-run sweep, process start included: {seconds:.2f} s")
+            wall, cpu = no_op(cells, store.root.parent)
+            print(f"finished {cells:,}-run sweep, process start included: {wall:.2f} s", end=" ")
+            print(f"({cpu:.2f} s of CPU)")
         if not quick:
             seconds, _ = timed_plan(values, 100_000, store)
             print(f"100,000 cells beside a store of 10,000 runs: {seconds:.2f} s")
