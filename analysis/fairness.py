@@ -1,25 +1,47 @@
 """What differs between runs that are compared, beside what is compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+# The axes of every study, which its rules compare.
+AXES = ("model.depth", "model.width", "data.resolution", "train.epochs", "seed")
 # A difference in these may explain a gap that is put down to an axis.
 CHECKED = (
     *("lr", "threads", "world_size", "memory_halvings", "git_commit", "versions", "recipe"),
-    "batch_size",
+    *("batch_size", "data", "family", "precision", "device"),
 )
 
 
-def differences(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def compared(grid: Mapping[str, Any]) -> set[str]:
+    """Config keys that the grid compares on purpose: it crosses them, or variants name them.
+
+    Values tied to others in `points` or `when` are not among them: they go along with an axis.
+    """
+    return set(_compared(grid))
+
+
+def _compared(part: Mapping[str, Any]) -> Iterator[str]:
+    yield from part.get("axes") or {}
+    for rows in (part.get("variants") or {}).values():
+        for row in rows.values():
+            yield from row
+    for block in part.get("blocks") or []:
+        yield from _compared(block)
+
+
+def differences(rows: Sequence[Mapping[str, Any]], purpose: Collection[str] = ()) -> list[str]:
     """One line per setting that is not the same in all runs of a regime, and uneven seeds.
 
-    The compared axes (depth, width, resolution, epochs, seed) are not looked at. Arms along the
-    learning rate make `lr` differ: then it is listed too, and is no fault.
+    The compared axes (depth, width, resolution, epochs, seed) and the config keys that are varied
+    on `purpose` are not looked at. Columns with a dot in their name are such keys, as a plan.csv
+    has them. Arms along the learning rate make `lr` differ: then it is listed too, and is no fault.
     """
+    dotted = {name for row in rows[:1] for name in row if "." in name}
+    checked = (*CHECKED, *sorted(dotted - {*AXES, *purpose}))
     found = []
     for epochs in sorted({row["epochs"] for row in rows}):
         regime = [row for row in rows if row["epochs"] == epochs]
-        for column in CHECKED:
+        for column in checked:
             values = sorted({str(row.get(column)) for row in regime})
             if len(values) > 1:
                 found.append(f"{epochs} epochs: {column} differs ({', '.join(values)})")

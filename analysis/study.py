@@ -39,7 +39,7 @@ def summary(table: Table, prereg: Prereg, judgements: list[Judgement]) -> dict[s
         "gaps": gaps(table, prereg),
         "dominance": dominance(cells, prereg),
         "overfit": slopes(cells, prereg),
-        "differences": differences(table.rows),
+        "differences": differences(table.rows, table.on_purpose),
         "left_out": dict(table.left_out),
     }
 

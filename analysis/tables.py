@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.fairness import compared
 from scaling_study.errors import InputError
 from scaling_study.results import COLUMNS, Study
 
@@ -34,7 +35,8 @@ class Table:
     `excluded` are runs that finished but diverged or did no better than chance (a fixed rule,
     never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
     that `where` does not deselect. `missing` counts the planned runs without a result, `epochs` are
-    the planned lengths of training (empty if `where` may have deselected some).
+    the planned lengths of training (empty if `where` may have deselected some). `on_purpose` are
+    the settings that the grid varies to compare them.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Table:
     where: Mapping[str, str] = field(default_factory=dict)
     missing: int = 0
     epochs: tuple[int, ...] = ()
+    on_purpose: frozenset[str] = frozenset()
 
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
@@ -77,7 +80,7 @@ def _refuse_mixed(rows: Sequence[Row]) -> None:
 def _refuse_twins(rows: Sequence[Row]) -> None:
     cells: dict[tuple[Any, ...], str] = {}
     for row in rows:
-        key = tuple(row[column] for column in COMPARED)
+        key = tuple(row.get(column) for column in (*COMPARED, "variant"))
         if cells.setdefault(key, row["config_id"]) != row["config_id"]:
             raise InputError(
                 f"mixed table: {cells[key]} and {row['config_id']} differ in something other than "
@@ -144,4 +147,5 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         where=dict(where),
         missing=len(study.left_out),
         epochs=() if where else study.epochs,
+        on_purpose=frozenset(compared(study.grid)),
     )

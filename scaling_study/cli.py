@@ -29,7 +29,7 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     """
     # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
+    _know_data_dir()
     codes: list[int] = []
     composed = False
 
@@ -55,6 +55,11 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(max(codes, default=0))
+
+
+def _know_data_dir() -> None:
+    """Let the configs name the packaged folders."""
+    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
 
 
 def report(message: str) -> int:
@@ -90,6 +95,14 @@ def _explain(error: Exception, config_name: str) -> str:
 
 
 def _known_keys(config_name: str) -> list[str]:
+    return list(flat_keys(composed(config_name, [])))
+
+
+def composed(config_name: str, overrides: list[str]) -> dict[str, Any]:
+    """CONFIG_NAME.yaml with these overrides, as plain nested values."""
+    _know_data_dir()
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        return list(flat_keys(OmegaConf.to_container(hydra.compose(config_name))))  # type: ignore[arg-type]
+        values = OmegaConf.to_container(hydra.compose(config_name, overrides), resolve=True)
+    assert isinstance(values, dict)
+    return values  # type: ignore[return-value]

@@ -8,8 +8,9 @@ workers there are and which grid asked for the run are not.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 from scaling_study.data import config_class
 from scaling_study.data.base import DataConfig, identity
@@ -20,6 +21,8 @@ from scaling_study.recipe import TrainConfig
 from scaling_study.regimes import resolve
 from scaling_study.tracking.options import Tracking
 from scaling_study.values import from_values, group, one_value, require
+
+T = TypeVar("T")
 
 # Short names of the study's axes, and the config keys that they stand for.
 AXES = {
@@ -63,21 +66,15 @@ class RunConfig:
         if self.init is not None:
             timm.names(self.model)
 
-    @property
+    @cached_property
     def config_id(self) -> str:
         """Name of the cell: runs that share it differ only in `seed`."""
-        return f"{self._prefix()}-{_digest(self._identity() | {'seed': None})}"
+        return f"{self._prefix()}-{_digest(self._canonical(seed=None))}"
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
-        return f"{self._prefix()}-s{self.seed}-{_digest(self._identity())}"
-
-    def _identity(self) -> dict[str, Any]:
-        record = asdict(self) | {"data": identity(self.data)}
-        if self.init is not None:
-            del record["init"]["path"]
-        return record
+        return f"{self._prefix()}-s{self.seed}-{_digest(self._canonical(seed=self.seed))}"
 
     def _prefix(self) -> str:
         return (
@@ -85,9 +82,30 @@ class RunConfig:
             f"-r{self.data.resolution}-e{self.train.epochs}"
         )
 
+    def _canonical(self, seed: int | None) -> str:
+        """JSON of the whole config, keys sorted; thousands of runs share its parts."""
+        parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
+        if self.init is not None:
+            # Where the weights lie does not matter, only what they are.
+            plain = asdict(self.init)
+            del plain["path"]
+            parts["init"] = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return "{" + ",".join(f'"{name}":{text}' for name, text in parts.items()) + "}"
 
-def _digest(record: Mapping[str, Any]) -> str:
-    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+NAMES = sorted(field.name for field in fields(RunConfig))
+
+
+@lru_cache(maxsize=2**16, typed=True)
+def _json(value: Any) -> str:
+    if isinstance(value, DataConfig):
+        plain: Any = identity(value)
+    else:
+        plain = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
 
@@ -105,12 +123,28 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     known = {name: [field.name for field in fields(part)] for name, part in parts.items()}
     values = resolve(values, AXES, known)
     return RunConfig(
-        **{name: from_values(part, values[name], f"{name}.") for name, part in parts.items()},
+        **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),
         precision=one_value(str, values.get("precision"), "precision"),
     )
+
+
+def _part(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+    """`from_values`, once for equal values: the cells of a grid share most of their parts."""
+    # The types, because 1 == True and only one of them is a number.
+    items = tuple((k, tuple(v) if isinstance(v, list) else v, type(v)) for k, v in values.items())
+    try:
+        return _shared_part(cls, path, items)  # type: ignore[arg-type, no-any-return]
+    except TypeError:  # a mapping is among the values
+        return from_values(cls, values, path)
+
+
+@lru_cache(maxsize=2**16)
+def _shared_part(cls: type[T], path: str, items: tuple[tuple[str, Any, type], ...]) -> T:
+    values = {k: list(v) if kind is list else v for k, v, kind in items}
+    return from_values(cls, values, path)
 
 
 @dataclass(frozen=True, kw_only=True)

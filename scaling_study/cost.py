@@ -1,29 +1,49 @@
-"""Closed-form cost of a run: parameters, FLOPs, activations, training FLOPs. No torch."""
+"""What a run costs before it is paid for: closed forms of its config. No torch.
+
+Parameters, FLOPs, activations and images are exact. Memory is torch's allocations (not the resident
+set of a CPU process) and lies within `planning.memory.TOLERANCE` of the estimate.
+"""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from scaling_study.config import RunConfig
 from scaling_study.data import facts
+from scaling_study.data.base import DataConfig
+from scaling_study.data.parts import Facts
 from scaling_study.errors import InputError
 from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
-from scaling_study.models.layers import Cost, Shape, total
+from scaling_study.models.layers import Cost, Network, Shape, total
+from scaling_study.planning.memory import Footprint, footprint
+from scaling_study.recipe import TrainConfig
 
 # Forward and backward: the gradients by weights and by inputs cost one forward pass each.
 TRAINING_PASSES = 3
+# Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
+STEP_ENTRY, METRICS_LINE = 18, 100
+# config.yaml, result.json, job.json and log.txt of a run that went well.
+RECORDS = 4000
 
 
 @dataclass(frozen=True)
 class RunCost:
-    """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run."""
+    """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
+
+    `memory_bytes` is the most that a training step has allocated; `checkpoint_bytes` the checkpoint
+    of a run in work, `disk_bytes` what a finished run keeps; `data_bytes` all decoded images.
+    """
 
     params: int
     flops: int
     activations: int
     train_flops: int
     steps: int
+    memory_bytes: int
+    checkpoint_bytes: int
+    disk_bytes: int
+    data_bytes: int
 
 
 def run_cost(run: RunConfig) -> RunCost:
@@ -32,23 +52,52 @@ def run_cost(run: RunConfig) -> RunCost:
     Raises:
         InputError: the network cannot be built, or the images or the batch do not fit it.
     """
-    data = facts(run.data)
-    cost = _forward(run.model, run.data.resolution, data.n_classes)
-    if run.train.batch_size > data.n_train:
+    data = known_facts(run.data)
+    return _run_cost(run.model, run.data.resolution, data, run.train, run.precision)
+
+
+@cache
+def known_facts(data: DataConfig) -> Facts:
+    """Sizes of a data set, looked up once a process."""
+    return facts(data)
+
+
+@cache
+def _run_cost(
+    model: ModelConfig, resolution: int, data: Facts, train: TrainConfig, precision: str
+) -> RunCost:
+    if train.batch_size > data.n_train:
         raise InputError(
-            f"train.batch_size={run.train.batch_size}: more than the {data.n_train} training images"
+            f"train.batch_size={train.batch_size}: more than the {data.n_train} training images"
         )
+    cost = _forward(model, resolution, data.n_classes)
+    memory = _memory(model, resolution, data.n_classes, precision)
+    steps = train.epochs * (data.n_train // train.batch_size)
+    kept, passing = optimizer_tensors(train)
+    times = STEP_ENTRY * steps
     return RunCost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * run.train.epochs * data.n_train,
-        steps=run.train.epochs * (data.n_train // run.train.batch_size),
+        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
+        steps=steps,
+        memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
+        checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
+        disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
+        data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
     )
 
 
-# A plan asks for few networks at many resolutions, epochs and seeds.
-_network = lru_cache(maxsize=1024)(network)
+def optimizer_tensors(train: TrainConfig) -> tuple[int, int]:
+    """How many tensors of the weights' size the optimizer keeps, and needs while it works."""
+    if train.optimizer == "rmsprop":  # squares and momenta; decayed gradients and roots
+        return 2, 1 + (train.weight_decay > 0)
+    return int(train.momentum > 0), 0
+
+
+@cache
+def _network(model: ModelConfig, n_classes: int) -> Network:
+    return network(model, n_classes)
 
 
 @cache
@@ -68,9 +117,14 @@ def _forward(model: ModelConfig, resolution: int, n_classes: int) -> Cost:
     return cost
 
 
+@cache
+def _memory(model: ModelConfig, resolution: int, n_classes: int, precision: str) -> Footprint:
+    return footprint(_network(model, n_classes).layers, Shape(3, resolution), precision)
+
+
 def describe(run: RunConfig) -> dict[str, Any]:
     """The result columns that are known before training."""
-    data, cost = facts(run.data), run_cost(run)
+    data, cost = known_facts(run.data), run_cost(run)
     return {
         "run_id": run.run_id,
         "config_id": run.config_id,

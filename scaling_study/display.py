@@ -1,48 +1,110 @@
 """What a person sees of a sweep: the plan as text, progress with an ETA, the summary."""
 
+import statistics
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
+from scaling_study.forecast import COVERAGE, Estimate
 from scaling_study.launch.job import Outcome
-from scaling_study.plan import Planned, to_do
+from scaling_study.plan import Planned
+from scaling_study.planning.order import makespan, to_do
+
+# More runs than this are not listed one by one; plan.out=FILE.csv has all.
+MOST_LINES = 200
 
 
-def lines(rows: Sequence[Planned], slots: int) -> list[str]:
+def lines(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     """The plan for people: a line a run, then the totals for `slots` runs at a time."""
     width = max(len(row.run.run_id) for row in rows)
     head = (
-        f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  "
-        f"{'forecast':>8}  state"
+        f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'memory':>8}  "
+        f"{'actual':>8}  {'forecast':>8}  state"
     )
-    return [head, *(_line(row, width) for row in rows), *_totals(rows, slots)]
+    listed = [_line(row, width) for row in rows[:MOST_LINES]]
+    if more := len(rows) - len(listed):
+        listed.append(f"… and {more} runs more; plan.out=FILE.csv has them all")
+    return [head, *listed, *_totals(rows, slots, order)]
 
 
 def _line(row: Planned, width: int) -> str:
     c = row.columns
-    return (
+    text = (
         f"{row.run.run_id:{width}}  {engineering(c['params']):>8}  {engineering(c['flops']):>9}  "
-        f"{c['train_flops']:>11.3g}  {duration(row.forecast_s):>8}  {row.state}"
+        f"{c['train_flops']:>11.3g}  {engineering(row.cost.memory_bytes):>7}B  "
+        f"{duration(row.actual_s):>8}  {duration(row.forecast_s):>8}  {row.state}"
     )
+    notes = []
+    if row.cell.variant:
+        notes.append(row.cell.variant)
+    if s := row.cell.solved:
+        notes.append(f"{s.quantity} {s.achieved:.4g}, {100 * s.off:+.1f} % of {s.target:.4g}")
+    return f"{text}  {'; '.join(notes)}" if notes else text
 
 
-def _totals(rows: Sequence[Planned], slots: int) -> list[str]:
+def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.state] = counts.get(row.state, 0) + 1
-    missing = to_do(rows)
+    missing = to_do(rows, order)
     flops = sum(row.columns["train_flops"] for row in missing)
     states = ", ".join(f"{n} {state}" for state, n in counts.items())
     text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]
-    seconds = [row.forecast_s for row in missing]
-    if missing and None in seconds:
-        text.append("forecast: blank, because nothing has been measured on this device yet")
-    elif missing:
-        whole = sum(s for s in seconds if s is not None)
+    if missing:
+        memory = max(row.cost.memory_bytes for row in missing)
+        disk = sum(row.cost.disk_bytes for row in missing)
         text.append(
-            f"forecast: {duration(whole)} of run time, {duration(whole / slots)} on {slots} slots"
+            f"largest run: {engineering(memory)}B of memory on one device; "
+            f"all: {engineering(disk)}B on disk when done"
+        )
+    times = [row.time for row in missing if row.time is not None]
+    if len(times) < len(missing):
+        text.append(
+            "forecast: blank, because nothing has been measured on this device yet "
+            "(plan.probe=true measures)"
+        )
+    elif missing:
+        whole = sum(time.value for time in times)
+        text.append(
+            f"forecast: {duration(whole)} of run time{_between(times)}, "
+            f"{duration(makespan(missing, slots))} on {slots} slots"
         )
     return text
+
+
+def _between(times: Sequence[Estimate]) -> str:
+    """Ends of the interval of a sum whose errors go together, the worst case."""
+    lows, highs = [t.low for t in times], [t.high for t in times]
+    if None in lows or None in highs:
+        return ""
+    low, high = (sum(v for v in ends if v is not None) for ends in (lows, highs))
+    return f" ({duration(low)} to {duration(high)}, {100 * COVERAGE:g} %)"
+
+
+def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
+    """Forecast beside actual wall time of the runs that were to do in `rows` and are done now."""
+    done = [row for row in rows if row.actual_s is not None and row.forecast_s is not None]
+    width = max((len(row.run.run_id) for row in done), default=0)
+    text = [
+        f"{row.run.run_id:{width}}  forecast {duration(row.forecast_s)}{_range(row.time)}, "
+        f"actual {duration(row.actual_s)}"
+        for row in done[:MOST_LINES]
+    ]
+    if done:
+        off = statistics.median(abs(row.forecast_s / row.actual_s - 1) for row in done)  # type: ignore[operator]
+        text.append(f"forecast against actual: median absolute error {100 * off:.0f} %")
+    if held_out is not None:
+        text.append(
+            f"step times of shapes held out of the time model: median absolute error "
+            f"{100 * held_out:.0f} %"
+        )
+    return text
+
+
+def _range(time: Estimate | None) -> str:
+    if time is None or time.low is None:
+        return ""
+    return f" ({duration(time.low)} to {duration(time.high)})"
 
 
 def engineering(value: float) -> str:

@@ -1,86 +1,228 @@
-"""How long a run will take, from runs that this device has finished; never from a data sheet."""
+"""How long a run will take, from what this device has measured; never from a data sheet.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+Measurements are finished runs and probes (`planning.probe`). ln t = k0 + k1 ln FLOPs + k2 ln
+activations of a batch (Dollar et al. 2021: activations predict run time); intervals hold 90 % of
+new measurements, by Student's t.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.cost import TRAINING_PASSES
-from scaling_study.results import Result
-
 # What makes step times comparable.
 CONDITIONS = ("device", "precision", "threads")
+SHAPE = ("flops", "activations", "batch_size")
 # Intercept and two slopes, and one point to spare.
 ENOUGH_SHAPES = 4
+COVERAGE = 0.90
+# Scoring an image is one forward pass of the three that training on it takes.
+SCORING = 1 / 3
+
+Shape = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """Step times measured under one set of `CONDITIONS`."""
+class Estimate:
+    """A number with the interval that holds it in 90 % of cases; None where nothing says how far
+    off it may be."""
 
-    results: tuple[Result, ...]
+    value: float
+    low: float | None = None
+    high: float | None = None
 
-    def step_time_s(self, columns: dict[str, Any]) -> float | None:
-        """Seconds of a training step of a run with these columns; None if nothing is measured.
+    def times(self, factor: float) -> "Estimate":
+        low, high = (None if v is None else v * factor for v in (self.low, self.high))
+        return Estimate(self.value * factor, low, high)
 
-        The median of finished runs of the same shape; else ln t = k0 + k1 ln FLOPs + k2 ln
-        activations of a batch (Dollar et al. 2021: activations predict run time), by least
-        squares; else, with too few shapes for that, the mean FLOPs rate.
-        """
-        if measured := self._by_shape.get(_shape(columns)):
-            return float(np.median(measured))
-        if not self._by_shape:
+    def plus(self, other: "Estimate") -> "Estimate":
+        """The sum of two numbers whose errors go together, the worst case."""
+        low = None if self.low is None or other.low is None else self.low + other.low
+        high = None if self.high is None or other.high is None else self.high + other.high
+        return Estimate(self.value + other.value, low, high)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One measurement under `conditions`: a step's time (s), and of a whole run its wall time."""
+
+    conditions: tuple[Any, ...]
+    shape: Shape
+    step_time_s: float
+    work: float = 0.0  # steps, and scored images in steps' worth
+    wall_s: float | None = None
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> "Timing | None":
+        """From the columns of a result; None if its step time was not measured."""
+        if columns["step_time_s"] is None:
             return None
-        return float(np.exp(_features(columns, self._slopes) @ self._coefficients))
-
-    def run_s(self, columns: dict[str, Any], steps: int) -> float | None:
-        """Seconds of a whole run: its steps, then scoring both splits forward only."""
-        if (step := self.step_time_s(columns)) is None:
-            return None
-        scored = (columns["n_train"] + columns["n_val"]) / columns["batch_size"]
-        return float(step * (steps + scored / TRAINING_PASSES))
-
-    @cached_property
-    def _by_shape(self) -> dict[tuple[Any, ...], list[float]]:
-        shapes: dict[tuple[Any, ...], list[float]] = {}
-        for result in self.results:
-            if result.step_time_s is not None:
-                shapes.setdefault(_shape(vars(result)), []).append(result.step_time_s)
-        return shapes
-
-    @cached_property
-    def _slopes(self) -> bool:
-        return len(self._by_shape) >= ENOUGH_SHAPES
-
-    @cached_property
-    def _coefficients(self) -> NDArray[np.float64]:
-        shapes = list(self._by_shape)
-        x = np.array([_features(dict(zip(SHAPE, s, strict=True)), self._slopes) for s in shapes])
-        y = np.log([np.median(self._by_shape[shape]) for shape in shapes])
-        if self._slopes:
-            solution: NDArray[np.float64] = np.linalg.lstsq(x, y, rcond=None)[0]
-            return solution
-        return np.array([1.0, np.mean(y - x[:, 0])])
+        return cls(
+            tuple(columns[name] for name in CONDITIONS),
+            shape_of(columns),
+            columns["step_time_s"],
+            work(columns),
+            columns["wall_s"] if columns["status"] == "ok" else None,
+        )
 
 
-SHAPE = ("flops", "activations", "batch_size")
-
-
-def _shape(columns: dict[str, Any]) -> tuple[Any, ...]:
+def shape_of(columns: Mapping[str, Any]) -> Shape:
+    """What a step's time depends on."""
     return tuple(columns[name] for name in SHAPE)
 
 
-def _features(columns: dict[str, Any], slopes: bool) -> NDArray[np.float64]:
+def work(columns: Mapping[str, Any]) -> float:
+    """A run in training steps: its steps, and scoring both splits forward only."""
     batch = columns["batch_size"]
-    flops, activations = np.log(batch * columns["flops"]), np.log(batch * columns["activations"])
-    return np.array([flops, activations, 1.0] if slopes else [flops, 1.0])
+    scored = (columns["n_train"] + columns["n_val"]) / batch
+    return float(columns["epochs"] * (columns["n_train"] // batch) + SCORING * scored)
 
 
-def forecast_for(results: Iterable[Result], **conditions: object) -> Forecast:
-    """The forecast from those `results` that were measured under `conditions`."""
-    assert set(conditions) == set(CONDITIONS)
-    same = (r for r in results if all(getattr(r, k) == v for k, v in conditions.items()))
-    return Forecast(tuple(same))
+@dataclass
+class Forecast:
+    """Times under one set of `CONDITIONS`."""
+
+    timings: Sequence[Timing]
+    _steps: dict[Shape, Estimate | None] = field(default_factory=dict, repr=False)
+
+    def step_time(self, shape: Shape) -> Estimate | None:
+        """Seconds of a training step of this (FLOPs, activations, batch size); None if unmeasured.
+
+        The median of measurements of the same shape; else the log-linear model, by least squares;
+        else, with too few shapes for that, the mean FLOPs rate.
+        """
+        if shape not in self._steps:
+            self._steps[shape] = self._step_time(shape)
+        return self._steps[shape]
+
+    def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
+        """Seconds of a whole run, start and end included as far as finished runs tell."""
+        step = self.step_time(shape_of(columns))
+        return None if step is None else step.times(work(columns)).plus(self._overhead)
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """What is measured."""
+        return list(self._by_shape)
+
+    @cached_property
+    def held_out_error(self) -> float | None:
+        """Median |forecast / measured - 1| of shapes that the model was not fitted to.
+
+        Each shape is left out once. None with too few shapes for the log-linear model.
+        """
+        if not self._slopes:
+            return None
+        off = np.abs(np.expm1(self._residuals / (1 - self._leverages)))
+        return float(np.median(off))
+
+    def _step_time(self, shape: Shape) -> Estimate | None:
+        if not self._by_shape:
+            return None
+        if measured := self._by_shape.get(shape):
+            sd, df = self._repeats
+            if not df and self._slopes:  # then at worst it is as far off as the model
+                sd, df = self._model_error
+            return self._interval(float(np.log(np.median(measured))), sd, df)
+        x = features(shape, self._slopes)
+        # The variance of a prediction at x, in units of the residual variance.
+        spread = 1 + float(x @ self._inverse @ x) if self._slopes else 1 + 1 / len(self._by_shape)
+        sd, df = self._model_error
+        return self._interval(float(x @ self._coefficients), math.sqrt(spread) * sd, df)
+
+    @staticmethod
+    def _interval(log_value: float, sd: float, df: int) -> Estimate:
+        value = math.exp(log_value)
+        if df < 1 or not math.isfinite(sd):
+            return Estimate(value)
+        from scipy.special import stdtrit
+
+        reach = float(stdtrit(df, 0.5 + COVERAGE / 2)) * sd
+        return Estimate(value, value * math.exp(-reach), value * math.exp(reach))
+
+    @cached_property
+    def _by_shape(self) -> dict[Shape, list[float]]:
+        shapes: dict[Shape, list[float]] = {}
+        for timing in self.timings:
+            shapes.setdefault(timing.shape, []).append(timing.step_time_s)
+        return shapes
+
+    @cached_property
+    def _repeats(self) -> tuple[float, int]:
+        """SD of ln step time between measurements of one shape, pooled, and degrees of freedom."""
+        groups = [np.log(times) for times in self._by_shape.values() if len(times) > 1]
+        df = sum(len(group) - 1 for group in groups)
+        if not df:
+            return math.nan, 0
+        return math.sqrt(sum(((group - group.mean()) ** 2).sum() for group in groups) / df), df
+
+    @cached_property
+    def _model_error(self) -> tuple[float, int]:
+        """SD of ln step time about the model, and degrees of freedom."""
+        df = len(self._by_shape) - (3 if self._slopes else 1)
+        return (
+            (math.sqrt(float(self._residuals @ self._residuals) / df), df) if df else (math.nan, 0)
+        )
+
+    @cached_property
+    def _overhead(self) -> Estimate:
+        """Seconds that finished runs took beside their steps: start, images, checkpoints.
+
+        The median and the central 90 %; nothing as long as no run has finished.
+        """
+        more = [t.wall_s - t.step_time_s * t.work for t in self.timings if t.wall_s]
+        if not more:
+            return Estimate(0.0, 0.0, 0.0)
+        tail = (1 - COVERAGE) / 2
+        low, middle, high = np.quantile(np.maximum(more, 0.0), [tail, 0.5, 1 - tail])
+        return Estimate(float(middle), float(low), float(high))
+
+    @cached_property
+    def _slopes(self) -> bool:
+        return (
+            len(self._by_shape) >= ENOUGH_SHAPES and np.linalg.matrix_rank(self._design(True)) == 3
+        )
+
+    def _design(self, slopes: bool) -> NDArray[np.float64]:
+        return np.array([features(shape, slopes) for shape in self._by_shape])
+
+    @cached_property
+    def _observed(self) -> NDArray[np.float64]:
+        return np.log([np.median(times) for times in self._by_shape.values()])
+
+    @cached_property
+    def _coefficients(self) -> NDArray[np.float64]:
+        x = self._design(self._slopes)
+        if self._slopes:
+            return np.asarray(np.linalg.lstsq(x, self._observed, rcond=None)[0], np.float64)
+        return np.array([1.0, np.mean(self._observed - x[:, 0])])
+
+    @cached_property
+    def _inverse(self) -> NDArray[np.float64]:
+        x = self._design(True)
+        return np.asarray(np.linalg.pinv(x.T @ x), np.float64)
+
+    @cached_property
+    def _residuals(self) -> NDArray[np.float64]:
+        return np.asarray(self._observed - self._design(self._slopes) @ self._coefficients)
+
+    @cached_property
+    def _leverages(self) -> NDArray[np.float64]:
+        x = self._design(True)
+        return np.asarray(((x @ self._inverse) * x).sum(1).clip(max=1 - 1e-9))
+
+
+def features(shape: Shape, slopes: bool) -> NDArray[np.float64]:
+    """Row of the log-linear model: ln FLOPs (and with `slopes` ln activations) of a batch, 1."""
+    flops, activations, batch = shape
+    row = [math.log(batch * flops), math.log(batch * activations), 1.0]
+    return np.array(row if slopes else [row[0], 1.0])
+
+
+def forecast_for(timings: Iterable[Timing], conditions: tuple[Any, ...]) -> Forecast:
+    """The forecast from those timings that were measured under `conditions`."""
+    return Forecast([timing for timing in timings if timing.conditions == conditions])

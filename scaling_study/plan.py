@@ -2,119 +2,175 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scaling_study.config import RunConfig, run_config
-from scaling_study.cost import describe, run_cost
-from scaling_study.device import best_precision, device_name
+from scaling_study.config import RunConfig
+from scaling_study.cost import RunCost, describe, run_cost
 from scaling_study.errors import InputError
-from scaling_study.forecast import forecast_for
-from scaling_study.grid import Point, declared_grid, expand
-from scaling_study.results import replace_file
-from scaling_study.settings import RUN_KEYS
+from scaling_study.forecast import Estimate
+from scaling_study.grid import axis_keys, declared_grid
+from scaling_study.planning.cells import Cell, Left, cells_of
+from scaling_study.planning.memory import TOLERANCE
+from scaling_study.planning.times import HOUR, Times, timings_of
+from scaling_study.results import Result, replace_file
 from scaling_study.store import Store
-from scaling_study.values import flat_keys
+from scaling_study.values import flat_items
 
 FINISHED = ("ok", "diverged")
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One run: its config, the result columns known beforehand, forecast (s) and state."""
+    """One run: its config, the result columns known beforehand, its costs, times (s) and state.
 
-    run: RunConfig
-    columns: Mapping[str, Any]
-    forecast_s: float | None
-    state: str
-
-
-def runs_of(settings: Mapping[str, Any], points: Sequence[Point]) -> list[RunConfig]:
-    """One checked run per point, in order; points that lead to the same run count once.
-
-    Raises:
-        InputError: a value that a run cannot have; the message names the point.
+    `step` and `time` are forecasts, None if nothing is measured; `actual_s` is the wall time of a
+    finished run.
     """
-    runs: dict[str, RunConfig] = {}
-    for point in points:
-        try:
-            run = run_config(_with_point(settings, point))
-            run_cost(run)
-        except InputError as error:
-            where = ", ".join(f"{key}={value}" for key, value in point.items())
-            raise InputError(
-                f"{error}" + (f" (in the run with {where})" if where else "")
-            ) from None
-        runs.setdefault(run.run_id, run)
-    return list(runs.values())
+
+    cell: Cell
+    columns: Mapping[str, Any]
+    cost: RunCost
+    step: Estimate | None
+    time: Estimate | None
+    state: str
+    actual_s: float | None
+
+    @property
+    def run(self) -> RunConfig:
+        return self.cell.run
+
+    @property
+    def forecast_s(self) -> float | None:
+        return self.time.value if self.time else None
 
 
-def planned_runs(
-    settings: Mapping[str, Any], overrides: Sequence[str]
-) -> tuple[dict[str, Any], list[RunConfig]]:
-    """The grid in `settings`, checked, and its runs.
+def planned_cells(
+    settings: Mapping[str, Any], overrides: Sequence[str], times: Times | None
+) -> tuple[dict[str, Any], list[Cell], list[Left]]:
+    """The grid in `settings`, checked, its cells, and the points that are none.
 
     Raises:
         InputError: no grid, or one that cannot be planned.
     """
     grid = declared_grid(settings.get("grid"), overrides)
-    known = list(flat_keys({key: settings[key] for key in RUN_KEYS}))
-    return grid, runs_of(settings, expand(grid, known))
+    cells, left = cells_of(grid, settings, times)
+    if not cells:
+        why = f"; the first point: {left[0].why}" if left else ""
+        raise InputError(f"grid.name={grid['name']}: no cell is left of {len(left)} points{why}")
+    return grid, cells, left
 
 
-def _with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
-    values = {key: deepcopy(settings[key]) for key in RUN_KEYS}
-    for key, value in point.items():
-        group = values
-        *path, name = key.split(".")
-        for part in path:
-            group = group[part]
-        group[name] = value
-    if values["precision"] == "auto":
-        values["precision"] = best_precision(values["device"])
-    return values
+def planned_runs(
+    settings: Mapping[str, Any], overrides: Sequence[str]
+) -> tuple[dict[str, Any], list[RunConfig]]:
+    """The grid in `settings` and its runs; times are those that the store has measured.
+
+    Raises:
+        InputError: no grid, or one that cannot be planned.
+    """
+    results = Store(Path(str(settings.get("results_dir")))).read().values()
+    threads = int(settings["launcher"]["threads"])
+    grid, cells, _ = planned_cells(settings, overrides, Times(measured(results), threads))
+    return grid, [cell.run for cell in cells]
 
 
-def plan(runs: Sequence[RunConfig], store: Store, threads: int) -> list[Planned]:
-    """State of every run in the store, and its forecast from what the store has measured."""
-    forecasts = {}
-    measured = store.results() if runs else []
-    planned = []
-    for run in runs:
-        conditions = {
-            "device": device_name(run.device),
-            "precision": run.precision,
-            "threads": threads,
-        }
-        key = tuple(conditions.values())
-        if key not in forecasts:
-            forecasts[key] = forecast_for(measured, **conditions)
-        columns = describe(run)
-        seconds = forecasts[key].run_s(columns, run_cost(run).steps)
-        planned.append(Planned(run, columns, seconds, store.state(run.run_id)))
-    return planned
+def measured(results: Iterable[Result | None]) -> list[Any]:
+    """The timings in those results that could be read."""
+    return timings_of(result for result in results if result is not None)
 
 
-def to_do(rows: Sequence[Planned]) -> list[Planned]:
-    """The runs that a sweep has to start, longest first so that no slot is left with a long one."""
-    missing = [row for row in rows if row.state not in (*FINISHED, "running")]
-    return sorted(missing, key=lambda row: -row.columns["train_flops"])
+def plan(
+    cells: Sequence[Cell], store: Store, results: Mapping[str, Result | None], times: Times
+) -> list[Planned]:
+    """Cost, forecast and state of every cell; `results` is what `store.read()` has found."""
+    return [_planned(cell, store, results, times) for cell in cells]
 
 
-def write_csv(rows: Sequence[Planned], path: Path) -> None:
-    """The plan as a table: the run columns, forecast_s (blank if unmeasured) and state.
+def _planned(
+    cell: Cell, store: Store, results: Mapping[str, Result | None], times: Times
+) -> Planned:
+    run_id, columns = cell.run.run_id, describe(cell.run)
+    result = results.get(run_id)
+    if result is not None and result.status in FINISHED:
+        state = result.status
+    else:
+        # A folder without a result: in work, failed, torn, or left by a crash.
+        state = store.state(run_id) if run_id in results else "planned"
+    return Planned(
+        cell=cell,
+        columns=columns,
+        cost=run_cost(cell.run),
+        step=times.step(cell.run, columns),
+        time=times.whole(cell.run, columns),
+        state=state,
+        actual_s=result.wall_s if result is not None and state in FINISHED else None,
+    )
+
+
+def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The plan as columns: those of a result that are known, costs with intervals, state.
+
+    Config keys that the grid varies and that are no column are columns of their own name. Blank is
+    what was not measured.
+    """
+    plain = ("model.depth", "model.width", "data.resolution", "train.epochs", "seed")
+    more = sorted(axis_keys(grid) - set(plain))
+    return [_row(row, more) for row in rows]
+
+
+def _row(row: Planned, more: Sequence[str]) -> dict[str, Any]:
+    cost, solved = row.cost, row.cell.solved
+    settings = dict(flat_items(vars_of(row.run))) if more else {}
+    hours = row.time.times(1 / HOUR) if row.time else None
+    return {
+        **row.columns,
+        "variant": row.cell.variant,
+        **{key: settings.get(key) for key in more},
+        "steps": cost.steps,
+        "memory_bytes": cost.memory_bytes,
+        "memory_bytes_low": round(cost.memory_bytes * (1 - TOLERANCE)),
+        "memory_bytes_high": round(cost.memory_bytes * (1 + TOLERANCE)),
+        "checkpoint_bytes": cost.checkpoint_bytes,
+        "disk_bytes": cost.disk_bytes,
+        "data_bytes": cost.data_bytes,
+        **interval("forecast_step_time_s", row.step),
+        **interval("forecast_s", row.time),
+        **interval("gpu_hours", hours),
+        "solved": solved.axis if solved else None,
+        "solve_for": solved.quantity if solved else None,
+        "solve_target": solved.target if solved else None,
+        "solve_achieved": solved.achieved if solved else None,
+        "solve_tolerance": solved.tolerance if solved else None,
+        "state": row.state,
+        "actual_s": row.actual_s,
+    }
+
+
+def vars_of(run: RunConfig) -> dict[str, Any]:
+    """A run's settings as nested mappings."""
+    return {**vars(run), "model": vars(run.model), "data": vars(run.data), "train": vars(run.train)}
+
+
+def interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    """An estimate as three columns."""
+    e = estimate or Estimate(float("nan"))
+    return {name: e.value if estimate else None, f"{name}_low": e.low, f"{name}_high": e.high}
+
+
+def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> None:
+    """Write the plan as a table, whole or not at all.
 
     Raises:
         InputError: the file cannot be written.
     """
     text = io.StringIO()
-    table = [{**row.columns, "forecast_s": row.forecast_s, "state": row.state} for row in rows]
-    writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
+    records = table(rows, grid)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(records[0])
+    writer.writerows(record.values() for record in records)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text.getvalue())

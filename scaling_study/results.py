@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
@@ -169,7 +170,7 @@ def read_result(path: Path) -> Result:
         raise ValueError(f"it holds {type(record).__name__}, not an object")
     if record.get("schema") != SCHEMA:
         raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
-    types = get_type_hints(Result)
+    types = _types()
     if odd := sorted(set(types).symmetric_difference(record)):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
     for name, value in record.items():
@@ -178,9 +179,17 @@ def read_result(path: Path) -> Result:
     return Result(**record)
 
 
-def _possible(name: str, value: object, kind: Any) -> bool:
+@cache
+def _types() -> dict[str, set[Any]]:
+    """The types that a value of each column can have, looked up once: sweeps read thousands."""
+    return {
+        name: {get_origin(part) or part for part in get_args(kind) or (kind,)}
+        for name, kind in get_type_hints(Result).items()
+    }
+
+
+def _possible(name: str, value: object, kinds: set[Any]) -> bool:
     """Whether a column can have this value: its type, and for numbers its range."""
-    kinds = {get_origin(part) or part for part in get_args(kind) or (kind,)}
     if name == "status":
         return value in STATUSES
     if name == "cause":
@@ -259,6 +268,9 @@ def read_study(study_dir: Path) -> Study:
     """
     plan = read_plan(study_dir)
     rows, left_out = [], {}
+    # What a plan varies beside the columns of a result: settings, with a dot, and variants.
+    varied = [k for k in plan[0] if "." in k or (k == "variant" and plan[0][k])] if plan else []
+    settings = {row["run_id"]: row for row in plan}
     for run_id in (row["run_id"] for row in plan):
         try:
             result = read_result(study_dir.parent / "runs" / run_id / "result.json")
@@ -273,7 +285,10 @@ def read_study(study_dir: Path) -> Study:
                 rows.append(result)
     epochs = tuple(sorted({int(row["epochs"]) for row in plan}))
     grid = _read_grid(study_dir / "grid.yaml")
-    return Study(study_dir.name, study_dir, grid, table(rows), left_out, epochs)
+    runs = table(rows)
+    for name in varied:
+        runs[name] = [settings[run_id][name] for run_id in runs["run_id"]]
+    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs)
 
 
 def _read_grid(path: Path) -> dict[str, Any]:

@@ -65,6 +65,36 @@ class Loader:
     workers: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a sweep is to do with its plan; an empty `out` or `diff` is not asked for."""
+
+    dry_run: bool
+    explain: bool
+    diff: str
+    out: str
+    probe: bool
+    order: str
+
+
+def asked_of(settings: Mapping[str, Any]) -> Asked:
+    """The settings `dry_run`, `explain`, `diff` and `plan`.
+
+    Raises:
+        InputError: a value of the wrong type.
+    """
+    plan = check_group(settings, "plan", ("out", "probe", "order"))
+    diff, out = settings.get("diff"), plan["out"]
+    return Asked(
+        dry_run=one_value(bool, settings.get("dry_run"), "dry_run"),
+        explain=one_value(bool, settings.get("explain"), "explain"),
+        diff="" if diff is None else one_value(str, diff, "diff"),
+        out="" if out is None else one_value(str, out, "plan.out"),
+        probe=one_value(bool, plan["probe"], "plan.probe"),
+        order=one_value(str, plan["order"], "plan.order"),
+    )
+
+
 def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:
     """Refuse top-level settings that nothing reads.
 
@@ -75,6 +105,21 @@ def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None
     for key in settings:
         if key not in known:
             raise InputError(f"{key}: no such setting here{suggest(key, list(known))}")
+
+
+def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -> Mapping[str, Any]:
+    """The settings under `key`, which are just those that are `known`.
+
+    Raises:
+        InputError: one too many or too few.
+    """
+    values = group(settings, key)
+    for name in values:
+        if name not in known:
+            raise InputError(f"{key}.{name}: no such setting{suggest(name, list(known))}")
+    for name in known:
+        require(name in values, key, dict(values), f"{name} is missing")
+    return values
 
 
 def launcher_of(settings: Mapping[str, Any]) -> LauncherConfig:

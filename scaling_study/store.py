@@ -42,14 +42,22 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def results(self) -> list[Result]:
-        """All readable results in the store, of any grid."""
-        found = []
-        for path in self.root.glob("*/result.json"):
+    def run_ids(self) -> list[str]:
+        """Names of all run folders, of any grid."""
+        try:
+            with os.scandir(self.root) as entries:
+                return [entry.name for entry in entries if entry.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read(self) -> dict[str, Result | None]:
+        """The result of every run folder, of any grid; None where there is none to be read."""
+        found: dict[str, Result | None] = {}
+        for run_id in self.run_ids():
             try:
-                found.append(read_result(path))
+                found[run_id] = self.result(run_id)
             except (OSError, ValueError):
-                continue  # `state` reports it for the run that it belongs to
+                found[run_id] = None
         return found
 
     def state(self, run_id: str) -> str:

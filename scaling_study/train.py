@@ -12,7 +12,8 @@ from scaling_study.data import prepare
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job
-from scaling_study.plan import FINISHED, runs_of
+from scaling_study.plan import FINISHED
+from scaling_study.planning.cells import runs_of
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
 from scaling_study.tracking.options import check as check_tracking

@@ -17,13 +17,18 @@ def require(ok: bool, key: str, value: object, accepted: str) -> None:
         raise InputError(f"{key}={value}: {accepted}")
 
 
-def flat_keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Dotted names of all settings that are no groups."""
+def flat_items(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names of all settings that are no groups, with their values."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from flat_keys(value, f"{prefix}{name}.")
+            yield from flat_items(value, f"{prefix}{name}.")
         else:
-            yield prefix + name
+            yield prefix + name, value
+
+
+def flat_keys(values: Mapping[str, Any]) -> Iterator[str]:
+    """Dotted names of all settings that are no groups."""
+    return (name for name, _ in flat_items(values))
 
 
 def suggest(name: str, known: list[str]) -> str:

@@ -76,3 +76,113 @@ def test_dotted_key_is_an_axis() -> None:
 def test_a_bad_grid_is_refused(grid: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         expand(grid, KNOWN)
+
+
+SETTINGS = dict.fromkeys(KNOWN, 1) | {"train.schedule": "cosine", "model.dropout": 0.0}
+
+
+def cells(grid: dict[str, Any]) -> list[dict[str, Any]]:
+    return expand(grid, SETTINGS)
+
+
+def test_blocks_are_a_union_that_shares_the_top() -> None:
+    grid = {
+        "axes": {"epochs": [10, 100]},
+        "blocks": [
+            {"axes": {"depth": [101, 200]}, "points": [{"width": 1}]},
+            {"axes": {"width": [1, 2]}, "points": [{"depth": 101}]},
+        ],
+    }
+    found = [(p["train.epochs"], p["model.depth"], p["model.width"]) for p in cells(grid)]
+    both = [(101, 1), (200, 1), (101, 2)]
+    assert set(found) == {(e, d, w) for e in (10, 100) for d, w in both}
+    assert len(found) == 6  # the base is in both blocks, and counts once
+
+
+def test_more_axes_where_a_condition_holds() -> None:
+    grid = {
+        "axes": {"epochs": [10, 350]},
+        "when": [
+            {"if": "epochs > 100", "axes": {"model.dropout": [0.1, 0.2]}},
+            {"if": "epochs > 100 and model.dropout == 0.2", "points": [{"seed": 5}]},
+        ],
+    }
+    assert cells(grid) == [
+        {"train.epochs": 10},
+        {"train.epochs": 350, "model.dropout": 0.1},
+        {"train.epochs": 350, "model.dropout": 0.2, "seed": 5},
+    ]
+
+
+@given(axis, axis, st.integers(0, 9))
+def test_where_keeps_what_all_conditions_hold_for(a: list[int], b: list[int], c: int) -> None:
+    grid = {"axes": {"depth": a, "width": b}, "where": [f"depth <= {c}", "width != depth"]}
+    expected = [(x, y) for x, y in product(a, b) if x <= c and x != y]
+    assert [(p["model.depth"], p["model.width"]) for p in cells(grid)] == expected
+
+
+def test_conditions_may_ask_for_settings_that_do_not_vary() -> None:
+    assert cells({"axes": {"depth": [1, 2]}, "where": ["train.schedule == 'step'"]}) == []
+
+
+def test_variants_add_up_or_stand_alone() -> None:
+    rows = {"plain": {}, "dropout": {"model.dropout": 0.1}, "step": {"train.schedule": "step"}}
+    added = cells({"variants": {"cumulative": rows}})
+    assert added[2] == {"variant": "step", "model.dropout": 0.1, "train.schedule": "step"}
+    alone = cells({"variants": {"independent": rows}, "where": ["variant != 'plain'"]})
+    assert alone == [
+        {"variant": "dropout", "model.dropout": 0.1},
+        {"variant": "step", "train.schedule": "step"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ({"blocks": [{"axis": {}}]}, r"grid.blocks\[0\].axis: no such part .* mean axes"),
+        ({"blocks": [{"axes": {"dpth": [1]}}]}, r"grid.blocks\[0\].axes.dpth: .*mean depth"),
+        ({"blocks": []}, "must be a list of blocks"),
+        ({"blocks": [{"name": "a"}]}, r"grid.blocks\[0\].name: no such part"),
+        (
+            {"axes": {"depth": [1]}, "blocks": [{"points": [{"depth": 2}]}]},
+            r"grid.blocks\[0\]: model.depth is in the top of the grid and in this block",
+        ),
+        ({"where": "depth > 1"}, "grid.where='depth > 1': must be a list"),
+        ({"where": ["dept > 1"]}, "dept: no such setting, axis or cost .did you mean depth"),
+        ({"where": ["depth >"]}, "ends too early"),
+        ({"where": [True]}, "must be a condition in quotes"),
+        ({"when": [{"axes": {"depth": [1]}}]}, "must be a condition in quotes"),
+        ({"when": [{"if": "depth > 1", "axs": {}}]}, r"grid.when\[0\].axs: .*mean axes"),
+        ({"when": [{"if": "flops > 1", "axes": {"depth": [1]}}]}, "flops: no such setting"),
+        (
+            {"axes": {"depth": [1]}, "when": [{"if": "depth > 0", "axes": {"depth": [2]}}]},
+            "model.depth is set already where",
+        ),
+        ({"variants": {"cumulativ": {}}}, "grid.variants.cumulativ: .*mean cumulative"),
+        ({"variants": {"cumulative": {"a": 1}}}, "must map names to overrides"),
+        (
+            {"variants": {"independent": {"a": {"train.lr": 1}}}},
+            "grid.variants.independent.a.train.lr: no such axis .did you mean train.lr_per_256",
+        ),
+        ({"solve": {"seed": {"flops": [1]}}}, "grid.solve.seed: no such part"),
+        ({"solve": {"width": {"flop": [1]}}}, "grid.solve.width.flop: .*mean flops"),
+        ({"solve": {"width": {"flops": [0]}}}, "must be a number above 0"),
+        ({"solve": {"width": {"flops": []}}}, "must be a list of values"),
+        ({"solve": {"width": {"flops": [1], "params": [1]}}}, "targets of one of"),
+        ({"solve": {"width": {"flops": [1]}, "depth": {"flops": [1]}}}, "one axis at a time"),
+        ({"solve": {"epochs": {"flops": [1]}}}, "epochs does not change flops"),
+        ({"axes": {"width": [1]}, "solve": {"width": {"flops": [1]}}}, "is in axes and in solve"),
+    ],
+)
+def test_a_bad_word_of_the_language_is_refused(grid: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        cells(grid)
+
+
+def test_axes_of_every_part_are_known_before_they_are_checked() -> None:
+    grid = {
+        "solve": {"width": {"flops": [1]}},
+        "variants": {"cumulative": {"a": {"model.dropout": 0}}},
+        "blocks": [{"axes": {"depth": [1]}, "when": [{"if": "x", "axes": {"seed": [1]}}]}],
+    }
+    assert axis_keys(grid) == {"model.width", "model.dropout", "model.depth", "seed"}

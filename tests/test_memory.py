@@ -1,4 +1,4 @@
-"""Micro-batches: the same gradient as the whole batch, also when memory runs out on the way."""
+"""Peak memory and checkpoint size against torch's own accounting."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,172 +6,111 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.distributed._tools.mem_tracker import MemTracker
 from torch.nn.functional import cross_entropy
 
-from scaling_study.config import Setting
-from scaling_study.launch import inline
-from scaling_study.launch.job import Job
+from scaling_study.config import RunConfig, Setting
+from scaling_study.cost import run_cost
+from scaling_study.models import network
+from scaling_study.models.build import build
+from scaling_study.planning.memory import TOLERANCE
+from scaling_study.training.checkpoint import NAMES
+from scaling_study.training.ema import Ema
 from scaling_study.training.loop import train
-from scaling_study.training.micro_batches import MicroBatches
-from scaling_study.world import ALONE
+from scaling_study.training.optimizers import optimizer_of
 from tiny import tiny
 
-
-def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(network(images), labels)
-
-
-def linear() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).double()
-
-
-def gradients(module: nn.Module) -> list[Tensor]:
-    return [p.grad.clone() for p in module.parameters() if p.grad is not None]
-
-
-def batch(n: int) -> tuple[Tensor, Tensor]:
-    torch.manual_seed(1)
-    return torch.randn(n, 3, 2, 2).double(), torch.randint(3, (n,))
-
-
-def limit(monkeypatch: pytest.MonkeyPatch, fits: int, layer: type[nn.Module]) -> list[int]:
-    """A `layer` raises as CUDA does above `fits` images; the sizes it saw in training."""
-    seen: list[int] = []
-    forward = layer.forward
-
-    def limited(self: Any, x: Tensor) -> Tensor:
-        if self.training:
-            seen.append(len(x))
-            if len(x) > fits:
-                raise torch.OutOfMemoryError("CUDA out of memory (simulated)")
-        return forward(self, x)
-
-    monkeypatch.setattr(layer, "forward", limited)
-    return seen
+PLAIN = {"model.stem": "plain", "model.se_ratio": 0.0, "model.shortcut": "projection"}
+EFFICIENT = {
+    "model": {
+        "family": "efficientnet",
+        "depth": 1.0,
+        "width": 0.25,
+        "stem": "small",
+        "se_ratio": 0.25,
+        "bn_momentum": 0.01,
+        "dropout": 0.2,
+        "stochastic_depth": 0.2,
+    }
+}
+SHAPES: dict[str, dict[str, Any]] = {
+    "tiny": {},
+    "without stochastic depth": {"model.stochastic_depth": 0.0, "model.dropout": 0.0},
+    "deeper and larger": {"model.depth": 26, "data.resolution": 32},
+    "in bf16": {"precision": "bf16", "model.width": 0.25},
+    "the paper's stem": {"model.stem": "rs", "data.resolution": 48},
+    "max-pool, no gate": PLAIN | {"data.resolution": 64},
+    "larger batch": {"train.batch_size": 64, "model.width": 0.25},
+    "EfficientNet": EFFICIENT,
+    "EfficientNet in bf16": EFFICIENT | {"precision": "bf16"},
+    "RMSProp": {"train.optimizer": "rmsprop", "model.width": 0.25},
+}
+# Torch's tracker follows every operation, which takes seconds for most of these.
+FAST = ("tiny", "the paper's stem", "RMSProp")
+TRACKED = [
+    pytest.param(changes, id=name, marks=() if name in FAST else pytest.mark.slow)
+    for name, changes in SHAPES.items()
+]
 
 
-@pytest.mark.parametrize("passes", [1, 2, 3, 6])
-def test_accumulated_gradients_are_those_of_the_whole_batch(passes: int) -> None:
-    images, labels = batch(12)
-    module = linear()
-    loss_of(module, images, labels).backward()
-    expected = gradients(module)
-    module.zero_grad()
-    micro = MicroBatches(module, loss_of, 12, passes)
-    loss = micro.backward(module, images, labels, 0, lambda loss: loss)
-    torch.testing.assert_close(gradients(module), expected)
-    torch.testing.assert_close(loss, loss_of(module, images, labels).detach())
-    assert (micro.passes, micro.size, micro.halvings) == (passes, 12 // passes, 0)
+def one_step(run: RunConfig, device: str) -> tuple[Any, nn.Module, Any, Ema]:
+    module = build(network(run.model, 4)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer, ema = optimizer_of(module, run.train), Ema(module, run.train.ema_decay)
+    side, batch = run.data.resolution, run.train.batch_size
+
+    def step(number: int = 0) -> None:
+        images = torch.randn(batch, 3, side, side, device=device)
+        images = images.contiguous(memory_format=torch.channels_last)
+        labels = torch.zeros(batch, dtype=torch.int64, device=device)
+        with torch.autocast(device, torch.bfloat16, enabled=run.precision == "bf16"):
+            loss = cross_entropy(module(images), labels, label_smoothing=0.1)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        ema.update(number)
+
+    step()
+    return step, module, optimizer, ema
 
 
-def test_running_out_of_memory_halves_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    images, labels = batch(26)
-    module = linear()
-    loss_of(module, images, labels).backward()
-    expected = gradients(module)
-    module.zero_grad()
-    seen = limit(monkeypatch, 7, nn.Linear)
-    micro = MicroBatches(module, loss_of, 26, 1)
-    micro.backward(module, images, labels, 0, lambda loss: loss)
-    torch.testing.assert_close(gradients(module), expected)
-    assert seen == [26, 13, 7, 7, 6, 6]
-    assert (micro.size, micro.halvings) == (7, 2)
-    micro.backward(module, images, labels, 0, lambda loss: loss)
-    assert seen[6:] == [7, 7, 6, 6]  # it does not try the larger ones again
+@pytest.mark.parametrize("changes", TRACKED)
+def test_peak_is_that_of_torchs_tracker(changes: dict[str, Any]) -> None:
+    run = tiny(**changes)
+    step, module, optimizer, ema = one_step(run, "cpu")
+    tracker = MemTracker()
+    tracker.track_external(module, optimizer, *ema.state_dict().values())
+    with tracker:
+        step(1)
+    (peak,) = tracker.get_tracker_snapshot("peak").values()
+    counted = next(size for kind, size in peak.items() if str(kind) == "Total")
+    assert run_cost(run).memory_bytes == pytest.approx(counted, rel=0.02)
 
 
-def test_a_step_that_ran_out_of_memory_starts_again_cleanly(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def module() -> nn.Module:
-        torch.manual_seed(0)
-        # The statistics are updated, and a mask is drawn, before the layer that fails.
-        return nn.Sequential(
-            nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(16, 3)
-        )
-
-    images, labels = (part.float() if part.dtype == torch.float64 else part for part in batch(16))
-    known, halved = module(), module()
-    MicroBatches(known, loss_of, 16, 4).backward(known, images, labels, 5, lambda loss: loss)
-    calls = limit(monkeypatch, 4, nn.Linear)
-    micro = MicroBatches(halved, loss_of, 16, 1)
-    micro.backward(halved, images, labels, 5, lambda loss: loss)
-    assert calls == [16, 8, 4, 4, 4, 4]
-    torch.testing.assert_close(gradients(halved), gradients(known), rtol=0, atol=0)
-    for name, tensor in known.state_dict().items():
-        if tensor.is_floating_point():
-            assert torch.equal(halved.state_dict()[name], tensor), name
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda's count is not there")
+@pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
+def test_peak_is_that_of_the_gpus_allocator(changes: dict[str, Any]) -> None:
+    run = tiny(**{"train.batch_size": 128, "device": "cuda"} | changes)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step, *_kept = one_step(run, "cuda")
+    torch.cuda.reset_peak_memory_stats()
+    step(1)
+    peak = torch.cuda.max_memory_allocated() - before
+    assert run_cost(run).memory_bytes == pytest.approx(peak, rel=TOLERANCE)
 
 
-def test_two_images_that_do_not_fit_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit(monkeypatch, 1, nn.Linear)
-    module, (images, labels) = linear(), batch(8)
-    micro = MicroBatches(module, loss_of, 8, 1)
-    with pytest.raises(torch.OutOfMemoryError):
-        micro.backward(module, images, labels, 0, lambda loss: loss)
-    assert micro.size == 2
-    with pytest.raises(torch.OutOfMemoryError, match="no memory for 2 images"):
-        micro.find_size(images, labels, ALONE, torch.optim.SGD(module.parameters()))
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
+def test_bytes_on_disk(tmp_path: Path, setting: Setting, optimizer: str) -> None:
+    run = tiny(**{"model.width": 0.5, "train.epochs": 2, "train.optimizer": optimizer})
+    train(run, tmp_path, replace(setting, checkpoint_every_s=0))
+    kept = sum(path.stat().st_size for path in tmp_path.iterdir() if path.name != NAMES[1])
+    assert run_cost(run).disk_bytes == pytest.approx(kept, rel=0.05)
+    assert run_cost(run).checkpoint_bytes > run_cost(run).disk_bytes * 1.4
 
 
-def test_a_run_with_too_little_memory_is_the_run_with_smaller_micro_batches(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    job = Job(tiny(), setting)
-    limit(monkeypatch, 5, nn.Conv2d)
-    (outcome,) = inline.launch([job])
-    assert outcome.status == "ok"
-    result = job.store.result(job.run.run_id)
-    assert result is not None
-    assert (result.batch_size, result.micro_batch_size, result.memory_halvings) == (16, 4, 2)
-    assert "memory ran out; 4 forward passes a step of at most 4 images" in capsys.readouterr().out
-    assert result.world_size == 1
-
-
-def test_a_resumed_run_keeps_its_halved_micro_batch(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_dir = Path(setting.results_dir) / "one"
-    run_dir.mkdir(parents=True)
-    seen = limit(monkeypatch, 8, nn.Conv2d)
-    first = train(tiny(), run_dir, replace(setting, checkpoint_every_s=1e9))
-    assert first["memory_halvings"] == 1
-    tries = seen.count(16)
-    again = train(tiny(), run_dir, setting)
-    assert again["memory_halvings"] == 1
-    assert seen.count(16) == tries == 1
-
-
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible")
-
-
-@needs_gpu
-def test_a_gpu_that_is_full_halves_the_micro_batch(setting: Setting) -> None:
-    _, total = torch.cuda.mem_get_info()
-    run = tiny(
-        device="cuda", **{"train.batch_size": 128, "model.width": 1.0, "data.resolution": 64}
-    )
-    run_dir = Path(setting.results_dir) / "one"
-    run_dir.mkdir(parents=True)
-    torch.cuda.set_per_process_memory_fraction(min(1.0, 1e9 / total))
-    try:
-        measured = train(run, run_dir, setting)
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
-    assert measured["status"] == "ok"
-    assert measured["memory_halvings"] >= 1
-    assert measured["peak_memory_bytes"] < 1e9
-
-
-@needs_gpu
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_gpu_trains_what_the_cpu_trains(setting: Setting, precision: str) -> None:
-    errors = []
-    for device in ("cpu", "cuda"):
-        run_dir = Path(setting.results_dir) / device
-        run_dir.mkdir(parents=True)
-        run = tiny(device=device, precision=precision, **{"train.epochs": 8})
-        errors.append(train(run, run_dir, setting)["val_error"])
-    assert all(error < 0.5 for error in errors)
+def test_images_and_accumulation() -> None:
+    assert run_cost(tiny()).data_bytes == 4 * (32 + 16) * 16 * 16
+    whole, parts = (tiny(**{"train.batch_size": 64, "train.accumulation": n}) for n in (1, 4))
+    assert run_cost(parts).memory_bytes == run_cost(tiny(**{"train.batch_size": 16})).memory_bytes
+    assert run_cost(whole).memory_bytes > run_cost(parts).memory_bytes

@@ -200,9 +200,9 @@ def test_a_killed_worker_is_that_runs_failure_alone(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["+grid=depth_vs_widht"], "known: depth_vs_width, smoke"),
+        (["+grid=depth_vs_widht"], "depth_vs_width"),
         (["grid=smoke"], "+grid=NAME"),
-        ([], "no grid: add +grid=NAME; grids: depth_vs_width, smoke"),
+        ([], "no grid: add +grid=NAME; grids: additive_study, depth_vs_width, paper/"),
         (["+grid=smoke", "++grid.axes.dpeth=[14]"], "grid.axes.dpeth: no such axis (did you mean"),
         (["+grid=smoke", "grid.axes.widht=[1]"], "'++grid.axes.seed=[0,1]'"),
         (["+grid=smoke", "model.depth=50"], "set it by grid.axes.depth=[50]"),

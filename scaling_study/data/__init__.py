@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.data import cifar, digits, fractals, imagefolder, parquet, shards
+from scaling_study.data import cifar, digits, fractals, imagefolder, imagenet, parquet, shards
 from scaling_study.data.base import MINIVAL, DataConfig, DataSet
 from scaling_study.data.parts import Facts, Splits
 from scaling_study.errors import InputError
@@ -17,6 +17,7 @@ DATA_SETS: dict[str, DataSet] = {
     "cifar10": cifar.DATA_SETS["cifar10"],
     "cifar100": cifar.DATA_SETS["cifar100"],
     "imagefolder": imagefolder.DATA_SET,
+    "imagenet": imagenet.DATA_SET,
     "webdataset": shards.DATA_SET,
     "parquet": parquet.DATA_SET,
 }
@@ -59,9 +60,9 @@ def facts(data: DataConfig) -> Facts:
     sizes = data_set(data.name).sizes(data, _listings[0] if _listings else None)
     n_train = sizes.images["train"]
     if data.split != MINIVAL:
-        return Facts(sizes.n_classes, n_train, sizes.images[data.split], data.split)
+        return Facts(sizes.n_classes, n_train, sizes.images[data.split], data.split, sizes.channels)
     n_held = _n_held_out(n_train, data.minival)
-    return Facts(sizes.n_classes, n_train - n_held, n_held, MINIVAL)
+    return Facts(sizes.n_classes, n_train - n_held, n_held, MINIVAL, sizes.channels)
 
 
 def prepare(data: DataConfig, cache_dir: Path) -> None:

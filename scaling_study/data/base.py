@@ -63,10 +63,14 @@ def identity(data: DataConfig) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Number of classes, and of images in each part: train, and unless minival is used `split`."""
+    """Number of classes, and of images in each part: train, and unless minival is used `split`.
+
+    `channels` is 1 for grey images, 3 for colour.
+    """
 
     n_classes: int
     images: Mapping[str, int]
+    channels: int = 3
 
 
 def nothing_to_prepare(data: DataConfig, cache_dir: Path) -> None:

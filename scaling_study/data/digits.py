@@ -27,7 +27,7 @@ class DigitsConfig(DataConfig):
 
 
 def sizes(data: DigitsConfig, cache_dir: Path | None) -> Sizes:
-    return Sizes(10, {"train": N_TRAIN, "test": N_VAL})
+    return Sizes(10, {"train": N_TRAIN, "test": N_VAL}, channels=1)
 
 
 def load(data: DigitsConfig, part: str, cache_dir: Path) -> Images:

@@ -68,7 +68,7 @@ class Maps:
 
 def sizes(data: FractalsConfig, cache_dir: Path | None) -> Sizes:
     n_train, n_val = data.classes * data.train_per_class, data.classes * data.val_per_class
-    return Sizes(data.classes, {"train": n_train, "test": n_val})
+    return Sizes(data.classes, {"train": n_train, "test": n_val}, channels=1)
 
 
 def load(data: FractalsConfig, part: str, cache_dir: Path) -> Images:

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Facts:
-    """Sizes of a data set; `eval_split` names the images that val_error is measured on."""
+    """Sizes of a data set; `eval_split` names the images that val_error is measured on.
+
+    `channels` is 1 for grey images, 3 for colour.
+    """
 
     n_classes: int
     n_train: int
     n_val: int
     eval_split: str
+    channels: int = 3
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,79 @@
+"""A plan as it is drawn up for a sweep: what is measured, the cells, their rows, what is left."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scaling_study.config import Setting
+from scaling_study.plan import Planned, measured, plan, planned_cells
+from scaling_study.planning import probe
+from scaling_study.planning.cells import Left
+from scaling_study.planning.times import Times
+from scaling_study.results import Result
+from scaling_study.store import Store
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A grid's plan against the store. `results` is what the store held when it was read."""
+
+    grid: Mapping[str, Any]
+    rows: list[Planned]
+    left: list[Left]
+    times: Times
+    results: Mapping[str, Result | None]
+
+
+def draft(
+    settings: Mapping[str, Any],
+    overrides: Sequence[str],
+    setting: Setting,
+    launch: probe.Launch | None,
+) -> tuple[Draft, list[str]]:
+    """The plan of the grid in `settings`, and lines about probes; they run if `launch` is given.
+
+    Raises:
+        InputError: no grid, or one that cannot be planned.
+    """
+    store, cache_dir = Store(Path(setting.results_dir)), Path(setting.cache_dir)
+    results = store.read()
+    timings = measured(results.values()) + probe.kept(cache_dir)
+    times, said = Times(timings, setting.threads), []
+    if launch is not None:
+        _, cells, _ = planned_cells(settings, overrides, None)
+        new = []
+        chosen = probe.choose([cell.run for cell in cells], times)
+        for run, found in probe.measure(chosen, times, launch):
+            if isinstance(found, str):
+                said.append(f"probe of {run.run_id} failed: {found}")
+            else:
+                new.append(found)
+                said.append(f"probe of {run.run_id}: {found.step_time_s:.4g} s a step")
+        if not chosen:
+            said.append("probe: all that it would time is measured already")
+        probe.keep(cache_dir, new)
+        times = Times(timings + new, setting.threads)
+    grid, cells, left = planned_cells(settings, overrides, times)
+    return Draft(grid, plan(cells, store, results, times), left, times, results), said
+
+
+def redrawn(old: Draft, setting: Setting) -> Draft:
+    """The same plan after runs have ended, its forecasts as they were made."""
+    store = Store(Path(setting.results_dir))
+    results = store.read()
+    cells = [row.cell for row in old.rows]
+    return Draft(old.grid, plan(cells, store, results, old.times), old.left, old.times, results)
+
+
+def orphans(found: Draft, results_dir: Path) -> list[str]:
+    """Run folders of the store that neither this plan nor any study's plan.csv lists."""
+    rest = set(found.results) - {row.run.run_id for row in found.rows}
+    for path in results_dir.glob("*/plan.csv") if rest else ():
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rest -= {row[0] for row in csv.reader(file) if row}
+        except (OSError, ValueError, csv.Error):
+            continue  # a torn plan lists nothing; its sweep writes it anew
+    return sorted(rest)

@@ -1,0 +1,59 @@
+"""In which order runs start, and when the last one ends."""
+
+import heapq
+from collections.abc import Callable, Sequence
+
+from scaling_study.errors import InputError
+from scaling_study.plan import FINISHED, Planned
+
+LONGEST, FRONTIER_FIRST = "longest", "frontier_first"
+ORDERS = (LONGEST, FRONTIER_FIRST)
+# Cells that cost no more than this share of the dearest are early on a cost axis.
+CHEAP = 0.25
+
+
+def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
+    """The runs that a sweep has to start.
+
+    `longest`: longest first, so that no slot is left with a long one at the end. `frontier_first`:
+    before that, one run of each cheap cell, cheapest first: the low end of the frontier is seen
+    early, at little cost to the makespan.
+
+    Raises:
+        InputError: another order.
+    """
+    if order not in ORDERS:
+        raise InputError(f"plan.order={order!r}: must be one of {', '.join(ORDERS)}")
+    missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
+    length = _length(missing)
+    missing.sort(key=length, reverse=True)
+    if order == LONGEST or not missing:
+        return missing
+    limit, early, cells = CHEAP * length(missing[0]), [], set()
+    for row in reversed(missing):
+        if length(row) <= limit and row.columns["config_id"] not in cells:
+            cells.add(row.columns["config_id"])
+            early.append(row)
+    chosen = {row.run.run_id for row in early}
+    return early + [row for row in missing if row.run.run_id not in chosen]
+
+
+def _length(rows: Sequence[Planned]) -> Callable[[Planned], float]:
+    """Forecast seconds; where one is blank training FLOPs, which need no measurement."""
+    if any(row.forecast_s is None for row in rows):
+        return lambda row: float(row.columns["train_flops"])
+    return lambda row: row.forecast_s or 0.0
+
+
+def makespan(rows: Sequence[Planned], slots: int) -> float | None:
+    """Seconds until the last of these runs ends on `slots` slots, started in this order.
+
+    None if a forecast is blank.
+    """
+    seconds = [row.forecast_s for row in rows]
+    free = [0.0] * slots
+    for s in seconds:
+        if s is None:
+            return None
+        heapq.heapreplace(free, free[0] + s)
+    return max(free)

@@ -1,0 +1,120 @@
+"""A short probe: real training steps of a few cells, so that a first forecast is a measurement.
+
+The cells that are probed span the plan's FLOPs and activations. A probe is a run of the trainer
+with the cell's network, resolution, batch and precision on few rendered images, in a process and a
+slot of its own as any run; its step time is kept in CACHE/probes.jsonl with the device's name.
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaling_study.config import RunConfig
+from scaling_study.cost import describe, known_facts
+from scaling_study.data import config_class
+from scaling_study.forecast import Shape, Timing, shape_of
+from scaling_study.launch.job import Outcome
+from scaling_study.paths import data_dir
+from scaling_study.planning.times import Times
+from scaling_study.store import Store
+from scaling_study.values import from_values
+
+# As many shapes as the log-linear model needs, and two to judge it by.
+PROBES = 6
+# A GPU is timed in windows of 20 steps, the first of which does not count.
+STEPS = {"cpu": 14, "cuda": 100}
+MOST_CLASSES = 64
+
+# Runs what it is given, with results under the folder.
+Launch = Callable[[Sequence[RunConfig], Path], Iterator[Outcome]]
+
+
+def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
+    """Cells to probe: at most PROBES shapes a device, far apart, less those that are measured."""
+    groups: dict[tuple[object, ...], dict[Shape, RunConfig]] = {}
+    for run in runs:
+        groups.setdefault(times.conditions(run), {}).setdefault(shape_of(describe(run)), run)
+    chosen = []
+    for shapes in groups.values():
+        known = set(times.forecast(next(iter(shapes.values()))).shapes)
+        chosen += [shapes[shape] for shape in _far_apart(list(shapes)) if shape not in known]
+    return chosen
+
+
+def _far_apart(shapes: list[Shape]) -> list[Shape]:
+    """The cheapest shape, then ever again the one furthest from those chosen, in logarithms."""
+    where = {s: (math.log(s[0] * s[2]), math.log(s[1] * s[2])) for s in shapes}
+    chosen = [min(shapes, key=lambda s: where[s])]
+    while len(chosen) < min(PROBES, len(shapes)):
+        rest = [s for s in shapes if s not in chosen]
+        chosen.append(max(rest, key=lambda s: min(math.dist(where[s], where[c]) for c in chosen)))
+    return chosen
+
+
+def measure(
+    runs: Sequence[RunConfig], times: Times, launch: Launch
+) -> Iterator[tuple[RunConfig, Timing | str]]:
+    """Each run with its timing, or with why there is none."""
+    short = {(probe := shortened(run)).run_id: (run, probe) for run in runs}
+    with tempfile.TemporaryDirectory(prefix="probe-") as folder:
+        store = Store(Path(folder))
+        for outcome in launch([probe for _, probe in short.values()], Path(folder)):
+            run, _ = short[outcome.run_id]
+            result = store.result(outcome.run_id) if outcome.status != "failed" else None
+            if result is None or result.step_time_s is None:
+                yield run, outcome.error or f"the probe ended as {outcome.status}"
+            else:
+                shape = shape_of(describe(run))
+                yield run, Timing(times.conditions(run), shape, result.step_time_s)
+
+
+def shortened(run: RunConfig) -> RunConfig:
+    """`run` for a few steps on few rendered images of its size."""
+    classes = min(known_facts(run.data).n_classes, MOST_CLASSES)
+    images = STEPS[run.device] * run.train.batch_size
+    few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
+    values = _rendered() | {"resolution": run.data.resolution} | few
+    data = from_values(config_class("fractals"), values, "data.")
+    return replace(run, data=data, train=replace(run.train, epochs=1, warmup_epochs=0.0))
+
+
+def _rendered() -> dict[str, Any]:
+    """Settings of the rendered data set, which every machine has."""
+    text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
+    assert isinstance(values, dict)
+    return values
+
+
+def kept(cache_dir: Path) -> list[Timing]:
+    """The probes of earlier plans; a line that cannot be read is passed over."""
+    try:
+        lines = (cache_dir / "probes.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+            timing = Timing(
+                tuple(record["conditions"]), tuple(record["shape"]), float(record["step_time_s"])
+            )
+        except (ValueError, KeyError, TypeError):
+            continue
+        if timing.step_time_s > 0:
+            found.append(timing)
+    return found
+
+
+def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
+    """Append probes to those of earlier plans."""
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with (cache_dir / "probes.jsonl").open("a", encoding="utf-8") as file:
+        for timing in timings:
+            file.write(json.dumps(asdict(timing)) + "\n")

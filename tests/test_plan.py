@@ -1,0 +1,383 @@
+"""The plan: forecasts, order, budget, fairness, the paper's grids, two sweeps at once."""
+
+import csv
+import heapq
+import json
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.fairness import compared, differences
+from conftest import Command, environment
+from scaling_study.cli import composed
+from scaling_study.config import RunConfig
+from scaling_study.cost import describe
+from scaling_study.errors import InputError
+from scaling_study.forecast import Forecast, Timing, shape_of, work
+from scaling_study.paths import data_dir
+from scaling_study.plan import Planned, plan, planned_cells, table
+from scaling_study.planning import probe
+from scaling_study.planning.budget import Budget, affordable
+from scaling_study.planning.cells import cells_of
+from scaling_study.planning.draft import draft, orphans
+from scaling_study.planning.explain import explained
+from scaling_study.planning.order import makespan, to_do
+from scaling_study.planning.times import Times, UnmeasuredError
+from scaling_study.results import Result
+from scaling_study.store import Store
+from tiny import TINY, tiny
+
+SWEEP = "scaling_study.sweep"
+NOTHING = Times([], 1)
+COUNTS = {
+    "paper/fig3_depth_vs_width": 72,
+    "paper/fig2_scaling_grid": 175,
+    "paper/table1_additive": 11,
+    "paper/table2_weight_decay": 12,
+    "paper/table7_resnet_rs": 11,
+    "paper/efficientnet": 8,
+    "paper/efficientnet_rs": 8,
+    "paper/slow_resolution": 24,
+    "slow_resolution": 12,
+    "additive_study": 20,
+    "depth_vs_width": 30,
+    "smoke": 4,
+}
+
+
+def rows_of(grid: dict[str, Any], times: Times = NOTHING) -> list[Planned]:
+    cells, _ = cells_of({"name": "g", **grid}, TINY, times)
+    return plan(cells, Store(Path("none")), {}, times)
+
+
+def shaken(known: list[Timing], rng: np.random.Generator, sd: float) -> list[Timing]:
+    """Measurements with noise in the logarithm."""
+    return [replace(t, step_time_s=t.step_time_s * math.exp(rng.normal(0, sd))) for t in known]
+
+
+def timings(seconds: Callable[[RunConfig], float], **axes: list[Any]) -> list[Timing]:
+    """Made-up measurements of a product of cells."""
+    runs = [row.run for row in rows_of({"axes": axes})]
+    columns = [describe(run) for run in runs]
+    return [
+        Timing(NOTHING.conditions(run), shape_of(c), seconds(run), work(c), seconds(run) * work(c))
+        for run, c in zip(runs, columns, strict=True)
+    ]
+
+
+def law(run: RunConfig) -> float:
+    """A device whose step time is a power law of a batch's FLOPs and activations."""
+    c = describe(run)
+    return float(1e-9 * (16 * c["flops"]) ** 0.3 * (16 * c["activations"]) ** 0.6)
+
+
+SIZES = {"depth": [14, 26, 38], "width": [0.125, 0.25], "resolution": [16, 32]}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
+    values = composed("sweep", [f"+grid={name}"])
+    _, cells, left = planned_cells(values, [f"+grid={name}"], NOTHING)
+    rows = plan(cells, Store(Path("none")), {}, NOTHING)
+    assert len(rows) == COUNTS[name]
+    assert not any(point.infeasible for point in left)
+    text = (data_dir("sweeps") / "grid" / f"{name}.yaml").read_text(encoding="utf-8")
+    for word in ("Question:", "Cost:", f"python -m scaling_study.sweep +grid={name}"):
+        assert word in text, word
+    if name.startswith("paper/"):
+        assert "Source: Bello et al. 2021" in text
+        said = re.search(r"Cost: (\d+) runs, ([\d.e+]+) training FLOPs", text)
+        assert said, text
+        flops = sum(row.cost.train_flops for row in rows)
+        assert (int(said[1]), said[2]) == (len(rows), f"{flops:.2g}")
+        assert {row.columns["n_train"] for row in rows} <= {1_281_167, 1_255_544}
+        assert {row.run.precision for row in rows} == {"bf16"}
+
+
+def test_the_additive_study_adds_up() -> None:
+    values = composed("sweep", ["+grid=paper/table1_additive"])
+    _, cells, _ = planned_cells(values, [], NOTHING)
+    records = [vars(c.run.train) | vars(c.run.model) | vars(c.run.data) for c in cells]
+    changed = [{k for k in before if before[k] != after[k]} for before, after in pairwise(records)]
+    assert changed[0] == {"schedule"}
+    assert changed[1] == {"epochs"}
+    assert changed[8] == {"se_ratio"}
+    assert all(changed)
+    assert cells[0].run.model.depth == 200
+    rows = plan(cells, Store(Path("none")), {}, NOTHING)
+    columns = table(rows, values["grid"])
+    assert [c["variant"] for c in columns][:3] == ["baseline", "cosine", "longer training"]
+    assert columns[8]["train.weight_decay"] == 4e-5
+
+
+def test_a_grid_without_its_images_is_planned_and_not_launched(
+    command: Command, tmp_path: Path
+) -> None:
+    name = "+grid=paper/efficientnet_rs"
+    dry = command(SWEEP, name, "dry_run=true", "plan.out=plan.csv")
+    assert dry.returncode == 0, dry.stderr
+    assert "8 runs: 8 planned" in dry.stdout
+    with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert (
+            int(row["memory_bytes_low"]) < int(row["memory_bytes"]) < int(row["memory_bytes_high"])
+        )
+        assert row["forecast_s"] == row["gpu_hours"] == row["forecast_step_time_s_low"] == ""
+        assert int(row["data_bytes"]) == (1_281_167 + 50_000) * 3 * int(row["resolution"]) ** 2
+    done = command(SWEEP, name, "device=cpu")
+    assert done.returncode == 2
+    assert "data.root=imagenet: no such folder" in done.stderr
+    assert not list((tmp_path / "results").glob("*/plan.csv"))
+
+
+def test_a_power_law_is_found_and_shapes_held_out_are_foretold() -> None:
+    known = timings(law, **SIZES)
+    times = Times(known, 1)
+    run = tiny(**{"model.depth": 50, "model.width": 0.5, "data.resolution": 48})
+    step = times.step(run, describe(run))
+    assert step is not None
+    assert step.value == pytest.approx(law(run), rel=1e-6)
+    assert times.forecast(run).held_out_error == pytest.approx(0, abs=1e-6)
+    whole = times.whole(run, describe(run))
+    assert whole is not None
+    assert whole.value == pytest.approx(law(run) * work(describe(run)), rel=1e-6)
+
+
+def test_intervals_hold_new_measurements_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    new = tiny(**{"model.depth": 50, "model.width": 0.2})
+    held, n = 0, 300
+    known = timings(law, **SIZES)
+    for _ in range(n):
+        noisy = [
+            replace(t, step_time_s=t.step_time_s * math.exp(rng.normal(0, 0.1))) for t in known
+        ]
+        step = Forecast(noisy).step_time(shape_of(describe(new)))
+        assert step is not None
+        assert step.low is not None
+        assert step.high is not None
+        held += step.low <= law(new) * math.exp(rng.normal(0, 0.1)) <= step.high
+    assert abs(held / n - 0.9) < 3 * math.sqrt(0.9 * 0.1 / n)
+
+
+def test_held_out_error_is_that_of_leaving_each_shape_out() -> None:
+    rng = np.random.default_rng(1)
+    known = shaken(timings(law, **SIZES), rng, 0.2)
+    off = []
+    for held in known:
+        rest = Forecast([t for t in known if t is not held])
+        step = rest.step_time(held.shape)
+        assert step is not None
+        # The sign of the error in logarithms is that of the residual.
+        off.append(abs(held.step_time_s / step.value - 1))
+    assert Forecast(known).held_out_error == pytest.approx(float(np.median(off)), rel=1e-9)
+
+
+def test_few_or_no_measurements() -> None:
+    run = tiny()
+    columns = describe(run)
+    assert NOTHING.step(run, columns) is None
+    one = timings(law, depth=[14])
+    assert Forecast(one).step_time(shape_of(columns)) is not None
+    assert Forecast(one).held_out_error is None
+    other = Forecast(one).step_time((10 * columns["flops"], columns["activations"], 16))
+    assert other is not None
+    assert other.value == pytest.approx(10 * one[0].step_time_s)
+    assert other.low is None
+    slower = [replace(t, wall_s=t.step_time_s * t.work + 5) for t in one]
+    whole = Forecast(slower).run_time(columns)
+    assert whole is not None
+    assert whole.value == pytest.approx(law(run) * work(columns) + 5)
+
+
+jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(jobs, st.integers(1, 4))
+def test_longest_first_is_near_the_best_makespan(epochs: list[int], slots: int) -> None:
+    times = Times(timings(law, depth=[14]), 1)
+    grid = {"axes": {"epochs": [e + 1 for e in dict.fromkeys(epochs)]}}
+    rows = to_do(rows_of(grid, times))
+    seconds = [row.forecast_s or 0 for row in rows]
+    assert seconds == sorted(seconds, reverse=True)
+    found = makespan(rows, slots)
+    assert found is not None
+    # Graham's bound for longest processing time first.
+    best = max(sum(seconds) / slots, seconds[0])
+    assert best <= found + 1e-9 <= best * (4 / 3) + max(seconds) / 3
+    free = [0.0] * slots
+    for s in seconds:
+        heapq.heapreplace(free, free[0] + s)
+    assert found == max(free)
+
+
+def test_the_frontiers_cheap_end_can_come_first() -> None:
+    grid = {"axes": {"depth": [14, 26, 101], "seed": [0, 1]}}
+    rows = rows_of(grid)
+    found = [(row.run.model.depth, row.run.seed) for row in to_do(rows, "frontier_first")]
+    assert found[0][0] == 14
+    assert found[1][0] == 101
+    assert sorted(found) == sorted((d, s) for d in (14, 26, 101) for s in (0, 1))
+    with pytest.raises(InputError, match=r"plan\.order='fast': must be one of longest, frontier_f"):
+        to_do(rows, "fast")
+
+
+def test_a_budget_keeps_the_part_that_decides_most() -> None:
+    rows = rows_of({"axes": {"depth": [14, 26], "epochs": [2, 20], "seed": [0, 1]}})
+    budget = Budget(None, 0.6 * sum(row.cost.train_flops for row in rows), True)
+    assert not budget.allows(rows)
+
+    def both_regimes(part: Any) -> tuple[float, ...]:
+        return (len({row.run.train.epochs for row in part}),)
+
+    part = affordable(rows, budget, both_regimes)
+    assert budget.allows(part)
+    assert {row.run.train.epochs for row in part} == {2, 20}
+    shallow = affordable(rows, budget, lambda part: (-max(r.run.model.depth for r in part),))
+    assert {row.run.model.depth for row in shallow} == {14}
+    assert affordable(rows, Budget(None, 1, True), both_regimes) == []
+    paid = [replace(row, state="ok") for row in rows]
+    assert Budget(None, 1, False).allows(paid)
+    with pytest.raises(UnmeasuredError, match=r"budget\.gpu_hours=1: nothing has been measured"):
+        Budget(1, None, False).allows(rows)
+
+
+def test_over_budget_nothing_is_started(command: Command, tmp_path: Path) -> None:
+    done = command(SWEEP, "+grid=smoke", "budget.train_flops=2e9")
+    assert done.returncode == 2
+    assert "budget.train_flops=2e+09: the runs to do need" in done.stderr
+    assert re.search(r"budget\.fit=true takes the [123] runs", done.stderr)
+    assert "which decide" in done.stdout
+    assert not (tmp_path / "results").exists()
+    fit = command(SWEEP, "+grid=smoke", "budget.train_flops=2e9", "budget.fit=true", "dry_run=true")
+    assert fit.returncode == 0, fit.stderr
+    bad = command(SWEEP, "+grid=smoke", "budget.gpu_hours=-1")
+    assert bad.returncode == 2
+    assert "budget.gpu_hours=-1: must be a number above 0" in bad.stderr
+
+
+def test_explanations_and_differences(command: Command, tmp_path: Path) -> None:
+    said = command(SWEEP, "+grid=smoke", "++grid.where=['depth<20 or seed==0']", "explain=true")
+    assert said.returncode == 0, said.stderr
+    assert "3 cells in, 1 points out" in said.stdout
+    assert "out  width=0.125, depth=26, seed=1: where 'depth<20 or seed==0' is false" in said.stdout
+    diff = command(SWEEP, "+grid=smoke", "++grid.axes.seed=[1,2]", "diff=smoke")
+    assert diff.returncode == 0, diff.stderr
+    assert diff.stdout.count("only in smoke: 2") == 2
+    assert "in both: 2, shared by one store" in diff.stdout
+    bad = command(SWEEP, "+grid=smoke", "diff=smock")
+    assert bad.returncode == 2
+    assert "smock" in bad.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_run_twice_is_explained() -> None:
+    cells, left = cells_of(
+        {"name": "g", "points": [{"depth": 14}, {"width": 0.125}]}, TINY, NOTHING
+    )
+    lines = list(explained(cells, left))
+    assert lines[-1] == "1 cells in, 1 points out"
+    assert f"the same run as {cells[0].run.run_id}" in lines[1]
+
+
+def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, setting: Any) -> None:
+    from scaling_study.launch import inline
+    from scaling_study.launch.job import Job
+
+    runs = [row.run for row in rows_of({"axes": SIZES | {"seed": [0, 1]}})]
+    chosen = probe.choose(runs, NOTHING)
+    flops = [describe(run)["flops"] for run in runs]
+    assert len(chosen) == probe.PROBES
+    assert {min(flops), max(flops)} <= {describe(run)["flops"] for run in chosen}
+
+    def launch(some: Any, folder: Path) -> Any:
+        return inline.launch([Job(run, replace(setting, results_dir=str(folder))) for run in some])
+
+    (found,) = probe.measure(chosen[:1], NOTHING, launch)
+    assert isinstance(found[1], Timing), found
+    probe.keep(tmp_path, [found[1]])
+    with (tmp_path / "probes.jsonl").open("a") as file:
+        file.write('{"torn')
+    assert probe.kept(tmp_path) == [found[1]]
+    assert chosen[0] not in probe.choose(runs, Times(probe.kept(tmp_path), 1))
+    assert probe.kept(tmp_path / "elsewhere") == []
+
+
+def test_what_else_differs_is_named() -> None:
+    grid = {
+        "axes": {"train.weight_decay": [1e-4, 5e-4]},
+        "points": [{"depth": 14}, {"depth": 26, "train.label_smoothing": 0.0}],
+    }
+    records = table(rows_of(grid), grid)
+    assert differences(records, compared(grid)) == [
+        "2 epochs: train.label_smoothing differs (0.0, 0.1)"
+    ]
+    assert compared({"blocks": [grid], "variants": {"cumulative": {"a": {"seed": 1}}}}) == {
+        "train.weight_decay",
+        "seed",
+    }
+
+
+def test_unknown_runs_of_the_store_are_reported_and_kept(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "results/runs/d14-w1-r16-e1-s0-0123456789"
+    folder.mkdir(parents=True)
+    done = command(SWEEP, "+grid=smoke", "dry_run=true")
+    assert "1 runs in the store are in no study's plan: d14-w1-r16-e1-s0-0123456789" in done.stdout
+    assert folder.is_dir()
+    study = tmp_path / "results/other"
+    study.mkdir()
+    (study / "plan.csv").write_text(f"run_id,epochs\n{folder.name},1\n", "utf-8")
+    assert "in no study" not in command(SWEEP, "+grid=smoke", "dry_run=true").stdout
+
+
+def test_grids_share_one_store(command: Command, setting: Any) -> None:
+    values = composed("sweep", ["+grid=smoke"])
+    found, _ = draft(values, [], setting, None)
+    run = found.rows[0].run
+    folder = Path(setting.results_dir) / "runs" / run.run_id
+    folder.mkdir(parents=True)
+    result = Result(**describe(run), status="ok", wall_s=3.0)
+    (folder / "result.json").write_text(json.dumps(asdict(result)), "utf-8")
+    other = composed("sweep", ["+grid=smoke", "grid.name=other", "grid.axes.depth=[14]"])
+    shared, _ = draft(other, [], setting, None)
+    assert [(row.state, row.actual_s) for row in shared.rows] == [("ok", 3.0), ("planned", None)]
+    assert orphans(shared, Path(setting.results_dir)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(3))
+def test_two_sweeps_at_once_train_every_run_once(
+    tmp_path: Path, cache_dir: Path, attempt: int
+) -> None:
+    arguments = ["+grid=smoke", "grid.axes.depth=[14]", "++grid.axes.seed='range(50)'"]
+    arguments += ["data.train_per_class=8", "data.val_per_class=4", f"cache_dir={cache_dir}"]
+    start = [sys.executable, "-m", SWEEP, *arguments, "launcher.slots=2"]
+    both = [
+        subprocess.Popen(start, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    output = [process.communicate(timeout=900)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], output
+    folders = [p for p in (tmp_path / "results/runs").iterdir() if p.is_dir()]
+    assert len(folders) == 50
+    for folder in folders:
+        lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
+        epochs = [json.loads(line)["epoch"] for line in lines if "loss" in json.loads(line)]
+        assert len(epochs) == len(set(epochs)), folder
+        assert (folder / "log.txt").read_text("utf-8").count("resuming") == 0
+    again = subprocess.run(start, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert "50 ok" in again.stdout
+    assert "[1/" not in again.stdout
