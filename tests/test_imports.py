@@ -25,7 +25,12 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.values",
     },
     "scaling_study.results": {"scaling_study.errors"},
-    "scaling_study.store": {"scaling_study.errors", "scaling_study.results"},
+    "scaling_study.claims": set(),
+    "scaling_study.store": {
+        "scaling_study.claims",
+        "scaling_study.errors",
+        "scaling_study.results",
+    },
     "scaling_study.settings": {
         "scaling_study.config",
         "scaling_study.errors",

@@ -19,6 +19,7 @@ from scaling_study.models import network
 from scaling_study.models.build import build
 from scaling_study.recipe import TrainConfig
 from scaling_study.results import replace_file
+from scaling_study.training import stopping
 from scaling_study.training.batches import Batches, seed_of
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.ema import Ema
@@ -130,8 +131,10 @@ def _train(run: RunConfig, run_dir: Path, setting: Setting) -> dict[str, Any]:
             epoch, lr = (step + 1) // batches.steps_per_epoch, optimizer.param_groups[0]["lr"]
             metrics.write(step=step + 1, epoch=epoch, loss=float(loss_sum) / loss_steps, lr=lr)
             loss_sum, loss_steps = torch.zeros((), device=device), 0
-        if step + 1 < steps and checkpoints.due():
+        if step + 1 < steps and (checkpoints.due() or stopping.requested()):
             checkpoints.save(snapshot(step + 1))
+            if reason := stopping.requested():
+                raise stopping.Stopped(reason)
         times.start()
     if first < steps:
         checkpoints.save(snapshot(steps))
