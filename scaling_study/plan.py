@@ -100,7 +100,7 @@ def plan(runs: Sequence[RunConfig], store: Store, threads: int) -> list[Planned]
 
 def to_do(rows: Sequence[Planned]) -> list[Planned]:
     """The runs that a sweep has to start, longest first so that no slot is left with a long one."""
-    missing = [row for row in rows if row.state not in (*FINISHED, "running")]
+    missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
     return sorted(missing, key=lambda row: -row.columns["train_flops"])
 
 

@@ -6,16 +6,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
-from scaling_study import cli, display
+from scaling_study import cli, display, launching
 from scaling_study.config import Setting
 from scaling_study.data import facts
 from scaling_study.errors import InputError
-from scaling_study.launch import inline, local
-from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.job import Outcome
+from scaling_study.launch.local import PoolError, RepeatedError
+from scaling_study.launch.stop import Stop, requested_by
 from scaling_study.plan import Planned, plan, planned_runs, to_do, write_csv
 from scaling_study.results import read_plan, replace_file
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
@@ -23,6 +24,8 @@ from scaling_study.store import Store, check_writable
 from scaling_study.values import group
 
 SOME_FAILED = 1
+# Asked by these once, runs write checkpoints and end; asked twice, they are killed.
+STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -31,10 +34,10 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     dry_run, out = _what_to_do(settings)
     setting, launcher = setting_of(settings), launcher_of(settings)
     grid, runs = planned_runs(settings, overrides)
-    slots = local.slots_for([run.device for run in runs], launcher.slots, launcher.threads)
     store = Store(Path(setting.results_dir))
     study_dir = Path(setting.results_dir) / grid["name"]
-    rows = plan(runs, store, setting.threads)
+    rows = launching.standing(plan(runs, store, setting.threads), store)
+    slots = launching.places(launcher, rows)
     print("\n".join(display.lines(rows, len(slots))))
     print("\n".join(_power(rows, study_dir, grid)))
     if out:
@@ -42,12 +45,13 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if dry_run:
         return 0
     _prepare(store, study_dir, setting, grid, rows)
+    rows = launching.settled(rows, setting, study_dir)
     if missing := to_do(rows):
         running = with_code(setting)
-        jobs = [Job(row.run, running) for row in missing]
-        outcomes = local.launch(jobs, slots) if launcher.name == "local" else inline.launch(jobs)
-        _follow(outcomes, missing, len(slots))
-        rows = plan(runs, store, setting.threads)
+        with requested_by(STOPS) as stop:
+            outcomes = launching.launch(missing, running, launcher, study_dir, slots, stop)
+            _follow(outcomes, missing, len(slots), stop)
+        rows = launching.standing(plan(runs, store, setting.threads), store)
         write_csv(rows, study_dir / "plan.csv")
     return _summary(rows, study_dir)
 
@@ -103,16 +107,23 @@ def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
         )
 
 
-def _follow(outcomes: Iterator[Outcome], rows: list[Planned], slots: int) -> None:
-    """Wait for all runs; leaving early, by Ctrl-C or TERM, stops those in work."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+def _follow(outcomes: Iterator[Outcome], rows: list[Planned], slots: int, stop: Stop) -> None:
+    """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first."""
     try:
         for _ in display.follow(outcomes, rows, slots):
             pass
-    except (KeyboardInterrupt, local.PoolError) as end:
-        outcomes.close()  # type: ignore[attr-defined]
-        print(f"\nstopped {end}; nothing is lost. To continue: {_command()}", file=sys.stderr)
-        raise KeyboardInterrupt from None
+    except PoolError as error:
+        _stopped(str(error))
+    except RepeatedError as error:
+        print(f"stopped: {error}; after mending it: {_command()}", file=sys.stderr)
+        return
+    if stop.reasons:
+        _stopped("")
+
+
+def _stopped(why: str) -> NoReturn:
+    print(f"\nstopped {why}; nothing is lost. To continue: {_command()}", file=sys.stderr)
+    raise KeyboardInterrupt
 
 
 def _command() -> str:
@@ -123,19 +134,27 @@ def _summary(rows: Sequence[Planned], study_dir: Path) -> int:
     """Print what the study has now; the exit code says whether runs failed."""
     counts = Counter(row.state for row in rows)
     print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+    store = Store(study_dir.parent)
     failed = [row for row in rows if row.state in ("failed", "planned", "unreadable")]
     for row in failed:
-        print(
-            f"  {row.run.run_id} {row.state}: see {study_dir.parent}/runs/{row.run.run_id}/log.txt"
-        )
+        print(f"  {_why(row, store)}: see {store.run_dir(row.run.run_id)}/log.txt")
     if failed:
         print(f"to retry: {_command()}")
         return SOME_FAILED
-    if counts["running"]:
+    if counts["queued"]:
+        print(f"watch them: python -m scaling_study.status {study_dir}")
+    elif counts["running"]:
         print(f"{counts['running']} runs are in work in another process; {_command()} looks again")
     else:
         print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
     return 0
+
+
+def _why(row: Planned, store: Store) -> str:
+    """The run, its state, and the cause of its failure."""
+    result = store.result(row.run.run_id) if row.state == "failed" else None
+    cause = f" ({result.cause})" if result is not None and result.cause else ""
+    return f"{row.run.run_id} {row.state}{cause}"
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from typing import Any
 
 from scaling_study import cli, display
 from scaling_study.errors import InputError
-from scaling_study.launch import inline, local
+from scaling_study.launch import inline
 from scaling_study.launch.job import Job
+from scaling_study.launch.slots import slots_for
 from scaling_study.plan import runs_of
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
@@ -21,7 +22,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
             f"launcher={launcher.name}: one run trains in this process; sweep uses launchers"
         )
     (run,) = runs_of(settings, [{}])
-    local.slots_for([run.device], 1, setting.threads)
+    slots_for([run.device], 1, setting.threads)
     store = Store(Path(setting.results_dir))
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
@@ -29,6 +30,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
     (outcome,) = inline.launch([Job(run, with_code(setting))])
     print(display.ended(outcome), flush=True)
+    if outcome.status == "stopped":
+        return cli.INTERRUPTED
     return 1 if outcome.status == "failed" else 0
 
 

@@ -11,18 +11,27 @@ import yaml
 from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe
 from scaling_study.device import device_name
+from scaling_study.launch.causes import RESUMED, cause_of
 from scaling_study.provenance import versions
 from scaling_study.results import Result, replace_file, write_result
 from scaling_study.store import Store
+from scaling_study.training.stopping import Stopped
+
+WITHOUT_RESULT = ("planned", "queued", "running")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its result's status and error, or `running` if another process has it."""
+    """How a run ended: its result's status, error and cause.
+
+    Without a result the status is `running` if another process has it, or `stopped` if it was
+    asked to stop, for the `cause`, and continues with the next attempt.
+    """
 
     run_id: str
     status: str
     error: str | None = None
+    cause: str | None = None
     val_error: float | None = None
     wall_s: float | None = None
 
@@ -44,8 +53,8 @@ class Job:
         Nothing is trained if the run has a result already or another live process works on it.
         """
         run_id, store = self.run.run_id, self.store
-        with store.claim(run_id) as mine:
-            if not mine or store.state(run_id) in ("ok", "diverged"):
+        with store.claim(run_id) as claim:
+            if claim is None or store.state(run_id) in ("ok", "diverged"):
                 return self.outcome()
             run_dir = store.run_dir(run_id)
             replace_file(run_dir / "config.yaml", yaml.safe_dump(asdict(self.run), sort_keys=False))
@@ -54,8 +63,7 @@ class Job:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # whatever it is, it is this run's failure alone
-                traceback.print_exc()
-                self.write_failure(f"{type(error).__name__}: {error}")
+                claim.cause = self._record(error)
             if self.setting.checkpoint_keep == "none":
                 (run_dir / "checkpoint.pt").unlink(missing_ok=True)
         return self.outcome()
@@ -64,13 +72,31 @@ class Job:
         """What the store says of the run now."""
         run_id = self.run.run_id
         state = self.store.state(run_id)
-        if state in ("planned", "running") or (result := self.store.result(run_id)) is None:
+        cause = self.store.job(run_id).get("cause")
+        if state in ("planned", "failed") and cause in RESUMED:
+            return Outcome(run_id, "stopped", cause=cause)
+        if state in WITHOUT_RESULT or (result := self.store.result(run_id)) is None:
             return Outcome(run_id, state)
-        return Outcome(run_id, result.status, result.error, result.val_error, result.wall_s)
+        return Outcome(
+            run_id, result.status, result.error, result.cause, result.val_error, result.wall_s
+        )
 
-    def write_failure(self, error: str) -> None:
+    def write_failure(self, error: str, cause: str) -> None:
         """Record that the run failed; the next call of the sweep tries it again."""
-        self._write({"status": "failed", "error": error})
+        self._write({"status": "failed", "error": error, "cause": cause})
+
+    def _record(self, error: BaseException) -> str:
+        """Write the failure that `error` is, unless the run is only to continue later."""
+        cause = cause_of(error)
+        if cause in RESUMED:
+            print(f"stopped with a checkpoint: {cause}", flush=True)
+            return cause
+        if isinstance(error, Stopped):
+            self.write_failure(f"stopped with a checkpoint: {cause}", cause)
+        else:
+            traceback.print_exc()
+            self.write_failure(f"{type(error).__name__}: {error}", cause)
+        return cause
 
     def _train(self, run_dir: Path) -> dict[str, Any]:
         # Planning and submitting never import torch.

@@ -1,13 +1,13 @@
-"""How a run is asked to stop: whoever has a reason leaves it here, the loop looks after each step.
+"""A request to stop: the loop saves a checkpoint after the step in work and raises `Stopped`.
 
-The loop then writes a checkpoint and raises `Stopped`. No torch here: signal handlers use it.
+Torch-free, so that launchers may import it. Signal handlers call `request`.
 """
 
 _reason: str | None = None
 
 
 class Stopped(BaseException):
-    """The run stopped, with a checkpoint, because it was asked to; `reason` is one word."""
+    """Training ended on request, behind a checkpoint. No error of the run's: it continues later."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -15,11 +15,17 @@ class Stopped(BaseException):
 
 
 def request(reason: str) -> None:
-    """Ask the run in this process to stop; the first reason counts."""
+    """Ask the run in this process to stop; safe in a signal handler."""
     global _reason
-    _reason = _reason or reason
+    _reason = reason
 
 
 def requested() -> str | None:
-    """Why the run is to stop, or None."""
+    """Why this process was asked to stop, or None."""
     return _reason
+
+
+def clear() -> None:
+    """Forget the request, before another run starts in this process."""
+    global _reason
+    _reason = None
