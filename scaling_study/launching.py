@@ -63,11 +63,10 @@ def standing(rows: Sequence[Planned], store: Store) -> list[Planned]:
     return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
 
 
-def settled(rows: Sequence[Planned], setting: Setting, study_dir: Path) -> list[Planned]:
+def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Planned]:
     """The same, and what became of jobs that are gone is written down."""
-    store = Store(Path(setting.results_dir))
     view = look(store, [row.run.run_id for row in rows], account=True)
-    settle(view, {row.run.run_id: Job(row.run, setting) for row in rows}, study_dir / "jobs")
+    settle(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
     again = look(store, view.runs) if any(s.gone for s in view.runs.values()) else view
     return [replace(row, state=again.runs[row.run.run_id].state) for row in rows]
 
@@ -159,7 +158,7 @@ def _wait(
     while open_runs and not stop.reasons:
         time.sleep(LOOK_S)
         if time.monotonic() - asked > ASK_S:
-            settled(list(open_runs.values()), setting, study_dir)
+            settled(list(open_runs.values()), Store(Path(setting.results_dir)), study_dir)
             asked = time.monotonic()
         if reason := Ledger(study_dir).stop_reason():
             raise local.RepeatedError(reason)

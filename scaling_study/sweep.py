@@ -45,7 +45,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if dry_run:
         return 0
     _prepare(store, study_dir, setting, grid, rows)
-    rows = launching.settled(rows, setting, study_dir)
+    rows = launching.settled(rows, store, study_dir)
     if missing := to_do(rows):
         running = with_code(setting)
         with requested_by(STOPS) as stop:

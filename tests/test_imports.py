@@ -105,6 +105,12 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.settings",
         "scaling_study.store",
     },
+    "scaling_study.overview": {
+        "scaling_study.launch.",
+        "scaling_study.results",
+        "scaling_study.store",
+    },
+    "scaling_study.statusview": {"scaling_study.display", "scaling_study.overview"},
     "scaling_study.display": {"scaling_study.launch.", "scaling_study.plan"},
     "scaling_study.cli": {
         "scaling_study.config",
@@ -121,7 +127,12 @@ ALLOWED: dict[str, set[str]] = {
     },
     "analysis.": {"analysis.", "analysis.power", "scaling_study.errors", "scaling_study.results"},
 }
-ENTRY_POINTS = {"scaling_study.sweep", "scaling_study.train"}
+ENTRY_POINTS = {
+    "scaling_study.sweep",
+    "scaling_study.train",
+    "scaling_study.status",
+    "scaling_study.cancel",
+}
 
 
 def name_of(path: Path) -> str:
@@ -182,6 +193,10 @@ def test_torch_is_imported_where_training_happens_and_nowhere_else() -> None:
     ("code", "absent"),
     [
         ("import scaling_study.sweep", {"torch", "wandb", "pandas", "scipy", "matplotlib"}),
+        (
+            "import scaling_study.status, scaling_study.cancel",
+            {"torch", "submitit", "pandas", "scipy", "matplotlib"},
+        ),
         ("import analysis.__main__, analysis.published", {"torch", "hydra"}),
         ("import analysis.power, analysis.rules", {"torch", "pandas", "matplotlib"}),
     ],

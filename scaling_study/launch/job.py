@@ -117,3 +117,10 @@ class Job:
         run_dir = self.store.run_dir(self.run.run_id)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_result(run_dir, result)
+
+
+def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:
+    """The failure of a run whose worker left no word; where it ran nobody here has seen."""
+    failed = Result(**describe(run), status="failed", error=error, cause=cause)
+    write_result(store.run_dir(run.run_id), failed)
+    store.end(run.run_id, cause)

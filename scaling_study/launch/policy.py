@@ -70,7 +70,8 @@ class SameError:
 
 
 def kind_of_failure(outcome: Outcome) -> str:
-    """What makes failures the same: the cause and the message without its numbers."""
+    """What makes failures the same: the cause, and the message without the run and numbers."""
     if outcome.status != "failed" or outcome.cause == "cancelled":
         return ""
-    return f"{outcome.cause} {re.sub(r'[0-9]+', '0', outcome.error or '')}"
+    message = (outcome.error or "").replace(outcome.run_id, "")
+    return f"{outcome.cause} {re.sub(r'[0-9]+', '0', message)}"

@@ -228,10 +228,10 @@ class Cluster:
         ]
         if not (at / "mysql").exists():
             tables = next(path for path in map(Path, TABLES) if path.exists())
-            sql = f"create database accounts;create database mysql;use mysql;\n{tables.read_text()}"
+            ours = "create database accounts;\ncreate database mysql;\nuse mysql;\n"
             made = subprocess.run(
                 ["mariadbd", *options, "--bootstrap"],
-                input=sql,
+                input=ours + tables.read_text(),
                 env=self.environment,
                 text=True,
                 capture_output=True,

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaling_study.config import RunConfig
 from scaling_study.launch.causes import RESUMED
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import record_failure
 from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.queue import Task
+from scaling_study.results import CAUSES
 from scaling_study.store import Store
 
 FINISHED = ("ok", "diverged", "unreadable")
@@ -75,22 +77,24 @@ def _standing(state: str, job: str | None, tasks: Mapping[str, Task]) -> Standin
     return Standing("failed" if state == "failed" else "planned", job, task, gone=True)
 
 
-def settle(view: View, jobs: Mapping[str, Job], logs: Path) -> None:
+def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) -> None:
     """Write down what became of runs whose job is gone and left no word.
 
     A run that had begun has failed, because of what ended the job; one that had not is free again.
     """
     for run_id, standing in view.runs.items():
-        if not standing.gone or run_id not in jobs:
+        if not standing.gone or run_id not in runs:
             continue
-        job, store = jobs[run_id], jobs[run_id].store
         note = store.job(run_id)
         cause, said = _cause(standing, logs)
         begun = "pid" in note or any(a.get("job") == standing.job for a in note["attempts"])
-        by_itself = note.get("cause") in RESUMED and cause == "error"
-        store.end(run_id, note["cause"] if by_itself else cause)
-        if (begun or cause in ("error", "host_memory")) and cause and not by_itself:
-            job.write_failure(said, cause)
+        if note.get("cause") in RESUMED and cause in (None, "error"):
+            # It stopped with a checkpoint, and SLURM did not start the job again.
+            store.end(run_id, note["cause"] if note["cause"] in CAUSES else None)
+        elif cause and (begun or cause in ("error", "host_memory")):
+            record_failure(store, runs[run_id], said, cause)
+        else:
+            store.end(run_id, cause)
 
 
 def _cause(standing: Standing, logs: Path) -> tuple[str | None, str]:
