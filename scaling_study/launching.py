@@ -57,7 +57,7 @@ def memory_of(row: Planned) -> int | None:
     return None if value is None else int(value)
 
 
-def standing(rows: Sequence[Planned], store: Store) -> list[Planned]:
+def standing(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Planned]:
     """The plan with the states of runs that SLURM has: asks it once, if any run was given to it."""
     view = look(store, [row.run.run_id for row in rows])
     return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
@@ -67,8 +67,10 @@ def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Plan
     """The same, and what became of jobs that are gone is written down."""
     view = look(store, [row.run.run_id for row in rows], account=True)
     settle(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
-    again = look(store, view.runs) if any(s.gone for s in view.runs.values()) else view
-    return [replace(row, state=again.runs[row.run.run_id].state) for row in rows]
+    if any(seen.gone for seen in view.runs.values()):
+        files = {run_id: store.state(run_id) for run_id in view.runs}
+        return [replace(row, state=files[row.run.run_id]) for row in rows]
+    return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
 
 
 def launch(

@@ -36,7 +36,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     grid, runs = planned_runs(settings, overrides)
     store = Store(Path(setting.results_dir))
     study_dir = Path(setting.results_dir) / grid["name"]
-    rows = launching.standing(plan(runs, store, setting.threads), store)
+    look = launching.standing if dry_run else launching.settled
+    rows = look(plan(runs, store, setting.threads), store, study_dir)
     slots = launching.places(launcher, rows)
     print("\n".join(display.lines(rows, len(slots))))
     print("\n".join(_power(rows, study_dir, grid)))
@@ -45,13 +46,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if dry_run:
         return 0
     _prepare(store, study_dir, setting, grid, rows)
-    rows = launching.settled(rows, store, study_dir)
     if missing := to_do(rows):
         running = with_code(setting)
         with requested_by(STOPS) as stop:
             outcomes = launching.launch(missing, running, launcher, study_dir, slots, stop)
             _follow(outcomes, missing, len(slots), stop)
-        rows = launching.standing(plan(runs, store, setting.threads), store)
+        rows = plan(runs, store, setting.threads)
         write_csv(rows, study_dir / "plan.csv")
     return _summary(rows, study_dir)
 

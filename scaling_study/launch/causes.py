@@ -15,6 +15,8 @@ REQUESTS = {
     signal.SIGUSR1: "interrupted",
     signal.SIGUSR2: "preempted",
 }
+# Within a scheduler's job TERM may be a requeue as well: the scheduler knows, the process does not.
+REQUESTS_IN_JOB = {**REQUESTS, signal.SIGTERM: "interrupted"}
 GPU_MEMORY = ("CUDA out of memory", "HIP out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough mem")
 # What broken machines say: trying again elsewhere helps, trying again here does not.

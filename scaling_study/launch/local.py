@@ -5,11 +5,13 @@ milliseconds, and a run that crashes, or is killed for its memory, takes nothing
 """
 
 import os
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.connection import wait
 
+from scaling_study.launch.causes import REQUESTS
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.policy import UNLIMITED, Policy, Retries, SameError
 from scaling_study.launch.slots import Slot
@@ -53,6 +55,7 @@ def launch(
     _limit_threads(jobs[0].setting.threads)
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
+    _start_server()
     # Runs hold the reading end; it reports the end of file when this process is gone.
     reader, writer = context.Pipe(duplex=False)
     queue, free = deque(jobs), list(slots)
@@ -70,10 +73,12 @@ def launch(
                 except (EOFError, ConnectionError) as error:
                     raise PoolError("because the server of the runs is gone") from error
                 working[process.sentinel] = Work(process, slot, job, policy)
-            for ready in wait([*working, *asked], _patience(policy, working)):
+            for ready in wait([*working, *asked], _patience(policy, stop)):
                 if stop is not None and ready == stop.fileno():
                     queue.clear()
-                    _stop(working, stop)
+                    if stop.take():
+                        for work in working.values():
+                            work.process.kill()
                     continue
                 assert isinstance(ready, int)
                 work = working.pop(ready)
@@ -89,6 +94,8 @@ def launch(
                 yield outcome
             for work in working.values():
                 work.watch()
+                if stop is not None and stop.reasons:
+                    work.ask(stop.reasons[0])  # again: a process that just starts hears nothing
         if failure is not None:
             n = policy.stop_after_same_error
             raise RepeatedError(f"the first {n} runs failed with {failure.error}")
@@ -101,19 +108,20 @@ def launch(
         writer.close()
 
 
-def _patience(policy: Policy, working: dict[int, Work]) -> float | None:
-    """Seconds until limits are looked at again; None if there are none to look at."""
+def _start_server() -> None:
+    """Start the server deaf to requests to stop: a scheduler signals every process of a job."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in REQUESTS}
+    try:
+        forkserver.ensure_running()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _patience(policy: Policy, stop: Stop | None) -> float | None:
+    """Seconds until runs are looked at again; None if there are no limits nor requests."""
     limited = policy.timeout_min is not None or policy.memory_gb is not None
-    return LOOK_S if limited and working else None
-
-
-def _stop(working: dict[int, Work], stop: Stop) -> None:
-    if stop.take() > 1:
-        for work in working.values():
-            work.process.kill()
-        return
-    for work in working.values():
-        work.ask(stop.reasons[0])
+    return LOOK_S if limited or (stop is not None and stop.reasons) else None
 
 
 def _limit_threads(threads: int) -> None:

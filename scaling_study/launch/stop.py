@@ -1,4 +1,4 @@
-"""Asking a launcher to stop: once, and its runs write checkpoints; twice, and they are killed."""
+"""Asking a launcher to stop: its runs write checkpoints; a person who asks twice kills them."""
 
 import os
 import signal
@@ -10,9 +10,13 @@ from scaling_study.training import stopping
 
 
 class Stop:
-    """Requests to stop, readable like a file, so that a launcher waits for them and for runs."""
+    """Requests to stop, readable like a file, so that a launcher waits for them and for runs.
 
-    def __init__(self) -> None:
+    With `patient` a second request, as schedulers send it, changes nothing.
+    """
+
+    def __init__(self, patient: bool = False) -> None:
+        self._patient = patient
         self._reader, self._writer = os.pipe()
         self.reasons: list[str] = []
 
@@ -25,10 +29,10 @@ class Stop:
         self.reasons.append(reason)
         os.write(self._writer, b"x")
 
-    def take(self) -> int:
-        """Requests so far; the end to wait on is quiet again."""
+    def take(self) -> bool:
+        """Whether everything is to be killed; the end to wait on is quiet again."""
         os.read(self._reader, 64)
-        return len(self.reasons)
+        return len(self.reasons) > 1 and not self._patient
 
     def close(self) -> None:
         os.close(self._reader)
@@ -36,9 +40,9 @@ class Stop:
 
 
 @contextmanager
-def requested_by(signals: Mapping[signal.Signals, str]) -> Iterator[Stop]:
+def requested_by(signals: Mapping[signal.Signals, str], patient: bool = False) -> Iterator[Stop]:
     """A `Stop` that these signals request while the context lasts."""
-    stop = Stop()
+    stop = Stop(patient)
 
     def handler(number: int, frame: FrameType | None) -> None:
         stop.request(signals[signal.Signals(number)])

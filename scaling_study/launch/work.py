@@ -8,7 +8,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from scaling_study.launch.causes import REQUESTS, cause_of_exit, kernel_oom_kills
+from scaling_study.claims import JOB_VARIABLE
+from scaling_study.launch.causes import REQUESTS, REQUESTS_IN_JOB, cause_of_exit, kernel_oom_kills
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot
@@ -84,7 +85,7 @@ def resident_bytes(pid: int | None) -> int:
 def body(job: Job, slot: Slot, parent: Connection) -> None:
     """Body of a run's process: output to the run's log, then the job."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
-    listen(REQUESTS)
+    listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)
     os.environ.update(slot.environment)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     run_dir = job.store.run_dir(job.run.run_id)

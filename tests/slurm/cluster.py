@@ -63,8 +63,8 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 ReturnToService=2
 SlurmdTimeout=6
-MessageTimeout=10
-KillWait=5
+MessageTimeout=4
+KillWait=4
 MinJobAge=3600
 FirstJobId={first_job}
 MaxArraySize={max_array}

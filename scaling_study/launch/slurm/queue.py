@@ -26,7 +26,7 @@ CAUSES = {
     "CANCELLED": "cancelled",
     "OUT_OF_MEMORY": "host_memory",
 }
-PATIENCE_S = 60
+PATIENCE_S = 30
 
 
 class SchedulerError(RuntimeError):

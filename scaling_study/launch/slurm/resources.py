@@ -92,10 +92,12 @@ def _of_run(request: Request, cluster: Cluster, threads: int) -> Resources:
     doublings = Counter(request.failures)
     time_min *= 2 ** min(MOST_DOUBLINGS, doublings["timeout"])
     memory_gb *= 2 ** min(MOST_DOUBLINGS, doublings["host_memory"])
+    # What a person asked for is taken as it is; forecasts fall into few classes.
+    minutes = math.ceil(time_min) if cluster.time_min is not None else rounded(time_min, MINUTES)
     gpus = gpus_of(request.job, cluster)
     several = cluster.nodes > 1 or gpus > 1
     return Resources(
-        time_min=rounded(time_min, MINUTES),
+        time_min=minutes,
         memory_gb=rounded(memory_gb, GIGABYTES),
         gpus=gpus,
         cpus=threads,

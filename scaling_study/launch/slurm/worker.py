@@ -58,7 +58,7 @@ class Worker:
             listen(SIGNALS)
             self.jobs[0]()
         else:
-            with requested_by(SIGNALS) as stop:
+            with requested_by(SIGNALS, patient=True) as stop:
                 self._pool(stop, ledger)
 
     def _pool(self, stop: Stop, ledger: Ledger) -> None:

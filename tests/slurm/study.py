@@ -1,36 +1,24 @@
-"""One cluster for the suite, and studies on it as a user starts them."""
+"""A study on the cluster, as a user starts it."""
 
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from cluster import Cluster, missing
+from cluster import Cluster
 
 # A second or two of training on a core, and a few hundred bytes of images.
-SMALL = ("train.epochs=1", "data.train_per_class=8", "data.val_per_class=4", "train.batch_size=8")
+SMALL = (
+    "train.epochs=1",
+    "train.warmup_epochs=0",
+    "data.train_per_class=8",
+    "data.val_per_class=4",
+    "train.batch_size=8",
+)
 COUNTED = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo")
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A SLURM with two nodes, wiped at the end."""
-    if absent := missing():
-        pytest.skip(f"no SLURM to start, not installed: {', '.join(absent)}")
-    with tempfile.TemporaryDirectory(prefix="slurm") as folder:
-        cluster = Cluster(Path(folder) / "c")
-        try:
-            cluster.start()
-            yield cluster
-        finally:
-            cluster.wipe()
-            assert not list(cluster._processes())
 
 
 class Study:
@@ -39,10 +27,8 @@ class Study:
     def __init__(self, cluster: Cluster, folder: Path, cache: Path) -> None:
         self.cluster, self.folder, self.cache = cluster, folder, cache
         self.calls = folder / "calls"
-        self._environment = {
-            **cluster.environment,
-            "PATH": f"{_counting(cluster, folder / 'bin', self.calls)}:{cluster.environment['PATH']}",
-        }
+        path = f"{_counting(folder / 'bin', self.calls)}:{cluster.environment['PATH']}"
+        self._environment = cluster.environment | {"PATH": path}
 
     def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -116,7 +102,7 @@ def _has(status: dict[str, Any], counts: dict[str, int]) -> bool:
     return {state: n for state, n in status["counts"].items() if n} == counts
 
 
-def _counting(cluster: Cluster, folder: Path, log: Path) -> Path:
+def _counting(folder: Path, log: Path) -> Path:
     """Programs of SLURM's that note each call and then do what they do."""
     folder.mkdir()
     for name in COUNTED:
@@ -124,19 +110,3 @@ def _counting(cluster: Cluster, folder: Path, log: Path) -> Path:
         script.write_text(f'#!/bin/sh\necho {name} >>{log}\nexec /usr/bin/{name} "$@"\n')
         script.chmod(0o755)
     return folder
-
-
-@pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("images")
-
-
-@pytest.fixture
-def study(cluster: Cluster, tmp_path: Path, images: Path) -> Iterator[Study]:
-    """A study; what it leaves in the queue is cancelled."""
-    yield Study(cluster, tmp_path, images)
-    cluster.run("scancel", "--me")
-    until(lambda: True if not cluster.run("squeue", "-h").strip() else None, "an empty queue")
-    for node in cluster.nodes:
-        cluster.start_node(node)
-        cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
