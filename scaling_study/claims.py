@@ -28,9 +28,11 @@ class Claim:
     cause: str | None = None
 
 
-def note_text(note: Mapping[str, Any]) -> str:
-    """What job.json holds for `note`."""
-    return json.dumps(note, indent=1) + "\n"
+def write_note(path: Path, note: Mapping[str, Any]) -> None:
+    """Replace a job.json whole. Not synced to disk: no process outlives the machine's crash."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def read_note(path: Path) -> dict[str, Any]:

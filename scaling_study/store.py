@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scaling_study.claims import Claim, alive, attempts_in, beat, me, note_text, read_note
+from scaling_study.claims import Claim, alive, attempts_in, beat, me, read_note, write_note
 from scaling_study.errors import InputError
-from scaling_study.results import Result, read_result, replace_file
+from scaling_study.results import Result, read_result
 
 
 class Store:
@@ -89,7 +89,7 @@ class Store:
             if not alive(path):
                 earlier = attempts_in(read_note(path), cause)
                 note = {"queued": job, "submitted": time.time(), "attempts": earlier}
-                replace_file(path, note_text(note))
+                write_note(path, note)
 
     def end(self, run_id: str, cause: str | None) -> None:
         """Note that nobody works on the run, nor will: its job is gone, because of `cause`."""
@@ -99,7 +99,7 @@ class Store:
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
             note = {"began": began} | note | {"ended": time.time(), "cause": cause}
-            replace_file(path, note_text(note))
+            write_note(path, note)
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[Claim | None]:
@@ -113,7 +113,7 @@ class Store:
             free = not alive(path)
             mine = me() | {"attempts": attempts_in(read_note(path))}
             if free:
-                replace_file(path, note_text(mine))
+                write_note(path, mine)
         if not free:
             yield None
             return
@@ -125,7 +125,7 @@ class Store:
         finally:
             stop.set()
             heart.join()
-            replace_file(path, note_text(mine | {"ended": time.time(), "cause": claim.cause}))
+            write_note(path, mine | {"ended": time.time(), "cause": claim.cause})
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ milliseconds, and a run that crashes, or is killed for its memory, takes nothing
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing import forkserver, get_context
@@ -21,8 +22,7 @@ from scaling_study.launch.work import Work, body
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
-# What the server imports once: the trainer, and what our entry points import, because every child
-# imports the main module again.
+# What the server imports once, beside the main module, which every child imports again.
 PRELOAD = ["scaling_study.training.loop", "hydra"]
 # How often limits of time and memory are looked at.
 LOOK_S = 0.2
@@ -54,7 +54,7 @@ def launch(
         return
     _limit_threads(jobs[0].setting.threads)
     context = get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context.set_forkserver_preload([*PRELOAD, _main_module()])
     _start_server()
     # Runs hold the reading end; it reports the end of file when this process is gone.
     reader, writer = context.Pipe(duplex=False)
@@ -106,6 +106,12 @@ def launch(
             work.process.join()
         reader.close()
         writer.close()
+
+
+def _main_module() -> str:
+    """The main module by the name under which the server can import what it imports."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return "__main__" if spec is None else str(spec.name)
 
 
 def _start_server() -> None:
