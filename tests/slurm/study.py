@@ -60,9 +60,13 @@ class Study:
     def counts(self) -> dict[str, int]:
         return {state: n for state, n in self.status()["counts"].items() if n}
 
-    def wait(self, **counts: int) -> dict[str, Any]:
+    def wait(self, seconds: float = 120, **counts: int) -> dict[str, Any]:
         """The status once it has these counts."""
-        return until(lambda: s if (s := self.status()) and _has(s, counts) else None, str(counts))
+        try:
+            return until(lambda: s if _has(s := self.status(), counts) else None, "", seconds)
+        except AssertionError:
+            now = self.counts(), self.queue(), self.cluster.run("sinfo", "-N", "-l")
+            raise AssertionError(f"not within {seconds} s: {counts}; now {now}") from None
 
     def submissions(self) -> list[dict[str, Any]]:
         return list(json.loads((self.folder / "results/smoke/jobs.json").read_text()))

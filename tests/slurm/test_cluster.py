@@ -271,17 +271,17 @@ def test_waiting_shows_results_and_tries_again(study: Study) -> None:
 
 
 def test_300_runs_take_few_calls(study: Study) -> None:
-    many = ("grid.axes.seed='range(300)'", "launcher.runs_per_job=75", "launcher.slots=4")
+    many = ("grid.axes.seed='range(300)'", "launcher.runs_per_job=150", "launcher.slots=2")
     began = time.monotonic()
     done = study.sweep(*many, "checkpoint.every_s=60", "checkpoint.keep=none")
-    assert "300 runs in 4 jobs" in done.stdout
+    assert "300 runs in 2 jobs" in done.stdout
     calls = Counter(study.called())
     assert calls["sbatch"] == 1
     assert sum(calls.values()) <= 4
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60  # a few seconds on an idle machine
     before = len(study.called())
     study.status()
     assert len(study.called()) - before == 1
     study.sweep(*many)
     assert Counter(study.called())["sbatch"] == 1
-    study.wait(ok=300)
+    study.wait(280, ok=300)
