@@ -198,6 +198,16 @@ def test_runs_packed_in_a_job_share_its_gpus(study: Study) -> None:
     assert all(at_once(times) == 2 for times in by_job.values())
 
 
+def test_a_run_may_have_several_nodes_to_itself(study: Study) -> None:
+    # The nodes' names mean nothing to the resolver of this machine.
+    study.sweep(
+        "grid.axes.seed=[0]", "launcher.nodes=2", "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
+    )
+    study.wait(ok=1)
+    logs = sorted(p.name for p in (study.folder / "results/smoke/jobs").glob("*_log.out"))
+    assert [name.split("_")[1] for name in logs] == ["0", "1"]  # a process on each
+
+
 def test_a_job_killed_for_memory_is_told_and_gets_more(study: Study) -> None:
     study.sweep("grid.axes.seed=[0]", "launcher.lines=['--mem=100M']")
     until(lambda: True if not study.queue() else None, "the kill")

@@ -56,7 +56,10 @@ class Worker:
             self._leave(None)
         elif self.ranks > 1:
             listen(SIGNALS)
-            self.jobs[0]()
+            outcome = self.jobs[0]()
+            first = os.environ.get("SLURM_PROCID") == "0"
+            if first and (outcome.status, outcome.cause) == ("stopped", NOTICE):
+                self._requeue(self._why(), by_slurm=False)
         else:
             with requested_by(SIGNALS, patient=True) as stop:
                 self._pool(stop, ledger)
