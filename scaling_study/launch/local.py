@@ -22,8 +22,8 @@ from scaling_study.launch.work import Work, body
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
-# What the server imports once, beside what the main module needs: every child imports that again.
-PRELOAD = ["scaling_study.training.loop", __name__, "hydra"]
+# What the server imports once: the trainer, and what main modules of ours import.
+PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 # How often limits of time and memory are looked at.
 LOOK_S = 0.2
 
@@ -54,7 +54,7 @@ def launch(
         return
     _limit_threads(jobs[0].setting.threads)
     context = get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD + _main_module())
+    context.set_forkserver_preload(PRELOAD + _imported())
     _start_server()
     # Runs hold the reading end; it reports the end of file when this process is gone.
     reader, writer = context.Pipe(duplex=False)
@@ -108,10 +108,9 @@ def launch(
         writer.close()
 
 
-def _main_module() -> list[str]:
-    """The main module, if it has a name under which the server can import what it imports."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return [] if spec is None else [str(spec.name)]
+def _imported() -> list[str]:
+    """What this process has of ours: each child would import it again with the main module."""
+    return [name for name in sys.modules if name.startswith("scaling_study.")]
 
 
 def _start_server() -> None:

@@ -294,4 +294,11 @@ def test_300_runs_take_few_calls(study: Study) -> None:
     assert len(study.called()) - before == 1
     study.sweep(*many)
     assert Counter(study.called())["sbatch"] == 1
-    study.wait(280, ok=300)
+    until(lambda: True if study.counts().get("ok", 0) >= 6 else None, "six results", 200)
+    before = len(study.called())
+    assert study.run("cancel", "results/smoke").returncode == 0
+    assert study.called()[before:] == ["scancel"]
+    counts = study.counts()
+    assert sum(counts.values()) == 300
+    assert set(counts) <= {"ok", "failed", "planned"}
+    until(lambda: True if not study.queue() else None, "an empty queue")
