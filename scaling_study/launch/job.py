@@ -57,7 +57,7 @@ class Job:
             if claim is None or store.state(run_id) in ("ok", "diverged"):
                 return self.outcome()
             run_dir = store.run_dir(run_id)
-            replace_file(run_dir / "config.yaml", yaml.safe_dump(asdict(self.run), sort_keys=False))
+            replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
             try:
                 self._write(self._train(run_dir))
             except KeyboardInterrupt:
@@ -117,6 +117,12 @@ class Job:
         run_dir = self.store.run_dir(self.run.run_id)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_result(run_dir, result)
+
+
+def _yaml(values: Mapping[str, Any]) -> str:
+    """YAML by the C library where PyYAML has it: a tenth of the time."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
 
 
 def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:

@@ -54,7 +54,7 @@ def launch(
         return
     _limit_threads(jobs[0].setting.threads)
     context = get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD + _imported())
+    context.set_forkserver_preload([*PRELOAD, *_imported(), "scaling_study.launch.warm"])
     _start_server()
     # Runs hold the reading end; it reports the end of file when this process is gone.
     reader, writer = context.Pipe(duplex=False)
