@@ -8,7 +8,8 @@ FIGURES ?= figures/$(notdir $(RESULTS))
 ARGS ?=
 TORCH_INDEX ?=
 
-.PHONY: help install sweep pareto-plots report dashboard published test test-slow bench lint format clean
+.PHONY: help install sweep pareto-plots report dashboard published test test-slow slurm-test
+.PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -42,6 +43,10 @@ test: $(VENV)/.installed  ## the tests (a few minutes)
 
 test-slow: $(VENV)/.installed  ## the tests that take long
 	$(BIN)/python -m pytest -m slow
+
+slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine (root on Debian installs it)
+	$(BIN)/python tests/slurm/install.py
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 bench: $(VENV)/.installed  ## what the speed claims are measured with, peers beside us
 	$(BIN)/python benchmarks/analysis.py

@@ -33,6 +33,17 @@ def _gpu_names() -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
+@cache
+def gpu_memory_bytes() -> list[int]:
+    """Memory of each GPU of this machine; empty if there is none."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        return [int(line) << 20 for line in done.stdout.split("\n")[:-1]]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+
+
 def cpu_cores() -> int:
     """CPU cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

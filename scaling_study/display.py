@@ -177,6 +177,10 @@ def ended(outcome: Outcome) -> str:
     """One line about how a run ended."""
     elsewhere = " in another process" if outcome.status == "running" else ""
     text = f"{outcome.run_id} {outcome.status}{elsewhere}"
+    if outcome.status == "stopped":
+        text += f" ({outcome.cause}), to continue from its checkpoint"
+    elif outcome.cause is not None:
+        text += f" ({outcome.cause})"
     if outcome.val_error is not None:
         text += f", error {100 * outcome.val_error:.1f} %"
     if outcome.wall_s is not None:

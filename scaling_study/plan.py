@@ -15,11 +15,9 @@ from scaling_study.grid import axis_keys, declared_grid
 from scaling_study.planning.cells import Cell, Left, cells_of
 from scaling_study.planning.memory import TOLERANCE
 from scaling_study.planning.times import HOUR, Times, timings_of
-from scaling_study.results import Result, replace_file
+from scaling_study.results import FINISHED, Result, replace_file
 from scaling_study.store import Store
 from scaling_study.values import flat_items
-
-FINISHED = ("ok", "diverged")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import version
 
 from scaling_study import __version__
@@ -29,6 +30,7 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip()
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of Python, torch and this package; nothing is imported for it."""
     return {

@@ -70,7 +70,9 @@ COLUMNS: dict[str, str] = {
 }
 
 
-STATUSES = ("ok", "diverged", "failed")
+# A run that ended in one of these is never trained again.
+FINISHED = ("ok", "diverged")
+STATUSES = (*FINISHED, "failed")
 # Memory of the GPU or of the host ran out, a time limit came, the scheduler wanted the machine
 # back, the node died, somebody stopped it, or the run itself raised an error.
 CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelled", "error")

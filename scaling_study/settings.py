@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from scaling_study.config import Setting
 from scaling_study.data import keep_listings_in
 from scaling_study.errors import InputError
+from scaling_study.launch.policy import UNLIMITED, Policy
+from scaling_study.launch.slots import AUTO
+from scaling_study.launch.slurm.cluster import Cluster
 from scaling_study.provenance import git_state
 from scaling_study.tracking.options import tracking_of
 from scaling_study.values import from_values, group, one_value, require, suggest
 
-LAUNCHERS = ("local", "inline")
-# What `slots: auto` becomes.
-AS_MANY_AS_FIT = -1
+LAUNCHERS = ("local", "slurm", "inline")
 STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # The part of the settings that a run is made of.
 RUN_KEYS = ("model", "data", "train", "init", "seed", "device", "precision")
@@ -27,19 +28,30 @@ COMMON_KEYS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class LauncherConfig:
-    """Where runs execute: `slots` at a time (-1: as many as fit), `threads` CPU threads each."""
+class Slots:
+    """`slots` runs at a time, `slots_per_gpu` on a GPU (AUTO: as fit), `threads` CPU threads each.
 
-    name: str
+    Within a SLURM job, where `slots` AUTO is one, or what a whole node holds.
+    """
+
     slots: int
+    slots_per_gpu: int
     threads: int
 
     def __post_init__(self) -> None:
-        known = ", ".join(LAUNCHERS)
-        require(self.name in LAUNCHERS, "launcher.name", self.name, f"unknown; known: {known}")
-        enough = self.slots >= 1 or self.slots == AS_MANY_AS_FIT
-        require(enough, "launcher.slots", self.slots, "must be 1 or more, or auto")
+        for key in ("slots", "slots_per_gpu"):
+            n = getattr(self, key)
+            require(n >= 1 or n == AUTO, f"launcher.{key}", n, "must be 1 or more, or auto")
         require(self.threads >= 1, "launcher.threads", self.threads, "must be 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LauncherConfig(Slots):
+    """Where runs execute, what follows when they misbehave, and for slurm how jobs are made."""
+
+    name: str
+    policy: Policy
+    cluster: Cluster | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +135,32 @@ def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -
 
 
 def launcher_of(settings: Mapping[str, Any]) -> LauncherConfig:
-    """The launcher's settings."""
-    values = group(settings, "launcher")
-    slots = AS_MANY_AS_FIT if values.get("slots") == "auto" else values.get("slots")
-    return from_values(LauncherConfig, {**values, "slots": slots}, "launcher.")
+    """The launcher's settings.
+
+    Raises:
+        InputError: an unknown setting, or a value of the wrong type or out of bounds.
+    """
+    values = {"retry": {}, **group(settings, "launcher")}
+    name = one_value(str, values.pop("name", None), "launcher.name")
+    require(name in LAUNCHERS, "launcher.name", name, f"unknown; known: {', '.join(LAUNCHERS)}")
+    for key in ("slots", "slots_per_gpu"):
+        values[key] = AUTO if values.get(key) == "auto" else values.get(key)
+    slots, policy, cluster = (_part(values, cls) for cls in (Slots, Policy, Cluster))
+    # What is left is unknown, and so is what this launcher has no use for.
+    unused = {} if name == "slurm" else cluster
+    unused |= {} if name != "inline" else {k: v for k, v in policy.items() if k != "retry"}
+    from_values(Slots, slots | values | unused, "launcher.")
+    return LauncherConfig(
+        **vars(from_values(Slots, slots, "launcher.")),
+        name=name,
+        policy=UNLIMITED if name == "inline" else from_values(Policy, policy, "launcher."),
+        cluster=from_values(Cluster, cluster, "launcher.") if name == "slurm" else None,
+    )
+
+
+def _part(values: dict[str, Any], cls: type) -> dict[str, Any]:
+    """Those of `values` that `cls` has, taken out."""
+    return {field.name: values.pop(field.name) for field in fields(cls) if field.name in values}
 
 
 def setting_of(settings: Mapping[str, Any]) -> Setting:

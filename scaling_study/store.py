@@ -1,25 +1,22 @@
 """The run folders: what state a run is in, who works on it, and how a worker claims it.
 
 RUN/{config.yaml, metrics.jsonl, checkpoint.pt, result.json, log.txt, job.json}. A result is final;
-without one, a live process named in job.json means the run is in work.
+without one, a live process named in job.json means the run is in work, and a scheduler's job named
+there that it waits for one. job.json also remembers the earlier attempts: where, how they ended.
 """
 
 import fcntl
-import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from scaling_study.claims import Claim, alive, attempts_in, beat, me, read_note, write_note
 from scaling_study.errors import InputError
-from scaling_study.results import Result, read_result, replace_file
-
-HEARTBEAT_S = 10
-# A worker on another machine is taken for dead after this long without a heartbeat.
-STALE_S = 120
+from scaling_study.results import Result, read_result
 
 
 class Store:
@@ -61,7 +58,10 @@ class Store:
         return found
 
     def state(self, run_id: str) -> str:
-        """planned, running, ok, diverged, failed, or unreadable."""
+        """planned, queued, running, ok, diverged, failed, or unreadable.
+
+        Files alone are asked: whether a queued run's job is still there the scheduler knows.
+        """
         try:
             result = self.result(run_id)
         except (ValueError, OSError):
@@ -70,6 +70,8 @@ class Store:
             return result.status
         if alive(self.run_dir(run_id) / "job.json"):
             return "running"
+        if "queued" in self.job(run_id):
+            return "queued"
         return "planned" if result is None else "failed"
 
     def set_aside(self, run_id: str) -> Path:
@@ -79,31 +81,66 @@ class Store:
         os.replace(path, bad)
         return bad
 
-    @contextmanager
-    def claim(self, run_id: str) -> Iterator[bool]:
-        """Whether this process may work on the run; its heartbeat shows it at work meanwhile.
+    def job(self, run_id: str) -> dict[str, Any]:
+        """What job.json says: who works or worked on the run, and `attempts` before that."""
+        return read_note(self.run_dir(run_id) / "job.json")
 
-        False if a live process has it already. The claim dies with the process.
+    def attempts(self, run_id: str) -> list[dict[str, Any]]:
+        """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""
+        return attempts_in(self.job(run_id))
+
+    def enqueue(self, run_id: str, job: str, cause: str | None = None) -> None:
+        """The scheduler's `job` will work on the run; `cause` ended the attempt before."""
+        path = self.run_dir(run_id) / "job.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            if not alive(path):
+                earlier = attempts_in(read_note(path), cause)
+                note = {"queued": job, "submitted": time.time(), "attempts": earlier}
+                write_note(path, note)
+
+    def end(self, run_id: str, cause: str | None) -> None:
+        """Note that nobody works on the run, nor will: its job is gone, because of `cause`."""
+        path = self.run_dir(run_id) / "job.json"
+        with self._lock():
+            note = read_note(path)
+            began = note.pop("submitted", time.time())
+            note.setdefault("job", note.pop("queued", None))
+            note = {"began": began} | note | {"ended": time.time(), "cause": cause}
+            write_note(path, note)
+
+    @contextmanager
+    def claim(self, run_id: str) -> Iterator[Claim | None]:
+        """A claim if this process may work on the run; its heartbeat shows it at work meanwhile.
+
+        None if a live process has it already. The claim dies with the process.
         """
         path = self.run_dir(run_id) / "job.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._lock():
             free = not alive(path)
+            mine = me() | {"attempts": attempts_in(read_note(path))}
             if free:
-                replace_file(path, json.dumps(_me(), indent=1) + "\n")
+                write_note(path, mine)
         if not free:
-            yield False
+            yield None
             return
-        stop = threading.Event()
-        beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
-        beat.start()
+        claim, stop = Claim(), threading.Event()
+        heart = threading.Thread(target=beat, args=(path, stop), daemon=True)
+        heart.start()
         try:
-            yield True
+            yield claim
         finally:
             stop.set()
-            beat.join()
-            replace_file(path, json.dumps(_me() | {"ended": time.time()}, indent=1) + "\n")
+            heart.join()
+            write_note(path, mine | {"ended": time.time(), "cause": claim.cause})
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def check_writable(folder: Path, setting: str, value: str) -> None:
@@ -122,40 +159,3 @@ def check_writable(folder: Path, setting: str, value: str) -> None:
             f"{setting}={value}: cannot write to {folder} ({error.strerror}); "
             f"give a writable folder as {setting}=FOLDER"
         ) from None
-
-
-def _me() -> dict[str, str | int | float]:
-    pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": pid, "started": _started(pid) or ""}
-
-
-def _started(pid: int) -> str | None:
-    """Start time of a live process in clock ticks since boot: tells a recycled pid from ours."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == "Z" else fields[19]
-
-
-def alive(job_file: Path) -> bool:
-    """Whether the process that wrote `job_file` still works on its run.
-
-    False once it has noted its end (`ended`, seconds since 1970) or is no longer there.
-    """
-    try:
-        job = json.loads(job_file.read_text(encoding="utf-8"))
-        host, pid, started = job["host"], int(job["pid"]), job["started"]
-        beaten = job_file.stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    if "ended" in job:
-        return False
-    if host == socket.gethostname() and Path("/proc").is_dir():
-        return bool(_started(pid) == started)
-    return time.time() - beaten < STALE_S
-
-
-def _beat(path: Path, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT_S):
-        os.utime(path)

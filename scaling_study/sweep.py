@@ -7,24 +7,27 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
-from scaling_study import cli, display, foretold, live
+from scaling_study import cli, display, foretold, launching, live
 from scaling_study.config import RunConfig, Setting
 from scaling_study.data import facts, prepare
 from scaling_study.errors import InputError
-from scaling_study.launch import inline, local
+from scaling_study.launch import local
 from scaling_study.launch.job import Job, Outcome
-from scaling_study.plan import FINISHED, Planned, measured, planned_cells, table, write_csv
+from scaling_study.launch.local import PoolError, RepeatedError
+from scaling_study.launch.slots import Slot, cpu_slots, slots_for
+from scaling_study.launch.stop import Stop, requested_by
+from scaling_study.plan import Planned, measured, planned_cells, table, write_csv
 from scaling_study.planning.budget import Budget, affordable, budget_of, over
 from scaling_study.planning.draft import Draft, draft, orphans, redrawn
 from scaling_study.planning.explain import described, difference, explained, infeasible
 from scaling_study.planning.order import to_do
 from scaling_study.planning.probe import Launch
 from scaling_study.planning.times import Times
-from scaling_study.results import read_plan, replace_file
+from scaling_study.results import FINISHED, read_plan, replace_file
 from scaling_study.settings import (
     Asked,
     LauncherConfig,
@@ -38,6 +41,8 @@ from scaling_study.store import Store, check_writable
 from scaling_study.tracking.options import check as check_tracking
 
 SOME_FAILED = 1
+# Asked by these once, runs write checkpoints and end; asked twice, they are killed.
+STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -52,8 +57,10 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if asked.explain or asked.diff:
         print("\n".join(_explained(found, asked, setting, overrides)))
         return 0
-    store, grid, rows = Store(Path(setting.results_dir)), dict(found.grid), found.rows
+    store, grid = Store(Path(setting.results_dir)), dict(found.grid)
     study_dir = Path(setting.results_dir) / grid["name"]
+    look = launching.standing if asked.dry_run else launching.settled
+    rows = look(found.rows, store, study_dir)
     report = live.refresher(settings, study_dir)
     slots = _slots(rows, launcher, asked.dry_run)
     notes = [*infeasible(found.left), *_orphans(found, setting), *_unfair(rows, grid)]
@@ -70,10 +77,9 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if missing := to_do(rows, asked.order):
         foretold.keep(missing, study_dir)
         running = with_code(setting)
-        jobs = [Job(row.run, running) for row in missing]
-        outcomes = local.launch(jobs, slots) if launcher.name == "local" else inline.launch(jobs)
-        with report:
-            _follow(outcomes, missing, len(slots))
+        with requested_by(STOPS) as stop, report:
+            outcomes = launching.launch(missing, running, launcher, study_dir, slots, stop)
+            _follow(outcomes, missing, len(slots), stop)
         ended = redrawn(found, setting)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
@@ -81,15 +87,14 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     return _summary(rows, study_dir)
 
 
-def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[local.Slot]:
+def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:
     """Where runs would execute; a dry run may plan for GPUs that are not here, one at a time."""
-    devices = [row.run.device for row in rows]
     try:
-        return local.slots_for(devices, launcher.slots, launcher.threads)
+        return launching.places(launcher, rows)
     except InputError:
         if not dry_run:
             raise
-        return local.cpu_slots(max(1, launcher.slots))
+        return cpu_slots(max(1, launcher.slots))
 
 
 def _probe(asked: Asked, setting: Setting, launcher: LauncherConfig) -> Launch | None:
@@ -98,7 +103,7 @@ def _probe(asked: Asked, setting: Setting, launcher: LauncherConfig) -> Launch |
         return None
 
     def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
-        slots = local.slots_for([run.device for run in runs], launcher.slots, launcher.threads)
+        slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)
         probing = replace(setting, results_dir=str(folder))
         return local.launch([Job(run, probing) for run in runs], slots)
 
@@ -231,16 +236,23 @@ def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
         )
 
 
-def _follow(outcomes: Iterator[Outcome], rows: list[Planned], slots: int) -> None:
-    """Wait for all runs; leaving early, by Ctrl-C or TERM, stops those in work."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+def _follow(outcomes: Iterator[Outcome], rows: list[Planned], slots: int, stop: Stop) -> None:
+    """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first."""
     try:
         for _ in display.follow(outcomes, rows, slots):
             pass
-    except (KeyboardInterrupt, local.PoolError) as end:
-        outcomes.close()  # type: ignore[attr-defined]
-        print(f"\nstopped {end}; nothing is lost. To continue: {_command()}", file=sys.stderr)
-        raise KeyboardInterrupt from None
+    except PoolError as error:
+        _stopped(str(error))
+    except RepeatedError as error:
+        print(f"stopped: {error}; after mending it: {_command()}", file=sys.stderr)
+        return
+    if stop.reasons:
+        _stopped("")
+
+
+def _stopped(why: str) -> NoReturn:
+    print(f"\nstopped {why}; nothing is lost. To continue: {_command()}", file=sys.stderr)
+    raise KeyboardInterrupt
 
 
 def _command() -> str:
@@ -251,19 +263,27 @@ def _summary(rows: Sequence[Planned], study_dir: Path) -> int:
     """Print what the study has now; the exit code says whether runs failed."""
     counts = Counter(row.state for row in rows)
     print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+    store = Store(study_dir.parent)
     failed = [row for row in rows if row.state in ("failed", "planned", "unreadable")]
     for row in failed:
-        print(
-            f"  {row.run.run_id} {row.state}: see {study_dir.parent}/runs/{row.run.run_id}/log.txt"
-        )
+        print(f"  {_why(row, store)}: see {store.run_dir(row.run.run_id)}/log.txt")
     if failed:
         print(f"to retry: {_command()}")
         return SOME_FAILED
-    if counts["running"]:
+    if counts["queued"]:
+        print(f"watch them: python -m scaling_study.status {study_dir}")
+    elif counts["running"]:
         print(f"{counts['running']} runs are in work in another process; {_command()} looks again")
     else:
         print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
     return 0
+
+
+def _why(row: Planned, store: Store) -> str:
+    """The run, its state, and the cause of its failure."""
+    result = store.result(row.run.run_id) if row.state == "failed" else None
+    cause = f" ({result.cause})" if result is not None and result.cause else ""
+    return f"{row.run.run_id} {row.state}{cause}"
 
 
 if __name__ == "__main__":

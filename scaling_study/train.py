@@ -10,10 +10,11 @@ from typing import Any
 from scaling_study import cli, display
 from scaling_study.data import prepare
 from scaling_study.errors import InputError
-from scaling_study.launch import inline, local
+from scaling_study.launch import inline
 from scaling_study.launch.job import Job
-from scaling_study.plan import FINISHED
+from scaling_study.launch.slots import slots_for
 from scaling_study.planning.cells import runs_of
+from scaling_study.results import FINISHED
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
 from scaling_study.tracking.options import check as check_tracking
@@ -30,7 +31,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
             f"launcher={launcher.name}: one run trains in this process; sweep uses launchers"
         )
     (run,) = runs_of(settings, [{}])
-    local.slots_for([run.device], 1, setting.threads)
+    slots_for([run.device], 1, setting.threads)
     store, world = Store(Path(setting.results_dir)), world_of(os.environ)
     run.train.share(world.size)
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
@@ -42,6 +43,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     (outcome,) = inline.launch([Job(run, with_code(setting))])
     if world.rank == 0:
         print(display.ended(outcome), flush=True)
+    if outcome.status == "stopped":
+        return cli.INTERRUPTED
     return 1 if outcome.status == "failed" else 0
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from scaling_study.errors import InputError
 
@@ -65,6 +65,13 @@ def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
 
 def one_value(kind: Any, value: object, key: str) -> Any:
     """`value` as `kind`, so that 1 and 1.0 name the same run; anything lossy is refused."""
+    if type(None) in (kinds := get_args(kind)):
+        (kind,) = (k for k in kinds if k is not type(None))
+        return None if value is None else one_value(kind, value, key)
+    if get_origin(kind) is Mapping and isinstance(value, Mapping):
+        return {name: one_value(kinds[1], part, f"{key}.{name}") for name, part in value.items()}
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
+        return tuple(one_value(kinds[0], part, key) for part in value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     number = number and math.isfinite(value)  # type: ignore[arg-type]
     if kind is float and number:
@@ -73,10 +80,8 @@ def one_value(kind: Any, value: object, key: str) -> Any:
         return int(value)  # type: ignore[call-overload]
     if kind in (bool, str) and isinstance(value, kind):
         return value
-    if kind == tuple[float, ...] and isinstance(value, list | tuple):
-        return tuple(one_value(float, part, key) for part in value)
-    names = {
-        **{float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"},
-        tuple[float, ...]: "a list of numbers",
-    }
-    raise InputError(f"{key}={value!r}: must be {names[kind]}")
+    names = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
+    raise InputError(f"{key}={value!r}: must be {names.get(kind) or _LISTS[get_origin(kind)]}")
+
+
+_LISTS = {tuple: "a list", Mapping: "a group of settings"}

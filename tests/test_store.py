@@ -33,7 +33,7 @@ def test_states_follow_the_files(job: Job) -> None:
         assert mine
         assert store.state(RUN.run_id) == "running"
     assert store.state(RUN.run_id) == "planned"
-    job.write_failure("out of luck")
+    job.write_failure("out of luck", "error")
     assert store.state(RUN.run_id) == "failed"
     (store.run_dir(RUN.run_id) / "result.json").write_text("{torn", encoding="utf-8")
     assert store.state(RUN.run_id) == "unreadable"
@@ -68,7 +68,7 @@ def test_a_claim_holds_against_others_and_dies_with_its_process(setting: Setting
 def race(results: str, line: Barrier, won: "Queue[int]") -> None:
     line.wait()
     with Store(Path(results)).claim(RUN.run_id) as mine:
-        won.put(int(mine))
+        won.put(int(mine is not None))
         time.sleep(1)
 
 
@@ -102,7 +102,7 @@ def test_a_worker_elsewhere_lives_as_long_as_its_heartbeat(job: Job) -> None:
 
 
 def test_a_result_survives_the_round_trip(job: Job) -> None:
-    job.write_failure("why")
+    job.write_failure("why", "error")
     path = job.store.run_dir(RUN.run_id) / "result.json"
     result = read_result(path)
     assert set(vars(result)) == set(COLUMNS)
@@ -143,7 +143,7 @@ BAD_VALUES = [
 def test_an_impossible_value_makes_a_result_unreadable(
     job: Job, column: str, value: object
 ) -> None:
-    job.write_failure("why")
+    job.write_failure("why", "error")
     path = job.store.run_dir(RUN.run_id) / "result.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(record | {column: value}), encoding="utf-8")

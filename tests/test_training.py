@@ -76,7 +76,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
     def asking(now: int, *arguments: Any) -> float:
         if now == step:
-            stopping.request("test")
+            stopping.request("interrupted")
         return rate(now, *arguments)
 
     monkeypatch.setattr(loop, "learning_rate", asking)
@@ -91,7 +91,7 @@ def stopped(
         with pytest.raises(stopping.Stopped) as raised:
             train(run, run_dir, setting)
     stopping.clear()
-    assert raised.value.reason == "test"
+    assert raised.value.reason == "interrupted"
     assert torch.load(run_dir / "checkpoint.pt", weights_only=True)["step"] == step + 1
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from conftest import NOT_TRACKED
 from scaling_study.config import Setting
 from scaling_study.launch.job import Job
 from scaling_study.training import loop, micro_batches, stopping
@@ -40,7 +41,7 @@ def ask_to_stop_at(step: int) -> None:
 
     def counting(now: int, *arguments: Any) -> float:
         if now == step and os.environ.get("RANK") == "1":
-            stopping.request("test")
+            stopping.request("interrupted")
         return rate(now, *arguments)
 
     loop.learning_rate = counting
@@ -67,11 +68,12 @@ def main() -> None:
         loader_workers=0,
         checkpoint_every_s=1e9,
         checkpoint_keep="final",
+        metrics_every_s=0,
+        tracking=NOT_TRACKED,
         git_commit=None,
         git_dirty=None,
     )
     in_float64()
-    loop.RECORD_STEPS = 1
     wanted = json.loads(more)
     if "stop_at" in wanted:
         ask_to_stop_at(wanted["stop_at"])

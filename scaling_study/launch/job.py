@@ -14,25 +14,31 @@ from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe
 from scaling_study.data import keep_listings_in
 from scaling_study.device import device_name
+from scaling_study.launch.causes import RESUMED, cause_of
 from scaling_study.provenance import versions
-from scaling_study.results import Result, replace_file, write_result
+from scaling_study.results import FINISHED, Result, replace_file, write_result
 from scaling_study.store import Store
 from scaling_study.tracking.beside import mirrored
 from scaling_study.training.stopping import Stopped
 from scaling_study.world import World, world_of
 
-FINISHED = ("ok", "diverged")
+WITHOUT_RESULT = ("planned", "queued", "running")
 # The last one stays unless `checkpoint.keep=none`; the one before it goes when there is a result.
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.prev.pt")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its result's status and error, or `running` if another process has it."""
+    """How a run ended: its result's status, error and cause.
+
+    Without a result the status is `running` if another process has it, or `stopped` if it was
+    asked to stop, for the `cause`, and continues with the next attempt.
+    """
 
     run_id: str
     status: str
     error: str | None = None
+    cause: str | None = None
     val_error: float | None = None
     wall_s: float | None = None
 
@@ -57,19 +63,19 @@ class Job:
         if (world := world_of(os.environ)).rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
-        with store.claim(run_id) as mine, _joined(world, self.run.device) as tell:
-            if not tell(mine and store.state(run_id) not in FINISHED):
+        with store.claim(run_id) as claim, _joined(world, self.run.device) as tell:
+            if not tell(claim is not None and store.state(run_id) not in FINISHED):
                 return self.outcome()
+            assert claim is not None
             run_dir = store.run_dir(run_id)
-            replace_file(run_dir / "config.yaml", yaml.safe_dump(asdict(self.run), sort_keys=False))
+            replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
             with mirrored(run_dir, self.setting.tracking):
                 try:
                     self._write(self._train(run_dir, world))
-                except (KeyboardInterrupt, Stopped):  # no failure: the run continues later
+                except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # whatever it is, it is this run's failure alone
-                    traceback.print_exc()
-                    self.write_failure(f"{type(error).__name__}: {error}")
+                    claim.cause = self._record(error)
             if store.state(run_id) in FINISHED:
                 spare = 0 if self.setting.checkpoint_keep == "none" else 1
                 for name in CHECKPOINTS[spare:]:
@@ -80,20 +86,41 @@ class Job:
         """Train with rank 0, which claims the run and writes everything."""
         with _joined(world, self.run.device) as tell:
             if tell(True):
-                self._train(self.store.run_dir(self.run.run_id), world)
+                try:
+                    self._train(self.store.run_dir(self.run.run_id), world)
+                except Stopped as stopped:
+                    return Outcome(self.run.run_id, "stopped", cause=stopped.reason)
         return Outcome(self.run.run_id, "running")
 
     def outcome(self) -> Outcome:
         """What the store says of the run now."""
         run_id = self.run.run_id
         state = self.store.state(run_id)
-        if state in ("planned", "running") or (result := self.store.result(run_id)) is None:
+        cause = self.store.job(run_id).get("cause")
+        if state in ("planned", "failed") and cause in RESUMED:
+            return Outcome(run_id, "stopped", cause=cause)
+        if state in WITHOUT_RESULT or (result := self.store.result(run_id)) is None:
             return Outcome(run_id, state)
-        return Outcome(run_id, result.status, result.error, result.val_error, result.wall_s)
+        return Outcome(
+            run_id, result.status, result.error, result.cause, result.val_error, result.wall_s
+        )
 
-    def write_failure(self, error: str) -> None:
+    def write_failure(self, error: str, cause: str) -> None:
         """Record that the run failed; the next call of the sweep tries it again."""
-        self._write({"status": "failed", "error": error})
+        self._write({"status": "failed", "error": error, "cause": cause})
+
+    def _record(self, error: BaseException) -> str:
+        """Write the failure that `error` is, unless the run is only to continue later."""
+        cause = cause_of(error)
+        if cause in RESUMED:
+            print(f"stopped with a checkpoint: {cause}", flush=True)
+            return cause
+        if isinstance(error, Stopped):
+            self.write_failure(f"stopped with a checkpoint: {cause}", cause)
+        else:
+            traceback.print_exc()
+            self.write_failure(f"{type(error).__name__}: {error}", cause)
+        return cause
 
     def _train(self, run_dir: Path, world: World) -> dict[str, Any]:
         # Planning and submitting never import torch.
@@ -125,3 +152,16 @@ def _joined(world: World, device: str) -> Iterator[Callable[[bool], bool]]:
 
     with joined(world, device):
         yield lambda answer: bool(everywhere(answer, world, device))
+
+
+def _yaml(values: Mapping[str, Any]) -> str:
+    """YAML by the C library where PyYAML has it: a tenth of the time."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
+
+
+def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:
+    """The failure of a run whose worker left no word; where it ran nobody here has seen."""
+    failed = Result(**describe(run), status="failed", error=error, cause=cause)
+    write_result(store.run_dir(run.run_id), failed)
+    store.end(run.run_id, cause)

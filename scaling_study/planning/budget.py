@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.errors import InputError
-from scaling_study.plan import FINISHED, Planned
+from scaling_study.plan import Planned
 from scaling_study.planning.times import HOUR, UnmeasuredError
+from scaling_study.results import FINISHED
 from scaling_study.settings import check_group
 from scaling_study.values import require
 

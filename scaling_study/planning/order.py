@@ -4,7 +4,8 @@ import heapq
 from collections.abc import Callable, Sequence
 
 from scaling_study.errors import InputError
-from scaling_study.plan import FINISHED, Planned
+from scaling_study.plan import Planned
+from scaling_study.results import FINISHED
 
 LONGEST, FRONTIER_FIRST = "longest", "frontier_first"
 ORDERS = (LONGEST, FRONTIER_FIRST)

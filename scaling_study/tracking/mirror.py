@@ -11,12 +11,11 @@ import yaml
 
 from scaling_study.config import run_config
 from scaling_study.cost import describe
-from scaling_study.results import read_plan, read_result
+from scaling_study.results import FINISHED, read_plan, read_result
 from scaling_study.tracking.options import TAG_LENGTH
 
 # In the summary: the hash of what was sent, so that a later call knows without sending.
 DIGEST = "files_sha256"
-FINISHED = ("ok", "diverged")
 
 
 @dataclass(frozen=True)

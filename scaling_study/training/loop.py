@@ -220,8 +220,7 @@ def _agreed(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | 
     """The mean loss of all ranks, and the reason to stop if one of them has one."""
     if world.size == 1:
         return float(loss), stop
-    stops = torch.tensor(float(stop is not None), dtype=torch.float64, device=loss.device)
-    shared = total(torch.stack([loss.double(), stops]), world)
-    if shared[1] and stop is None:
-        stop = "another process of the run was asked to stop"
-    return float(shared[0]) / world.size, stop
+    told = torch.tensor([stop == reason for reason in stopping.REASONS], device=loss.device)
+    shared = total(torch.cat([loss.double()[None], told.double()]), world).tolist()
+    reasons = [r for r, n in zip(stopping.REASONS, shared[1:], strict=True) if n]
+    return shared[0] / world.size, reasons[0] if reasons else None

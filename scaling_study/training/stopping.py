@@ -3,6 +3,9 @@
 Torch-free, so that launchers may import it. Signal handlers call `request`.
 """
 
+# Where the processes of a run were told different things, the first of these counts.
+REASONS = ("cancelled", "timeout", "preempted", "interrupted")
+
 _reason: str | None = None
 
 
@@ -15,7 +18,7 @@ class Stopped(BaseException):
 
 
 def request(reason: str) -> None:
-    """Ask the run in this process to stop; safe in a signal handler."""
+    """Ask the run in this process to stop, for one of `REASONS`; safe in a signal handler."""
     global _reason
     _reason = reason
 

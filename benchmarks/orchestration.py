@@ -1,0 +1,189 @@
+"""Empty runs through our pool and its peers, in one go: seconds a run, and idle time of a slot.
+
+    python benchmarks/orchestration.py [--runs 200] [--peers FOLDER]
+
+Our run is whole but for the training: claim, config, result with its columns, each written safely.
+The peers run a function that does nothing. FOLDER is where launcher plugins were installed to
+(pip install --no-deps --target FOLDER hydra-joblib-launcher hydra-submitit-launcher).
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from scaling_study.config import RunConfig, Setting
+from scaling_study.device import cpu_cores
+from scaling_study.launch import local
+from scaling_study.launch.job import Job
+from scaling_study.launch.policy import UNLIMITED, Policy
+from scaling_study.launch.slots import Slot
+from scaling_study.planning.cells import runs_of
+from scaling_study.world import World
+
+TARGET_S, TARGET_RATIO, TARGET_IDLE_S = 0.020, 5.0, 0.2
+
+APP = """\
+import hydra
+
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(config):
+    pass
+
+
+if __name__ == "__main__":
+    main()
+"""
+LAUNCHERS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher"}
+
+
+@dataclass(frozen=True)
+class Empty(Job):
+    """A run without training, which notes in its log where and when it was at work."""
+
+    def __call__(self) -> Any:
+        began = time.time()
+        outcome = super().__call__()
+        print(os.environ["BENCHMARK_SLOT"], began, time.time(), flush=True)
+        return outcome
+
+    def _train(self, run_dir: Path, world: World) -> dict[str, Any]:
+        return {"status": "ok", "wall_s": 0.0}
+
+
+def runs(count: int) -> list[RunConfig]:
+    """The tiniest runs of the project's own configuration."""
+    import hydra
+    from omegaconf import OmegaConf
+
+    from scaling_study.paths import data_dir
+
+    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        composed = hydra.compose("train", ["model.depth=14"])
+    values = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(values, dict)
+    return runs_of(values, [{"seed": seed} for seed in range(count)])  # type: ignore[arg-type]
+
+
+def ours(count: int, folder: Path) -> tuple[float, float, float]:
+    """Seconds of the first run, of each other one, and median idle seconds of a slot."""
+    setting = Setting(
+        results_dir=str(folder),
+        cache_dir=str(folder),
+        threads=1,
+        checkpoint_every_s=60,
+        checkpoint_keep="none",
+        git_commit=None,
+        git_dirty=None,
+    )
+    slots = [
+        Slot(f"cpu{i}", {"CUDA_VISIBLE_DEVICES": "", "BENCHMARK_SLOT": str(i)})
+        for i in range(cpu_cores())
+    ]
+    # Limits are on, so that looking after them is part of what is measured.
+    policy = Policy(retry={}, timeout_min=60, memory_gb=64, stop_after_same_error=3)
+    jobs = [Empty(run, setting) for run in runs(count + 1)]
+    began = time.perf_counter()
+    list(local.launch(jobs[:1], slots, UNLIMITED))
+    first = time.perf_counter() - began
+    began = time.perf_counter()
+    outcomes = list(local.launch(jobs[1:], slots, policy))
+    each = (time.perf_counter() - began) / count
+    assert {outcome.status for outcome in outcomes} == {"ok"}
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for job in jobs[1:]:
+        log = job.store.run_dir(job.run.run_id) / "log.txt"
+        slot, start, end = log.read_text(encoding="utf-8").split()[-3:]
+        spans.setdefault(slot, []).append((float(start), float(end)))
+    idle = [b[0] - a[1] for times in spans.values() for a, b in pairwise(sorted(times))]
+    return first, each, statistics.median(idle)
+
+
+def hydra_app(count: int, folder: Path, peers: str, *launcher: str) -> float:
+    """Seconds a run of Hydra's own multirun with an empty function."""
+    app = folder / "app.py"
+    app.write_text(APP, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": peers}
+
+    def multirun(n: int) -> float:
+        values = "+x=" + ",".join(map(str, range(n)))
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, str(app), "-m", values, *launcher],
+            cwd=folder,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+        return time.perf_counter() - began
+
+    # Python's and Hydra's own start is no cost of a run.
+    return (multirun(count) - multirun(1)) / (count - 1)
+
+
+def nothing() -> None:
+    """What submitit runs."""
+
+
+def submitit_local(count: int, folder: Path) -> float:
+    """Seconds a run of submitit's local executor."""
+    import submitit
+
+    executor = submitit.LocalExecutor(folder / "submitit")
+    began = time.perf_counter()
+    jobs = [executor.submit(nothing) for _ in range(count)]
+    for job in jobs:
+        job.result()
+    return (time.perf_counter() - began) / count
+
+
+def main() -> int:
+    """Print the table; the exit code says whether the targets were met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--peers", default="", help="folder with Hydra's launcher plugins")
+    options = parser.parse_args()
+    if options.peers:
+        sys.path.append(options.peers)
+    n, found = options.runs, dict[str, float]()
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder)
+        first, each, idle = ours(n, at / "ours")
+        print(f"{n} empty runs on {cpu_cores()} cores")
+        print(
+            f"{'our pool':24} {1000 * each:8.1f} ms a run (after {first:.1f} s of starting torch)"
+        )
+        peers: dict[str, Callable[[], float]] = {
+            "Hydra, basic": lambda: hydra_app(n, at, options.peers),
+            "submitit, local executor": lambda: submitit_local(n, at),
+        }
+        for name, module in LAUNCHERS.items():
+            if find_spec(f"hydra_plugins.{module}") is None:
+                print(f"{'Hydra, ' + name:24} not installed: {module.replace('_', '-')}")
+                continue
+            launcher = f"hydra/launcher={name}"
+            peers[f"Hydra, {name}"] = partial(hydra_app, n, at, options.peers, launcher)
+        for name, measure in peers.items():
+            found[name] = measure()
+            print(f"{name:24} {1000 * found[name]:8.1f} ms a run", flush=True)
+    ratio = min(found.values()) / each
+    print(f"the best of them takes {ratio:.1f} times as long; a slot of ours idles {idle:.3f} s")
+    met = each <= TARGET_S and ratio >= TARGET_RATIO and idle < TARGET_IDLE_S
+    print(f"targets (20 ms, 5 times, 0.2 s): {'met' if met else 'missed'}")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

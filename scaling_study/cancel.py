@@ -1,0 +1,112 @@
+"""python -m scaling_study.cancel results/NAME: cancel what is queued and running of a study.
+
+Runs in work write a checkpoint first; results stay. The sweep's command continues everything.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+
+from scaling_study.cli import report
+from scaling_study.config import run_config
+from scaling_study.errors import InputError
+from scaling_study.launch.job import record_failure
+from scaling_study.launch.slurm import queue
+from scaling_study.launching import sweep_process
+from scaling_study.results import FINISHED, read_plan
+from scaling_study.store import Store
+
+# From the request until runs are given up on: SLURM's own patience is 30 s by default.
+PATIENCE_S = 60
+SOME_LEFT = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Cancel the study that the command line names; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scaling_study.cancel", description=__doc__)
+    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
+    options = parser.parse_args(arguments)
+    try:
+        return cancel(options.study)
+    except InputError as error:
+        return report(str(error))
+    except queue.SchedulerError as error:
+        print(f"not cancelled, SLURM refused: {error}", file=sys.stderr)
+        return SOME_LEFT
+
+
+def cancel(study_dir: Path) -> int:
+    """Stop a study's sweep, its runs and its jobs, and wait until they have ended.
+
+    Raises:
+        InputError: the folder holds no study.
+        SchedulerError: SLURM did not take the request.
+    """
+    store = Store(study_dir.parent)
+    run_ids = [row["run_id"] for row in read_plan(study_dir)]
+    states = {run_id: store.state(run_id) for run_id in run_ids}
+    jobs = {r: job for r in run_ids if (job := _job(store, r, states[r])) is not None}
+    if jobs:
+        queue.cancel(jobs.values())
+    if (sweep := sweep_process(study_dir)) is not None:
+        os.kill(sweep, signal.SIGTERM)
+        _until(lambda: sweep_process(study_dir) is None)
+    running = [run_id for run_id in run_ids if states[run_id] == "running"]
+    for run_id in running:
+        _ask(store, run_id)
+    _until(lambda: not any(store.state(run_id) == "running" for run_id in running))
+    left = [run_id for run_id in running if store.state(run_id) == "running"]
+    for run_id in run_ids:
+        if run_id not in left and states[run_id] in ("running", "queued"):
+            _note(store, run_id, begun=states[run_id] == "running")
+    queued = sum(state == "queued" for state in states.values())
+    print(f"{study_dir}: cancelled {len(running) - len(left)} running and {queued} queued runs")
+    for run_id in left:
+        print(f"still running on {store.job(run_id).get('host')}: {run_id}")
+    return SOME_LEFT if left else 0
+
+
+def _job(store: Store, run_id: str, state: str) -> str | None:
+    """SLURM's job that works on the run, will, or would after a requeue."""
+    note = store.job(run_id)
+    if state in FINISHED:
+        return None
+    job = note.get("queued") or note.get("job")
+    return None if job is None else str(job)
+
+
+def _ask(store: Store, run_id: str) -> None:
+    """Ask a worker on this machine to stop; those of SLURM's jobs have been asked by SLURM."""
+    note = store.job(run_id)
+    here = note.get("host") == socket.gethostname() and not note.get("job")
+    if here and store.state(run_id) == "running":
+        os.kill(int(note["pid"]), signal.SIGTERM)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not done() and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def _note(store: Store, run_id: str, begun: bool) -> None:
+    """Write down why a run ended that left no result; one that had not begun is just planned."""
+    if store.state(run_id) in (*FINISHED, "unreadable"):
+        return
+    config = store.run_dir(run_id) / "config.yaml"
+    if begun and config.exists():
+        run = run_config(yaml.safe_load(config.read_text(encoding="utf-8")))
+        record_failure(store, run, "cancelled, with a checkpoint", "cancelled")
+    else:
+        store.end(run_id, "cancelled")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

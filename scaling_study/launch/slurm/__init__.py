@@ -1,0 +1,1 @@
+"""SLURM through submitit: jobs of runs, one array for each class of resources."""

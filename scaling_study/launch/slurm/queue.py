@@ -1,0 +1,160 @@
+"""What SLURM knows of jobs: one squeue for all of them, one sacct for those that squeue forgot.
+
+Files say what became of runs; the scheduler only says whether a job may still do something, and
+why it ended.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# A job in any other state has ended. Not all of these are in sacct's or submitit's lists.
+LIVE = {
+    *("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "RESIZING"),
+    *("REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SIGNALING", "STAGE_OUT"),
+    "SPECIAL_EXIT",
+}
+CAUSES = {
+    "TIMEOUT": "timeout",
+    "DEADLINE": "timeout",
+    "PREEMPTED": "preempted",
+    "REVOKED": "preempted",
+    "NODE_FAIL": "node",
+    "BOOT_FAIL": "node",
+    "CANCELLED": "cancelled",
+    "OUT_OF_MEMORY": "host_memory",
+}
+PATIENCE_S = 30
+
+
+class SchedulerError(RuntimeError):
+    """SLURM did not answer, or refused."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job, or a task of an array: its state, why it waits, on which nodes, expected start."""
+
+    id: str
+    state: str
+    reason: str
+    nodes: str
+    start: str
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def cause(self) -> str | None:
+        """What ended it, one of `results.CAUSES`; None if it lives or ended by itself."""
+        return CAUSES.get(self.state)
+
+
+def available() -> bool:
+    """Whether this machine can ask a SLURM at all."""
+    return shutil.which("squeue") is not None
+
+
+def tasks(jobs: Iterable[str]) -> dict[str, Task]:
+    """The tasks of these jobs that squeue still knows, ended ones included, by id.
+
+    Raises:
+        SchedulerError: no answer.
+    """
+    if not (ids := sorted({job.partition("_")[0] for job in jobs})):
+        return {}
+    options = ["--noheader", "--array", "--states=all", f"--jobs={','.join(ids)}"]
+    try:
+        text = call("squeue", *options, "--format=%i|%T|%r|%N|%S")
+    except SchedulerError as error:
+        if "Invalid job id" in str(error):  # the only one asked for is forgotten
+            return {}
+        raise
+    return _parse(text)
+
+
+def accounts(jobs: Iterable[str]) -> dict[str, Task]:
+    """What accounting knows of these jobs; it lags by seconds, and may know nothing at all."""
+    if not (ids := sorted({job.partition("_")[0] for job in jobs})):
+        return {}
+    options = ["--noheader", "--parsable2", "--allocations", f"--jobs={','.join(ids)}"]
+    try:
+        return _parse(call("sacct", *options, "--format=JobID,State,ExitCode,NodeList,Start"))
+    except SchedulerError:
+        return {}
+
+
+def call(program: str, *arguments: str) -> str:
+    """Output of one of SLURM's programs.
+
+    Raises:
+        SchedulerError: it is missing, failed, or took too long.
+    """
+    try:
+        done = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SchedulerError(f"{program}: {error}") from None
+    if done.returncode:
+        raise SchedulerError(f"{program}: {done.stderr.strip() or done.returncode}")
+    return done.stdout
+
+
+def max_array_size() -> int | None:
+    """The controller's MaxArraySize: an array may have that many tasks; None if it is not told."""
+    found = re.search(r"MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"))
+    return int(found[1]) if found else None
+
+
+def mine() -> int:
+    """Jobs and array tasks of this user in the queue."""
+    return len(call("squeue", "--me", "--noheader", "--array", "--format=%i").split())
+
+
+def cancel(jobs: Iterable[str], pending_only: bool = False) -> None:
+    """Cancel these tasks; those that have ended already are no error.
+
+    Raises:
+        SchedulerError: no answer.
+    """
+    ids = condensed(jobs)
+    state = ["--state=PENDING"] if pending_only else []
+    for first in range(0, len(ids), 500):
+        call("scancel", "--quiet", *state, *ids[first : first + 500])
+
+
+def condensed(jobs: Iterable[str]) -> list[str]:
+    """Task ids as SLURM writes sets of them: 7_0, 7_1, 7_2, 7_5 as 7_[0-2,5]."""
+    arrays: dict[str, list[int]] = {}
+    plain = []
+    for job in jobs:
+        array, _, task = job.partition("_")
+        if task:
+            arrays.setdefault(array, []).append(int(task))
+        else:
+            plain.append(job)
+    return [*plain, *(f"{array}_[{_ranges(sorted(set(t)))}]" for array, t in arrays.items())]
+
+
+def _ranges(numbers: list[int]) -> str:
+    spans: list[list[int]] = []
+    for n in numbers:
+        if spans and n == spans[-1][1] + 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+
+
+def _parse(text: str) -> dict[str, Task]:
+    found = {}
+    for line in text.splitlines():
+        name, state, reason, nodes, start = (*line.split("|"), "", "", "", "")[:5]
+        # "CANCELLED by 0", and a "+" where a column was too narrow.
+        if words := state.replace("+", "").split():
+            found[name] = Task(name, words[0], reason, nodes, start)
+    return found

@@ -1,0 +1,119 @@
+"""How runs stand that were given to SLURM: files first, then one question about all their jobs.
+
+A result, or a live worker's heartbeat, is the truth. The scheduler only tells whether the job of
+any other run may still do something, and if not, why.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scaling_study.config import RunConfig
+from scaling_study.launch.causes import RESUMED
+from scaling_study.launch.job import record_failure
+from scaling_study.launch.slurm import queue
+from scaling_study.launch.slurm.queue import Task
+from scaling_study.results import CAUSES, FINISHED
+from scaling_study.store import Store
+
+# In a job's log where SLURM killed it for memory: not at every site does its state say so.
+MEMORY_WORDS = ("oom-kill", "oom_kill", "exceeded memory limit", "Exceeded job memory limit")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run's state now, and its job if SLURM has one for it, or had: then it is gone."""
+
+    state: str
+    job: str | None = None
+    task: Task | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """Standing of every run, and whether the scheduler was asked and answered (None: no need)."""
+
+    runs: Mapping[str, Standing]
+    answered: bool | None
+
+
+def look(store: Store, run_ids: Iterable[str], account: bool = False) -> View:
+    """How these runs stand; `account`: ask sacct about the jobs that squeue has forgotten."""
+    states = {run_id: store.state(run_id) for run_id in run_ids}
+    jobs = {run_id: job for run_id in states if (job := _job(store, run_id, states[run_id]))}
+    if not jobs or not queue.available():
+        return View({r: Standing(s, jobs.get(r)) for r, s in states.items()}, None)
+    try:
+        tasks = queue.tasks(jobs.values())
+        if account and (missing := set(jobs.values()) - set(tasks)):
+            tasks = {**queue.accounts(missing), **tasks}
+    except queue.SchedulerError:
+        # Nothing is known: nobody may submit these runs again.
+        unknown = {run_id: Standing("queued", job) for run_id, job in jobs.items()}
+        return View({r: Standing(s) for r, s in states.items()} | unknown, False)
+    found = {run_id: _standing(state, jobs.get(run_id), tasks) for run_id, state in states.items()}
+    return View(found, True)
+
+
+def _job(store: Store, run_id: str, state: str) -> str | None:
+    """The job that may still work on a run which nobody works on now."""
+    if state in (*FINISHED, "unreadable", "running"):
+        return None
+    note = store.job(run_id)
+    if "queued" in note:
+        return str(note["queued"])
+    over = "ended" in note and note.get("cause") not in RESUMED
+    return None if over or not note.get("job") else str(note["job"])
+
+
+def _standing(state: str, job: str | None, tasks: Mapping[str, Task]) -> Standing:
+    if job is None:
+        return Standing(state)
+    task = tasks.get(job)
+    if task is not None and task.live:
+        return Standing("queued", job, task)
+    return Standing("failed" if state == "failed" else "planned", job, task, gone=True)
+
+
+def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) -> None:
+    """Write down what became of runs whose job is gone and left no word.
+
+    A run that had begun has failed, because of what ended the job; one that had not is free again.
+    """
+    for run_id, standing in view.runs.items():
+        if not standing.gone or run_id not in runs:
+            continue
+        note = store.job(run_id)
+        cause, said = _cause(standing, logs)
+        begun = "pid" in note or any(a.get("job") == standing.job for a in note["attempts"])
+        if note.get("cause") in RESUMED and cause in (None, "error"):
+            # It stopped with a checkpoint, and SLURM did not start the job again.
+            store.end(run_id, note["cause"] if note["cause"] in CAUSES else None)
+        elif cause and (begun or cause in ("error", "host_memory")):
+            record_failure(store, runs[run_id], said, cause)
+        else:
+            store.end(run_id, cause)
+
+
+def _cause(standing: Standing, logs: Path) -> tuple[str | None, str]:
+    """What ended a job that is gone, and words for it; no cause if nobody knows it any more."""
+    task = standing.task
+    if task is None:
+        return None, f"job {standing.job} is gone"
+    tail = log_tail(logs, standing.job)
+    said = f"job {task.id} ended as {task.state}" + (f" on {task.nodes}" if task.nodes else "")
+    if any(words in tail for words in MEMORY_WORDS):
+        return "host_memory", f"{said}: memory ran out"
+    last = tail.strip().splitlines()[-1:]
+    return task.cause or "error", ": ".join([said, *last] if task.cause is None else [said])
+
+
+def log_tail(logs: Path, job: str | None, size: int = 4000) -> str:
+    """The last part of what a job printed, the batch script's own words and the runs' alike."""
+    text = ""
+    for path in sorted(logs.glob(f"{job}_*_log.*")):
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            text += file.read().decode(errors="replace")
+    return text

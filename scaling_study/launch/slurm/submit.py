@@ -1,0 +1,184 @@
+"""From runs to sbatch: classes of resources, arrays within the site's limits, frozen code."""
+
+import shlex
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scaling_study.errors import InputError
+from scaling_study.launch.policy import Policy
+from scaling_study.launch.slurm import queue
+from scaling_study.launch.slurm.cluster import Cluster
+from scaling_study.launch.slurm.ledger import Ledger, Submission
+from scaling_study.launch.slurm.resources import Bundle, Request, Resources, classes
+from scaling_study.launch.slurm.snapshot import freeze
+from scaling_study.launch.slurm.worker import Worker
+
+# Tasks of an array where the controller does not say its limit: SLURM's own default.
+DEFAULT_MAX_ARRAY = 1001
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Submits runs of the study in `study_dir`, whose jobs have room for `slots` of them."""
+
+    study_dir: Path
+    cluster: Cluster
+    policy: Policy
+    slots: int
+    slots_per_gpu: int
+    threads: int
+
+    def submit(self, requests: Sequence[Request], avoid: Sequence[str]) -> Iterator[Submission]:
+        """Submit as many as the site's limits allow, on other nodes than `avoid`, as recorded.
+
+        Raises:
+            InputError: no SLURM here, uncommitted changes, or a request that the site refuses.
+        """
+        setting = requests[0].job.setting
+        if not queue.available():
+            raise InputError("launcher=slurm: no SLURM here (squeue is not on PATH)")
+        snapshots = Path(setting.results_dir) / "snapshots"
+        snapshot = freeze(setting, self.cluster.allow_dirty, snapshots)
+        alike = classes(requests, self.cluster, self.slots, self.slots_per_gpu, self.threads)
+        ledger, name = Ledger(self.study_dir), uuid.uuid4().hex[:12]
+        try:
+            arrays = list(_within(alike, *self._limits()))
+            for resources, bundles in arrays:
+                job = self._array(resources, bundles, name, snapshot, avoid)
+                submission = Submission(
+                    submission=name,
+                    job=job,
+                    submitted=time.time(),
+                    runs=tuple(tuple(one.run.run_id for one in bundle) for bundle in bundles),
+                    resources=asdict(resources),
+                    snapshot=str(snapshot),
+                    git_commit=setting.git_commit,
+                )
+                ledger.add(submission)
+                store = requests[0].job.store
+                for task, bundle in zip(submission.tasks(), bundles, strict=True):
+                    for one in bundle:
+                        store.enqueue(one.run.run_id, task)
+                yield submission
+        except queue.SchedulerError as error:
+            raise InputError(f"launcher=slurm: {error}") from None
+
+    def _limits(self) -> tuple[int, int]:
+        """Tasks in an array, and jobs that may still be submitted."""
+        largest = self.cluster.max_array or queue.max_array_size() or DEFAULT_MAX_ARRAY
+        if self.cluster.max_submit is None:
+            return largest, sys.maxsize
+        return largest, max(0, self.cluster.max_submit - queue.mine())
+
+    def _array(
+        self,
+        resources: Resources,
+        bundles: Sequence[Bundle],
+        submission: str,
+        snapshot: Path,
+        avoid: Sequence[str],
+    ) -> str:
+        """SLURM's id of the array of these jobs."""
+        from submitit.core.utils import FailedJobError
+        from submitit.slurm.slurm import SlurmExecutor
+
+        folder = (self.study_dir / "jobs").resolve()
+        executor = SlurmExecutor(folder, python=self.cluster.python)
+        executor.update_parameters(
+            **parameters(resources, self.cluster, self.study_dir.name, snapshot, avoid)
+        )
+        workers = [
+            Worker(
+                jobs=bundle,
+                submission=submission,
+                study_dir=str(self.study_dir.resolve()),
+                slots=min(self.slots, len(bundle)),
+                slots_per_gpu=self.slots_per_gpu,
+                gpus=resources.gpus,
+                ranks=resources.tasks * resources.nodes,
+                notice_s=self.cluster.notice_s,
+                policy=self.policy,
+            )
+            for bundle in bundles
+        ]
+        try:
+            jobs = executor.map_array(_call, workers)
+        except FailedJobError as error:
+            raise queue.SchedulerError(f"sbatch: {error}") from None
+        return str(jobs[0].job_id).partition("_")[0]
+
+
+def _call(worker: Worker) -> None:
+    worker()
+
+
+def _within(
+    alike: Mapping[Resources, Sequence[Bundle]], largest: int, room: int
+) -> Iterator[tuple[Resources, Sequence[Bundle]]]:
+    """Arrays of at most `largest` tasks, and `room` tasks in all; the longest jobs come first."""
+    for resources in sorted(alike, reverse=True):
+        bundles = alike[resources]
+        for first in range(0, len(bundles), largest):
+            if chunk := bundles[first : first + largest][:room]:
+                room -= len(chunk)
+                yield resources, chunk
+
+
+def parameters(
+    resources: Resources, cluster: Cluster, study: str, snapshot: Path, avoid: Sequence[str]
+) -> dict[str, Any]:
+    """submitit's parameters for jobs of one class."""
+    gpus = resources.gpus
+    exclude = ",".join([*filter(None, [cluster.exclude]), *avoid])
+    path = f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}"
+    return {
+        "job_name": f"study-{study}",
+        "time": resources.time_min,
+        "mem": f"{resources.memory_gb}GB",
+        "nodes": resources.nodes,
+        "ntasks_per_node": resources.tasks,
+        "cpus_per_task": resources.cpus,
+        "gpus_per_node": gpus if gpus and not cluster.gres else None,
+        "gres": f"{cluster.gres}:{gpus}" if gpus and cluster.gres else None,
+        "partition": cluster.partition,
+        "account": cluster.account,
+        "qos": cluster.qos,
+        "constraint": cluster.constraint,
+        "exclude": exclude or None,
+        "exclusive": True if cluster.whole_node else None,
+        "array_parallelism": cluster.max_running,
+        "signal_delay_s": cluster.notice_s,
+        "stderr_to_stdout": True,
+        "additional_parameters": {"requeue": True, **_options(cluster.lines)},
+        "setup": [
+            # Since 22.05 srun no longer takes this from the job.
+            "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK",
+            *cluster.setup,
+            path,
+        ],
+        "srun_args": ["--kill-on-bad-exit=1"],
+    }
+
+
+def _options(lines: Sequence[str]) -> dict[str, Any]:
+    """--mail-type=FAIL and the like as submitit takes them."""
+    found: dict[str, Any] = {}
+    for line in lines:
+        name, equals, value = line.removeprefix("--").partition("=")
+        found[name] = value if equals else True
+    return found
+
+
+def script(given: Mapping[str, Any], folder: Path, tasks: int) -> str:
+    """The sbatch file of an array of `tasks` jobs, as submitit writes it."""
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    command = (
+        f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(folder))}"
+    )
+    return str(_make_sbatch_string(command, folder, map_count=tasks, **given))

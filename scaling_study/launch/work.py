@@ -1,0 +1,106 @@
+"""One run in a process of its own: what the process does, and what the pool knows of it."""
+
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from scaling_study.claims import JOB_VARIABLE
+from scaling_study.launch.causes import REQUESTS, REQUESTS_IN_JOB, cause_of_exit, kernel_oom_kills
+from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.policy import Policy
+from scaling_study.launch.slots import Slot
+from scaling_study.launch.stop import listen
+from scaling_study.training import stopping
+
+# From the request to stop at a time limit until the process is killed.
+GRACE_S = 60
+# The same when the pool is gone: nobody waits for the run any more.
+ORPHAN_GRACE_S = 5
+
+
+class Work:
+    """A run in work: its process, its slot, and the limits on it."""
+
+    def __init__(self, process: ForkServerProcess, slot: Slot, job: Job, policy: Policy) -> None:
+        self.process, self.slot, self.job = process, slot, job
+        self._policy, self._began, self._oom_kills = policy, time.monotonic(), kernel_oom_kills()
+        self._killed_for: tuple[str, str] | None = None
+        self._asked = False
+
+    def ask(self, reason: str) -> None:
+        """Let the run write a checkpoint and end."""
+        number = next(n for n, known in REQUESTS.items() if known == reason)
+        if self.process.pid and self.process.is_alive():
+            os.kill(self.process.pid, number)
+        self._asked = True
+
+    def watch(self) -> None:
+        """Enforce the limits of time and memory."""
+        if self._policy.timeout_min is not None:
+            over = time.monotonic() - self._began - 60 * self._policy.timeout_min
+            said = f"longer than launcher.timeout_min={self._policy.timeout_min:g}"
+            if over > GRACE_S:
+                self._kill("timeout", f"{said}, and did not stop")
+            elif over > 0 and not self._asked:
+                self.ask("timeout")
+        if (limit := self._policy.memory_gb) is not None:
+            used = resident_bytes(self.process.pid)
+            if used > 1e9 * limit:
+                said = f"{used / 1e9:.2f} GB resident, more than launcher.memory_gb={limit:g}"
+                self._kill("host_memory", said)
+
+    def _kill(self, cause: str, said: str) -> None:
+        self._killed_for = self._killed_for or (cause, said)
+        self.process.kill()
+
+    def end(self) -> Outcome:
+        """The run's outcome; one whose process died without a result gets a failure written."""
+        self.process.join()
+        outcome = self.job.outcome()
+        code = self.process.exitcode
+        if code == 0 and outcome.status != "planned":
+            return outcome
+        if outcome.status in ("planned", "failed", "queued"):
+            kills = kernel_oom_kills() - self._oom_kills
+            cause, said = self._killed_for or cause_of_exit(code, kills)
+            self.job.write_failure(said, cause)
+            self.job.store.end(self.job.run.run_id, cause)
+            return self.job.outcome()
+        return outcome
+
+
+def resident_bytes(pid: int | None) -> int:
+    """Resident memory of a process, what it shares with others included; 0 if it is gone."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def body(job: Job, slot: Slot, parent: Connection) -> None:
+    """Body of a run's process: output to the run's log, then the job."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
+    listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)
+    os.environ.update(slot.environment)
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    run_dir = job.store.run_dir(job.run.run_id)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    log = os.open(run_dir / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    job()
+
+
+def _leave_with(parent: Connection) -> None:
+    """End this process when the parent is gone, however it ended; with a checkpoint, if quick."""
+    try:
+        parent.recv()
+    except EOFError:
+        stopping.request("interrupted")
+        time.sleep(ORPHAN_GRACE_S)
+        os._exit(1)

@@ -1,0 +1,225 @@
+"""How a study stands, from its files and one question to the scheduler: what `status` shows."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from scaling_study.launch.slurm.ledger import Ledger
+from scaling_study.launch.slurm.standing import Standing, View, log_tail, look
+from scaling_study.results import FINISHED, STATUSES, Result, read_plan
+from scaling_study.store import Store
+
+# Version of the JSON: fields may be added under the same number, not changed or removed.
+SCHEMA = 1
+STATES = ("ok", "diverged", "running", "queued", "planned", "failed", "unreadable")
+LOG_LINES = 5
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run of the plan. Times in seconds; `epoch` finished of `epochs`; None where unknown.
+
+    `job`, `node` and `reason` (why it waits) are SLURM's; `attempts` have ended before this one.
+    """
+
+    run_id: str
+    depth: float
+    width: float
+    resolution: int
+    epochs: int
+    seed: int
+    state: str
+    cause: str | None
+    error: str | None
+    epoch: int
+    attempts: int
+    job: str | None
+    node: str | None
+    reason: str | None
+    val_error: float | None
+    wall_s: float | None
+    forecast_s: float | None
+    train_flops: float
+    log: str
+    log_tail: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A study now. `counts` has every state; `runs_per_hour` is over the last hour of ends.
+
+    `eta_s` is what is left over the runs now in work, and the wait for the first to start if none
+    is; None without a measured run. `scheduler`: not asked, answered, or silent.
+    """
+
+    schema: int
+    study: str
+    time: float
+    counts: Mapping[str, int]
+    causes: Mapping[str, int]
+    reasons: Mapping[str, int]
+    runs_per_hour: float | None
+    train_flops_per_s: float | None
+    eta_s: float | None
+    scheduler: str
+    stopped: str | None
+    runs: tuple[RunStatus, ...]
+
+    def as_json(self) -> str:
+        """The same as a JSON object."""
+        return json.dumps(asdict(self), indent=1)
+
+
+def overview(study_dir: Path) -> Overview:
+    """How the study in this folder stands.
+
+    Raises:
+        InputError: the folder holds no study.
+    """
+    rows, store = read_plan(study_dir), Store(study_dir.parent)
+    view = look(store, [row["run_id"] for row in rows])
+    results = {row["run_id"]: _result(store, row["run_id"]) for row in rows}
+    runs = tuple(
+        _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, study_dir)
+        for row in rows
+    )
+    speed = _speed(runs)
+    counts = Counter(run.state for run in runs)
+    return Overview(
+        schema=SCHEMA,
+        study=str(study_dir),
+        time=time.time(),
+        counts={state: counts[state] for state in STATES},
+        causes=dict(Counter(r.cause for r in runs if r.state == "failed" and r.cause)),
+        reasons=dict(Counter(r.reason for r in runs if r.reason)),
+        runs_per_hour=_runs_per_hour(store, runs),
+        train_flops_per_s=speed,
+        eta_s=_eta_s(runs, speed, view),
+        scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
+        stopped=Ledger(study_dir).stop_reason(),
+        runs=runs,
+    )
+
+
+def _result(store: Store, run_id: str) -> Result | None:
+    try:
+        return store.result(run_id)
+    except (OSError, ValueError):
+        return None
+
+
+def _run(
+    row: Mapping[str, str], result: Result | None, standing: Standing, store: Store, study: Path
+) -> RunStatus:
+    run_id = row["run_id"]
+    note, log = store.job(run_id), store.run_dir(run_id) / "log.txt"
+    over = result is not None and standing.state in STATUSES
+    task = standing.task
+    cause = result.cause if over and result else _last_cause(note, standing)
+    return RunStatus(
+        run_id=run_id,
+        depth=float(row["depth"]),
+        width=float(row["width"]),
+        resolution=int(row["resolution"]),
+        epochs=int(row["epochs"]),
+        seed=int(row["seed"]),
+        state=standing.state,
+        cause=cause,
+        error=result.error if over and result else None,
+        epoch=_epoch(store.run_dir(run_id)),
+        attempts=len(store.attempts(run_id)) - (1 if "ended" in note else 0),
+        job=standing.job or note.get("queued") or note.get("job"),
+        node=note.get("node"),
+        reason=task.reason if task and task.live and task.state == "PENDING" else None,
+        val_error=result.val_error if over and result else None,
+        wall_s=result.wall_s if over and result else None,
+        forecast_s=float(row["forecast_s"]) if row.get("forecast_s") else None,
+        train_flops=float(row["train_flops"]),
+        log=str(log),
+        log_tail=_tail(log, study, standing) if standing.state == "failed" else (),
+    )
+
+
+def _last_cause(note: Mapping[str, Any], standing: Standing) -> str | None:
+    """Why the last attempt ended that left no result: what SLURM says, else what it noted."""
+    if standing.gone and standing.task is not None and standing.task.cause:
+        return standing.task.cause
+    if note.get("cause"):
+        return str(note["cause"])
+    earlier = note.get("attempts") or [{}]
+    cause = earlier[-1].get("cause")
+    return None if cause is None else str(cause)
+
+
+def _tail(log: Path, study: Path, standing: Standing) -> tuple[str, ...]:
+    """The last lines of the run's log; without one, of its job's."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = log_tail(study / "jobs", standing.job)
+    return tuple(line for line in text.splitlines() if line.strip())[-LOG_LINES:]
+
+
+def _epoch(run_dir: Path) -> int:
+    """Epochs of training that the run has finished."""
+    try:
+        lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        return max((int(json.loads(line).get("epoch", 0)) for line in lines), default=0)
+    except (OSError, ValueError):
+        return 0
+
+
+def _speed(runs: Sequence[RunStatus]) -> float | None:
+    """Training FLOPs per second of one run at a time, over the finished ones."""
+    timed = [run for run in runs if run.state == "ok" and run.wall_s]
+    seconds = sum(run.wall_s or 0 for run in timed)
+    return sum(run.train_flops for run in timed) / seconds if seconds else None
+
+
+def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
+    """Finished runs over the time since the first of them began, the last hour at most."""
+    now = time.time()
+    notes = [store.job(run.run_id) for run in runs if run.state in FINISHED]
+    recent = [n for n in notes if isinstance(n.get("ended"), float) and now - n["ended"] < 3600]
+    if not recent:
+        return None
+    goes_on = any(run.state in ("running", "queued") for run in runs)
+    until = now if goes_on else max(note["ended"] for note in recent)
+    since = max(until - 3600, min(float(note.get("began", until)) for note in recent))
+    return 3600 * len(recent) / max(1.0, until - since)
+
+
+def _eta_s(runs: Sequence[RunStatus], speed: float | None, view: View) -> float | None:
+    left = [run for run in runs if run.state in ("running", "queued", "planned")]
+    seconds = [_seconds(run, speed) for run in left]
+    if not left:
+        return 0.0
+    if None in seconds:
+        return None
+    work = sum(s for s in seconds if s is not None)
+    in_work = sum(run.state == "running" for run in left)
+    if in_work:
+        return work / in_work
+    tasks = [s.task for s in view.runs.values() if s.task is not None and s.task.live]
+    starts = [start for task in tasks if (start := _timestamp(task.start)) is not None]
+    return max(0.0, min(starts) - time.time()) + work / len(left) if starts else None
+
+
+def _timestamp(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None  # squeue says N/A
+
+
+def _seconds(run: RunStatus, speed: float | None) -> float | None:
+    """What is left of a run: by its forecast, else by what the study's finished runs took."""
+    share = 1 - min(run.epoch, run.epochs) / run.epochs if run.state == "running" else 1.0
+    if run.forecast_s is not None:
+        return share * run.forecast_s
+    return None if speed is None else share * run.train_flops / speed

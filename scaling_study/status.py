@@ -1,0 +1,66 @@
+"""python -m scaling_study.status results/NAME [--json | --watch]: how a study stands."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from scaling_study.cli import report
+from scaling_study.errors import InputError
+from scaling_study.overview import Overview, overview
+from scaling_study.statusview import view
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the status of the study that the command line names; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.watch:
+            _watch(options.study, options.every)
+        elif options.json:
+            print(overview(options.study).as_json())
+        else:
+            Console().print(view(overview(options.study)))
+    except InputError as error:
+        return report(str(error))
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scaling_study.status", description=__doc__)
+    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="everything as one JSON object")
+    how.add_argument("--watch", action="store_true", help="a live view until nothing is left")
+    parser.add_argument("--every", type=_seconds, default=15.0, metavar="S", help="of --watch")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    if not (value := float(text)) >= 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be 1 second or more")
+    return value
+
+
+def _watch(study: Path, every_s: float) -> None:
+    """Show the study until nothing of it is in work or waits for its turn."""
+    seen = overview(study)
+    with Live(view(seen), auto_refresh=False) as live:
+        while _goes_on(seen):
+            time.sleep(every_s)
+            seen = overview(study)
+            live.update(view(seen), refresh=True)
+
+
+def _goes_on(seen: Overview) -> bool:
+    return bool(seen.counts["running"] or seen.counts["queued"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""A study on the cluster, as a user starts it."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cluster import Cluster
+
+# A second or two of training on a core, and a few hundred bytes of images.
+SMALL = (
+    "train.epochs=1",
+    "train.warmup_epochs=0",
+    "data.train_per_class=8",
+    "data.val_per_class=4",
+    "train.batch_size=8",
+)
+COUNTED = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo")
+
+
+class Study:
+    """A study in a folder of its own: its commands, and what its files and the queue say."""
+
+    def __init__(self, cluster: Cluster, folder: Path, cache: Path) -> None:
+        self.cluster, self.folder, self.cache = cluster, folder, cache
+        self.calls = folder / "calls"
+        path = f"{_counting(folder / 'bin', self.calls)}:{cluster.environment['PATH']}"
+        self._environment = cluster.environment | {"PATH": path}
+
+    def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", f"scaling_study.{module}", *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def sweep(self, *overrides: str, small: bool = True) -> subprocess.CompletedProcess[str]:
+        """The sweep's command with what all tests have in common."""
+        common = (
+            *("+grid=smoke", "launcher=slurm", "grid.axes.depth=[14]", f"cache_dir={self.cache}"),
+            *("launcher.allow_dirty=true", "launcher.fallback_memory_gb=1", "checkpoint.every_s=0"),
+            *(SMALL if small else ()),
+        )
+        done = self.run("sweep", *common, *overrides)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def status(self) -> dict[str, Any]:
+        done = self.run("status", "results/smoke", "--json")
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    def counts(self) -> dict[str, int]:
+        return {state: n for state, n in self.status()["counts"].items() if n}
+
+    def wait(self, seconds: float = 120, **counts: int) -> dict[str, Any]:
+        """The status once it has these counts."""
+        try:
+            return until(lambda: s if _has(s := self.status(), counts) else None, "", seconds)
+        except AssertionError:
+            now = self.counts(), self.queue(), self.cluster.run("sinfo", "-N", "-l")
+            raise AssertionError(f"not within {seconds} s: {counts}; now {now}") from None
+
+    def submissions(self) -> list[dict[str, Any]]:
+        return list(json.loads((self.folder / "results/smoke/jobs.json").read_text()))
+
+    def runs(self) -> list[Path]:
+        return sorted(p for p in (self.folder / "results/runs").iterdir() if p.is_dir())
+
+    def note(self, run: Path) -> dict[str, Any]:
+        return dict(json.loads((run / "job.json").read_text()))
+
+    def checkpoint(self) -> Path:
+        """A run's folder once the run has a checkpoint and is in work."""
+        return until(self._begun, "a checkpoint")
+
+    def _begun(self) -> Path | None:
+        found = list(self.folder.glob("results/runs/*/checkpoint.pt"))
+        live = [p.parent for p in found if "ended" not in self.note(p.parent)]
+        return live[0] if live else None
+
+    def queue(self) -> list[str]:
+        return self.cluster.run("squeue", "-h", "-r", "-o", "%i %T").splitlines()
+
+    def called(self) -> list[str]:
+        return self.calls.read_text().split() if self.calls.exists() else []
+
+
+def until(found: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if (value := found()) is not None:
+            return value
+        time.sleep(0.3)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def _has(status: dict[str, Any], counts: dict[str, int]) -> bool:
+    return {state: n for state, n in status["counts"].items() if n} == counts
+
+
+def _counting(folder: Path, log: Path) -> Path:
+    """Programs of SLURM's that note each call and then do what they do."""
+    folder.mkdir()
+    for name in COUNTED:
+        script = folder / name
+        script.write_text(f'#!/bin/sh\necho {name} >>{log}\nexec /usr/bin/{name} "$@"\n')
+        script.chmod(0o755)
+    return folder

@@ -1,0 +1,304 @@
+"""The launcher on a real SLURM that does its worst."""
+
+import json
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from cluster import Cluster, missing
+from study import Study, until
+
+pytestmark = pytest.mark.slurm
+
+# Long enough to be interrupted: 10 to 20 s on a core.
+LONG = ("train.epochs=120", "data.val_per_class=4", "grid.axes.seed=[0]")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A SLURM with two nodes, wiped at the end."""
+    if absent := missing():
+        pytest.skip(f"no SLURM to start, not installed: {', '.join(absent)}")
+    with tempfile.TemporaryDirectory(prefix="slurm") as folder:
+        cluster = Cluster(Path(folder) / "c")
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.wipe()
+            assert not list(cluster._processes())
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def study(cluster: Cluster, tmp_path: Path, images: Path) -> Iterator[Study]:
+    """A study; what it leaves in the queue is cancelled."""
+    yield Study(cluster, tmp_path, images)
+    cluster.run("scancel", "--me")
+    until(lambda: True if not cluster.run("squeue", "-h").strip() else None, "an empty queue")
+    for node in cluster.nodes:
+        cluster.start_node(node)
+        cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
+
+
+def spans(study: Study, runs: list[Path]) -> list[tuple[float, float, str]]:
+    notes = [study.note(run) for run in runs]
+    return sorted((note["began"], note["ended"], note["job"]) for note in notes)
+
+
+def at_once(times: list[tuple[float, float]]) -> int:
+    """The most of these spans that overlap."""
+    return max(sum(a <= begin < b for a, b in times) for begin, _ in times)
+
+
+def test_arrays_are_split_and_throttled_and_nothing_is_submitted_twice(study: Study) -> None:
+    first = study.sweep(
+        "grid.axes.seed=[0,1,2,3]", "launcher.max_array=3", "launcher.max_running=1"
+    )
+    assert first.returncode == 0, first.stderr
+    assert "4 queued" in first.stdout
+    assert [len(s["runs"]) for s in study.submissions()] == [3, 1]
+    script = next((study.folder / "results/smoke/jobs").glob("*_submission.sh")).read_text()
+    assert "#SBATCH --requeue" in script
+    again = study.sweep("grid.axes.seed=[0,1,2,3]")
+    assert again.returncode == 0
+    assert len(study.submissions()) == 2
+    study.wait(ok=4)
+    of_array = [(a, b) for a, b, job in spans(study, study.runs()) if "_" in job]
+    assert len(of_array) == 3
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(of_array))
+    log = next((study.folder / "results/smoke/jobs").glob("*_log.out")).read_text()
+    assert " ok" in log
+
+
+def test_classes_ask_for_what_their_runs_need(study: Study) -> None:
+    held = ("launcher.lines=['--hold']", "grid.axes.seed=[0,1]")
+    study.sweep(*held, "launcher.time_min=7", "launcher.gpus_per_run=1", "launcher.threads=2")
+    study.sweep(
+        *("launcher.lines=['--hold']", "grid.axes.seed=[2,3]", "launcher.time_min=100"),
+        *("launcher.runs_per_job=2", "launcher.slots=2", "launcher.memory_gb_per_run=3"),
+    )
+    text = study.cluster.run("squeue", "-h", "-r", "-o", "%l|%m|%b|%c|%r")
+    rows = Counter(line for line in text.splitlines())
+    assert rows == {
+        "7:00|2G|gres:gpu:1|2|JobHeldUser": 2,
+        "1:40:00|8G|N/A|2|JobHeldUser": 1,
+    }
+    # A job that does not start says why, and cancel takes it back.
+    status = study.status()
+    assert status["reasons"] == {"JobHeldUser": 2}
+    assert status["counts"]["queued"] == 2
+
+
+REQUEUES = {
+    "usr2": ["scancel", "--signal=USR2", "{job}"],
+    "requeue": ["scontrol", "requeue", "{job}"],
+    "high": ["sbatch", "-p", "high", "--exclusive", "--wrap=sleep 3", "-o/dev/null", "-N2"],
+}
+
+
+@pytest.mark.parametrize("how", REQUEUES)
+def test_a_requeued_run_continues_in_its_folder(study: Study, how: str) -> None:
+    study.sweep(*LONG, small=False)
+    run = study.checkpoint()
+    job = study.note(run)["job"]
+    said = study.cluster.run(*(part.format(job=job) for part in REQUEUES[how]))
+    assert "error" not in said
+    until(lambda: study.note(run).get("ended") or study.note(run).get("queued"), "the stop")
+    assert not (run / "result.json").exists()
+    until(lambda: True if "resuming at step" in (run / "log.txt").read_text() else None, "the end")
+    note = study.note(run)
+    assert (note["job"], note["restart"]) == (job, 1)
+    assert [a["cause"] for a in note["attempts"]] == ["preempted"]
+    assert len(study.submissions()) == 1
+    if how == "usr2":
+        study.wait(ok=1)
+
+
+def test_a_time_limit_is_a_timeout_and_the_run_goes_on(study: Study) -> None:
+    epochs = ("train.epochs=400", "data.val_per_class=4", "grid.axes.seed=[0]")
+    study.sweep(*epochs, "launcher.notice_s=60", small=False)
+    run = study.checkpoint()
+    job = study.note(run)["job"]
+    end = datetime.now() + timedelta(seconds=45)
+    study.cluster.run("scontrol", "update", f"JobId={job}", f"EndTime={end:%Y-%m-%dT%H:%M:%S}")
+    attempt = until(lambda: next(iter(study.note(run)["attempts"]), None), "the limit")
+    assert attempt["cause"] == "timeout"
+    assert study.counts() in ({"queued": 1}, {"running": 1})
+    assert not (run / "result.json").exists()
+
+
+def test_the_death_of_a_node_is_told_and_survived(study: Study) -> None:
+    study.sweep(*LONG, small=False)
+    run = study.checkpoint()
+    node = study.note(run)["node"]
+    study.cluster.kill_node(node)
+    study.cluster.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
+    status = study.wait(ok=1)
+    note = study.note(run)
+    assert [a["cause"] for a in note["attempts"]] == ["node"]
+    assert note["node"] != node
+    assert status["runs"][0]["attempts"] == 1
+    assert "resuming at step" in (run / "log.txt").read_text()
+
+
+def test_cancel_stops_what_runs_and_what_waits_and_loses_nothing(study: Study) -> None:
+    long = ("train.epochs=2000", "grid.axes.seed=[0,1,2]")
+    study.sweep(*long, "launcher.max_running=1", small=False)
+    run = study.checkpoint()
+    done = study.run("cancel", "results/smoke")
+    assert done.returncode == 0, done.stderr
+    assert "cancelled 1 running and 2 queued runs" in done.stdout
+    status = study.status()
+    assert {s: n for s, n in status["counts"].items() if n} == {"failed": 1, "planned": 2}
+    assert status["causes"] == {"cancelled": 1}
+    assert (run / "checkpoint.pt").exists()
+    until(lambda: True if not study.queue() else None, "an empty queue")
+    # The same command goes on where it was.
+    study.sweep(*long, "launcher.lines=['--hold']", small=False)
+    assert study.counts() == {"queued": 3}
+    again = study.run("cancel", "results/smoke")
+    assert "cancelled 0 running and 3 queued runs" in again.stdout
+    assert (run / "checkpoint.pt").exists()
+
+
+def test_scancel_behind_our_back_is_told(study: Study) -> None:
+    study.sweep("train.epochs=2000", "grid.axes.seed=[0]", small=False)
+    run = study.checkpoint()
+    study.cluster.run("scancel", study.note(run)["job"])
+    until(lambda: study.note(run).get("ended"), "the end")
+    until(lambda: True if not study.queue() else None, "an empty queue")
+    status = study.status()
+    assert [r["cause"] for r in status["runs"]] == ["cancelled"]
+    held = ("train.epochs=2000", "grid.axes.seed=[0]", "launcher.lines=['--hold']")
+    study.sweep(*held, small=False)
+    assert json.loads((run / "result.json").read_text())["cause"] == "cancelled"
+    assert study.counts() == {"queued": 1}
+
+
+def test_runs_packed_in_a_job_share_its_gpus(study: Study) -> None:
+    packing = ("launcher.runs_per_job=3", "launcher.slots=2", "launcher.gpus_per_run=1")
+    done = study.sweep("grid.axes.seed='range(6)'", *packing)
+    assert "6 runs in 2 jobs" in done.stdout
+    study.wait(ok=6)
+    found = spans(study, study.runs())
+    by_job = {job: [(a, b) for a, b, j in found if j == job] for *_, job in found}
+    assert [len(times) for times in by_job.values()] == [3, 3]
+    assert all(at_once(times) == 2 for times in by_job.values())
+
+
+def test_a_run_may_have_several_nodes_to_itself(study: Study) -> None:
+    # The nodes' names mean nothing to the resolver of this machine.
+    study.sweep(
+        "grid.axes.seed=[0]", "launcher.nodes=2", "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
+    )
+    study.wait(ok=1)
+    logs = sorted(p.name for p in (study.folder / "results/smoke/jobs").glob("*_log.out"))
+    assert [name.split("_")[1] for name in logs] == ["0", "1"]  # a process on each
+
+
+def test_a_job_killed_for_memory_is_told_and_gets_more(study: Study) -> None:
+    study.sweep("grid.axes.seed=[0]", "launcher.lines=['--mem=100M']")
+    until(lambda: True if not study.queue() else None, "the kill")
+    done = study.sweep("grid.axes.seed=[0]")
+    (run,) = study.runs()
+    assert [a["cause"] for a in study.note(run)["attempts"]] == ["host_memory"]
+    assert re.search(r"1 runs in 1 jobs of \d+ min, 3 GB", done.stdout)  # 2 x 1 GB and the pool
+    study.wait(ok=1)
+
+
+def test_the_same_error_stops_the_sweep(study: Study) -> None:
+    seeds = "grid.axes.seed='range(5)'"
+    study.sweep(seeds, "launcher.lines=['--hold']")
+    study.run("cancel", "results/smoke")
+    for run in study.runs():
+        (run / "metrics.jsonl").mkdir()  # no line can be appended to a folder
+    study.sweep(seeds, "launcher.stop_after_same_error=2", "launcher.max_running=1")
+    status = study.wait(failed=2, planned=3)
+    assert status["causes"] == {"error": 2}
+    assert "the first 2 runs failed with IsADirectoryError" in status["stopped"]
+    assert "IsADirectoryError" in status["runs"][0]["log_tail"][-1] or status["runs"][0]["error"]
+    failed = [Path(r["log"]) for r in status["runs"] if r["state"] == "failed"]
+    trace = (study.folder / failed[0]).read_text()
+    assert "/results/snapshots/" in trace  # the frozen code ran
+
+
+def test_the_controller_and_accounting_may_die(study: Study) -> None:
+    study.sweep(*LONG, small=False)
+    run = study.checkpoint()
+    study.cluster.kill_slurmdbd()
+    study.cluster.kill_controller()
+    try:
+        assert study.status()["counts"]["running"] == 1
+        until(lambda: study.note(run).get("ended"), "the end")
+        (run / "result.json").unlink()  # as if the file system had lost it
+    finally:
+        study.cluster.start_slurmdbd()
+        study.cluster.start_controller()
+    study.sweep(*LONG, small=False)
+    study.wait(ok=1)
+
+
+def test_nobody_submits_while_the_scheduler_is_silent(study: Study) -> None:
+    held = ("grid.axes.seed=[0,1]", "launcher.lines=['--hold']")
+    study.sweep(*held)
+    study.cluster.kill_controller()
+    try:
+        status = study.status()
+        assert (status["scheduler"], status["counts"]["queued"]) == ("silent", 2)
+        again = study.sweep(*held)
+        assert "2 queued" in again.stdout
+        assert again.returncode == 0
+    finally:
+        study.cluster.start_controller()
+    assert len(study.submissions()) == 1
+
+
+def test_what_has_no_room_in_the_queue_waits_for_the_next_call(study: Study) -> None:
+    limits = ("grid.axes.seed='range(4)'", "launcher.max_submit=3", "launcher.lines=['--hold']")
+    first = study.sweep(*limits)
+    assert "1 runs wait for room in the queue" in first.stdout
+    assert study.counts() == {"queued": 3, "planned": 1}
+    assert len(study.queue()) == 3
+
+
+def test_waiting_shows_results_and_tries_again(study: Study) -> None:
+    done = study.sweep("grid.axes.seed=[0,1]", "launcher.wait=true", "launcher.runs_per_job=2")
+    assert done.returncode == 0, done.stderr
+    assert "[2/2]" in done.stdout
+    assert "results/smoke: 2 ok" in done.stdout
+
+
+def test_300_runs_take_few_calls(study: Study) -> None:
+    many = ("grid.axes.seed='range(300)'", "launcher.runs_per_job=150", "launcher.slots=2")
+    began = time.monotonic()
+    done = study.sweep(*many, "checkpoint.every_s=60", "checkpoint.keep=none")
+    assert "300 runs in 2 jobs" in done.stdout
+    calls = Counter(study.called())
+    assert calls["sbatch"] == 1
+    assert sum(calls.values()) <= 4
+    assert time.monotonic() - began < 60  # a few seconds on an idle machine
+    before = len(study.called())
+    study.status()
+    assert len(study.called()) - before == 1
+    study.sweep(*many)
+    assert Counter(study.called())["sbatch"] == 1
+    until(lambda: True if study.counts().get("ok", 0) >= 6 else None, "six results", 200)
+    before = len(study.called())
+    assert study.run("cancel", "results/smoke").returncode == 0
+    assert study.called()[before:] == ["scancel"]
+    counts = study.counts()
+    assert sum(counts.values()) == 300
+    assert set(counts) <= {"ok", "failed", "planned"}
+    until(lambda: True if not study.queue() else None, "an empty queue")

@@ -1,0 +1,177 @@
+"""Limits, retries and requests to stop in the local pool, with processes that misbehave."""
+
+import errno
+import signal
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from scaling_study.config import Setting
+from scaling_study.launch import local
+from scaling_study.launch.causes import cause_of, cause_of_exit
+from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.policy import UNLIMITED, Policy
+from scaling_study.launch.slots import cpu_slots, gpu_slots
+from scaling_study.launch.stop import Stop
+from scaling_study.training.stopping import Stopped
+from scaling_study.world import World
+from tiny import tiny
+
+
+@dataclass(frozen=True)
+class Fills(Job):
+    """A run that takes more and more memory."""
+
+    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+        held = []
+        while True:
+            held.append(bytearray(20_000_000))
+            time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Raises(Job):
+    """A run that raises the first times; it counts its starts."""
+
+    error: str = "MemoryError"
+    times: int = 99
+
+    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+        count = self.store.run_dir(self.run.run_id) / "count"
+        n = len(count.read_text()) if count.exists() else 0
+        count.write_text("x" * (n + 1))
+        if n < self.times:
+            raise {"MemoryError": MemoryError, "RuntimeError": RuntimeError}[self.error](
+                f"bad luck of {self.run.run_id}, number {n}"
+            )
+        return super()._train(run_dir, world)
+
+
+def starts(job: Job) -> int:
+    return len((job.store.run_dir(job.run.run_id) / "count").read_text())
+
+
+def test_a_run_above_its_memory_is_killed_alone(setting: Setting) -> None:
+    jobs = [Fills(tiny(seed=0), setting), Job(tiny(seed=1), setting)]
+    policy = replace(UNLIMITED, memory_gb=1.5)
+    found = {o.run_id: o for o in local.launch(jobs, cpu_slots(2), policy)}
+    full, ok = (found[job.run.run_id] for job in jobs)
+    assert (full.status, full.cause) == ("failed", "host_memory")
+    assert full.error is not None
+    assert "more than launcher.memory_gb=1.5" in full.error
+    assert ok.status == "ok"
+
+
+def test_a_run_over_its_time_stops_with_a_checkpoint_and_goes_on(setting: Setting) -> None:
+    job = Job(tiny(**{"train.epochs": 3000}), replace(setting, checkpoint_every_s=1000))
+    policy = replace(UNLIMITED, timeout_min=2 / 60, retry={"timeout": 1})
+    (outcome,) = local.launch([job], cpu_slots(1), policy)
+    assert (outcome.status, outcome.cause) == ("failed", "timeout")
+    run_dir = job.store.run_dir(job.run.run_id)
+    assert (run_dir / "checkpoint.pt").exists()
+    assert "resuming at step" in (run_dir / "log.txt").read_text()
+    assert [a["cause"] for a in job.store.attempts(job.run.run_id)] == ["timeout", "timeout"]
+
+
+def test_retries_are_counted_by_cause(setting: Setting) -> None:
+    memory = Raises(tiny(seed=0), setting)
+    error = Raises(tiny(seed=1), setting, "RuntimeError")
+    luck = Raises(tiny(seed=2), setting, "RuntimeError", times=1)
+    policy = replace(UNLIMITED, retry={"host_memory": 2, "error": 1})
+    found = {o.run_id: o for o in local.launch([memory, error, luck], cpu_slots(1), policy)}
+    assert [found[j.run.run_id].status for j in (memory, error, luck)] == ["failed", "failed", "ok"]
+    assert [found[j.run.run_id].cause for j in (memory, error)] == ["host_memory", "error"]
+    assert [starts(j) for j in (memory, error, luck)] == [3, 2, 2]
+
+
+def test_the_same_error_in_the_first_runs_starts_no_more(setting: Setting) -> None:
+    jobs = [Raises(tiny(seed=i), setting) for i in range(5)]
+    policy = replace(UNLIMITED, stop_after_same_error=2)
+    seen: list[Outcome] = []
+    with pytest.raises(local.RepeatedError, match="the first 2 runs failed with MemoryError"):
+        seen.extend(local.launch(jobs, cpu_slots(1), policy))
+    states = Counter(job.store.state(job.run.run_id) for job in jobs)
+    assert states == {"failed": 2, "planned": 3}
+
+
+def test_an_early_success_lets_failures_pass(setting: Setting) -> None:
+    jobs = [Job(tiny(seed=9), setting), *(Raises(tiny(seed=i), setting) for i in range(3))]
+    policy = replace(UNLIMITED, stop_after_same_error=2)
+    assert len(list(local.launch(jobs, cpu_slots(1), policy))) == 4
+
+
+def test_the_first_request_writes_checkpoints_and_starts_no_more(setting: Setting) -> None:
+    slow = replace(setting, checkpoint_every_s=1000)
+    jobs = [Job(tiny(seed=i, **{"train.epochs": 3000}), slow) for i in range(3)]
+    stop = Stop()
+    threading.Timer(4, stop.request, ["interrupted"]).start()
+    outcomes = list(local.launch(jobs, cpu_slots(2), UNLIMITED, stop))
+    stop.close()
+    assert [(o.status, o.cause) for o in outcomes] == [("stopped", "interrupted")] * 2
+    dirs = [job.store.run_dir(job.run.run_id) for job in jobs]
+    assert [(d / "checkpoint.pt").exists() for d in dirs] == [True, True, False]
+    assert [job.store.state(job.run.run_id) for job in jobs] == ["planned"] * 3
+
+
+@dataclass(frozen=True)
+class Deaf(Job):
+    """A run that does not stop when it is asked to."""
+
+    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+        time.sleep(60)
+        raise AssertionError
+
+
+def test_the_second_request_kills(setting: Setting) -> None:
+    job, stop = Deaf(tiny(), setting), Stop()
+    for after in (1, 2):
+        threading.Timer(after, stop.request, ["interrupted"]).start()
+    began = time.monotonic()
+    (outcome,) = local.launch([job], cpu_slots(1), UNLIMITED, stop)
+    stop.close()
+    assert time.monotonic() - began < 20
+    assert outcome.error == "the process was killed by SIGKILL"
+
+
+def test_causes_of_exceptions() -> None:
+    out_of_memory = type("OutOfMemoryError", (RuntimeError,), {})
+    assert cause_of(out_of_memory("CUDA out of memory. Tried to allocate")) == "gpu_memory"
+    assert cause_of(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")) == "gpu_memory"
+    assert cause_of(MemoryError()) == "host_memory"
+    assert cause_of(OSError(errno.ENOMEM, "Cannot allocate memory")) == "host_memory"
+    assert cause_of(OSError(errno.ENOENT, "No such file")) == "error"
+    assert cause_of(RuntimeError("CUDA error: uncorrectable ECC error encountered")) == "node"
+    assert cause_of(RuntimeError("shapes do not match")) == "error"
+    assert cause_of(Stopped("timeout")) == "timeout"
+
+
+def test_causes_of_exits() -> None:
+    assert cause_of_exit(-signal.SIGKILL, 1)[0] == "host_memory"
+    assert cause_of_exit(-signal.SIGKILL, 0) == ("error", "the process was killed by SIGKILL")
+    assert cause_of_exit(-signal.SIGSEGV, 1)[0] == "error"
+    assert cause_of_exit(3, 0) == ("error", "the process ended with exit code 3 and left no result")
+
+
+def test_gpus_are_shared_evenly() -> None:
+    slots = gpu_slots(["0", "3"], 2)
+    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots] == ["0", "3", "0", "3"]
+    assert len({slot.name for slot in slots}) == 4
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ({"retry": {"bad_luck": 1}}, "launcher.retry=bad_luck: no such cause; known: gpu_memory"),
+        ({"retry": {"node": -1}}, "launcher.retry.node=-1: must be a whole number, 0 or more"),
+        ({"timeout_min": 0.0}, "launcher.timeout_min=0.0: must be above 0"),
+        ({"stop_after_same_error": -1}, "launcher.stop_after_same_error=-1: must be 0 or more"),
+    ],
+)
+def test_policies_that_cannot_be(policy: dict[str, object], said: str) -> None:
+    given = {"retry": {}, "timeout_min": None, "memory_gb": None, "stop_after_same_error": 0}
+    with pytest.raises(ValueError, match=said):
+        Policy(**(given | policy))  # type: ignore[arg-type]
