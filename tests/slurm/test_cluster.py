@@ -127,7 +127,7 @@ def test_a_requeued_run_continues_in_its_folder(study: Study, how: str) -> None:
 
 
 def test_a_time_limit_is_a_timeout_and_the_run_goes_on(study: Study) -> None:
-    epochs = ("train.epochs=400", "data.val_per_class=4", "grid.axes.seed=[0]")
+    epochs = ("train.epochs=20000", "data.val_per_class=4", "grid.axes.seed=[0]")
     study.sweep(*epochs, "launcher.notice_s=60", small=False)
     run = study.checkpoint()
     job = study.note(run)["job"]
