@@ -51,6 +51,8 @@ slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine 
 bench: $(VENV)/.installed  ## what the speed claims are measured with, peers beside us
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/plan.py
+	$(BIN)/python benchmarks/orchestration.py
 	$(BIN)/python benchmarks/training.py $(ARGS)
 
 lint: $(VENV)/.installed  ## format, lint and types, nothing is changed
