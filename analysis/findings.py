@@ -30,7 +30,8 @@ class Findings:
     """Verdicts and what they rest on.
 
     `summary` is what verdicts.json holds, `frontiers` the frontier records by cost, `forecasts`
-    the seconds that runs were forecast to take before they started, by run id.
+    the seconds that runs were forecast to take before they started, by run id; `steps` the records
+    of `steps.step_records`.
     """
 
     table: Table
@@ -41,4 +42,5 @@ class Findings:
     frontiers: Mapping[str, Sequence[Record]]
     fits: Sequence[Record]
     forecasts: Mapping[str, float]
+    steps: Sequence[Record]
     request: Request
