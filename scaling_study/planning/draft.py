@@ -77,3 +77,10 @@ def orphans(found: Draft, results_dir: Path) -> list[str]:
         except (OSError, ValueError, csv.Error):
             continue  # a torn plan lists nothing; its sweep writes it anew
     return sorted(rest)
+
+
+def orphan_lines(found: Draft, results_dir: Path) -> list[str]:
+    """A line about runs of the store that no study lists; they are never deleted."""
+    names = orphans(found, results_dir)
+    some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return [f"{len(names)} runs in the store are in no study's plan: {some}"] if names else []

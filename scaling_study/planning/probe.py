@@ -15,13 +15,16 @@ from typing import Any
 
 import yaml
 
-from scaling_study.config import RunConfig
+from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe, known_facts
 from scaling_study.data import config_class
 from scaling_study.forecast import Shape, Timing, shape_of
-from scaling_study.launch.job import Outcome
+from scaling_study.launch import local
+from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.slots import slots_for
 from scaling_study.paths import data_dir
 from scaling_study.planning.times import Times
+from scaling_study.settings import LauncherConfig
 from scaling_study.store import Store
 from scaling_study.values import from_values
 
@@ -118,3 +121,14 @@ def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
     with (cache_dir / "probes.jsonl").open("a", encoding="utf-8") as file:
         for timing in timings:
             file.write(json.dumps(asdict(timing)) + "\n")
+
+
+def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
+    """What runs the probes: the pool of this machine, whatever launches the sweep."""
+
+    def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
+        slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)
+        probing = replace(setting, results_dir=str(folder))
+        return local.launch([Job(run, probing) for run in runs], slots)
+
+    return launch
