@@ -5,7 +5,9 @@ import math
 import pytest
 from scipy import stats
 
+from analysis.arms import pairs_of
 from analysis.drawing.step_plot import steps
+from analysis.noise import cells_of
 from analysis.steps import step_records
 from analysis.words import step_lines
 
@@ -91,6 +93,22 @@ def test_cells_of_equal_compute_are_compared_along_the_axis_that_was_not_solved(
 
 def test_a_study_without_either_has_no_steps() -> None:
     assert step_records([row | {"variant": None} for row in rows_of("x", (0.5, 0.4))], {}) == []
+
+
+def test_variants_are_no_arms_and_arms_are_compared_within_a_variant() -> None:
+    sizes = [(14, 1.0), (26, 1.0), (14, 2.0)]
+    rows = [
+        row
+        for variant in ("plain", "a")
+        for depth, width in sizes
+        for row in rows_of(variant, (0.5, 0.4), depth=depth, width=width)
+    ]
+    cells = cells_of(rows)
+    base = {"depth": 14, "width": 1.0}
+    assert pairs_of([c for c in cells if c.depth * c.width == 14], base, 5, "flops") == []
+    pairs = pairs_of(cells, base, 5, "flops")
+    assert [{c.variant for c in pair.cells} for pair in pairs] == [{"a"}, {"plain"}]
+    assert [len(pair.cells) for pair in pairs] == [4, 4]
 
 
 def test_lines_and_figure_have_every_row() -> None:

@@ -24,6 +24,7 @@ from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.slots import slots_for
 from scaling_study.paths import data_dir
 from scaling_study.planning.times import Times
+from scaling_study.results import Result
 from scaling_study.settings import LauncherConfig
 from scaling_study.store import Store
 from scaling_study.values import from_values
@@ -73,8 +74,17 @@ def measure(
             if result is None or result.step_time_s is None:
                 yield run, outcome.error or f"the probe ended as {outcome.status}"
             else:
-                shape = shape_of(describe(run))
-                yield run, Timing(times.conditions(run), shape, result.step_time_s)
+                yield run, _timing(run, result, times)
+
+
+def _timing(run: RunConfig, result: Result, times: Times) -> Timing:
+    """The probe's time as one of `run`: it has the run's network but for the classes.
+
+    What it took beside its steps is what any run takes to start and to end.
+    """
+    timing = Timing.of(vars(result))
+    assert timing is not None
+    return replace(timing, conditions=times.conditions(run), shape=shape_of(describe(run)))
 
 
 def shortened(run: RunConfig) -> RunConfig:
@@ -105,8 +115,13 @@ def kept(cache_dir: Path) -> list[Timing]:
     for line in lines:
         try:
             record = json.loads(line)
+            wall_s = record.get("wall_s")
             timing = Timing(
-                tuple(record["conditions"]), tuple(record["shape"]), float(record["step_time_s"])
+                tuple(record["conditions"]),
+                tuple(record["shape"]),
+                float(record["step_time_s"]),
+                float(record.get("work", 0.0)),
+                None if wall_s is None else float(wall_s),
             )
         except (ValueError, KeyError, TypeError):
             continue
