@@ -53,6 +53,11 @@ class LauncherConfig(Slots):
     policy: Policy
     cluster: Cluster | None
 
+    @property
+    def processes(self) -> int:
+        """How many processes train one run: one a GPU, where it has several or several nodes."""
+        return (self.cluster.gpus_per_run or 1) * self.cluster.nodes if self.cluster else 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:

@@ -48,7 +48,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     setting, launcher = setting_of(settings), launcher_of(settings)
     check_tracking(setting.tracking)
     probes = in_pool(setting, launcher) if asked.probe else None
-    found, said = draft(settings, overrides, setting, probes)
+    found, said = draft(settings, overrides, setting, probes, launcher.processes)
     if said:
         print("\n".join(said))
     if asked.explain or asked.diff:
@@ -62,7 +62,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     slots = _slots(rows, launcher, asked.dry_run)
     notes = [*infeasible(found.left), *orphan_lines(found, store.root.parent)]
     notes += worth.unfair(rows, grid)
-    shown = display.lines(rows, len(slots), asked.order)
+    shown = display.lines(rows, len(slots), asked.order, launcher.processes)
     print("\n".join([*shown, *notes, *worth.decides(rows, study_dir, grid)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))

@@ -178,6 +178,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "scaling_study.statusview": {"scaling_study.display", "scaling_study.overview"},
     "scaling_study.display": {
+        "scaling_study.cost",
         "scaling_study.forecast",
         "scaling_study.launch.",
         "scaling_study.plan",
