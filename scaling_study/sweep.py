@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hydra.errors import MissingConfigException
+
 from scaling_study import cli, display, foretold, launching, live, studydir, worth
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
@@ -16,6 +18,7 @@ from scaling_study.launch.job import Outcome
 from scaling_study.launch.local import PoolError, RepeatedError
 from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop import Stop, requested_by
+from scaling_study.paths import data_dir
 from scaling_study.plan import Planned, measured, planned_cells, write_csv
 from scaling_study.planning.budget import budget_of
 from scaling_study.planning.draft import Draft, draft, orphan_lines, redrawn
@@ -35,6 +38,7 @@ from scaling_study.settings import (
 )
 from scaling_study.store import Store
 from scaling_study.tracking.options import check as check_tracking
+from scaling_study.values import suggest
 
 SOME_FAILED = 1
 # Asked by these once, runs write checkpoints and end; asked twice, they are killed.
@@ -108,10 +112,23 @@ def _explained(
         other = {row["run_id"]: row["state"] for row in read_plan(Path(asked.diff))}
     else:
         rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
-        values = cli.composed("sweep", [f"+grid={asked.diff}", *rest])
+        values = _grid_named(asked.diff, rest)
         _, others, _ = planned_cells(values, rest, found.times)
         other = {cell.run.run_id: described(cell.point) for cell in others}
     yield from difference(str(found.grid["name"]), here, asked.diff, other)
+
+
+def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """The settings of another grid."""
+    try:
+        return cli.composed("sweep", [f"+grid={name}", *overrides])
+    except MissingConfigException:
+        folder = data_dir("sweeps") / "grid"
+        known = [str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")]
+        raise InputError(
+            f"diff={name}: neither a grid{suggest(name, known)} nor the folder of a study; "
+            f"grids: {', '.join(sorted(known))}"
+        ) from None
 
 
 def _compare(started: Sequence[Planned], ended: Draft, threads: int) -> None:

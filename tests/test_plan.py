@@ -282,7 +282,7 @@ def test_explanations_and_differences(command: Command, tmp_path: Path) -> None:
     assert "in both: 2, shared by one store" in diff.stdout
     bad = command(SWEEP, "+grid=smoke", "diff=smock")
     assert bad.returncode == 2
-    assert "smock" in bad.stderr
+    assert "neither a grid (did you mean smoke?) nor the folder of a study" in bad.stderr
     assert list(tmp_path.iterdir()) == []
 
 
