@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # What makes step times comparable.
-CONDITIONS = ("device", "precision", "threads")
+CONDITIONS = ("device", "precision", "threads", "world_size")
 SHAPE = ("flops", "activations", "batch_size")
 # Intercept and two slopes, and one point to spare.
 ENOUGH_SHAPES = 4

@@ -135,7 +135,7 @@ def _compare(started: Sequence[Planned], ended: Draft, threads: int) -> None:
     """Print forecasts, as they were before, beside what the runs took."""
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.rows if row.run.run_id in ids]
-    now = Times(measured(ended.results.values()), threads)
+    now = Times(measured(ended.results.values()), threads, ended.processes)
     if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))
 

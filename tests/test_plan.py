@@ -23,6 +23,7 @@ from conftest import Command, environment
 from scaling_study.cli import composed
 from scaling_study.config import RunConfig
 from scaling_study.cost import describe, devices_needed
+from scaling_study.display import lines
 from scaling_study.errors import InputError
 from scaling_study.forecast import Forecast, Timing, shape_of, work
 from scaling_study.paths import data_dir
@@ -315,7 +316,40 @@ def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, setting: Any) -> Non
         file.write('{"torn')
     assert probe.kept(tmp_path) == [found[1]]
     assert chosen[0] not in probe.choose(runs, Times(probe.kept(tmp_path), 1))
+    # One process says nothing of two, and what it took beside its steps any run takes.
+    assert chosen[0] in probe.choose(runs, Times(probe.kept(tmp_path), 1, processes=2))
+    whole = Times(probe.kept(tmp_path), 1).whole(chosen[0], describe(chosen[0]))
+    assert whole is not None
+    assert found[1].wall_s is not None
+    spent = found[1].wall_s - found[1].work * found[1].step_time_s
+    assert spent > 0
+    assert whole.value == pytest.approx(
+        spent + work(describe(chosen[0])) * found[1].step_time_s, rel=1e-6
+    )
     assert probe.kept(tmp_path / "elsewhere") == []
+
+
+def test_few_repeats_do_not_narrow_a_forecast() -> None:
+    rng = np.random.default_rng(2)
+    known = shaken(timings(law, **SIZES), rng, 0.3)
+    alike = [replace(known[0], step_time_s=known[0].step_time_s * f) for f in (1.0, 1.001)]
+    once, again = (Forecast(some).step_time(known[0].shape) for some in (known, known + alike))
+    for step in (once, again):
+        assert step is not None
+        assert step.high is not None
+        assert step.high / step.value > 1.1
+    many = [replace(known[0], step_time_s=known[0].step_time_s * (1 + f / 1e4)) for f in range(9)]
+    surely = Forecast(known + many).step_time(known[0].shape)
+    assert surely is not None
+    assert surely.high is not None
+    assert surely.high / surely.value < 1.01
+
+
+def test_several_processes_share_a_runs_memory() -> None:
+    cells = [row.cell for row in rows_of({"axes": {"width": [0.5]}})]
+    one, four = (plan(cells, Store(Path("none")), {}, NOTHING, n) for n in (1, 4))
+    assert four[0].cost.memory_bytes < one[0].cost.memory_bytes
+    assert "on each of 4 devices" in "\n".join(lines(four, 1, "longest", 4))
 
 
 def test_what_else_differs_is_named() -> None:

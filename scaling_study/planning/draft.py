@@ -45,7 +45,7 @@ def draft(
     store, cache_dir = Store(Path(setting.results_dir)), Path(setting.cache_dir)
     results = store.read()
     timings = measured(results.values()) + probe.kept(cache_dir)
-    times, said = Times(timings, setting.threads), []
+    times, said = Times(timings, setting.threads, processes), []
     if launch is not None:
         _, cells, _ = planned_cells(settings, overrides, None)
         new = []
@@ -59,7 +59,7 @@ def draft(
         if not chosen:
             said.append("probe: all that it would time is measured already")
         probe.keep(cache_dir, new)
-        times = Times(timings + new, setting.threads)
+        times = Times(timings + new, setting.threads, processes)
     grid, cells, left = planned_cells(settings, overrides, times)
     rows = plan(cells, store, results, times, processes)
     return Draft(grid, rows, left, times, results, processes), said

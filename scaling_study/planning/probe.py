@@ -18,6 +18,7 @@ import yaml
 from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe, known_facts
 from scaling_study.data import config_class
+from scaling_study.errors import InputError
 from scaling_study.forecast import Shape, Timing, shape_of
 from scaling_study.launch import local
 from scaling_study.launch.job import Job, Outcome
@@ -139,7 +140,16 @@ def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
 
 
 def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
-    """What runs the probes: the pool of this machine, whatever launches the sweep."""
+    """What runs the probes: the pool of this machine, whatever launches the sweep.
+
+    Raises:
+        InputError: several processes will train a run, and a probe is one.
+    """
+    if launcher.processes > 1:
+        raise InputError(
+            f"plan.probe=true: {launcher.processes} processes train a run together, which a probe, "
+            "one process, does not time; finished runs will"
+        )
 
     def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
         slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)

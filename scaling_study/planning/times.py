@@ -25,11 +25,11 @@ class UnmeasuredError(InputError):
 
 
 class Times:
-    """Forecasts of runs with `threads` CPU threads each."""
+    """Forecasts of runs by `processes` processes together with `threads` CPU threads each."""
 
-    def __init__(self, timings: Iterable[Timing], threads: int) -> None:
+    def __init__(self, timings: Iterable[Timing], threads: int, processes: int = 1) -> None:
         self._timings = list(timings)
-        self._threads = threads
+        self._together = threads, processes
         self._conditions: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._forecasts: dict[tuple[Any, ...], Forecast] = {}
 
@@ -37,7 +37,7 @@ class Times:
         """What must agree for a measurement to say something about `run`."""
         key = run.device, run.precision
         if key not in self._conditions:
-            self._conditions[key] = (device_name(run.device), run.precision, self._threads)
+            self._conditions[key] = (device_name(run.device), run.precision, *self._together)
         return self._conditions[key]
 
     def forecast(self, run: RunConfig) -> Forecast:
