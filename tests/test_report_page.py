@@ -1,12 +1,33 @@
 """report.html in a browser, from disk and without a network, with a pointer that moves."""
 
+import os
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analysis.__main__ import command
 from analysis_data import add_run, write_real_study
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, headless."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip("no chromium here: apt-get install chromium, or CHROMIUM=path")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        # Chromium's sandbox does not work for root, which CI often is; the page is our own.
+        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
 
 HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\"><b>&amp;"
 FOLDER = "<img src=x onerror='window.hacked=1'>"
