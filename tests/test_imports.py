@@ -205,6 +205,7 @@ ALLOWED: dict[str, set[str]] = {
 ENTRY_POINTS = {
     "scaling_study.cancel",
     "scaling_study.export",
+    "scaling_study.measure",
     "scaling_study.status",
     "scaling_study.sweep",
     "scaling_study.sync",
