@@ -127,26 +127,40 @@ def settings_of(*words):
     return run
 
 
-@pytest.mark.parametrize(
-    "run",
-    [
-        tiny(),
-        tiny(**{"train.weight_decay": 1e-5, "train.channels_last": False, "model.width": 1.5}),
-        settings_of(),
-        settings_of("data=digits", "model.depth=26", "seed=3", "precision=fp32"),
-    ],
+def stored(run):
+    """A run's config as its config.yaml says it."""
+    return yaml.safe_load(yaml.safe_dump(asdict(run)))
+
+
+KINDS = (
+    (),
+    ("data=digits", "model.depth=26", "seed=3", "precision=fp32"),
+    ("train.weight_decay=1e-5", "train.channels_last=false", "model.width=1.5"),
+    ("model=efficientnet", "model.depth=1.2", "data.resolution=32"),
+    ("+preset=resnet_rs_50_160", "data=imagenet", f"data.root={text('/a ${b} c')}"),
+    ("recipe=paper", "train.batch_size=32", "model.depth=200", "metrics_every_s=1"),
+    ("train=efficientnet", "train.batch_size=32", "data=cifar10", "tracking=offline"),
 )
+
+
+@pytest.mark.parametrize("run", [*KINDS, tiny()], ids=str)
 def test_the_printed_command_leads_to_the_same_run(run):
-    stored = yaml.safe_load(yaml.safe_dump(asdict(run)))
-    again, folder = composed(command(stored, "a folder/with 'signs' & more"))
+    run = settings_of(*run) if isinstance(run, tuple) else run
+    again, folder = composed(command(stored(run), "a folder/with 'signs' & more"))
     assert again.run_id == run.run_id
     assert folder == "a folder/with 'signs' & more"
 
 
+def test_a_run_from_a_file_of_weights_is_repeated_from_it(tmp_path):
+    file = tmp_path / "it's.pt"
+    file.write_bytes(b"weights")
+    run = settings_of("+preset=resnet_rs_50_160", "data=imagenet", f"init={text(f'timm:{file}')}")
+    assert composed(command(stored(run), "repeated"))[0].run_id == run.run_id
+
+
 def test_defaults_need_no_override():
-    run = settings_of("precision=fp32")
-    assert overrides(asdict(run)) == ["precision=fp32"]
-    assert "data=digits" in overrides(asdict(settings_of("data=digits")))
+    assert overrides(stored(settings_of("precision=fp32"))) == ["precision=fp32"]
+    assert "data=digits" in overrides(stored(settings_of("data=digits")))
     assert "seed=7" in overrides({**TINY, "seed": 7})
 
 
