@@ -90,7 +90,13 @@ class Refresher:
             return
         self._thread.join()
         if kind is None and not self._refresh(threading.Event(), []):
-            print(f"the report was not refreshed: see {self.study_dir / 'report.log'}")
+            print(f"the report was not refreshed: {self._said()}")
+
+    def _said(self) -> str:
+        """The last line of the analysis, or where to look for one."""
+        log = self.study_dir / "report.log"
+        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+        return next((line for line in reversed(lines) if line.strip()), f"see {log}")
 
     def _work(self) -> None:
         while not self._stop.wait(self.every_s):

@@ -16,7 +16,7 @@ import yaml
 from scaling_study.paths import data_dir
 
 GROUPS = ("model", "data", "train")
-PLAIN = re.compile(r"[A-Za-z_/][\w./-]*")
+PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
 # Bare words that Hydra reads as something other than text.
 WORDS = ("true", "false", "null", "nan", "inf", "on", "off", "yes", "no")
 Values = dict[str, Any]

@@ -9,12 +9,13 @@ import hydra
 import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from analysis.__main__ import main
 from analysis.contrast import Gap
+from analysis.forecasts import Foretold
 from analysis.judge import Judgement
 from analysis.reporting import html
 from analysis.reporting.content import environment, run_values
@@ -102,6 +103,7 @@ def test_every_kind_of_rule_has_a_sentence():
 
 
 @given(st.text(max_size=30) | VALUES)
+@example("A²")
 def test_values_are_written_in_the_grammar_of_overrides(value):
     if isinstance(value, str) and ("\n" in value or "\r" in value or "$" in value):
         return  # a name in a config has neither
@@ -170,7 +172,11 @@ def test_finished_runs_are_repeated_elsewhere_and_failed_ones_in_place(tmp_path)
     add_run(study, results[0], run_id="no-folder", status="failed", error="disk")
     path = study.parent / "runs" / results[1].run_id / "result.json"
     path.unlink()
-    values = run_values(table_of(read_study(study), {}), study.parent / "runs", {"no-folder": 3.0})
+    values = run_values(
+        table_of(read_study(study), {}),
+        study.parent / "runs",
+        {"no-folder": Foretold(3.0, None, None)},
+    )
     by_id = {run["id"]: run for run in values}
     assert len(by_id) == len(results) + 1
     done, missing, bare = (by_id[k] for k in (results[0].run_id, results[1].run_id, "no-folder"))

@@ -12,6 +12,7 @@ import yaml
 from analysis.arms import Base
 from analysis.drawing.overlay import published_records
 from analysis.drawing.style import AXIS_LABELS, UNITS
+from analysis.forecasts import Foretold
 from analysis.noise import Cell
 from analysis.records import Record, arm_records, by_epochs
 from analysis.tables import Row, Table
@@ -76,7 +77,7 @@ def _short(value: float) -> float:
 
 
 def run_values(
-    table: Table, runs_dir: Path | None, forecasts: Mapping[str, float]
+    table: Table, runs_dir: Path | None, forecasts: Mapping[str, Foretold]
 ) -> list[dict[str, Any]]:
     """A row per planned run, finished or not, with what differs from the defaults and its command.
 
@@ -97,7 +98,9 @@ def run_values(
         if run not in done
     ]
     for run in found:
-        run["forecast_s"] = forecasts.get(run["id"])
+        foretold = forecasts.get(run["id"])
+        run["forecast_s"] = foretold.seconds if foretold else None
+        run["forecast_ends_s"] = foretold[1:] if foretold and foretold.low else None
         run["reason"] = table.left_out.get(run["id"])
         run |= _repeat(runs_dir, run["id"], run["id"] in done)
     return found
