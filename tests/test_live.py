@@ -41,6 +41,7 @@ def test_the_folder_of_figures_is_the_one_that_make_uses(tmp_path):
         refresher({"report": report | {"out": 3}}, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_report_grows_with_the_runs_and_ends_as_a_page_at_rest(tmp_path):
     study, out = tmp_path / "results" / "demo", tmp_path / "figures"
     results = write_real_study(study, seeds=1, resolutions=(16,))

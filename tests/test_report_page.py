@@ -75,7 +75,9 @@ def visit(browser):
     """Open a page and watch it; at the end nothing may have been asked for or gone wrong."""
     contexts, requests, trouble = [], [], []
 
-    def opened(path: Path, fragment="", width=1280, height=900, **settings):
+    def opened(
+        path: Path, fragment="", width=1280, height=900, wait="#explorer .point", **settings
+    ):
         viewport = {"width": width, "height": height}
         context = browser.new_context(viewport=viewport, offline=True, **settings)
         contexts.append(context)
@@ -84,7 +86,7 @@ def visit(browser):
         page.on("console", lambda m: trouble.append(f"{m.type}: {m.text}"))
         page.on("pageerror", lambda e: trouble.append(str(e)))
         page.goto(path.as_uri() + fragment)
-        page.wait_for_selector("#explorer .point")
+        page.wait_for_selector(wait)
         return page
 
     yield opened
@@ -251,7 +253,7 @@ def test_a_phone_scrolls_down_and_never_sideways(visit, report):
 def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study):
     plan = (study / "plan.csv").read_text()
     (study / "plan.csv").write_text(plan + "still-missing,20\n")
-    page = visit(make(live_s=3))
+    page = visit(make(live_s=1))
     assert "40 of 42 runs are in. The sweep is running." in page.locator("#live").inner_text()
     chip(page, "FLOPs")
     click(page, "#search")
@@ -265,5 +267,16 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
     assert page.locator("#search").input_value() == "depth=38"
     assert abs(page.evaluate("scrollY") - place) < 50
     loaded = page.evaluate("performance.timeOrigin")
-    page.wait_for_timeout(3500)
+    page.wait_for_timeout(2500)
     assert page.evaluate("performance.timeOrigin") == loaded
+
+
+def test_a_sweep_without_a_result_has_a_page_that_waits(visit, tmp_path):
+    empty = tmp_path / "results" / FOLDER
+    empty.mkdir(parents=True)
+    (empty / "plan.csv").write_text("run_id,epochs\nfirst,4\nsecond,20\n")
+    command(empty, tmp_path, [], live_s=60)
+    page = visit(tmp_path / "report.html", wait="tr.run")
+    assert "0 of 2 runs are in. The sweep is running." in page.locator("#live").inner_text()
+    assert "no finished run" in page.locator("#waiting").inner_text()
+    assert shown_runs(page) == ["first", "second"]

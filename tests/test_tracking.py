@@ -228,7 +228,7 @@ def test_untracked_runs_know_no_wandb_and_no_network(tmp_path: Path, cache_dir: 
     assert not (run_dir / "tracking.txt").exists()
 
 
-@pytest.mark.parametrize("key", [None, "short"])
+@pytest.mark.parametrize("key", [None, pytest.param("short", marks=pytest.mark.slow)])
 def test_online_without_a_key_is_refused_before_anything_is_launched(
     key: str | None, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
