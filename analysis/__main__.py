@@ -72,14 +72,15 @@ def command(
     if live_s is not None and not live_s >= 1:
         raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)
-    prepare(output)
     try:
         table = table_of(study, _where(where), with_halved)
     except InputError as error:
         if live_s is None:
             raise
+        prepare(output)
         write_waiting_page(study, str(error), output, live_s)
         return [f"nothing to compare yet: {error}"]
+    prepare(output)
     freeze(results, study.grid)
     rules = _marked(prereg(results, study.grid), table)
     return analyse(table, rules, output, Request(published, results, live_s))

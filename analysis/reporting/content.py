@@ -89,11 +89,12 @@ def run_values(
         {"id": row["run_id"], "cell": row["config_id"]}
         | {"state": "left out" if row["run_id"] in excluded else row.get("status", "ok")}
         | {name: row.get(name) for name in RUN_COLUMNS}
+        | {"notes": _notes(row)}
         for row in rows
     ]
     done = {run["id"] for run in found}
     found += [
-        {"id": run, "cell": None, "state": "left out"} | dict.fromkeys(RUN_COLUMNS)
+        {"id": run, "cell": None, "state": "left out", "notes": []} | dict.fromkeys(RUN_COLUMNS)
         for run in table.left_out
         if run not in done
     ]
@@ -104,6 +105,16 @@ def run_values(
         run["reason"] = table.left_out.get(run["id"])
         run |= _repeat(runs_dir, run["id"], run["id"] in done)
     return found
+
+
+def _notes(row: Row) -> list[str]:
+    """What is worth saying of a run beside its numbers."""
+    halved, corrupt = row.get("memory_halvings"), row.get("corrupt_images")
+    return [
+        *([f"Variant {row['variant']}."] if row.get("variant") else []),
+        *([f"Its micro-batch was halved {halved:g} times: memory ran out."] if halved else []),
+        *([f"{corrupt:g} images could not be decoded and were left out."] if corrupt else []),
+    ]
 
 
 def _repeat(runs_dir: Path | None, run_id: str, done: bool) -> dict[str, Any]:
