@@ -138,6 +138,23 @@ def test_a_killed_run_leaves_nothing_behind_and_continues_as_the_same_run(
     assert (run.exit_code, run.summary["status"]) == (0, "ok")
 
 
+@pytest.mark.slow
+def test_of_two_processes_that_train_together_one_is_mirrored(
+    server: Server, tmp_path: Path, cache_dir: Path
+) -> None:
+    arguments = (
+        *("--nproc-per-node", "2", "--standalone", "-m", "scaling_study.train"),
+        *(*SMALL, "train.epochs=4", "tracking=online", f"cache_dir={cache_dir}"),
+        "tracking.finish_timeout_s=60",
+    )
+    code, output = call("torch.distributed.run", *arguments, cwd=tmp_path)
+    assert code == 0, output
+    (run,) = server.runs.values()
+    (run_dir,) = tmp_path.glob("results/runs/d*")
+    assert (run.opened, run.exit_code, run.summary["world_size"]) == (1, 0, 2)
+    assert run.history == [pytest.approx(row) for row in logged(run_dir)]
+
+
 def test_a_dead_server_costs_a_run_nothing(server: Server, setting: Setting) -> None:
     train(setting, seed=1)  # loads torch
     server.stop()
