@@ -184,7 +184,7 @@ def test_a_server_that_hangs_costs_a_run_its_finish_timeout(
 def test_a_server_that_dies_in_the_middle_and_comes_back(
     server: Server, tmp_path: Path, cache_dir: Path
 ) -> None:
-    arguments = (*SMALL, "train.epochs=150", "tracking=online", f"cache_dir={cache_dir}")
+    arguments = (*SMALL, "train.epochs=500", "tracking=online", f"cache_dir={cache_dir}")
     with start("scaling_study.train", *arguments, cwd=tmp_path) as process:
         wait_for(lambda: any(run.history for run in server.runs.values()), 30)
         server.stop()
@@ -197,7 +197,7 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
     assert run.exit_code is None
 
     (tmp_path / "results/g").mkdir()
-    plan = f"run_id,epochs\n{run_dir.name},150\n"
+    plan = f"run_id,epochs\n{run_dir.name},500\n"
     (tmp_path / "results/g/plan.csv").write_text(plan, encoding="utf-8")
     with serving(server.port) as back:
         back.runs = server.runs
