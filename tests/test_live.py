@@ -36,9 +36,18 @@ def test_other_times_are_refused_by_name(value):
 
 def test_the_folder_of_figures_is_the_one_that_make_uses(tmp_path):
     report = {"every": None, "out": None}
-    assert refresher({"report": report}, tmp_path / "demo").figures_dir == Path("figures/demo")
+    assert refresher({"report": report}, tmp_path / "demo", True).figures_dir == Path(
+        "figures/demo"
+    )
     with pytest.raises(InputError, match=r"report\.out=3"):
-        refresher({"report": report | {"out": 3}}, tmp_path)
+        refresher({"report": report | {"out": 3}}, tmp_path, True)
+
+
+def test_a_sweep_that_leaves_cannot_refresh(tmp_path):
+    report = {"every": "60s", "out": None}
+    with pytest.raises(InputError, match=r"report\.every=60s: .*launcher\.wait=true"):
+        refresher({"report": report}, tmp_path, False)
+    assert refresher({"report": report | {"every": None}}, tmp_path, False).every_s is None
 
 
 @pytest.mark.slow
