@@ -53,6 +53,11 @@ class LauncherConfig(Slots):
     policy: Policy
     cluster: Cluster | None
 
+    @property
+    def stays(self) -> bool:
+        """Whether a sweep is there until its runs are done; else it submits them and leaves."""
+        return self.cluster is None or self.cluster.wait
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:
