@@ -73,10 +73,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         found = replace(found, rows=rows)
     if asked.dry_run:
         return 0
+    running, missing = with_code(setting), to_do(rows, asked.order)
+    if missing:
+        launching.check(running, launcher)
     _prepare(store, study_dir, setting, grid, rows)
-    if missing := to_do(rows, asked.order):
+    if missing:
         foretold.keep(missing, study_dir)
-        running = with_code(setting)
         with requested_by(STOPS) as stop, report:
             outcomes = launching.launch(missing, running, launcher, study_dir, slots, stop)
             _follow(outcomes, missing, len(slots), stop)
