@@ -44,8 +44,8 @@ def seconds(value: object) -> float | None:
     return s
 
 
-def refresher(settings: Mapping[str, Any], study_dir: Path) -> "Refresher":
-    """What `report.every` and `report.out` ask for.
+def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool = True) -> "Refresher":
+    """What `report.every` and `report.out` ask for; nothing for a sweep that leaves its runs.
 
     Raises:
         InputError: a value that makes no sense.
@@ -55,7 +55,11 @@ def refresher(settings: Mapping[str, Any], study_dir: Path) -> "Refresher":
     if not (out is None or isinstance(out, str)):
         raise InputError(f"report.out={out!r}: must be a folder, or null for figures/GRID")
     folder = Path(out) if out else Path("figures") / study_dir.name
-    return Refresher(study_dir, folder, seconds(values.get("every")))
+    every_s = seconds(values.get("every"))
+    if every_s is not None and not stays:
+        print("report.every: nothing refreshes it when the sweep leaves; launcher.wait=true stays")
+        every_s = None
+    return Refresher(study_dir, folder, every_s)
 
 
 class Refresher:

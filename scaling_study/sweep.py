@@ -61,7 +61,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     study_dir = Path(setting.results_dir) / grid["name"]
     look = launching.standing if asked.dry_run else launching.settled
     rows = look(found.rows, store, study_dir)
-    report = live.refresher(settings, study_dir)
+    stays = launcher.cluster is None or launcher.cluster.wait
+    report = live.refresher(settings, study_dir, stays)
     slots = _slots(rows, launcher, asked.dry_run)
     notes = [*infeasible(found.left), *_orphans(found, setting), *_unfair(rows, grid)]
     shown = display.lines(rows, len(slots), asked.order)
