@@ -1,7 +1,7 @@
 """Plain values, as YAML and the command line give them, into checked dataclasses."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin
@@ -31,7 +31,7 @@ def flat_keys(values: Mapping[str, Any]) -> Iterator[str]:
     return (name for name, _ in flat_items(values))
 
 
-def suggest(name: str, known: list[str]) -> str:
+def suggest(name: str, known: Sequence[str]) -> str:
     """' (did you mean ...?)' for the nearest known name, or an empty string."""
     near = get_close_matches(name, known, n=1)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -150,6 +150,7 @@ ALLOWED: dict[str, set[str]] = {
     "scaling_study.launching": {
         "scaling_study.claims",
         "scaling_study.config",
+        "scaling_study.errors",
         "scaling_study.launch.",
         "scaling_study.plan",
         "scaling_study.results",
