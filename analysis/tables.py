@@ -101,7 +101,7 @@ def _why_excluded(row: Row, n_classes: int | None) -> str | None:
     return None
 
 
-def _clean(row: Mapping[str, Any]) -> dict[str, Any]:
+def clean(row: Mapping[str, Any]) -> dict[str, Any]:
     """pandas turns a missing number into NaN; a missing value is None here."""
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
 
@@ -116,7 +116,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         InputError: no run left, or runs that must not be compared (`SAME` columns differ).
     """
     everything: list[Row] = [
-        _clean({str(k): v for k, v in r.items()}) for r in study.runs.to_dict("records")
+        clean({str(k): v for k, v in r.items()}) for r in study.runs.to_dict("records")
     ]
     selected = _selected(everything, where)
     halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}

@@ -12,11 +12,14 @@ from pathlib import Path
 
 from scaling_study.claims import alive, me
 from scaling_study.config import Setting
+from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.slots import AUTO, Slot, slots_for
+from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.ledger import Ledger
 from scaling_study.launch.slurm.resources import Request
+from scaling_study.launch.slurm.snapshot import refuse_dirty
 from scaling_study.launch.slurm.standing import look, settle
 from scaling_study.launch.slurm.submit import Submitter
 from scaling_study.launch.stop import Stop
@@ -69,6 +72,22 @@ def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Plan
     return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
 
 
+def check(setting: Setting, launcher: LauncherConfig) -> None:
+    """Refuse what could not be launched, before anything is written.
+
+    Raises:
+        InputError: no SLURM here, or uncommitted changes that are not to be submitted.
+    """
+    if launcher.cluster is None:
+        return
+    if not queue.available():
+        raise InputError(
+            "launcher=slurm: no SLURM here (squeue and sbatch are not on PATH); "
+            "launcher=local runs on this machine"
+        )
+    refuse_dirty(setting, launcher.cluster.allow_dirty)
+
+
 def launch(
     rows: Sequence[Planned],
     setting: Setting,
@@ -81,7 +100,7 @@ def launch(
     jobs = [Job(row.run, setting) for row in rows]
     if launcher.name == "slurm":
         submit(rows, setting, launcher, study_dir)
-        if launcher.cluster is not None and launcher.cluster.wait:
+        if launcher.stays:
             yield from _wait(rows, setting, launcher, study_dir, stop)
     elif launcher.name == "local":
         with _noted(study_dir):

@@ -44,18 +44,27 @@ def seconds(value: object) -> float | None:
     return s
 
 
-def refresher(settings: Mapping[str, Any], study_dir: Path) -> "Refresher":
+def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool) -> "Refresher":
     """What `report.every` and `report.out` ask for.
 
+    `stays` says whether the sweep is there until its runs are done.
+
     Raises:
-        InputError: a value that makes no sense.
+        InputError: a value that makes no sense, or nobody would be there to refresh the report.
     """
     values = group(settings, "report")
     out = values.get("out")
     if not (out is None or isinstance(out, str)):
         raise InputError(f"report.out={out!r}: must be a folder, or null for figures/GRID")
     folder = Path(out) if out else Path("figures") / study_dir.name
-    return Refresher(study_dir, folder, seconds(values.get("every")))
+    every_s = seconds(values.get("every"))
+    if every_s is not None and not stays:
+        raise InputError(
+            f"report.every={values['every']}: this sweep submits its runs and leaves; give "
+            f"launcher.wait=true, or repeat `python -m analysis {study_dir} -o {folder} --live "
+            f"{every_s:g}`"
+        )
+    return Refresher(study_dir, folder, every_s)
 
 
 class Refresher:
@@ -90,7 +99,13 @@ class Refresher:
             return
         self._thread.join()
         if kind is None and not self._refresh(threading.Event(), []):
-            print(f"the report was not refreshed: see {self.study_dir / 'report.log'}")
+            print(f"the report was not refreshed: {self._said()}")
+
+    def _said(self) -> str:
+        """The last line of the analysis, or where to look for one."""
+        log = self.study_dir / "report.log"
+        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+        return next((line for line in reversed(lines) if line.strip()), f"see {log}")
 
     def _work(self) -> None:
         while not self._stop.wait(self.every_s):

@@ -291,7 +291,8 @@ def read_study(study_dir: Path) -> Study:
             left_out[run_id] = f"unreadable result.json: {error}"
         else:
             if result.status == "failed":
-                left_out[run_id] = f"failed: {result.error}"
+                cause = f" ({result.cause})" if result.cause else ""
+                left_out[run_id] = f"failed{cause}: {result.error}"
             else:
                 rows.append(result)
     epochs = tuple(sorted({int(row["epochs"]) for row in plan}))

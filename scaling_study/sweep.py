@@ -62,7 +62,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     study_dir = Path(setting.results_dir) / grid["name"]
     look = launching.standing if asked.dry_run else launching.settled
     rows = look(found.rows, store, study_dir)
-    report = live.refresher(settings, study_dir)
+    report = live.refresher(settings, study_dir, launcher.stays)
     slots = _slots(rows, launcher, asked.dry_run)
     notes = [*infeasible(found.left), *orphan_lines(found, store.root.parent)]
     notes += worth.unfair(rows, grid)
@@ -75,12 +75,14 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         found = replace(found, rows=rows)
     if asked.dry_run:
         return 0
-    studydir.make_ready(store, study_dir, setting, grid, rows)
     if missing := to_do(rows, asked.order):
+        setting = with_code(setting)
+        launching.check(setting, launcher)
+    studydir.make_ready(store, study_dir, setting, grid, rows)
+    if missing:
         foretold.keep(missing, study_dir)
-        running = with_code(setting)
         with requested_by(STOPS) as stop, report:
-            outcomes = launching.launch(missing, running, launcher, study_dir, slots, stop)
+            outcomes = launching.launch(missing, setting, launcher, study_dir, slots, stop)
             _follow(outcomes, missing, len(slots), stop)
         ended = redrawn(found, setting)
         rows = ended.rows

@@ -80,8 +80,14 @@ def one_value(kind: Any, value: object, key: str) -> Any:
         return int(value)  # type: ignore[call-overload]
     if kind in (bool, str) and isinstance(value, kind):
         return value
+    raise InputError(f"{key}={value!r}: must be {_accepted(kind)}")
+
+
+def _accepted(kind: Any) -> str:
+    """What a setting of this type takes, in words."""
+    if get_origin(kind) is tuple:
+        return "a list of names" if get_args(kind)[0] is str else "a list of numbers"
+    if get_origin(kind) is Mapping:
+        return "a group of settings"
     names = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
-    raise InputError(f"{key}={value!r}: must be {names.get(kind) or _LISTS[get_origin(kind)]}")
-
-
-_LISTS = {tuple: "a list", Mapping: "a group of settings"}
+    return names[kind]

@@ -150,6 +150,7 @@ ALLOWED: dict[str, set[str]] = {
     "scaling_study.launching": {
         "scaling_study.claims",
         "scaling_study.config",
+        "scaling_study.errors",
         "scaling_study.launch.",
         "scaling_study.plan",
         "scaling_study.results",
@@ -221,6 +222,7 @@ ALLOWED: dict[str, set[str]] = {
 ENTRY_POINTS = {
     "scaling_study.cancel",
     "scaling_study.export",
+    "scaling_study.measure",
     "scaling_study.status",
     "scaling_study.sweep",
     "scaling_study.sync",
