@@ -31,7 +31,8 @@ class Findings:
     """Verdicts and what they rest on.
 
     `summary` is what verdicts.json holds, `frontiers` the frontier records by cost, `forecasts`
-    what runs were forecast to take before they started, by run id.
+    what runs were forecast to take before they started, by run id; `steps` the records of
+    `steps.step_records`.
     """
 
     table: Table
@@ -42,4 +43,5 @@ class Findings:
     frontiers: Mapping[str, Sequence[Record]]
     fits: Sequence[Record]
     forecasts: Mapping[str, Foretold]
+    steps: Sequence[Record]
     request: Request

@@ -36,7 +36,7 @@ class Table:
     never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
     that `where` does not deselect. `missing` counts the planned runs without a result, `epochs` are
     the planned lengths of training (empty if `where` may have deselected some). `on_purpose` are
-    the settings that the grid varies to compare them.
+    the settings that the grid varies to compare them; `grid` is what grid.yaml says.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Table:
     missing: int = 0
     epochs: tuple[int, ...] = ()
     on_purpose: frozenset[str] = frozenset()
+    grid: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
@@ -148,4 +149,5 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         missing=len(study.left_out),
         epochs=() if where else study.epochs,
         on_purpose=frozenset(compared(study.grid)),
+        grid=study.grid,
     )

@@ -29,8 +29,12 @@ from scaling_study.launch.job import Job
 from scaling_study.launch.policy import UNLIMITED, Policy
 from scaling_study.launch.slots import Slot
 from scaling_study.planning.cells import runs_of
+from scaling_study.tracking.options import Tracking
 from scaling_study.world import World
 
+NOT_TRACKED = Tracking(
+    name="none", project="p", entity=None, tags=(), finish_timeout_s=5, study=None
+)
 TARGET_S, TARGET_RATIO, TARGET_IDLE_S = 0.020, 5.0, 0.2
 
 APP = """\
@@ -83,8 +87,11 @@ def ours(count: int, folder: Path) -> tuple[float, float, float]:
         results_dir=str(folder),
         cache_dir=str(folder),
         threads=1,
+        loader_workers=0,
         checkpoint_every_s=60,
         checkpoint_keep="none",
+        metrics_every_s=10,
+        tracking=NOT_TRACKED,
         git_commit=None,
         git_dirty=None,
     )

@@ -12,11 +12,14 @@ from pathlib import Path
 
 from scaling_study.claims import alive, me
 from scaling_study.config import Setting
+from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.slots import AUTO, Slot, slots_for
+from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.ledger import Ledger
 from scaling_study.launch.slurm.resources import Request
+from scaling_study.launch.slurm.snapshot import refuse_dirty
 from scaling_study.launch.slurm.standing import look, settle
 from scaling_study.launch.slurm.submit import Submitter
 from scaling_study.launch.stop import Stop
@@ -67,6 +70,22 @@ def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Plan
         files = {run_id: store.state(run_id) for run_id in view.runs}
         return [replace(row, state=files[row.run.run_id]) for row in rows]
     return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
+
+
+def check(setting: Setting, launcher: LauncherConfig) -> None:
+    """Refuse what could not be launched, before anything is written.
+
+    Raises:
+        InputError: no SLURM here, or uncommitted changes that are not to be submitted.
+    """
+    if launcher.cluster is None:
+        return
+    if not queue.available():
+        raise InputError(
+            "launcher=slurm: no SLURM here (squeue and sbatch are not on PATH); "
+            "launcher=local runs on this machine"
+        )
+    refuse_dirty(setting, launcher.cluster.allow_dirty)
 
 
 def launch(

@@ -22,7 +22,7 @@ LOG_LINES = 5
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run of the plan. Times in seconds; `epoch` finished of `epochs`; None where unknown.
+    """One run of the plan. Times in seconds; `epoch` of `epochs` done; None where unknown.
 
     `job`, `node` and `reason` (why it waits) are SLURM's; `attempts` have ended before this one.
     """
@@ -36,7 +36,7 @@ class RunStatus:
     state: str
     cause: str | None
     error: str | None
-    epoch: int
+    epoch: float
     attempts: int
     job: str | None
     node: str | None
@@ -165,13 +165,21 @@ def _tail(log: Path, study: Path, standing: Standing) -> tuple[str, ...]:
     return tuple(line for line in text.splitlines() if line.strip())[-LOG_LINES:]
 
 
-def _epoch(run_dir: Path) -> int:
-    """Epochs of training that the run has finished."""
+def _epoch(run_dir: Path) -> float:
+    """Epochs of training that the run has done, a fraction within one; lines are in order.
+
+    A last line that is only half written yet does not count.
+    """
     try:
         lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        return max((int(json.loads(line).get("epoch", 0)) for line in lines), default=0)
-    except (OSError, ValueError):
-        return 0
+    except OSError:
+        return 0.0
+    for line in reversed(lines):
+        try:
+            return float(json.loads(line)["epoch"])
+        except (ValueError, TypeError, KeyError):
+            continue
+    return 0.0
 
 
 def _speed(runs: Sequence[RunStatus]) -> float | None:

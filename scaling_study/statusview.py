@@ -53,7 +53,7 @@ def _cell(runs: Sequence[RunStatus]) -> Text:
     for run in sorted(runs, key=lambda run: run.seed):
         text.append(*SIGNS[run.state])
         if run.state == "running":
-            text.append(f"{100 * min(run.epoch, run.epochs) // run.epochs}%", "yellow")
+            text.append(f"{int(100 * min(run.epoch / run.epochs, 1))}%", "yellow")
     return text
 
 

@@ -17,7 +17,7 @@ from scaling_study.launch.job import Job
 from scaling_study.launch.slurm.cluster import Cluster
 from scaling_study.launch.slurm.queue import condensed
 from scaling_study.launch.slurm.resources import Request, Resources, classes
-from scaling_study.launch.slurm.snapshot import freeze
+from scaling_study.launch.slurm.snapshot import freeze, refuse_dirty
 from scaling_study.launch.slurm.submit import parameters, script
 from tiny import tiny
 
@@ -136,9 +136,9 @@ def test_sets_of_tasks_are_written_briefly() -> None:
 
 def test_code_is_frozen_once_and_dirty_code_is_refused(setting: Setting, tmp_path: Path) -> None:
     clean = replace(setting, git_commit="abcdef0123456789", git_dirty=False)
-    frozen = freeze(clean, False, tmp_path)
+    frozen = freeze(clean, tmp_path)
     assert frozen.name.startswith("abcdef012345-")
-    assert freeze(clean, False, tmp_path) == frozen
+    assert freeze(clean, tmp_path) == frozen
     probe = "import scaling_study.launch.slurm.worker as w; print(w.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", probe],
@@ -151,8 +151,9 @@ def test_code_is_frozen_once_and_dirty_code_is_refused(setting: Setting, tmp_pat
     assert done.stdout.startswith(str(frozen))
     dirty = replace(clean, git_dirty=True)
     with pytest.raises(InputError, match="uncommitted changes"):
-        freeze(dirty, False, tmp_path)
-    assert "-dirty-" in freeze(dirty, True, tmp_path).name
+        refuse_dirty(dirty, allow_dirty=False)
+    refuse_dirty(dirty, allow_dirty=True)
+    assert "-dirty-" in freeze(dirty, tmp_path).name
 
 
 def command(tmp_path: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -174,7 +175,8 @@ def test_no_program_is_needed_to_plan_and_train_here(tmp_path: Path, cache_dir: 
     assert planned.returncode == 0, planned.stderr
     refused = command(tmp_path, "scaling_study.sweep", *grid, "launcher=slurm")
     assert refused.returncode == 2
-    assert "launcher=slurm: no SLURM here (squeue is not on PATH)" in refused.stderr
+    assert "launcher=slurm: no SLURM here (squeue and sbatch are not on PATH)" in refused.stderr
+    assert not list(tmp_path.iterdir())  # nothing was written
     trained = command(tmp_path, "scaling_study.sweep", *grid, "launcher.slots=1")
     assert trained.returncode == 0, trained.stderr
     status = command(tmp_path, "scaling_study.status", "results/smoke", "--json")

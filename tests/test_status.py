@@ -113,6 +113,12 @@ def test_the_map_has_a_sign_for_every_run(study: Path) -> None:
     assert "line 14" not in text
 
 
+def test_a_run_is_followed_within_an_epoch(study: Path) -> None:
+    with (study / "../runs" / overview(study).runs[2].run_id / "metrics.jsonl").open("w") as file:
+        file.write('{"step": 8, "epoch": 1.0, "loss": 2}\n{"step": 10, "epoch": 1.25}\n{"step"')
+    assert overview(study).runs[2].epoch == 1.25
+
+
 @pytest.mark.parametrize("module", [STATUS, CANCEL])
 def test_what_is_no_study_is_bad_input(module: str) -> None:
     done = call(Path("/"), module, "results/nothing")

@@ -3,6 +3,7 @@
 import gc
 
 from scaling_study.device import device_name
+from scaling_study.launch.pages import collapse
 from scaling_study.provenance import versions
 
 versions()
@@ -11,3 +12,4 @@ for device in ("cpu", "cuda"):
 # Collections in the runs would copy all that they share with the server.
 gc.collect()
 gc.freeze()
+collapse()

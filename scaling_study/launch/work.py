@@ -88,12 +88,18 @@ def body(job: Job, slot: Slot, parent: Connection) -> None:
     listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)
     os.environ.update(slot.environment)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    print_to_log(job)
+    job()
+
+
+def print_to_log(job: Job) -> None:
+    """From now on what this process prints goes to the run's log."""
     run_dir = job.store.run_dir(job.run.run_id)
     run_dir.mkdir(parents=True, exist_ok=True)
     log = os.open(run_dir / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    job()
+    os.close(log)
 
 
 def _leave_with(parent: Connection) -> None:

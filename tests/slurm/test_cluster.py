@@ -64,10 +64,12 @@ def at_once(times: list[tuple[float, float]]) -> int:
 
 def test_arrays_are_split_and_throttled_and_nothing_is_submitted_twice(study: Study) -> None:
     first = study.sweep(
-        "grid.axes.seed=[0,1,2,3]", "launcher.max_array=3", "launcher.max_running=1"
+        *("grid.axes.seed=[0,1,2,3]", "launcher.max_array=3", "launcher.max_running=1"),
+        "report.every=60s",
     )
     assert first.returncode == 0, first.stderr
     assert "4 queued" in first.stdout
+    assert "launcher.wait=true stays" in first.stdout
     assert [len(s["runs"]) for s in study.submissions()] == [3, 1]
     script = next((study.folder / "results/smoke/jobs").glob("*_submission.sh")).read_text()
     assert "#SBATCH --requeue" in script
@@ -198,12 +200,19 @@ def test_runs_packed_in_a_job_share_its_gpus(study: Study) -> None:
     assert all(at_once(times) == 2 for times in by_job.values())
 
 
-def test_a_run_may_have_several_nodes_to_itself(study: Study) -> None:
+def test_a_run_on_several_nodes_trains_stops_and_goes_on_as_one(study: Study) -> None:
     # The nodes' names mean nothing to the resolver of this machine.
-    study.sweep(
-        "grid.axes.seed=[0]", "launcher.nodes=2", "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
-    )
+    setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
+    study.sweep(*LONG, "launcher.nodes=2", setup, small=False)
+    run = study.checkpoint()
+    job = study.note(run)["job"]
+    study.cluster.run("scancel", "--signal=USR2", job)
     study.wait(ok=1)
+    assert json.loads((run / "result.json").read_text())["world_size"] == 2
+    assert "resuming at step" in (run / "log.txt").read_text()
+    note = study.note(run)
+    assert (note["job"], note["restart"]) == (job, 1)
+    assert [a["cause"] for a in note["attempts"]] == ["preempted"]
     logs = sorted(p.name for p in (study.folder / "results/smoke/jobs").glob("*_log.out"))
     assert [name.split("_")[1] for name in logs] == ["0", "1"]  # a process on each
 

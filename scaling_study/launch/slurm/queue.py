@@ -54,8 +54,8 @@ class Task:
 
 
 def available() -> bool:
-    """Whether this machine can ask a SLURM at all."""
-    return shutil.which("squeue") is not None
+    """Whether this machine can ask a SLURM, and submit to it, at all."""
+    return shutil.which("squeue") is not None and shutil.which("sbatch") is not None
 
 
 def tasks(jobs: Iterable[str]) -> dict[str, Task]:

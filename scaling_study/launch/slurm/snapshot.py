@@ -10,9 +10,8 @@ from scaling_study.errors import InputError
 from scaling_study.paths import PACKAGE
 
 
-def freeze(setting: Setting, allow_dirty: bool, folder: Path) -> Path:
-    """A folder for PYTHONPATH under `folder` with this package as it is now; named by commit and
-    content, so that equal code is copied once.
+def refuse_dirty(setting: Setting, allow_dirty: bool) -> None:
+    """Only code that a commit tells is submitted, unless `allow_dirty`.
 
     Raises:
         InputError: the checkout has uncommitted changes, and those are not allowed.
@@ -22,6 +21,11 @@ def freeze(setting: Setting, allow_dirty: bool, folder: Path) -> Path:
             "launcher.allow_dirty=false: the checkout has uncommitted changes, which no commit "
             "would tell; commit them, or submit with launcher.allow_dirty=true"
         )
+
+
+def freeze(setting: Setting, folder: Path) -> Path:
+    """A folder for PYTHONPATH under `folder` with this package as it is now; named by commit and
+    content, so that equal code is copied once."""
     files = sorted(path for path in PACKAGE.rglob("*") if _is_code(path))
     name = (setting.git_commit or "installed")[:12] + ("-dirty" if setting.git_dirty else "")
     target = folder / f"{name}-{_digest(files)}"

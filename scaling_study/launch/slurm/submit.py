@@ -37,13 +37,10 @@ class Submitter:
         """Submit as many as the site's limits allow, on other nodes than `avoid`, as recorded.
 
         Raises:
-            InputError: no SLURM here, uncommitted changes, or a request that the site refuses.
+            InputError: a request that makes no sense, or that the site refuses.
         """
         setting = requests[0].job.setting
-        if not queue.available():
-            raise InputError("launcher=slurm: no SLURM here (squeue is not on PATH)")
-        snapshots = Path(setting.results_dir) / "snapshots"
-        snapshot = freeze(setting, self.cluster.allow_dirty, snapshots)
+        snapshot = freeze(setting, Path(setting.results_dir) / "snapshots")
         alike = classes(requests, self.cluster, self.slots, self.slots_per_gpu, self.threads)
         ledger, name = Ledger(self.study_dir), uuid.uuid4().hex[:12]
         try:

@@ -22,6 +22,7 @@ from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
 from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.ledger import Ledger
 from scaling_study.launch.stop import Stop, listen, requested_by
+from scaling_study.launch.work import print_to_log
 from scaling_study.results import FINISHED
 
 # USR2 is the notice before the time limit or a preemption: SLURM does not start the job again by
@@ -57,8 +58,9 @@ class Worker:
             self._leave(None)
         elif self.ranks > 1:
             listen(SIGNALS)
+            if first := os.environ.get("SLURM_PROCID") == "0":
+                print_to_log(self.jobs[0])
             outcome = self.jobs[0]()
-            first = os.environ.get("SLURM_PROCID") == "0"
             if first and (outcome.status, outcome.cause) == ("stopped", NOTICE):
                 self._requeue(self._why(), by_slurm=False)
         else:
