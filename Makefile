@@ -53,6 +53,7 @@ bench: $(VENV)/.installed  ## what the speed claims are measured with, peers bes
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/orchestration.py
+	$(BIN)/python benchmarks/tracking.py
 	$(BIN)/python benchmarks/training.py $(ARGS)
 
 lint: $(VENV)/.installed  ## format, lint and types, nothing is changed

@@ -86,4 +86,4 @@ def _held(records: Sequence[Record]) -> str:
     """How many intervals held what they should; empty where no forecast had one."""
     known = [r for r in records if r["forecast_s_low"] is not None]
     held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in known)
-    return f" Of {len(known)} 90 % intervals {held} held." if known else ""
+    return f" {held} of {len(known)} lay in their 90 % interval, the bars." if known else ""

@@ -228,7 +228,9 @@ def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in found)
     assert 0 < held < len(found)
     assert summary(found).startswith(f"{len(results)} runs were forecast to take ")
-    assert summary(found).endswith(f" Of {len(results)} 90 % intervals {held} held.")
+    assert summary(found).endswith(
+        f" {held} of {len(results)} lay in their 90 % interval, the bars."
+    )
     with style():
         check(forecast_plot.forecasts(found))
     (study / "forecasts.csv").write_text("run_id,forecast_s\n" + f"{results[0].run_id},\nx,nan\n")

@@ -191,7 +191,7 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     (run_dir,) = tmp_path.glob("results/runs/d*")
-    wait_for(lambda: not left_behind(run_dir), 10)
+    wait_for(lambda: not left_behind(run_dir), 35)
     (run,) = server.runs.values()
     assert len(run.history) < len(logged(run_dir))
     assert run.exit_code is None

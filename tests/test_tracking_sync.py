@@ -155,6 +155,7 @@ def test_unfinished_unreadable_and_missing_runs(server: Server, tmp_path: Path) 
     assert f"{bad.name} not sent: unreadable: " in output
     (run,) = server.runs.values()
     assert (run.name, run.exit_code, "val_loss" in run.summary) == (unfinished.name, 1, False)
+    assert run.preempting  # it is to continue
     # The run ends: only what is new is sent.
     lines = run.streams["wandb-history.jsonl"].copy()
     finished_run(tmp_path / "results/runs", seed=run.values()["seed"])

@@ -33,6 +33,7 @@ class Run:
     streams: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     files: dict[str, bytes] = field(default_factory=dict)
     exit_code: int | None = None
+    preempting: bool = False
     opened: int = 0
 
     @property
@@ -279,6 +280,8 @@ class Server:
         for file, part in (content.get("files") or {}).items():
             for i, line in enumerate(part["content"]):
                 run.streams[file][part["offset"] + i] = line
+        if content.get("preempting"):
+            run.preempting = True
         if content.get("complete"):
             run.exit_code = content.get("exitcode")
         return {}

@@ -82,7 +82,7 @@ const drawForecast = () => {
       text: rows.map((r) => `<b>${safe(r.id)}</b><br>forecast ${duration(r.forecast_s)}${r.forecast_ends_s ? ` (${r.forecast_ends_s.map(duration).join(" to ")})` : ""}, took ${duration(r.wall_s)}` + lines(r.overrides)),
       hovertemplate: "%{text}<extra></extra>" });
   });
-  logAxis(layout.xaxis, all, `run time as forecast before launch${own.some((r) => r.forecast_ends_s) ? ", bars: 90 % interval" : ""}`, duration);
+  logAxis(layout.xaxis, all, "run time as forecast before launch", duration);
   logAxis(layout.yaxis, all, "run time as measured", duration);
   show(node, traces, layout);
 };

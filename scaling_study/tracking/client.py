@@ -122,6 +122,8 @@ class Upload:
         """
         self.send(mirror.rows)
         self.run.summary.update({**mirror.summary, DIGEST: mirror.digest})
+        if mirror.unfinished:
+            self.run.mark_preempting()  # W&B shows it as preempted, not as failed
         self.close(exit_code=1 if mirror.failed else 0)
 
     def close(self, exit_code: int) -> None:

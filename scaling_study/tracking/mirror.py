@@ -34,6 +34,11 @@ class Mirror:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     @property
+    def unfinished(self) -> bool:
+        """Whether the run has no result: it is to continue."""
+        return "status" not in self.summary
+
+    @property
     def failed(self) -> bool:
         return self.summary.get("status") not in FINISHED
 
