@@ -4,8 +4,9 @@ Under torchrun or srun, in all of their processes together.
 """
 
 import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from scaling_study import cli, display
 from scaling_study.data import prepare
@@ -48,5 +49,28 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     return 1 if outcome.status == "failed" else 0
 
 
+def _of_several() -> bool:
+    try:
+        return world_of(os.environ).size > 1
+    except InputError:
+        return False
+
+
+def command() -> NoReturn:
+    """The command line; one of several processes ends without taking Python down in order.
+
+    Gloo's threads outlive the process group once DistributedDataParallel has used it, and now and
+    then abort an interpreter that is ending, after the result has been written.
+    """
+    try:
+        cli.run(main, "train")
+    except SystemExit as ended:
+        if _of_several():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code if isinstance(ended.code, int) else 1)
+        raise
+
+
 if __name__ == "__main__":
-    cli.run(main, "train")
+    command()
