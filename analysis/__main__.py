@@ -9,6 +9,7 @@ from pathlib import Path
 from analysis.cli import run
 from analysis.findings import Request
 from analysis.output import prepare
+from analysis.reporting.waiting_page import write_waiting_page
 from analysis.rules import Prereg, freeze, prereg
 from analysis.study import analyse
 from analysis.tables import SAME, Table, table_of
@@ -71,7 +72,14 @@ def command(
     if live_s is not None and not live_s >= 1:
         raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)
-    table = table_of(study, _where(where), with_halved)
+    try:
+        table = table_of(study, _where(where), with_halved)
+    except InputError as error:
+        if live_s is None:
+            raise
+        prepare(output)
+        write_waiting_page(study, str(error), output, live_s)
+        return [f"nothing to compare yet: {error}"]
     prepare(output)
     freeze(results, study.grid)
     rules = _marked(prereg(results, study.grid), table)

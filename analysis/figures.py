@@ -7,7 +7,15 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from analysis.arms import DEPTH_WIDTH, base_of
-from analysis.drawing import arm_plots, forecast_plot, forest, frontiers, law_plots, maps
+from analysis.drawing import (
+    arm_plots,
+    forecast_plot,
+    forest,
+    frontiers,
+    law_plots,
+    maps,
+    step_plot,
+)
 from analysis.drawing.overlay import published_records
 from analysis.drawing.style import style
 from analysis.judge import Judgement
@@ -71,13 +79,18 @@ def figures(
     directory: Path,
     published: bool = False,
     forecasts: Sequence[Record] = (),
+    steps: Sequence[Record] = (),
 ) -> list[Saved]:
     """Draw and save every figure that the measurements allow, the paper's points too if asked.
 
-    `described` are the records of `gaps.gaps`, `forecasts` those of `forecasts.forecast_records`.
+    `described` are the records of `gaps.gaps`, `forecasts` those of `forecasts.forecast_records`,
+    `steps` those of `steps.step_records`.
     """
     gallery = Gallery(directory, [])
     with style():
+        if steps:
+            title = "Step by step: error, and what each row changes, 95 % intervals"
+            gallery.add(step_plot.steps(steps), steps, "steps", title)
         _comparisons(gallery, cells, prereg, judgements, described)
         _frontiers(gallery, frontiers, published)
         _laws(gallery, cells, prereg)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.forecasts import Foretold
 from analysis.judge import Judgement
 from analysis.noise import Cell
 from analysis.records import Record
@@ -30,7 +31,8 @@ class Findings:
     """Verdicts and what they rest on.
 
     `summary` is what verdicts.json holds, `frontiers` the frontier records by cost, `forecasts`
-    the seconds that runs were forecast to take before they started, by run id.
+    what runs were forecast to take before they started, by run id; `steps` the records of
+    `steps.step_records`.
     """
 
     table: Table
@@ -40,5 +42,6 @@ class Findings:
     summary: Mapping[str, Any]
     frontiers: Mapping[str, Sequence[Record]]
     fits: Sequence[Record]
-    forecasts: Mapping[str, float]
+    forecasts: Mapping[str, Foretold]
+    steps: Sequence[Record]
     request: Request

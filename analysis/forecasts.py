@@ -1,14 +1,15 @@
 """What runs were forecast to take before they started, beside what they took.
 
-`STUDY/forecasts.csv` (run_id, forecast_s) is written by the sweep when it launches runs. The plan's
-own forecasts will not do: they are made anew once the runs themselves have been measured.
+`STUDY/forecasts.csv` (run_id, forecast_s and the ends of its 90 % interval) is written by the sweep
+when it launches runs. The plan's own forecasts will not do: they are made anew once the runs
+themselves have been measured.
 """
 
 import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,16 +18,29 @@ from analysis.records import Record
 FILE = "forecasts.csv"
 
 
-def read_forecasts(study_dir: Path) -> dict[str, float]:
-    """Seconds by run id; runs that nothing was known about when they started are not in it."""
+class Foretold(NamedTuple):
+    """A run time, s, with the ends of its 90 % interval where it has one."""
+
+    seconds: float
+    low: float | None
+    high: float | None
+
+
+def read_forecasts(study_dir: Path) -> dict[str, Foretold]:
+    """Forecasts by run id; runs that nothing was known about when they started are not in it."""
     try:
         with (study_dir / FILE).open(newline="", encoding="utf-8") as file:
-            found = {
-                str(r.get("run_id")): _seconds(r.get("forecast_s")) for r in csv.DictReader(file)
-            }
+            found = {str(r.get("run_id")): _foretold(r) for r in csv.DictReader(file)}
     except (OSError, ValueError, csv.Error):
         return {}
-    return {run: s for run, s in found.items() if s is not None}
+    return {run: f for run, f in found.items() if f is not None}
+
+
+def _foretold(row: Mapping[str, str]) -> Foretold | None:
+    seconds, *ends = (_seconds(row.get(f"forecast_s{end}")) for end in ("", "_low", "_high"))
+    if seconds is None:
+        return None
+    return Foretold(seconds, *ends) if all(ends) else Foretold(seconds, None, None)
 
 
 def _seconds(text: str | None) -> float | None:
@@ -38,15 +52,16 @@ def _seconds(text: str | None) -> float | None:
 
 
 def forecast_records(
-    rows: Sequence[Mapping[str, Any]], forecasts: Mapping[str, float]
+    rows: Sequence[Mapping[str, Any]], forecasts: Mapping[str, Foretold]
 ) -> list[Record]:
-    """Forecast and actual seconds of each finished run that has both."""
+    """Forecast with its interval, and actual seconds, of each finished run that has both."""
     columns = ("run_id", "config_id", "depth", "width", "resolution", "epochs", "seed")
     return [
         {name: row[name] for name in columns}
-        | {"forecast_s": forecasts[row["run_id"]], "wall_s": float(row["wall_s"])}
+        | {"forecast_s": f.seconds, "forecast_s_low": f.low, "forecast_s_high": f.high}
+        | {"wall_s": float(row["wall_s"])}
         for row in rows
-        if row["run_id"] in forecasts and row.get("wall_s")
+        if (f := forecasts.get(row["run_id"])) and row.get("wall_s")
     ]
 
 
@@ -63,5 +78,12 @@ def summary(records: Sequence[Record]) -> str:
     return (
         f"{len(records)} runs were forecast to take {whole / 3600:.3g} h together and took "
         f"{spent / 3600:.3g} h. A single run took {np.median(ratio):.2f} times its forecast in the "
-        f"middle, {low:.2f} to {high:.2f} times for nine in ten."
+        f"middle, {low:.2f} to {high:.2f} times for nine in ten.{_held(records)}"
     )
+
+
+def _held(records: Sequence[Record]) -> str:
+    """How many intervals held what they should; empty where no forecast had one."""
+    known = [r for r in records if r["forecast_s_low"] is not None]
+    held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in known)
+    return f" Of {len(known)} 90 % intervals {held} held." if known else ""

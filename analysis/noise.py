@@ -22,6 +22,7 @@ class Cell:
     resolution: int
     epochs: int
     lr: float = 0.0
+    variant: str | None = None
     errors: tuple[float, ...]
     train_errors: tuple[float, ...] = ()
     costs: Mapping[str, tuple[float, ...]]
@@ -71,6 +72,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             resolution=int(group[0]["resolution"]),
             epochs=int(group[0]["epochs"]),
             lr=float(group[0].get("lr") or 0.0),
+            variant=group[0].get("variant") or None,
             errors=tuple(float(row["val_error"]) for row in group),
             train_errors=_measured(group, "train_error"),
             costs={axis: _measured(group, axis) for axis in COSTS},

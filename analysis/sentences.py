@@ -1,5 +1,7 @@
 """Verdicts as sentences for readers who have not seen the rules."""
 
+from dataclasses import replace
+
 from analysis.contrast import Gap
 from analysis.judge import Judgement
 from analysis.rules import ALL_COST_NAMES
@@ -7,14 +9,28 @@ from analysis.verdict import UNDECIDED
 from analysis.words import LAW_WORDS, seeds
 
 AXIS_WORDS = {"lr": "learning rate"}
+# An interval is given as ± its half width if its middle is this near the estimate, in half widths.
+SYMMETRIC = 0.1
 
 
-def _half(gap: Gap) -> float:
-    return (gap.high - gap.low) / 2
+def _value(gap: Gap, digits: int, factor: float = 1.0, unit: str = "", shift: float = 0.0) -> str:
+    """An effect with its interval: as in 2.1 % ± 0.6 %, or 33 % [4 %, 78 %] if it is lopsided."""
+    value, low, high = (factor * v + shift for v in (gap.estimate, gap.low, gap.high))
+    half = (high - low) / 2
+    if abs((low + high) / 2 - value) <= SYMMETRIC * half:
+        return f"{value:.{digits}f}{unit} ± {half:.{digits}f}{unit}"
+    return f"{value:.{digits}f}{unit} [{low:.{digits}f}{unit}, {high:.{digits}f}{unit}]"
+
+
+def _size(gap: Gap) -> Gap:
+    """The gap without its sign, for sentences whose words say it."""
+    if gap.estimate >= 0:
+        return gap
+    return replace(gap, estimate=-gap.estimate, low=-gap.high, high=-gap.low)
 
 
 def _percent(gap: Gap) -> str:
-    return f"{100 * abs(gap.estimate):.1f} % ± {100 * _half(gap):.1f} % (relative error)"
+    return f"{_value(_size(gap), 1, 100, ' %')} (relative error)"
 
 
 def _arms(j: Judgement, gap: Gap) -> str:
@@ -42,41 +58,40 @@ def _regret(j: Judgement, gap: Gap) -> str:
     first, second = (AXIS_WORDS.get(arm, arm) for arm in j.rule.arms)
     return (
         f"Choosing between {first} and {second} by short training costs "
-        f"{100 * gap.estimate:.2f} ± {100 * _half(gap):.2f} percentage points of error in long "
+        f"{_value(gap, 2, 100)} percentage points of error in long "
         f"training at equal {ALL_COST_NAMES[j.rule.cost]}"
     )
 
 
 def _law(j: Judgement, gap: Gap) -> str:
-    value, half, cost = gap.estimate, _half(gap), ALL_COST_NAMES[j.rule.cost]
+    value, cost = gap.estimate, ALL_COST_NAMES[j.rule.cost]
     more = "more" if value > 0 else "less"
     return {
         "diminishing": (
-            f"A step in resolution from 320 px on returns {value:.2f} ± {half:.2f} times what one "
+            f"A step in resolution from 320 px on returns {_value(gap, 2)} times what one "
             "up to 160 px does"
         ),
         "depth_first": (
-            f"From 320 px on, depth takes {abs(value):.3f} ± {half:.3f} {more} off ln(error) per "
+            f"From 320 px on, depth takes {_value(_size(gap), 3)} {more} off ln(error) per "
             f"ln({cost}) than resolution does"
         ),
         "slower": (
             f"On the cheapest path, resolution grows with {cost} "
             f"{'more slowly' if value > 0 else 'faster'} than in compound scaling, by an exponent "
-            f"of {abs(value):.2f} ± {half:.2f}"
+            f"of {_value(_size(gap), 2)}"
         ),
         "departure": (
             f"Beyond the best breakpoint error falls {'more slowly' if value > 0 else 'faster'} "
-            f"with {cost}: its exponent changes by {value:+.2f} ± {half:.2f}"
+            f"with {cost}: its exponent changes by {_value(gap, 2)}"
         ),
         "dispersion": (
             f"Configurations scatter {more} about a law of {cost} the more they cost: rank "
-            f"correlation {value:.2f} ± {half:.2f}"
+            f"correlation {_value(gap, 2)}"
         ),
         "harm": (
-            f"{100 * value:.0f} % ± {100 * half:.0f} % of single steps in width raise the error "
-            "beyond noise"
+            f"{_value(gap, 0, 100, ' %')} of single steps in width raise the error beyond noise"
         ),
-        "speed": f"{_claim(j)}: {1 + value:.2f} ± {half:.2f} times as fast",
+        "speed": f"{_claim(j)}: {_value(gap, 2, shift=1)} times as fast",
     }[j.rule.kind]
 
 

@@ -16,8 +16,9 @@ from analysis.overfit import slopes
 from analysis.reporting.study_page import write_study_page
 from analysis.rules import Prereg
 from analysis.scaling.study_fits import study_fits
+from analysis.steps import step_records
 from analysis.tables import Table
-from analysis.words import lines, record
+from analysis.words import lines, record, step_lines
 
 
 def summary(table: Table, prereg: Prereg, judgements: list[Judgement]) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def summary(table: Table, prereg: Prereg, judgements: list[Judgement]) -> dict[s
         "gaps": gaps(table, prereg),
         "dominance": dominance(cells, prereg),
         "overfit": slopes(cells, prereg),
+        "steps": step_records(table.rows, table.grid),
         "differences": differences(table.rows, table.on_purpose),
         "left_out": dict(table.left_out),
     }
@@ -48,15 +50,17 @@ def findings(table: Table, prereg: Prereg, request: Request) -> Findings:
     """Everything that is computed about a table."""
     cells = cells_of(table.rows)
     judgements = judge(table, prereg)
+    judged = summary(table, prereg, judgements)
     return Findings(
         table=table,
         prereg=prereg,
         cells=cells,
         judgements=judgements,
-        summary=summary(table, prereg, judgements),
+        summary=judged,
         frontiers=all_frontiers(cells, prereg),
         fits=study_fits(cells, "flops"),
         forecasts=read_forecasts(request.study_dir) if request.study_dir else {},
+        steps=judged["steps"],
         request=request,
     )
 
@@ -76,6 +80,7 @@ def analyse(table: Table, prereg: Prereg, directory: Path, request: Request) -> 
         directory,
         request.published,
         forecast_records(table.rows, found.forecasts),
+        found.steps,
     )
     write_study_page(found, saved, directory)
     chosen = "".join(f" with {column}={value}" for column, value in table.where.items())
@@ -84,5 +89,6 @@ def analyse(table: Table, prereg: Prereg, directory: Path, request: Request) -> 
         f"{len(table.rows)} runs{chosen} in {len(found.cells)} cells",
         f"figures and report.html in {directory}",
         *(f"differs: {text}" for text in found.summary["differences"]),
+        *step_lines(found.steps),
         *lines(found.judgements, prereg),
     ]

@@ -36,7 +36,7 @@ class Table:
     never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
     that `where` does not deselect. `missing` counts the planned runs without a result, `epochs` are
     the planned lengths of training (empty if `where` may have deselected some). `on_purpose` are
-    the settings that the grid varies to compare them.
+    the settings that the grid varies to compare them; `grid` is what grid.yaml says.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Table:
     missing: int = 0
     epochs: tuple[int, ...] = ()
     on_purpose: frozenset[str] = frozenset()
+    grid: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
@@ -100,7 +101,7 @@ def _why_excluded(row: Row, n_classes: int | None) -> str | None:
     return None
 
 
-def _clean(row: Mapping[str, Any]) -> dict[str, Any]:
+def clean(row: Mapping[str, Any]) -> dict[str, Any]:
     """pandas turns a missing number into NaN; a missing value is None here."""
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
 
@@ -115,7 +116,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         InputError: no run left, or runs that must not be compared (`SAME` columns differ).
     """
     everything: list[Row] = [
-        _clean({str(k): v for k, v in r.items()}) for r in study.runs.to_dict("records")
+        clean({str(k): v for k, v in r.items()}) for r in study.runs.to_dict("records")
     ]
     selected = _selected(everything, where)
     halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
@@ -148,4 +149,5 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         missing=len(study.left_out),
         epochs=() if where else study.epochs,
         on_purpose=frozenset(compared(study.grid)),
+        grid=study.grid,
     )

@@ -1,7 +1,7 @@
 """Verdicts for people (lines) and for programs (JSON records)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.contrast import Gap
@@ -104,6 +104,27 @@ def lines(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
 def _beyond_the_grid(judgement: Judgement) -> bool:
     """Laws need many configurations; that a study of two arms has few is no news of each."""
     return judgement.rule.kind in LAW_WORDS and judgement.verdict.value == "not_testable"
+
+
+def points(record: Mapping[str, Any], name: str) -> str:
+    """A change of error in percentage points with its interval; empty where there is none."""
+    value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return ""
+    interval = "" if low is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * value:+.1f} pp{interval}"
+
+
+def step_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line a row of each series: its error, and the change from the row it is compared with."""
+    width = max((len(r["name"]) for r in records), default=0)
+    said = []
+    for place, r in enumerate(records):
+        if place == 0 or records[place - 1]["series"] != r["series"]:
+            said.append(f"{r['series']}: error, change from the row it is compared with (95 %)")
+        changed = f"  {points(r, 'step')}" if r["after"] else ""
+        said.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
+    return said
 
 
 def _finite(value: float) -> float | None:

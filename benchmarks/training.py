@@ -40,6 +40,7 @@ from scaling_study.models import network  # noqa: E402
 from scaling_study.models.build import build  # noqa: E402
 from scaling_study.models.layers import Shape, total  # noqa: E402
 from scaling_study.paths import data_dir  # noqa: E402
+from scaling_study.tracking.options import Tracking  # noqa: E402
 from scaling_study.training.batches import TrainingData  # noqa: E402
 from scaling_study.training.loop import AUTOCAST, train  # noqa: E402
 from scaling_study.training.optimizers import optimizer_of  # noqa: E402
@@ -60,6 +61,9 @@ LOOPS = {
     },
 }
 EPOCHS = 4
+NOT_TRACKED = Tracking(
+    name="none", project="none", entity=None, tags=(), finish_timeout_s=1, study=None
+)
 # The paper's networks: name, settings, batch on a GPU of 80 GB or more.
 SPEEDS = (
     ("ResNet-RS-50@160", ("model=resnet_rs", "model.depth=50", "data.resolution=160"), 512),
@@ -183,6 +187,8 @@ def loops(device: str, precision: str, repeats: int) -> list[dict[str, Any]]:
             loader_workers=0,
             checkpoint_every_s=2,
             checkpoint_keep="final",
+            metrics_every_s=10,
+            tracking=NOT_TRACKED,
             git_commit=None,
             git_dirty=None,
         )

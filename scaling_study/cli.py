@@ -72,7 +72,8 @@ def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
     message = str(error).strip().splitlines()[0]
     if isinstance(error, MissingConfigException) and error.options is not None:
-        return f"{message}; known: {', '.join(error.options)}"
+        name = (error.missing_cfg_file or "").rpartition("/")[2]
+        return f"{message}{suggest(name, error.options)}; known: {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: not an override of Hydra's ({message})"
     if not message.startswith("Could not override"):

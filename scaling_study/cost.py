@@ -16,13 +16,16 @@ from scaling_study.errors import InputError
 from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.layers import Cost, Network, Shape, total
-from scaling_study.planning.memory import Footprint, footprint
+from scaling_study.planning.memory import TOLERANCE, Footprint, footprint
 from scaling_study.recipe import TrainConfig
 
 # Forward and backward: the gradients by weights and by inputs cost one forward pass each.
 TRAINING_PASSES = 3
 # Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
 STEP_ENTRY, METRICS_LINE = 18, 100
+# The device that `devices_needed` counts in: bytes of memory, of which a step may take all but a
+# share for kernels' work space.
+LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
 # config.yaml, result.json, job.json and log.txt of a run that went well.
 RECORDS = 4000
 
@@ -31,7 +34,8 @@ RECORDS = 4000
 class RunCost:
     """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
 
-    `memory_bytes` is the most that a training step has allocated; `checkpoint_bytes` the checkpoint
+    `memory_bytes` is the most that a training step has allocated, by default in one process that
+    takes the whole batch in `train.accumulation` passes; `checkpoint_bytes` the checkpoint
     of a run in work, `disk_bytes` what a finished run keeps; `data_bytes` all decoded images.
     """
 
@@ -54,6 +58,27 @@ def run_cost(run: RunConfig) -> RunCost:
     """
     data = known_facts(run.data)
     return _run_cost(run.model, run.data.resolution, data, run.train, run.precision)
+
+
+def memory_bytes(run: RunConfig, processes: int) -> int:
+    """Most bytes that a training step has allocated on each device where `processes` share it."""
+    kept, passing = optimizer_tensors(run.train)
+    memory = _memory(run.model, run.data.resolution, known_facts(run.data).n_classes, run.precision)
+    images = -(-run.train.batch_size // (processes * run.train.accumulation))
+    return memory.peak_bytes(images, kept, passing)
+
+
+def devices_needed(run: RunConfig) -> int | None:
+    """The least number of 80-GB devices, 1, 2, 4, …, that hold a step as the recipe has it.
+
+    None if two images, the least that batch norm takes, are too many for one.
+    """
+    most, devices = run.train.batch_size // (2 * run.train.accumulation), 1
+    while memory_bytes(run, devices) > USABLE * LARGE_DEVICE_BYTES:
+        devices *= 2
+        if devices > most:
+            return None
+    return devices
 
 
 @cache

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
+from scaling_study.cost import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.forecast import COVERAGE, Estimate
 from scaling_study.launch.job import Outcome
 from scaling_study.plan import Planned
@@ -14,8 +15,11 @@ from scaling_study.planning.order import makespan, to_do
 MOST_LINES = 200
 
 
-def lines(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
-    """The plan for people: a line a run, then the totals for `slots` runs at a time."""
+def lines(rows: Sequence[Planned], slots: int, order: str, processes: int = 1) -> list[str]:
+    """The plan for people: a line a run, then the totals for `slots` runs at a time.
+
+    `processes` train a run together, each with the memory that is shown.
+    """
     width = max(len(row.run.run_id) for row in rows)
     head = (
         f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'memory':>8}  "
@@ -24,7 +28,7 @@ def lines(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     listed = [_line(row, width) for row in rows[:MOST_LINES]]
     if more := len(rows) - len(listed):
         listed.append(f"… and {more} runs more; plan.out=FILE.csv has them all")
-    return [head, *listed, *_totals(rows, slots, order)]
+    return [head, *listed, *_totals(rows, slots, order, processes)]
 
 
 def _line(row: Planned, width: int) -> str:
@@ -42,7 +46,7 @@ def _line(row: Planned, width: int) -> str:
     return f"{text}  {'; '.join(notes)}" if notes else text
 
 
-def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
+def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> list[str]:
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.state] = counts.get(row.state, 0) + 1
@@ -51,12 +55,8 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     states = ", ".join(f"{n} {state}" for state, n in counts.items())
     text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]
     if missing:
-        memory = max(row.cost.memory_bytes for row in missing)
         disk = sum(row.cost.disk_bytes for row in missing)
-        text.append(
-            f"largest run: {engineering(memory)}B of memory on one device; "
-            f"all: {engineering(disk)}B on disk when done"
-        )
+        text.append(f"{_largest(missing, processes)}; all: {engineering(disk)}B on disk when done")
     times = [row.time for row in missing if row.time is not None]
     if len(times) < len(missing):
         text.append(
@@ -70,6 +70,19 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
             f"{duration(makespan(missing, slots))} on {slots} slots"
         )
     return text
+
+
+def _largest(rows: Sequence[Planned], processes: int) -> str:
+    """What the run with most memory needs, and how many devices hold it if one does not."""
+    row = max(rows, key=lambda row: row.cost.memory_bytes)
+    memory = row.cost.memory_bytes
+    where = "one device" if processes == 1 else f"each of {processes} devices"
+    text = f"largest run: {engineering(memory)}B of memory on {where}"
+    if memory <= LARGE_DEVICE_BYTES:
+        return text
+    devices = devices_needed(row.run)
+    held = "nor does any number" if devices is None else f"{devices} do, or more passes"
+    return f"{text}, which 80 GB do not hold: {held}"
 
 
 def _between(times: Sequence[Estimate]) -> str:

@@ -19,6 +19,7 @@ CONDITIONS = ("device", "precision", "threads")
 SHAPE = ("flops", "activations", "batch_size")
 # Intercept and two slopes, and one point to spare.
 ENOUGH_SHAPES = 4
+ENOUGH_REPEATS = 8
 COVERAGE = 0.90
 # Scoring an image is one forward pass of the three that training on it takes.
 SCORING = 1 / 3
@@ -125,8 +126,10 @@ class Forecast:
             return None
         if measured := self._by_shape.get(shape):
             sd, df = self._repeats
-            if not df and self._slopes:  # then at worst it is as far off as the model
-                sd, df = self._model_error
+            # Few repeats, made one after the other, do not show how a machine's pace drifts: then
+            # at worst a measurement is as far off as the model.
+            if df < ENOUGH_REPEATS and self._slopes:
+                sd, df = max(self._repeats, self._model_error, key=_reach)
             return self._interval(float(np.log(np.median(measured))), sd, df)
         x = features(shape, self._slopes)
         # The variance of a prediction at x, in units of the residual variance.
@@ -136,12 +139,9 @@ class Forecast:
 
     @staticmethod
     def _interval(log_value: float, sd: float, df: int) -> Estimate:
-        value = math.exp(log_value)
-        if df < 1 or not math.isfinite(sd):
+        value, reach = math.exp(log_value), _reach((sd, df))
+        if reach < 0:
             return Estimate(value)
-        from scipy.special import stdtrit
-
-        reach = float(stdtrit(df, 0.5 + COVERAGE / 2)) * sd
         return Estimate(value, value * math.exp(-reach), value * math.exp(reach))
 
     @cached_property
@@ -170,9 +170,9 @@ class Forecast:
 
     @cached_property
     def _overhead(self) -> Estimate:
-        """Seconds that finished runs took beside their steps: start, images, checkpoints.
+        """Seconds that runs and probes took beside their steps: start, images, checkpoints.
 
-        The median and the central 90 %; nothing as long as no run has finished.
+        The median and the central 90 %; nothing as long as none has said.
         """
         more = [t.wall_s - t.step_time_s * t.work for t in self.timings if t.wall_s]
         if not more:
@@ -214,6 +214,16 @@ class Forecast:
     def _leverages(self) -> NDArray[np.float64]:
         x = self._design(True)
         return np.asarray(((x @ self._inverse) * x).sum(1).clip(max=1 - 1e-9))
+
+
+def _reach(error: tuple[float, int]) -> float:
+    """Half of the interval of a (SD, degrees of freedom); -1 if they say nothing."""
+    sd, df = error
+    if df < 1 or not math.isfinite(sd):
+        return -1.0
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, 0.5 + COVERAGE / 2)) * sd
 
 
 def features(shape: Shape, slopes: bool) -> NDArray[np.float64]:

@@ -13,20 +13,29 @@ from scaling_study.plan import Planned
 from scaling_study.results import replace_file
 
 FILE = "forecasts.csv"
+COLUMNS = ("forecast_s", "forecast_s_low", "forecast_s_high")
 
 
 def keep(rows: Sequence[Planned], study_dir: Path) -> None:
-    """Note the forecasts (s) of runs about to start, unless an earlier launch has noted one."""
+    """Note the forecasts (s) of runs about to start, unless an earlier launch has noted one.
+
+    Each with its 90 % interval; blank where nothing says how far off it may be.
+    """
     path = study_dir / FILE
-    known: dict[str, str] = {}
+    known: dict[str, list[str]] = {}
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
-            known = {r["run_id"]: r["forecast_s"] for r in csv.DictReader(file) if "run_id" in r}
+            known = {
+                r["run_id"]: [r.get(name) or "" for name in COLUMNS]
+                for r in csv.DictReader(file)
+                if r.get("run_id")
+            }
     for row in rows:
-        if row.forecast_s is not None:
-            known.setdefault(row.run.run_id, repr(row.forecast_s))
+        if row.time is not None:
+            values = (row.time.value, row.time.low, row.time.high)
+            known.setdefault(row.run.run_id, ["" if v is None else repr(v) for v in values])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run_id", "forecast_s"])
-    writer.writerows(known.items())
+    writer.writerow(["run_id", *COLUMNS])
+    writer.writerows([run_id, *values] for run_id, values in known.items())
     replace_file(path, text.getvalue())

@@ -100,7 +100,7 @@ def launch(
     jobs = [Job(row.run, setting) for row in rows]
     if launcher.name == "slurm":
         submit(rows, setting, launcher, study_dir)
-        if launcher.cluster is not None and launcher.cluster.wait:
+        if launcher.stays:
             yield from _wait(rows, setting, launcher, study_dir, stop)
     elif launcher.name == "local":
         with _noted(study_dir):

@@ -44,11 +44,13 @@ def seconds(value: object) -> float | None:
     return s
 
 
-def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool = True) -> "Refresher":
-    """What `report.every` and `report.out` ask for; nothing for a sweep that leaves its runs.
+def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool) -> "Refresher":
+    """What `report.every` and `report.out` ask for.
+
+    `stays` says whether the sweep is there until its runs are done.
 
     Raises:
-        InputError: a value that makes no sense.
+        InputError: a value that makes no sense, or nobody would be there to refresh the report.
     """
     values = group(settings, "report")
     out = values.get("out")
@@ -57,8 +59,11 @@ def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool = True) 
     folder = Path(out) if out else Path("figures") / study_dir.name
     every_s = seconds(values.get("every"))
     if every_s is not None and not stays:
-        print("report.every: nothing refreshes it when the sweep leaves; launcher.wait=true stays")
-        every_s = None
+        raise InputError(
+            f"report.every={values['every']}: this sweep submits its runs and leaves; give "
+            f"launcher.wait=true, or repeat `python -m analysis {study_dir} -o {folder} --live "
+            f"{every_s:g}`"
+        )
     return Refresher(study_dir, folder, every_s)
 
 
@@ -94,7 +99,13 @@ class Refresher:
             return
         self._thread.join()
         if kind is None and not self._refresh(threading.Event(), []):
-            print(f"the report was not refreshed: see {self.study_dir / 'report.log'}")
+            print(f"the report was not refreshed: {self._said()}")
+
+    def _said(self) -> str:
+        """The last line of the analysis, or where to look for one."""
+        log = self.study_dir / "report.log"
+        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+        return next((line for line in reversed(lines) if line.strip()), f"see {log}")
 
     def _work(self) -> None:
         while not self._stop.wait(self.every_s):

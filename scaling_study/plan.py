@@ -3,12 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scaling_study.config import RunConfig
-from scaling_study.cost import RunCost, describe, run_cost
+from scaling_study.cost import RunCost, describe, devices_needed, memory_bytes, run_cost
 from scaling_study.errors import InputError
 from scaling_study.forecast import Estimate
 from scaling_study.grid import axis_keys, declared_grid
@@ -81,10 +81,22 @@ def measured(results: Iterable[Result | None]) -> list[Any]:
 
 
 def plan(
-    cells: Sequence[Cell], store: Store, results: Mapping[str, Result | None], times: Times
+    cells: Sequence[Cell],
+    store: Store,
+    results: Mapping[str, Result | None],
+    times: Times,
+    processes: int = 1,
 ) -> list[Planned]:
-    """Cost, forecast and state of every cell; `results` is what `store.read()` has found."""
-    return [_planned(cell, store, results, times) for cell in cells]
+    """Cost, forecast and state of every cell; `results` is what `store.read()` has found.
+
+    Memory is that of each of the `processes` that train a run together.
+    """
+    rows = [_planned(cell, store, results, times) for cell in cells]
+    return rows if processes == 1 else [_shared(row, processes) for row in rows]
+
+
+def _shared(row: Planned, processes: int) -> Planned:
+    return replace(row, cost=replace(row.cost, memory_bytes=memory_bytes(row.run, processes)))
 
 
 def _planned(
@@ -131,6 +143,7 @@ def _row(row: Planned, more: Sequence[str]) -> dict[str, Any]:
         "memory_bytes": cost.memory_bytes,
         "memory_bytes_low": round(cost.memory_bytes * (1 - TOLERANCE)),
         "memory_bytes_high": round(cost.memory_bytes * (1 + TOLERANCE)),
+        "devices_80gb": devices_needed(row.run),
         "checkpoint_bytes": cost.checkpoint_bytes,
         "disk_bytes": cost.disk_bytes,
         "data_bytes": cost.data_bytes,

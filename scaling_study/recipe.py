@@ -77,7 +77,7 @@ class TrainConfig:
             0 <= self.warmup_epochs < self.epochs,
             "train.warmup_epochs",
             self.warmup_epochs,
-            f"must be in [0, train.epochs={self.epochs})",
+            f"must be in [0, train.epochs={self.epochs}); give a shorter warm-up or more epochs",
         )
         known = ", ".join(SCHEDULES)
         require(self.schedule in SCHEDULES, "train.schedule", self.schedule, f"must be of {known}")

@@ -16,7 +16,7 @@ import yaml
 from scaling_study.paths import data_dir
 
 GROUPS = ("model", "data", "train")
-PLAIN = re.compile(r"[A-Za-z_/][\w./-]*")
+PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
 # Bare words that Hydra reads as something other than text.
 WORDS = ("true", "false", "null", "nan", "inf", "on", "off", "yes", "no")
 Values = dict[str, Any]
@@ -33,6 +33,8 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
             found.append(f"{group}={name}")
         found += _changes(values, known, f"{group}.")
     rest = {key: value for key, value in config.items() if key not in GROUPS}
+    if "init" in rest:
+        rest["init"] = _first_weights(rest["init"])
     return [*found, *_changes(dict(_flat(rest)), {k: top.get(k) for k in rest}, "")]
 
 
@@ -58,6 +60,11 @@ def text(value: Any) -> str:
     quoted = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
     quoted = re.sub(r"(\\*)\$\{", lambda m: 2 * m[1] + "\\${", quoted)
     return f"'{quoted}'"
+
+
+def _first_weights(init: Mapping[str, str] | None) -> str:
+    """`init` as it is typed; a run's config has the file's digest beside it."""
+    return "none" if init is None else f"{init['names']}:{init['path']}"
 
 
 def _changes(values: Values, known: Values, prefix: str) -> list[str]:
@@ -103,8 +110,13 @@ def _closest(group: str, default: str, values: Values) -> tuple[str, Values]:
 
 @cache
 def _options(group: str) -> dict[str, Values]:
+    """Those options that set their own group alone; what others lead to is said key by key."""
     paths = sorted((data_dir("conf") / group).glob("*.yaml"))
-    return {path.stem: _option(path) for path in paths}
+    return {path.stem: _option(path) for path in paths if not _is_global(path)}
+
+
+def _is_global(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith("# @package _global_")
 
 
 def _option(path: Path) -> Values:

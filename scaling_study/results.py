@@ -213,6 +213,10 @@ def _number_possible(name: str, value: float, kinds: set[Any]) -> bool:
     return value > 0 if name in POSITIVE else value >= 0
 
 
+# Columns of a plan that its analysis compares runs by, where the grid has them.
+PLANNED = ("variant", "solved", "solve_for", "solve_target")
+
+
 @dataclass(frozen=True)
 class Study:
     """A grid's results: a row per finished run, and why planned runs are not among them.
@@ -270,8 +274,13 @@ def read_study(study_dir: Path) -> Study:
     """
     plan = read_plan(study_dir)
     rows, left_out = [], {}
-    # What a plan varies beside the columns of a result: settings, with a dot, and variants.
-    varied = [k for k in plan[0] if "." in k or (k == "variant" and plan[0][k])] if plan else []
+    # What a plan has beside the columns of a result: settings, with a dot, variants and solves.
+    first = plan[0] if plan else {}
+    varied = [
+        name
+        for name in first
+        if "." in name or (name in PLANNED and any(row[name] for row in plan))
+    ]
     settings = {row["run_id"]: row for row in plan}
     for run_id in (row["run_id"] for row in plan):
         try:
@@ -282,7 +291,8 @@ def read_study(study_dir: Path) -> Study:
             left_out[run_id] = f"unreadable result.json: {error}"
         else:
             if result.status == "failed":
-                left_out[run_id] = f"failed: {result.error}"
+                cause = f" ({result.cause})" if result.cause else ""
+                left_out[run_id] = f"failed{cause}: {result.error}"
             else:
                 rows.append(result)
     epochs = tuple(sorted({int(row["epochs"]) for row in plan}))

@@ -53,6 +53,16 @@ class LauncherConfig(Slots):
     policy: Policy
     cluster: Cluster | None
 
+    @property
+    def stays(self) -> bool:
+        """Whether a sweep is there until its runs are done; else it submits them and leaves."""
+        return self.cluster is None or self.cluster.wait
+
+    @property
+    def processes(self) -> int:
+        """How many processes train one run: one a GPU, where it has several or several nodes."""
+        return (self.cluster.gpus_per_run or 1) * self.cluster.nodes if self.cluster else 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folders:

@@ -1,7 +1,7 @@
 """Plain values, as YAML and the command line give them, into checked dataclasses."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin
@@ -31,7 +31,7 @@ def flat_keys(values: Mapping[str, Any]) -> Iterator[str]:
     return (name for name, _ in flat_items(values))
 
 
-def suggest(name: str, known: list[str]) -> str:
+def suggest(name: str, known: Sequence[str]) -> str:
     """' (did you mean ...?)' for the nearest known name, or an empty string."""
     near = get_close_matches(name, known, n=1)
     return f" (did you mean {near[0]}?)" if near else ""
@@ -80,8 +80,14 @@ def one_value(kind: Any, value: object, key: str) -> Any:
         return int(value)  # type: ignore[call-overload]
     if kind in (bool, str) and isinstance(value, kind):
         return value
+    raise InputError(f"{key}={value!r}: must be {_accepted(kind)}")
+
+
+def _accepted(kind: Any) -> str:
+    """What a setting of this type takes, in words."""
+    if get_origin(kind) is tuple:
+        return "a list of names" if get_args(kind)[0] is str else "a list of numbers"
+    if get_origin(kind) is Mapping:
+        return "a group of settings"
     names = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
-    raise InputError(f"{key}={value!r}: must be {names.get(kind) or _LISTS[get_origin(kind)]}")
-
-
-_LISTS = {tuple: "a list", Mapping: "a group of settings"}
+    return names[kind]

@@ -175,7 +175,8 @@ def write_real_study(
                     results.append(result)
                     forecasts.append((run.run_id, wall * float(generator.uniform(0.8, 1.2))))
     _table(study / "plan.csv", ("run_id", "epochs"), [(r.run_id, r.epochs) for r in results])
-    _table(study / "forecasts.csv", ("run_id", "forecast_s"), forecasts)
+    head = ("run_id", "forecast_s", "forecast_s_low", "forecast_s_high")
+    _table(study / "forecasts.csv", head, [(run, s, 0.7 * s, 1.15 * s) for run, s in forecasts])
     (study / "grid.yaml").write_text("n_classes: 32\n")
     return results
 

@@ -121,7 +121,7 @@ def test_text_is_whole_and_ticks_can_be_read(drawn, name):
         ("laws", "forward FLOPs per image (2 × multiply-adds)"),
         ("arms_step_time_s", "measured time per training step"),
         ("resolution_returns", "resolution, geometric mean of a step's two ends (px)"),
-        ("forecast", "run time as forecast before launch"),
+        ("forecast", "run time as forecast before launch, bars: 90 % interval"),
     ],
 )
 def test_costs_have_their_unit_and_convention(drawn, name, label):
@@ -225,7 +225,10 @@ def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     rows = [vars(r) for r in results]
     found = forecast_records(rows, read_forecasts(study))
     assert len(found) == len(results)
+    held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in found)
+    assert 0 < held < len(found)
     assert summary(found).startswith(f"{len(results)} runs were forecast to take ")
+    assert summary(found).endswith(f" Of {len(results)} 90 % intervals {held} held.")
     with style():
         check(forecast_plot.forecasts(found))
     (study / "forecasts.csv").write_text("run_id,forecast_s\n" + f"{results[0].run_id},\nx,nan\n")

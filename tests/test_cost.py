@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -91,14 +92,24 @@ def counted(net: Network, side: int) -> Cost:
     return Cost(params, flops.get_total_flops(), sum(outputs))
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+def slow_if(slow: bool, value: Any) -> Any:
+    """A parameter of a test; torch takes a second to make a network of 1,000 layers."""
+    return pytest.param(value, marks=[pytest.mark.slow] if slow else [])
+
+
+LARGE = re.compile(r"resnet_rs_(270|350|420)|efficientnet_b[4567]|resnet_rs_(101|152)_(192|256)")
+
+
+@pytest.mark.parametrize("preset", [slow_if(LARGE.match(p) is not None, p) for p in PRESETS])
 def test_every_preset_costs_what_torch_counts(preset: str) -> None:
     run = composed(f"+preset={preset}")
     side, net = run.data.resolution, network(run.model, 1000)
     assert counted(net, side) == total(net.layers, Shape(3, side))[1]
 
 
-@pytest.mark.parametrize("depth", sorted(set(LAYOUTS) - set(RELEASED_M)))
+@pytest.mark.parametrize(
+    "depth", [slow_if(depth >= 300, depth) for depth in sorted(set(LAYOUTS) - set(RELEASED_M))]
+)
 def test_every_other_depth_costs_what_torch_counts(depth: int) -> None:
     net = network(tiny(**{"model.depth": depth}).model, 1000)
     assert counted(net, 64) == total(net.layers, Shape(3, 64))[1]

@@ -262,6 +262,20 @@ def test_wrong_parquet_is_refused(
     assert said in str(raised.value)
 
 
+def test_a_kept_listing_is_of_the_columns_that_it_was_made_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [{"bytes": b"x"}] * 4
+    for part in ("train", "validation"):
+        table = pa.table({"image": images, "label": [0, 1, 0, 1], "coarse": [0, 0, 1, 2]})
+        pq.write_table(table, tmp_path / f"{part}-0.parquet")
+    monkeypatch.setattr(data_sets, "_listings", [tmp_path / "cache"])
+    assert facts(config("parquet", tmp_path)).n_classes == 2
+    assert facts(config("parquet", tmp_path, label_column="coarse")).n_classes == 3
+    with pytest.raises(InputError, match=r"needs the columns photo \(a struct with bytes\)"):
+        facts(config("parquet", tmp_path, image_column="photo"))
+
+
 def test_parquet_sorted_by_class_is_refused_where_not_all_is_mixed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,22 +26,38 @@ def trained(
     processes: int, results: Path, cache_dir: Path, changes: dict[str, Any], **more: Any
 ) -> tuple[list[dict[str, float]], Result, str]:
     """Records, result and output of the tiny run in so many processes."""
-    start = TORCHRUN if processes == 2 else []
     arguments = [str(results), str(cache_dir), json.dumps(PLAIN | changes), json.dumps(more)]
-    done = subprocess.run(
-        [sys.executable, *start, str(TESTS / "together.py"), *arguments],
-        env=environment() | {"PYTHONPATH": os.pathsep.join((str(TESTS.parent), str(TESTS)))},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, str(TESTS / "together.py"), *arguments]
+    path = {"PYTHONPATH": os.pathsep.join((str(TESTS.parent), str(TESTS)))}
+    started = [
+        subprocess.Popen(
+            command,
+            env=environment() | path | place,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for place in places(processes)
+    ]
+    said = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0] * processes, said
     (run_dir,) = (results / "runs").glob("d*")
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in text.splitlines()]
     result = run_dir / "result.json"
-    return records, read_result(result) if result.exists() else None, done.stdout  # type: ignore[return-value]
+    output = "".join(out for out, _ in said)
+    return records, read_result(result) if result.exists() else None, output  # type: ignore[return-value]
+
+
+def places(processes: int) -> list[dict[str, str]]:
+    """The environment that torchrun would give each process, without its own start."""
+    if processes == 1:
+        return [{}]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [common | {"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(processes)]
 
 
 def losses(records: list[dict[str, float]]) -> list[float]:

@@ -44,7 +44,8 @@ def commands() -> list[list[str]]:
     ]
 
 
-def test_the_worked_example_plans_and_trains(folder: Path, cache_dir: Path) -> None:
+@pytest.mark.slow
+def test_the_commands_plan_and_train_the_worked_example(folder: Path, cache_dir: Path) -> None:
     outputs = []
     for command in commands():
         assert command[0] == "python"

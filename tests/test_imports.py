@@ -157,6 +157,21 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.settings",
         "scaling_study.store",
     },
+    "scaling_study.worth": {  # asks the analysis, in its functions, what a plan is worth
+        "analysis.",
+        "analysis.power",
+        "scaling_study.errors",
+        "scaling_study.plan",
+        "scaling_study.planning.",
+    },
+    "scaling_study.studydir": {
+        "analysis.",
+        "scaling_study.config",
+        "scaling_study.data.",
+        "scaling_study.plan",
+        "scaling_study.results",
+        "scaling_study.store",
+    },
     "scaling_study.overview": {
         "scaling_study.launch.",
         "scaling_study.results",
@@ -164,6 +179,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "scaling_study.statusview": {"scaling_study.display", "scaling_study.overview"},
     "scaling_study.display": {
+        "scaling_study.cost",
         "scaling_study.forecast",
         "scaling_study.launch.",
         "scaling_study.plan",
@@ -206,6 +222,7 @@ ALLOWED: dict[str, set[str]] = {
 ENTRY_POINTS = {
     "scaling_study.cancel",
     "scaling_study.export",
+    "scaling_study.measure",
     "scaling_study.status",
     "scaling_study.sweep",
     "scaling_study.sync",

@@ -1,6 +1,5 @@
 """A running sweep's report: refreshed beside it, never in its way."""
 
-import csv
 import os
 import stat
 import sys
@@ -9,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from analysis.forecasts import read_forecasts
 from analysis_data import write_real_study
+from scaling_study.cost import run_cost
 from scaling_study.errors import InputError
+from scaling_study.forecast import Estimate
 from scaling_study.foretold import keep
 from scaling_study.live import Refresher, refresher, seconds
 from scaling_study.plan import Planned
+from scaling_study.planning.cells import Cell
 from tiny import tiny
 
 
@@ -33,11 +36,21 @@ def test_other_times_are_refused_by_name(value):
 
 def test_the_folder_of_figures_is_the_one_that_make_uses(tmp_path):
     report = {"every": None, "out": None}
-    assert refresher({"report": report}, tmp_path / "demo").figures_dir == Path("figures/demo")
+    assert refresher({"report": report}, tmp_path / "demo", True).figures_dir == Path(
+        "figures/demo"
+    )
     with pytest.raises(InputError, match=r"report\.out=3"):
-        refresher({"report": report | {"out": 3}}, tmp_path)
+        refresher({"report": report | {"out": 3}}, tmp_path, True)
 
 
+def test_a_sweep_that_leaves_cannot_refresh(tmp_path):
+    report = {"every": "60s", "out": None}
+    with pytest.raises(InputError, match=r"report\.every=60s: .*launcher\.wait=true"):
+        refresher({"report": report}, tmp_path, False)
+    assert refresher({"report": report | {"every": None}}, tmp_path, False).every_s is None
+
+
+@pytest.mark.slow
 def test_the_report_grows_with_the_runs_and_ends_as_a_page_at_rest(tmp_path):
     study, out = tmp_path / "results" / "demo", tmp_path / "figures"
     results = write_real_study(study, seeds=1, resolutions=(16,))
@@ -45,8 +58,17 @@ def test_the_report_grows_with_the_runs_and_ends_as_a_page_at_rest(tmp_path):
     last = path.read_text()
     path.unlink()
     page = out / "report.html"
+    others = {p: p.read_text() for p in study.parent.glob("runs/*/result.json")}
+    for other in others:
+        other.unlink()
     with Refresher(study, out, 1.0):
         _until(page.exists)
+        text = page.read_text()
+        assert "Nothing to compare yet" in text
+        assert '"runs_in":0,"live_s":1.0' in text
+        for other, result in others.items():
+            other.write_text(result)
+        _until(lambda: "Nothing to compare yet" not in page.read_text())
         text = page.read_text()
         assert '"live_s":1.0' in text
         assert f'"runs_in":{len(results) - 1}' in text
@@ -112,13 +134,15 @@ def test_without_a_time_nothing_is_started(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def planned(run, time, state="planned"):
+    return Planned(Cell(run, {}), {}, run_cost(run), None, time, state, None)
+
+
 def test_what_was_forecast_first_is_kept(tmp_path):
     one, two = tiny(), tiny(seed=1)
-    keep([Planned(one, {}, 3.0, "planned"), Planned(two, {}, None, "planned")], tmp_path)
-    keep([Planned(one, {}, 9.0, "failed"), Planned(two, {}, 5.0, "planned")], tmp_path)
-    with (tmp_path / "forecasts.csv").open(newline="") as file:
-        found = {r["run_id"]: float(r["forecast_s"]) for r in csv.DictReader(file)}
-    assert found == {one.run_id: 3.0, two.run_id: 5.0}
+    keep([planned(one, Estimate(3.0, 2.0, 5.0)), planned(two, None)], tmp_path)
+    keep([planned(one, Estimate(9.0), "failed"), planned(two, Estimate(5.0))], tmp_path)
+    assert read_forecasts(tmp_path) == {one.run_id: (3.0, 2.0, 5.0), two.run_id: (5.0, None, None)}
 
 
 @pytest.mark.slow

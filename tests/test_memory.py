@@ -10,8 +10,9 @@ from torch import nn
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.nn.functional import cross_entropy
 
+from scaling_study import cost
 from scaling_study.config import RunConfig, Setting
-from scaling_study.cost import run_cost
+from scaling_study.cost import devices_needed, memory_bytes, run_cost
 from scaling_study.models import network
 from scaling_study.models.build import build
 from scaling_study.planning.memory import TOLERANCE
@@ -114,3 +115,20 @@ def test_images_and_accumulation() -> None:
     whole, parts = (tiny(**{"train.batch_size": 64, "train.accumulation": n}) for n in (1, 4))
     assert run_cost(parts).memory_bytes == run_cost(tiny(**{"train.batch_size": 16})).memory_bytes
     assert run_cost(whole).memory_bytes > run_cost(parts).memory_bytes
+
+
+def test_memory_where_several_processes_train_a_run() -> None:
+    run = tiny(**{"train.batch_size": 64, "train.accumulation": 2})
+    assert memory_bytes(run, 1) == run_cost(run).memory_bytes
+    assert memory_bytes(run, 4) == run_cost(tiny(**{"train.batch_size": 8})).memory_bytes
+    assert devices_needed(run) == 1
+
+
+def test_the_fewest_devices_that_hold_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny(**{"train.batch_size": 64})
+    for devices in (2, 8):
+        limit = memory_bytes(run, devices) / cost.USABLE
+        monkeypatch.setattr(cost, "LARGE_DEVICE_BYTES", limit)
+        assert devices_needed(run) == devices
+    monkeypatch.setattr(cost, "LARGE_DEVICE_BYTES", 1000.0)
+    assert devices_needed(run) is None

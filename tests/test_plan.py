@@ -22,7 +22,7 @@ from analysis.fairness import compared, differences
 from conftest import Command, environment
 from scaling_study.cli import composed
 from scaling_study.config import RunConfig
-from scaling_study.cost import describe
+from scaling_study.cost import describe, devices_needed
 from scaling_study.errors import InputError
 from scaling_study.forecast import Forecast, Timing, shape_of, work
 from scaling_study.paths import data_dir
@@ -101,6 +101,8 @@ def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
         assert said, text
         flops = sum(row.cost.train_flops for row in rows)
         assert (int(said[1]), said[2]) == (len(rows), f"{flops:.2g}")
+        largest = max(rows, key=lambda row: row.cost.memory_bytes)
+        assert f"largest step needs {devices_needed(largest.run)} GPUs of" in text
         assert {row.columns["n_train"] for row in rows} <= {1_281_167, 1_255_544}
         assert {row.run.precision for row in rows} == {"bf16"}
 
@@ -280,7 +282,7 @@ def test_explanations_and_differences(command: Command, tmp_path: Path) -> None:
     assert "in both: 2, shared by one store" in diff.stdout
     bad = command(SWEEP, "+grid=smoke", "diff=smock")
     assert bad.returncode == 2
-    assert "smock" in bad.stderr
+    assert "neither a grid (did you mean smoke?) nor the folder of a study" in bad.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,12 +9,13 @@ import hydra
 import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from analysis.__main__ import main
 from analysis.contrast import Gap
+from analysis.forecasts import Foretold
 from analysis.judge import Judgement
 from analysis.reporting import html
 from analysis.reporting.content import environment, run_values
@@ -24,10 +25,10 @@ from analysis.tables import table_of
 from analysis.verdict import Verdict
 from analysis_data import add_run, write_real_study
 from scaling_study.paths import data_dir
-from scaling_study.plan import runs_of
+from scaling_study.planning.cells import runs_of
 from scaling_study.repeat import command, overrides, text
 from scaling_study.results import read_study
-from tiny import TINY, tiny
+from tiny import tiny
 
 EVIL = '<script>alert("x")</script>&\''
 VALUES = st.recursive(
@@ -102,6 +103,7 @@ def test_every_kind_of_rule_has_a_sentence():
 
 
 @given(st.text(max_size=30) | VALUES)
+@example("A²")
 def test_values_are_written_in_the_grammar_of_overrides(value):
     if isinstance(value, str) and ("\n" in value or "\r" in value or "$" in value):
         return  # a name in a config has neither
@@ -127,27 +129,41 @@ def settings_of(*words):
     return run
 
 
-@pytest.mark.parametrize(
-    "run",
-    [
-        tiny(),
-        tiny(**{"train.weight_decay": 1e-5, "train.channels_last": False, "model.width": 1.5}),
-        settings_of(),
-        settings_of("data=digits", "model.depth=26", "seed=3", "precision=fp32"),
-    ],
+def stored(run):
+    """A run's config as its config.yaml says it."""
+    return yaml.safe_load(yaml.safe_dump(asdict(run)))
+
+
+KINDS = (
+    (),
+    ("data=digits", "model.depth=26", "seed=3", "precision=fp32"),
+    ("train.weight_decay=1e-5", "train.channels_last=false", "model.width=1.5"),
+    ("model=efficientnet", "model.depth=1.2", "data.resolution=32"),
+    ("+preset=resnet_rs_50_160", "data=imagenet", f"data.root={text('/a ${b} c')}"),
+    ("recipe=paper", "train.batch_size=32", "model.depth=200", "metrics_every_s=1"),
+    ("train=efficientnet", "train.batch_size=32", "data=cifar10", "tracking=offline"),
 )
+
+
+@pytest.mark.parametrize("run", [*KINDS, tiny()], ids=str)
 def test_the_printed_command_leads_to_the_same_run(run):
-    stored = yaml.safe_load(yaml.safe_dump(asdict(run)))
-    again, folder = composed(command(stored, "a folder/with 'signs' & more"))
+    run = settings_of(*run) if isinstance(run, tuple) else run
+    again, folder = composed(command(stored(run), "a folder/with 'signs' & more"))
     assert again.run_id == run.run_id
     assert folder == "a folder/with 'signs' & more"
 
 
+def test_a_run_from_a_file_of_weights_is_repeated_from_it(tmp_path):
+    file = tmp_path / "it's.pt"
+    file.write_bytes(b"weights")
+    run = settings_of("+preset=resnet_rs_50_160", "data=imagenet", f"init={text(f'timm:{file}')}")
+    assert composed(command(stored(run), "repeated"))[0].run_id == run.run_id
+
+
 def test_defaults_need_no_override():
-    run = settings_of("precision=fp32")
-    assert overrides(asdict(run)) == ["precision=fp32"]
-    assert "data=digits" in overrides(asdict(settings_of("data=digits")))
-    assert "seed=7" in overrides({**TINY, "seed": 7})
+    assert overrides(stored(settings_of("precision=fp32"))) == ["precision=fp32"]
+    assert "data=digits" in overrides(stored(settings_of("data=digits")))
+    assert "seed=7" in overrides(stored(tiny(seed=7)))
 
 
 def test_finished_runs_are_repeated_elsewhere_and_failed_ones_in_place(tmp_path):
@@ -156,7 +172,11 @@ def test_finished_runs_are_repeated_elsewhere_and_failed_ones_in_place(tmp_path)
     add_run(study, results[0], run_id="no-folder", status="failed", error="disk")
     path = study.parent / "runs" / results[1].run_id / "result.json"
     path.unlink()
-    values = run_values(table_of(read_study(study), {}), study.parent / "runs", {"no-folder": 3.0})
+    values = run_values(
+        table_of(read_study(study), {}),
+        study.parent / "runs",
+        {"no-folder": Foretold(3.0, None, None)},
+    )
     by_id = {run["id"]: run for run in values}
     assert len(by_id) == len(results) + 1
     done, missing, bare = (by_id[k] for k in (results[0].run_id, results[1].run_id, "no-folder"))

@@ -138,6 +138,23 @@ def test_a_killed_run_leaves_nothing_behind_and_continues_as_the_same_run(
     assert (run.exit_code, run.summary["status"]) == (0, "ok")
 
 
+@pytest.mark.slow
+def test_of_two_processes_that_train_together_one_is_mirrored(
+    server: Server, tmp_path: Path, cache_dir: Path
+) -> None:
+    arguments = (
+        *("--nproc-per-node", "2", "--standalone", "-m", "scaling_study.train"),
+        *(*SMALL, "train.epochs=4", "tracking=online", f"cache_dir={cache_dir}"),
+        "tracking.finish_timeout_s=60",
+    )
+    code, output = call("torch.distributed.run", *arguments, cwd=tmp_path)
+    assert code == 0, output
+    (run,) = server.runs.values()
+    (run_dir,) = tmp_path.glob("results/runs/d*")
+    assert (run.opened, run.exit_code, run.summary["world_size"]) == (1, 0, 2)
+    assert run.history == [pytest.approx(row) for row in logged(run_dir)]
+
+
 def test_a_dead_server_costs_a_run_nothing(server: Server, setting: Setting) -> None:
     train(setting, seed=1)  # loads torch
     server.stop()
@@ -167,7 +184,7 @@ def test_a_server_that_hangs_costs_a_run_its_finish_timeout(
 def test_a_server_that_dies_in_the_middle_and_comes_back(
     server: Server, tmp_path: Path, cache_dir: Path
 ) -> None:
-    arguments = (*SMALL, "train.epochs=150", "tracking=online", f"cache_dir={cache_dir}")
+    arguments = (*SMALL, "train.epochs=500", "tracking=online", f"cache_dir={cache_dir}")
     with start("scaling_study.train", *arguments, cwd=tmp_path) as process:
         wait_for(lambda: any(run.history for run in server.runs.values()), 30)
         server.stop()
@@ -180,7 +197,7 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
     assert run.exit_code is None
 
     (tmp_path / "results/g").mkdir()
-    plan = f"run_id,epochs\n{run_dir.name},150\n"
+    plan = f"run_id,epochs\n{run_dir.name},500\n"
     (tmp_path / "results/g/plan.csv").write_text(plan, encoding="utf-8")
     with serving(server.port) as back:
         back.runs = server.runs
@@ -228,7 +245,7 @@ def test_untracked_runs_know_no_wandb_and_no_network(tmp_path: Path, cache_dir: 
     assert not (run_dir / "tracking.txt").exists()
 
 
-@pytest.mark.parametrize("key", [None, "short"])
+@pytest.mark.parametrize("key", [None, pytest.param("short", marks=pytest.mark.slow)])
 def test_online_without_a_key_is_refused_before_anything_is_launched(
     key: str | None, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

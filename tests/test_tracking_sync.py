@@ -65,6 +65,7 @@ def test_runs_are_sent_once(server: Server, tmp_path: Path) -> None:
     assert sorted(len(run.history) for run in server.runs.values()) == [6, 6, 6]
 
 
+@pytest.mark.slow
 def test_what_the_server_silently_refuses_is_listed_and_sent_next_time(
     server: Server, tmp_path: Path
 ) -> None:
@@ -81,7 +82,8 @@ def test_what_the_server_silently_refuses_is_listed_and_sent_next_time(
     check_sent(server, study_dir, "g")
 
 
-@pytest.mark.parametrize("where", ["file_stream", pytest.param("graphql", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["file_stream", "graphql"])
 def test_too_many_requests_are_answered_by_patience(
     where: str, server: Server, tmp_path: Path
 ) -> None:

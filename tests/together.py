@@ -1,4 +1,4 @@
-"""Trains the tiny run in one process of several, in float64: what test_ddp starts by torchrun.
+"""Trains the tiny run in one process of several, in float64: what test_ddp starts.
 
 Arguments: folder for results, cache folder, JSON of changes to the tiny run, and of changes to
 the trainer: `stop_at` (rank 1 is asked to stop at this step), `fits` (most images that fit).

@@ -27,15 +27,26 @@ def forecasts(records: Sequence[Record]) -> Figure:
     for index, (epochs, rows) in enumerate(by_epochs(records).items()):
         color = LINES[index % len(LINES)]
         x, y = [r["forecast_s"] for r in rows], [r["wall_s"] for r in rows]
-        axes.plot(x, y, "o", ms=3.8, color=color, alpha=0.75, mec="none")
+        axes.errorbar(
+            x, y, xerr=_bars(rows), fmt="o", ms=3.8, color=color, alpha=0.75, mec="none",
+            elinewidth=0.7,
+        )  # fmt: skip
         top = max(range(len(y)), key=y.__getitem__)
         ends.append(Label(x[top], y[top], f"{epochs} epochs", color))
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     _seconds(axes.xaxis, low, high)
     _seconds(axes.yaxis, low, high)
-    axes.set_xlabel("run time as forecast before launch")
+    barred = any(r["forecast_s_low"] is not None for r in records)
+    axes.set_xlabel(f"run time as forecast before launch{', bars: 90 % interval' * barred}")
     axes.set_ylabel("run time as measured\n(line: as forecast, dotted: factor of 2)")
     return finish(figure, [(axes, ends)])
+
+
+def _bars(rows: Sequence[Record]) -> tuple[list[float], list[float]]:
+    """How far the interval reaches below and above each forecast; nothing where there is none."""
+    lows = [r["forecast_s"] - (r["forecast_s_low"] or r["forecast_s"]) for r in rows]
+    highs = [(r["forecast_s_high"] or r["forecast_s"]) - r["forecast_s"] for r in rows]
+    return lows, highs
 
 
 def _seconds(axis: Axis, low: float, high: float) -> None:

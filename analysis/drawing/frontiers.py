@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from analysis.drawing.labels import Label
 from analysis.drawing.overlay import overlay, published_handle
 from analysis.drawing.panels import (
+    NAMED,
     finish,
     label,
     legend,
@@ -22,6 +23,8 @@ from analysis.drawing.style import ERROR_BARS, LINES, log_x, log_y_percent
 from analysis.records import Record, by_epochs
 
 GREY = "#444444"
+# Names in a panel where the published points squeeze ours.
+FEW = 4
 
 
 def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Figure:
@@ -29,6 +32,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     figure, found = per_regime(records)
     labels = []
     resolutions = len({r["resolution"] for r in records})
+    most = FEW if published else NAMED
     for epochs, axes in found:
         cells = [r for r in records if r["epochs"] == epochs]
         costs = [r["cost"] for r in cells]
@@ -43,7 +47,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
         log_x(axes, records[0]["cost_axis"])
         log_y_percent(axes, ERROR_BARS, [100 * r["error"] for r in (*cells, *published)])
         named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
-        labels.append((axes, [label(r, "error", resolutions) for r in spread(named)]))
+        labels.append((axes, [label(r, "error", resolutions) for r in spread(named, most)]))
     outer_labels(found)
     others = dict.fromkeys(r["family"] for r in published)
     handles: list[Line2D | Patch] = [Line2D([], [], color=GREY, label="frontier of cell means")]

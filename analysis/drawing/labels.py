@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patheffects import withStroke
 
 # Boxes are rows of left, bottom, right and top in pixels.
 Boxes = npt.NDArray[np.float64]
 GAPS = (9.0, 20.0, 34.0, 52.0)
+# What a label covers shows between its letters no more.
+HALO = [withStroke(linewidth=2, foreground="white", alpha=0.8)]
 TURNS = (1, -1, 2, -2, 0, 4, 3, -3)
 
 
@@ -75,6 +78,7 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
         text = axes.annotate(
             label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points",
             fontsize=7, color=label.color, ha="center", va="center", annotation_clip=False,
+            path_effects=HALO,
         )  # fmt: skip
         extent = text.get_window_extent(renderer)
         half_x, half_y = extent.width / 2 + 2, extent.height / 2 + 1

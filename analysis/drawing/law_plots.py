@@ -1,12 +1,13 @@
 """Error over cost with fitted laws, and what each step in resolution returns."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import groupby
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from analysis.drawing.labels import Label
 from analysis.drawing.panels import finish, outer_labels, per_regime
@@ -51,17 +52,23 @@ def laws(rows: Sequence[Record]) -> Figure:
         named += [_landmark(axes, r) for r in here if r["kind"] in ("floor", "break")]
         labels.append((axes, [label for label in named if label]))
     outer_labels(found)
-    if len(sides) > 1:
-        _resolutions(figure, sides)
+    _legend(figure, sides if len(sides) > 1 else [], {r["kind"] for r in rows})
     return finish(figure, labels)
 
 
-def _resolutions(figure: Figure, sides: Sequence[float]) -> None:
-    handles = [
+def _legend(figure: Figure, sides: Sequence[float], kinds: Container[str]) -> None:
+    """Which marker is which resolution, and what the shaded stripes are."""
+    handles: list[Line2D | Patch] = [
         Line2D([], [], color=GREY, marker=MARKERS[i % len(MARKERS)], ls="", ms=4, label=f"{s:g} px")
         for i, s in enumerate(sides)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(sides)))
+    for kind, form in (("floor", "spl"), ("break", "seg")):
+        if kind in kinds:
+            color = LAWS[form][1]
+            handles.append(Patch(color=color, alpha=0.15, lw=0, label=f"{kind}, 95 % interval"))
+    if handles:
+        columns = max(2, min(len(handles), int(figure.get_figwidth() / 1.9)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def _cells(axes: Axes, rows: Sequence[Record], marker: str) -> None:

@@ -50,7 +50,7 @@ def gap_map(records: Sequence[Record]) -> Figure:
     rows = [*sides, None] if len(sides) > 1 else [None]
     costs = [cost for cost in COST_NAMES if any(r["cost"] == cost for r in known)]
     limit = 100 * max(abs(r["estimate"]) for r in known) or 1.0
-    figure, found = panels(costs, 0.9 + 0.75 * len(epochs), 0.9 + 0.5 * len(rows))
+    figure, found = panels(costs, 0.9 + 0.75 * len(epochs), 1.1 + 0.5 * len(rows))
     for cost, axes in found:
         cells = {(r["epochs"], r["resolution"]): r for r in known if r["cost"] == cost}
         grid = [[cells.get((e, side)) for e in epochs] for side in rows]
@@ -68,6 +68,7 @@ def gap_map(records: Sequence[Record]) -> Figure:
         axes.set_yticklabels([])
     bar = figure.colorbar(image, ax=[axes for _, axes in found], shrink=0.9, pad=0.02)
     bar.set_label("gap in relative error (%)\n← width better    depth better →")
+    figure.supxlabel("± half the interval; bold where the interval excludes zero", fontsize=8)
     return figure
 
 
@@ -80,7 +81,7 @@ def _write(axes: Axes, grid: Sequence[Sequence[Record | None]], limit: float) ->
             estimate, half = 100 * cell["estimate"], 50 * (cell["high"] - cell["low"])
             sure = cell["low"] > 0 or cell["high"] < 0
             axes.text(
-                x, y, f"{estimate:+.1f}\n±{half:.1f}", ha="center", va="center", fontsize=7.5,
+                x, y, f"{estimate:+z.1f}\n±{half:.1f}", ha="center", va="center", fontsize=7.5,
                 weight="bold" if sure else "normal",
                 color="white" if abs(estimate) > 0.75 * limit else "#222222",
             )  # fmt: skip

@@ -12,6 +12,7 @@ import yaml
 from analysis.arms import Base
 from analysis.drawing.overlay import published_records
 from analysis.drawing.style import AXIS_LABELS, UNITS
+from analysis.forecasts import Foretold
 from analysis.noise import Cell
 from analysis.records import Record, arm_records, by_epochs
 from analysis.tables import Row, Table
@@ -76,7 +77,7 @@ def _short(value: float) -> float:
 
 
 def run_values(
-    table: Table, runs_dir: Path | None, forecasts: Mapping[str, float]
+    table: Table, runs_dir: Path | None, forecasts: Mapping[str, Foretold]
 ) -> list[dict[str, Any]]:
     """A row per planned run, finished or not, with what differs from the defaults and its command.
 
@@ -88,19 +89,32 @@ def run_values(
         {"id": row["run_id"], "cell": row["config_id"]}
         | {"state": "left out" if row["run_id"] in excluded else row.get("status", "ok")}
         | {name: row.get(name) for name in RUN_COLUMNS}
+        | {"notes": _notes(row)}
         for row in rows
     ]
     done = {run["id"] for run in found}
     found += [
-        {"id": run, "cell": None, "state": "left out"} | dict.fromkeys(RUN_COLUMNS)
+        {"id": run, "cell": None, "state": "left out", "notes": []} | dict.fromkeys(RUN_COLUMNS)
         for run in table.left_out
         if run not in done
     ]
     for run in found:
-        run["forecast_s"] = forecasts.get(run["id"])
+        foretold = forecasts.get(run["id"])
+        run["forecast_s"] = foretold.seconds if foretold else None
+        run["forecast_ends_s"] = foretold[1:] if foretold and foretold.low else None
         run["reason"] = table.left_out.get(run["id"])
         run |= _repeat(runs_dir, run["id"], run["id"] in done)
     return found
+
+
+def _notes(row: Row) -> list[str]:
+    """What is worth saying of a run beside its numbers."""
+    halved, corrupt = row.get("memory_halvings"), row.get("corrupt_images")
+    return [
+        *([f"Variant {row['variant']}."] if row.get("variant") else []),
+        *([f"Its micro-batch was halved {halved:g} times: memory ran out."] if halved else []),
+        *([f"{corrupt:g} images could not be decoded and were left out."] if corrupt else []),
+    ]
 
 
 def _repeat(runs_dir: Path | None, run_id: str, done: bool) -> dict[str, Any]:

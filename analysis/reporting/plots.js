@@ -74,12 +74,15 @@ const drawForecast = () => {
     const rows = own.filter((r) => r.epochs === epochs);
     if (rows.length) traces.push({ type: "scatter", mode: "markers", name: `${epochs} epochs`,
       x: rows.map((r) => r.forecast_s), y: rows.map((r) => r.wall_s), customdata: rows.map((r) => r.id),
+      error_x: { type: "data", symmetric: false, thickness: 0.7, width: 0,
+        array: rows.map((r) => r.forecast_ends_s ? r.forecast_ends_s[1] - r.forecast_s : 0),
+        arrayminus: rows.map((r) => r.forecast_ends_s ? r.forecast_s - r.forecast_ends_s[0] : 0) },
       marker: { size: 7, symbol: SYMBOLS[i % SYMBOLS.length],
         color: [color("depth"), color("width"), color("good"), color("open"), color("neither")][i % 5] },
-      text: rows.map((r) => `<b>${safe(r.id)}</b><br>forecast ${duration(r.forecast_s)}, took ${duration(r.wall_s)}` + lines(r.overrides)),
+      text: rows.map((r) => `<b>${safe(r.id)}</b><br>forecast ${duration(r.forecast_s)}${r.forecast_ends_s ? ` (${r.forecast_ends_s.map(duration).join(" to ")})` : ""}, took ${duration(r.wall_s)}` + lines(r.overrides)),
       hovertemplate: "%{text}<extra></extra>" });
   });
-  logAxis(layout.xaxis, all, "run time as forecast before launch", duration);
+  logAxis(layout.xaxis, all, `run time as forecast before launch${own.some((r) => r.forecast_ends_s) ? ", bars: 90 % interval" : ""}`, duration);
   logAxis(layout.yaxis, all, "run time as measured", duration);
   show(node, traces, layout);
 };

@@ -112,6 +112,11 @@ def explanation(found: Findings) -> list[Section]:
     ]
 
 
+def _steps(found: Findings) -> list[Section]:
+    """Row by row, for a study that has variants or cells of equal compute."""
+    return [("steps", "Step by step", sections.steps(found.steps))] if found.steps else []
+
+
 def write_study_page(found: Findings, figures: Sequence[Saved], directory: Path) -> None:
     """Write DIR/report.html, the verdicts first."""
     records = forecasts.forecast_records(found.table.rows, found.forecasts)
@@ -124,6 +129,7 @@ def write_study_page(found: Findings, figures: Sequence[Saved], directory: Path)
         about(found),
         [
             ("verdicts", "Verdicts", sections.verdicts(found.judgements, found.prereg)),
+            *_steps(found),
             ("explore", "Explore", sections.explorer(published)),
             ("runs", "Runs", ['<div id="table"></div>']),
             ("time", "Cost against forecast", time),

@@ -8,7 +8,7 @@ const COLUMNS = [
   ["flops", "FLOPs", (r) => engineering(r.flops), "minor"], ["step_time_s", "step time", (r) => engineering(r.step_time_s, "s"), "minor"],
   ["wall_s", "run time", (r) => duration(r.wall_s), "minor"], ["forecast_s", "forecast", (r) => duration(r.forecast_s), "minor"],
 ];
-const texts = new Map(data.runs.map((r) => [r.id, [...COLUMNS.flatMap((c) => [c[2](r), `${c[1]}=${r[c[0]]}`]), r.reason, ...(r.overrides || [])].join(" ").toLowerCase()]));
+const texts = new Map(data.runs.map((r) => [r.id, [...COLUMNS.flatMap((c) => [c[2](r), `${c[1]}=${r[c[0]]}`]), r.reason, ...r.notes, ...(r.overrides || [])].join(" ").toLowerCase()]));
 const order = (a, b) => a == null ? 1 : b == null ? -1 : typeof a === "number" && typeof b === "number" ? a - b
   : String(a).localeCompare(String(b), "en", { numeric: true });
 const listed = () => {
@@ -21,7 +21,7 @@ const listed = () => {
 };
 const detail = (run) => {
   const box = make("div");
-  if (run.reason) box.append(make("p", {}, run.reason));
+  for (const text of [run.reason, ...run.notes]) if (text) box.append(make("p", {}, text));
   if (run.overrides) box.append(make("p", {}, "Differs from the defaults in ", make("code", {}, run.overrides.join(" ") || "nothing"), "."));
   if (run.command) {
     const copy = make("button", { class: "copy", type: "button" }, "copy");

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from scaling_study.data.crops import Box, centre_box
 
@@ -57,6 +57,8 @@ def crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) ->
             return _crop(encoded, side, choose)
     except MemoryError:
         raise
+    except UnidentifiedImageError:  # its own message is the address of an object
+        raise CorruptImageError("in no format that Pillow knows") from None
     except Exception as error:  # damaged bytes can raise anything
         raise CorruptImageError(f"{type(error).__name__}: {error}") from None
 

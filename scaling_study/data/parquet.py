@@ -124,7 +124,8 @@ def _listing(data: ParquetConfig) -> Listing:
         return made
 
     names = ("group", *GROUP_COLUMNS)
-    return Listing(data.name, [found, data.label_column], data.parts, names, columns)
+    found_for = [found, data.label_column, data.image_column]
+    return Listing(data.name, found_for, data.parts, names, columns)
 
 
 def _files(data: ParquetConfig, part: str) -> list[Path]:

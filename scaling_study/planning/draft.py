@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,17 @@ from scaling_study.store import Store
 
 @dataclass(frozen=True)
 class Draft:
-    """A grid's plan against the store. `results` is what the store held when it was read."""
+    """A grid's plan against the store, `processes` a run.
+
+    `results` is what the store held when it was read.
+    """
 
     grid: Mapping[str, Any]
     rows: list[Planned]
     left: list[Left]
     times: Times
     results: Mapping[str, Result | None]
+    processes: int
 
 
 def draft(
@@ -31,6 +35,7 @@ def draft(
     overrides: Sequence[str],
     setting: Setting,
     launch: probe.Launch | None,
+    processes: int = 1,
 ) -> tuple[Draft, list[str]]:
     """The plan of the grid in `settings`, and lines about probes; they run if `launch` is given.
 
@@ -56,7 +61,8 @@ def draft(
         probe.keep(cache_dir, new)
         times = Times(timings + new, setting.threads)
     grid, cells, left = planned_cells(settings, overrides, times)
-    return Draft(grid, plan(cells, store, results, times), left, times, results), said
+    rows = plan(cells, store, results, times, processes)
+    return Draft(grid, rows, left, times, results, processes), said
 
 
 def redrawn(old: Draft, setting: Setting) -> Draft:
@@ -64,7 +70,8 @@ def redrawn(old: Draft, setting: Setting) -> Draft:
     store = Store(Path(setting.results_dir))
     results = store.read()
     cells = [row.cell for row in old.rows]
-    return Draft(old.grid, plan(cells, store, results, old.times), old.left, old.times, results)
+    rows = plan(cells, store, results, old.times, old.processes)
+    return replace(old, rows=rows, results=results)
 
 
 def orphans(found: Draft, results_dir: Path) -> list[str]:
@@ -77,3 +84,10 @@ def orphans(found: Draft, results_dir: Path) -> list[str]:
         except (OSError, ValueError, csv.Error):
             continue  # a torn plan lists nothing; its sweep writes it anew
     return sorted(rest)
+
+
+def orphan_lines(found: Draft, results_dir: Path) -> list[str]:
+    """A line about runs of the store that no study lists; they are never deleted."""
+    names = orphans(found, results_dir)
+    some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return [f"{len(names)} runs in the store are in no study's plan: {some}"] if names else []

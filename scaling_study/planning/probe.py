@@ -15,13 +15,17 @@ from typing import Any
 
 import yaml
 
-from scaling_study.config import RunConfig
+from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe, known_facts
 from scaling_study.data import config_class
 from scaling_study.forecast import Shape, Timing, shape_of
-from scaling_study.launch.job import Outcome
+from scaling_study.launch import local
+from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.slots import slots_for
 from scaling_study.paths import data_dir
 from scaling_study.planning.times import Times
+from scaling_study.results import Result
+from scaling_study.settings import LauncherConfig
 from scaling_study.store import Store
 from scaling_study.values import from_values
 
@@ -70,8 +74,17 @@ def measure(
             if result is None or result.step_time_s is None:
                 yield run, outcome.error or f"the probe ended as {outcome.status}"
             else:
-                shape = shape_of(describe(run))
-                yield run, Timing(times.conditions(run), shape, result.step_time_s)
+                yield run, _timing(run, result, times)
+
+
+def _timing(run: RunConfig, result: Result, times: Times) -> Timing:
+    """The probe's time as one of `run`: it has the run's network but for the classes.
+
+    What it took beside its steps is what any run takes to start and to end.
+    """
+    timing = Timing.of(vars(result))
+    assert timing is not None
+    return replace(timing, conditions=times.conditions(run), shape=shape_of(describe(run)))
 
 
 def shortened(run: RunConfig) -> RunConfig:
@@ -102,8 +115,13 @@ def kept(cache_dir: Path) -> list[Timing]:
     for line in lines:
         try:
             record = json.loads(line)
+            wall_s = record.get("wall_s")
             timing = Timing(
-                tuple(record["conditions"]), tuple(record["shape"]), float(record["step_time_s"])
+                tuple(record["conditions"]),
+                tuple(record["shape"]),
+                float(record["step_time_s"]),
+                float(record.get("work", 0.0)),
+                None if wall_s is None else float(wall_s),
             )
         except (ValueError, KeyError, TypeError):
             continue
@@ -118,3 +136,14 @@ def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
     with (cache_dir / "probes.jsonl").open("a", encoding="utf-8") as file:
         for timing in timings:
             file.write(json.dumps(asdict(timing)) + "\n")
+
+
+def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
+    """What runs the probes: the pool of this machine, whatever launches the sweep."""
+
+    def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
+        slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)
+        probing = replace(setting, results_dir=str(folder))
+        return local.launch([Job(run, probing) for run in runs], slots)
+
+    return launch

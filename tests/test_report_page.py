@@ -1,15 +1,40 @@
 """report.html in a browser, from disk and without a network, with a pointer that moves."""
 
+import csv
+import os
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analysis.__main__ import command
 from analysis_data import add_run, write_real_study
 
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, headless."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip("no chromium here: apt-get install chromium, or CHROMIUM=path")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        # Chromium's sandbox does not work for root, which CI often is; the page is our own.
+        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
 HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\"><b>&amp;"
-FOLDER = "<img src=x onerror='window.hacked=1'>"
+FOLDER = "<img src=x onerror='window.hacked=1'> ${b} \"$c\""
+VARIANT = f"{HOSTILE}\n${{jndi:x}} `'\""
+# As the end of a log that a run left, with what terminals read as colours.
+TAIL = f"Traceback\n  \x1b[31m{HOSTILE}\x1b[0m $(touch x) ${{y}}"
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +47,15 @@ def study(tmp_path_factory):
         data=HOSTILE,
         recipe=HOSTILE,
         versions={HOSTILE: HOSTILE},
+        corrupt_images=3,
     )
-    add_run(study, results[0], run_id=FOLDER, status="failed", error=HOSTILE)
+    failed = {"status": "failed", "cause": "error", "error": TAIL}
+    add_run(study, results[0], run_id=FOLDER, **failed)
+    with (study / "plan.csv").open(newline="") as file:
+        rows = [[*row, VARIANT] for row in csv.reader(file)]
+    rows[0][-1] = "variant"
+    with (study / "plan.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
     (study / "grid.yaml").write_text(
         f"rules:\n  rules:\n    R1-long:\n      claim: '{HOSTILE.replace(chr(39), chr(39) * 2)}'\n"
     )
@@ -54,7 +86,9 @@ def visit(browser):
     """Open a page and watch it; at the end nothing may have been asked for or gone wrong."""
     contexts, requests, trouble = [], [], []
 
-    def opened(path: Path, fragment="", width=1280, height=900, **settings):
+    def opened(
+        path: Path, fragment="", width=1280, height=900, wait="#explorer .point", **settings
+    ):
         viewport = {"width": width, "height": height}
         context = browser.new_context(viewport=viewport, offline=True, **settings)
         contexts.append(context)
@@ -63,7 +97,7 @@ def visit(browser):
         page.on("console", lambda m: trouble.append(f"{m.type}: {m.text}"))
         page.on("pageerror", lambda e: trouble.append(str(e)))
         page.goto(path.as_uri() + fragment)
-        page.wait_for_selector("#explorer .point")
+        page.wait_for_selector(wait)
         return page
 
     yield opened
@@ -185,6 +219,12 @@ def test_hostile_texts_are_only_text(visit, report):
     assert shown_runs(page) == [FOLDER]
     assert page.locator("img").count() == 0
     assert HOSTILE in page.locator("tr.detail").inner_text()
+    assert "failed (error): Traceback" in page.locator("#left-out").inner_text()
+    page.locator("#search").fill("jndi:x epochs=20 seed=0")
+    page.locator("tr.run").first.click()
+    told = page.locator("tr.detail").inner_text()
+    assert f"Variant {HOSTILE} ${{jndi:x}} `'\"." in told
+    assert "3 images could not be decoded" in told
     assert FOLDER in page.locator("h1").inner_text()
     assert HOSTILE in page.locator("#environment").inner_text()
     assert HOSTILE in page.locator(".verdict").first.inner_text()
@@ -196,9 +236,14 @@ def _luminance(text):
     return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_is_readable_in_light_and_dark(visit, report, scheme):
-    page = visit(report, color_scheme=scheme)
+def test_text_is_readable_in_light_and_dark(visit, report):
+    page = visit(report)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        _check_contrast(page, scheme)
+
+
+def _check_contrast(page, scheme):
     look = "([s, p]) => getComputedStyle(document.querySelector(s))[p]"
     paper = _luminance(page.evaluate(look, ["body", "backgroundColor"]))
     assert (paper > 0.8) == (scheme == "light")
@@ -229,8 +274,8 @@ def test_a_phone_scrolls_down_and_never_sideways(visit, report):
 
 def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study):
     plan = (study / "plan.csv").read_text()
-    (study / "plan.csv").write_text(plan + "still-missing,20\n")
-    page = visit(make(live_s=3))
+    (study / "plan.csv").write_text(plan + "still-missing,20,\n")
+    page = visit(make(live_s=1))
     assert "40 of 42 runs are in. The sweep is running." in page.locator("#live").inner_text()
     chip(page, "FLOPs")
     click(page, "#search")
@@ -244,5 +289,16 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
     assert page.locator("#search").input_value() == "depth=38"
     assert abs(page.evaluate("scrollY") - place) < 50
     loaded = page.evaluate("performance.timeOrigin")
-    page.wait_for_timeout(3500)
+    page.wait_for_timeout(2500)
     assert page.evaluate("performance.timeOrigin") == loaded
+
+
+def test_a_sweep_without_a_result_has_a_page_that_waits(visit, tmp_path):
+    empty = tmp_path / "results" / FOLDER
+    empty.mkdir(parents=True)
+    (empty / "plan.csv").write_text("run_id,epochs\nfirst,4\nsecond,20\n")
+    command(empty, tmp_path, [], live_s=60)
+    page = visit(tmp_path / "report.html", wait="tr.run")
+    assert "0 of 2 runs are in. The sweep is running." in page.locator("#live").inner_text()
+    assert "no finished run" in page.locator("#waiting").inner_text()
+    assert shown_runs(page) == ["first", "second"]

@@ -1,0 +1,93 @@
+"""python -m scaling_study.measure +grid=NAME: speed and memory of each cell, one after the other.
+
+A sweep's step times are those of runs beside each other. Here every network, resolution and batch
+of the grid has the machine to itself, in a process of its own; seeds and lengths do not matter.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from scaling_study import cli
+from scaling_study.config import RunConfig, Setting
+from scaling_study.cost import describe
+from scaling_study.device import device_name
+from scaling_study.forecast import Timing, shape_of
+from scaling_study.launch.local import THREAD_LIMITS
+from scaling_study.launch.slots import slots_for
+from scaling_study.plan import planned_runs
+from scaling_study.planning import probe
+from scaling_study.planning.times import Times
+from scaling_study.results import replace_file
+from scaling_study.settings import check_keys, launcher_of, setting_of
+from scaling_study.store import check_writable
+
+# What tells cells apart here; the rest of a run says nothing about its speed.
+CELL = (
+    *("family", "depth", "width", "resolution", "batch_size", "precision"),
+    *("params", "flops", "activations"),
+)
+
+
+def main(settings: dict[str, Any], overrides: list[str]) -> int:
+    """Measure what the grid's cells have in common with no other, into measured.csv."""
+    check_keys(settings, ("grid",))
+    setting, threads = setting_of(settings), launcher_of(settings).threads
+    grid, runs = planned_runs(settings, overrides)
+    cells = {replace(probe.shortened(run), seed=0).run_id: run for run in reversed(runs)}
+    (slot, *_) = slots_for([run.device for run in runs], 1, threads)
+    study_dir = Path(setting.results_dir) / grid["name"]
+    check_writable(study_dir, "results_dir", setting.results_dir)
+    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
+    os.environ.update(dict.fromkeys(THREAD_LIMITS, str(threads)) | dict(slot.environment))
+    rows: list[dict[str, Any]] = []
+    for number, run in enumerate(reversed(cells.values()), 1):
+        row, said = _measured(run, setting)
+        print(f"[{number}/{len(cells)}] {run.config_id}: {said}", flush=True)
+        if row is not None:
+            rows.append(row)
+            _write(rows, study_dir / "measured.csv")
+    print(f"{study_dir / 'measured.csv'}: {len(rows)} cells; forecasts know them from now on")
+    return 0 if len(rows) == len(cells) else 1
+
+
+def _measured(run: RunConfig, setting: Setting) -> tuple[dict[str, Any] | None, str]:
+    """Columns of one cell and words about them; None and why, if it cannot be trained."""
+    from scaling_study.training.measuring import measure
+
+    load = os.getloadavg()[0]
+    # A fresh process: what one cell has allocated would count as the memory of the next.
+    with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+        future = alone.submit(measure, probe.shortened(run), setting)
+        if (error := future.exception()) is not None:
+            return None, f"failed: {error!r}"
+    found, columns = future.result(), describe(run)
+    timing = Timing(
+        Times([], setting.threads).conditions(run), shape_of(columns), found["step_time_s"]
+    )
+    probe.keep(Path(setting.cache_dir), [timing])
+    known = {"device": device_name(run.device), "threads": setting.threads}
+    row = {name: columns[name] for name in CELL} | known | found | {"load": load}
+    return row, (
+        f"step {found['step_time_s']:.4g} s, forward {found['inference_time_s']:.4g} s, "
+        f"{found['peak_memory_bytes'] / 1e6:.0f} MB"
+    )
+
+
+def _write(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """`load` is the machine's load average (1 min) before the cell: above 0 others were there."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(path, text.getvalue())
+
+
+if __name__ == "__main__":
+    cli.run(main, "measure")

@@ -1,0 +1,51 @@
+"""What a study needs on disk before its first run starts."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaling_study.config import Setting
+from scaling_study.data import facts, prepare
+from scaling_study.plan import Planned, write_csv
+from scaling_study.results import FINISHED, read_plan, replace_file
+from scaling_study.store import Store, check_writable
+
+
+def make_ready(
+    store: Store, study_dir: Path, setting: Setting, grid: dict[str, Any], rows: list[Planned]
+) -> None:
+    """Images, folders, frozen rules and the plan; unreadable results are set aside.
+
+    Raises:
+        InputError: a folder cannot be written, or the data set is not there.
+    """
+    from analysis import rules
+
+    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
+    check_writable(store.root, "results_dir", setting.results_dir)
+    check_writable(study_dir, "results_dir", setting.results_dir)
+    for data in {row.run.data for row in rows if row.state not in FINISHED}:
+        prepare(data, Path(setting.cache_dir))
+    for row in rows:
+        if row.state == "unreadable":
+            bad = store.set_aside(row.run.run_id)
+            print(f"unreadable result set aside, its run is done again: {bad}")
+    _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
+    classes = {facts(row.run.data).n_classes for row in rows}
+    known = {"n_classes": classes.pop()} if len(classes) == 1 else {}
+    rules.freeze(study_dir, grid)
+    replace_file(study_dir / "grid.yaml", yaml.safe_dump(grid | known, sort_keys=False))
+    write_csv(rows, grid, study_dir / "plan.csv")
+
+
+def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
+    """A study is what its last sweep planned; the runs of another one stay in the store."""
+    if not (study_dir / "plan.csv").is_file():
+        return
+    others = {row["run_id"] for row in read_plan(study_dir)} - run_ids
+    if others:
+        print(
+            f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
+            "store; to keep both studies, give one its own name with grid.name=NAME"
+        )

@@ -1,0 +1,35 @@
+"""The benchmark of training runs, on networks small enough to say nothing about speed."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "training.py"
+TINY = ("model.depth=14", "model.width=0.125", "data.resolution=16", "train.batch_size=8")
+FEW = ("data.classes=2", "data.train_per_class=8")
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("training_benchmark", PATH)
+    assert spec is not None
+    assert spec.loader is not None
+    monkeypatch.setattr(sys, "path", list(sys.path))  # it puts the checkout first
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "LOOPS", {"tiny": {"cpu": (*TINY, *FEW)}})
+    monkeypatch.setattr(module, "EPOCHS", 2)
+    return module
+
+
+def test_our_loop_is_measured_beside_a_bare_one(
+    training: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = training.loops("cpu", "fp32", repeats=1)
+    assert found["seconds"] > 0
+    assert found["seconds_other"] > 0
+    assert found["ratio"] == found["seconds_other"] / found["seconds"]
+    assert "our loop / bare loop, tiny: " in capsys.readouterr().out

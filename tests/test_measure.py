@@ -1,0 +1,30 @@
+"""scaling_study.measure: every cell once, alone, and forecasts that know it afterwards."""
+
+import csv
+from pathlib import Path
+
+from conftest import Command
+
+SMOKE = ("+grid=smoke", "grid.axes.depth=[14]", "train.batch_size=8")
+
+
+def test_each_cell_is_measured_once_and_forecasts_know_it(command: Command, tmp_path: Path) -> None:
+    grid = (*SMOKE, "cache_dir=cache")
+    done = command("scaling_study.measure", *grid)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "results/smoke/measured.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)  # two seeds are one cell
+    assert (row["depth"], row["width"], row["batch_size"]) == ("14", "0.125", "8")
+    step, forward = float(row["step_time_s"]), float(row["inference_time_s"])
+    assert 0 < forward < step  # a step holds a forward pass
+    assert int(row["peak_memory_bytes"]) > 50e6
+    assert not list(tmp_path.glob("results/runs/*"))  # it leaves no runs behind
+    dry = command("scaling_study.sweep", *grid, "dry_run=true")
+    assert "forecast: blank" not in dry.stdout
+
+
+def test_bad_input_is_one_message(command: Command) -> None:
+    done = command("scaling_study.measure", "+grid=smoke", "dry_run=true")
+    assert done.returncode == 2
+    assert "dry_run" in done.stderr
+    assert "Traceback" not in done.stderr
