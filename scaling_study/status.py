@@ -11,6 +11,7 @@ from rich.live import Live
 
 from scaling_study.cli import report
 from scaling_study.errors import InputError
+from scaling_study.launching import sweep_process
 from scaling_study.overview import Overview, overview
 from scaling_study.statusview import view
 
@@ -52,14 +53,16 @@ def _watch(study: Path, every_s: float) -> None:
     """Show the study until nothing of it is in work or waits for its turn."""
     seen = overview(study)
     with Live(view(seen), auto_refresh=False) as live:
-        while _goes_on(seen):
+        while _goes_on(seen, study):
             time.sleep(every_s)
             seen = overview(study)
             live.update(view(seen), refresh=True)
 
 
-def _goes_on(seen: Overview) -> bool:
-    return bool(seen.counts["running"] or seen.counts["queued"])
+def _goes_on(seen: Overview, study: Path) -> bool:
+    """Also between two runs, and before the first, while a sweep here still has runs to start."""
+    at_work = bool(seen.counts["running"] or seen.counts["queued"])
+    return at_work or sweep_process(study) is not None
 
 
 if __name__ == "__main__":

@@ -11,12 +11,14 @@ import pytest
 from rich.console import Console
 
 from conftest import environment
+from scaling_study.claims import _started, me
 from scaling_study.config import Setting
 from scaling_study.launch.job import Job
 from scaling_study.overview import SCHEMA, STATES, overview
 from scaling_study.plan import plan, write_csv
 from scaling_study.planning.cells import Cell
 from scaling_study.planning.times import Times
+from scaling_study.status import _goes_on
 from scaling_study.statusview import view
 from tiny import tiny
 
@@ -111,6 +113,17 @@ def test_the_map_has_a_sign_for_every_run(study: Path) -> None:
     assert "(gpu_memory" in text
     assert "line 19" in text
     assert "line 14" not in text
+
+
+def test_watching_goes_on_before_the_first_run_starts(study: Path) -> None:
+    idle = replace(overview(study), counts=dict.fromkeys(STATES, 0))
+    assert not _goes_on(idle, study)
+    with subprocess.Popen(["sleep", "60"]) as sweep:
+        note = me() | {"pid": sweep.pid, "started": _started(sweep.pid) or ""}
+        (study / "sweep.json").write_text(json.dumps(note), encoding="utf-8")
+        assert _goes_on(idle, study)
+        sweep.kill()
+    assert not _goes_on(idle, study)
 
 
 def test_a_run_is_followed_within_an_epoch(study: Path) -> None:

@@ -27,6 +27,8 @@ def main() -> None:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in (["update", "-q"], ["install", "-qy", "--no-install-recommends", *PACKAGES]):
             subprocess.run(["apt-get", *command], check=True, env=environment)
+    except subprocess.CalledProcessError as error:
+        print(f"not installed, because apt-get failed ({error}): {', '.join(absent)}")
     finally:
         if made:
             POLICY.unlink()

@@ -201,7 +201,7 @@ def test_runs_packed_in_a_job_share_its_gpus(study: Study) -> None:
 def test_a_run_on_several_nodes_trains_stops_and_goes_on_as_one(study: Study) -> None:
     # The nodes' names mean nothing to the resolver of this machine.
     setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
-    study.sweep(*LONG, "launcher.nodes=2", setup, small=False)
+    study.sweep(*LONG, "train.epochs=60", "launcher.nodes=2", setup, small=False)
     run = study.checkpoint()
     job = study.note(run)["job"]
     study.cluster.run("scancel", "--signal=USR2", job)
