@@ -70,15 +70,19 @@ const ticksOf = (values, many) => {
     found.length = 0;
     for (let d = Math.floor(Math.log10(low)) - 1; d <= Math.ceil(Math.log10(high)); d++)
       for (const s of steps) if (s * 10 ** d >= low * 0.97 && s * 10 ** d <= high * 1.03) found.push(s * 10 ** d);
-    if (found.length >= many) break;
+    if (found.length >= many) return found;
   }
-  return found;
+  // A narrow range holds few round multiples of powers of ten: even steps then.
+  const rough = (high - low) / (many + 1), power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((s) => s * power >= rough) * power;
+  if (!(step > 0)) return found;
+  return Array.from({ length: many + 3 }, (_, k) => (Math.ceil(low / step) + k) * step).filter((v) => v <= high * 1.001);
 };
 const TIMES = [1, 2, 5, 10, 30].flatMap((t) => [t, 60 * t, 3600 * t]).concat([0.01, 0.1, 0.5, 180000, 360000, 1800000]);
 const times = (values) => TIMES.filter((t) => t >= Math.min(...values) * 0.97 && t <= Math.max(...values) * 1.03);
 const logAxis = (axis, values, text, format) => {
   if (!values.length) return;
-  const pad = 0.06 * Math.log10(Math.max(...values) / Math.min(...values)) + 0.02;
+  const pad = 0.06 * Math.log10(Math.max(...values) / Math.min(...values)) + 0.006;
   const at = format === duration ? times(values) : ticksOf(values, 3);
   Object.assign(axis, { type: "log", tickvals: at, ticktext: at.map(format), title: { text, standoff: 6 },
     range: [Math.log10(Math.min(...values)) - pad, Math.log10(Math.max(...values)) + pad] });

@@ -8,7 +8,8 @@ const drawExplorer = () => {
   list.forEach((epochs, i) => {
     const id = i ? i + 1 : "", panel = { xaxis: "x" + id, yaxis: "y" + id };
     const cells = data.cells.filter((c) => c.epochs === epochs && c.costs[cost] && visible(c));
-    const values = cells.map((c) => 100 * c.error), costs = cells.map((c) => c.costs[cost]);
+    const values = cells.flatMap((c) => [c.error, c.error_low ?? c.error, c.error_high ?? c.error].map((v) => 100 * v));
+    const costs = cells.map((c) => c.costs[cost]);
     if (state.view === "frontier") {
       const whole = (data.frontiers[cost] || {})[epochs];
       if (whole && state.px === ALL && whole.band_low[0] != null) {
