@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,9 @@ from conftest import Command
 from scaling_study.config import RunConfig, Setting
 from scaling_study.data import load
 from scaling_study.data.parts import Encoded
+from scaling_study.launch import local
+from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.slots import cpu_slots
 from scaling_study.training import batches as module
 from scaling_study.training import streams
 from scaling_study.training.batches import TrainingData, epoch_order, to_input
@@ -106,22 +108,24 @@ def parent_of_worker(task: Task) -> Any:
     return torch.tensor(os.getppid()), torch.tensor(0), []
 
 
-def ask_parents(answers: Any) -> None:
-    tasks = iter([Task(0, 0, np.arange(1))])
-    ((parent, _, _),) = stream(parent_of_worker, tasks, 1, cuda=False)
-    answers.put((int(parent), os.getpid()))
+class AsksParents(Job):
+    """A run that notes its own pid, and the parent of its loader's worker."""
+
+    def __call__(self) -> Outcome:
+        tasks = iter([Task(0, 0, np.arange(1))])
+        ((parent, _, _),) = stream(parent_of_worker, tasks, 1, cuda=False)
+        note = self.store.run_dir(self.run.run_id) / "note"
+        note.write_text(f"{int(parent)} {os.getpid()}", encoding="utf-8")
+        self.write_failure("no training", "error")
+        return self.outcome()
 
 
-def test_workers_are_children_of_the_run_in_a_local_pool_too() -> None:
+def test_workers_are_children_of_the_run_in_a_local_pool_too(setting: Setting) -> None:
     # Children end with their parent; those of the pool's server would stay when a run is killed.
-    context = get_context("forkserver")
-    answers = context.Queue()
-    process = context.Process(target=ask_parents, args=(answers,))
-    process.start()
-    parent, run = answers.get(timeout=60)
-    process.join()
-    answers.close()
-    answers.join_thread()
+    job = AsksParents(tiny(), setting)
+    (outcome,) = local.launch([job], cpu_slots(1))
+    assert outcome.error == "no training"
+    parent, run = (job.store.run_dir(outcome.run_id) / "note").read_text().split()
     assert parent == run
 
 
