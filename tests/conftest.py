@@ -25,8 +25,13 @@ NOT_TRACKED = Tracking(
 
 @pytest.fixture
 def setting(tmp_path: Path, cache_dir: Path) -> Setting:
+    return plain_setting(tmp_path / "results", cache_dir)
+
+
+def plain_setting(results_dir: Path, cache_dir: Path) -> Setting:
+    """One thread, every checkpoint written, nothing tracked."""
     return Setting(
-        results_dir=str(tmp_path / "results"),
+        results_dir=str(results_dir),
         cache_dir=str(cache_dir),
         threads=1,
         loader_workers=0,

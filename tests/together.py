@@ -7,13 +7,14 @@ the trainer: `stop_at` (rank 1 is asked to stop at this step), `fits` (most imag
 import json
 import os
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from conftest import NOT_TRACKED
-from scaling_study.config import Setting
+from conftest import plain_setting
 from scaling_study.launch.job import Job
 from scaling_study.training import loop, micro_batches, stopping
 from tiny import tiny
@@ -60,18 +61,8 @@ def run_out_of_memory_above(fits: int) -> None:
 
 def main() -> None:
     results, cache, changes, more = sys.argv[1:]
-    setting = Setting(
-        results_dir=results,
-        cache_dir=cache,
-        threads=1,
-        loader_workers=0,
-        checkpoint_every_s=1e9,
-        checkpoint_keep="final",
-        metrics_every_s=0,
-        tracking=NOT_TRACKED,
-        git_commit=None,
-        git_dirty=None,
-    )
+    setting = plain_setting(Path(results), Path(cache))
+    setting = replace(setting, checkpoint_every_s=1e9, metrics_every_s=0)
     in_float64()
     wanted = json.loads(more)
     if "stop_at" in wanted:

@@ -62,7 +62,3 @@ class Cluster:
             require(
                 line.startswith("--"), "launcher.lines", line, "must be options of sbatch's: --…"
             )
-
-    def ranks_per_node(self, gpus: int) -> int:
-        """Processes of a run on each node: one for each GPU."""
-        return max(1, gpus)
