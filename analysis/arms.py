@@ -1,7 +1,7 @@
 """The two arms of a comparison: one base, and what scales away from it along either axis."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from analysis.noise import Cell
 from analysis.rules import AXES
@@ -45,22 +45,23 @@ def _label(values: Mapping[str, float], varied: Sequence[str]) -> str:
 
 
 def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[Pair]:
-    """The arms at each setting of the other axes, and variant, where both can be drawn as curves.
+    """The arms at each setting of everything else, where both can be drawn as curves.
 
     An arm needs two cells with a known cost, and one of them away from the base.
     """
     usable = [c for c in cells if c.epochs == epochs and c.cost(cost) is not None]
     others = [axis for axis in AXES if axis not in base]
-    groups: dict[tuple[str, tuple[float, ...]], list[Cell]] = {}
+    groups: dict[tuple[Any, tuple[float, ...]], list[Cell]] = {}
     for cell in sorted(usable, key=lambda c: [c.value(axis) for axis in others]):
         values = tuple(cell.value(axis) for axis in others)
-        groups.setdefault((cell.variant or "", values), []).append(cell)
+        groups.setdefault((cell.apart, values), []).append(cell)
     varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
     pairs = []
-    for (variant, values), members in groups.items():
+    for ((variant, settings), values), members in groups.items():
         arms = [tuple(c for c in members if arm_of(c, base) in ("base", axis)) for axis in base]
         scaled = [any(arm_of(c, base) == axis for c in members) for axis in base]
         if min(map(len, arms)) >= 2 and all(scaled):
             label = _label(dict(zip(others, values, strict=True)), varied)
-            pairs.append(Pair(", ".join(filter(None, (variant, label))) or "all", *arms))
+            own = (variant, *(f"{key} {value}" for key, value in settings), label)
+            pairs.append(Pair(", ".join(filter(None, own)) or "all", *arms))
     return pairs

@@ -1,32 +1,15 @@
 """What differs between runs that are compared, beside what is compared."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-# The axes of every study, which its rules compare.
-AXES = ("model.depth", "model.width", "data.resolution", "train.epochs", "seed")
+from analysis.settings import AXES
+
 # A difference in these may explain a gap that is put down to an axis.
 CHECKED = (
     *("lr", "threads", "world_size", "memory_halvings", "git_commit", "versions", "recipe"),
     *("batch_size", "data", "family", "precision", "device"),
 )
-
-
-def compared(grid: Mapping[str, Any]) -> set[str]:
-    """Config keys that the grid compares on purpose: it crosses them, or variants name them.
-
-    Values tied to others in `points` or `when` are not among them: they go along with an axis.
-    """
-    return set(_compared(grid))
-
-
-def _compared(part: Mapping[str, Any]) -> Iterator[str]:
-    yield from part.get("axes") or {}
-    for rows in (part.get("variants") or {}).values():
-        for row in rows.values():
-            yield from row
-    for block in part.get("blocks") or []:
-        yield from _compared(block)
 
 
 def differences(rows: Sequence[Mapping[str, Any]], purpose: Collection[str] = ()) -> list[str]:

@@ -84,13 +84,14 @@ def gap_at(
     pairs = pairs_of(cells, base_of(cells, prereg.base, arms), epochs, estimand.axis)
     noise = regime_noise(cells, prereg, epochs)
     gap = gap_of(pairs, noise, estimand, prereg.alpha, prereg.min_overlap)
-    if prereg.looks:
-        seeds = float(np.mean([c.n for pair in pairs for c in pair.cells]))
-        gap = _widened(gap, inflation(prereg.looks, seeds, prereg.alpha))
-    return gap, pairs, noise
+    return looked_at(gap, [c.n for pair in pairs for c in pair.cells], prereg), pairs, noise
 
 
-def _widened(gap: Gap, factor: float) -> Gap:
+def looked_at(gap: Gap, seeds: Sequence[int], prereg: Prereg) -> Gap:
+    """A gap with the interval that planned looks ask for, at these seeds per cell."""
+    if not prereg.looks:
+        return gap
+    factor = inflation(prereg.looks, float(np.mean(seeds)), prereg.alpha)
     low, high = (gap.estimate + factor * (end - gap.estimate) for end in (gap.low, gap.high))
     return replace(gap, low=low, high=high)
 

@@ -9,6 +9,7 @@ from analysis.arms import arm_of, base_of
 from analysis.contrast import Estimand, Gap, PreconditionError
 from analysis.gaps import as_sample, check_regimes, difference, gap_at, regimes_of
 from analysis.lawrules import LAWS, judge_law
+from analysis.levels import compare_levels, cost_ratios, level_names, level_of, regime_of
 from analysis.multiplicity import holm
 from analysis.noise import Cell, Noise, cells_of
 from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg, Rule
@@ -53,12 +54,6 @@ def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
     return cells_of(rows)
 
 
-def _epochs(cells: Sequence[Cell], rule: Rule) -> int:
-    """The regime that a rule about one regime is about."""
-    regimes = {c.epochs for c in cells}
-    return max(regimes) if rule.regime == "longest" else min(regimes)
-
-
 def _decide(gap: Gap, rule: Rule, prereg: Prereg, seeds: float, cells: int) -> Verdict:
     return decide(gap, rule.sign, rule.margin, prereg.alpha, seeds, cells)
 
@@ -95,8 +90,24 @@ def _regret(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estiman
     return found.regret, _decide(found.regret, rule, prereg, seeds, len(cells)), notes
 
 
+def _levels(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+    gap, matches, noises = compare_levels(cells, prereg, rule, estimand)
+    seeds = [c.n for match in matches for c in (match.first, match.second)]
+    count = sum(len(noise.variances) for noise in noises.values())
+    verdict = _decide(gap, rule, prereg, sum(seeds) / len(seeds), count)
+    notes = [f"mean of {len(matches)} pairs: {', '.join(m.label for m in matches)}"]
+    notes += [f"seed SD {noise.text} at {epochs} epochs" for epochs, noise in noises.items()]
+    if ratios := cost_ratios(gap):
+        first, second = level_names(rule)
+        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        notes.append(f"{ALL_COST_NAMES[estimand.axis]} of {second} over {first}: {span}")
+    return gap, verdict, tuple(notes)
+
+
 def _law(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
-    return judge_law(cells, rule, _epochs(cells, rule), estimand.axis, prereg.alpha)
+    epochs = regime_of(cells, rule)
+    assert epochs is not None
+    return judge_law(cells, rule, epochs, estimand.axis, prereg.alpha)
 
 
 def _speed(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
@@ -108,6 +119,7 @@ def _speed(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand
 KINDS: dict[str, Callable[[Sequence[Cell], Prereg, Rule, Estimand], Attempt]] = {
     "arms": _arms,
     "interaction": _interaction,
+    "levels": _levels,
     "regret": _regret,
     "speed": _speed,
     **dict.fromkeys(LAWS, _law),
@@ -154,6 +166,8 @@ def _variants(rule: Rule, cost: str) -> dict[str, Estimand]:
     others = {f"at equal {ALL_COST_NAMES[a]}": Estimand(a) for a in COST_NAMES if a != cost}
     if rule.kind == "regret" or rule.kind in LAWS:
         return others
+    if rule.kind == "levels":
+        return {"averaged on the error scale": Estimand(cost, scale="error")}
     return {
         "piecewise-linear interpolation": Estimand(cost, linear=True),
         "averaged on the error scale": Estimand(cost, scale="error"),
@@ -166,13 +180,13 @@ def _excluded_note(table: Table, prereg: Prereg, rule: Rule, epochs: int | None)
     if not runs:
         return []
     base = base_of(_cells(table), prereg.base, rule.arms)
-    scored = cells_of([{**row, "val_error": 1.0} for row in runs])
-    arms: Counter[str] = Counter()
-    for cell in scored:
-        arms[arm_of(cell, base) or "neither"] += cell.n
-    counts = ", ".join(f"{n} {arm}" for arm, n in sorted(arms.items()))
+    sides: Counter[str] = Counter()
+    for cell in cells_of([{**row, "val_error": 1.0} for row in runs]):
+        side = level_of(cell, rule) if rule.kind == "levels" else arm_of(cell, base)
+        sides[side or "neither"] += cell.n
+    counts = ", ".join(f"{n} {side}" for side, n in sorted(sides.items()))
     known = "" if table.n_classes else "; classes unknown, so they cannot be scored at chance"
-    return [f"{len(runs)} excluded runs by arm: {counts}{known}"]
+    return [f"{len(runs)} excluded runs by side: {counts}{known}"]
 
 
 def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
@@ -181,8 +195,8 @@ def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
     A verdict that changes when excluded runs are scored at chance is lowered to inconclusive.
     """
     cells = _cells(table)
-    one = rule.kind == "arms" or rule.kind in LAWS
-    epochs = _epochs(cells, rule) if one else None
+    one = rule.kind in ("arms", "levels") or rule.kind in LAWS
+    epochs = regime_of(cells, rule) if one else None
     gap, verdict, notes = _attempt(cells, prereg, rule, Estimand(rule.cost), table.epochs)
     sensitivities = [
         Sensitivity(name, *_attempt(cells, prereg, rule, estimand, table.epochs)[:2])

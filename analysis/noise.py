@@ -8,21 +8,30 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import fdtrc
 
+from analysis.settings import Settings
+
 COSTS = ("step_time_s", "flops", "params", "activations", "peak_memory_bytes", "train_flops")
 UNEQUAL_P = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One configuration and what its seeds measured: errors are fractions, costs by column name."""
+    """One configuration and what its seeds measured: errors are fractions, costs by column name.
+
+    `settings` are the config keys, other than the axes, that the grid varies on purpose; `solved`
+    is the axis that was solved for the cost `target`, where one was.
+    """
 
     config_id: str
-    depth: int
+    depth: float
     width: float
     resolution: int
     epochs: int
     lr: float = 0.0
     variant: str | None = None
+    settings: Settings = ()
+    solved: str | None = None
+    target: str | None = None
     errors: tuple[float, ...]
     train_errors: tuple[float, ...] = ()
     costs: Mapping[str, tuple[float, ...]]
@@ -35,6 +44,11 @@ class Cell:
     @property
     def n(self) -> int:
         return len(self.errors)
+
+    @property
+    def apart(self) -> tuple[str, Settings]:
+        """What keeps it from being compared along an axis: its variant and its other settings."""
+        return self.variant or "", self.settings
 
     @property
     def error(self) -> float:
@@ -56,6 +70,12 @@ def _measured(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[float, ..
     return tuple(float(v) for v in values if v is not None and math.isfinite(v))
 
 
+def _target(row: Mapping[str, Any]) -> str | None:
+    if not row.get("solve_target"):
+        return None
+    return f"{row['solve_for']} {float(row['solve_target']):g}"
+
+
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     """Group finished runs by `config_id`; rows need a finite `val_error`.
 
@@ -67,12 +87,15 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     cells = [
         Cell(
             config_id=config_id,
-            depth=int(group[0]["depth"]),
+            depth=float(group[0]["depth"]),
             width=float(group[0]["width"]),
             resolution=int(group[0]["resolution"]),
             epochs=int(group[0]["epochs"]),
             lr=float(group[0].get("lr") or 0.0),
             variant=group[0].get("variant") or None,
+            settings=group[0].get("settings", ()),
+            solved=group[0].get("solved") or None,
+            target=_target(group[0]),
             errors=tuple(float(row["val_error"]) for row in group),
             train_errors=_measured(group, "train_error"),
             costs={axis: _measured(group, axis) for axis in COSTS},

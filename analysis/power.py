@@ -7,14 +7,17 @@ effect that the paper's own numbers show.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.arms import base_of, pairs_of
 from analysis.contrast import Estimand, Gap, PreconditionError, gap_of
-from analysis.noise import Cell, Noise, prior_sd
+from analysis.levels import in_regime, level_gap
+from analysis.matching import matches_of
+from analysis.noise import Cell, Noise, cells_of, prior_sd
 from analysis.rules import Prereg, Rule
 from analysis.rules import prereg as prereg_of
+from analysis.settings import told_apart
 from analysis.simulate import chances
 from analysis.verdict import mde80, seeds_needed
 from scaling_study.errors import InputError
@@ -77,33 +80,13 @@ class Power:
 
 
 def _planned(rows: Sequence[Mapping[str, Any]], error: float) -> list[Cell]:
-    """Cells with as many equal errors as there are planned seeds."""
-    groups: dict[tuple[int, float, int, int], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        key = int(row["depth"]), float(row["width"]), int(row["resolution"]), int(row["epochs"])
-        groups.setdefault(key, []).append(row)
-    return [
-        Cell(
-            config_id=f"{depth}-{width}-{resolution}-{epochs}",
-            depth=depth,
-            width=width,
-            resolution=resolution,
-            epochs=epochs,
-            errors=(error,) * len(group),
-            costs={"flops": (float(group[0]["flops"]),)},
-            n_val=int(group[0]["n_val"]),
-        )
-        for (depth, width, resolution, epochs), group in groups.items()
-    ]
+    """Cells with as many equal errors as there are planned seeds; their one cost is FLOPs."""
+    cells = cells_of({**row, "val_error": error} for row in rows)
+    return [replace(cell, costs={"flops": cell.costs["flops"]}) for cell in cells]
 
 
-def _gap(
-    cells: Sequence[Cell], prereg: Prereg, rule: Rule, epochs: int, sd: float
-) -> tuple[Gap, float]:
-    """The planned gap (zero, with its SE) and the mean seeds per cell of the arms."""
-    if len({c.epochs for c in cells}) < 2:
-        raise PreconditionError(f"one regime only ({epochs} epochs); long and short need two")
-    pairs = pairs_of(cells, base_of(cells, prereg.base, rule.arms), epochs, "flops")
+def _noise(cells: Sequence[Cell], prereg: Prereg, epochs: int, sd: float) -> Noise:
+    """What a regime's seeds will say of the noise, if it is `sd`."""
     df = float(sum(c.n - 1 for c in cells if c.epochs == epochs))
     if df == 0 and prereg.seed_sd is None:
         raise PreconditionError("one seed per cell, so the noise between seeds is not measured")
@@ -113,36 +96,51 @@ def _gap(
             f"{df:g} degrees of freedom between seeds; {prereg.min_df:g} are needed"
         )
     keys = [c.config_id for c in cells]
-    noise = Noise("pooled", dict.fromkeys(keys, sd**2), dict.fromkeys(keys, df), "planned")
+    return Noise("pooled", dict.fromkeys(keys, sd**2), dict.fromkeys(keys, df), "planned")
+
+
+def _gap(
+    cells: Sequence[Cell], prereg: Prereg, rule: Rule, epochs: int, sd: float
+) -> tuple[Gap, Sequence[Cell]]:
+    """The planned gap (zero, with its SE) and the cells that it is between."""
+    if rule.kind == "levels":
+        matches = matches_of(in_regime(cells, rule), rule.along, rule.levels)
+        members = [c for match in matches for c in (match.first, match.second)]
+        noises = {e: _noise(cells, prereg, e, sd) for e in {c.epochs for c in members}}
+        return level_gap(matches, noises, Estimand("flops"), prereg.alpha), members
+    if len({c.epochs for c in cells}) < 2:
+        raise PreconditionError(f"one regime only ({epochs} epochs); long and short need two")
+    pairs = pairs_of(cells, base_of(cells, prereg.base, rule.arms), epochs, "flops")
+    noise = _noise(cells, prereg, epochs, sd)
     gap = gap_of(pairs, noise, Estimand("flops"), prereg.alpha, prereg.min_overlap)
-    seeds = [c.n for pair in pairs for c in pair.cells]
-    return gap, sum(seeds) / len(seeds)
+    return gap, [c for pair in pairs for c in pair.cells]
 
 
 def _power(
     rows: Sequence[Mapping[str, Any]], prereg: Prereg, rule: Rule, planning: Planning
 ) -> Power:
     regimes = sorted({int(row["epochs"]) for row in rows})
-    epochs = regimes[-1 if rule.regime == "longest" else 0]
+    epochs = regimes[0 if rule.regime == "shortest" else -1]
     error, measured = planning.get(epochs, (TYPICAL_ERROR, None))
     sd = prior_sd(error, int(rows[0]["n_val"])) if measured is None else measured
     known = (rule.name, epochs, error, sd, measured is None, rule.margin, prereg.alpha)
     cells = _planned(rows, error)
     try:
-        gap, seeds = _gap(cells, prereg, rule, epochs, sd)
+        gap, members = _gap(cells, prereg, rule, epochs, sd)
     except PreconditionError as reason:
         return Power(*known, reason=str(reason))
     least = mde80(gap.se, gap.df, rule.margin, prereg.alpha)
     count = sum(c.epochs == epochs for c in cells)
+    seeds = sum(c.n for c in members) / len(members)
     return Power(*known, seeds=seeds, cells=count, se=gap.se, df=gap.df, mde80=least)
 
 
 def decidable(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning) -> list[Power]:
-    """What each rule about two arms can decide with the planned runs.
+    """What each rule about two arms or two levels can decide with the planned runs.
 
     Args:
-        rows: one mapping per planned run with depth, width, resolution, epochs, seed, flops and
-            n_val; numbers may be text, as in a plan.csv.
+        rows: one mapping per planned run with config_id, depth, width, resolution, epochs, seed,
+            flops and n_val, as `analysis.settings.told_apart` makes them.
         prereg: the rules.
         planning: typical error and seed SD (fractions) by epochs, as a pilot measured them; for
             other epochs the error is 0.4 and the SD the prior sqrt(error / (2 n_val)).
@@ -152,11 +150,11 @@ def decidable(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Plann
     """
     if not rows:
         raise ValueError("no planned runs")
-    return [_power(rows, prereg, rule, planning) for rule in _about_arms(prereg)]
+    return [_power(rows, prereg, rule, planning) for rule in _planned_for(prereg)]
 
 
-def _about_arms(prereg: Prereg) -> list[Rule]:
-    return [rule for rule in prereg.rules if rule.kind == "arms"]
+def _planned_for(prereg: Prereg) -> list[Rule]:
+    return [rule for rule in prereg.rules if rule.kind in ("arms", "levels")]
 
 
 def describe(powers: Sequence[Power]) -> list[str]:
@@ -180,9 +178,10 @@ def _line(power: Power) -> str:
 def table(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning) -> list[str]:
     """Share of simulated studies that support each rule, by seeds per cell and seed SD."""
     lines = []
-    for power, rule in zip(decidable(rows, prereg, planning), _about_arms(prereg), strict=True):
+    for power, rule in zip(decidable(rows, prereg, planning), _planned_for(prereg), strict=True):
         lines += ["", _line(power)]
-        if power.mde80 is None:
+        # The surface that is drawn from says nothing about single settings.
+        if power.mde80 is None or rule.kind != "arms":
             continue
         cells = _planned(rows, power.error)
         effect = PAPER_EFFECTS[rule.regime]
@@ -212,13 +211,14 @@ def main() -> None:
     """The entry point: the grid and the overrides are those of the sweep."""
     # Only here the analysis asks for a plan: everything else in it knows results alone.
     from scaling_study import cli
-    from scaling_study.cost import describe as columns_of
-    from scaling_study.plan import planned_runs
+    from scaling_study.plan import table as plan_table
+    from scaling_study.planning.draft import draft
+    from scaling_study.settings import setting_of
 
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
-        grid, runs = planned_runs(settings, overrides)
-        rows = [columns_of(run) for run in runs]
-        print("\n".join(table(rows, prereg_of(None, grid), planning_of(grid)))[1:])
+        found, _ = draft(settings, overrides, setting_of(settings), None)
+        rows = told_apart(plan_table(found.rows, found.grid), found.grid)
+        print("\n".join(table(rows, prereg_of(None, found.grid), planning_of(found.grid)))[1:])
         return 0
 
     cli.run(task, "sweep")

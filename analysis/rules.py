@@ -29,6 +29,7 @@ COMMON = ("kind", "claim", "estimand", "preconditions", "headline")
 KINDS: dict[str, tuple[str, ...]] = {
     "arms": ("sign", "regime", "arms", "cost", "margin"),
     "interaction": ("sign", "arms", "cost", "margin"),
+    "levels": ("sign", "regime", "along", "levels", "at", "cost", "margin"),
     "regret": ("arms", "cost", "margin"),
     "departure": ("cost", "margin", "regime"),
     "diminishing": ("cost", "margin", "regime"),
@@ -47,12 +48,17 @@ NUMBERS = {
 }
 
 
+# A value of an axis or of a setting; numbers are compared as numbers.
+Level = str | float
+
+
 @dataclass(frozen=True)
 class Rule:
-    """A claim "sign * effect > margin"; a positive effect favours the first of `arms`.
+    """A claim "sign * effect > margin"; a positive effect favours the first of `arms` or `levels`.
 
-    `cost` and `margin` are the study's unless the rule has its own. `parts` are the rules that a
-    rule of kind `all` needs.
+    `cost` and `margin` are the study's unless the rule has its own. `levels` are two values of the
+    setting `along`, compared where the settings `at` have those values. `parts` are the rules that
+    a rule of kind `all` needs.
     """
 
     name: str
@@ -64,6 +70,9 @@ class Rule:
     sign: int = 1
     regime: str = "longest"
     arms: tuple[str, str] = ("depth", "width")
+    along: str = ""
+    levels: tuple[Level, Level] = ("", "")
+    at: tuple[tuple[str, Level], ...] = ()
     parts: tuple[str, ...] = ()
 
 
@@ -149,6 +158,32 @@ def _arms(value: Any, where: str) -> tuple[str, str]:
     raise InputError(f"{where}: {value!r} must be two different axes of {', '.join(AXES)}")
 
 
+def _along(declared: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Which setting a rule of kind `levels` is along, and which two of its values it compares."""
+    along, levels = declared.get("along"), declared.get("levels")
+    if not isinstance(along, str) or not along:
+        raise InputError(
+            f"{where}.along: {along!r} must name an axis (depth, width, resolution, epochs, lr), "
+            "variant, or a config key that the grid varies"
+        )
+    if not isinstance(levels, list | tuple) or len(levels) != 2 or levels[0] == levels[1]:
+        raise InputError(f"{where}.levels: {levels!r} must be two different values of {along}")
+    at = declared.get("at") or {}
+    if not isinstance(at, Mapping):
+        raise InputError(f"{where}.at: {at!r} must map settings to values, as in {{depth: 50}}")
+    known = tuple((str(key), _level(v, f"{where}.at.{key}")) for key, v in at.items())
+    first, second = (_level(v, f"{where}.levels") for v in levels)
+    return {"along": along, "levels": (first, second), "at": known}
+
+
+def _level(value: Any, where: str) -> Level:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where}: {value!r} must be a number or a name")
+    return float(value)
+
+
 def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> Rule:
     where = f"rules.rules.{name}"
     kind = _one_of(declared.get("kind"), KINDS, f"{where}.kind")
@@ -161,12 +196,15 @@ def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> R
         headline=bool(declared.get("headline", False)),
         sign=_one_of(declared.get("sign", 1), (1, -1), f"{where}.sign"),
         regime=_one_of(
-            declared.get("regime", "longest"), ("longest", "shortest"), f"{where}.regime"
+            declared.get("regime", "every" if kind == "levels" else "longest"),
+            ("longest", "shortest", *(["every"] if kind == "levels" else [])),
+            f"{where}.regime",
         ),
         arms=_arms(declared.get("arms", ["depth", "width"]), f"{where}.arms"),
         cost=_one_of(declared.get("cost", study["cost"]), ALL_COST_NAMES, f"{where}.cost"),
         margin=_number(declared.get("margin", study["margin"]), f"{where}.margin"),
         parts=tuple(declared.get("parts", ())),
+        **(_along(declared, where) if kind == "levels" else {}),
     )
 
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from analysis.contrast import Gap
 from analysis.judge import Judgement
+from analysis.levels import level_names
 from analysis.rules import ALL_COST_NAMES
 from analysis.verdict import UNDECIDED
-from analysis.words import LAW_WORDS, seeds
+from analysis.words import LAW_WORDS, else_equal, seeds
 
 AXIS_WORDS = {"lr": "learning rate"}
 # An interval is given as ± its half width if its middle is this near the estimate, in half widths.
@@ -54,6 +55,18 @@ def _interaction(j: Judgement, gap: Gap) -> str:
     )
 
 
+def _levels(j: Judgement, gap: Gap) -> str:
+    first, second = level_names(j.rule)
+    better, worse = (first, second) if gap.estimate > 0 else (second, first)
+    where = f"{else_equal(j.rule, gap)}{f' and {j.epochs} epochs' if j.epochs else ''}"
+    if gap.low <= 0 <= gap.high:
+        return (
+            f"{_first_up(where)} {first} and {second} cannot be told apart: {better} is ahead by "
+            f"{_percent(gap)}"
+        )
+    return f"{_first_up(where)} {better} beats {worse} by {_percent(gap)}"
+
+
 def _regret(j: Judgement, gap: Gap) -> str:
     first, second = (AXIS_WORDS.get(arm, arm) for arm in j.rule.arms)
     return (
@@ -95,8 +108,12 @@ def _law(j: Judgement, gap: Gap) -> str:
     }[j.rule.kind]
 
 
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _claim(j: Judgement) -> str:
-    return j.rule.claim[:1].upper() + j.rule.claim[1:]
+    return _first_up(j.rule.claim)
 
 
 def _all(j: Judgement) -> str:
@@ -115,7 +132,12 @@ def sentence(j: Judgement) -> str:
         return f"{_all(j)}; {word}"
     if j.gap is None:
         return f"{_claim(j)}: this study cannot test it"
-    kinds = {"arms": _arms, "interaction": _interaction, "regret": _regret}
+    kinds = {
+        "arms": _arms,
+        "interaction": _interaction,
+        "levels": _levels,
+        "regret": _regret,
+    }
     return f"{kinds.get(j.rule.kind, _law)(j, j.gap)}; {word}"
 
 
@@ -124,8 +146,8 @@ def why(j: Judgement) -> str:
     if j.verdict.value == "supported" or (j.rule.kind == "all" and j.gap is None):
         return j.verdict.reason if j.verdict.value == "not_testable" else ""
     text = f"{j.verdict.reason}"
-    if j.rule.kind in ("arms", "interaction"):
+    if j.rule.kind in ("arms", "interaction", "levels"):
         text += f" (margin {100 * j.rule.margin:g} %)"
     if j.verdict.reason == UNDECIDED and j.rule.kind not in LAW_WORDS:
         text += f"; {seeds(j)}"
-    return text[:1].upper() + text[1:]
+    return _first_up(text)

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.contrast import t_quantile
-from analysis.fairness import AXES as AXIS_KEYS
 from analysis.noise import Cell, Noise, cells_of, noise_of
 from analysis.records import LEVEL, Record, by_regime
+from analysis.settings import SHORT
 
 SETTINGS = ("depth", "width", "resolution", "epochs")
 # Along which axis cells of equal compute are compared: the first that has levels enough.
 ALONG = ("resolution", "depth", "width", "epochs")
-SHORT = {key: key.rpartition(".")[2] for key in AXIS_KEYS}
 Row = Mapping[str, Any]
 
 

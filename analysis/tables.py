@@ -5,23 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.fairness import compared
+from analysis.settings import compared, told_apart
 from scaling_study.errors import InputError
 from scaling_study.results import COLUMNS, Study
 
-SAME = (
-    "data",
-    "family",
-    "recipe",
-    "device",
-    "precision",
-    "eval_split",
-    "batch_size",
-    "n_train",
-    "n_val",
-    "threads",
-    "world_size",
-)
+# What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
+SAME = ("data", "eval_split", "n_val", "device", "threads", "world_size")
+# What must not differ between runs unless the grid varies it on purpose.
+SAME_SETTINGS = ("family", "recipe", "precision", "batch_size", "n_train")
 # Runs that agree in these and are not of one cell differ in something that is not compared.
 COMPARED = ("depth", "width", "resolution", "epochs", "lr")
 Row = Mapping[str, Any]
@@ -52,24 +43,24 @@ class Table:
 
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
+    # A plan's own columns are settings, by their keys, and what variants and solves are called.
+    known = {*COLUMNS, *(name for row in rows[:1] for name in row)} - {"settings"}
     for column in where:
-        if column not in COLUMNS:
-            raise InputError(f"--where {column}: no such column; known: {', '.join(COLUMNS)}")
+        if column not in known:
+            raise InputError(f"--where {column}: no such column; known: {', '.join(sorted(known))}")
     return [row for row in rows if all(_same(row[c], v) for c, v in where.items())]
 
 
 def _same(value: Any, text: str) -> bool:
-    """Whether a cell of the table is what the user wrote; 2 is 2.0."""
-    if isinstance(value, int | float):
-        try:
-            return float(text) == value
-        except ValueError:
-            return False
-    return str(value) == text
+    """Whether a cell of the table is what the user wrote; 2 is 2.0, and 1e-4 is 0.0001."""
+    try:
+        return float(text) == float(value)
+    except (TypeError, ValueError):
+        return str(value) == text
 
 
-def _refuse_mixed(rows: Sequence[Row]) -> None:
-    for column in SAME:
+def _refuse_mixed(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    for column in columns:
         values = sorted({str(row[column]) for row in rows})
         if len(values) > 1:
             raise InputError(
@@ -78,14 +69,23 @@ def _refuse_mixed(rows: Sequence[Row]) -> None:
             )
 
 
+def _by_settings(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that agree in their variant and in the other settings that the grid varies."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.get("variant"), row["settings"]), []).append(row)
+    return list(groups.values())
+
+
 def _refuse_twins(rows: Sequence[Row]) -> None:
     cells: dict[tuple[Any, ...], str] = {}
     for row in rows:
-        key = tuple(row.get(column) for column in (*COMPARED, "variant"))
+        key = (*(row.get(column) for column in (*COMPARED, "variant")), row["settings"])
         if cells.setdefault(key, row["config_id"]) != row["config_id"]:
             raise InputError(
                 f"mixed table: {cells[key]} and {row['config_id']} differ in something other than "
-                f"{', '.join(COMPARED)}; choose one, as in --where config_id={cells[key]}"
+                f"{', '.join(COMPARED)}, and that the grid does not vary; choose one, as in "
+                f"--where config_id={cells[key]}"
             )
 
 
@@ -113,10 +113,11 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     batch norm saw other batches than that of the others.
 
     Raises:
-        InputError: no run left, or runs that must not be compared (`SAME` columns differ).
+        InputError: no run left, or runs that must not be compared.
     """
+    records = study.runs.to_dict("records")
     everything: list[Row] = [
-        clean({str(k): v for k, v in r.items()}) for r in study.runs.to_dict("records")
+        *told_apart((clean({str(k): v for k, v in r.items()}) for r in records), study.grid)
     ]
     selected = _selected(everything, where)
     halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
@@ -130,7 +131,9 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
             + (f": {next(iter(left_out.values()))}" if left_out else "")
             + ")"
         )
-    _refuse_mixed(rows)
+    _refuse_mixed(rows, SAME)
+    for group in _by_settings(rows):
+        _refuse_mixed(group, SAME_SETTINGS)
     _refuse_twins(rows)
     n_classes = study.grid.get("n_classes")
     reasons = {row["run_id"]: _why_excluded(row, n_classes) for row in rows}

@@ -6,7 +6,8 @@ from typing import Any
 
 from analysis.contrast import Gap
 from analysis.judge import Judgement, Sensitivity
-from analysis.rules import ALL_COST_NAMES, Prereg
+from analysis.levels import equal_cost, level_names
+from analysis.rules import ALL_COST_NAMES, Prereg, Rule
 from analysis.verdict import UNDECIDED
 
 LAW_WORDS = {
@@ -59,8 +60,17 @@ def _measured(judgement: Judgement, gap: Gap) -> str:
     margin = f"margin {100 * rule.margin:g} %, {_df(gap)}"
     if rule.kind == "interaction":
         return f"{interval} (gap of long minus gap of short training {cost}; {margin})"
+    if rule.kind == "levels":
+        best = winner(gap.low, gap.high, level_names(rule))
+        return f"{interval} (relative error, {best} {else_equal(rule, gap)}; {margin})"
     best = winner(gap.low, gap.high, rule.arms)
     return f"{interval} (relative error, {best} {cost}, {judgement.epochs} epochs; {margin})"
+
+
+def else_equal(rule: Rule, gap: Gap) -> str:
+    """What two levels have in common: a cost, where it is the same, or all settings but one."""
+    cost = f"at equal {ALL_COST_NAMES[rule.cost]}"
+    return cost if equal_cost(gap) else "with all else equal"
 
 
 def line(judgement: Judgement, prereg: Prereg) -> str:

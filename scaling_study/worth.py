@@ -20,21 +20,21 @@ def decides(rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -
 
 
 def _powers(rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> list[Any]:
-    from analysis import power, rules
+    from analysis import power, rules, settings
 
-    planned = [row.columns for row in rows]
+    planned = settings.told_apart(table(rows, grid), grid)
     declared = rules.prereg(study_dir, grid)
     return power.decidable(planned, declared, power.planning_of(grid))
 
 
 def unfair(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[str]:
     """What differs between runs that the rules compare, beside what the grid compares."""
-    from analysis import fairness
+    from analysis import fairness, settings
 
     records = [
         r | {"device": row.run.device} for r, row in zip(table(rows, grid), rows, strict=True)
     ]
-    found = fairness.differences(records, fairness.compared(grid))
+    found = fairness.differences(records, settings.compared(grid))
     return [f"not the same in all runs: {line}" for line in found]
 
 

@@ -181,8 +181,8 @@ def test_planned_looks_widen_the_interval(tmp_path):
 
 def test_simulated_studies_agree_with_the_verdicts_level():
     rows = [
-        {"depth": d, "width": w, "resolution": 32, "epochs": e, "seed": s, "n_val": 2000,
-         "flops": run(d, w, e, s, 0.5).flops}
+        {"config_id": f"{d} {w} {e}", "depth": d, "width": w, "resolution": 32, "epochs": e,
+         "seed": s, "n_val": 2000, "flops": run(d, w, e, s, 0.5).flops}
         for d, w in (*DEPTHS, *WIDTHS) for e in (4, 24) for s in range(3)
     ]  # fmt: skip
     rules = prereg(None, {})

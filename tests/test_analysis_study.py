@@ -117,7 +117,7 @@ def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
         assert f"left out: {told}" in out
         assert told.split(":")[0] in page
     notes = verdicts(tmp_path)["R1-short"]["notes"]
-    assert any("1 excluded runs by arm: 1 base; classes unknown" in note for note in notes)
+    assert any("1 excluded runs by side: 1 base; classes unknown" in note for note in notes)
 
 
 def test_diverged_runs_scored_at_chance_can_lower_a_verdict(tmp_path):

@@ -194,9 +194,10 @@ ALLOWED: dict[str, set[str]] = {
     "analysis.power": {  # an entry point too: it asks for a plan
         "analysis.",
         "scaling_study.cli",
-        "scaling_study.cost",
         "scaling_study.errors",
         "scaling_study.plan",
+        "scaling_study.planning.",
+        "scaling_study.settings",
     },
     "analysis.dashboard": {  # an entry point too: it sends what the analysis wrote
         "analysis.",

@@ -21,12 +21,14 @@ def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> P
     """Cells whose cost is known, in columns.
 
     depth, width, resolution (px), epochs, n (seeds), cost, error (fraction) and se: the standard
-    error of `error`, NaN without `noise`.
+    error of `error`, NaN without `noise`; `group` numbers what differs beside the axes.
     """
     known = [c for c in cells if c.cost(cost) is not None]
     axes = {axis: np.array([c.value(axis) for c in known]) for axis in (*AXES, "epochs")}
     variances = [noise.variances[c.config_id] / c.n if noise else math.nan for c in known]
+    groups = sorted({c.apart for c in known})
     return axes | {
+        "group": np.array([float(groups.index(c.apart)) for c in known]),
         "n": np.array([float(c.n) for c in known]),
         "cost": np.array([c.cost(cost) or math.nan for c in known]),
         "error": np.array([c.error for c in known]),
@@ -51,6 +53,7 @@ def figure_2(sd: float = 0.001) -> Points:
         name: np.array([float(row[column]) for row in rows]) for name, column in columns.items()
     }
     return numbers | {
+        "group": np.zeros(len(rows)),
         "n": np.ones(len(rows)),
         "cost": np.array([1e9 * float(row["flops_B_predicted_fig2_variant"]) for row in rows]),
         "error": np.array([1 - float(row["top1_pct_digitized"]) / 100 for row in rows]),
@@ -63,7 +66,7 @@ def steps(points: Points, axis: str) -> tuple[Rows, Rows]:
 
     Steps that cost nothing are left out: they have no return per cost.
     """
-    others = [a for a in (*AXES, "epochs") if a != axis]
+    others = [a for a in (*AXES, "epochs", "group") if a != axis]
     groups: dict[tuple[float, ...], list[int]] = {}
     for i in range(len(points["error"])):
         groups.setdefault(tuple(float(points[a][i]) for a in others), []).append(i)
