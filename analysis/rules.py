@@ -99,7 +99,7 @@ class Prereg:
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` on top; rules are merged one by one, and new ones may be added."""
+    """`base` with `changes` on top; rules are merged one by one, new ones come first."""
     if odd := sorted(set(changes) - set(base)):
         raise InputError(f"unknown rules: {', '.join(odd)}; known: {', '.join(base)}")
     changed = changes.get("rules", {})
@@ -107,9 +107,10 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         isinstance(c, Mapping) for c in changed.values()
     ):
         raise InputError(f"rules.rules: {changed!r} must map names to rules")
-    rules = {name: dict(rule) for name, rule in base["rules"].items()}
-    for name, change in changed.items():
-        rules[str(name)] = rules.get(str(name), {}) | dict(change)
+    known = base["rules"]
+    own = {str(name): dict(change) for name, change in changed.items()}
+    rules = {name: rule for name, rule in own.items() if name not in known}
+    rules |= {name: {**rule, **own.get(name, {})} for name, rule in known.items()}
     return {**base, **changes, "rules": rules}
 
 
