@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.cli import run
+from analysis.declared import freeze, prereg
 from analysis.findings import Request
 from analysis.output import prepare
 from analysis.reporting.waiting_page import write_waiting_page
-from analysis.rules import Prereg, freeze, prereg
+from analysis.rules import Prereg
 from analysis.study import analyse
 from analysis.tables import SAME, Table, table_of
 from scaling_study.errors import InputError

@@ -12,11 +12,11 @@ from typing import Any
 
 from analysis.arms import base_of, pairs_of
 from analysis.contrast import Estimand, Gap, PreconditionError, gap_of
+from analysis.declared import prereg as prereg_of
 from analysis.levels import in_regime, level_gap
 from analysis.matching import matches_of
 from analysis.noise import Cell, Noise, cells_of, prior_sd
 from analysis.rules import Prereg, Rule
-from analysis.rules import prereg as prereg_of
 from analysis.settings import told_apart
 from analysis.simulate import chances
 from analysis.verdict import mde80, seeds_needed

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from analysis.cli import run
+from analysis.declared import prereg
 from analysis.drawing import forest
 from analysis.drawing.style import style
 from analysis.figures import all_frontiers, figures
@@ -35,7 +36,7 @@ from analysis.records import Record
 from analysis.reporting import html, sections
 from analysis.reporting.page import write
 from analysis.reporting.study_page import CELL_COLUMNS, cell_records
-from analysis.rules import COST_NAMES, Prereg, prereg
+from analysis.rules import COST_NAMES, Prereg
 from analysis.scaling.points import Points, figure_2
 from analysis.speedup import Speedup, speedup_of
 from analysis.study import summary

@@ -20,7 +20,7 @@ def make_ready(
     Raises:
         InputError: a folder cannot be written, or the data set is not there.
     """
-    from analysis import rules
+    from analysis import declared
 
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
@@ -34,7 +34,7 @@ def make_ready(
     _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
     classes = {facts(row.run.data).n_classes for row in rows}
     known = {"n_classes": classes.pop()} if len(classes) == 1 else {}
-    rules.freeze(study_dir, grid)
+    declared.freeze(study_dir, grid)
     replace_file(study_dir / "grid.yaml", yaml.safe_dump(grid | known, sort_keys=False))
     write_csv(rows, grid, study_dir / "plan.csv")
 

@@ -20,11 +20,11 @@ def decides(rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -
 
 
 def _powers(rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> list[Any]:
-    from analysis import power, rules, settings
+    from analysis import declared, power, settings
 
     planned = settings.told_apart(table(rows, grid), grid)
-    declared = rules.prereg(study_dir, grid)
-    return power.decidable(planned, declared, power.planning_of(grid))
+    known = declared.prereg(study_dir, grid)
+    return power.decidable(planned, known, power.planning_of(grid))
 
 
 def unfair(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation
 
+from analysis.declared import prereg
 from analysis.drawing import forecast_plot, forest, law_plots, maps
 from analysis.drawing.panels import panels, spread
 from analysis.drawing.style import COLORS, LINES, VERDICTS, style
@@ -16,7 +17,6 @@ from analysis.findings import Request
 from analysis.forecasts import forecast_records, read_forecasts, summary
 from analysis.law_records import fits_of, law_rows, return_rows
 from analysis.output import Saved, save
-from analysis.rules import prereg
 from analysis.scaling.points import figure_2
 from analysis.study import findings
 from analysis.tables import table_of

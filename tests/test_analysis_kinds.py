@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from analysis.contrast import Estimand
+from analysis.declared import prereg
 from analysis.fairness import differences
 from analysis.gaps import as_sample, difference, gap_at
 from analysis.judge import judge
@@ -17,7 +18,6 @@ from analysis.noise import cells_of, noise_of
 from analysis.overfit import slopes
 from analysis.power import _planned
 from analysis.published_tables import depth_width_table, figure_2_cells
-from analysis.rules import prereg
 from analysis.scaling.bases import bases
 from analysis.scaling.regimes import regime_map
 from analysis.sequential import critical_values, inflation, spent

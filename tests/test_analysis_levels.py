@@ -8,12 +8,12 @@ import pytest
 from scipy import stats
 
 from analysis.contrast import Estimand, PreconditionError
+from analysis.declared import prereg
 from analysis.judge import judge
 from analysis.levels import level_gap
 from analysis.matching import matches_of
 from analysis.noise import Cell, noise_of
 from analysis.power import decidable, describe
-from analysis.rules import prereg
 from analysis.sentences import sentence
 from analysis.settings import crossed, told_apart
 from analysis.tables import table_of

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from analysis.declared import prereg
 from analysis.gaps import gaps
 from analysis.judge import judge
 from analysis.published import _judged, main, speedups
 from analysis.published_tables import depth_width_table, half_unit
-from analysis.rules import prereg
 from analysis.scaling.alternatives import alternatives
 from analysis.scaling.points import figure_2
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from analysis.__main__ import main
+from analysis.declared import freeze, prereg
 from analysis.judge import judge
-from analysis.rules import freeze, prereg
 from analysis.tables import table_of
 from analysis.words import lines, record
 from analysis_data import renamed, runs, verdicts, write_study

@@ -303,7 +303,7 @@ def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:
             {"torch", "submitit", "pandas", "scipy", "matplotlib"},
         ),
         ("import analysis.__main__, analysis.published", {"torch", "hydra"}),
-        ("import analysis.power, analysis.rules", {"torch", "pandas", "matplotlib"}),
+        ("import analysis.power, analysis.declared", {"torch", "pandas", "matplotlib"}),
     ],
 )
 def test_what_planning_and_analysis_do_not_load(code: str, absent: set[str]) -> None:

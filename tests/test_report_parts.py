@@ -15,11 +15,11 @@ from omegaconf import OmegaConf
 
 from analysis.__main__ import main
 from analysis.contrast import Gap
+from analysis.declared import prereg
 from analysis.forecasts import Foretold
 from analysis.judge import Judgement
 from analysis.reporting import html
 from analysis.reporting.content import environment, run_values
-from analysis.rules import prereg
 from analysis.sentences import sentence, why
 from analysis.tables import table_of
 from analysis.verdict import Verdict
