@@ -51,7 +51,9 @@ def train(
         Stopped: `stopping.request` was called; a checkpoint of the last step is on disk.
         InputError: the batch cannot be shared among so many processes.
     """
-    with torch.random.fork_rng():
+    # Only the generators that are drawn from: torch warns where there are several GPUs.
+    gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
+    with torch.random.fork_rng(gpus):
         threads = torch.get_num_threads()
         torch.set_num_threads(setting.threads)
         checkpoints = Checkpoints(run_dir, setting.checkpoint_every_s)

@@ -17,7 +17,10 @@ DATA_BOUND_SHARE = 0.2
 
 
 class StepTimes:
-    """Times of steps, or on a GPU of windows of steps: from asking for a batch to the update."""
+    """Times of steps, or on a GPU of windows of steps: from asking for a batch to the update.
+
+    On a GPU the count of `peak_memory_bytes` begins with it.
+    """
 
     def __init__(self, device: str) -> None:
         self.seconds: list[float] = []
@@ -25,6 +28,8 @@ class StepTimes:
         self._cuda = device == "cuda"
         self._window = GPU_WINDOW if self._cuda else 1
         self._ended, self._wait, self._mark = 0, 0.0, 0.0
+        if self._cuda:
+            torch.cuda.reset_peak_memory_stats()  # a process may train several runs in turn
         self._skip = WARMUP_STEPS if not self._cuda else 1
 
     def start(self) -> None:
