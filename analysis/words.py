@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.contrast import Gap
 from analysis.judge import Judgement, Sensitivity
-from analysis.rules import ALL_COST_NAMES, Prereg
+from analysis.rules import ALL_COST_NAMES, Prereg, Rule
 from analysis.verdict import UNDECIDED
 
 LAW_WORDS = {
@@ -26,6 +26,11 @@ LAW_WORDS = {
         "margin {margin:g}"
     ),
 }
+
+
+def law_words(rule: Rule) -> str:
+    """What the effect of a rule about laws is, and the margin it must pass."""
+    return LAW_WORDS[rule.kind].format(cost=ALL_COST_NAMES[rule.cost], margin=rule.margin)
 
 
 def percent(estimate: float, low: float, high: float) -> str:
@@ -53,8 +58,7 @@ def _measured(judgement: Judgement, gap: Gap) -> str:
         return f"{interval} (error lost {cost}; margin {100 * rule.margin:g} pp)"
     if rule.kind in LAW_WORDS:
         interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
-        what = LAW_WORDS[rule.kind].format(cost=ALL_COST_NAMES[rule.cost], margin=rule.margin)
-        return f"{interval} ({what}; {judgement.epochs} epochs)"
+        return f"{interval} ({law_words(rule)}; {judgement.epochs} epochs)"
     interval = percent(gap.estimate, gap.low, gap.high)
     margin = f"margin {100 * rule.margin:g} %, {_df(gap)}"
     if rule.kind == "interaction":
