@@ -112,7 +112,7 @@ def test_a_server_out_of_order_ends_the_call_soon_and_the_next_one_sends(
     study_dir = study(tmp_path / "results", "g", 5)
     behaviours = {
         "500": lambda path, _: (500, {}) if "file_stream" in path else None,
-        "hang": lambda path, _: time.sleep(60) if "file_stream" in path else None,
+        "hang": lambda path, _: time.sleep(600) if "file_stream" in path else None,
         "dead": None,
     }
     if (behaviour := behaviours[trouble]) is None:
@@ -124,7 +124,7 @@ def test_a_server_out_of_order_ends_the_call_soon_and_the_next_one_sends(
     assert code == 1
     assert counts(output) == [0, 0, 5, 0]
     assert len(re.findall("not sent: ", output)) == 5
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 180
     assert "Traceback" not in output
     if trouble != "dead":
         server.behave = lambda path, _: None
