@@ -174,6 +174,7 @@ def test_cost_training_length_resolution_and_published_points_are_chosen(visit, 
     assert page.locator("#explorer .points path.point").count() == both // 2
     chip(page, "24 px")
     assert page.locator("#explorer .points path.point").count() == both // 4
+    assert "its 95 % band" in page.locator("#explorer .legendtext").all_text_contents()
     chip(page, "published points")
     legend = page.locator("#explorer .legendtext").all_text_contents()
     assert "EfficientNet (paper, ImageNet)" in legend
@@ -201,6 +202,15 @@ def test_runs_are_searched_sorted_and_repeated(visit, report):
     assert command.startswith("python -m scaling_study.train model.depth=26 ")
     assert "seed=1" in command
     assert command.endswith("results_dir=repeated")
+    # The same by keyboard; the row keeps the focus.
+    focused = "[document.activeElement.dataset.id, document.activeElement.ariaExpanded]"
+    page.locator("tr.run").last.focus()
+    opened = shown_runs(page)[-1]
+    for key, expanded in (("Enter", "true"), ("Space", "false"), ("Space", "true")):
+        page.keyboard.press(key)
+        assert page.evaluate(focused) == [opened, expanded]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "copy"
 
 
 def test_a_click_on_a_point_opens_its_run(visit, report):
@@ -272,6 +282,7 @@ def test_a_phone_scrolls_down_and_never_sideways(visit, report):
     assert float(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")) >= 16
 
 
+@pytest.mark.slow
 def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study):
     plan = (study / "plan.csv").read_text()
     (study / "plan.csv").write_text(plan + "still-missing,20,\n")
@@ -283,7 +294,7 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
     place = page.evaluate("scrollY")
     (study / "plan.csv").write_text(plan)
     make()
-    page.wait_for_selector("#live", state="hidden", timeout=20_000)
+    page.wait_for_selector("#live", state="hidden", timeout=120_000)
     page.wait_for_selector("#explorer .point")
     assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
     assert page.locator("#search").input_value() == "depth=38"

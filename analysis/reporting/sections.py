@@ -155,7 +155,7 @@ def left_out(table: Table) -> list[str]:
     if not table.left_out:
         return [html.paragraph("None.")]
     rows = [{"run": run, "reason": reason} for run, reason in table.left_out.items()]
-    return [html.table(rows, {"run": "run", "reason": "reason"})]
+    return [html.table(rows, {"run": "run", "reason": "reason"}, text=("reason",))]
 
 
 def rules(prereg: Prereg) -> list[str]:
