@@ -1,9 +1,11 @@
 """What a user says about tracking, and whether it can work: checked before anything is launched."""
 
+import argparse
 import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -73,10 +75,15 @@ def tracking_of(settings: Mapping[str, Any]) -> Tracking:
     )
 
 
-def declared() -> dict[str, Any]:
-    """The settings of `tracking` in conf/run.yaml: what commands without Hydra start from."""
+def study_parser(program: str, description: str) -> argparse.ArgumentParser:
+    """Options of the commands that send a study to W&B; defaults are those of conf/run.yaml."""
     values = yaml.safe_load((data_dir("conf") / "run.yaml").read_text(encoding="utf-8"))
-    return dict(values["tracking"])
+    known = values["tracking"]
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
+    parser.add_argument("--project", default=known["project"], help="default: %(default)s")
+    parser.add_argument("--entity", default=known["entity"], help="W&B's user or team")
+    return parser
 
 
 def check(tracking: Tracking) -> None:
