@@ -57,6 +57,7 @@ def command(results: Path, output: Path | None, project: str, entity: str | None
     verdicts = _verdicts(output, study)
     epochs = sorted({int(row["epochs"]) for row in plan})
     try:
+        client.require_answer()
         entity = entity or client.default_entity()
         url = _send(output, verdicts, Target(project, entity, study, (study,), "analysis"))
         images = [_image_key(path) for path in _figures(output)]

@@ -168,8 +168,7 @@ def _ask(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str,
     Raises:
         TrackingError: it does not answer.
     """
-    if not client.reachable():
-        raise TrackingError(f"nothing answers at {base_url()}")
+    client.require_answer()
     known = _known(items, options)
     for item in items:
         if _holds(found := known.get(item.mirror.run_id), item):

@@ -9,6 +9,8 @@ import pytest
 from tracked import call, finished_run, logged, secrets_in, server, study
 from wandb_server import Server
 
+from scaling_study.sync import main
+
 __all__ = ["server"]
 
 
@@ -175,5 +177,6 @@ def test_bad_input_is_one_line(
     assert (code, len(output.splitlines())) == (2, 1)
     assert "WANDB_API_KEY" in output
     assert server.requests == []
-    code, output = sync(tmp_path / "results/g", "--rate", "0")
-    assert code == 2
+    for option, value in (("--rate", "0"), ("--project", "a/b"), ("--entity", "")):
+        with pytest.raises(SystemExit, match="2"):
+            main(["results/g", option, value])
