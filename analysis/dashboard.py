@@ -23,21 +23,16 @@ from scaling_study.results import read_plan, replace_file
 from scaling_study.tracking import client
 from scaling_study.tracking.client import Target, TrackingError, Upload
 from scaling_study.tracking.mirror import DIGEST
-from scaling_study.tracking.options import declared, require_key
+from scaling_study.tracking.options import require_key, study_parser
 
 TIMEOUT_S = 60
 VERDICT_COLUMNS = ("rule", "verdict", "claim", "estimate", "ci_low", "ci_high", "epochs", "cost")
 
 
 def _parser() -> argparse.ArgumentParser:
-    settings = declared()
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.dashboard",
-        description="A W&B workspace for a study, and its analysis as one W&B run.",
+    parser = study_parser(
+        "analysis.dashboard", "A W&B workspace for a study, and its analysis as one W&B run."
     )
-    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
-    parser.add_argument("--entity", default=settings["entity"], help="W&B's user or team")
-    parser.add_argument("--project", default=settings["project"], help="default: %(default)s")
     parser.add_argument(
         "-o",
         "--output",
@@ -62,6 +57,7 @@ def command(results: Path, output: Path | None, project: str, entity: str | None
     verdicts = _verdicts(output, study)
     epochs = sorted({int(row["epochs"]) for row in plan})
     try:
+        client.require_answer()
         entity = entity or client.default_entity()
         url = _send(output, verdicts, Target(project, entity, study, (study,), "analysis"))
         images = [_image_key(path) for path in _figures(output)]

@@ -112,7 +112,7 @@ def _comparisons(
     axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
     if claims := verdict_records(judgements):
         title = f"Claims with their effects, {level} intervals; grey: asked in another way"
-        gallery.add(forest.verdicts(claims), claims, "verdicts", title)
+        gallery.add(forest.verdicts(claims, level), claims, "verdicts", title)
     if rows := arm_records(cells, base, axis):
         title = f"Error of both arms against {ALL_COST_NAMES[axis]}, 95 % intervals"
         drawn = arm_plots.arms(rows, _titles(judgements, described, axis))
@@ -120,7 +120,7 @@ def _comparisons(
     known = [r for r in described if r["estimate"] is not None]
     if means := [r for r in known if r["resolution"] is None]:
         title = f"Gap between the arms by regime and cost, {level} intervals"
-        gallery.add(forest.gaps(means, prereg.margin), means, "gaps", title)
+        gallery.add(forest.gaps(means, prereg.margin, level), means, "gaps", title)
     if means:
         title = f"Gap map: by training length, resolution and cost, {level} intervals"
         gallery.add(maps.gap_map(known), known, "gap_map", title)
@@ -157,5 +157,5 @@ def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Prereg) -> None:
     except InputError:
         return
     cost = f"{found.multiplier:g} times the base's {ALL_COST_NAMES[prereg.cost]}"
-    drawn = maps.probabilities(found.records, found.crossovers)
+    drawn = maps.probabilities(found.records, found.crossovers, cost)
     gallery.add(drawn, found.records, "regime_map", f"Where depth beats width: {cost}")

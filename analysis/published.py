@@ -18,6 +18,7 @@ from analysis.declared import prereg
 from analysis.drawing import forest
 from analysis.drawing.style import style
 from analysis.figures import all_frontiers, figures
+from analysis.findings import Findings, Request
 from analysis.judge import Judgement, judge
 from analysis.lawrules import LAWS
 from analysis.noise import Cell, cells_of
@@ -35,7 +36,7 @@ from analysis.published_tables import HARDWARE, depth_width_table, family
 from analysis.records import Record
 from analysis.reporting import html, sections
 from analysis.reporting.page import write
-from analysis.reporting.study_page import CELL_COLUMNS, cell_records
+from analysis.reporting.study_page import CELL_COLUMNS, cell_records, data
 from analysis.rules import COST_NAMES, Prereg
 from analysis.scaling.points import Points, figure_2
 from analysis.speedup import Speedup, speedup_of
@@ -167,6 +168,7 @@ def command(directory: Path) -> list[str]:
     saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
     saved += save_law_figures(points, directory)
     saved.append(_save_speedups(speedup_records(fast), directory))
+    found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
     said = [_speedup_line(hardware, s) for hardware, s in fast.items()]
     write(
         directory / "report.html",
@@ -176,11 +178,14 @@ def command(directory: Path) -> list[str]:
             ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
             ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules)),
             ("speed", "Speed (Table 7)", [html.paragraph(text) for text in said]),
+            ("explore", "Explore Figure 3", sections.explorer(published=True)),
+            ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
             ("numbers", "Numbers behind it", _numbers(content["gaps"], laws, checks, cells)),
             ("left-out", f"Cells left out ({len(table.left_out)})", sections.left_out(table)),
             ("rules", "Rules", sections.rules(rules)),
         ],
+        data(found),
     )
     others = [line(j, rules) for c, js in by_cost.items() if c != rules.cost for j in js]
     return [

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from analysis.contrast import Gap
 from analysis.judge import Judgement
 from analysis.records import Record
-from analysis.words import LAW_WORDS
+from analysis.rules import Rule
+from analysis.words import LAW_WORDS, law_words
 
 
 def unit_of(kind: str) -> str:
@@ -18,8 +19,8 @@ def unit_of(kind: str) -> str:
 def verdict_records(judgements: Sequence[Judgement]) -> list[Record]:
     """A row per claim with an effect and per sensitivity, in the unit that `unit` names.
 
-    A claim whose sign is negative ("width beats depth") keeps its effect, and its margin has that
-    sign.
+    `about` says what is measured, of a law, or what is claimed. A claim whose sign is negative
+    ("width beats depth") keeps its effect, and its margin has that sign.
     """
     rows: list[Record] = []
     for j in judgements:
@@ -31,9 +32,14 @@ def verdict_records(judgements: Sequence[Judgement]) -> list[Record]:
             unit = unit_of(j.rule.kind)
             rows.append(
                 {"rule": j.rule.name, "variant": variant, "verdict": verdict.value, "unit": unit}
+                | {"about": _about(j.rule)}
                 | _scaled(gap, j.rule.sign * j.rule.margin, 1.0 if unit == "number" else 100.0)
             )
     return rows
+
+
+def _about(rule: Rule) -> str:
+    return law_words(rule).split(";")[0] if rule.kind in LAW_WORDS else rule.claim
 
 
 def _scaled(gap: Gap, margin: float, factor: float) -> Record:

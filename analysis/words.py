@@ -29,6 +29,11 @@ LAW_WORDS = {
 }
 
 
+def law_words(rule: Rule) -> str:
+    """What the effect of a rule about laws is, and the margin it must pass."""
+    return LAW_WORDS[rule.kind].format(cost=ALL_COST_NAMES[rule.cost], margin=rule.margin)
+
+
 def percent(estimate: float, low: float, high: float) -> str:
     """A relative gap and its interval in percent, as in `+2.1 % [1.2, 3.0]`."""
     return f"{100 * estimate:+.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
@@ -54,8 +59,7 @@ def _measured(judgement: Judgement, gap: Gap) -> str:
         return f"{interval} (error lost {cost}; margin {100 * rule.margin:g} pp)"
     if rule.kind in LAW_WORDS:
         interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
-        what = LAW_WORDS[rule.kind].format(cost=ALL_COST_NAMES[rule.cost], margin=rule.margin)
-        return f"{interval} ({what}; {judgement.epochs} epochs)"
+        return f"{interval} ({law_words(rule)}; {judgement.epochs} epochs)"
     interval = percent(gap.estimate, gap.low, gap.high)
     margin = f"margin {100 * rule.margin:g} %, {_df(gap)}"
     if rule.kind == "interaction":

@@ -20,7 +20,7 @@ from scaling_study.tracking import client
 from scaling_study.tracking.client import Known, Target, TrackingError, Upload
 from scaling_study.tracking.mark import Mark, read_mark, write_mark
 from scaling_study.tracking.mirror import Mirror, mirror_of, studies
-from scaling_study.tracking.options import base_url, declared, require_key
+from scaling_study.tracking.options import base_url, require_key, study_parser
 
 SOME_FAILED = 1
 BAD_INPUT = 2
@@ -53,14 +53,10 @@ class Item:
 
 
 def _parser() -> argparse.ArgumentParser:
-    settings = declared()
-    parser = argparse.ArgumentParser(
-        prog="python -m scaling_study.sync",
-        description="Send a study's runs to Weights & Biases; what is there is not sent again.",
+    parser = study_parser(
+        "scaling_study.sync",
+        "Send a study's runs to Weights & Biases; what is there is not sent again.",
     )
-    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
-    parser.add_argument("--project", default=settings["project"], help="default: %(default)s")
-    parser.add_argument("--entity", default=settings["entity"], help="W&B's user or team")
     parser.add_argument(
         "--rate", type=_positive, default=20, metavar="N", help="requests a second (%(default)s)"
     )
@@ -172,8 +168,7 @@ def _ask(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str,
     Raises:
         TrackingError: it does not answer.
     """
-    if not client.reachable():
-        raise TrackingError(f"nothing answers at {base_url()}")
+    client.require_answer()
     known = _known(items, options)
     for item in items:
         if _holds(found := known.get(item.mirror.run_id), item):

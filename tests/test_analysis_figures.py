@@ -6,10 +6,12 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.text import Annotation
 
 from analysis.declared import prereg
 from analysis.drawing import forecast_plot, forest, law_plots, maps
+from analysis.drawing.labels import ink
 from analysis.drawing.panels import panels, spread
 from analysis.drawing.style import COLORS, LINES, VERDICTS, style
 from analysis.figures import figures
@@ -197,18 +199,30 @@ def test_the_gap_map_writes_each_gap_with_its_interval():
     assert written[0] == "-2.0\n±0.5"
     weights = [t.get_weight() for t in left.texts]
     assert weights.count("normal") == 1  # the gap of zero
-    assert "width better" in bar.get_ylabel()
+    assert bar.get_ylabel() == "gap in relative error (%)"
+    with style():
+        check(maps.gap_map([r for r in records if r["resolution"] is None]))  # little height
+
+
+def test_small_text_has_contrast_and_keeps_its_hue():
+    """WCAG asks for 4.5 to 1; a blend with black keeps the ratio of red, green and blue."""
+    for color in (*LINES, *COLORS.values(), *VERDICTS.values()):
+        before, after = np.array(to_rgb(color)), np.array(ink(color))
+        linear = np.where(after <= 0.04045, after / 12.92, ((after + 0.055) / 1.055) ** 2.4)
+        assert 1.05 / (0.05 + linear @ [0.2126, 0.7152, 0.0722]) >= 4.5
+        np.testing.assert_allclose(np.cross(before, after), 0, atol=1e-9)
 
 
 def test_verdicts_are_drawn_by_unit_with_their_margin():
     claim = {"estimate": 2.0, "low": 1.0, "high": 3.0, "margin": 0.5, "verdict": "supported"}
+    claim["about"] = "what it claims"
     records = [
         claim | {"rule": "A", "variant": "declared", "unit": "percent"},
         claim | {"rule": "A", "variant": "at equal FLOPs", "unit": "percent", "verdict": "refuted"},
         claim | {"rule": "B", "variant": "declared", "unit": "pp", "verdict": "inconclusive"},
     ]
     with style():
-        figure = forest.verdicts(records)
+        figure = forest.verdicts(records, "95 %")
         check(figure)
     assert [a.get_xlabel().split(",")[0] for a in figure.axes] == [
         "relative error (%)",
@@ -217,6 +231,7 @@ def test_verdicts_are_drawn_by_unit_with_their_margin():
     (label,) = figure.axes[0].get_yticklabels()
     assert (label.get_text(), label.get_color()) == ("A\nsupported", VERDICTS["supported"])
     assert len(figure.axes[0].containers) == 2
+    assert [t.get_text() for t in figure.axes[0].texts] == ["what it claims"]
 
 
 def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):

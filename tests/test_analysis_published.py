@@ -99,6 +99,8 @@ def test_half_unit(printed, half):
 
 def test_command_writes_everything(tmp_path, capsys):
     assert main(["-o", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count('"id":"d') == 72  # every cell of Figure 3 can be explored
     content = json.loads((tmp_path / "verdicts.json").read_text())
     assert content["verdicts"]["R1"]["verdict"] == "supported"
     assert content["by_cost"]["params"]["R1-short"]["verdict"] == "refuted"

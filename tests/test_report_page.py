@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,9 @@ def report(make):
     return make()
 
 
-@pytest.fixture
-def visit(browser):
-    """Open a page and watch it; at the end nothing may have been asked for or gone wrong."""
+@contextmanager
+def watched(browser):
+    """Opens pages and watches them; at the end nothing may have been asked for or gone wrong."""
     contexts, requests, trouble = [], [], []
 
     def opened(
@@ -109,6 +110,19 @@ def visit(browser):
     assert left == []
     assert all(u.split("#")[0].endswith("/report.html") for u in requests if u[:5] == "file:")
     assert set(hacked) == {None}
+
+
+@pytest.fixture
+def visit(browser):
+    with watched(browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def page(browser, report):
+    """One page as it first looks, for tests that choose nothing: each costs a second to open."""
+    with watched(browser) as opened:
+        yield opened(report)
 
 
 def point_at(page, selector, number=0):
@@ -139,8 +153,7 @@ def shown_runs(page):
     return page.locator("tr.run td:first-child").all_inner_texts()
 
 
-def test_verdicts_come_first_and_in_words(visit, report):
-    page = visit(report)
+def test_verdicts_come_first_and_in_words(page):
     first = page.locator("main h2").first.inner_text()
     assert first == "Verdicts"
     said = page.locator(".verdict.supported .sentence").all_inner_texts()
@@ -151,8 +164,7 @@ def test_verdicts_come_first_and_in_words(visit, report):
     assert any(re.fullmatch(pattern, text) for text in said), said
 
 
-def test_pointing_at_a_configuration_shows_its_overrides(visit, report):
-    page = visit(report, "#view=arms")
+def test_pointing_at_a_configuration_shows_its_overrides(page):
     point_at(page, "#explorer .points path.point", 1)
     tip = page.locator("#explorer .hoverlayer .hovertext")
     tip.wait_for()
@@ -174,6 +186,7 @@ def test_cost_training_length_resolution_and_published_points_are_chosen(visit, 
     assert page.locator("#explorer .points path.point").count() == both // 2
     chip(page, "24 px")
     assert page.locator("#explorer .points path.point").count() == both // 4
+    assert "its 95 % band" in page.locator("#explorer .legendtext").all_text_contents()
     chip(page, "published points")
     legend = page.locator("#explorer .legendtext").all_text_contents()
     assert "EfficientNet (paper, ImageNet)" in legend
@@ -201,6 +214,15 @@ def test_runs_are_searched_sorted_and_repeated(visit, report):
     assert command.startswith("python -m scaling_study.train model.depth=26 ")
     assert "seed=1" in command
     assert command.endswith("results_dir=repeated")
+    # The same by keyboard; the row keeps the focus.
+    focused = "[document.activeElement.dataset.id, document.activeElement.ariaExpanded]"
+    page.locator("tr.run").last.focus()
+    opened = shown_runs(page)[-1]
+    for key, expanded in (("Enter", "true"), ("Space", "false"), ("Space", "true")):
+        page.keyboard.press(key)
+        assert page.evaluate(focused) == [opened, expanded]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "copy"
 
 
 def test_a_click_on_a_point_opens_its_run(visit, report):
@@ -236,9 +258,8 @@ def _luminance(text):
     return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def test_text_is_readable_in_light_and_dark(visit, report):
-    page = visit(report)
-    for scheme in ("light", "dark"):
+def test_text_is_readable_in_light_and_dark(page):
+    for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
         _check_contrast(page, scheme)
 
@@ -272,6 +293,7 @@ def test_a_phone_scrolls_down_and_never_sideways(visit, report):
     assert float(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")) >= 16
 
 
+@pytest.mark.slow
 def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study):
     plan = (study / "plan.csv").read_text()
     (study / "plan.csv").write_text(plan + "still-missing,20,\n")
@@ -283,7 +305,7 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
     place = page.evaluate("scrollY")
     (study / "plan.csv").write_text(plan)
     make()
-    page.wait_for_selector("#live", state="hidden", timeout=20_000)
+    page.wait_for_selector("#live", state="hidden", timeout=120_000)
     page.wait_for_selector("#explorer .point")
     assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
     assert page.locator("#search").input_value() == "depth=38"

@@ -19,11 +19,11 @@ from analysis.declared import prereg
 from analysis.forecasts import Foretold
 from analysis.judge import Judgement
 from analysis.reporting import html
-from analysis.reporting.content import environment, run_values
+from analysis.reporting.content import environment, frontier_values, run_values
 from analysis.sentences import sentence, why
 from analysis.tables import table_of
 from analysis.verdict import Verdict
-from analysis_data import add_run, write_real_study
+from analysis_data import add_run, cell, write_real_study
 from scaling_study.paths import data_dir
 from scaling_study.planning.cells import runs_of
 from scaling_study.repeat import command, overrides, text
@@ -208,3 +208,21 @@ def test_the_report_of_500_runs_is_small_and_soon_there(tmp_path):
     assert main([str(study), "-o", str(tmp_path / "out")]) == 0
     assert time.monotonic() - start < 90  # ten seconds alone on a core of 2024
     assert (tmp_path / "out" / "report.html").stat().st_size < 8e6
+
+
+def test_every_resolution_has_a_frontier_of_its_own_with_a_band():
+    """The frontier at a cost is the least error of what costs no more, of that px or of any."""
+    cells = [
+        replace(cell(f"{px}-{cost}", cost, (e, e + 0.01, e - 0.01)), resolution=px)
+        for px, shift in ((16, 0.0), (24, 0.05))
+        for cost, error in ((1.0, 0.5), (2.0, 0.3), (3.0, 0.4), (4.0, 0.2))
+        for e in (error + shift,)
+    ]
+    found = frontier_values(cells, ["flops"])["flops"][10]
+    assert found["16"]["cost"] == pytest.approx([1, 2, 3, 4])
+    assert found["16"]["error"] == pytest.approx([0.5, 0.3, 0.3, 0.2])
+    assert found["24"]["error"] == pytest.approx([0.55, 0.35, 0.35, 0.25])
+    assert found["all"]["error"] == pytest.approx([0.5, 0.5, 0.3, 0.3, 0.3, 0.3, 0.2, 0.2])
+    for part in found.values():
+        rows = zip(part["band_low"], part["error"], part["band_high"], strict=True)
+        assert all(low < error < high for low, error, high in rows)

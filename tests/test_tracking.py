@@ -31,6 +31,8 @@ SMALL = (
     *("precision=fp32", "metrics_every_s=0.05", "checkpoint.every_s=0"),
 )
 
+RUNS = "results/runs/d*/checkpoint.pt"
+
 __all__ = ["server"]
 
 
@@ -50,13 +52,29 @@ def left_behind(run_dir: Path) -> list[str]:
     return [found[pid] for pid in ours | served]
 
 
-def wait_for(condition: Callable[[], object], seconds: float) -> float:
-    """How long it took, s; fails if longer than `seconds`."""
+# Far beyond what anything here takes on a slow machine; a server that hangs does so for longer.
+PATIENCE_S = 180
+HANG_S = 600
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Until the condition holds; fails after PATIENCE_S."""
     begin = time.monotonic()
     while not condition():
-        assert time.monotonic() - begin < seconds
+        assert time.monotonic() - begin < PATIENCE_S
         time.sleep(0.02)
-    return time.monotonic() - begin
+
+
+def stop_in_the_middle(process: "subprocess.Popen[str]", server: Server, folder: Path) -> Path:
+    """Halt a training run with a checkpoint until W&B has seen of it; its folder.
+
+    Its companion goes on. So it does not matter how fast either of them is.
+    """
+    wait_for(lambda: [line for path in folder.glob(RUNS) for line in logged(path.parent)])
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: any(run.history for run in server.runs.values()))
+    (checkpoint,) = folder.glob(RUNS)
+    return checkpoint.parent
 
 
 def tracked(setting: Setting, **changes: Any) -> Setting:
@@ -113,21 +131,17 @@ def test_a_killed_run_leaves_nothing_behind_and_continues_as_the_same_run(
 ) -> None:
     arguments = (
         *(*SMALL, "train.epochs=60", "tracking=online", f"cache_dir={cache_dir}"),
-        "tracking.finish_timeout_s=30",
+        f"tracking.finish_timeout_s={PATIENCE_S}",
     )
     with start("scaling_study.train", *arguments, cwd=tmp_path) as process:
-        wait_for(lambda: server.runs, 60)
-        wait_for(lambda: list(tmp_path.glob("results/runs/d*/checkpoint.pt")), 60)
-        (run_dir,) = tmp_path.glob("results/runs/d*")
-        wait_for(lambda: len(logged(run_dir)) > 8, 60)
+        run_dir = stop_in_the_middle(process, server, tmp_path)
         assert left_behind(run_dir)
-        assert process.poll() is None
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.communicate()
-    wait_for(lambda: not left_behind(run_dir), 35)
+    wait_for(lambda: not left_behind(run_dir))
     (run,) = server.runs.values()
-    wait_for(lambda: run.exit_code == 1, 1)
-    assert 0 < len(run.history) < 60 * 8
+    assert (run.exit_code, run.preempting) == (1, True)
+    assert run.history
     code, output = call("scaling_study.train", *arguments, cwd=tmp_path)
     assert code == 0, output
     assert "resuming at step" in output
@@ -162,25 +176,33 @@ def test_of_two_processes_that_train_together_one_is_mirrored(
 def test_a_dead_server_costs_a_run_nothing(server: Server, setting: Setting) -> None:
     train(setting, seed=1)  # loads torch
     server.stop()
-    run_dir, outcome, seconds = train(tracked(setting))
+    run_dir, outcome, seconds = train(tracked(setting, finish_timeout_s=HANG_S))
     assert outcome.status == "ok"
     assert outcome.wall_s is not None
-    assert seconds < outcome.wall_s + 3
+    assert seconds < outcome.wall_s + PATIENCE_S
     assert "does not answer" in (run_dir / "tracking.txt").read_text()
     assert left_behind(run_dir) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["file_stream", "graphql"])
-def test_a_server_that_hangs_costs_a_run_its_finish_timeout(
-    where: str, server: Server, setting: Setting
+@pytest.mark.parametrize("answer", [None, 500, 429])
+def test_a_server_out_of_order_costs_a_run_its_finish_timeout(
+    answer: int | None, where: str, server: Server, setting: Setting
 ) -> None:
-    server.behave = lambda path, _: time.sleep(30) if where in path else None  # type: ignore[func-returns-value]
+    def behave(path: str, _: str) -> tuple[int, dict[str, str]] | None:
+        if where not in path:
+            return None
+        if answer is None:
+            time.sleep(HANG_S)
+        return answer or 500, {}
+
+    server.behave = behave
     run_dir, outcome, seconds = train(tracked(setting), epochs=30)
     assert outcome.status == "ok"
     assert outcome.wall_s is not None
-    assert seconds < outcome.wall_s + 1 + 3
-    wait_for(lambda: not left_behind(run_dir), 5)
+    assert seconds < outcome.wall_s + PATIENCE_S
+    wait_for(lambda: not left_behind(run_dir))
     assert secrets_in(Path(setting.results_dir)) == []
 
 
@@ -188,20 +210,20 @@ def test_a_server_that_hangs_costs_a_run_its_finish_timeout(
 def test_a_server_that_dies_in_the_middle_and_comes_back(
     server: Server, tmp_path: Path, cache_dir: Path
 ) -> None:
-    arguments = (*SMALL, "train.epochs=500", "tracking=online", f"cache_dir={cache_dir}")
+    arguments = (*SMALL, "train.epochs=60", "tracking=online", f"cache_dir={cache_dir}")
     with start("scaling_study.train", *arguments, cwd=tmp_path) as process:
-        wait_for(lambda: any(run.history for run in server.runs.values()), 30)
+        run_dir = stop_in_the_middle(process, server, tmp_path)
         server.stop()
-        output, _ = process.communicate(timeout=120)
+        process.send_signal(signal.SIGCONT)
+        output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, output
-    (run_dir,) = tmp_path.glob("results/runs/d*")
-    wait_for(lambda: not left_behind(run_dir), 35)
+    wait_for(lambda: not left_behind(run_dir))
     (run,) = server.runs.values()
     assert len(run.history) < len(logged(run_dir))
     assert run.exit_code is None
 
     (tmp_path / "results/g").mkdir()
-    plan = f"run_id,epochs\n{run_dir.name},500\n"
+    plan = f"run_id,epochs\n{run_dir.name},60\n"
     (tmp_path / "results/g/plan.csv").write_text(plan, encoding="utf-8")
     with serving(server.port) as back:
         back.runs = server.runs
@@ -297,10 +319,11 @@ def test_bad_settings_are_named(changes: dict[str, Any], message: str) -> None:
 def test_tracking_is_outside_the_run_id(setting: Setting, server: Server) -> None:
     server.stop()
     first, _, _ = train(setting)
-    second, outcome, seconds = train(tracked(setting))
+    result = (first / "result.json").stat()
+    second, outcome, _ = train(tracked(setting))
     assert first == second
     assert outcome.status == "ok"
-    assert seconds < 1  # it was there
+    assert (second / "result.json").stat() == result  # it was there
     assert os.listdir(first).count("tracking.txt") == 0
 
 

@@ -80,6 +80,7 @@ def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_pa
         (("results/none",), "no study in results/none"),
         (("results/demo", "-o", "other"), "-o other: that is the analysis of x, not of demo"),
         (("results/demo", "-o", "broken"), "-o broken: holds no analysis"),
+        (("results/demo", "-o", "whole"), "W&B: nothing answers at http://127.0.0.1:"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -94,9 +95,11 @@ def test_bad_input_is_one_line(
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     write_study(tmp_path, runs({4: 0.0}))
-    for folder, text in (("other", '{"study": "x", "verdicts": {}}'), ("broken", "{")):
+    texts = [f'{{"study": "{name}", "verdicts": {{}}}}' for name in ("x", "demo")]
+    for folder, text in zip(("other", "whole", "broken"), (*texts, "{"), strict=True):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "verdicts.json").write_text(text, encoding="utf-8")
+    server.stop()
     assert dashboard.main(arguments) == 2
     printed = capsys.readouterr()
     assert (printed.out, len(printed.err.splitlines())) == ("", 1)

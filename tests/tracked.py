@@ -69,7 +69,7 @@ def start(module: str, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
 
 def call(module: str, *arguments: str, cwd: Path) -> tuple[int, str]:
     with start(module, *arguments, cwd=cwd) as process:
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=300)
     return process.returncode, output
 
 

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from analysis.drawing.labels import HALO
 from analysis.drawing.style import COLORS, VERDICTS, log_ticks
 from analysis.records import Record
 from analysis.rules import COST_NAMES
@@ -22,8 +23,11 @@ def _rows(axes: Axes, records: Sequence[Record], labels: Sequence[str]) -> None:
     axes.grid(False, axis="y")
 
 
-def gaps(records: Sequence[Record], margin: float) -> Figure:
-    """Gap between the arms per cost and regime in percent, with the margin that counts."""
+def gaps(records: Sequence[Record], margin: float, level: str) -> Figure:
+    """Gap between the arms per cost and regime in percent, with the margin that counts.
+
+    `level` is that of the intervals, as in "95 %".
+    """
     known = [
         {
             "estimate": 100 * r["estimate"],
@@ -40,7 +44,7 @@ def gaps(records: Sequence[Record], margin: float) -> Figure:
     axes.axvline(0, color="#444444", lw=0.8)
     _rows(axes, known, labels)
     axes.set_xlabel(
-        "relative error of the width arm minus the depth arm (%)\n"
+        f"relative error of the width arm minus the depth arm (%), bars: {level} interval\n"
         f"← width better    grey: margin of {100 * margin:g} %    depth better →"
     )
     return figure
@@ -69,22 +73,23 @@ def speedups(records: Sequence[Record]) -> Figure:
 UNITS = {
     "percent": "relative error (%)",
     "pp": "error lost (percentage points)",
-    "number": "effect (its own unit, no percentage)",
+    "number": "effect, as named above its bar",
 }
 
 
-def verdicts(records: Sequence[Record]) -> Figure:
-    """Every tested claim: effect, 95 % interval and margin, with sensitivities beneath in grey.
+def verdicts(records: Sequence[Record], level: str) -> Figure:
+    """Every tested claim: effect, interval and margin, with sensitivities beneath in grey.
 
-    `records` are those of `analysis.verdict_records.verdict_records`: a panel per unit.
+    `records` are those of `analysis.verdict_records.verdict_records`: a panel per unit. `level` is
+    that of the intervals, as in "95 %".
     """
     units = [unit for unit in UNITS if any(r["unit"] == unit for r in records)]
     counts = [len(_labels(records, unit)) for unit in units]
-    figure = Figure(figsize=(8.2, 0.5 + sum(0.62 + 0.42 * n for n in counts)), layout="constrained")
+    figure = Figure(figsize=(8.2, 0.5 + sum(0.62 + 0.47 * n for n in counts)), layout="constrained")
     grid = figure.subplots(len(units), 1, squeeze=False, height_ratios=[n + 0.8 for n in counts])
     for unit, axes in zip(units, grid[:, 0], strict=True):
         _claims(axes, [r for r in records if r["unit"] == unit], _labels(records, unit))
-        axes.set_xlabel(f"{UNITS[unit]}, bars: interval at the declared level, |: margin")
+        axes.set_xlabel(f"{UNITS[unit]}, bars: {level} interval, |: margin")
     return figure
 
 
@@ -108,9 +113,13 @@ def _claims(axes: Axes, records: Sequence[Record], rules: Sequence[str]) -> None
             )  # fmt: skip
             if main:
                 axes.plot(r["margin"], row, "|", color="#444444", ms=13, mew=1.2)
+                axes.text(
+                    0.01, row - 0.2, r["about"], transform=axes.get_yaxis_transform(), fontsize=7,
+                    color="#666666", va="bottom", path_effects=HALO,
+                )  # fmt: skip
                 heads.append((rule, r["verdict"]))
     axes.set_yticks(range(len(heads)), [f"{rule}\n{v.replace('_', ' ')}" for rule, v in heads])
     for tick, (_, value) in zip(axes.get_yticklabels(), heads, strict=True):
         tick.set_color(VERDICTS[value])
-    axes.set_ylim(len(heads) - 0.35, -0.5)
+    axes.set_ylim(len(heads) - 0.35, -0.6)
     axes.grid(False, axis="y")

@@ -16,10 +16,11 @@ from analysis.drawing.panels import (
     outer_labels,
     per_regime,
     points,
+    room_for_ends,
     spread,
     step,
 )
-from analysis.drawing.style import ERROR_BARS, LINES, log_x, log_y_percent
+from analysis.drawing.style import BANDS, ERROR_BARS, LINES, log_x, log_y_percent
 from analysis.records import Record, by_epochs
 
 GREY = "#444444"
@@ -77,5 +78,8 @@ def budget(records: Sequence[Record]) -> Figure:
         last = cells[-1]
         ends.append(Label(last["cost"], 100 * last["frontier_error"], f"{epochs} epochs", color))
     log_x(axes, records[0]["cost_axis"])
-    log_y_percent(axes, ERROR_BARS, [100 * r["error"] for r in records])
+    room_for_ends(axes)
+    barred = any(r["band_low"] is not None for r in records)
+    label_ = BANDS if barred else ERROR_BARS
+    log_y_percent(axes, label_, [100 * r["error"] for r in records])
     return finish(figure, [(axes, ends)])

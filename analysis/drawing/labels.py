@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.patheffects import withStroke
 
 # Boxes are rows of left, bottom, right and top in pixels.
@@ -26,6 +27,21 @@ class Label(NamedTuple):
     y: float
     text: str
     color: str
+
+
+def ink(color: str) -> tuple[float, float, float]:
+    """The colour, darkened until small text can be read on white (WCAG: a contrast of 4.5)."""
+    rgb = np.array(to_rgb(color))
+    while 1.05 / (_luminance(rgb) + 0.05) < 4.5:
+        rgb *= 0.95
+    red, green, blue = rgb.tolist()
+    return red, green, blue
+
+
+def _luminance(rgb: npt.NDArray[np.float64]) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2)."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def _around(points: Boxes, half_x: float, half_y: float) -> Boxes:
@@ -77,7 +93,7 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
     for label in labels:
         text = axes.annotate(
             label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points",
-            fontsize=7, color=label.color, ha="center", va="center", annotation_clip=False,
+            fontsize=7, color=ink(label.color), ha="center", va="center", annotation_clip=False,
             path_effects=HALO,
         )  # fmt: skip
         extent = text.get_window_extent(renderer)

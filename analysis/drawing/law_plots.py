@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.drawing.labels import Label
-from analysis.drawing.panels import finish, outer_labels, per_regime
+from analysis.drawing.panels import finish, outer_labels, per_regime, room_for_ends
 from analysis.drawing.style import (
     ERROR,
     ERROR_BARS,
@@ -129,11 +129,13 @@ def returns(rows: Sequence[Record]) -> Figure:
             ] if known else None  # fmt: skip
             axes.errorbar(x, y, yerr=bars, fmt="o-", ms=4.5, color=color, capsize=2, lw=1.1)
         ends.append(Label(x[-1], y[-1], f"{epochs} epochs", color))
+    last = max(end.x for end in ends)
     axes.axhline(0, color="#444444", lw=0.8)
     axes.set_xscale("log")
+    room_for_ends(axes)
     log_plain(axes.xaxis, *axes.get_xlim())
     axes.set_xlabel("resolution, geometric mean of a step's two ends (px)")
     axes.set_ylabel(
         "−Δln(error) / Δln(FLOPs) of a step in resolution,\nbars: 95 % interval over steps"
     )
-    return finish(figure, [(axes, ends)])
+    return finish(figure, [(axes, [end._replace(x=last) for end in ends])])

@@ -15,8 +15,13 @@ from analysis.rules import COST_NAMES
 DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF", COLORS["depth"]])
 
 
-def probabilities(records: Sequence[Record], crossovers: Mapping[int, float | None]) -> Figure:
-    """One line per resolution over training length, named where it passes one half."""
+def probabilities(
+    records: Sequence[Record], crossovers: Mapping[int, float | None], cost: str
+) -> Figure:
+    """One line per resolution over training length, named where it passes one half.
+
+    `cost` says in words what is spent.
+    """
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
     axes.axhline(0.5, color="#444444", lw=0.8)
@@ -27,7 +32,7 @@ def probabilities(records: Sequence[Record], crossovers: Mapping[int, float | No
         axes.plot([r["epochs"] for r in line], [r["p_depth"] for r in line], color=color)
         if crossover:
             axes.plot(crossover, 0.5, "o", color=color, ms=5)
-            text = f"{resolution} px: even at {crossover:.0f} epochs"
+            text = f"{resolution} px: even\nat {crossover:.0f} epochs"
             labels.append(Label(crossover, 0.5, text, color))
         else:
             labels.append(Label(line[-1]["epochs"], line[-1]["p_depth"], f"{resolution} px", color))
@@ -35,7 +40,7 @@ def probabilities(records: Sequence[Record], crossovers: Mapping[int, float | No
     log_plain(axes.xaxis, *axes.get_xlim())
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("training length (epochs)")
-    axes.set_ylabel("P(depth is the better way to spend)")
+    axes.set_ylabel(f"P(depth is the better way to spend\n{cost})")
     return finish(figure, [(axes, labels)])
 
 
@@ -67,8 +72,11 @@ def gap_map(records: Sequence[Record]) -> Figure:
     for _, axes in found[1:]:
         axes.set_yticklabels([])
     bar = figure.colorbar(image, ax=[axes for _, axes in found], shrink=0.9, pad=0.02)
-    bar.set_label("gap in relative error (%)\n← width better    depth better →")
-    figure.supxlabel("± half the interval; bold where the interval excludes zero", fontsize=8)
+    bar.set_label("gap in relative error (%)")
+    figure.supxlabel(
+        "blue: depth better, orange: width better; ± half the interval, bold if it excludes zero",
+        fontsize=8,
+    )
     return figure
 
 

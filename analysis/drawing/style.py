@@ -51,6 +51,7 @@ AXIS_LABELS = {
 UNITS = {"step_time_s": "s", "peak_memory_bytes": "B"}
 ERROR = "validation error (%)"
 ERROR_BARS = "validation error (%), bars: 95 % interval"
+BANDS = "validation error (%), bars and bands: 95 % interval"
 _SUBDIVISIONS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 
 
@@ -77,6 +78,9 @@ def log_ticks(low: float, high: float) -> list[float]:
 def log_x(axes: Axes, column: str) -> None:
     """A log cost axis with its unit, ticks as in 20 M or 5 ms."""
     axes.set_xscale("log")
+    low, high = axes.dataLim.intervalx
+    if low == high:  # one cost alone: matplotlib would show a decade around it
+        axes.set_xlim(low / 2, 2 * high)
     axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(EngFormatter(unit=UNITS.get(column, ""), places=None))

@@ -3,6 +3,7 @@
 Errors are fractions, costs in the units of `results.COLUMNS`; the page turns them into percent.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from analysis.arms import Base
 from analysis.drawing.overlay import published_records
 from analysis.drawing.style import AXIS_LABELS, UNITS
 from analysis.forecasts import Foretold
-from analysis.noise import Cell
-from analysis.records import Record, arm_records, by_epochs
+from analysis.noise import Cell, noise_of
+from analysis.pareto import Frontier, frontier_of
+from analysis.records import Record, arm_records, by_regime
 from analysis.tables import Row, Table
 from scaling_study.repeat import command, overrides
 
@@ -43,16 +45,31 @@ def cell_values(
     ]
 
 
-def frontier_values(frontiers: Mapping[str, Sequence[Record]]) -> dict[str, dict[int, Any]]:
-    """Cost, frontier error and its band at each cell, by cost axis and training length."""
-    names = ("cost", "frontier_error", "band_low", "band_high")
+def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any]:
+    """Cost, frontier error and its band at each cell, by cost axis, training length and px.
+
+    `all` stands for every px together. Noise is that of the whole regime: one px alone has few
+    seeds.
+    """
+    found: dict[str, Any] = {axis: {} for axis in axes}
+    for axis in axes:
+        for epochs, regime in by_regime([c for c in cells if c.cost(axis)]).items():
+            noise = noise_of(regime)
+            sides = sorted({c.resolution for c in regime})
+            groups = {str(px): [c for c in regime if c.resolution == px] for px in sides}
+            found[axis][epochs] = {
+                px: _staircase(frontier_of(members, axis, noise), axis)
+                for px, members in ({"all": regime} | groups).items()
+            }
+    return found
+
+
+def _staircase(frontier: Frontier, axis: str) -> dict[str, list[float | None]]:
+    bands = {"band_low": frontier.low.tolist(), "band_high": frontier.high.tolist()}
     return {
-        axis: {
-            epochs: {name: [r[name] for r in rows] for name in names}
-            for epochs, rows in by_epochs(records).items()
-        }
-        for axis, records in frontiers.items()
-        if records
+        "cost": [c.cost(axis) for c in frontier.cells],
+        "error": frontier.best.tolist(),
+        **{k: [None if math.isnan(v) else v for v in values] for k, values in bands.items()},
     }
 
 

@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -56,11 +56,12 @@ def _cell(value: object) -> str:
     return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
 
 
-def table(records: Sequence[Record], columns: Mapping[str, str]) -> str:
-    """Records as a table; `columns` maps keys to headings."""
-    head = "".join(f"<th>{escape(title)}</th>" for title in columns.values())
+def table(records: Sequence[Record], columns: Mapping[str, str], text: Container[str] = ()) -> str:
+    """Records as a table; `columns` maps keys to headings; those in `text` may break into lines."""
+    kinds = {key: ' class="text"' if key in text else "" for key in columns}
+    head = "".join(f"<th{kinds[key]}>{escape(title)}</th>" for key, title in columns.items())
     rows = (
-        "<tr>" + "".join(f"<td>{_cell(r.get(key))}</td>" for key in columns) + "</tr>"
+        "<tr>" + "".join(f"<td{kinds[key]}>{_cell(r.get(key))}</td>" for key in columns) + "</tr>"
         for r in records
     )
     body = "".join(rows)
@@ -71,18 +72,20 @@ def table(records: Sequence[Record], columns: Mapping[str, str]) -> str:
 
 
 def figure(saved: Saved) -> str:
-    """The PNG inside the page, and where its numbers are.
+    """The PNG inside the page, white made transparent, and where its numbers are.
 
     Line art needs few colours: a palette makes the page's copy a third of the file's size.
     """
     small = io.BytesIO()
     with Image.open(saved.png) as image:
-        image.convert("RGB").quantize(COLORS, method=Image.Quantize.FASTOCTREE).save(small, "PNG")
+        drawn = image.convert("RGB").quantize(COLORS, method=Image.Quantize.FASTOCTREE)
+        paper = drawn.getpixel((0, 0))  # every figure has a margin
+        drawn.save(small, "PNG", transparency=paper)
     data = base64.b64encode(small.getvalue()).decode("ascii")
     name = escape(saved.name)
     return (
-        f'<figure><img alt="{escape(saved.title)}" loading="lazy" '
-        f'src="data:image/png;base64,{data}"><figcaption>{escape(saved.title)} '
+        f'<figure><div class="scroll"><img alt="{escape(saved.title)}" loading="lazy" '
+        f'src="data:image/png;base64,{data}"></div><figcaption>{escape(saved.title)} '
         f'<span class="small">{name}.csv, .pdf, .svg</span></figcaption></figure>'
     )
 

@@ -40,7 +40,8 @@ def write(
 ) -> None:
     """Write the page: sections of (anchor, heading, HTML parts), interactive where `data` is given.
 
-    `data` is what `content` makes, to be read by the script.
+    `data` is what `content` makes, to be read by the script. Without `axes` there is nothing to
+    plot, and plotly.js, a second of a browser's time, stays out.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     made = now.isoformat()
@@ -49,7 +50,8 @@ def write(
     if data is not None:
         scripts = (
             f'<script type="application/json" id="data">{script_json({**data, "made": made})}'
-            f"</script><script>{_plotly()}</script><script>{_script()}</script>"
+            f"</script><script>{_plotly() if data['axes'] else ''}</script>"
+            f"<script>{_script()}</script>"
         )
     values = {
         "title": escape(title),

@@ -82,10 +82,12 @@ const TIMES = [1, 2, 5, 10, 30].flatMap((t) => [t, 60 * t, 3600 * t]).concat([0.
 const times = (values) => TIMES.filter((t) => t >= Math.min(...values) * 0.97 && t <= Math.max(...values) * 1.03);
 const logAxis = (axis, values, text, format) => {
   if (!values.length) return;
-  const pad = 0.06 * Math.log10(Math.max(...values) / Math.min(...values)) + 0.006;
-  const at = format === duration ? times(values) : ticksOf(values, 3);
+  const low = Math.min(...values), high = Math.max(...values);
+  const pad = low === high ? 0.3 : 0.06 * Math.log10(high / low) + 0.006; // one cost alone: a factor of 2 around it
+  const shown = low === high ? [low / 2, high * 2] : values;
+  const at = format === duration ? times(shown) : ticksOf(shown, 3);
   Object.assign(axis, { type: "log", tickvals: at, ticktext: at.map(format), title: { text, standoff: 6 },
-    range: [Math.log10(Math.min(...values)) - pad, Math.log10(Math.max(...values)) + pad] });
+    range: [Math.log10(low) - pad, Math.log10(high) + pad] });
 };
 const CONFIG = { displaylogo: false, responsive: false, scrollZoom: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
@@ -101,11 +103,6 @@ const show = (node, traces, layout) => {
   }
 };
 
-const staircase = (cells, cost) => {
-  const sorted = [...cells].sort((a, b) => a.costs[cost] - b.costs[cost]);
-  let best = Infinity;
-  return sorted.map((cell) => [cell.costs[cost], best = Math.min(best, cell.error)]);
-};
 const marks = (cells, cost, arm, panel, first, symbol) => ({
   type: "scatter", mode: "markers", name: ARMS[arm], legendgroup: arm, showlegend: first,
   x: cells.map((c) => c.costs[cost]), y: cells.map((c) => 100 * c.error),

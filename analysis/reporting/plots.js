@@ -11,17 +11,16 @@ const drawExplorer = () => {
     const values = cells.flatMap((c) => [c.error, c.error_low ?? c.error, c.error_high ?? c.error].map((v) => 100 * v));
     const costs = cells.map((c) => c.costs[cost]);
     if (state.view === "frontier") {
-      const whole = (data.frontiers[cost] || {})[epochs];
-      if (whole && state.px === ALL && whole.band_low[0] != null) {
+      const whole = data.frontiers[cost][epochs][state.px];
+      if (whole.band_low[0] != null) {
         const band = { type: "scatter", mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip",
           x: whole.cost, legendgroup: "band", ...panel };
         traces.push({ ...band, y: whole.band_low.map((v) => 100 * v), showlegend: false },
           { ...band, y: whole.band_high.map((v) => 100 * v), fill: "tonexty", name: "its 95 % band",
             fillcolor: faint(color("neither"), 0.28), showlegend: !!once("band") });
       }
-      const steps = staircase(cells, cost);
       traces.push({ type: "scatter", mode: "lines", line: { shape: "hv", width: 1.6, color: color("soft") },
-        x: steps.map((s) => s[0]), y: steps.map((s) => 100 * s[1]), name: "Pareto frontier",
+        x: whole.cost, y: whole.error.map((e) => 100 * e), name: "Pareto frontier",
         hoverinfo: "skip", legendgroup: "frontier", showlegend: !!once("frontier"), ...panel });
     } else {
       for (const curve of data.curves[cost] || [])

@@ -51,7 +51,10 @@ def explorer(published: bool) -> list[str]:
         "one for its settings, click for the command that repeats it. FLOPs are 2 × multiply-adds."
     )
     if published:
-        text += " The published points are ImageNet's: compare slopes with them, not levels."
+        text += (
+            " The published points are those of Bello et al. 2021, Table 7, on ImageNet: on other "
+            "data compare slopes with them, not levels."
+        )
     return [
         html.paragraph(text),
         '<div id="controls" class="controls"></div><div id="explorer" class="plot"></div>',
@@ -155,7 +158,7 @@ def left_out(table: Table) -> list[str]:
     if not table.left_out:
         return [html.paragraph("None.")]
     rows = [{"run": run, "reason": reason} for run, reason in table.left_out.items()]
-    return [html.table(rows, {"run": "run", "reason": "reason"})]
+    return [html.table(rows, {"run": "run", "reason": "reason"}, text=("reason",))]
 
 
 def rules(prereg: Prereg) -> list[str]:

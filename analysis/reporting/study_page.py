@@ -65,7 +65,7 @@ def data(found: Findings) -> dict[str, Any]:
         "epochs": sorted({c.epochs for c in found.cells}),
         "px": sorted({c.resolution for c in found.cells}),
         "cells": content.cell_values(found.cells, found.frontiers),
-        "frontiers": content.frontier_values(found.frontiers),
+        "frontiers": content.frontier_values(found.cells, axes),
         "curves": content.curve_values(found.cells, base_of(found.cells, found.prereg.base), axes),
         "published": content.published_values(axes),
         "published_shown": found.request.published,
@@ -80,7 +80,8 @@ def about(found: Findings) -> str:
     table = found.table
     names = [str(v) for key in ("data", "family", "device") if (v := table.rows[0].get(key))]
     chosen = [f"{column}={value}" for column, value in table.where.items()]
-    counts = f"{len(table.rows)} runs of {len(found.cells)} configurations"
+    runs, cells = len(table.rows), len(found.cells)
+    counts = f"{runs} run{'s' * (runs != 1)} of {cells} configuration{'s' * (cells != 1)}"
     return " · ".join([counts, *names, *chosen])
 
 
@@ -107,7 +108,7 @@ def explanation(found: Findings) -> list[Section]:
             sections.fairness(summary["differences"]),
         ),
         ("left-out", f"Runs left out ({len(table.left_out)})", sections.left_out(table)),
-        ("environment", "Environment", [html.table(environment, columns)]),
+        ("environment", "Environment", [html.table(environment, columns, text=("value",))]),
         ("rules", "Rules", sections.rules(found.prereg)),
     ]
 

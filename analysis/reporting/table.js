@@ -57,9 +57,15 @@ const list = () => {
     const row = make("tr", { class: "run", "data-id": run.id, tabindex: "0" });
     for (const [name, , text, kind] of COLUMNS)
       row.append(make("td", { class: `${kind || ""} ${name === "id" ? "id" : ""}`.trim() }, String(text(run))));
+    row.setAttribute("aria-expanded", String(state.run === run.id));
     const toggle = () => { state.run = state.run === run.id ? "" : run.id; remember(); list(); };
     row.addEventListener("click", toggle);
-    row.addEventListener("keydown", (event) => { if (event.key === "Enter") toggle(); });
+    row.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault(); // the space bar would scroll
+      toggle();
+      [...body.children].find((other) => other.dataset.id === run.id).focus();
+    });
     rows.push(row);
     if (state.run === run.id) { row.classList.add("chosen"); rows.push(detail(run)); }
   }

@@ -56,6 +56,16 @@ def reachable() -> bool:
     return True
 
 
+def require_answer() -> None:
+    """See that a server is there, before a client waits for half a minute.
+
+    Raises:
+        TrackingError: it is not.
+    """
+    if not reachable():
+        raise TrackingError(f"nothing answers at {base_url()}")
+
+
 class Upload:
     """One run, open at W&B or in W&B's offline files.
 

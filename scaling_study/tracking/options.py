@@ -1,9 +1,11 @@
 """What a user says about tracking, and whether it can work: checked before anything is launched."""
 
+import argparse
 import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,6 +17,8 @@ from scaling_study.values import group, one_value, require, suggest
 MODES = ("none", "online", "offline", "tensorboard")
 # W&B refuses longer tags.
 TAG_LENGTH = 64
+FORBIDDEN = "/ \\ # ? % :"
+NAME_RULE = f"must be a name without {FORBIDDEN}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +39,7 @@ class Tracking:
         require(
             self.name in MODES, "tracking.name", self.name, f"unknown; known: {', '.join(MODES)}"
         )
-        allowed = bool(self.project) and not set(self.project) & set("/\\#?%:")
-        require(allowed, "tracking.project", self.project, "must be a name without / \\ # ? % :")
+        require(_is_name(self.project), "tracking.project", self.project, NAME_RULE)
         for tag in self.tags:
             require(
                 0 < len(tag) <= TAG_LENGTH, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters"
@@ -73,10 +76,27 @@ def tracking_of(settings: Mapping[str, Any]) -> Tracking:
     )
 
 
-def declared() -> dict[str, Any]:
-    """The settings of `tracking` in conf/run.yaml: what commands without Hydra start from."""
+def _is_name(text: str) -> bool:
+    return bool(text) and not set(text) & set(FORBIDDEN.split())
+
+
+def _name(text: str) -> str:
+    if not _is_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: {NAME_RULE}")
+    return text
+
+
+def study_parser(program: str, description: str) -> argparse.ArgumentParser:
+    """Options of the commands that send a study to W&B; defaults are those of conf/run.yaml."""
     values = yaml.safe_load((data_dir("conf") / "run.yaml").read_text(encoding="utf-8"))
-    return dict(values["tracking"])
+    known = values["tracking"]
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
+    parser.add_argument(
+        "--project", type=_name, default=known["project"], help="default: %(default)s"
+    )
+    parser.add_argument("--entity", type=_name, default=known["entity"], help="W&B's user or team")
+    return parser
 
 
 def check(tracking: Tracking) -> None:
