@@ -129,7 +129,7 @@ class Worker:
                 requeue(job, os.environ.get("SLURMD_NODENAME") if cause == "node" else None)
         except queue.SchedulerError as error:
             # SLURM requeues a preempted job itself; otherwise the next call of the sweep submits.
-            print(f"not requeued: {error}", flush=True)
+            print(f"requeue: {error}", flush=True)
 
     def _leave(self, cause: str | None) -> None:
         """Give the unfinished runs back: SLURM itself or the next call decides about them."""
@@ -139,17 +139,19 @@ class Worker:
 
 
 def requeue(job: str, avoid: str | None) -> None:
-    """Let SLURM start this job again, on another node than `avoid`.
+    """Let SLURM start this job again, on other nodes than `avoid` and those it avoids already.
 
     Raises:
-        SchedulerError: it refused.
+        SchedulerError: it refused, or has requeued the job but may start it on `avoid` again.
     """
-    if avoid is None:
-        queue.call("scontrol", "requeue", job)
-        return
-    queue.call("scontrol", "requeuehold", job)
-    queue.call("scontrol", "update", f"JobId={job}", f"ExcNodeList={avoid}")
-    queue.call("scontrol", "release", job)
+    # With the first call SLURM asks all processes of the job to stop, those of the calls too.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    shunned = queue.call("squeue", "--noheader", f"--jobs={job}", "--format=%x").split()
+    queue.call("scontrol", "requeue", job)
+    if avoid is not None:
+        # Only now can this be changed; the job does not start before its processes have ended.
+        nodes = ",".join([*(name for name in shunned if name != "(null)"), avoid])
+        queue.call("scontrol", "update", f"JobId={job}", f"ExcNodeList={nodes}")
 
 
 def job_id(environment: Mapping[str, str]) -> str:
