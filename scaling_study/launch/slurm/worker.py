@@ -24,6 +24,7 @@ from scaling_study.launch.slurm.ledger import Ledger
 from scaling_study.launch.stop import Stop, listen, requested_by
 from scaling_study.launch.work import print_to_log
 from scaling_study.results import FINISHED
+from scaling_study.world import leave_if_of_several
 
 # USR2 is the notice before the time limit or a preemption: SLURM does not start the job again by
 # itself. After TERM it does (requeue, preemption), or must not (scancel).
@@ -63,6 +64,8 @@ class Worker:
             outcome = self.jobs[0]()
             if first and (outcome.status, outcome.cause) == ("stopped", NOTICE):
                 self._requeue(self._why(), by_slurm=False)
+            # No rank that aborts may take down one that still writes: srun ends all of them then.
+            leave_if_of_several(0)
         else:
             with requested_by(SIGNALS, patient=True) as stop:
                 self._pool(stop, ledger)
