@@ -64,7 +64,7 @@ def standing(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Pla
 
 def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Planned]:
     """The same, and what became of jobs that are gone is written down."""
-    view = look(store, [row.run.run_id for row in rows], account=True)
+    view = look(store, [row.run.run_id for row in rows], told={})
     settle(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
     if any(seen.gone for seen in view.runs.values()):
         files = {run_id: store.state(run_id) for run_id in view.runs}

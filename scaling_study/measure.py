@@ -19,7 +19,7 @@ from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe
 from scaling_study.device import device_name
 from scaling_study.forecast import Timing, shape_of
-from scaling_study.launch.local import THREAD_LIMITS
+from scaling_study.launch.server import THREAD_LIMITS
 from scaling_study.launch.slots import slots_for
 from scaling_study.plan import planned_runs
 from scaling_study.planning import probe

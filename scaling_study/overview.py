@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.launch.slurm.ledger import Ledger
-from scaling_study.launch.slurm.standing import Standing, View, log_tail, look
+from scaling_study.launch.slurm.queue import Task
+from scaling_study.launch.slurm.standing import Standing, View, fate, job_logs, look, tail
 from scaling_study.results import FINISHED, STATUSES, Result, read_plan
 from scaling_study.store import Store
 
@@ -75,14 +76,14 @@ class Overview:
         return json.dumps(asdict(self), indent=1)
 
 
-def overview(study_dir: Path) -> Overview:
-    """How the study in this folder stands.
+def overview(study_dir: Path, told: dict[str, Task] | None = None) -> Overview:
+    """How the study in this folder stands; see `look` for `told`.
 
     Raises:
         InputError: the folder holds no study.
     """
     rows, store = read_plan(study_dir), Store(study_dir.parent)
-    view = look(store, [row["run_id"] for row in rows])
+    view = look(store, [row["run_id"] for row in rows], {} if told is None else told)
     results = {row["run_id"]: _result(store, row["run_id"]) for row in rows}
     runs = tuple(
         _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, study_dir)
@@ -117,10 +118,13 @@ def _run(
     row: Mapping[str, str], result: Result | None, standing: Standing, store: Store, study: Path
 ) -> RunStatus:
     run_id = row["run_id"]
-    note, log = store.job(run_id), store.run_dir(run_id) / "log.txt"
-    over = result is not None and standing.state in STATUSES
-    task = standing.task
-    cause = result.cause if over and result else _last_cause(note, standing)
+    note = store.job(run_id)
+    task, ended = standing.task, result if standing.state in STATUSES else None
+    gone = fate(standing, note, study / "jobs") if standing.gone else None
+    state = "failed" if gone and gone.failed else standing.state
+    # Of a job that died its own log tells more, and the run may have none.
+    logs = job_logs(study / "jobs", standing.job) if gone else []
+    log = logs[0] if logs else store.run_dir(run_id) / "log.txt"
     return RunStatus(
         run_id=run_id,
         depth=float(row["depth"]),
@@ -128,27 +132,27 @@ def _run(
         resolution=int(row["resolution"]),
         epochs=int(row["epochs"]),
         seed=int(row["seed"]),
-        state=standing.state,
-        cause=cause,
-        error=result.error if over and result else None,
+        state=state,
+        cause=gone.cause if gone and gone.cause else _cause(ended, note),
+        error=gone.said if gone and gone.failed else None if ended is None else ended.error,
         epoch=_epoch(store.run_dir(run_id)),
         attempts=len(store.attempts(run_id)) - (1 if "ended" in note else 0),
         job=standing.job or note.get("queued") or note.get("job"),
         node=note.get("node"),
         reason=task.reason if task and task.live and task.state == "PENDING" else None,
-        val_error=result.val_error if over and result else None,
-        wall_s=result.wall_s if over and result else None,
+        val_error=None if ended is None else ended.val_error,
+        wall_s=None if ended is None else ended.wall_s,
         forecast_s=float(row["forecast_s"]) if row.get("forecast_s") else None,
         train_flops=float(row["train_flops"]),
         log=str(log),
-        log_tail=_tail(log, study, standing) if standing.state == "failed" else (),
+        log_tail=_tail(log) if state == "failed" else (),
     )
 
 
-def _last_cause(note: Mapping[str, Any], standing: Standing) -> str | None:
-    """Why the last attempt ended that left no result: what SLURM says, else what it noted."""
-    if standing.gone and standing.task is not None and standing.task.cause:
-        return standing.task.cause
+def _cause(ended: Result | None, note: Mapping[str, Any]) -> str | None:
+    """The cause in the result; without one, why the last attempt ended."""
+    if ended is not None:
+        return ended.cause
     if note.get("cause"):
         return str(note["cause"])
     earlier = note.get("attempts") or [{}]
@@ -156,12 +160,12 @@ def _last_cause(note: Mapping[str, Any], standing: Standing) -> str | None:
     return None if cause is None else str(cause)
 
 
-def _tail(log: Path, study: Path, standing: Standing) -> tuple[str, ...]:
-    """The last lines of the run's log; without one, of its job's."""
+def _tail(log: Path) -> tuple[str, ...]:
+    """The last lines of a log."""
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = tail(log)
     except OSError:
-        text = log_tail(study / "jobs", standing.job)
+        return ()
     return tuple(line for line in text.splitlines() if line.strip())[-LOG_LINES:]
 
 

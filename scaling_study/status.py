@@ -11,6 +11,7 @@ from rich.live import Live
 
 from scaling_study.cli import report
 from scaling_study.errors import InputError
+from scaling_study.launch.slurm.queue import Task
 from scaling_study.launching import sweep_process
 from scaling_study.overview import Overview, overview
 from scaling_study.statusview import view
@@ -51,11 +52,12 @@ def _seconds(text: str) -> float:
 
 def _watch(study: Path, every_s: float) -> None:
     """Show the study until nothing of it is in work or waits for its turn."""
-    seen = overview(study)
+    told: dict[str, Task] = {}
+    seen = overview(study, told)
     with Live(view(seen), auto_refresh=False) as live:
         while _goes_on(seen, study):
             time.sleep(every_s)
-            seen = overview(study)
+            seen = overview(study, told)
             live.update(view(seen), refresh=True)
 
 

@@ -4,7 +4,6 @@ Under torchrun or srun, in all of their processes together.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +18,7 @@ from scaling_study.results import FINISHED
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
 from scaling_study.tracking.options import check as check_tracking
-from scaling_study.world import world_of
+from scaling_study.world import leave_if_of_several, world_of
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -49,26 +48,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     return 1 if outcome.status == "failed" else 0
 
 
-def _of_several() -> bool:
-    try:
-        return world_of(os.environ).size > 1
-    except InputError:
-        return False
-
-
 def command() -> NoReturn:
-    """The command line; one of several processes ends without taking Python down in order.
-
-    Gloo's threads outlive the process group once DistributedDataParallel has used it, and now and
-    then abort an interpreter that is ending, after the result has been written.
-    """
+    """The command line."""
     try:
         cli.run(main, "train")
     except SystemExit as ended:
-        if _of_several():
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(ended.code if isinstance(ended.code, int) else 1)
+        leave_if_of_several(ended.code if isinstance(ended.code, int) else 1)
         raise
 
 

@@ -1,6 +1,8 @@
 """Which of several processes this is, as torchrun or SLURM's srun tells it. No torch."""
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -50,6 +52,22 @@ def world_of(environment: Mapping[str, str]) -> World:
             "with torchrun --nproc-per-node N -m scaling_study.train …, or with srun"
         )
     return World(rank, size, local_rank, address, _number(port, "MASTER_PORT"))
+
+
+def leave_if_of_several(code: int) -> None:
+    """End one of several processes here, without taking Python down in order.
+
+    Gloo's threads outlive the process group once DistributedDataParallel has used it, and now and
+    then abort an interpreter that is ending, after the result has been written.
+    """
+    try:
+        several = world_of(os.environ).size > 1
+    except InputError:
+        return
+    if several:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _of_slurm(environment: Mapping[str, str]) -> tuple[str, str]:

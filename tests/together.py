@@ -17,6 +17,7 @@ from torch import Tensor
 from conftest import plain_setting
 from scaling_study.launch.job import Job
 from scaling_study.training import loop, micro_batches, stopping
+from scaling_study.world import leave_if_of_several
 from tiny import tiny
 
 
@@ -70,8 +71,7 @@ def main() -> None:
     if "fits" in wanted:
         run_out_of_memory_above(wanted["fits"])
     print(Job(tiny(**json.loads(changes)), setting)().status, flush=True)
-    sys.stderr.flush()
-    os._exit(0)  # as scaling_study.train ends one of several processes
+    leave_if_of_several(0)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,20 @@
 """A pool of slots on this machine: one fresh process per run, forked from a server with torch.
 
-A slot is a GPU, a share of one, or a CPU core. The server imports torch once, so a run starts in
-milliseconds, and a run that crashes, or is killed for its memory, takes nothing else with it.
+A slot is a GPU, a share of one, or a CPU core. A run that crashes, or is killed for its memory,
+takes nothing else with it.
 """
 
-import os
-import signal
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from multiprocessing import forkserver, get_context
 from multiprocessing.connection import wait
 
-from scaling_study.launch.causes import REQUESTS
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.policy import UNLIMITED, Policy, Retries, SameError
+from scaling_study.launch.server import serving
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop import Stop
 from scaling_study.launch.work import Work, body
 
-# Spinning threads of one run would take the core of another (OpenMP's default is to spin).
-THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-# What the server imports once: the trainer, and what main modules of ours import.
-PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 # How often limits of time and memory are looked at.
 LOOK_S = 0.2
 
@@ -52,85 +43,97 @@ def launch(
     """
     if not jobs:
         return
-    _limit_threads(jobs[0].setting.threads)
-    context = get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, *_imported(), "scaling_study.launch.warm"])
-    _start_server()
-    # Runs hold the reading end; it reports the end of file when this process is gone.
-    reader, writer = context.Pipe(duplex=False)
-    queue, free = deque(jobs), list(slots)
-    working: dict[int, Work] = {}
-    retries, same = Retries(policy), SameError(policy.stop_after_same_error)
-    asked = [stop.fileno()] if stop else []
-    failure: Outcome | None = None
+    pool = _Pool(jobs, slots, policy, stop)
     try:
-        while queue or working:
-            while queue and free:
-                job, slot = queue.popleft(), free.pop()
-                process = context.Process(target=body, args=(job, slot, reader), name=slot.name)
-                try:
-                    process.start()
-                except (EOFError, ConnectionError) as error:
-                    raise PoolError("because the server of the runs is gone") from error
-                working[process.sentinel] = Work(process, slot, job, policy)
-            for ready in wait([*working, *asked], _patience(policy, stop)):
-                if stop is not None and ready == stop.fileno():
-                    queue.clear()
-                    if stop.take():
-                        for work in working.values():
-                            work.process.kill()
-                    continue
-                assert isinstance(ready, int)
-                work = working.pop(ready)
-                outcome = work.end()
-                free.append(work.slot)
-                if failure is None and same.stops(outcome):
-                    failure = outcome
-                    queue.clear()
-                elif not (stop and stop.reasons) and failure is None and retries.again(outcome):
-                    print(f"again, after {outcome.cause}: {outcome.run_id}", flush=True)
-                    queue.append(work.job)
-                    continue
-                yield outcome
-            for work in working.values():
-                work.watch()
-                if stop is not None and stop.reasons:
-                    work.ask(stop.reasons[0])  # again: a process that just starts hears nothing
-        if failure is not None:
-            n = policy.stop_after_same_error
-            raise RepeatedError(f"the first {n} runs failed with {failure.error}")
+        while pool.queue or pool.working:
+            pool.fill()
+            for ready in pool.wait():
+                if (outcome := pool.take(ready)) is not None:
+                    yield outcome
+            pool.watch()
     finally:
-        for work in working.values():
+        pool.close()
+    if pool.failure is not None:
+        n = policy.stop_after_same_error
+        raise RepeatedError(f"the first {n} runs failed with {pool.failure.error}")
+
+
+class _Pool:
+    """Jobs in a queue, and those in work by what tells that their process has ended.
+
+    `failure` is what the first runs had in common, if it was that.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], slots: Sequence[Slot], policy: Policy, stop: Stop | None
+    ) -> None:
+        self.queue, self.working = deque(jobs), dict[int, Work]()
+        self.failure: Outcome | None = None
+        self._free, self._policy, self._stop = list(slots), policy, stop
+        self._retries, self._same = Retries(policy), SameError(policy.stop_after_same_error)
+        self._context = serving(jobs[0].setting.threads)
+        # Runs hold the reading end; it reports the end of file when this process is gone.
+        self._reader, self._writer = self._context.Pipe(duplex=False)
+
+    def fill(self) -> None:
+        """Start runs in all free slots."""
+        while self.queue and self._free:
+            job, slot = self.queue.popleft(), self._free.pop()
+            arguments = (job, slot, self._reader)
+            process = self._context.Process(target=body, args=arguments, name=slot.name)
+            try:
+                process.start()
+            except (EOFError, ConnectionError) as error:
+                raise PoolError("because the server of the runs is gone") from error
+            self.working[process.sentinel] = Work(process, slot, job, self._policy)
+
+    def wait(self) -> list[int]:
+        """Sleep until runs have ended, a request has come, or limits are to be looked at."""
+        asked = [self._stop.fileno()] if self._stop else []
+        limited = self._policy.timeout_min is not None or self._policy.memory_gb is not None
+        ready = wait([*self.working, *asked], LOOK_S if limited or self._stopping else None)
+        return [end for end in ready if isinstance(end, int)]
+
+    def take(self, ready: int) -> Outcome | None:
+        """The outcome of a run that has ended, unless it is tried again or `ready` is a request."""
+        if self._stop is not None and ready == self._stop.fileno():
+            self._heed(self._stop)
+            return None
+        work = self.working.pop(ready)
+        outcome = work.end()
+        self._free.append(work.slot)
+        if self.failure is None and self._same.stops(outcome):
+            self.failure = outcome
+            self.queue.clear()
+        elif self.failure is None and not self._stopping and self._retries.again(outcome):
+            print(f"again, after {outcome.cause}: {outcome.run_id}", flush=True)
+            self.queue.append(work.job)
+            return None
+        return outcome
+
+    def watch(self) -> None:
+        """Enforce limits, and requests: again, for a process that just starts hears nothing."""
+        for work in self.working.values():
+            work.watch()
+            if self._stop is not None and self._stop.reasons:
+                work.ask(self._stop.reasons[0])
+
+    def close(self) -> None:
+        """Kill the runs in work."""
+        for work in self.working.values():
             work.process.kill()
-        for work in working.values():
+        for work in self.working.values():
             work.process.join()
-        reader.close()
-        writer.close()
+        self._reader.close()
+        self._writer.close()
 
+    @property
+    def _stopping(self) -> bool:
+        return self._stop is not None and bool(self._stop.reasons)
 
-def _imported() -> list[str]:
-    """What this process has of ours: each child would import it again with the main module."""
-    return [name for name in sys.modules if name.startswith("scaling_study.")]
-
-
-def _start_server() -> None:
-    """Start the server deaf to requests to stop: a scheduler signals every process of a job."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in REQUESTS}
-    try:
-        forkserver.ensure_running()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-
-
-def _patience(policy: Policy, stop: Stop | None) -> float | None:
-    """Seconds until runs are looked at again; None if there are no limits nor requests."""
-    limited = policy.timeout_min is not None or policy.memory_gb is not None
-    return LOOK_S if limited or (stop is not None and stop.reasons) else None
-
-
-def _limit_threads(threads: int) -> None:
-    """Set what OpenMP reads when torch is loaded; the server inherits it."""
-    for name in THREAD_LIMITS:
-        os.environ[name] = str(threads)
-    os.environ["OMP_WAIT_POLICY"] = "passive"
+    def _heed(self, stop: Stop) -> None:
+        """Start nothing more; the second time, kill what is in work."""
+        self.queue.clear()
+        if stop.take():
+            for work in self.working.values():
+                work.process.kill()

@@ -1,6 +1,7 @@
 """A study on the cluster, as a user starts it."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ SMALL = (
     "data.val_per_class=4",
     "train.batch_size=8",
 )
+# The longest that a test waits for anything; a busy machine needs some of it.
+PATIENCE_S = 300
 COUNTED = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo")
 
 
@@ -60,7 +63,14 @@ class Study:
     def counts(self) -> dict[str, int]:
         return {state: n for state, n in self.status()["counts"].items() if n}
 
-    def wait(self, seconds: float = 120, **counts: int) -> dict[str, Any]:
+    def impatient(self) -> None:
+        """From now on wait a second only for a controller that may be gone."""
+        conf = Path(self.cluster.environment["SLURM_CONF"]).read_text(encoding="utf-8")
+        path = self.folder / "slurm.conf"
+        path.write_text(re.sub("MessageTimeout=.*", "MessageTimeout=1", conf), encoding="utf-8")
+        self._environment |= {"SLURM_CONF": str(path)}
+
+    def wait(self, seconds: float = PATIENCE_S, **counts: int) -> dict[str, Any]:
         """The status once it has these counts."""
         try:
             return until(lambda: s if _has(s := self.status(), counts) else None, "", seconds)
@@ -93,7 +103,7 @@ class Study:
         return self.calls.read_text().split() if self.calls.exists() else []
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+def until(found: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if (value := found()) is not None:

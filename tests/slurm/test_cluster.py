@@ -3,7 +3,6 @@
 import json
 import re
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -19,6 +18,8 @@ pytestmark = pytest.mark.slurm
 
 # Long enough to be interrupted: 10 to 20 s on a core.
 LONG = ("train.epochs=120", "data.val_per_class=4", "grid.axes.seed=[0]")
+# For runs whose end nobody waits for.
+ENDLESS = ("train.epochs=20000", *LONG[1:])
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +111,7 @@ REQUEUES = {
 
 @pytest.mark.parametrize("how", REQUEUES)
 def test_a_requeued_run_continues_in_its_folder(study: Study, how: str) -> None:
-    study.sweep(*LONG, small=False)
+    study.sweep(*(LONG if how == "usr2" else ENDLESS), small=False)
     run = study.checkpoint()
     job = study.note(run)["job"]
     said = study.cluster.run(*(part.format(job=job) for part in REQUEUES[how]))
@@ -127,8 +128,7 @@ def test_a_requeued_run_continues_in_its_folder(study: Study, how: str) -> None:
 
 
 def test_a_time_limit_is_a_timeout_and_the_run_goes_on(study: Study) -> None:
-    epochs = ("train.epochs=20000", "data.val_per_class=4", "grid.axes.seed=[0]")
-    study.sweep(*epochs, "launcher.notice_s=60", small=False)
+    study.sweep(*ENDLESS, "launcher.notice_s=60", small=False)
     run = study.checkpoint()
     job = study.note(run)["job"]
     end = datetime.now() + timedelta(seconds=45)
@@ -153,8 +153,42 @@ def test_the_death_of_a_node_is_told_and_survived(study: Study) -> None:
     assert "resuming at step" in (run / "log.txt").read_text()
 
 
+# What Python imports first on the broken node: its GPU fails when a checkpoint is to be written.
+SITECUSTOMIZE = """\
+from concurrent.futures import ThreadPoolExecutor
+
+
+def fail(*arguments):
+    raise RuntimeError("CUDA error: uncorrectable ECC error encountered")
+
+
+ThreadPoolExecutor.submit = fail
+"""
+# The node where a job starts first is the broken one.
+SETUP = """\
+[ -e {folder}/broken ] || echo $SLURMD_NODENAME >{folder}/broken
+[ $(cat {folder}/broken) != $SLURMD_NODENAME ] || export PYTHONPATH={folder}
+"""
+
+
+def test_a_broken_node_is_avoided_from_then_on(study: Study) -> None:
+    (study.folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    (study.folder / "setup.sh").write_text(SETUP.format(folder=study.folder))
+    setup = f"launcher.setup=['. {study.folder}/setup.sh']"
+    study.sweep("grid.axes.seed=[0]", setup)
+    study.wait(ok=1)
+    (run,) = study.runs()
+    note, broken = study.note(run), (study.folder / "broken").read_text().strip()
+    assert [(a["cause"], a["node"]) for a in note["attempts"]] == [("node", broken)]
+    assert (note["node"] != broken, len(study.submissions())) == (True, 1)
+    # What the person has excluded stays excluded; here nothing is left then.
+    study.sweep("grid.axes.seed=[1]", setup, f"launcher.exclude={note['node']}")
+    until(lambda: True if "n[1-2]" in study.cluster.run("squeue", "-ho%x") else None, "the requeue")
+    assert sum(study.status()["reasons"].values()) == 1
+
+
 def test_cancel_stops_what_runs_and_what_waits_and_loses_nothing(study: Study) -> None:
-    long = ("train.epochs=2000", "grid.axes.seed=[0,1,2]")
+    long = (*ENDLESS[:2], "grid.axes.seed=[0,1,2]")
     study.sweep(*long, "launcher.max_running=1", small=False)
     run = study.checkpoint()
     done = study.run("cancel", "results/smoke")
@@ -174,28 +208,31 @@ def test_cancel_stops_what_runs_and_what_waits_and_loses_nothing(study: Study) -
 
 
 def test_scancel_behind_our_back_is_told(study: Study) -> None:
-    study.sweep("train.epochs=2000", "grid.axes.seed=[0]", small=False)
+    study.sweep(*ENDLESS, small=False)
     run = study.checkpoint()
     study.cluster.run("scancel", study.note(run)["job"])
     until(lambda: study.note(run).get("ended"), "the end")
     until(lambda: True if not study.queue() else None, "an empty queue")
     status = study.status()
     assert [r["cause"] for r in status["runs"]] == ["cancelled"]
-    held = ("train.epochs=2000", "grid.axes.seed=[0]", "launcher.lines=['--hold']")
-    study.sweep(*held, small=False)
+    study.sweep(*ENDLESS, "launcher.lines=['--hold']", small=False)
     assert json.loads((run / "result.json").read_text())["cause"] == "cancelled"
     assert study.counts() == {"queued": 1}
 
 
 def test_runs_packed_in_a_job_share_its_gpus(study: Study) -> None:
     packing = ("launcher.runs_per_job=3", "launcher.slots=2", "launcher.gpus_per_run=1")
-    done = study.sweep("grid.axes.seed='range(6)'", *packing)
+    done = study.sweep("grid.axes.seed='range(6)'", *packing, "launcher.whole_node=true")
     assert "6 runs in 2 jobs" in done.stdout
     study.wait(ok=6)
     found = spans(study, study.runs())
+    job = study.submissions()[0]["job"]
     by_job = {job: [(a, b) for a, b, j in found if j == job] for *_, job in found}
     assert [len(times) for times in by_job.values()] == [3, 3]
     assert all(at_once(times) == 2 for times in by_job.values())
+    # The jobs had whole nodes, although they asked for two CPUs.
+    had = study.cluster.run("squeue", "-h", "-r", "--states=all", f"-j{job}", "-o", "%C|%c")
+    assert had.splitlines() == [f"{study.cluster.cpus}|2"] * 2
 
 
 def test_a_run_on_several_nodes_trains_stops_and_goes_on_as_one(study: Study) -> None:
@@ -217,12 +254,30 @@ def test_a_run_on_several_nodes_trains_stops_and_goes_on_as_one(study: Study) ->
 
 def test_a_job_killed_for_memory_is_told_and_gets_more(study: Study) -> None:
     study.sweep("grid.axes.seed=[0]", "launcher.lines=['--mem=100M']")
-    until(lambda: True if not study.queue() else None, "the kill")
+    status = study.wait(failed=1)
+    assert status["causes"] == {"host_memory": 1}
+    assert "memory ran out" in status["runs"][0]["error"]
     done = study.sweep("grid.axes.seed=[0]")
     (run,) = study.runs()
     assert [a["cause"] for a in study.note(run)["attempts"]] == ["host_memory"]
     assert re.search(r"1 runs in 1 jobs of \d+ min, 3 GB", done.stdout)  # 2 x 1 GB and the pool
     study.wait(ok=1)
+
+
+def test_what_cannot_start_says_why(study: Study) -> None:
+    one = "grid.axes.seed=[0]"
+    refused = study.sweep(one, "launcher.constraint=h100")
+    assert (refused.returncode, study.queue()) == (2, [])
+    assert "Invalid feature specification" in refused.stderr
+    study.sweep(one, "launcher.setup=['echo no such module; exit 3']")
+    (run,) = study.wait(failed=1)["runs"]
+    assert run["error"].endswith("no such module")
+    assert run["log_tail"] == ["no such module"]
+    for node in study.cluster.nodes:
+        study.cluster.run("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=mice")
+    study.sweep(one)
+    (reason,) = until(lambda: study.status()["reasons"] or None, "a reason")
+    assert "ReqNodeNotAvail" in reason or "DRAINED" in reason
 
 
 def test_the_same_error_stops_the_sweep(study: Study) -> None:
@@ -244,11 +299,12 @@ def test_the_same_error_stops_the_sweep(study: Study) -> None:
 def test_the_controller_and_accounting_may_die(study: Study) -> None:
     study.sweep(*LONG, small=False)
     run = study.checkpoint()
+    study.cluster.stop_controller()
     study.cluster.kill_slurmdbd()
-    study.cluster.kill_controller()
     try:
         assert study.status()["counts"]["running"] == 1
-        until(lambda: study.note(run).get("ended"), "the end")
+        jobs = study.folder / "results/smoke/jobs"
+        until(lambda: next(jobs.glob("*_result.pkl"), None), "the end of the job's call")
         (run / "result.json").unlink()  # as if the file system had lost it
     finally:
         study.cluster.start_slurmdbd()
@@ -260,7 +316,8 @@ def test_the_controller_and_accounting_may_die(study: Study) -> None:
 def test_nobody_submits_while_the_scheduler_is_silent(study: Study) -> None:
     held = ("grid.axes.seed=[0,1]", "launcher.lines=['--hold']")
     study.sweep(*held)
-    study.cluster.kill_controller()
+    study.cluster.stop_controller()
+    study.impatient()
     try:
         status = study.status()
         assert (status["scheduler"], status["counts"]["queued"]) == ("silent", 2)
@@ -289,19 +346,17 @@ def test_waiting_shows_results_and_tries_again(study: Study) -> None:
 
 def test_300_runs_take_few_calls(study: Study) -> None:
     many = ("grid.axes.seed='range(300)'", "launcher.runs_per_job=150", "launcher.slots=2")
-    began = time.monotonic()
     done = study.sweep(*many, "checkpoint.every_s=60", "checkpoint.keep=none")
     assert "300 runs in 2 jobs" in done.stdout
     calls = Counter(study.called())
     assert calls["sbatch"] == 1
     assert sum(calls.values()) <= 4
-    assert time.monotonic() - began < 60  # a few seconds on an idle machine
     before = len(study.called())
     study.status()
     assert len(study.called()) - before == 1
     study.sweep(*many)
     assert Counter(study.called())["sbatch"] == 1
-    until(lambda: True if study.counts().get("ok", 0) >= 6 else None, "six results", 200)
+    until(lambda: True if study.counts().get("ok", 0) >= 6 else None, "six results")
     before = len(study.called())
     assert study.run("cancel", "results/smoke").returncode == 0
     assert study.called()[before:] == ["scancel"]

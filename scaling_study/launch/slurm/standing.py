@@ -7,6 +7,7 @@ any other run may still do something, and if not, why.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scaling_study.config import RunConfig
 from scaling_study.launch.causes import RESUMED
@@ -31,6 +32,15 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Fate:
+    """What a job that is gone did to a run: a failure, or it just did not run; `said` in words."""
+
+    failed: bool
+    cause: str | None
+    said: str
+
+
+@dataclass(frozen=True)
 class View:
     """Standing of every run, and whether the scheduler was asked and answered (None: no need)."""
 
@@ -38,21 +48,30 @@ class View:
     answered: bool | None
 
 
-def look(store: Store, run_ids: Iterable[str], account: bool = False) -> View:
-    """How these runs stand; `account`: ask sacct about the jobs that squeue has forgotten."""
+def look(store: Store, run_ids: Iterable[str], told: dict[str, Task] | None = None) -> View:
+    """How these runs stand.
+
+    sacct is asked about the jobs that squeue has forgotten; what it says is kept in `told`, and not
+    asked again. None: it is not asked.
+    """
     states = {run_id: store.state(run_id) for run_id in run_ids}
     jobs = {run_id: job for run_id in states if (job := _job(store, run_id, states[run_id]))}
     if not jobs or not queue.available():
         return View({r: Standing(s, jobs.get(r)) for r, s in states.items()}, None)
     try:
         tasks = queue.tasks(jobs.values())
-        if account and (missing := set(jobs.values()) - set(tasks)):
-            tasks = {**queue.accounts(missing), **tasks}
     except queue.SchedulerError:
         # Nothing is known: nobody may submit these runs again.
         unknown = {run_id: Standing("queued", job) for run_id, job in jobs.items()}
         return View({r: Standing(s) for r, s in states.items()} | unknown, False)
+    if told is not None:
+        told |= queue.accounts(set(jobs.values()) - set(tasks) - set(told))
+        tasks = told | tasks
     found = {run_id: _standing(state, jobs.get(run_id), tasks) for run_id, state in states.items()}
+    for run_id in [run_id for run_id, seen in found.items() if seen.gone]:
+        # It may have worked and ended between the two looks, at its files and at the queue.
+        if (now := store.state(run_id)) != states[run_id]:
+            found[run_id] = Standing(now)
     return View(found, True)
 
 
@@ -77,23 +96,30 @@ def _standing(state: str, job: str | None, tasks: Mapping[str, Task]) -> Standin
 
 
 def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) -> None:
-    """Write down what became of runs whose job is gone and left no word.
-
-    A run that had begun has failed, because of what ended the job; one that had not is free again.
-    """
+    """Write down what became of runs whose job is gone and left no word."""
     for run_id, standing in view.runs.items():
         if not standing.gone or run_id not in runs:
             continue
-        note = store.job(run_id)
-        cause, said = _cause(standing, logs)
-        begun = "pid" in note or any(a.get("job") == standing.job for a in note["attempts"])
-        if note.get("cause") in RESUMED and cause in (None, "error"):
-            # It stopped with a checkpoint, and SLURM did not start the job again.
-            store.end(run_id, note["cause"] if note["cause"] in CAUSES else None)
-        elif cause and (begun or cause in ("error", "host_memory")):
-            record_failure(store, runs[run_id], said, cause)
+        seen = fate(standing, store.job(run_id), logs)
+        if seen.failed and seen.cause:
+            record_failure(store, runs[run_id], seen.said, seen.cause)
         else:
-            store.end(run_id, cause)
+            store.end(run_id, seen.cause)
+
+
+def fate(standing: Standing, note: Mapping[str, Any], logs: Path) -> Fate:
+    """What became of a run whose job is gone; `note` is its job.json.
+
+    One that had begun has failed, because of what ended the job; one that had not is free again.
+    """
+    cause, said = _cause(standing, logs)
+    if note.get("cause") in RESUMED and cause in (None, "error"):
+        # It stopped with a checkpoint, and SLURM did not start the job again.
+        return Fate(False, note["cause"] if note["cause"] in CAUSES else None, said)
+    earlier = note.get("attempts", ())
+    begun = "pid" in note or any(attempt.get("job") == standing.job for attempt in earlier)
+    failed = cause is not None and (begun or cause in ("error", "host_memory"))
+    return Fate(failed, cause, said)
 
 
 def _cause(standing: Standing, logs: Path) -> tuple[str | None, str]:
@@ -101,19 +127,25 @@ def _cause(standing: Standing, logs: Path) -> tuple[str | None, str]:
     task = standing.task
     if task is None:
         return None, f"job {standing.job} is gone"
-    tail = log_tail(logs, standing.job)
+    text = "".join(map(tail, job_logs(logs, standing.job)))
     said = f"job {task.id} ended as {task.state}" + (f" on {task.nodes}" if task.nodes else "")
-    if any(words in tail for words in MEMORY_WORDS):
+    if any(words in text for words in MEMORY_WORDS):
         return "host_memory", f"{said}: memory ran out"
-    last = tail.strip().splitlines()[-1:]
+    last = text.strip().splitlines()[-1:]
     return task.cause or "error", ": ".join([said, *last] if task.cause is None else [said])
 
 
-def log_tail(logs: Path, job: str | None, size: int = 4000) -> str:
-    """The last part of what a job printed, the batch script's own words and the runs' alike."""
-    text = ""
-    for path in sorted(logs.glob(f"{job}_*_log.*")):
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - size))
-            text += file.read().decode(errors="replace")
-    return text
+def job_logs(folder: Path, job: str | None) -> list[Path]:
+    """What a job printed, the batch script's own words and the runs' alike; a file a process."""
+    return sorted(folder.glob(f"{job}_*_log.*"))
+
+
+def tail(path: Path, size: int = 4000) -> str:
+    """The last `size` bytes of a text.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read().decode(errors="replace")

@@ -24,6 +24,7 @@ from scaling_study.launch.slurm.ledger import Ledger
 from scaling_study.launch.stop import Stop, listen, requested_by
 from scaling_study.launch.work import print_to_log
 from scaling_study.results import FINISHED
+from scaling_study.world import leave_if_of_several
 
 # USR2 is the notice before the time limit or a preemption: SLURM does not start the job again by
 # itself. After TERM it does (requeue, preemption), or must not (scancel).
@@ -63,6 +64,8 @@ class Worker:
             outcome = self.jobs[0]()
             if first and (outcome.status, outcome.cause) == ("stopped", NOTICE):
                 self._requeue(self._why(), by_slurm=False)
+            # No rank that aborts may take down one that still writes: srun ends all of them then.
+            leave_if_of_several(0)
         else:
             with requested_by(SIGNALS, patient=True) as stop:
                 self._pool(stop, ledger)
@@ -129,7 +132,7 @@ class Worker:
                 requeue(job, os.environ.get("SLURMD_NODENAME") if cause == "node" else None)
         except queue.SchedulerError as error:
             # SLURM requeues a preempted job itself; otherwise the next call of the sweep submits.
-            print(f"not requeued: {error}", flush=True)
+            print(f"requeue: {error}", flush=True)
 
     def _leave(self, cause: str | None) -> None:
         """Give the unfinished runs back: SLURM itself or the next call decides about them."""
@@ -139,17 +142,19 @@ class Worker:
 
 
 def requeue(job: str, avoid: str | None) -> None:
-    """Let SLURM start this job again, on another node than `avoid`.
+    """Let SLURM start this job again, on other nodes than `avoid` and those it avoids already.
 
     Raises:
-        SchedulerError: it refused.
+        SchedulerError: it refused, or has requeued the job but may start it on `avoid` again.
     """
-    if avoid is None:
-        queue.call("scontrol", "requeue", job)
-        return
-    queue.call("scontrol", "requeuehold", job)
-    queue.call("scontrol", "update", f"JobId={job}", f"ExcNodeList={avoid}")
-    queue.call("scontrol", "release", job)
+    # With the first call SLURM asks all processes of the job to stop, those of the calls too.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    shunned = queue.call("squeue", "--noheader", f"--jobs={job}", "--format=%x").split()
+    queue.call("scontrol", "requeue", job)
+    if avoid is not None:
+        # Only now can this be changed; the job does not start before its processes have ended.
+        nodes = ",".join([*(name for name in shunned if name != "(null)"), avoid])
+        queue.call("scontrol", "update", f"JobId={job}", f"ExcNodeList={nodes}")
 
 
 def job_id(environment: Mapping[str, str]) -> str:
