@@ -125,10 +125,10 @@ def test_the_additive_study_adds_up() -> None:
 
 
 def test_a_grid_without_its_images_is_planned_and_not_launched(
-    command: Command, tmp_path: Path
+    sweep_here: Command, tmp_path: Path
 ) -> None:
     name = "+grid=paper/efficientnet_rs"
-    dry = command(SWEEP, name, "dry_run=true", "plan.out=plan.csv")
+    dry = sweep_here(name, "dry_run=true", "plan.out=plan.csv")
     assert dry.returncode == 0, dry.stderr
     assert "8 runs: 8 planned" in dry.stdout
     with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
@@ -139,7 +139,7 @@ def test_a_grid_without_its_images_is_planned_and_not_launched(
         )
         assert row["forecast_s"] == row["gpu_hours"] == row["forecast_step_time_s_low"] == ""
         assert int(row["data_bytes"]) == (1_281_167 + 50_000) * 3 * int(row["resolution"]) ** 2
-    done = command(SWEEP, name, "device=cpu")
+    done = sweep_here(name, "device=cpu")
     assert done.returncode == 2
     assert "data.root=imagenet: no such folder" in done.stderr
     assert not list((tmp_path / "results").glob("*/plan.csv"))
@@ -258,30 +258,30 @@ def test_a_budget_keeps_the_part_that_decides_most() -> None:
         Budget(1, None, False).allows(rows)
 
 
-def test_over_budget_nothing_is_started(command: Command, tmp_path: Path) -> None:
-    done = command(SWEEP, "+grid=smoke", "budget.train_flops=2e9")
+def test_over_budget_nothing_is_started(sweep_here: Command, tmp_path: Path) -> None:
+    done = sweep_here("+grid=smoke", "budget.train_flops=2e9")
     assert done.returncode == 2
     assert "budget.train_flops=2e+09: the runs to do need" in done.stderr
     assert re.search(r"budget\.fit=true takes the [123] runs", done.stderr)
     assert "which decide" in done.stdout
     assert not (tmp_path / "results").exists()
-    fit = command(SWEEP, "+grid=smoke", "budget.train_flops=2e9", "budget.fit=true", "dry_run=true")
+    fit = sweep_here("+grid=smoke", "budget.train_flops=2e9", "budget.fit=true", "dry_run=true")
     assert fit.returncode == 0, fit.stderr
-    bad = command(SWEEP, "+grid=smoke", "budget.gpu_hours=-1")
+    bad = sweep_here("+grid=smoke", "budget.gpu_hours=-1")
     assert bad.returncode == 2
     assert "budget.gpu_hours=-1: must be a number above 0" in bad.stderr
 
 
-def test_explanations_and_differences(command: Command, tmp_path: Path) -> None:
-    said = command(SWEEP, "+grid=smoke", "++grid.where=['depth<20 or seed==0']", "explain=true")
+def test_explanations_and_differences(sweep_here: Command, tmp_path: Path) -> None:
+    said = sweep_here("+grid=smoke", "++grid.where=['depth<20 or seed==0']", "explain=true")
     assert said.returncode == 0, said.stderr
     assert "3 cells in, 1 points out" in said.stdout
     assert "out  width=0.125, depth=26, seed=1: where 'depth<20 or seed==0' is false" in said.stdout
-    diff = command(SWEEP, "+grid=smoke", "++grid.axes.seed=[1,2]", "diff=smoke")
+    diff = sweep_here("+grid=smoke", "++grid.axes.seed=[1,2]", "diff=smoke")
     assert diff.returncode == 0, diff.stderr
     assert diff.stdout.count("only in smoke: 2") == 2
     assert "in both: 2, shared by one store" in diff.stdout
-    bad = command(SWEEP, "+grid=smoke", "diff=smock")
+    bad = sweep_here("+grid=smoke", "diff=smock")
     assert bad.returncode == 2
     assert "neither a grid (did you mean smoke?) nor the folder of a study" in bad.stderr
     assert list(tmp_path.iterdir()) == []
@@ -367,19 +367,21 @@ def test_what_else_differs_is_named() -> None:
     }
 
 
-def test_unknown_runs_of_the_store_are_reported_and_kept(command: Command, tmp_path: Path) -> None:
+def test_unknown_runs_of_the_store_are_reported_and_kept(
+    sweep_here: Command, tmp_path: Path
+) -> None:
     folder = tmp_path / "results/runs/d14-w1-r16-e1-s0-0123456789"
     folder.mkdir(parents=True)
-    done = command(SWEEP, "+grid=smoke", "dry_run=true")
+    done = sweep_here("+grid=smoke", "dry_run=true")
     assert "1 runs in the store are in no study's plan: d14-w1-r16-e1-s0-0123456789" in done.stdout
     assert folder.is_dir()
     study = tmp_path / "results/other"
     study.mkdir()
     (study / "plan.csv").write_text(f"run_id,epochs\n{folder.name},1\n", "utf-8")
-    assert "in no study" not in command(SWEEP, "+grid=smoke", "dry_run=true").stdout
+    assert "in no study" not in sweep_here("+grid=smoke", "dry_run=true").stdout
 
 
-def test_grids_share_one_store(command: Command, setting: Any) -> None:
+def test_grids_share_one_store(setting: Any) -> None:
     values = composed("sweep", ["+grid=smoke"])
     found, _ = draft(values, [], setting, None)
     run = found.rows[0].run
