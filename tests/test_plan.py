@@ -25,7 +25,7 @@ from scaling_study.config import RunConfig
 from scaling_study.cost import describe, devices_needed
 from scaling_study.display import lines
 from scaling_study.errors import InputError
-from scaling_study.forecast import Forecast, Timing, shape_of, work
+from scaling_study.forecast import SCORING, Forecast, Timing, amounts, shape_of
 from scaling_study.paths import data_dir
 from scaling_study.plan import Planned, plan, planned_cells, table
 from scaling_study.planning import probe
@@ -72,9 +72,21 @@ def timings(seconds: Callable[[RunConfig], float], **axes: list[Any]) -> list[Ti
     runs = [row.run for row in rows_of({"axes": axes})]
     columns = [describe(run) for run in runs]
     return [
-        Timing(NOTHING.conditions(run), shape_of(c), seconds(run), work(c), seconds(run) * work(c))
+        Timing(
+            NOTHING.conditions(run),
+            shape_of(c),
+            seconds(run),
+            *amounts(c),
+            wall_s=seconds(run) * work(c),
+        )
         for run, c in zip(runs, columns, strict=True)
     ]
+
+
+def work(columns: Any, scoring: float = SCORING[0]) -> float:
+    """A run in training steps."""
+    steps, scored = amounts(columns)
+    return steps + scoring * scored
 
 
 def law(run: RunConfig) -> float:
@@ -199,10 +211,31 @@ def test_few_or_no_measurements() -> None:
     assert other is not None
     assert other.value == pytest.approx(10 * one[0].step_time_s)
     assert other.low is None
-    slower = [replace(t, wall_s=t.step_time_s * t.work + 5) for t in one]
+    slower = [replace(t, wall_s=(t.wall_s or 0) + 5) for t in one]
     whole = Forecast(slower).run_time(columns)
     assert whole is not None
     assert whole.value == pytest.approx(law(run) * work(columns) + 5)
+
+
+def test_whole_runs_tell_what_is_beside_their_steps() -> None:
+    rng = np.random.default_rng(3)
+    lengths = [t for n in (2, 4, 20) for t in timings(law, **SIZES, epochs=[n])]
+    truth = [1.05 * t.step_time_s * (t.steps + 0.15 * t.scored) + 0.4 for t in lengths]
+    known = [
+        replace(t, wall_s=s * math.exp(rng.normal(0, 0.05)))
+        for t, s in zip(lengths, truth, strict=True)
+    ]
+    new = tiny(**{"model.depth": 26, "model.width": 0.25, "train.epochs": 200})
+    actual = 1.05 * law(new) * work(describe(new), 0.15) + 0.4
+    whole = Forecast(known).run_time(describe(new))
+    assert whole is not None
+    assert whole.value == pytest.approx(actual, rel=0.03)
+    assert whole.low is not None
+    assert whole.high is not None
+    assert 1.1 < whole.high / whole.low < 1.3
+    # Of a large data set some images are scored, not all.
+    large = {"batch_size": 100, "n_train": 1_000_000, "n_val": 10_000, "epochs": 3}
+    assert amounts(large) == (30_000, 600)
 
 
 jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -321,7 +354,8 @@ def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, setting: Any) -> Non
     whole = Times(probe.kept(tmp_path), 1).whole(chosen[0], describe(chosen[0]))
     assert whole is not None
     assert found[1].wall_s is not None
-    spent = found[1].wall_s - found[1].work * found[1].step_time_s
+    took = found[1].steps + SCORING[0] * found[1].scored
+    spent = found[1].wall_s - took * found[1].step_time_s
     assert spent > 0
     assert whole.value == pytest.approx(
         spent + work(describe(chosen[0])) * found[1].step_time_s, rel=1e-6
