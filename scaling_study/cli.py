@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import hydra
+import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -19,6 +20,8 @@ from scaling_study.values import flat_keys, suggest
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+# What a configuration that cannot be composed raises.
+COMPOSING = (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError)
 
 
 def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> NoReturn:
@@ -42,11 +45,13 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
             codes.append(task(values, list(HydraConfig.get().overrides.task)))  # type: ignore[arg-type]
         except InputError as error:
             codes.append(report(str(error)))
+        except COMPOSING as error:
+            codes.append(report(_explain(error, config_name)))
 
     app = hydra.main(version_base="1.3", config_path=str(data_dir("conf")), config_name=config_name)
     try:
         app(body)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except COMPOSING as error:
         sys.exit(report(_explain(error, config_name)))
     except ValueError as error:
         if composed:
@@ -55,6 +60,11 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(max(codes, default=0))
+
+
+def told_hydra() -> list[str]:
+    """What the command line of the running entry point says to Hydra itself: a search path."""
+    return list(HydraConfig.get().overrides.hydra)
 
 
 def _know_data_dir() -> None:
@@ -70,14 +80,21 @@ def report(message: str) -> int:
 
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        return _misspelt_yaml(error)
     message = str(error).strip().splitlines()[0]
+    if key := getattr(error, "full_key", None):
+        message = f"{key}: {message}"
     if isinstance(error, MissingConfigException) and error.options is not None:
         name = (error.missing_cfg_file or "").rpartition("/")[2]
         return f"{message}{suggest(name, error.options)}; known: {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: not an override of Hydra's ({message})"
-    if not message.startswith("Could not override"):
-        return str(error).strip()
+        return (
+            f"{error.override}: not an override of Hydra's ({message}); a text with other signs "
+            "than those of names and numbers is quoted twice: 'key=\"text\"'"
+        )
+    if "Could not override" not in message:
+        return message
     if "'grid'" in message:
         return "a grid is added with a plus: +grid=NAME"
     typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
@@ -88,11 +105,21 @@ def _explain(error: Exception, config_name: str) -> str:
                 f"{name}: the setting of one run is {AXES[name]}; "
                 f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
             )
-        if name.startswith("grid.axes"):
-            return f"{name}: adding an axis to a grid takes ++, as in '++grid.axes.seed=[0,1]'"
+        if name.startswith("grid.") and f"'{name}'" in message:
+            return (
+                f"{name}: what the grid's file does not have is added with ++, as in "
+                "'++grid.axes.seed=[0,1]'; a dotted axis as in '++grid.axes={train.epochs: [1,2]}'"
+            )
         if name not in known and f"'{name}'" in message:
             return f"{name}: no such setting{suggest(name, known)}"
     return message
+
+
+def _misspelt_yaml(error: yaml.MarkedYAMLError) -> str:
+    """Where a file is no YAML, and why."""
+    mark = error.problem_mark or error.context_mark
+    place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}" if mark else "a file"
+    return f"{place}: not YAML: {error.problem or error.context}"
 
 
 def _known_keys(config_name: str) -> list[str]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scaling_study.data.base import MAX_TRAIN_IMAGES
+
 # What makes step times comparable.
 CONDITIONS = ("device", "precision", "threads", "world_size")
 SHAPE = ("flops", "activations", "batch_size")
@@ -21,8 +23,10 @@ SHAPE = ("flops", "activations", "batch_size")
 ENOUGH_SHAPES = 4
 ENOUGH_REPEATS = 8
 COVERAGE = 0.90
-# Scoring an image is one forward pass of the three that training on it takes.
-SCORING = 1 / 3
+# What a run takes beside its start, in times of a step: its steps, and batches scored at the end, a
+# forward pass of the three that a step is. Each with how far off, as an SD, finished runs may show
+# it to be; TYPICAL is the SD of a run's time about the fit, relative.
+STEPPING, SCORING, TYPICAL = (1.0, 0.1), (1 / 3, 0.15), 0.15
 
 Shape = tuple[Any, ...]
 
@@ -40,12 +44,6 @@ class Estimate:
         low, high = (None if v is None else v * factor for v in (self.low, self.high))
         return Estimate(self.value * factor, low, high)
 
-    def plus(self, other: "Estimate") -> "Estimate":
-        """The sum of two numbers whose errors go together, the worst case."""
-        low = None if self.low is None or other.low is None else self.low + other.low
-        high = None if self.high is None or other.high is None else self.high + other.high
-        return Estimate(self.value + other.value, low, high)
-
 
 @dataclass(frozen=True)
 class Timing:
@@ -54,7 +52,8 @@ class Timing:
     conditions: tuple[Any, ...]
     shape: Shape
     step_time_s: float
-    work: float = 0.0  # steps, and scored images in steps' worth
+    steps: float = 0.0
+    scored: float = 0.0  # images scored, in batches of the training's size
     wall_s: float | None = None
 
     @classmethod
@@ -66,7 +65,7 @@ class Timing:
             tuple(columns[name] for name in CONDITIONS),
             shape_of(columns),
             columns["step_time_s"],
-            work(columns),
+            *amounts(columns),
             columns["wall_s"] if columns["status"] == "ok" else None,
         )
 
@@ -76,11 +75,11 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
     return tuple(columns[name] for name in SHAPE)
 
 
-def work(columns: Mapping[str, Any]) -> float:
-    """A run in training steps: its steps, and scoring both splits forward only."""
-    batch = columns["batch_size"]
-    scored = (columns["n_train"] + columns["n_val"]) / batch
-    return float(columns["epochs"] * (columns["n_train"] // batch) + SCORING * scored)
+def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
+    """What a run does: training steps, and batches' worth of images scored at its end."""
+    batch, n_train = columns["batch_size"], columns["n_train"]
+    scored = (min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]) / batch
+    return float(columns["epochs"] * (n_train // batch)), scored
 
 
 @dataclass
@@ -101,9 +100,19 @@ class Forecast:
         return self._steps[shape]
 
     def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
-        """Seconds of a whole run, start and end included as far as finished runs tell."""
-        step = self.step_time(shape_of(columns))
-        return None if step is None else step.times(work(columns)).plus(self._overhead)
+        """Seconds of a whole run, start and end included as far as runs and probes tell."""
+        if (step := self.step_time(shape_of(columns))) is None:
+            return None
+        steps, scored = amounts(columns)
+        (stepping, scoring, start), (low, high) = self._whole
+        per_step = stepping * steps + scoring * scored
+
+        def seconds(step_time_s: float) -> float:
+            return step_time_s * per_step + start
+
+        if step.low is None or step.high is None:
+            return Estimate(seconds(step.value))
+        return Estimate(seconds(step.value), low * seconds(step.low), high * seconds(step.high))
 
     @property
     def shapes(self) -> list[Shape]:
@@ -169,17 +178,29 @@ class Forecast:
         )
 
     @cached_property
-    def _overhead(self) -> Estimate:
-        """Seconds that runs and probes took beside their steps: start, images, checkpoints.
+    def _whole(self) -> tuple[tuple[float, float, float], tuple[float, float]]:
+        """What a run takes: times of a step per step and per batch scored, and seconds to start.
 
-        The median and the central 90 %; nothing as long as none has said.
+        By least squares of relative errors on whole runs and probes, drawn to what FLOPs say of the
+        first two, the more the fewer there are; and the central 90 % of actual over fitted time.
         """
-        more = [t.wall_s - t.step_time_s * t.work for t in self.timings if t.wall_s]
-        if not more:
-            return Estimate(0.0, 0.0, 0.0)
+        done = [t for t in self.timings if t.wall_s]
+        wall_s = np.array([t.wall_s for t in done])
+        parts = np.array([(t.step_time_s * t.steps, t.step_time_s * t.scored, 1.0) for t in done])
+        parts = parts.reshape(-1, 3)
+        expected = np.array([STEPPING[0], SCORING[0], 0.0])
+        trust = np.diag([TYPICAL / STEPPING[1], TYPICAL / SCORING[1], 0.0])
+        x = np.vstack([parts / wall_s[:, None], trust])
+        y = np.concatenate([np.ones(len(done)), trust @ expected])
+        fit = np.linalg.lstsq(x, y, rcond=None)[0]
+        if fit[2] < 0:
+            fit[:2], fit[2] = np.linalg.lstsq(x[:, :2], y, rcond=None)[0], 0.0
+        fit = fit.clip(min=0.0)
         tail = (1 - COVERAGE) / 2
-        low, middle, high = np.quantile(np.maximum(more, 0.0), [tail, 0.5, 1 - tail])
-        return Estimate(float(middle), float(low), float(high))
+        ratios = wall_s / (parts @ fit) if done else np.ones(1)
+        low, high = np.quantile(ratios, [tail, 1 - tail])
+        stepping, scoring, start = map(float, fit)
+        return (stepping, scoring, start), (min(float(low), 1.0), max(float(high), 1.0))
 
     @cached_property
     def _slopes(self) -> bool:

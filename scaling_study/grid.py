@@ -17,6 +17,7 @@ from scaling_study.paths import data_dir
 from scaling_study.planning.expression import Expression
 from scaling_study.planning.language import (
     BLOCK_KEYS,
+    MOST_POINTS,
     VARIANT,
     Block,
     Point,
@@ -31,6 +32,7 @@ from scaling_study.settings import study_name
 # name: the study's folder; rules: what the analysis is to decide (analysis/prereg.yaml);
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py).
 KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning")
+FILE = "a grid's file begins with the line '# @package _global_', and has all it says under grid:"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,12 @@ def candidates(
         InputError: see `expand`; the whole grid is checked before the first candidate.
     """
     settings = dict(known) if isinstance(known, Mapping) else dict.fromkeys(known)
-    for block in read_blocks(grid, settings):
+    blocks = read_blocks(grid, settings)
+    if (size := sum(block.size() for block in blocks)) > MOST_POINTS:
+        raise InputError(
+            f"grid: at least {size:,} points; up to {MOST_POINTS:,} are planned: give fewer values"
+        )
+    for block in blocks:
         yield from _of_block(block, settings)
 
 
@@ -181,8 +188,17 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: no grid (the message lists those there are), or an axis set as one value.
     """
-    if not isinstance(grid, dict) or "name" not in grid:
+    if not grid:
+        if added := [text for text in overrides if text.startswith("+grid=")]:
+            raise InputError(f"{added[0]}: it says nothing of a grid; {FILE}")
         raise InputError(f"no grid: add +grid=NAME; grids: {', '.join(names())}")
+    if not isinstance(grid, dict):
+        raise InputError(f"grid={grid!r}: must be a mapping with {', '.join(KEYS)}")
+    if "name" not in grid:
+        raise InputError(
+            "grid.name is missing: it names the study's folder"
+            + ("" if set(grid) & set(KEYS) else f"; {FILE}")
+        )
     study_name(grid["name"])
     varied = axis_keys(grid)
     short = {key: name for name, key in AXES.items()}
@@ -240,10 +256,17 @@ def _varied(part: object) -> Iterator[str]:
         yield from _varied(part.get(name))
 
 
+MAPPINGS = {
+    "axes": "axis names to lists of values",
+    "solve": "an axis to its targets, {width: {flops: [1e9]}}",
+    "variants": "cumulative or independent to named overrides",
+}
+
+
 def _check_shape(part: Mapping[str, Any]) -> None:
-    for name in ("axes", "solve", "variants"):
+    for name, accepted in MAPPINGS.items():
         if not isinstance(values := part.get(name) or {}, Mapping):
-            raise InputError(f"grid.{name}={values!r}: must map axis names to lists of values")
+            raise InputError(f"grid.{name}={values!r}: must map {accepted}")
     points = part.get("points") or []
     if not isinstance(points, list | tuple) or not all(isinstance(p, Mapping) for p in points):
         raise InputError(f"grid.points={points!r}: must be a list of mappings, {{depth: 26, …}}")

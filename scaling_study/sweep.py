@@ -14,11 +14,11 @@ from hydra.errors import MissingConfigException
 from scaling_study import cli, display, foretold, launching, live, studydir, worth
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
+from scaling_study.grid import names
 from scaling_study.launch.job import Outcome
 from scaling_study.launch.local import PoolError, RepeatedError
 from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop import Stop, requested_by
-from scaling_study.paths import data_dir
 from scaling_study.plan import Planned, measured, planned_cells, write_csv
 from scaling_study.planning.budget import budget_of
 from scaling_study.planning.draft import Draft, draft, orphan_lines, redrawn
@@ -123,13 +123,12 @@ def _explained(
 def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     """The settings of another grid."""
     try:
-        return cli.composed("sweep", [f"+grid={name}", *overrides])
-    except MissingConfigException:
-        folder = data_dir("sweeps") / "grid"
-        known = [str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")]
+        return cli.composed("sweep", [*cli.told_hydra(), f"+grid={name}", *overrides])
+    except MissingConfigException as error:
+        known = sorted({*names(), *(error.options or ())})
         raise InputError(
             f"diff={name}: neither a grid{suggest(name, known)} nor the folder of a study; "
-            f"grids: {', '.join(sorted(known))}"
+            f"grids: {', '.join(known)}"
         ) from None
 
 

@@ -71,3 +71,31 @@ def command(tmp_path: Path, cache_dir: Path) -> Command:
         )
 
     return call
+
+
+@pytest.fixture
+def sweep_here(
+    tmp_path: Path,
+    cache_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Command:
+    """`command` for a sweep that trains nothing, in this process: Python starts once."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    from scaling_study import cli, sweep
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        if not any(text.startswith("cache_dir=") for text in arguments):
+            arguments = (*arguments, f"cache_dir={cache_dir}")
+        monkeypatch.setattr(sys, "argv", ["sweep", *arguments])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # what the entry point sets ends with the test
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as left:
+            cli.run(sweep.main, "sweep")
+        GlobalHydra.instance().clear()
+        said = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return subprocess.CompletedProcess(sys.argv, left.value.code, said.out, said.err)
+
+    return call

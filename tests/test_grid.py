@@ -153,7 +153,7 @@ def test_variants_add_up_or_stand_alone() -> None:
         ({"where": [True]}, "must be a condition in quotes"),
         ({"when": [{"axes": {"depth": [1]}}]}, "must be a condition in quotes"),
         ({"when": [{"if": "depth > 1", "axs": {}}]}, r"grid.when\[0\].axs: .*mean axes"),
-        ({"when": [{"if": "flops > 1", "axes": {"depth": [1]}}]}, "flops: no such setting"),
+        ({"when": [{"if": "flops > 1", "axes": {"depth": [1]}}]}, "flops is a cost; only where"),
         (
             {"axes": {"depth": [1]}, "when": [{"if": "depth > 0", "axes": {"depth": [2]}}]},
             "model.depth is set already where",

@@ -104,7 +104,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.planning.",
         "scaling_study.recipe",
     },
-    "scaling_study.forecast": set(),
+    "scaling_study.forecast": {"scaling_study.data."},
     "scaling_study.plan": {
         "scaling_study.config",
         "scaling_study.cost",

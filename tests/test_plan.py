@@ -26,7 +26,7 @@ from scaling_study.config import RunConfig
 from scaling_study.cost import describe, devices_needed
 from scaling_study.display import lines
 from scaling_study.errors import InputError
-from scaling_study.forecast import Forecast, Timing, shape_of, work
+from scaling_study.forecast import SCORING, Forecast, Timing, amounts, shape_of
 from scaling_study.paths import data_dir
 from scaling_study.plan import Planned, plan, planned_cells, table
 from scaling_study.planning import probe
@@ -73,9 +73,21 @@ def timings(seconds: Callable[[RunConfig], float], **axes: list[Any]) -> list[Ti
     runs = [row.run for row in rows_of({"axes": axes})]
     columns = [describe(run) for run in runs]
     return [
-        Timing(NOTHING.conditions(run), shape_of(c), seconds(run), work(c), seconds(run) * work(c))
+        Timing(
+            NOTHING.conditions(run),
+            shape_of(c),
+            seconds(run),
+            *amounts(c),
+            wall_s=seconds(run) * work(c),
+        )
         for run, c in zip(runs, columns, strict=True)
     ]
+
+
+def work(columns: Any, scoring: float = SCORING[0]) -> float:
+    """A run in training steps."""
+    steps, scored = amounts(columns)
+    return steps + scoring * scored
 
 
 def law(run: RunConfig) -> float:
@@ -127,10 +139,10 @@ def test_the_additive_study_adds_up() -> None:
 
 
 def test_a_grid_without_its_images_is_planned_and_not_launched(
-    command: Command, tmp_path: Path
+    sweep_here: Command, tmp_path: Path
 ) -> None:
     name = "+grid=paper/efficientnet_rs"
-    dry = command(SWEEP, name, "dry_run=true", "plan.out=plan.csv")
+    dry = sweep_here(name, "dry_run=true", "plan.out=plan.csv")
     assert dry.returncode == 0, dry.stderr
     assert "8 runs: 8 planned" in dry.stdout
     with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
@@ -141,7 +153,7 @@ def test_a_grid_without_its_images_is_planned_and_not_launched(
         )
         assert row["forecast_s"] == row["gpu_hours"] == row["forecast_step_time_s_low"] == ""
         assert int(row["data_bytes"]) == (1_281_167 + 50_000) * 3 * int(row["resolution"]) ** 2
-    done = command(SWEEP, name, "device=cpu")
+    done = sweep_here(name, "device=cpu")
     assert done.returncode == 2
     assert "data.root=imagenet: no such folder" in done.stderr
     assert not list((tmp_path / "results").glob("*/plan.csv"))
@@ -201,10 +213,31 @@ def test_few_or_no_measurements() -> None:
     assert other is not None
     assert other.value == pytest.approx(10 * one[0].step_time_s)
     assert other.low is None
-    slower = [replace(t, wall_s=t.step_time_s * t.work + 5) for t in one]
+    slower = [replace(t, wall_s=(t.wall_s or 0) + 5) for t in one]
     whole = Forecast(slower).run_time(columns)
     assert whole is not None
     assert whole.value == pytest.approx(law(run) * work(columns) + 5)
+
+
+def test_whole_runs_tell_what_is_beside_their_steps() -> None:
+    rng = np.random.default_rng(3)
+    lengths = [t for n in (2, 4, 20) for t in timings(law, **SIZES, epochs=[n])]
+    truth = [1.05 * t.step_time_s * (t.steps + 0.15 * t.scored) + 0.4 for t in lengths]
+    known = [
+        replace(t, wall_s=s * math.exp(rng.normal(0, 0.05)))
+        for t, s in zip(lengths, truth, strict=True)
+    ]
+    new = tiny(**{"model.depth": 26, "model.width": 0.25, "train.epochs": 200})
+    actual = 1.05 * law(new) * work(describe(new), 0.15) + 0.4
+    whole = Forecast(known).run_time(describe(new))
+    assert whole is not None
+    assert whole.value == pytest.approx(actual, rel=0.03)
+    assert whole.low is not None
+    assert whole.high is not None
+    assert 1.1 < whole.high / whole.low < 1.3
+    # Of a large data set some images are scored, not all.
+    large = {"batch_size": 100, "n_train": 1_000_000, "n_val": 10_000, "epochs": 3}
+    assert amounts(large) == (30_000, 600)
 
 
 jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -260,30 +293,30 @@ def test_a_budget_keeps_the_part_that_decides_most() -> None:
         Budget(1, None, False).allows(rows)
 
 
-def test_over_budget_nothing_is_started(command: Command, tmp_path: Path) -> None:
-    done = command(SWEEP, "+grid=smoke", "budget.train_flops=2e9")
+def test_over_budget_nothing_is_started(sweep_here: Command, tmp_path: Path) -> None:
+    done = sweep_here("+grid=smoke", "budget.train_flops=2e9")
     assert done.returncode == 2
     assert "budget.train_flops=2e+09: the runs to do need" in done.stderr
     assert re.search(r"budget\.fit=true takes the [123] runs", done.stderr)
     assert "which decide" in done.stdout
     assert not (tmp_path / "results").exists()
-    fit = command(SWEEP, "+grid=smoke", "budget.train_flops=2e9", "budget.fit=true", "dry_run=true")
+    fit = sweep_here("+grid=smoke", "budget.train_flops=2e9", "budget.fit=true", "dry_run=true")
     assert fit.returncode == 0, fit.stderr
-    bad = command(SWEEP, "+grid=smoke", "budget.gpu_hours=-1")
+    bad = sweep_here("+grid=smoke", "budget.gpu_hours=-1")
     assert bad.returncode == 2
     assert "budget.gpu_hours=-1: must be a number above 0" in bad.stderr
 
 
-def test_explanations_and_differences(command: Command, tmp_path: Path) -> None:
-    said = command(SWEEP, "+grid=smoke", "++grid.where=['depth<20 or seed==0']", "explain=true")
+def test_explanations_and_differences(sweep_here: Command, tmp_path: Path) -> None:
+    said = sweep_here("+grid=smoke", "++grid.where=['depth<20 or seed==0']", "explain=true")
     assert said.returncode == 0, said.stderr
     assert "3 cells in, 1 points out" in said.stdout
     assert "out  width=0.125, depth=26, seed=1: where 'depth<20 or seed==0' is false" in said.stdout
-    diff = command(SWEEP, "+grid=smoke", "++grid.axes.seed=[1,2]", "diff=smoke")
+    diff = sweep_here("+grid=smoke", "++grid.axes.seed=[1,2]", "diff=smoke")
     assert diff.returncode == 0, diff.stderr
     assert diff.stdout.count("only in smoke: 2") == 2
     assert "in both: 2, shared by one store" in diff.stdout
-    bad = command(SWEEP, "+grid=smoke", "diff=smock")
+    bad = sweep_here("+grid=smoke", "diff=smock")
     assert bad.returncode == 2
     assert "neither a grid (did you mean smoke?) nor the folder of a study" in bad.stderr
     assert list(tmp_path.iterdir()) == []
@@ -323,7 +356,8 @@ def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, setting: Any) -> Non
     whole = Times(probe.kept(tmp_path), 1).whole(chosen[0], describe(chosen[0]))
     assert whole is not None
     assert found[1].wall_s is not None
-    spent = found[1].wall_s - found[1].work * found[1].step_time_s
+    took = found[1].steps + SCORING[0] * found[1].scored
+    spent = found[1].wall_s - took * found[1].step_time_s
     assert spent > 0
     assert whole.value == pytest.approx(
         spent + work(describe(chosen[0])) * found[1].step_time_s, rel=1e-6
@@ -369,19 +403,21 @@ def test_what_else_differs_is_named() -> None:
     }
 
 
-def test_unknown_runs_of_the_store_are_reported_and_kept(command: Command, tmp_path: Path) -> None:
+def test_unknown_runs_of_the_store_are_reported_and_kept(
+    sweep_here: Command, tmp_path: Path
+) -> None:
     folder = tmp_path / "results/runs/d14-w1-r16-e1-s0-0123456789"
     folder.mkdir(parents=True)
-    done = command(SWEEP, "+grid=smoke", "dry_run=true")
+    done = sweep_here("+grid=smoke", "dry_run=true")
     assert "1 runs in the store are in no study's plan: d14-w1-r16-e1-s0-0123456789" in done.stdout
     assert folder.is_dir()
     study = tmp_path / "results/other"
     study.mkdir()
     (study / "plan.csv").write_text(f"run_id,epochs\n{folder.name},1\n", "utf-8")
-    assert "in no study" not in command(SWEEP, "+grid=smoke", "dry_run=true").stdout
+    assert "in no study" not in sweep_here("+grid=smoke", "dry_run=true").stdout
 
 
-def test_grids_share_one_store(command: Command, setting: Any) -> None:
+def test_grids_share_one_store(setting: Any) -> None:
     values = composed("sweep", ["+grid=smoke"])
     found, _ = draft(values, [], setting, None)
     run = found.rows[0].run

@@ -11,10 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 
 from conftest import Command, environment
-from scaling_study import cli, sweep
 
 SWEEP = "scaling_study.sweep"
 MORE = ("train.epochs=2", "data.val_per_class=8")
@@ -251,27 +249,13 @@ def test_a_killed_worker_is_that_runs_failure_alone(
     ],
 )
 def test_bad_input_is_one_message_and_exit_code_2(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    cache_dir: Path,
-    arguments: list[str],
-    said: str,
+    sweep_here: Command, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    # The entry point, but in this process: starting Python for each takes most of a second.
-    if not any(text.startswith("cache_dir=") for text in arguments):
-        arguments = [*arguments, f"cache_dir={cache_dir}"]
-    monkeypatch.setattr(sys, "argv", ["sweep", *arguments])
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # what the entry point sets ends with the test
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as left:
-        cli.run(sweep.main, "sweep")
-    GlobalHydra.instance().clear()
-    error = capsys.readouterr().err
-    assert left.value.code == 2, error
-    assert said in error
-    assert error.startswith("error: ")
-    assert "Traceback" not in error
+    done = sweep_here(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

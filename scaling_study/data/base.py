@@ -10,6 +10,8 @@ from scaling_study.values import require
 
 # The held-out share of the training images, to select on.
 MINIVAL = "minival"
+# Training error is measured on at most this many images.
+MAX_TRAIN_IMAGES = 50_000
 # Metadata of settings that say where the images lie and not which they are: `identity` leaves
 # them out, so that a moved data set keeps its results.
 INFRASTRUCTURE: Mapping[str, bool] = {"infrastructure": True}

@@ -16,6 +16,9 @@ from scaling_study.planning.times import HOUR, MEASURED, Times, UnmeasuredError
 from scaling_study.settings import RUN_KEYS
 from scaling_study.values import flat_items
 
+# What decides which other settings there are.
+KINDS = frozenset({"model.family", "data.name"})
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -88,7 +91,10 @@ def run_at(settings: Mapping[str, Any], point: Point) -> RunConfig:
         run_cost(run)
     except InputError as error:
         where = ", ".join(f"{key}={value}" for key, value in point.items())
-        raise InputError(f"{error}" + (f" (in the run with {where})" if where else "")) from None
+        why = f"{error}" + (f" (in the run with {where})" if where else "")
+        for key in KINDS & point.keys():
+            why += f"; another {key} may have other settings, and then takes a grid of its own"
+        raise InputError(why) from None
     return run
 
 

@@ -6,6 +6,8 @@ file is found before anything starts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import prod
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -35,6 +37,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 SOLVABLE = ("depth", "width", "resolution", "epochs")
 TOLERANCE = 0.05
+# More than anyone trains, and what is planned in minutes.
+MOST_POINTS = 1_000_000
 # What the top of a grid and each of its blocks may say.
 BLOCK_KEYS = ("axes", "points", "variants", "when", "solve", "where")
 CUMULATIVE, INDEPENDENT = "cumulative", "independent"
@@ -77,6 +81,12 @@ class Block:
         solved = {AXES[self.solve.axis]} if self.solve else set()
         return {*self.axes, *tied, *more, *solved}
 
+    def size(self) -> int:
+        """How many candidates it has, before `when` adds some."""
+        targets = len(self.solve.targets) if self.solve else 1
+        tied = len(self.points) * max(1, len(self.variants))
+        return tied * prod(map(len, self.axes.values())) * targets
+
 
 def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> Block:
     """The block under `path` of a grid; `known` are the config keys that may vary.
@@ -98,7 +108,10 @@ def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> 
         variants=variants,
         when=_whens(part.get("when") or [], known, f"{path}.when"),
         solve=solve,
-        where=[condition(text, names) for text in _list(part.get("where"), f"{path}.where")],
+        where=[
+            _condition(text, names, f"{path}.where")
+            for text in _list(part.get("where"), f"{path}.where")
+        ],
     )
 
 
@@ -120,9 +133,11 @@ def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, 
         raise InputError(f"{path}={part!r}: must be a mapping with {', '.join(allowed)}")
     for key in part:
         if key not in allowed:
+            near = suggest(str(key), list(allowed))
+            if key in AXES and "axes" in allowed:
+                near = f" (did you mean {path}.axes.{key}?)"
             raise InputError(
-                f"{path}.{key}: no such part of a grid{suggest(str(key), list(allowed))}; "
-                f"known: {', '.join(allowed)}"
+                f"{path}.{key}: no such part of a grid{near}; known: {', '.join(allowed)}"
             )
     return part
 
@@ -131,6 +146,11 @@ def config_key(name: object, known: Mapping[str, Any], path: str) -> str:
     """The config key that an axis name stands for."""
     key = AXES.get(str(name), str(name))
     if key not in known:
+        if within := next((k for k in known if k.startswith(f"{key}.")), None):
+            raise InputError(
+                f"{path}.{name}: a group of settings; an axis is one of them, as in "
+                f"'++{path}={{{within}: […]}}'"
+            )
         names = [*AXES, *known]
         raise InputError(
             f"{path}.{name}: no such axis{suggest(str(name), names)}; "
@@ -186,12 +206,28 @@ def _whens(parts: object, known: Mapping[str, Any], path: str) -> list[When]:
         checked = check_keys(part, ("if", "axes", "points"), where)
         found.append(
             When(
-                condition(checked.get("if"), {*AXES, *known, VARIANT}),
+                _if(checked.get("if"), {*AXES, *known, VARIANT}, f"{where}.if"),
                 _axes(checked.get("axes") or {}, known, f"{where}.axes"),
                 _points(checked.get("points") or [{}], known, f"{where}.points"),
             )
         )
     return found
+
+
+def _condition(text: object, names: set[str], path: str) -> Expression:
+    """The condition that stands under `path`."""
+    try:
+        return condition(text, names)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _if(text: object, names: set[str], path: str) -> Expression:
+    """A condition on settings alone: costs are known once a point is a run."""
+    test = _condition(text, names | set(COSTS), path)
+    if costs := sorted(test.names - names):
+        raise InputError(f"{path}: {test.text!r}: {costs[0]} is a cost; only where asks for those")
+    return test
 
 
 def _solve(part: object, path: str) -> Solve | None:
@@ -211,9 +247,11 @@ def _solve(part: object, path: str) -> Solve | None:
         )
         targets = _values(quantity, spec[quantity], where)
         tolerance = spec.get("tolerance", TOLERANCE)
-        for target in (*targets, tolerance):
-            good = isinstance(target, int | float) and not isinstance(target, bool)
-            require(good and 0 < target < 1e30, where, target, "must be a number above 0")
+        for name, values in ((quantity, targets), ("tolerance", [tolerance])):
+            for value in values:
+                good = isinstance(value, int | float) and not isinstance(value, bool)
+                good = good and 0 < value < 1e30
+                require(good, f"{where}.{name}", repr(value), "must be a number above 0")
         return Solve(axis, quantity, tuple(float(t) for t in targets), float(tolerance))
     return None
 
@@ -232,8 +270,8 @@ def _values(name: str, values: Any, path: str) -> list[Any]:
 def _sweep(name: str, text: str, path: str) -> list[Any]:
     try:
         override = OverridesParser.create().parse_override(f"{AXES.get(name, name)}={text}")
-    except HydraException as error:
+        if not override.is_sweep_override():
+            return [override.value()]
+        return list(islice(override.sweep_iterator(), MOST_POINTS + 1))
+    except (HydraException, ValueError) as error:
         raise InputError(f"{path}.{name}={text!r}: not a sweep of Hydra's: {error}") from None
-    if not override.is_sweep_override():
-        return [override.value()]
-    return list(override.sweep_iterator())

@@ -32,8 +32,9 @@ from scaling_study.values import from_values
 
 # As many shapes as the log-linear model needs, and two to judge it by.
 PROBES = 6
-# A GPU is timed in windows of 20 steps, the first of which does not count.
-STEPS = {"cpu": 14, "cuda": 100}
+# Epochs, and steps in each: few images are rendered, and seen again. A GPU is timed in windows,
+# here of an epoch, the first of which does not count.
+EPOCHS_AND_STEPS = {"cpu": (14, 1), "cuda": (20, 5)}
 MOST_CLASSES = 64
 
 # Runs what it is given, with results under the folder.
@@ -90,12 +91,13 @@ def _timing(run: RunConfig, result: Result, times: Times) -> Timing:
 
 def shortened(run: RunConfig) -> RunConfig:
     """`run` for a few steps on few rendered images of its size."""
-    classes = min(known_facts(run.data).n_classes, MOST_CLASSES)
-    images = STEPS[run.device] * run.train.batch_size
+    epochs, steps = EPOCHS_AND_STEPS[run.device]
+    images = steps * run.train.batch_size
+    classes = min(known_facts(run.data).n_classes, MOST_CLASSES, images)
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
     values = _rendered() | {"resolution": run.data.resolution} | few
     data = from_values(config_class("fractals"), values, "data.")
-    return replace(run, data=data, train=replace(run.train, epochs=1, warmup_epochs=0.0))
+    return replace(run, data=data, train=replace(run.train, epochs=epochs, warmup_epochs=0.0))
 
 
 def _rendered() -> dict[str, Any]:
@@ -121,7 +123,8 @@ def kept(cache_dir: Path) -> list[Timing]:
                 tuple(record["conditions"]),
                 tuple(record["shape"]),
                 float(record["step_time_s"]),
-                float(record.get("work", 0.0)),
+                float(record["steps"]),
+                float(record["scored"]),
                 None if wall_s is None else float(wall_s),
             )
         except (ValueError, KeyError, TypeError):

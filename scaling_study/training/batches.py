@@ -15,6 +15,7 @@ from torch import Tensor
 
 from scaling_study.config import RunConfig, Setting
 from scaling_study.data import load
+from scaling_study.data.base import MAX_TRAIN_IMAGES
 from scaling_study.data.parts import Images, Part, Splits
 from scaling_study.device import cpu_cores
 from scaling_study.training.corrupt import CorruptImages
@@ -22,9 +23,8 @@ from scaling_study.training.making import EvaluationBatch, Task, TrainingBatch
 from scaling_study.training.seeds import generator
 from scaling_study.training.streams import stream
 
-# Images of one evaluation batch; training error is measured on at most this many images.
+# Images of one evaluation batch.
 EVALUATION_BATCH = 250
-MAX_TRAIN_IMAGES = 50_000
 # ImageNet's mean and standard deviation of red, green and blue, for every set of encoded images.
 PHOTO_MEAN = (123.675, 116.28, 103.53)
 PHOTO_STD = (58.395, 57.12, 57.375)
