@@ -20,6 +20,13 @@ from scaling_study.values import flat_keys, suggest
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+# Hydra reads 1,2 and range(2) as sweeps of its own, over whole commands, unless they are texts.
+SWEEPS_OF_HYDRA = ("requires --multirun", "Error merging override", "Ambiguous value")
+SEVERAL_VALUES = (
+    "an axis of a grid takes a list, as in 'grid.axes.seed=[0,1]', or a sweep as a text, as in "
+    "'grid.axes.seed=\"range(3)\"' and 'grid.axes={seed: \"range(3)\"}'; a single run takes "
+    "several values with -m"
+)
 # What a configuration that cannot be composed raises.
 COMPOSING = (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError)
 
@@ -93,6 +100,8 @@ def _explain(error: Exception, config_name: str) -> str:
             f"{error.override}: not an override of Hydra's ({message}); a text with other signs "
             "than those of names and numbers is quoted twice: 'key=\"text\"'"
         )
+    if any(words in message for words in SWEEPS_OF_HYDRA):
+        return f"{message}: {SEVERAL_VALUES}"
     if "Could not override" not in message:
         return message
     if "'grid'" in message:
