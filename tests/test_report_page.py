@@ -258,9 +258,14 @@ def _luminance(text):
     return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+INK_OF_FIGURES = "getComputedStyle(document.querySelector('#explorer .xtick text')).fill"
+
+
 def test_text_is_readable_in_light_and_dark(page):
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
+        # A browser tells a page of the change at its next frame; the figures follow then.
+        page.wait_for_function(f"() => {INK_OF_FIGURES} === getComputedStyle(document.body).color")
         _check_contrast(page, scheme)
 
 
