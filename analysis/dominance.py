@@ -19,7 +19,9 @@ def _points(cells: Sequence[Cell], cost: str) -> Floats:
 
 def _seed_deviation(regime: Sequence[Cell], cost: str) -> float | None:
     measured = [c for c in regime if c.cost(cost)]
-    return deviation(measured, cost) if min(c.n for c in measured) > 1 else None
+    if min(c.n for c in measured) < 2 or min(e for c in measured for e in c.errors) <= 0:
+        return None  # nothing to compare, or an error without a logarithm
+    return deviation(measured, cost)
 
 
 def dominance(cells: Sequence[Cell], prereg: Prereg) -> list[Record]:

@@ -153,7 +153,7 @@ def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Prereg) -> None:
         gallery.add(law_plots.returns(rows), rows, "resolution_returns", title)
     known = [c for c in cells if c.cost(prereg.cost) and c.error > 0]
     try:
-        found = regime_map(known, prereg, base_of(known, prereg.base))
+        found = regime_map(known, prereg, base_of(cells, prereg.base))
     except InputError:
         return
     cost = f"{found.multiplier:g} times the base's {ALL_COST_NAMES[prereg.cost]}"

@@ -97,9 +97,11 @@ def judge_law(cells: Sequence[Cell], rule: Rule, epochs: int, cost: str, alpha: 
     """The effect of a rule about a law, its verdict and what to know about it.
 
     Raises:
-        PreconditionError: too few configurations or levels.
+        PreconditionError: too few configurations or levels, or a cell makes no errors.
     """
     regime = [c for c in cells if c.epochs == epochs]
+    if any(cell.error <= 0 for cell in regime):
+        raise PreconditionError("a cell makes no errors, which has no logarithm")
     points = points_of(regime, cost, noise_of(regime))
     try:
         return LAWS[rule.kind](points, rule.margin, alpha)

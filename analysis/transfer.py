@@ -106,7 +106,8 @@ def transfer_of(
     bias that the minimum causes is subtracted (Efron & Tibshirani 1993, chapter 10).
 
     Raises:
-        PreconditionError: one regime only, no common arms or costs, or too few seeds.
+        PreconditionError: one regime only, no common arms or costs, too few seeds, or a cell
+            without errors.
     """
     source, target = regimes or regimes_of(cells)
     base = base_of(cells, prereg.base, arms)
@@ -120,6 +121,8 @@ def transfer_of(
     point, draws, flips = [], [], []
     for label in labels:
         pairs = found[0][label], found[1][label]
+        if any(c.error <= 0 for pair in pairs for c in pair.cells):
+            raise PreconditionError(f"at {label} a cell makes no errors, which has no logarithm")
         grid = _grid(*pairs, cost)
         a, b = (_curves(pair, cost, grid) for pair in pairs)
         point.append(float(_regret(a, b, _logs(a.cells), _logs(b.cells))[0]))

@@ -290,3 +290,13 @@ def test_published_points_are_laid_over_on_request(tmp_path, frontiers_only):
             + drawn.count("<!-- EfficientNet (published) -->")
             == marks
         )
+
+
+def test_cells_without_errors_are_told_of_and_nothing_falls_over(tmp_path):
+    results = [replace(r, val_error=0.0) if r.depth > 26 else r for r in runs(EFFECTS)]
+    study = write_study(tmp_path, results)
+    main([str(study), "--out", str(tmp_path / "out")])
+    told = verdicts(tmp_path / "out")
+    for rule in ("R1-long", "R1-short", "R4"):
+        assert "makes no errors" in str(told[rule])
+    assert (tmp_path / "out" / "report.html").exists()
