@@ -24,13 +24,12 @@ from tiny import tiny
 
 @dataclass(frozen=True)
 class Fills(Job):
-    """A run that takes more and more memory."""
+    """A run that holds 1.6 GB and waits for what comes."""
 
     def _train(self, run_dir: Path, world: World) -> dict[str, object]:
-        held = []
-        while True:
-            held.append(bytearray(20_000_000))
-            time.sleep(0.02)
+        held = b"x" * 1_600_000_000
+        time.sleep(300)
+        raise AssertionError(len(held))
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,18 @@ class Raises(Job):
         return super()._train(run_dir, world)
 
 
+def request_at_work(stop: Stop, jobs: list[Job], times: int = 1) -> None:
+    """Ask to stop once these runs are at work, from a thread of its own."""
+
+    def ask() -> None:
+        while any(job.store.state(job.run.run_id) != "running" for job in jobs):
+            time.sleep(0.02)
+        for _ in range(times):
+            stop.request("interrupted")
+
+    threading.Thread(target=ask).start()
+
+
 def starts(job: Job) -> int:
     return len((job.store.run_dir(job.run.run_id) / "count").read_text())
 
@@ -68,7 +79,7 @@ def test_a_run_above_its_memory_is_killed_alone(setting: Setting) -> None:
 
 def test_a_run_over_its_time_stops_with_a_checkpoint_and_goes_on(setting: Setting) -> None:
     job = Job(tiny(**{"train.epochs": 3000}), replace(setting, checkpoint_every_s=1000))
-    policy = replace(UNLIMITED, timeout_min=2 / 60, retry={"timeout": 1})
+    policy = replace(UNLIMITED, timeout_min=1 / 60, retry={"timeout": 1})
     (outcome,) = local.launch([job], cpu_slots(1), policy)
     assert (outcome.status, outcome.cause) == ("failed", "timeout")
     run_dir = job.store.run_dir(job.run.run_id)
@@ -108,7 +119,7 @@ def test_the_first_request_writes_checkpoints_and_starts_no_more(setting: Settin
     slow = replace(setting, checkpoint_every_s=1000)
     jobs = [Job(tiny(seed=i, **{"train.epochs": 3000}), slow) for i in range(3)]
     stop = Stop()
-    threading.Timer(4, stop.request, ["interrupted"]).start()
+    request_at_work(stop, jobs[:2])
     outcomes = list(local.launch(jobs, cpu_slots(2), UNLIMITED, stop))
     stop.close()
     assert [(o.status, o.cause) for o in outcomes] == [("stopped", "interrupted")] * 2
@@ -122,18 +133,15 @@ class Deaf(Job):
     """A run that does not stop when it is asked to."""
 
     def _train(self, run_dir: Path, world: World) -> dict[str, object]:
-        time.sleep(60)
+        time.sleep(300)
         raise AssertionError
 
 
 def test_the_second_request_kills(setting: Setting) -> None:
     job, stop = Deaf(tiny(), setting), Stop()
-    for after in (1, 2):
-        threading.Timer(after, stop.request, ["interrupted"]).start()
-    began = time.monotonic()
+    request_at_work(stop, [job], times=2)
     (outcome,) = local.launch([job], cpu_slots(1), UNLIMITED, stop)
     stop.close()
-    assert time.monotonic() - began < 20
     assert outcome.error == "the process was killed by SIGKILL"
 
 

@@ -112,7 +112,7 @@ class _Pool:
         return outcome
 
     def watch(self) -> None:
-        """Enforce limits, and requests: again, for a process that just starts hears nothing."""
+        """Enforce limits and requests. A process that just starts hears nothing: ask again."""
         for work in self.working.values():
             work.watch()
             if self._stop is not None and self._stop.reasons:

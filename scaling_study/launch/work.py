@@ -29,14 +29,12 @@ class Work:
         self.process, self.slot, self.job = process, slot, job
         self._policy, self._began, self._oom_kills = policy, time.monotonic(), kernel_oom_kills()
         self._killed_for: tuple[str, str] | None = None
-        self._asked = False
 
     def ask(self, reason: str) -> None:
-        """Let the run write a checkpoint and end."""
+        """Let the run write a checkpoint and end; asked again and again, it hears it for sure."""
         number = next(n for n, known in REQUESTS.items() if known == reason)
         if self.process.pid and self.process.is_alive():
             os.kill(self.process.pid, number)
-        self._asked = True
 
     def watch(self) -> None:
         """Enforce the limits of time and memory."""
@@ -45,7 +43,7 @@ class Work:
             said = f"longer than launcher.timeout_min={self._policy.timeout_min:g}"
             if over > GRACE_S:
                 self._kill("timeout", f"{said}, and did not stop")
-            elif over > 0 and not self._asked:
+            elif over > 0:
                 self.ask("timeout")
         if (limit := self._policy.memory_gb) is not None:
             used = resident_bytes(self.process.pid)
