@@ -189,6 +189,8 @@ def table(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning)
             f"  supported if the gap is {100 * effect:+.1f} % as in the paper / if there is none:"
         )
         lines += [_row(cells, prereg, rule, power, seeds, effect) for seeds in SEEDS]
+        needed = power.seeds_for(abs(effect)) or "more than 1000"
+        lines.append(f"    {needed} seeds per cell for that effect with 80 % power")
     return lines
 
 

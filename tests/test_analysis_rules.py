@@ -13,7 +13,7 @@ from analysis.arms import base_of, pairs_of
 from analysis.contrast import Estimand, Gap, gap_of
 from analysis.declared import freeze, prereg
 from analysis.noise import cells_of, noise_of
-from analysis.power import decidable, describe, planning_of
+from analysis.power import SEEDS, decidable, describe, planning_of, table
 from analysis.verdict import Verdict, combine, decide, mde80, seeds_needed
 from analysis_data import DEPTHS, WIDTHS, run
 from scaling_study.errors import InputError
@@ -167,6 +167,18 @@ def test_power_is_what_a_simulation_finds():
     found = [judged(power.mde80 / unit, rng.normal(0, sd, 18)) for _ in range(draws)]
     values = [decide(g, 1, power.margin, rules.alpha, 3, 6).value for g in found]
     assert values.count("supported") / draws == pytest.approx(0.8, abs=0.045)
+
+
+def test_the_table_of_power_names_the_seeds_that_simulated_studies_need():
+    pilot = {24: (0.4, 0.008), 4: (0.5, 0.008)}
+    long = table(plan(3), prereg(None, {}), pilot)[: len(SEEDS) + 4]
+    rows = [line for line in long if " seeds: " in line]
+    # The middle column has the planned noise: studies supported if the paper's effect is there.
+    supported = {int(r.split()[0]): float(r.split(",")[1].split("%")[0]) for r in rows}
+    (told,) = (line for line in long if "seeds per cell for that effect" in line)
+    needed = int(told.split()[0])
+    assert 5 < needed < 10
+    assert supported[5] < 80 < supported[10]
 
 
 def test_power_falls_with_seeds_and_says_so():

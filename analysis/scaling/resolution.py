@@ -35,15 +35,6 @@ def compound_exponents(factors: Mapping[str, float] = COMPOUND) -> dict[str, flo
     return {axis: math.log(k) / total for axis, k in factors.items()}
 
 
-def separable_exponents(exponents: Floats, elasticities: Floats) -> Floats:
-    """Growth of each axis with cost on the cheapest path of E + sum(A_x x^-a_x): closed form.
-
-    gamma_x = (1 / a_x) / sum(c / a), for a cost that is a product of powers c.
-    """
-    inverse = 1 / exponents
-    return np.asarray(inverse / float(elasticities @ inverse), dtype=np.float64)
-
-
 def elasticities(points: Points) -> Floats:
     """Of cost by depth, width and resolution: slopes of ln(cost) on their logs."""
     x = np.stack([np.ones(len(points["cost"])), *(np.log(points[a]) for a in SIZE)], axis=1)
