@@ -86,6 +86,31 @@ def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
     Raises:
         InputError: the file changed since the plan, cannot be read, or holds another network.
     """
+    stored, wanted, said = _fitting(module, model, init)
+    print(said, end="")
+    for key, tensor in wanted.items():
+        tensor.copy_(stored[key])
+
+
+def check(model: ModelConfig, init: InitialWeights) -> None:
+    """Compare the file's names and shapes with the model's; nothing is loaded into anything.
+
+    Raises:
+        InputError: see `load`.
+    """
+    import torch
+
+    from scaling_study.models.build import build
+
+    with torch.device("meta"):
+        module = build(network(model, 1))
+    _fitting(module, model, init)
+
+
+def _fitting(
+    module: "nn.Module", model: ModelConfig, init: InitialWeights
+) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"], str]:
+    """The file's tensors and the module's to copy them to, by timm's names, and a line to log."""
     file = Path(init.path)
     if sha256(file) != init.sha256:
         raise InputError(f"init={init.names}:{file}: the file has changed since it was planned")
@@ -94,23 +119,23 @@ def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
     for key in list(wanted):
         if key.endswith(COUNTER) and key not in stored:
             del wanted[key]  # some files leave these counters out; nothing depends on them
-    _keep_own_classifier(file, stored, wanted)
+    said = _keep_own_classifier(file, stored, wanted)
     _check(file, stored, wanted)
-    for key, tensor in wanted.items():
-        tensor.copy_(stored[key])
+    return stored, wanted, said
 
 
 def _keep_own_classifier(
     file: Path, stored: dict[str, "Tensor"], wanted: dict[str, "Tensor"]
-) -> None:
+) -> str:
     weight, bias = f"{CLASSIFIER}.weight", f"{CLASSIFIER}.bias"
     if not {weight, bias} <= stored.keys():
-        return
+        return ""
     theirs, ours = stored[weight].shape, wanted[weight].shape
-    if theirs[1:] == ours[1:] and theirs != ours:
-        print(f"{file.name} has {theirs[0]} classes, not {ours[0]}: the classifier is drawn anew")
-        for key in (weight, bias):
-            del stored[key], wanted[key]
+    if theirs[1:] != ours[1:] or theirs == ours:
+        return ""
+    for key in (weight, bias):
+        del stored[key], wanted[key]
+    return f"{file.name} has {theirs[0]} classes, not {ours[0]}: the classifier is drawn anew\n"
 
 
 def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> None:

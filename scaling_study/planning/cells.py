@@ -9,6 +9,7 @@ from scaling_study.cost import describe, known_facts, run_cost
 from scaling_study.device import best_precision
 from scaling_study.errors import InputError
 from scaling_study.grid import Candidate, candidates, failed
+from scaling_study.models import timm
 from scaling_study.planning.expression import Expression
 from scaling_study.planning.language import COSTS, VARIANT, Point, Solve
 from scaling_study.planning.solve import InfeasibleError, Solved, legal_values, solve
@@ -53,7 +54,8 @@ def cells_of(
     solves for times are left out.
 
     Raises:
-        InputError: a value that a run cannot have; the message names the point.
+        InputError: a value that a run cannot have; the message names the point. Or a file of first
+            weights that does not fit its model.
     """
     known = settings_that_vary(settings)
     base = {key: settings[key] for key in RUN_KEYS}
@@ -67,7 +69,15 @@ def cells_of(
             left.append(Left(found.point, f"the same run as {found.run.run_id}"))
         else:
             cells[found.run.run_id] = found
+    _check_initial_weights([cell.run for cell in cells.values()])
     return list(cells.values()), left
+
+
+def _check_initial_weights(runs: Sequence[RunConfig]) -> None:
+    """Every model against the file that it starts from; torch is asked where there is one."""
+    for run in {(repr(run.model), run.init): run for run in runs if run.init}.values():
+        assert run.init is not None
+        timm.check(run.model, run.init)
 
 
 def runs_of(settings: Mapping[str, Any], points: Sequence[Point]) -> list[RunConfig]:
