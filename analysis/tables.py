@@ -16,6 +16,7 @@ SAME_SETTINGS = ("family", "recipe", "precision", "batch_size", "n_train")
 # Runs that agree in these and are not of one cell differ in something that is not compared.
 COMPARED = ("depth", "width", "resolution", "epochs", "lr")
 Row = Mapping[str, Any]
+LEARNED_SHARE = 0.1
 HALVED = "its micro-batch was halved when memory ran out; --with-halved compares it all the same"
 
 
@@ -23,7 +24,7 @@ HALVED = "its micro-batch was halved when memory ran out; --with-halved compares
 class Table:
     """Comparable runs with a finite error, and what is not among them.
 
-    `excluded` are runs that finished but diverged or did no better than chance (a fixed rule,
+    `excluded` are runs that finished but diverged or did hardly better than chance (a fixed rule,
     never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
     that `where` does not deselect. `missing` counts the planned runs without a result, `epochs` are
     the planned lengths of training (empty if `where` may have deselected some). `on_purpose` are
@@ -95,10 +96,19 @@ def _why_excluded(row: Row, n_classes: int | None) -> str | None:
         return "diverged: non-finite loss"
     if error is None or not math.isfinite(error):
         return "no validation error"
-    # A guesser gets 1/K right: a run that gets less than twice that right has learned nothing
-    if n_classes and error > 1 - 2 / n_classes:
-        return f"no better than chance: error {100 * error:.1f} % with {n_classes} classes"
+    if n_classes and error > learned_error(n_classes):
+        return f"hardly better than chance: error {100 * error:.1f} % with {n_classes} classes"
     return None
+
+
+def learned_error(n_classes: int) -> float:
+    """The error (a fraction) above which a run has learned nothing.
+
+    A guesser gets 1/K right. Twice that is asked for, or with few classes, where that is much
+    (everything, of two), a tenth of what is left above a guess.
+    """
+    guessed = 1 / n_classes
+    return 1 - guessed - min(guessed, LEARNED_SHARE * (1 - guessed))
 
 
 def clean(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from analysis.__main__ import main
 from analysis.declared import freeze, prereg
 from analysis.judge import judge
-from analysis.tables import table_of
+from analysis.tables import learned_error, table_of
 from analysis.words import lines, record
 from analysis_data import renamed, runs, verdicts, write_study
 from scaling_study.errors import InputError
@@ -134,12 +135,23 @@ def test_diverged_runs_scored_at_chance_can_lower_a_verdict(tmp_path):
     assert found["R1-short"].verdict.value == "supported"
 
 
-def test_runs_no_better_than_chance_are_excluded(tmp_path):
+@pytest.mark.parametrize(
+    ("n_classes", "limit"), [(2, 0.45), (4, 0.675), (11, 9 / 11), (32, 30 / 32), (1000, 0.998)]
+)
+def test_who_guesses_has_learned_nothing(n_classes, limit):
+    assert learned_error(n_classes) == pytest.approx(limit)
+    right = np.random.default_rng(0).binomial(10_000, 1 / n_classes, size=2000)
+    assert np.mean(1 - right / 10_000 > learned_error(n_classes)) > 0.99
+
+
+def test_runs_hardly_better_than_chance_are_excluded(tmp_path):
     results = runs(EFFECTS)
     results.append(replace(results[0], run_id="bad", val_error=0.96))
     study = write_study(tmp_path, results, "n_classes: 32\n")
     table = table_of(read_study(study), {})
-    assert list(table.left_out.values()) == ["no better than chance: error 96.0 % with 32 classes"]
+    assert list(table.left_out.values()) == [
+        "hardly better than chance: error 96.0 % with 32 classes"
+    ]
 
 
 @pytest.mark.parametrize(
