@@ -19,9 +19,9 @@ from scaling_study.config import run_config
 from scaling_study.errors import InputError
 from scaling_study.launch.job import record_failure
 from scaling_study.launch.slurm import queue
-from scaling_study.launching import sweep_process
 from scaling_study.results import FINISHED, read_plan
 from scaling_study.store import Store
+from scaling_study.sweeping import sweep_process
 
 # From the request until runs are given up on: SLURM's own patience is 30 s by default.
 PATIENCE_S = 60
@@ -51,13 +51,15 @@ def cancel(study_dir: Path) -> int:
     """
     store = Store(study_dir.parent)
     run_ids = [row["run_id"] for row in read_plan(study_dir)]
-    states = {run_id: store.state(run_id) for run_id in run_ids}
-    jobs = {r: job for r in run_ids if (job := _job(store, r, states[r])) is not None}
-    if jobs:
-        queue.cancel(jobs.values())
+    before = {run_id: store.state(run_id) for run_id in run_ids}
+    # First of all, because it would submit again what is cancelled.
     if (sweep := sweep_process(study_dir)) is not None:
         os.kill(sweep, signal.SIGTERM)
         _until(lambda: sweep_process(study_dir) is None)
+    states = {r: store.state(r) if before[r] != "running" else "running" for r in run_ids}
+    jobs = {r: job for r in run_ids if (job := _job(store, r, states[r])) is not None}
+    if jobs:
+        queue.cancel(jobs.values())
     running = [run_id for run_id in run_ids if states[run_id] == "running"]
     for run_id in running:
         _ask(store, run_id)

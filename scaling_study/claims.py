@@ -48,7 +48,8 @@ def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[
     """The attempts in job.json, the last one included; that one ended by `cause` if given."""
     earlier = note.get("attempts")
     found = [dict(a) for a in earlier if isinstance(a, dict)] if isinstance(earlier, list) else []
-    if "pid" in note or "ended" in note:
+    # A job that was cancelled while it waited attempted nothing.
+    if "pid" in note or ("ended" in note and note.get("cause") != "cancelled"):
         found.append({key: note.get(key) for key in ATTEMPT})
         if note.get("job") and "ended" not in note:
             # Its process left no word, and the scheduler started the job again: the node died.

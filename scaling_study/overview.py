@@ -12,8 +12,10 @@ from typing import Any
 from scaling_study.launch.slurm.ledger import Ledger
 from scaling_study.launch.slurm.queue import Task
 from scaling_study.launch.slurm.standing import Standing, View, fate, job_logs, look, tail
+from scaling_study.planning.order import last_end_s
 from scaling_study.results import FINISHED, STATUSES, Result, read_plan
 from scaling_study.store import Store
+from scaling_study.sweeping import slots_at_work
 
 # Version of the JSON: fields may be added under the same number, not changed or removed.
 SCHEMA = 1
@@ -54,8 +56,9 @@ class RunStatus:
 class Overview:
     """A study now. `counts` has every state; `runs_per_hour` is over the last hour of ends.
 
-    `eta_s` is what is left over the runs now in work, and the wait for the first to start if none
-    is; None without a measured run. `scheduler`: not asked, answered, or silent.
+    `eta_s` is until the last run ends, with as many at a time as the arrays or the sweep allow, and
+    the wait for the first to start if none is in work; None without a measured run. `scheduler`:
+    not asked, answered, or silent.
     """
 
     schema: int
@@ -100,7 +103,7 @@ def overview(study_dir: Path, told: dict[str, Task] | None = None) -> Overview:
         reasons=dict(Counter(r.reason for r in runs if r.reason)),
         runs_per_hour=_runs_per_hour(store, runs),
         train_flops_per_s=speed,
-        eta_s=_eta_s(runs, speed, view),
+        eta_s=_eta_s(runs, speed, view, _at_once(study_dir, view)),
         scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
         stopped=Ledger(study_dir).stop_reason(),
         runs=runs,
@@ -136,7 +139,7 @@ def _run(
         cause=gone.cause if gone and gone.cause else _cause(ended, note),
         error=gone.said if gone and gone.failed else None if ended is None else ended.error,
         epoch=_epoch(store.run_dir(run_id)),
-        attempts=len(store.attempts(run_id)) - (1 if "ended" in note else 0),
+        attempts=len(note.get("attempts") or ()),
         job=standing.job or note.get("queued") or note.get("job"),
         node=note.get("node"),
         reason=task.reason if task and task.live and task.state == "PENDING" else None,
@@ -206,20 +209,45 @@ def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
     return 3600 * len(recent) / max(1.0, until - since)
 
 
-def _eta_s(runs: Sequence[RunStatus], speed: float | None, view: View) -> float | None:
+def _at_once(study_dir: Path, view: View) -> int | None:
+    """Runs at a time that arrays with waiting jobs allow, or a sweep that is at work."""
+    live = {task.id.partition("_")[0] for task in _live(view)}
+    arrays = [one for one in Ledger(study_dir).submissions() if one.job in live]
+    if not arrays:
+        return slots_at_work(study_dir)
+    return sum(
+        min(len(one.runs), one.resources.get("max_running", 1)) * one.resources.get("slots", 1)
+        for one in arrays
+    )
+
+
+def _live(view: View) -> list[Task]:
+    return [s.task for s in view.runs.values() if s.task is not None and s.task.live]
+
+
+def _eta_s(
+    runs: Sequence[RunStatus], speed: float | None, view: View, at_once: int | None
+) -> float | None:
     left = [run for run in runs if run.state in ("running", "queued", "planned")]
-    seconds = [_seconds(run, speed) for run in left]
+    work = [(run.state == "running", _seconds(run, speed)) for run in left]
     if not left:
         return 0.0
-    if None in seconds:
+    known = [(running, s) for running, s in work if s is not None]
+    running = sum(running for running, _ in work)
+    start_s = 0.0 if running else _first_start_s(view, at_once)
+    if len(known) < len(work) or start_s is None:
         return None
-    work = sum(s for s in seconds if s is not None)
-    in_work = sum(run.state == "running" for run in left)
-    if in_work:
-        return work / in_work
-    tasks = [s.task for s in view.runs.values() if s.task is not None and s.task.live]
+    # Those in work have their places; of the others the longest starts first.
+    seconds = [s for _, s in sorted(known, reverse=True)]
+    return start_s + last_end_s(seconds, max(running, at_once or 1))
+
+
+def _first_start_s(view: View, at_once: int | None) -> float | None:
+    """Seconds until a run starts while none is in work: SLURM says, or a sweep is at it."""
+    if not (tasks := _live(view)):
+        return None if at_once is None else 0.0
     starts = [start for task in tasks if (start := _timestamp(task.start)) is not None]
-    return max(0.0, min(starts) - time.time()) + work / len(left) if starts else None
+    return max(0.0, min(starts) - time.time()) if starts else None
 
 
 def _timestamp(text: str) -> float | None:

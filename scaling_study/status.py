@@ -1,6 +1,7 @@
 """python -m scaling_study.status results/NAME [--json | --watch]: how a study stands."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from rich.live import Live
 from scaling_study.cli import report
 from scaling_study.errors import InputError
 from scaling_study.launch.slurm.queue import Task
-from scaling_study.launching import sweep_process
 from scaling_study.overview import Overview, overview
-from scaling_study.statusview import view
+from scaling_study.statusview import screen, view
+from scaling_study.sweeping import sweep_process
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,13 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.watch:
             _watch(options.study, options.every)
         elif options.json:
-            print(overview(options.study).as_json())
+            print(overview(options.study).as_json(), flush=True)
         else:
             Console().print(view(overview(options.study)))
     except InputError as error:
         return report(str(error))
     except KeyboardInterrupt:
         pass
+    except BrokenPipeError:
+        # The reader, as `head` does, has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -53,12 +57,12 @@ def _seconds(text: str) -> float:
 def _watch(study: Path, every_s: float) -> None:
     """Show the study until nothing of it is in work or waits for its turn."""
     told: dict[str, Task] = {}
-    seen = overview(study, told)
-    with Live(view(seen), auto_refresh=False) as live:
+    seen, console = overview(study, told), Console()
+    with Live(screen(seen, console), console=console, auto_refresh=False) as live:
         while _goes_on(seen, study):
             time.sleep(every_s)
             seen = overview(study, told)
-            live.update(view(seen), refresh=True)
+            live.update(screen(seen, console), refresh=True)
 
 
 def _goes_on(seen: Overview, study: Path) -> bool:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from scaling_study.display import duration, engineering
-from scaling_study.overview import STATES, Overview, RunStatus
+from scaling_study.overview import LOG_LINES, STATES, Overview, RunStatus
 
 # A sign and a colour for each state: a log without colours can be read too.
 SIGNS = {
@@ -23,16 +23,25 @@ MOST_FAILURES = 5
 
 
 def view(seen: Overview) -> RenderableType:
-    """Everything about a study on one screen."""
-    parts: list[RenderableType] = [_map(seen.runs), _legend(seen), *_lines(seen)]
+    """Everything about a study, where the last lines are what is in sight."""
+    return Group(_map(seen.runs), _legend(seen), *_lines(seen), *_failures(seen, MOST_FAILURES))
+
+
+def screen(seen: Overview, console: Console) -> RenderableType:
+    """The same for one screen: first what is told in words, then as much of the map as fits."""
+    most = min(MOST_FAILURES, max(1, console.height // 2 // (LOG_LINES + 2)))
+    words = Group(_legend(seen), *_lines(seen), *_failures(seen, most))
+    return Group(words, _map(seen.runs, console.height - len(console.render_lines(words))))
+
+
+def _failures(seen: Overview, most: int) -> list[Text]:
     failures = [run for run in seen.runs if run.state in ("failed", "unreadable")]
-    parts += [_failure(run) for run in failures[:MOST_FAILURES]]
-    if len(failures) > MOST_FAILURES:
-        parts.append(Text(f"… and {len(failures) - MOST_FAILURES} more (--json lists all)"))
-    return Group(*parts)
+    shown = [_failure(run) for run in failures[:most]]
+    more = len(failures) - len(shown)
+    return [*shown, *([Text(f"… and {more} more (--json lists all)")] if more else [])]
 
 
-def _map(runs: Sequence[RunStatus]) -> Table:
+def _map(runs: Sequence[RunStatus], most_lines: int | None = None) -> Group:
     """Depth and width down, resolution and epochs across, a sign for each run of a cell."""
     columns = sorted({(run.resolution, run.epochs) for run in runs})
     cells: dict[tuple[float, float], dict[tuple[int, int], list[RunStatus]]] = {}
@@ -42,10 +51,14 @@ def _map(runs: Sequence[RunStatus]) -> Table:
     table = Table("depth × width", box=None, pad_edge=False)
     for resolution, epochs in columns:
         table.add_column(f"{resolution} px, {epochs} ep")
-    for depth, width in sorted(cells):
+    # Beside the rows there is the head, and a line for those that are left out.
+    cut = most_lines is not None and len(cells) + 1 > most_lines
+    shown = sorted(cells)[: max(0, most_lines - 2)] if cut and most_lines else sorted(cells)
+    for depth, width in shown:
         row = cells[depth, width]
         table.add_row(f"{depth:g} × {width:g}", *(_cell(row.get(c, [])) for c in columns))
-    return table
+    rest = len(cells) - len(shown)
+    return Group(table, *([Text(f"… and {rest} rows more")] if rest else []))
 
 
 def _cell(runs: Sequence[RunStatus]) -> Text:

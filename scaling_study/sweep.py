@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from hydra.errors import MissingConfigException
 
-from scaling_study import cli, display, foretold, launching, live, studydir, worth
+from scaling_study import cli, display, foretold, launching, live, studydir, submitted, worth
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
 from scaling_study.grid import names
@@ -60,8 +60,11 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         return 0
     store, grid = Store(Path(setting.results_dir)), dict(found.grid)
     study_dir = Path(setting.results_dir) / grid["name"]
-    look = launching.standing if asked.dry_run else launching.settled
-    rows = look(found.rows, store, study_dir)
+    if asked.dry_run:
+        rows = submitted.standing(found.rows, store, study_dir)
+    else:
+        launching.let_orphans_end([row.run.run_id for row in found.rows], store, study_dir)
+        rows = submitted.settled(found.rows, store, study_dir)
     report = live.refresher(settings, study_dir, launcher.stays)
     slots = _slots(rows, launcher, asked.dry_run)
     notes = [*infeasible(found.left), *orphan_lines(found, store.root.parent)]
@@ -83,12 +86,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         foretold.keep(missing, study_dir)
         with requested_by(STOPS) as stop, report:
             outcomes = launching.launch(missing, setting, launcher, study_dir, slots, stop)
-            _follow(outcomes, missing, len(slots), stop)
+            _follow(outcomes, missing, len(slots), stop, _left_behind(launcher, study_dir))
         ended = redrawn(found, setting)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
         _compare(missing, ended, setting.threads)
-    return _summary(rows, study_dir)
+    return _summary(rows, study_dir, launcher.stays)
 
 
 def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:
@@ -141,22 +144,32 @@ def _compare(started: Sequence[Planned], ended: Draft, threads: int) -> None:
         print("\n".join(lines))
 
 
-def _follow(outcomes: Iterator[Outcome], rows: list[Planned], slots: int, stop: Stop) -> None:
+def _follow(
+    outcomes: Iterator[Outcome], rows: list[Planned], slots: int, stop: Stop, left_behind: str
+) -> None:
     """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first."""
     try:
         for _ in display.follow(outcomes, rows, slots):
             pass
     except PoolError as error:
-        _stopped(str(error))
+        _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:
         print(f"stopped: {error}; after mending it: {_command()}", file=sys.stderr)
         return
     if stop.reasons:
-        _stopped("")
+        _stopped(f"; {left_behind}")
+
+
+def _left_behind(launcher: LauncherConfig, study_dir: Path) -> str:
+    """What a stopped sweep leaves."""
+    if launcher.cluster is None:
+        return "nothing is lost"
+    cancel = f"python -m scaling_study.cancel {study_dir}"
+    return f"nothing is lost: its jobs stay in the queue, and {cancel} cancels them"
 
 
 def _stopped(why: str) -> NoReturn:
-    print(f"\nstopped {why}; nothing is lost. To continue: {_command()}", file=sys.stderr)
+    print(f"\nstopped{why}. To continue: {_command()}", file=sys.stderr)
     raise KeyboardInterrupt
 
 
@@ -164,17 +177,24 @@ def _command() -> str:
     return shlex.join(["python", "-m", "scaling_study.sweep", *sys.argv[1:]])
 
 
-def _summary(rows: Sequence[Planned], study_dir: Path) -> int:
-    """Print what the study has now; the exit code says whether runs failed."""
+def _summary(rows: Sequence[Planned], study_dir: Path, stays: bool) -> int:
+    """Print what the study has now; the exit code says whether runs failed.
+
+    `stays`: whether the sweep was there until its runs were done. Of one that submits and leaves
+    no run has failed that only waits for room in the queue.
+    """
     counts = Counter(row.state for row in rows)
     print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
     store = Store(study_dir.parent)
-    failed = [row for row in rows if row.state in ("failed", "planned", "unreadable")]
+    bad = ("failed", "unreadable", *(("planned",) if stays else ()))
+    failed = [row for row in rows if row.state in bad]
     for row in failed:
         print(f"  {_why(row, store)}: see {store.run_dir(row.run.run_id)}/log.txt")
     if failed:
         print(f"to retry: {_command()}")
         return SOME_FAILED
+    if counts["planned"]:
+        print(f"the same command submits the rest: {_command()}")
     if counts["queued"]:
         print(f"watch them: python -m scaling_study.status {study_dir}")
     elif counts["running"]:

@@ -147,15 +147,24 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.values",
         "scaling_study.world",
     },
-    "scaling_study.launching": {
-        "scaling_study.claims",
+    "scaling_study.sweeping": {"scaling_study.claims", "scaling_study.results"},
+    "scaling_study.submitted": {
         "scaling_study.config",
         "scaling_study.errors",
         "scaling_study.launch.",
         "scaling_study.plan",
-        "scaling_study.results",
         "scaling_study.settings",
         "scaling_study.store",
+    },
+    "scaling_study.launching": {
+        "scaling_study.config",
+        "scaling_study.errors",
+        "scaling_study.launch.",
+        "scaling_study.plan",
+        "scaling_study.settings",
+        "scaling_study.store",
+        "scaling_study.submitted",
+        "scaling_study.sweeping",
     },
     "scaling_study.worth": {  # asks the analysis, in its functions, what a plan is worth
         "analysis.",
@@ -174,8 +183,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     "scaling_study.overview": {
         "scaling_study.launch.",
+        "scaling_study.planning.",
         "scaling_study.results",
         "scaling_study.store",
+        "scaling_study.sweeping",
     },
     "scaling_study.statusview": {"scaling_study.display", "scaling_study.overview"},
     "scaling_study.display": {

@@ -1,10 +1,17 @@
 """`status` and `cancel` of a study on this machine, with a sweep at work and without."""
 
+import csv
+import fcntl
 import json
+import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +21,16 @@ from conftest import environment
 from scaling_study.claims import _started, me
 from scaling_study.config import Setting
 from scaling_study.launch.job import Job
-from scaling_study.overview import SCHEMA, STATES, overview
+from scaling_study.launch.slurm.queue import Task
+from scaling_study.launch.slurm.standing import Standing, View
+from scaling_study.launching import let_orphans_end
+from scaling_study.overview import SCHEMA, STATES, RunStatus, _eta_s, overview
 from scaling_study.plan import plan, write_csv
 from scaling_study.planning.cells import Cell
 from scaling_study.planning.times import Times
 from scaling_study.status import _goes_on
 from scaling_study.statusview import view
+from scaling_study.store import Store
 from tiny import tiny
 
 STATUS, CANCEL = "scaling_study.status", "scaling_study.cancel"
@@ -138,3 +149,85 @@ def test_what_is_no_study_is_bad_input(module: str) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: no study in results/nothing")
     assert "Traceback" not in done.stderr
+
+
+def test_what_head_leaves_unread_is_no_error(study: Path) -> None:
+    command = f"{sys.executable} -m {STATUS} {study} --json | head -c 10"
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert (len(done.stdout), done.stderr) == (10, "")
+
+
+def test_a_screen_that_the_map_does_not_fit_still_tells_the_rest(study: Path) -> None:
+    with (study / "plan.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    more = [rows[0] | {"depth": str(100 + i), "run_id": f"planned-{i}"} for i in range(60)]
+    with (study / "plan.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows([*rows, *more])
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", STATUS, str(study), "--watch", "--every", "60"],
+        env=environment() | {"TERM": "xterm"},
+        **dict.fromkeys(("stdin", "stdout", "stderr"), child),
+    ) as watch:
+        text, end = "", time.monotonic() + 60
+        while "rows more" not in text and time.monotonic() < end:
+            text += os.read(parent, 4096).decode(errors="replace")
+        watch.kill()
+    os.close(parent)
+    os.close(child)
+    frame = text[: text.index("rows more")]
+    assert frame.count("\n") < 30
+    for said in ("61 planned", "left, with the queue: ", "(gpu_memory", "line 19", "14 × 0.125"):
+        assert said in frame
+
+
+def run_of(i: int, state: str, forecast_s: float) -> RunStatus:
+    past = (None, None, 0.0, 0, None, None, None, None, None)
+    return RunStatus(f"r{i}", 14, 1, 16, 10, i, state, *past, forecast_s, 1e9, "", ())
+
+
+def test_the_time_that_is_left_follows_from_how_many_run_at_once() -> None:
+    start = datetime.now() + timedelta(seconds=60)
+    task = Task("7_0", "PENDING", "Resources", "", start.isoformat())
+    view = View({"r0": Standing("queued", "7_0", task)}, True)
+    queued = [run_of(i, "queued", 600) for i in range(300)]
+    for at_once, left in ((1, 180_000), (100, 1800), (300, 600)):
+        assert _eta_s(queued, None, view, at_once) == pytest.approx(left + 60, abs=5)
+        started = [run_of(0, "running", 600), *queued[1:]]
+        assert _eta_s(started, None, view, at_once) == left
+    uneven = [run_of(0, "running", 36_000), *(run_of(i, "running", 60) for i in range(1, 101))]
+    assert _eta_s(uneven, None, view, None) == 36_000
+    # Nothing in work: a sweep is between two runs, or nobody is at it.
+    assert _eta_s([run_of(0, "planned", 60)], None, View({}, None), 2) == 60
+    assert _eta_s([run_of(0, "planned", 60)], None, View({}, None), None) is None
+
+
+def test_a_job_cancelled_in_the_queue_attempted_nothing(study: Path) -> None:
+    store, run_id = Store(study.parent), overview(study).runs[2].run_id
+    store.end(run_id, "cancelled")
+    assert store.attempts(run_id) == []
+    assert [run.attempts for run in overview(study).runs] == [0, 0, 0, 0]
+    store.enqueue(run_id, "13")
+    with store.claim(run_id):
+        assert overview(study).runs[2].attempts == 0
+
+
+def test_runs_of_a_killed_sweep_are_waited_for(study: Path) -> None:
+    store, run_id = Store(study.parent), overview(study).runs[3].run_id
+    with subprocess.Popen(["sleep", "60"]) as sweep:
+        killed = me() | {"pid": sweep.pid, "started": _started(sweep.pid) or ""}
+        sweep.kill()
+    with subprocess.Popen(["sleep", "1"]) as orphan:
+        note = me() | {"pid": orphan.pid, "started": _started(orphan.pid) or ""}
+        store.run_dir(run_id).mkdir(parents=True, exist_ok=True)
+        (store.run_dir(run_id) / "job.json").write_text(json.dumps(note), encoding="utf-8")
+        let_orphans_end([run_id], store, study)  # nobody's sweep was killed here
+        assert store.state(run_id) == "running"
+        (study / "sweep.json").write_text(json.dumps(killed), encoding="utf-8")
+        let_orphans_end([run_id], store, study)
+        assert store.state(run_id) == "planned"

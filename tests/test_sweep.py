@@ -163,6 +163,17 @@ def test_ctrl_c_stops_the_children_and_says_how_to_continue(
     assert gone(pids)
 
 
+def test_a_second_ctrl_c_leaves_no_failure(tmp_path: Path, cache_dir: Path) -> None:
+    sweep = start(tmp_path, cache_dir, "launcher.slots=3")
+    wait_for_checkpoints(tmp_path, 3)
+    os.killpg(sweep.pid, signal.SIGINT)
+    os.killpg(sweep.pid, signal.SIGINT)
+    _, errors = sweep.communicate(timeout=120)
+    assert sweep.returncode == 130
+    assert "stopped; nothing is lost. To continue: " in errors
+    assert not list(tmp_path.glob("results/runs/*/result.json"))
+
+
 def test_children_of_a_killed_sweep_stop_too(tmp_path: Path, cache_dir: Path) -> None:
     sweep = start(tmp_path, cache_dir, "launcher.slots=2")
     wait_for_checkpoints(tmp_path, 2)

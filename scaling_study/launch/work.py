@@ -62,7 +62,7 @@ class Work:
         self.process.kill()
 
     def end(self) -> Outcome:
-        """The run's outcome; a process that died by itself without a result is written a failure."""
+        """The run's outcome; one that died by itself without a result gets a failure written."""
         self.process.join()
         outcome = self.job.outcome()
         code = self.process.exitcode

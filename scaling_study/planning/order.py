@@ -1,7 +1,7 @@
 """In which order runs start, and when the last one ends."""
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from scaling_study.errors import InputError
 from scaling_study.plan import Planned
@@ -51,10 +51,13 @@ def makespan(rows: Sequence[Planned], slots: int) -> float | None:
 
     None if a forecast is blank.
     """
-    seconds = [row.forecast_s for row in rows]
+    seconds = [row.forecast_s for row in rows if row.forecast_s is not None]
+    return None if len(seconds) < len(rows) else last_end_s(seconds, slots)
+
+
+def last_end_s(seconds: Iterable[float], slots: int) -> float:
+    """The same for runs of these lengths."""
     free = [0.0] * slots
     for s in seconds:
-        if s is None:
-            return None
         heapq.heapreplace(free, free[0] + s)
     return max(free)

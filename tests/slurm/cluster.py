@@ -313,6 +313,21 @@ class Cluster:
             if ours or any(file.startswith(logs) for file in files):
                 yield pid
 
+    def left_over(self) -> list[str]:
+        """Commands of live processes, daemons included, that know of the cluster's folder."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            if (pid := int(process.name)) == os.getpid() or started(pid) is None:
+                continue
+            try:
+                command = (process / "cmdline").read_bytes()
+                known = command + (process / "environ").read_bytes()
+            except OSError:
+                continue
+            if f"{self.folder}/".encode() in known:
+                found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+        return found
+
     def _kill_all(self, pids: Iterator[int]) -> bool:
         killed = False
         for pid in pids:

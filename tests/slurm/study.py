@@ -30,8 +30,22 @@ class Study:
     def __init__(self, cluster: Cluster, folder: Path, cache: Path) -> None:
         self.cluster, self.folder, self.cache = cluster, folder, cache
         self.calls = folder / "calls"
+        self.started: list[subprocess.Popen[str]] = []
         path = f"{_counting(folder / 'bin', self.calls)}:{cluster.environment['PATH']}"
         self._environment = cluster.environment | {"PATH": path}
+
+    def start(self, *overrides: str) -> "subprocess.Popen[str]":
+        """A sweep that goes on, until the test ends at the latest."""
+        sweep = subprocess.Popen(
+            [sys.executable, "-m", "scaling_study.sweep", *self._common(), *overrides],
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(sweep)
+        return sweep
 
     def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -46,14 +60,15 @@ class Study:
 
     def sweep(self, *overrides: str, small: bool = True) -> subprocess.CompletedProcess[str]:
         """The sweep's command with what all tests have in common."""
-        common = (
-            *("+grid=smoke", "launcher=slurm", "grid.axes.depth=[14]", f"cache_dir={self.cache}"),
-            *("launcher.allow_dirty=true", "launcher.fallback_memory_gb=1", "checkpoint.every_s=0"),
-            *(SMALL if small else ()),
-        )
-        done = self.run("sweep", *common, *overrides)
+        done = self.run("sweep", *self._common(), *(SMALL if small else ()), *overrides)
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+    def _common(self) -> tuple[str, ...]:
+        return (
+            *("+grid=smoke", "launcher=slurm", "grid.axes.depth=[14]", f"cache_dir={self.cache}"),
+            *("launcher.allow_dirty=true", "launcher.fallback_memory_gb=1", "checkpoint.every_s=0"),
+        )
 
     def status(self) -> dict[str, Any]:
         done = self.run("status", "results/smoke", "--json")

@@ -1,5 +1,6 @@
 """The launcher on a real SLURM that does its worst."""
 
+import getpass
 import json
 import re
 import tempfile
@@ -31,10 +32,12 @@ def cluster() -> Iterator[Cluster]:
         cluster = Cluster(Path(folder) / "c")
         try:
             cluster.start()
+            daemons = 4 + len(cluster.nodes)
+            assert len(cluster.left_over()) >= daemons
             yield cluster
         finally:
             cluster.wipe()
-            assert not list(cluster._processes())
+            assert cluster.left_over() == []
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +48,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def study(cluster: Cluster, tmp_path: Path, images: Path) -> Iterator[Study]:
     """A study; what it leaves in the queue is cancelled."""
-    yield Study(cluster, tmp_path, images)
+    study = Study(cluster, tmp_path, images)
+    yield study
+    for sweep in study.started:
+        sweep.kill()
+        sweep.communicate()
     cluster.run("scancel", "--me")
     until(lambda: True if not cluster.run("squeue", "-h").strip() else None, "an empty queue")
     for node in cluster.nodes:
@@ -332,16 +339,85 @@ def test_nobody_submits_while_the_scheduler_is_silent(study: Study) -> None:
 def test_what_has_no_room_in_the_queue_waits_for_the_next_call(study: Study) -> None:
     limits = ("grid.axes.seed='range(4)'", "launcher.max_submit=3", "launcher.lines=['--hold']")
     first = study.sweep(*limits)
+    assert first.returncode == 0, first.stderr
     assert "1 runs wait for room in the queue" in first.stdout
+    assert "the same command submits the rest: python -m scaling_study.sweep" in first.stdout
     assert study.counts() == {"queued": 3, "planned": 1}
     assert len(study.queue()) == 3
 
 
 def test_waiting_shows_results_and_tries_again(study: Study) -> None:
-    done = study.sweep("grid.axes.seed=[0,1]", "launcher.wait=true", "launcher.runs_per_job=2")
+    # The first job dies before Python starts.
+    setup = f"[ -e {study.folder}/once ] || {{ touch {study.folder}/once; exit 3; }}"
+    done = study.sweep(
+        *("grid.axes.seed=[0,1]", "launcher.wait=true", "launcher.runs_per_job=2"),
+        *("launcher.retry.error=1", f"launcher.setup=['{setup}']"),
+    )
     assert done.returncode == 0, done.stderr
     assert "[2/2]" in done.stdout
     assert "results/smoke: 2 ok" in done.stdout
+    assert len(study.submissions()) == 2
+
+
+def test_waiting_tops_up_the_queue_with_few_calls(study: Study) -> None:
+    limits = ("grid.axes.seed='range(4)'", "launcher.wait=true", "launcher.max_submit=2")
+    done = study.sweep(*limits)
+    assert done.returncode == 0, done.stderr
+    assert "results/smoke: 4 ok" in done.stdout
+    assert done.stdout.count("2 runs wait for room in the queue") == 1
+    calls = Counter(study.called())
+    assert (calls["sbatch"], calls["scontrol"]) == (len(study.submissions()), 1)
+    assert len({s["snapshot"] for s in study.submissions()}) == 1
+    assert calls["squeue"] <= 2 * (1 + calls["sbatch"]) + 2
+
+
+def test_cancel_stops_a_sweep_that_waits(study: Study) -> None:
+    long = (*ENDLESS[:2], "grid.axes.seed=[0,1,2]")
+    sweep = study.start(*long, "launcher.wait=true", "launcher.max_running=1")
+    study.checkpoint()
+    done = study.run("cancel", "results/smoke")
+    assert "cancelled 1 running and 2 queued runs" in done.stdout, done.stderr
+    _, errors = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130
+    assert "its jobs stay in the queue, and python -m scaling_study.cancel results/smoke" in errors
+    assert len(study.submissions()) == 1
+    until(lambda: True if not study.queue() else None, "an empty queue")
+
+
+def test_a_sweep_that_waits_submits_nothing_again_that_was_cancelled(study: Study) -> None:
+    held = ("grid.axes.seed=[0,1]", "launcher.wait=true", "launcher.lines=['--hold']")
+    sweep = study.start(*held)
+    until(lambda: True if len(study.queue()) == 2 else None, "the jobs")
+    study.cluster.run("scancel", "--me")
+    output, errors = sweep.communicate(timeout=120)
+    assert (sweep.returncode, len(study.submissions())) == (1, 1), errors
+    assert output.count("planned (cancelled)") == 2
+
+
+def test_the_sites_limit_of_submitted_jobs_leaves_the_rest_planned(study: Study) -> None:
+    cluster, conf = study.cluster, Path(study.cluster.environment["SLURM_CONF"])
+    before, user = conf.read_text(encoding="utf-8"), getpass.getuser()
+    cluster.run("sacctmgr", "-i", "add", "account", "lab")
+    cluster.run("sacctmgr", "-i", "add", "user", user, "account=lab")
+    cluster.run("sacctmgr", "-i", "modify", "user", user, "set", "MaxSubmitJobs=3")
+    try:
+        cluster.stop_controller()
+        enforced = f"{before}AccountingStorageEnforce=associations,limits\n"
+        conf.write_text(enforced, encoding="utf-8")
+        cluster.start_controller()
+        done = study.sweep(
+            *("grid.axes.seed='range(5)'", "launcher.account=lab", "launcher.lines=['--hold']")
+        )
+        assert done.returncode == 0, done.stderr
+        assert "2 runs wait for room in the queue: launcher.max_submit, or the site" in done.stdout
+        assert "SubmitJob" not in done.stderr
+        assert study.counts() == {"queued": 3, "planned": 2}
+        cluster.run("scancel", "--me")
+        until(lambda: True if not study.queue() else None, "an empty queue")
+    finally:
+        cluster.stop_controller()
+        conf.write_text(before, encoding="utf-8")
+        cluster.start_controller()
 
 
 def test_300_runs_take_few_calls(study: Study) -> None:

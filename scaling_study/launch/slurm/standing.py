@@ -89,7 +89,8 @@ def _job(store: Store, run_id: str, state: str) -> str | None:
 def _standing(state: str, job: str | None, tasks: Mapping[str, Task]) -> Standing:
     if job is None:
         return Standing(state)
-    task = tasks.get(job)
+    # Of an array that is cancelled as a whole before it starts SLURM keeps one record.
+    task = tasks.get(job) or tasks.get(job.partition("_")[0])
     if task is not None and task.live:
         return Standing("queued", job, task)
     return Standing("failed" if state == "failed" else "planned", job, task, gone=True)

@@ -1,11 +1,16 @@
 """From runs to sbatch: classes of resources, arrays within the site's limits, frozen code."""
 
+import io
+import re
 import shlex
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +20,25 @@ from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.cluster import Cluster
 from scaling_study.launch.slurm.ledger import Ledger, Submission
 from scaling_study.launch.slurm.resources import Bundle, Request, Resources, classes
-from scaling_study.launch.slurm.snapshot import freeze
 from scaling_study.launch.slurm.worker import Worker
 
 # Tasks of an array where the controller does not say its limit: SLURM's own default.
 DEFAULT_MAX_ARRAY = 1001
+# What sbatch says where the site's limit of submitted jobs is reached: AssocMaxSubmitJobLimit,
+# QOSMaxSubmitJobPerUserLimit, AssocGrpSubmitJobsLimit and their like.
+FULL = re.compile(r"SubmitJobs?\w*Limit")
+
+
+class FullError(queue.SchedulerError):
+    """The site lets this user submit no such number of jobs now."""
 
 
 @dataclass(frozen=True)
 class Submitter:
-    """Submits runs of the study in `study_dir`, whose jobs have room for `slots` of them."""
+    """Submits runs of the study in `study_dir`, whose jobs have room for `slots` of them.
+
+    Jobs run the code in `snapshot`.
+    """
 
     study_dir: Path
     cluster: Cluster
@@ -32,6 +46,7 @@ class Submitter:
     slots: int
     slots_per_gpu: int
     threads: int
+    snapshot: Path
 
     def submit(self, requests: Sequence[Request], avoid: Sequence[str]) -> Iterator[Submission]:
         """Submit as many as the site's limits allow, on other nodes than `avoid`, as recorded.
@@ -39,35 +54,47 @@ class Submitter:
         Raises:
             InputError: a request that makes no sense, or that the site refuses.
         """
-        setting = requests[0].job.setting
-        snapshot = freeze(setting, Path(setting.results_dir) / "snapshots")
         alike = classes(requests, self.cluster, self.slots, self.slots_per_gpu, self.threads)
-        ledger, name = Ledger(self.study_dir), uuid.uuid4().hex[:12]
+        name = uuid.uuid4().hex[:12]
         try:
-            arrays = list(_within(alike, *self._limits()))
-            for resources, bundles in arrays:
-                job = self._array(resources, bundles, name, snapshot, avoid)
-                submission = Submission(
-                    submission=name,
-                    job=job,
-                    submitted=time.time(),
-                    runs=tuple(tuple(one.run.run_id for one in bundle) for bundle in bundles),
-                    resources=asdict(resources),
-                    snapshot=str(snapshot),
-                    git_commit=setting.git_commit,
-                )
-                ledger.add(submission)
-                store = requests[0].job.store
-                for task, bundle in zip(submission.tasks(), bundles, strict=True):
-                    for one in bundle:
-                        store.enqueue(one.run.run_id, task)
-                yield submission
+            arrays = deque(_within(alike, *self._limits()))
+            while arrays:
+                resources, bundles = arrays.popleft()
+                try:
+                    job = self._array(resources, bundles, name, avoid)
+                except FullError:
+                    if len(bundles) == 1:
+                        return
+                    half = len(bundles) // 2
+                    arrays.extendleft([(resources, bundles[half:]), (resources, bundles[:half])])
+                    continue
+                yield self._record(name, job, resources, bundles)
         except queue.SchedulerError as error:
             raise InputError(f"launcher=slurm: {error}") from None
 
+    def _record(
+        self, name: str, job: str, resources: Resources, bundles: Sequence[Bundle]
+    ) -> Submission:
+        """Write down that `job` is to do these runs."""
+        submission = Submission(
+            submission=name,
+            job=job,
+            submitted=time.time(),
+            runs=tuple(tuple(one.run.run_id for one in bundle) for bundle in bundles),
+            resources=asdict(resources)
+            | {"max_running": self.cluster.max_running, "slots": self.slots},
+            snapshot=str(self.snapshot),
+            git_commit=bundles[0][0].setting.git_commit,
+        )
+        Ledger(self.study_dir).add(submission)
+        for task, bundle in zip(submission.tasks(), bundles, strict=True):
+            for one in bundle:
+                one.store.enqueue(one.run.run_id, task)
+        return submission
+
     def _limits(self) -> tuple[int, int]:
         """Tasks in an array, and jobs that may still be submitted."""
-        largest = self.cluster.max_array or queue.max_array_size() or DEFAULT_MAX_ARRAY
+        largest = self.cluster.max_array or _max_array()
         if self.cluster.max_submit is None:
             return largest, sys.maxsize
         return largest, max(0, self.cluster.max_submit - queue.mine())
@@ -77,7 +104,6 @@ class Submitter:
         resources: Resources,
         bundles: Sequence[Bundle],
         submission: str,
-        snapshot: Path,
         avoid: Sequence[str],
     ) -> str:
         """SLURM's id of the array of these jobs."""
@@ -87,7 +113,7 @@ class Submitter:
         folder = (self.study_dir / "jobs").resolve()
         executor = SlurmExecutor(folder, python=self.cluster.python)
         executor.update_parameters(
-            **parameters(resources, self.cluster, self.study_dir.name, snapshot, avoid)
+            **parameters(resources, self.cluster, self.study_dir.name, self.snapshot, avoid)
         )
         workers = [
             Worker(
@@ -103,11 +129,20 @@ class Submitter:
             )
             for bundle in bundles
         ]
+        said = io.StringIO()  # submitit prints what its error says
         try:
-            jobs = executor.map_array(_call, workers)
+            with redirect_stdout(said), redirect_stderr(said):
+                jobs = executor.map_array(_call, workers)
         except FailedJobError as error:
-            raise queue.SchedulerError(f"sbatch: {error}") from None
+            kind = FullError if FULL.search(f"{error}") else queue.SchedulerError
+            raise kind(f"sbatch: {error}") from None
         return str(jobs[0].job_id).partition("_")[0]
+
+
+@cache
+def _max_array() -> int:
+    """Tasks of an array, as the controller says; asked once."""
+    return queue.max_array_size() or DEFAULT_MAX_ARRAY
 
 
 def _call(worker: Worker) -> None:
