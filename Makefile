@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .cache/peers
 GRID ?= depth_vs_width
 RESULTS ?= results/$(GRID)
 FIGURES ?= figures/$(notdir $(RESULTS))
@@ -48,11 +49,15 @@ slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine 
 	$(BIN)/python tests/slurm/install.py
 	$(BIN)/python -m pytest -m slurm tests/slurm
 
-bench: $(VENV)/.installed  ## what the speed claims are measured with, peers beside us
+$(PEERS)/.installed: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0
+	@touch $@
+
+bench: $(VENV)/.installed $(PEERS)/.installed  ## what the speed claims are measured with, peers beside us
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/plan.py
-	$(BIN)/python benchmarks/orchestration.py
+	$(BIN)/python benchmarks/orchestration.py --peers $(PEERS)
 	$(BIN)/python benchmarks/tracking.py
 	$(BIN)/python benchmarks/training.py $(ARGS)
 

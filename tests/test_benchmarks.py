@@ -33,3 +33,35 @@ def test_our_loop_is_measured_beside_a_bare_one(
     assert found["seconds_other"] > 0
     assert found["ratio"] == found["seconds_other"] / found["seconds"]
     assert "our loop / bare loop, tiny: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ours_s", "absent", "longest_idle_s", "said"),
+    [
+        (0.010, [], 0.1, "met"),
+        (0.010, ["Hydra, joblib"], 0.1, "not all measured"),
+        (0.010, [], 0.3, "missed"),
+        (0.011, [], 0.1, "missed"),
+    ],
+)
+def test_launchers_meet_the_targets_only_if_all_were_measured(
+    capsys: pytest.CaptureFixture[str],
+    ours_s: float,
+    absent: list[str],
+    longest_idle_s: float,
+    said: str,
+) -> None:
+    path = PATH.with_name("orchestration.py")
+    spec = importlib.util.spec_from_file_location("orchestration_benchmark", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    # One slow round does not decide.
+    took = {module.OURS: [ours_s, ours_s, 9.0], "Hydra, basic": [0.05, 0.05, 0.0001]}
+    code = module.report(took, absent, 2.0, [0.0, 0.0, longest_idle_s])
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"targets (20 ms, 5 times, 0.2 s): {said}\n")
+    assert (code == 0) == (said == "met")
+    assert all(f"{name:24} not measured" in printed for name in absent)
