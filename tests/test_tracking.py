@@ -463,6 +463,16 @@ def test_tensorboard_shows_a_resumed_run_once(setting: Setting) -> None:
     assert [value for _, value in scalars(run_dir)["loss"][2:]] == [7.0, 7.0]
 
 
+def test_tensorboard_shows_a_run_that_starts_anew_once(tmp_path: Path) -> None:
+    from scaling_study.training.tensorboard import EventFiles
+
+    for loss, steps in ((1.0, (8, 16, 24)), (2.0, (8, 16))):
+        files = EventFiles(tmp_path, 0)
+        for step in steps:
+            files.write(step=step, loss=loss)
+    assert scalars(tmp_path) == {"loss": [(8, 2.0), (16, 2.0)]}
+
+
 def test_tensorboard_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"scaling-study\[tensorboard\]"):
