@@ -14,7 +14,7 @@ from scaling_study.claims import alive, me
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
-from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.job import Job, Outcome, settle_mirrors
 from scaling_study.launch.slots import AUTO, Slot, slots_for
 from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.ledger import Ledger
@@ -108,6 +108,8 @@ def launch(
     else:
         with _noted(study_dir):
             yield from inline.launch(jobs, stop)
+    if launcher.cluster is None and len(stop.reasons) < 2:  # asked twice, nothing is waited for
+        settle_mirrors(jobs)
 
 
 def submit(

@@ -11,7 +11,7 @@ from scaling_study import cli, display
 from scaling_study.data import prepare
 from scaling_study.errors import InputError
 from scaling_study.launch import inline
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, settle_mirrors
 from scaling_study.launch.slots import slots_for
 from scaling_study.planning.cells import runs_of
 from scaling_study.results import FINISHED
@@ -40,9 +40,11 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         prepare(run.data, Path(setting.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
-    (outcome,) = inline.launch([Job(run, with_code(setting))])
+    job = Job(run, with_code(setting))
+    (outcome,) = inline.launch([job])
     if world.rank == 0:
         print(display.ended(outcome), flush=True)
+        settle_mirrors([job])
     if outcome.status == "stopped":
         return cli.INTERRUPTED
     return 1 if outcome.status == "failed" else 0

@@ -117,7 +117,11 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.values",
     },
     "scaling_study.repeat": {"scaling_study.paths"},
-    "scaling_study.live": {"scaling_study.errors", "scaling_study.values"},
+    "scaling_study.live": {
+        "scaling_study.errors",
+        "scaling_study.results",
+        "scaling_study.values",
+    },
     "scaling_study.foretold": {"scaling_study.plan", "scaling_study.results"},
     "scaling_study.training.": {
         "scaling_study.config",

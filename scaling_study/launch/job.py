@@ -1,8 +1,9 @@
 """One run as a picklable call: claim it, train it, leave a result. Launchers differ in where."""
 
+import math
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from scaling_study.launch.causes import RESUMED, cause_of
 from scaling_study.provenance import versions
 from scaling_study.results import FINISHED, Result, replace_file, write_result
 from scaling_study.store import Store
-from scaling_study.tracking.beside import mirrored
+from scaling_study.tracking.beside import mirrored, settle
 from scaling_study.training.stopping import Stopped
 from scaling_study.world import World, world_of
 
@@ -158,6 +159,14 @@ def _yaml(values: Mapping[str, Any]) -> str:
     """YAML by the C library where PyYAML has it: a tenth of the time."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
+
+
+def settle_mirrors(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
+    """Wait once, `limit_s` or less, for W&B to take the rest of those of `jobs` that have ended."""
+    if jobs:
+        store, ids = jobs[0].store, [job.run.run_id for job in jobs]
+        ended = (store.run_dir(run_id) for run_id in ids if store.state(run_id) != "running")
+        settle(ended, jobs[0].setting.tracking, limit_s)
 
 
 def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:

@@ -5,6 +5,7 @@ carried over but files: finished runs are skipped, others continue from their ch
 of submitit's own checkpoint protocol is used, and its signal handlers are replaced.
 """
 
+import math
 import os
 import signal
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from scaling_study.claims import JOB_VARIABLE, RESTART_VARIABLE
 from scaling_study.device import visible_gpus
 from scaling_study.launch import local
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, settle_mirrors
 from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
 from scaling_study.launch.slurm import queue
@@ -34,6 +35,8 @@ SIGNALS = {signal.SIGUSR2: NOTICE, signal.SIGTERM: TERM}
 ELSEWHERE = ("node", "host_memory", "preempted")
 # A notice that comes this much before the known end, or later, is about the time limit.
 END_MARGIN_S = 90
+# After a notice, W&B may take so much of the time that is left for the requeue.
+STOPPED_MIRRORS_S = 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Worker:
             if first := os.environ.get("SLURM_PROCID") == "0":
                 print_to_log(self.jobs[0])
             outcome = self.jobs[0]()
+            if first:
+                self._settle_mirrors(outcome.status == "stopped")
             if first and (outcome.status, outcome.cause) == ("stopped", NOTICE):
                 self._requeue(self._why(), by_slurm=False)
             # No rank that aborts may take down one that still writes: srun ends all of them then.
@@ -82,11 +87,16 @@ class Worker:
             if outcome.status == "failed" and self._same_everywhere(ledger):
                 queue.cancel(ledger.jobs(self.submission), pending_only=True)
                 stop.request(TERM)
+        self._settle_mirrors(bool(stop.reasons))
         if NOTICE in stop.reasons:
             cause = "node" if bad_node else self._why()
             self._requeue(cause, TERM in stop.reasons)
         elif stop.reasons:
             self._leave("preempted" if not ledger.stopped(self.submission) else None)
+
+    def _settle_mirrors(self, stopped: bool) -> None:
+        """Let W&B take the rest, because the job's processes end with it."""
+        settle_mirrors(self.jobs, STOPPED_MIRRORS_S if stopped else math.inf)
 
     def _slots(self) -> list[Slot]:
         """Places for runs in this allocation: its GPUs if runs have some, else as many as asked."""
