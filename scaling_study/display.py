@@ -87,10 +87,7 @@ def _largest(rows: Sequence[Planned], processes: int) -> str:
 
 def _between(times: Sequence[Estimate]) -> str:
     """Ends of the interval of a sum whose errors go together, the worst case."""
-    lows, highs = [t.low for t in times], [t.high for t in times]
-    if None in lows or None in highs:
-        return ""
-    low, high = (sum(v for v in ends if v is not None) for ends in (lows, highs))
+    low, high = sum(t.low for t in times), sum(t.high for t in times)
     return f" ({duration(low)} to {duration(high)}, {100 * COVERAGE:g} %)"
 
 
@@ -115,9 +112,7 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
 
 
 def _range(time: Estimate | None) -> str:
-    if time is None or time.low is None:
-        return ""
-    return f" ({duration(time.low)} to {duration(time.high)})"
+    return f" ({duration(time.low)} to {duration(time.high)})" if time else ""
 
 
 def engineering(value: float) -> str:

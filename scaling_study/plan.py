@@ -167,8 +167,8 @@ def vars_of(run: RunConfig) -> dict[str, Any]:
 
 def interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     """An estimate as three columns."""
-    e = estimate or Estimate(float("nan"))
-    return {name: e.value if estimate else None, f"{name}_low": e.low, f"{name}_high": e.high}
+    value, low, high = (estimate.value, estimate.low, estimate.high) if estimate else (None,) * 3
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> None:

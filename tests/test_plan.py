@@ -26,7 +26,15 @@ from scaling_study.config import RunConfig
 from scaling_study.cost import describe, devices_needed
 from scaling_study.display import lines
 from scaling_study.errors import InputError
-from scaling_study.forecast import SCORING, Forecast, Timing, amounts, shape_of
+from scaling_study.forecast import (
+    SCORING,
+    SLOPES,
+    SLOPES_SD,
+    Forecast,
+    Timing,
+    amounts,
+    shape_of,
+)
 from scaling_study.paths import data_dir
 from scaling_study.plan import Planned, plan, planned_cells, table
 from scaling_study.planning import probe
@@ -189,6 +197,57 @@ def test_intervals_hold_new_measurements_as_often_as_they_say() -> None:
     assert abs(held / n - 0.9) < 3 * math.sqrt(0.9 * 0.1 / n)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("scatter", [0.05, 0.5])
+@pytest.mark.parametrize("shapes", [1, 2, 3, 4, 6, 12, 40])
+def test_intervals_cover_whatever_a_device_is_like(shapes: int, scatter: float) -> None:
+    """Devices as the model expects them; shapes that grow nearly or only loosely alike."""
+    rng, held, n = np.random.default_rng(shapes), 0, 600
+    for _ in range(n):
+        k = rng.normal(SLOPES, SLOPES_SD).clip(min=0)
+        flops = rng.uniform(18, 24, shapes + 1)
+        x = np.column_stack([flops, 0.9 * flops - 5 + rng.normal(0, scatter, shapes + 1)])
+        y = x @ k - 20 + rng.normal(0, 0.15, shapes + 1)
+        *known, new = (
+            Timing((), (*np.exp(row), 1), math.exp(t)) for row, t in zip(x, y, strict=True)
+        )
+        step = Forecast(known).step_time(new.shape)
+        assert step is not None
+        held += step.low <= new.step_time_s <= step.high
+    assert held / n > 0.85
+    if shapes >= 4:
+        assert held / n < 0.97
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(*[st.floats(0, 3)] * 3), min_size=1, max_size=8, unique=True))
+def test_more_work_never_takes_less_time(measured: list[tuple[float, float, float]]) -> None:
+    """Whatever a device has shown, a probe that went wrong included."""
+    known = Forecast(
+        [Timing((), (math.exp(18 + f), math.exp(14 + a), 16), math.exp(t)) for f, a, t in measured]
+    )
+    sizes = [known.trend((math.exp(17 + n), math.exp(13 + n), 16)) for n in range(6)]
+    assert all(a is not None and b is not None and a <= b for a, b in pairwise(sizes))
+
+
+def test_shapes_that_grow_alike_do_not_run_away() -> None:
+    """Six probes along one line with a bad one: by least squares the slopes are wild."""
+    rng = np.random.default_rng(4)
+    flops = np.linspace(18, 22, 6)
+    activations = 0.9 * flops - 4 + rng.normal(0, 0.02, 6)
+    y = 0.3 * flops + 0.6 * activations - 25 + np.array([0.1, 0, 0, 0.5, 0, -0.1])
+    by_least_squares = np.linalg.lstsq(np.column_stack([flops, activations, np.ones(6)]), y)[0]
+    assert by_least_squares[:2].min() < -1
+    timings = [
+        Timing((), (math.exp(f), math.exp(a), 1), math.exp(t))
+        for f, a, t in zip(flops, activations, y, strict=True)
+    ]
+    beside = Forecast(timings).step_time((math.exp(20), math.exp(13), 1))
+    assert beside is not None
+    assert beside.value == pytest.approx(math.exp(0.3 * 20 + 0.6 * 13 - 25), rel=0.6)
+    assert beside.high / beside.low < 30
+
+
 def test_held_out_error_is_that_of_leaving_each_shape_out() -> None:
     rng = np.random.default_rng(1)
     known = shaken(timings(law, **SIZES), rng, 0.2)
@@ -209,10 +268,16 @@ def test_few_or_no_measurements() -> None:
     one = timings(law, depth=[14])
     assert Forecast(one).step_time(shape_of(columns)) is not None
     assert Forecast(one).held_out_error is None
-    other = Forecast(one).step_time((10 * columns["flops"], columns["activations"], 16))
+    # Until shapes tell, time grows as it does elsewhere, and the interval says how little is known.
+    flops, activations = 10 * columns["flops"], 10 * columns["activations"]
+    other = Forecast(one).step_time((flops, activations, 16))
     assert other is not None
-    assert other.value == pytest.approx(10 * one[0].step_time_s)
-    assert other.low is None
+    assert other.value == pytest.approx(10**1.05 * one[0].step_time_s)
+    assert other.low < one[0].step_time_s * 6
+    assert other.high > one[0].step_time_s * 20
+    near = Forecast(one).step_time(one[0].shape)
+    assert near is not None
+    assert near.low < 0.8 * near.value < 1.2 * near.value < near.high
     slower = [replace(t, wall_s=(t.wall_s or 0) + 5) for t in one]
     whole = Forecast(slower).run_time(columns)
     assert whole is not None
