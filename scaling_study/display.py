@@ -67,9 +67,15 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
         whole = sum(time.value for time in times)
         text.append(
             f"forecast: {duration(whole)} of run time{_between(times)}, "
-            f"{duration(makespan(missing, slots))} on {slots} slots"
+            f"{duration(makespan(missing, slots))} on {slots} slots{_gpu_hours(missing)}"
         )
     return text
+
+
+def _gpu_hours(rows: Sequence[Planned]) -> str:
+    """What runs on GPUs cost in all: several may train a run, and several runs may share one."""
+    hours = [row.gpu_hours.value for row in rows if row.gpu_hours and row.run.device == "cuda"]
+    return f", {sum(hours):.4g} GPU-hours" if hours else ""
 
 
 def _largest(rows: Sequence[Planned], processes: int) -> str:

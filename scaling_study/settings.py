@@ -71,6 +71,11 @@ class Folders:
     results_dir: str
     cache_dir: str
 
+    def __post_init__(self) -> None:
+        for key, folder in vars(self).items():
+            there = not Path(folder).exists() or Path(folder).is_dir()
+            require(there, key, folder, "is a file; give a folder")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpointing:

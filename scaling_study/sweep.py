@@ -21,6 +21,7 @@ from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop import Stop, requested_by
 from scaling_study.plan import Planned, planned_cells, write_csv
 from scaling_study.planning.budget import budget_of
+from scaling_study.planning.cells import Cell
 from scaling_study.planning.draft import (
     Draft,
     deciding,
@@ -29,10 +30,10 @@ from scaling_study.planning.draft import (
     orphan_lines,
     redrawn,
 )
-from scaling_study.planning.explain import described, difference, explained, infeasible
+from scaling_study.planning.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.planning.order import to_do
 from scaling_study.planning.probe import in_pool
-from scaling_study.planning.times import timings_of
+from scaling_study.planning.times import Times, timings_of
 from scaling_study.results import read_plan
 from scaling_study.settings import (
     Asked,
@@ -71,7 +72,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     rows = look(found.rows, store, study_dir)
     report = live.refresher(settings, study_dir, launcher.stays)
     slots = _slots(rows, launcher, asked.dry_run)
-    notes = [*infeasible(found.left), *orphan_lines(found, store.root.parent)]
+    notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
+    notes += orphan_lines(found, store.root.parent)
     notes += worth.unfair(rows, grid)
     shown = display.lines(rows, len(slots), asked.order, launcher.processes)
     print("\n".join([*shown, *notes, *worth.decides(rows, study_dir, grid)]))
@@ -123,9 +125,20 @@ def _explained(
     else:
         rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
         values = _grid_named(asked.diff, rest)
-        _, others, _ = planned_cells(values, rest, deciding(values, rest, found.times))
+        others = _cells_of(values, rest, asked.diff, found.times)
         other = {cell.run.run_id: described(cell.point) for cell in others}
     yield from difference(str(found.grid["name"]), here, asked.diff, other)
+
+
+def _cells_of(
+    settings: dict[str, Any], overrides: Sequence[str], name: str, times: Times
+) -> list[Cell]:
+    """The cells of another grid."""
+    try:
+        _, cells, _ = planned_cells(settings, overrides, deciding(settings, overrides, times))
+    except InputError as error:
+        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
+    return cells
 
 
 def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
