@@ -74,7 +74,7 @@ class Folders:
     def __post_init__(self) -> None:
         for key, folder in vars(self).items():
             there = not Path(folder).exists() or Path(folder).is_dir()
-            require(there, key, folder, "is a file; give a folder")
+            require(there, key, folder, "cannot write there, it is a file; give a folder")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -714,13 +714,13 @@ def test_a_probe_is_not_begun_where_it_cannot_be_kept(
     (tmp_path / "file").touch()
     done = sweep_here("+grid=smoke", "plan.probe=true", "dry_run=true", "cache_dir=file")
     assert done.returncode == 2
-    assert "cache_dir=file: is a file; give a folder" in done.stderr
+    assert "cache_dir=file: cannot write there, it is a file; give a folder" in done.stderr
     below = sweep_here("+grid=smoke", "plan.probe=true", "dry_run=true", "cache_dir=file/below")
     assert below.returncode == 2
     assert "cache_dir=file/below: cannot write to" in below.stderr
     early = sweep_here("+grid=smoke", "results_dir=file", "dry_run=true")
     assert early.returncode == 2
-    assert "results_dir=file: is a file; give a folder" in early.stderr
+    assert "results_dir=file: cannot write there, it is a file; give a folder" in early.stderr
 
 
 def test_a_time_model_that_misses_what_was_held_out_is_doubted() -> None:
