@@ -28,6 +28,8 @@ STEP_ENTRY, METRICS_LINE = 18, 100
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
 # config.yaml, result.json, job.json and log.txt of a run that went well.
 RECORDS = 4000
+# How far off, relative, bytes on disk are: what torch writes beside tensors is estimated.
+DISK_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,24 @@ def run_cost(run: RunConfig) -> RunCost:
     """
     data = known_facts(run.data)
     return _run_cost(run.model, run.data.resolution, data, run.train, run.precision)
+
+
+def forward(run: RunConfig) -> Cost:
+    """Parameters, FLOPs and activations of `run`'s network for one image, without the rest.
+
+    Raises:
+        InputError: the network cannot be built, or the images do not fit it.
+    """
+    return _forward(run.model, run.data.resolution, known_facts(run.data).n_classes)
+
+
+def train_flops(run: RunConfig) -> int:
+    """FLOPs of the whole training."""
+    return _train_flops(forward(run), run.train, known_facts(run.data))
+
+
+def _train_flops(cost: Cost, train: TrainConfig, data: Facts) -> int:
+    return TRAINING_PASSES * cost.flops * train.epochs * data.n_train
 
 
 def memory_bytes(run: RunConfig, processes: int) -> int:
@@ -104,7 +124,7 @@ def _run_cost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
+        train_flops=_train_flops(cost, train, data),
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,

@@ -19,12 +19,12 @@ COLUMNS = ("forecast_s", "forecast_s_low", "forecast_s_high")
 def keep(rows: Sequence[Planned], study_dir: Path) -> None:
     """Note the forecasts (s) of runs about to start, unless an earlier launch has noted one.
 
-    Each with its 90 % interval; blank where nothing says how far off it may be.
+    Each with its 90 % interval. What is not text in the file counts as nothing noted.
     """
     path = study_dir / FILE
     known: dict[str, list[str]] = {}
     if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
             known = {
                 r["run_id"]: [r.get(name) or "" for name in COLUMNS]
                 for r in csv.DictReader(file)
@@ -33,7 +33,7 @@ def keep(rows: Sequence[Planned], study_dir: Path) -> None:
     for row in rows:
         if row.time is not None:
             values = (row.time.value, row.time.low, row.time.high)
-            known.setdefault(row.run.run_id, ["" if v is None else repr(v) for v in values])
+            known.setdefault(row.run.run_id, [repr(value) for value in values])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["run_id", *COLUMNS])

@@ -2,19 +2,26 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scaling_study.config import RunConfig
-from scaling_study.cost import RunCost, describe, devices_needed, memory_bytes, run_cost
+from scaling_study.cost import (
+    DISK_TOLERANCE,
+    RunCost,
+    describe,
+    devices_needed,
+    memory_bytes,
+    run_cost,
+)
 from scaling_study.errors import InputError
 from scaling_study.forecast import Estimate
 from scaling_study.grid import axis_keys, declared_grid
 from scaling_study.planning.cells import Cell, Left, cells_of
 from scaling_study.planning.memory import TOLERANCE
-from scaling_study.planning.times import HOUR, Times, timings_of
+from scaling_study.planning.times import Times
 from scaling_study.results import FINISHED, Result, replace_file
 from scaling_study.store import Store
 from scaling_study.values import flat_items
@@ -24,8 +31,8 @@ from scaling_study.values import flat_items
 class Planned:
     """One run: its config, the result columns known beforehand, its costs, times (s) and state.
 
-    `step` and `time` are forecasts, None if nothing is measured; `actual_s` is the wall time of a
-    finished run.
+    `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts, None if nothing is
+    measured; `actual_s` is the wall time of a finished run.
     """
 
     cell: Cell
@@ -33,6 +40,7 @@ class Planned:
     cost: RunCost
     step: Estimate | None
     time: Estimate | None
+    gpu_hours: Estimate | None
     state: str
     actual_s: float | None
 
@@ -61,38 +69,18 @@ def planned_cells(
     return grid, cells, left
 
 
-def planned_runs(
-    settings: Mapping[str, Any], overrides: Sequence[str]
-) -> tuple[dict[str, Any], list[RunConfig]]:
-    """The grid in `settings` and its runs; times are those that the store has measured.
-
-    Raises:
-        InputError: no grid, or one that cannot be planned.
-    """
-    results = Store(Path(str(settings.get("results_dir")))).read().values()
-    threads = int(settings["launcher"]["threads"])
-    grid, cells, _ = planned_cells(settings, overrides, Times(measured(results), threads))
-    return grid, [cell.run for cell in cells]
-
-
-def measured(results: Iterable[Result | None]) -> list[Any]:
-    """The timings in those results that could be read."""
-    return timings_of(result for result in results if result is not None)
-
-
 def plan(
     cells: Sequence[Cell],
     store: Store,
     results: Mapping[str, Result | None],
     times: Times,
-    processes: int = 1,
 ) -> list[Planned]:
     """Cost, forecast and state of every cell; `results` is what `store.read()` has found.
 
-    Memory is that of each of the `processes` that train a run together.
+    Memory is that of each of the processes that train a run together.
     """
     rows = [_planned(cell, store, results, times) for cell in cells]
-    return rows if processes == 1 else [_shared(row, processes) for row in rows]
+    return rows if times.processes == 1 else [_shared(row, times.processes) for row in rows]
 
 
 def _shared(row: Planned, processes: int) -> Planned:
@@ -109,12 +97,14 @@ def _planned(
     else:
         # A folder without a result: in work, failed, torn, or left by a crash.
         state = store.state(run_id) if run_id in results else "planned"
+    time = times.whole(cell.run, columns)
     return Planned(
         cell=cell,
         columns=columns,
         cost=run_cost(cell.run),
         step=times.step(cell.run, columns),
-        time=times.whole(cell.run, columns),
+        time=time,
+        gpu_hours=times.gpu_hours(cell.run, time) if time else None,
         state=state,
         actual_s=result.wall_s if result is not None and state in FINISHED else None,
     )
@@ -134,22 +124,19 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
 def _row(row: Planned, more: Sequence[str]) -> dict[str, Any]:
     cost, solved = row.cost, row.cell.solved
     settings = dict(flat_items(vars_of(row.run))) if more else {}
-    hours = row.time.times(1 / HOUR) if row.time else None
     return {
         **row.columns,
         "variant": row.cell.variant,
         **{key: settings.get(key) for key in more},
         "steps": cost.steps,
-        "memory_bytes": cost.memory_bytes,
-        "memory_bytes_low": round(cost.memory_bytes * (1 - TOLERANCE)),
-        "memory_bytes_high": round(cost.memory_bytes * (1 + TOLERANCE)),
+        **around("memory_bytes", cost.memory_bytes, TOLERANCE),
         "devices_80gb": devices_needed(row.run),
-        "checkpoint_bytes": cost.checkpoint_bytes,
-        "disk_bytes": cost.disk_bytes,
-        "data_bytes": cost.data_bytes,
+        **around("checkpoint_bytes", cost.checkpoint_bytes, DISK_TOLERANCE),
+        **around("disk_bytes", cost.disk_bytes, DISK_TOLERANCE),
+        **around("data_bytes", cost.data_bytes, 0.0),
         **interval("forecast_step_time_s", row.step),
         **interval("forecast_s", row.time),
-        **interval("gpu_hours", hours),
+        **interval("gpu_hours", row.gpu_hours),
         "solved": solved.axis if solved else None,
         "solve_for": solved.quantity if solved else None,
         "solve_target": solved.target if solved else None,
@@ -167,8 +154,14 @@ def vars_of(run: RunConfig) -> dict[str, Any]:
 
 def interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     """An estimate as three columns."""
-    e = estimate or Estimate(float("nan"))
-    return {name: e.value if estimate else None, f"{name}_low": e.low, f"{name}_high": e.high}
+    value, low, high = (estimate.value, estimate.low, estimate.high) if estimate else (None,) * 3
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def around(name: str, value: int, tolerance: float) -> dict[str, int]:
+    """Bytes as three columns, the ends a relative `tolerance` away; 0 if they are exact."""
+    low, high = (round(value * (1 + sign * tolerance)) for sign in (-1, 1))
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> None:

@@ -19,13 +19,21 @@ from scaling_study.launch.job import Outcome
 from scaling_study.launch.local import PoolError, RepeatedError
 from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop import Stop, requested_by
-from scaling_study.plan import Planned, measured, planned_cells, write_csv
+from scaling_study.plan import Planned, planned_cells, write_csv
 from scaling_study.planning.budget import budget_of
-from scaling_study.planning.draft import Draft, draft, orphan_lines, redrawn
-from scaling_study.planning.explain import described, difference, explained, infeasible
+from scaling_study.planning.cells import Cell
+from scaling_study.planning.draft import (
+    Draft,
+    deciding,
+    draft,
+    freeze,
+    orphan_lines,
+    redrawn,
+)
+from scaling_study.planning.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.planning.order import to_do
 from scaling_study.planning.probe import in_pool
-from scaling_study.planning.times import Times
+from scaling_study.planning.times import Times, timings_of
 from scaling_study.results import read_plan
 from scaling_study.settings import (
     Asked,
@@ -52,7 +60,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     setting, launcher = setting_of(settings), launcher_of(settings)
     check_tracking(setting.tracking)
     probes = in_pool(setting, launcher) if asked.probe else None
-    found, said = draft(settings, overrides, setting, probes, launcher.processes)
+    found, said = draft(settings, overrides, setting, probes)
     if said:
         print("\n".join(said))
     if asked.explain or asked.diff:
@@ -64,7 +72,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     rows = look(found.rows, store, study_dir)
     report = live.refresher(settings, study_dir, launcher.stays)
     slots = _slots(rows, launcher, asked.dry_run)
-    notes = [*infeasible(found.left), *orphan_lines(found, store.root.parent)]
+    notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
+    notes += orphan_lines(found, store.root.parent)
     notes += worth.unfair(rows, grid)
     shown = display.lines(rows, len(slots), asked.order, launcher.processes)
     print("\n".join([*shown, *notes, *worth.decides(rows, study_dir, grid)]))
@@ -79,6 +88,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         setting = with_code(setting)
         launching.check(setting, launcher)
     studydir.make_ready(store, study_dir, setting, grid, rows)
+    freeze(found, study_dir)
     if missing:
         foretold.keep(missing, study_dir)
         with requested_by(STOPS) as stop, report:
@@ -87,7 +97,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         ended = redrawn(found, setting)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
-        _compare(missing, ended, setting.threads)
+        _compare(missing, ended)
     return _summary(rows, study_dir)
 
 
@@ -115,9 +125,20 @@ def _explained(
     else:
         rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
         values = _grid_named(asked.diff, rest)
-        _, others, _ = planned_cells(values, rest, found.times)
+        others = _cells_of(values, rest, asked.diff, found.times)
         other = {cell.run.run_id: described(cell.point) for cell in others}
     yield from difference(str(found.grid["name"]), here, asked.diff, other)
+
+
+def _cells_of(
+    settings: dict[str, Any], overrides: Sequence[str], name: str, times: Times
+) -> list[Cell]:
+    """The cells of another grid."""
+    try:
+        _, cells, _ = planned_cells(settings, overrides, deciding(settings, overrides, times))
+    except InputError as error:
+        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
+    return cells
 
 
 def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
@@ -132,11 +153,11 @@ def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
         ) from None
 
 
-def _compare(started: Sequence[Planned], ended: Draft, threads: int) -> None:
+def _compare(started: Sequence[Planned], ended: Draft) -> None:
     """Print forecasts, as they were before, beside what the runs took."""
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.rows if row.run.run_id in ids]
-    now = Times(measured(ended.results.values()), threads, ended.processes)
+    now = ended.times.over(timings_of(ended.results.values()))
     if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))
 

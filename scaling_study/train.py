@@ -13,7 +13,7 @@ from scaling_study.errors import InputError
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job, settle_mirrors
 from scaling_study.launch.slots import slots_for
-from scaling_study.planning.cells import runs_of
+from scaling_study.planning.runs import runs_of
 from scaling_study.results import FINISHED
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable

@@ -187,14 +187,25 @@ def test_without_a_time_nothing_is_started(tmp_path, capsys):
 
 
 def planned(run, time, state="planned"):
-    return Planned(Cell(run, {}), {}, run_cost(run), None, time, state, None)
+    return Planned(Cell(run, {}), {}, run_cost(run), None, time, None, state, None)
 
 
 def test_what_was_forecast_first_is_kept(tmp_path):
     one, two = tiny(), tiny(seed=1)
     keep([planned(one, Estimate(3.0, 2.0, 5.0)), planned(two, None)], tmp_path)
-    keep([planned(one, Estimate(9.0), "failed"), planned(two, Estimate(5.0))], tmp_path)
-    assert read_forecasts(tmp_path) == {one.run_id: (3.0, 2.0, 5.0), two.run_id: (5.0, None, None)}
+    later = [planned(one, Estimate(9.0, 8.0, 9.9), "failed"), planned(two, Estimate(5.0, 4.0, 7.0))]
+    keep(later, tmp_path)
+    assert read_forecasts(tmp_path) == {one.run_id: (3.0, 2.0, 5.0), two.run_id: (5.0, 4.0, 7.0)}
+
+
+def test_a_torn_note_of_forecasts_stops_nothing(tmp_path):
+    one, two = tiny(), tiny(seed=1)
+    keep([planned(one, Estimate(3.0, 2.0, 5.0))], tmp_path)
+    path = tmp_path / "forecasts.csv"
+    path.write_bytes(path.read_bytes() + b"\xff\xfe,1\n")
+    keep([planned(two, Estimate(5.0, 4.0, 7.0))], tmp_path)
+    found = read_forecasts(tmp_path)
+    assert (found[one.run_id], found[two.run_id]) == ((3.0, 2.0, 5.0), (5.0, 4.0, 7.0))
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from analysis.tables import table_of
 from analysis.verdict import Verdict
 from analysis_data import add_run, cell, write_real_study
 from scaling_study.paths import data_dir
-from scaling_study.planning.cells import runs_of
+from scaling_study.planning.runs import runs_of
 from scaling_study.repeat import command, overrides, text
 from scaling_study.results import read_study
 from tiny import tiny

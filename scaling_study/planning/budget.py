@@ -6,7 +6,7 @@ from typing import Any
 
 from scaling_study.errors import InputError
 from scaling_study.plan import Planned
-from scaling_study.planning.times import HOUR, UnmeasuredError
+from scaling_study.planning.times import UnmeasuredError
 from scaling_study.results import FINISHED
 from scaling_study.settings import check_group
 from scaling_study.values import require
@@ -38,10 +38,10 @@ class Budget:
         if self.train_flops is not None:
             found["train_flops"] = float(sum(row.cost.train_flops for row in missing))
         if self.gpu_hours is not None:
-            seconds = [row.forecast_s for row in missing]
-            if None in seconds:
+            hours = [row.gpu_hours.value for row in missing if row.gpu_hours]
+            if len(hours) < len(missing):
                 raise UnmeasuredError(f"budget.gpu_hours={self.gpu_hours:g}")
-            found["gpu_hours"] = sum(s for s in seconds if s is not None) / HOUR
+            found["gpu_hours"] = sum(hours)
         return found
 
     def allows(self, rows: Iterable[Planned]) -> bool:
