@@ -133,4 +133,4 @@ const marks = (cells, cost, arm, panel, first, symbol) => ({
 /* What a mark's shape says: an entry in the legend that draws nothing. */
 const symbolOf = (px) => SYMBOLS[data.px.indexOf(px) % SYMBOLS.length];
 const keyOf = (px, panel) => ({ type: "scatter", mode: "markers", name: `${px} px`, meta: "key", x: [null], y: [null],
-  marker: { color: color("soft"), size: 7, symbol: symbolOf(px) + "-open" }, hoverinfo: "skip", ...panel });
+  marker: { color: color("soft"), size: 7, symbol: symbolOf(px) }, hoverinfo: "skip", ...panel });

@@ -7,6 +7,7 @@ const drawExplorer = () => {
   const once = (key) => !seen.has(key) && seen.add(key);
   const sides = data.px.filter((px) => data.cells.some((c) => c.resolution === px && visible(c)));
   const several = sides.length > 1; // then the mark says which, and a curve says it at its end
+  if (several && state.view === "arms") layout.margin.r = 44;
   list.forEach((epochs, i) => {
     const id = i ? i + 1 : "", panel = { xaxis: "x" + id, yaxis: "y" + id };
     const cells = data.cells.filter((c) => c.epochs === epochs && c.costs[cost] && visible(c));
@@ -22,7 +23,7 @@ const drawExplorer = () => {
             fillcolor: faint(color("neither"), 0.28), showlegend: !!once("band") });
       }
       traces.push({ type: "scatter", mode: "lines", line: { shape: "hv", width: 1.6, color: color("soft") },
-        x: whole.cost, y: whole.error.map((e) => 100 * e), name: "Pareto frontier",
+        x: whole.cost, y: whole.error.map((e) => 100 * e), name: "Pareto frontier", legendrank: 999,
         hoverinfo: "skip", legendgroup: "frontier", showlegend: !!once("frontier"), ...panel });
     } else {
       for (const curve of data.curves[cost] || [])

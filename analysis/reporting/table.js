@@ -15,7 +15,7 @@ const valuesOf = (run) => {
   const add = (key, ...values) => found.set(key.toLowerCase(), values.map((v) => String(v).toLowerCase()));
   for (const override of run.overrides || []) {
     const equals = override.indexOf("=");
-    add(override.slice(0, equals).replace(/^[+~]+/, ""), override.slice(equals + 1));
+    if (equals > 0) add(override.slice(0, equals).replace(/^[+~]+/, ""), override.slice(equals + 1));
   }
   for (const [key, title, text] of COLUMNS)
     if (run[key] != null) for (const name of [key, title]) add(name, run[key], text(run));
