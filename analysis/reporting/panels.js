@@ -27,7 +27,7 @@ const describe = (cell) => {
   const half = cell.error_low == null ? "" : ` ± ${(50 * (cell.error_high - cell.error_low)).toFixed(2)}`;
   const axis = data.axes[state.cost];
   return `<b>${safe(cell.config_id)}</b><br>error ${(100 * cell.error).toFixed(2)}${half} %, ` +
-    `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}<br>` +
+    `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}${half && data.assumed.includes(cell.epochs) ? ", assumed noise" : ""}<br>` +
     `${safe(axis.name)} ${engineering(cell.costs[state.cost], axis.unit)}` + lines(shared(own));
 };
 const describeRun = (run) => `<b>${safe(run.id)}</b><br>error ${percent(run.val_error)}, ` +

@@ -19,7 +19,8 @@ const drawExplorer = () => {
         const band = { type: "scatter", mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip",
           x: whole.cost, legendgroup: "band", ...panel };
         traces.push({ ...band, y: whole.band_low.map((v) => 100 * v), showlegend: false },
-          { ...band, y: whole.band_high.map((v) => 100 * v), fill: "tonexty", name: "its 95 % band",
+          { ...band, y: whole.band_high.map((v) => 100 * v), fill: "tonexty",
+            name: list.every((e) => data.assumed.includes(e)) ? "its band from assumed noise" : "its 95 % band",
             fillcolor: faint(color("neither"), 0.28), showlegend: !!once("band") });
       }
       traces.push({ type: "scatter", mode: "lines", line: { shape: "hv", width: 1.6, color: color("soft") },
