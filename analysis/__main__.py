@@ -13,7 +13,7 @@ from analysis.output import prepare
 from analysis.reporting.waiting_page import write_waiting_page
 from analysis.rules import Prereg
 from analysis.study import analyse
-from analysis.tables import SAME, Table, table_of
+from analysis.tables import SAME, NothingToCompareError, Table, table_of
 from scaling_study.errors import InputError
 from scaling_study.results import read_study
 
@@ -81,10 +81,12 @@ def command(
     try:
         table = table_of(study, _where(where), with_halved)
     except InputError as error:
-        if live_s is None:
+        if live_s is None and not isinstance(error, NothingToCompareError):
             raise
         prepare(output)
         write_waiting_page(study, str(error), output, live_s)
+        if live_s is None:
+            raise InputError(f"{error}; {output / 'report.html'} lists every run") from None
         return [f"nothing to compare yet: {error}"]
     prepare(output)
     freeze(results, study.grid)

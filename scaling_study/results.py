@@ -221,7 +221,8 @@ PLANNED = ("variant", "solved", "solve_for", "solve_target")
 class Study:
     """A grid's results: a row per finished run, and why planned runs are not among them.
 
-    `epochs` are the lengths of training in the plan, finished or not.
+    `epochs` are the lengths of training in the plan, finished or not; `plan` has its rows, as
+    written, by run id.
     """
 
     name: str
@@ -230,6 +231,7 @@ class Study:
     runs: "pd.DataFrame"
     left_out: Mapping[str, str]
     epochs: tuple[int, ...]
+    plan: Mapping[str, Mapping[str, str]]
 
 
 def table(results: Iterable[Result]) -> "pd.DataFrame":
@@ -281,8 +283,8 @@ def read_study(study_dir: Path) -> Study:
         for name in first
         if "." in name or (name in PLANNED and any(row[name] for row in plan))
     ]
-    settings = {row["run_id"]: row for row in plan}
-    for run_id in (row["run_id"] for row in plan):
+    planned = {row["run_id"]: row for row in plan}
+    for run_id in planned:
         try:
             result = read_result(study_dir.parent / "runs" / run_id / "result.json")
         except FileNotFoundError:
@@ -299,8 +301,8 @@ def read_study(study_dir: Path) -> Study:
     grid = _read_grid(study_dir / "grid.yaml")
     runs = table(rows)
     for name in varied:
-        runs[name] = [settings[run_id][name] for run_id in runs["run_id"]]
-    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs)
+        runs[name] = [planned[run_id][name] for run_id in runs["run_id"]]
+    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs, planned)
 
 
 def _read_grid(path: Path) -> dict[str, Any]:

@@ -222,6 +222,7 @@ ALLOWED: dict[str, set[str]] = {
         "analysis.reporting.",
         "scaling_study.errors",
         "scaling_study.results",
+        "scaling_study.store",  # the states of runs without a result
     },
 }
 ENTRY_POINTS = {
