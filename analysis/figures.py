@@ -16,6 +16,7 @@ from analysis.drawing import (
     maps,
     step_plot,
 )
+from analysis.drawing.labels import plain
 from analysis.drawing.overlay import published_records
 from analysis.drawing.style import style
 from analysis.judge import Judgement
@@ -49,7 +50,7 @@ def _titles(
 ) -> dict[int, str]:
     """Each regime with its verdict, where a rule is about it, and the gap in words."""
     said = {
-        j.epochs: f" ({j.rule.name} {j.verdict.value.replace('_', ' ')})"
+        j.epochs: f" ({plain(j.rule.name, 24)} {j.verdict.value.replace('_', ' ')})"
         for j in judgements
         if j.rule.kind == "arms"
         and j.rule.arms == DEPTH_WIDTH

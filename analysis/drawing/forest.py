@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.drawing.labels import HALO
+from analysis.drawing.labels import HALO, plain
 from analysis.drawing.style import COLORS, VERDICTS, log_ticks
 from analysis.records import Record
 from analysis.rules import COST_NAMES
@@ -63,7 +63,7 @@ def speedups(records: Sequence[Record]) -> Figure:
         axes.xaxis.set_major_locator(FixedLocator([1.0, *log_ticks(1.2, axes.get_xlim()[1])]))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-        axes.set_title(name, loc="left")
+        axes.set_title(plain(name), loc="left")
         axes.set_xlabel(
             "EfficientNet time / ResNet-RS time\nat equal accuracy (> 1: ResNet-RS faster)"
         )
@@ -114,11 +114,13 @@ def _claims(axes: Axes, records: Sequence[Record], rules: Sequence[str]) -> None
             if main:
                 axes.plot(r["margin"], row, "|", color="#444444", ms=13, mew=1.2)
                 axes.text(
-                    0.01, row - 0.2, r["about"], transform=axes.get_yaxis_transform(), fontsize=7,
-                    color="#666666", va="bottom", path_effects=HALO,
+                    0.01, row - 0.2, plain(r["about"]), transform=axes.get_yaxis_transform(),
+                    fontsize=7, color="#666666", va="bottom", path_effects=HALO,
                 )  # fmt: skip
                 heads.append((rule, r["verdict"]))
-    axes.set_yticks(range(len(heads)), [f"{rule}\n{v.replace('_', ' ')}" for rule, v in heads])
+    axes.set_yticks(
+        range(len(heads)), [f"{plain(rule, 24)}\n{v.replace('_', ' ')}" for rule, v in heads]
+    )
     for tick, (_, value) in zip(axes.get_yticklabels(), heads, strict=True):
         tick.set_color(VERDICTS[value])
     axes.set_ylim(len(heads) - 0.35, -0.6)

@@ -29,6 +29,15 @@ class Label(NamedTuple):
     color: str
 
 
+def plain(text: str, most: int = 100) -> str:
+    """A text from outside in one line of at most `most` characters.
+
+    What cannot be printed becomes a space: SVG is XML, which forbids most control characters.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def ink(color: str) -> tuple[float, float, float]:
     """The colour, darkened until small text can be read on white (WCAG: a contrast of 4.5)."""
     rgb = np.array(to_rgb(color))
@@ -92,7 +101,7 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
     inside = np.array([axes.get_window_extent(renderer).extents])
     for label in labels:
         text = axes.annotate(
-            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points",
+            plain(label.text), (label.x, label.y), xytext=(0, 0), textcoords="offset points",
             fontsize=7, color=ink(label.color), ha="center", va="center", annotation_clip=False,
             path_effects=HALO,
         )  # fmt: skip

@@ -67,7 +67,7 @@ def color_of(record: Record) -> str:
 
 def name_of(record: Record, resolutions: int) -> str:
     """A cell in short, as d50 w1 or d50 w1 r160."""
-    name = f"d{record['depth']} w{record['width']:g}"
+    name = f"d{record['depth']:g} w{record['width']:g}"
     return f"{name} r{record['resolution']}" if resolutions > 1 else name
 
 

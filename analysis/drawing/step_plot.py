@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.drawing.labels import plain
 from analysis.drawing.style import COLORS, VERDICTS
 from analysis.records import Record
 
@@ -39,9 +40,9 @@ def _places(records: Sequence[Record]) -> tuple[list[str], list[int]]:
     for record in records:
         if record["series"] != series:
             series = record["series"]
-            labels.append(f"{series}:")
+            labels.append(f"{plain(series, 60)}:")
         rows.append(len(labels))
-        labels.append(record["name"])
+        labels.append(plain(record["name"], 40))
     return labels, rows
 
 

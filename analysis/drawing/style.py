@@ -39,6 +39,7 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.4,
     "svg.hashsalt": "scaling_study",
     "pdf.fonttype": 42,  # text stays text
+    "text.parse_math": False,  # names and claims are text, whatever signs they hold
 }
 AXIS_LABELS = {
     "flops": "forward FLOPs per image (2 × multiply-adds)",
