@@ -109,7 +109,7 @@ def command(args: argparse.Namespace) -> list[str]:
     directory.mkdir(parents=True, exist_ok=True)
     title = f"Pareto frontier of validation error and {cost}"
     with style():
-        save(frontier(records, published), [*records, *published], directory, "frontier", title)
+        save(frontier(records, published), records, directory, "frontier", title)
     members = sum(r["on_frontier"] for r in records)
     line = f"{members} of {len(records)} models on the frontier of val_error and {cost}"
     if found is not None:

@@ -20,7 +20,7 @@ from analysis.drawing.panels import (
     spread,
     step,
 )
-from analysis.drawing.style import ASSUMED, LINES, assumed, interval_label, log_x, log_y_percent
+from analysis.drawing.style import LINES, interval_label, log_x, log_y_percent
 from analysis.records import Record, by_epochs
 
 GREY = "#444444"
@@ -47,20 +47,24 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
         others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
         said = [100 * r["error"] for r in (*cells, *published)]
-        log_y_percent(axes, interval_label(records), said)
+        log_y_percent(axes, _label(records), said)
         named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
         own = [label(r, "error", resolutions) for r in spread(named, most)]
         labels.append((axes, [*own, *others]))
     outer_labels(found)
     handles: list[Line2D | Patch] = [Line2D([], [], color=GREY, label="frontier of cell means")]
     if any(r["band_low"] is not None for r in records):
-        which = f" ({ASSUMED})" if assumed(records) else ""
         for alpha, where in ((0.5, "pointwise"), (0.2, "all costs at once")):
-            text = f"95 % band, {where}{which}"
+            text = f"95 % band, {where}"
             handles.append(Patch(color="#888888", alpha=alpha, lw=0, label=text))
     first = {r["family"]: r for r in reversed(published)}
     legend(figure, records, [*handles, *map(published_handle, reversed(first.values()))])
     return finish(figure, labels)
+
+
+def _label(records: Sequence[Record]) -> str:
+    barred = any(r["band_low"] is not None for r in records)
+    return interval_label(records, what="bars and bands" if barred else "bars")
 
 
 def budget(records: Sequence[Record]) -> Figure:
@@ -81,7 +85,5 @@ def budget(records: Sequence[Record]) -> Figure:
         ends.append(Label(last["cost"], 100 * last["frontier_error"], f"{epochs} epochs", color))
     log_x(axes, records[0]["cost_axis"])
     room_for_ends(axes)
-    barred = any(r["band_low"] is not None for r in records)
-    said = interval_label(records, what="bars and bands" if barred else "bars")
-    log_y_percent(axes, said, [100 * r["error"] for r in records])
+    log_y_percent(axes, _label(records), [100 * r["error"] for r in records])
     return finish(figure, [(axes, ends)])

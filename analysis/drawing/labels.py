@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 # Boxes are rows of left, bottom, right and top in pixels.
 Boxes = npt.NDArray[np.float64]
 # Distances of a name from its point to try, and half the size of a marker, in points.
-GAPS = (4.0, 9.0, 15.0, 23.0)
+GAPS = (4.0, 9.0, 15.0, 23.0, 34.0)
 MARK = 2.7
 # What lies off the page cannot be read at all.
 CUT = 50.0
@@ -124,8 +124,8 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
         reach = np.array([3 * half_x, 3 * half_y]) + scale * GAPS[-1]
         near = (np.abs((taken[:, :2] + taken[:, 2:]) / 2 - point) < reach).all(axis=1)
         # Two texts on each other cannot be read; a text on a line can.
-        covered = _covered(boxes, taken[near]) + 5 * _covered(boxes, written)
-        best = int(np.argmin(covered + 2 * outside + CUT * cut + gaps))
+        covered = _covered(boxes, taken[near]) + 25 * _covered(boxes, written)
+        best = int(np.argmin(covered + 5 * outside + CUT * cut + gaps))
         box = boxes[best]
         # In points, because vector files are written at another number of pixels per inch.
         text.set_position(tuple(((box[:2] + box[2:]) / 2 - point) / scale))

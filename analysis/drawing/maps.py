@@ -26,7 +26,7 @@ def gap_map(records: Sequence[Record], bars: str) -> Figure:
     rows = [*sides, None] if len(sides) > 1 else [None]
     costs = [cost for cost in COST_NAMES if any(r["cost"] == cost for r in known)]
     limit = 100 * max(abs(r["estimate"]) for r in known) or 1.0
-    figure, found = panels(costs, 0.7 + 0.45 * len(epochs), 0.6 + 0.3 * len(rows))
+    figure, found = panels(costs, 0.7 + 0.45 * len(epochs), 0.75 + 0.3 * len(rows))
     for cost, axes in found:
         cells = {(r["epochs"], r["resolution"]): r for r in known if r["cost"] == cost}
         grid = [[cells.get((e, side)) for e in epochs] for side in rows]
@@ -43,7 +43,7 @@ def gap_map(records: Sequence[Record], bars: str) -> Figure:
     for _, axes in found[1:]:
         axes.set_yticklabels([])
     bar = figure.colorbar(image, ax=[axes for _, axes in found], shrink=0.9, pad=0.02)
-    bar.set_label("gap in relative error (%)")
+    bar.set_label("gap in relative\nerror (%)")
     figure.supxlabel(
         f"blue: depth better, orange: width better; ± half the {bars}, bold if it excludes zero"
         + flops_note(axes.get_title("left") for _, axes in found),

@@ -63,7 +63,7 @@ def short(model: str) -> str:
 
 def published_name(record: Record) -> str:
     """The family of a published point, on what it was measured, and who published it."""
-    return f"{record['family']}, {record['source']}"
+    return f"{record['family']} on {record['source']}"
 
 
 def dots(axes: Axes, rows: Sequence[Record], **look: Any) -> None:

@@ -21,6 +21,8 @@ NAMES = {
     "neither": "other cells",
 }
 COLUMNS = 3
+# Sizes in a legend (inches): a mark with its margins, a letter, a line.
+ENTRY, LETTER, LINE = 0.5, 0.053, 0.16
 # More names in one panel are noise, by how many panels stand in a row.
 NAMED = {1: 9, 2: 6, 3: 4}
 Key = TypeVar("Key", bound=Hashable)
@@ -32,7 +34,7 @@ def panels(
     """A panel per key, up to three in a row; narrower than `width` where the page ends."""
     columns = 2 if len(keys) == 4 else min(len(keys), COLUMNS)
     rows = math.ceil(len(keys) / columns)
-    size = min(WIDTH, 0.6 + width * columns), 0.7 + height * rows
+    size = min(WIDTH, 0.6 + width * columns), 0.45 + height * rows
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for unused in grid[len(keys) :]:
@@ -124,11 +126,16 @@ def legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | P
 
 
 def legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
-    """A legend in as many columns as the figure's width has room for."""
-    longest = max(len(str(h.get_label())) for h in handles)
-    columns = int(figure.get_figwidth() / (0.55 + 0.055 * longest))
-    columns = max(1, min(len(handles), columns))
-    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns)
+    """A legend in as many columns as there is room for; the figure grows by its lines."""
+    lengths = [len(str(h.get_label())) for h in handles]
+    for columns in range(len(handles), 0, -1):
+        rows = math.ceil(len(handles) / columns)
+        longest = [max(lengths[i : i + rows]) for i in range(0, len(lengths), rows)]
+        if sum(ENTRY + LETTER * most for most in longest) <= figure.get_figwidth():
+            break
+    figure.set_figheight(figure.get_figheight() + LINE * rows)
+    even = math.ceil(len(handles) / rows)
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=even)
 
 
 def room_for_ends(axes: Axes) -> None:
