@@ -112,11 +112,12 @@ def _comparisons(
 ) -> None:
     """The claims, both arms, and the gaps between them."""
     base, level = base_of(cells, prereg.base), f"{100 * (1 - prereg.alpha):g} %"
-    bars = f"{level} interval{f', {ASSUMED}' if all(c.n == 1 for c in cells) else ''}"
+    noise = ASSUMED if all(c.n == 1 for c in cells) else ""
+    bars = f"{level} interval{f', {noise}' if noise else ''}"
     axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
     if claims := verdict_records(judgements):
         title = f"Claims with their effects, {level} intervals; grey: asked in another way"
-        gallery.add(forest.verdicts(claims, bars), claims, "verdicts", title)
+        gallery.add(forest.verdicts(claims, f"{level} interval", noise), claims, "verdicts", title)
     if rows := arm_records(cells, base, axis):
         title = f"Error of both arms against {ALL_COST_NAMES[axis]}, 95 % intervals"
         drawn = arm_plots.arms(rows, _titles(judgements, described, axis))

@@ -248,6 +248,19 @@ def test_verdicts_are_drawn_by_unit_with_their_margin():
     assert [t.get_text() for t in figure.axes[0].texts] == ["what it claims"]
 
 
+def test_only_intervals_of_error_rest_on_the_noise_of_seeds():
+    claim = {"estimate": 2.0, "low": 1.0, "high": 3.0, "margin": 0.5, "verdict": "supported"}
+    claim |= {"variant": "declared", "about": "per ln(FLOPs)"}
+    records = [claim | {"rule": u, "unit": u} for u in ("percent", "number")]
+    with style():
+        figure = forest.verdicts(records, "95 % interval", ASSUMED)
+        check(figure)
+    percent, number = (a.get_xlabel() for a in figure.axes)
+    assert ASSUMED in percent
+    assert ASSUMED not in number
+    assert CONVENTION in number
+
+
 def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     study = tmp_path / "results" / "demo"
     results = write_real_study(study, seeds=1)

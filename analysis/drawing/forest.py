@@ -79,11 +79,12 @@ UNITS = {
 }
 
 
-def verdicts(records: Sequence[Record], bars: str) -> Figure:
+def verdicts(records: Sequence[Record], bars: str, noise: str = "") -> Figure:
     """Every tested claim: effect, interval and margin, with sensitivities beneath in grey.
 
     `records` are those of `analysis.verdict_records.verdict_records`: a panel per unit. `bars`
-    says what these are, as in "95 % interval".
+    says what these are, as in "95 % interval", and `noise` what those about error rest on where
+    seeds did not measure it; intervals of laws rest on how configurations scatter.
     """
     units = [unit for unit in UNITS if any(r["unit"] == unit for r in records)]
     counts = [len(_labels(records, unit)) for unit in units]
@@ -91,7 +92,8 @@ def verdicts(records: Sequence[Record], bars: str) -> Figure:
     grid = figure.subplots(len(units), 1, squeeze=False, height_ratios=[n + 0.8 for n in counts])
     for unit, axes in zip(units, grid[:, 0], strict=True):
         _claims(axes, [r for r in records if r["unit"] == unit], _labels(records, unit))
-        axes.set_xlabel(f"{UNITS[unit]}; bars: {bars}; |: margin")
+        rest = f", {noise}" if noise and unit != "number" else ""
+        axes.set_xlabel(f"{UNITS[unit]}; bars: {bars}{rest}; |: margin")
     variants = [r["variant"] for r in records]
     axes.set_xlabel(axes.get_xlabel() + flops_note([r["about"] for r in records] + variants))
     return figure
