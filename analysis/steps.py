@@ -55,6 +55,7 @@ def _records(series: Series, noises: Mapping[int, Noise | None]) -> Iterator[Rec
             "epochs": cell.epochs,
             "config_id": cell.config_id,
             "seeds": cell.n,
+            "noise": noise.kind if (noise := noises[cell.epochs]) else None,
             **_interval("error", cell.error, _half((cell,), noises)),
             "after": after,
             **_difference("step", cell, before, noises),

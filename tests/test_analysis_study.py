@@ -297,11 +297,10 @@ def test_published_points_are_laid_over_on_request(tmp_path, frontiers_only):
     for extra, marks in (([], 0), (["--published"], 2)):
         assert main([str(study), "-o", str(tmp_path), *extra]) == 0
         drawn = (tmp_path / "frontier_flops.svg").read_text()
-        assert (
-            drawn.count("<!-- ResNet-RS (published) -->")
-            + drawn.count("<!-- EfficientNet (published) -->")
-            == marks
-        )
+        assert drawn.count(" on ImageNet (Bello et al. 2021, Table 7) -->") == marks
+        with (tmp_path / "frontier_flops.csv").open(newline="") as file:
+            sources = [row.get("source") for row in csv.DictReader(file)]
+        assert sources.count("ImageNet (Bello et al. 2021, Table 7)") == (19 if extra else 0)
 
 
 def test_cells_without_errors_are_told_of_and_nothing_falls_over(tmp_path):
