@@ -33,3 +33,13 @@ def test_our_loop_is_measured_beside_a_bare_one(
     assert found["seconds_other"] > 0
     assert found["ratio"] == found["seconds_other"] / found["seconds"]
     assert "our loop / bare loop, tiny: " in capsys.readouterr().out
+
+
+def test_the_networks_whose_speed_is_measured_are_the_papers(training: ModuleType) -> None:
+    runs = {n: training.composed(*s, precision="bf16") for n, s, _ in training.SPEEDS}
+    models = {name: run.model for name, run in runs.items() if name.startswith("ResNet-RS")}
+    assert [model.depth for model in models.values()] == [50, 152, 350]
+    assert {(model.stem, model.se_ratio) for model in models.values()} == {("rs", 0.25)}
+    assert [int(name.rpartition("@")[2]) for name in runs] == [
+        run.data.resolution for run in runs.values()
+    ]

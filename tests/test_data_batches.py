@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photos import CLASSES, WRITERS, encoded, picture, write_folders
+from photos import CLASSES, WRITERS, encoded, picture, write_folders, write_parquet
 from test_data_files import config
 
 from conftest import Command
@@ -224,6 +225,42 @@ def test_corrupt_images_are_left_out_and_counted_once(tmp_path: Path) -> None:
     assert again.corrupt_images == 3
     assert shown(again.batches(0, 6)) == shown(data.batches(0, 6))
     assert data.corrupt_images == 3
+
+
+def test_files_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "set")
+    first = next(root.glob("train/ant/*"))
+    first.unlink()
+    first.symlink_to("nowhere.jpg")
+    (root / "train/bee/folder.png").mkdir()
+    os.mkfifo(root / "train/bee/pipe.png")
+    run = files_run("imagefolder", root)
+    data = data_of(run, tmp_path)
+    assert data.facts.n_train == 24  # neither the folder nor the pipe
+    assert [len(labels) for _, labels in data.batches(0, 6)] == [8] * 6
+    assert sum(len(labels) for _, labels in data.evaluation("train")) == 23
+    assert (tmp_path / "corrupt.0.txt").read_text(encoding="utf-8") == f"{first}\n"
+    failing = data_of(files_run("imagefolder", root, corrupt="fail"), tmp_path / "other")
+    with pytest.raises(ValueError, match=r"corrupt image .*No such file or directory"):
+        list(failing.batches(0, 6))
+
+
+def test_a_damaged_row_group_loses_its_own_images_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_parquet(tmp_path / "set", 400, 4, group_rows=300)
+    path = root / "train-00000-of-00002.parquet"
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    content = bytearray(path.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start : start + column.total_compressed_size] = bytes(column.total_compressed_size)
+    path.write_bytes(content)
+    data = data_of(files_run("parquet", root), tmp_path)
+    assert sum(len(labels) for _, labels in data.batches(0, data.steps_per_epoch)) == 1200
+    assert sum(len(labels) for _, labels in data.evaluation("train")) == 900
+    assert data.corrupt_images == 300
+    said = capsys.readouterr().out
+    assert f"corrupt image left out: {path} row group 0, image 7 of all (cannot be read: " in said
 
 
 def test_ranks_count_corrupt_images_together(tmp_path: Path) -> None:

@@ -227,6 +227,30 @@ def test_wrong_shards_are_refused(
     assert said in str(raised.value)
 
 
+def test_a_shard_that_is_not_whole_is_refused_wherever_it_breaks_off(tmp_path: Path) -> None:
+    data = config("webdataset", write_shards(tmp_path / "set"))
+    path = tmp_path / "set/train-001.tar"
+    whole = path.read_bytes()
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+        end = tar.offset
+    headers = [member.offset for member in members[1:]]
+    places = [0, 100, *headers, *(place + 300 for place in headers), end - 1, end, end + 511]
+    for place in places:
+        path.write_bytes(whole[:place])
+        with pytest.raises(InputError, match=r"train-001.tar: no shard that can be read"):
+            facts(data)
+    damaged = bytearray(whole)
+    damaged[headers[3] : headers[3] + 512] = b"x" * 512
+    for content in (bytes(damaged), whole + whole):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"damaged at byte \d+, or shards that were joined"):
+            facts(data)
+    for content in (whole[: end + 512], whole + bytes(50_000)):
+        path.write_bytes(content)
+        assert facts(data).n_train == 24
+
+
 def test_a_missing_shard_of_a_range_is_named(tmp_path: Path) -> None:
     write_shards(tmp_path)
     with pytest.raises(InputError, match=r"there is no train-002.tar"):

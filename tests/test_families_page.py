@@ -2,13 +2,13 @@
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from pages import blocks, commands
 from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import environment
@@ -20,15 +20,14 @@ from scaling_study.models.layers import Shape, total
 from scaling_study.results import read_result
 from tiny import TINY
 
-PAGE = Path(__file__).parent.parent / "docs" / "families.md"
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGE = "families.md"
 TITLE = re.compile(r"# (my_\w+/\S+)\n")
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the page shows, from which Python can import."""
-    for _, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+    for _, text in blocks(PAGE):
         if title := TITLE.match(text):
             file = tmp_path / title[1]
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -37,17 +36,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def commands() -> list[list[str]]:
-    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-    return [
-        shlex.split(line) for kind, text in blocks if kind == "sh" for line in text.splitlines()
-    ]
-
-
 @pytest.mark.slow
 def test_the_commands_plan_and_train_the_worked_example(folder: Path, cache_dir: Path) -> None:
     outputs = []
-    for command in commands():
+    for command in commands(PAGE):
         assert command[0] == "python"
         done = subprocess.run(
             [sys.executable, *command[1:], f"cache_dir={cache_dir}"],
@@ -86,11 +78,7 @@ def test_the_worked_example_is_the_published_network() -> None:
 
 
 def test_the_snippet_prints_tied_points() -> None:
-    (snippet,) = (
-        text
-        for kind, text in BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-        if kind == "python" and not TITLE.match(text)
-    )
+    (snippet,) = (text for kind, text in blocks(PAGE) if kind == "python" and not TITLE.match(text))
     done = subprocess.run(
         [sys.executable, "-c", snippet], capture_output=True, text=True, check=True
     )

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -147,14 +148,20 @@ def test_a_file_of_another_network_is_refused_with_what_differs(tmp_path: Path) 
         assert all(torch.equal(before[k], t) for k, t in module.state_dict().items())
 
 
+RANDOM = np.random.default_rng(0).bytes(500)
+
+
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"\x10" + bytes(40)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello\n", b"\x80\x02}q\x00X", b"PK\x03\x04 torn", b"\x10" + bytes(40), RANDOM],
+)
 def test_a_damaged_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     init = initial_weights(f"timm:{tmp_path / name}")
     run = tiny(**SMALL)
     assert init is not None
-    with pytest.raises(InputError, match="no state dict that can be read"):
+    with pytest.raises(InputError, match=r"no state dict that can be read \(\w+"):
         timm.load(build(network(run.model, 4)), run.model, init)
 
 
@@ -222,6 +229,33 @@ def test_a_file_of_another_network_stops_a_sweep_before_it_starts(
     one = ("grid.axes.depth=[14]", "dry_run=true")
     fits = command("scaling_study.sweep", "+grid=smoke", *small, *one)
     assert fits.returncode == 0, fits.stderr
+
+
+def test_a_file_that_does_not_fit_stops_a_single_run_before_it_starts(
+    tmp_path: Path, command: Command
+) -> None:
+    state = weights(tiny(**SMALL), 10)
+    good = written(tmp_path / "w.safetensors", state)
+    (tmp_path / "torn.safetensors").write_bytes(good.read_bytes()[:-1000])
+    small = ("model=resnet_rs", "model.depth=14", "model.width=0.125", "data.resolution=32")
+    for init, more, said in (
+        ("torn.safetensors", (), "torn.safetensors is no state dict that can be read"),
+        ("w.safetensors", ("model.se_ratio=0",), "w.safetensors is not this model's: it has"),
+    ):
+        done = command("scaling_study.train", *small, f"init=timm:{init}", *more)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: init: ")
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("results/runs/*/*"))
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(1)], {1: torch.zeros(1)}, {"a": 1}])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: Any) -> None:
+    init = initial_weights(f"timm:{written(tmp_path / 'w.pth', content)}")
+    assert init is not None
+    with pytest.raises(InputError, match="holds something else than a state dict"):
+        timm.check(tiny(**SMALL).model, init)
 
 
 def test_a_run_starts_from_the_weights_and_is_exported(

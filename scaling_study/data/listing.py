@@ -20,7 +20,7 @@ from scaling_study.data.memory import one_at_a_time, read_arrays, save_arrays
 from scaling_study.errors import InputError
 
 # Raised whenever what a listing holds changes, so that an old one is not taken for the new.
-VERSION = 1
+VERSION = 2
 
 # Arrays of one part of a data set; `labels` (n,) is always there.
 Columns = Mapping[str, NDArray[Any]]

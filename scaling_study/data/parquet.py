@@ -45,6 +45,7 @@ class ParquetSource:
     columns: Columns
     image_column: str
     _kept: OrderedDict[int, "pa.Array"] = field(default_factory=OrderedDict)
+    _damaged: dict[int, str] = field(default_factory=dict)
 
     @cached_property
     def _first_rows(self) -> Any:
@@ -67,19 +68,30 @@ class ParquetSource:
         )
 
     def _group(self, group: int) -> "pa.Array":
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
+        if group in self._damaged:
+            raise OSError(self._damaged[group])
         if group not in self._kept:
-            path, within = self._file(group)
-            # Threads of pyarrow's own would compete with the other workers.
-            table = pq.ParquetFile(path).read_row_group(
-                within, columns=[f"{self.image_column}.bytes"], use_threads=False
-            )
-            self._kept[group] = table.column(0).combine_chunks().field("bytes")
+            self._kept[group] = self._read_group(group)
             while len(self._kept) > 1 and sum(a.nbytes for a in self._kept.values()) > WINDOW_BYTES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(group)
         return self._kept[group]
+
+    def _read_group(self, group: int) -> "pa.Array":
+        import pyarrow as pa
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+        path, within = self._file(group)
+        try:
+            # Threads of pyarrow's own would compete with the other workers.
+            table = pq.ParquetFile(path).read_row_group(
+                within, columns=[f"{self.image_column}.bytes"], use_threads=False
+            )
+        except (pa.ArrowException, OSError) as error:
+            # Once: each of its many images would read it again.
+            self._damaged[group] = str(error)
+            raise OSError(self._damaged[group]) from None
+        return table.column(0).combine_chunks().field("bytes")
 
 
 def sizes(data: ParquetConfig, cache_dir: Path | None) -> Sizes:

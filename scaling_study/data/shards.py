@@ -22,6 +22,8 @@ from scaling_study.values import require
 
 IMAGES = ("jpg", "jpeg", "png")
 LABEL = "cls"
+# Of what lies behind a shard's last member; the padding of common tools is shorter.
+END_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,7 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
     """Offset and size of each image in a shard, and its label.
 
     Raises:
-        InputError: it is no tar file, or a sample lacks its image or label.
+        InputError: it is no tar file, is not whole, or a sample lacks its image or label.
     """
     samples: dict[str, dict[str, Any]] = {}
     try:
@@ -136,7 +138,9 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
                     file = tar.extractfile(member)
                     assert file is not None
                     sample["label"] = int(file.read())
-    except (tarfile.TarError, ValueError, EOFError) as error:
+            end = tar.offset
+        _check_end(path, end)
+    except (tarfile.TarError, ValueError, EOFError, OSError) as error:
         raise InputError(f"{path}: no shard that can be read ({error})") from None
     for name, sample in samples.items():
         if sample.keys() != {"image", "label"}:
@@ -145,6 +149,19 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
                 f"its class number (.{LABEL}); it has {', '.join(sample) or 'neither'}"
             )
         yield (*sample["image"], sample["label"])
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Zeros behind the last member: tarfile takes any header that it cannot read for the end.
+
+    Raises:
+        ValueError: something else is there, or nothing.
+    """
+    tail = read_range(path, end, END_BYTES)
+    if len(tail) < tarfile.BLOCKSIZE:
+        raise ValueError(f"truncated at byte {end + len(tail)}, within or behind a member")
+    if any(tail):
+        raise ValueError(f"damaged at byte {end}, or shards that were joined")
 
 
 DATA_SET = DataSet(WebDatasetConfig, sizes, load)

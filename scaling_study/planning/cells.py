@@ -69,12 +69,16 @@ def cells_of(
             if same is not cell:
                 twin = same.variant if same.variant != cell.variant else None
                 left.append(Left(cell.point, f"the same run as {cell.run.run_id}", twin=twin))
-    _check_initial_weights([cell.run for cell in cells.values()])
+    check_initial_weights([cell.run for cell in cells.values()])
     return list(cells.values()), left
 
 
-def _check_initial_weights(runs: Sequence[RunConfig]) -> None:
-    """Every model against the file that it starts from; torch is asked where there is one."""
+def check_initial_weights(runs: Sequence[RunConfig]) -> None:
+    """Every model against the file that it starts from; torch is asked where there is one.
+
+    Raises:
+        InputError: a file cannot be read, or does not fit.
+    """
     for run in {(repr(run.model), run.init): run for run in runs if run.init}.values():
         assert run.init is not None
         timm.check(run.model, run.init)
