@@ -14,7 +14,7 @@ from scaling_study.errors import InputError
 from scaling_study.models import families, family, family_names, network
 from scaling_study.models.build import Residual, SqueezeExcite, build
 from scaling_study.models.families import efficientnet, resnet
-from scaling_study.models.layers import Conv, Dropout, Linear, Shape, total
+from scaling_study.models.layers import BatchNorm, Conv, Dropout, Linear, ReLU, Shape, total
 from scaling_study.models.layers import Residual as Blocks
 from scaling_study.models.layers import SqueezeExcite as Gate
 from tiny import TINY, tiny
@@ -178,6 +178,50 @@ def test_stochastic_depth_drops_its_share_of_images_and_keeps_the_mean() -> None
     assert float(dropped) == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / n))
     error = got.std(0) / math.sqrt(n)
     assert ((got.mean(0) - expected[0]).abs() < 5 * error).all()
+
+
+ENDS: dict[str, tuple[Any, ...]] = {
+    "batch norm": (Conv(3, 3, 1), BatchNorm(3)),
+    "gate": (Conv(3, 3, 1), Gate(3, 2)),
+    "relu": (Conv(3, 3, 1), ReLU()),  # backward needs what it gave
+    "nothing": (),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_a_block_is_the_sum_whatever_its_body_ends_with(end: str, rate: float) -> None:
+    torch.manual_seed(0)
+    block: Any = Blocks(ENDS[end], (), (rate,)).module()[0].double().train()
+    x = torch.randn(8, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    kept = x.detach().clone()
+    torch.manual_seed(1)
+    y = block(x)
+    y.square().sum().backward()
+    got = [t.grad.clone() for t in (x, *block.parameters())]
+    for t in (x, *block.parameters()):
+        t.grad = None
+    torch.manual_seed(1)
+    scale = torch.empty(8, 1, 1, 1, dtype=torch.float64).bernoulli_(1 - rate) / (1 - rate)
+    expected = torch.relu(x + block.body(x) * scale)
+    expected.square().sum().backward()
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(got, [t.grad for t in (x, *block.parameters())])
+    assert torch.equal(x, kept)
+
+
+@pytest.mark.parametrize("model", [resnets(), efficient()], ids=["resnet", "efficientnet"])
+def test_the_sum_of_a_block_takes_no_memory_of_its_own(model: Any) -> None:
+    module = build(network(model, 4)).eval()
+    blocks = [part for part in module.modules() if isinstance(part, Residual)]
+    bodies: list[int] = []
+    for block in blocks:
+        block.body.register_forward_hook(lambda _m, _x, out: bodies.append(out.data_ptr()))
+        block.register_forward_hook(lambda _m, _x, out: sums.append(out.data_ptr()))
+    sums: list[int] = []
+    module(torch.randn(2, 3, 32, 32))
+    assert bodies == sums
+    assert blocks
 
 
 @pytest.mark.parametrize("model", [resnets(stem="rs"), efficient()], ids=["resnet", "efficientnet"])
