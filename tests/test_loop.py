@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
 from scaling_study.config import RunConfig, Setting
-from scaling_study.models import network
+from scaling_study.models import network, timm
 from scaling_study.models.build import build
 from scaling_study.training import loop
 from scaling_study.training.batches import TrainingData, to_input
@@ -157,3 +157,19 @@ def scale_of(run_dir: Path) -> tuple[float, int]:
     """The gradient scale in a run's checkpoint, and the steps since it changed."""
     state = torch.load(run_dir / "checkpoint.pt", weights_only=True)["scaler"]
     return state["scale"], state["_growth_tracker"]
+
+
+def test_a_resumed_run_does_not_need_the_file_of_its_first_weights(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn = tiny(**{"model.stem": "rs", "data.resolution": 32})
+    state = build(network(drawn.model, 4)).state_dict()
+    file = tmp_path / "first.pth"
+    timm.export(state, drawn.model, file)
+    run = tiny(**{"model.stem": "rs", "data.resolution": 32}, init=f"timm:{file}")
+    whole, _ = trained(run, setting, "whole")
+    run_dir = Path(setting.results_dir) / "resumed"
+    run_dir.mkdir()
+    stopped(run, run_dir, setting, monkeypatch, 7)
+    file.unlink()
+    assert train(run, run_dir, setting)["val_loss"] == whole["val_loss"]
