@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -189,12 +190,18 @@ def test_a_damaged_checkpoint_never_becomes_the_previous_one(
 def test_without_a_usable_checkpoint_the_run_starts_again(
     setting: Setting, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, run_dir = trained(tiny(), replace(setting, checkpoint_every_s=1e9), "whole")
-    spoil(run_dir / "checkpoint.pt", "truncated")
+    whole, run_dir = trained(tiny(), setting, "whole")
+    shutil.copy(run_dir / "checkpoint.pt", run_dir / "checkpoint.prev.pt")
+    for name in ("checkpoint.pt", "checkpoint.prev.pt"):
+        spoil(run_dir / name, "truncated")
+    capsys.readouterr()
     assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
-    said = capsys.readouterr().out
-    assert "checkpoint.pt is unreadable" in said
-    assert "resuming" not in said
+    latest, previous, *_ = said = capsys.readouterr().out.splitlines()
+    assert latest.startswith("warning: checkpoint.pt is unreadable")
+    assert latest.endswith("; falling back")
+    assert previous.startswith("warning: checkpoint.prev.pt is unreadable")
+    assert previous.endswith("; starting again")
+    assert not any("resuming" in line for line in said)
 
 
 def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) -> None:

@@ -87,12 +87,13 @@ class Checkpoints:
 
         None, with a line in the log, if no checkpoint can be used.
         """
-        for path in (self.path, self.previous):
-            if path.exists():
-                if isinstance(state := _read(path, run_id, model), dict):
-                    self._good = path == self.path
-                    return state
-                print(f"warning: {path.name} is {state}; falling back", flush=True)
+        there = [path for path in (self.path, self.previous) if path.exists()]
+        for path in there:
+            if isinstance(state := _read(path, run_id, model), dict):
+                self._good = path == self.path
+                return state
+            then = "starting again" if path == there[-1] else "falling back"
+            print(f"warning: {path.name} is {state}; {then}", flush=True)
         return None
 
 

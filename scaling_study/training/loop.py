@@ -83,7 +83,8 @@ def _train(
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
-    if run.init is not None:
+    state = checkpoints.load(run_id, module.state_dict())
+    if state is None and run.init is not None:
         timm.load(module, run.model, run.init)
     optimizer = optimizer_of(module, recipe)
     scaler = torch.amp.GradScaler(device, enabled=run.precision == "fp16")
@@ -98,7 +99,7 @@ def _train(
     times = StepTimes(device)
     first, wall_before, loss_sum, loss_steps = 0, 0.0, 0.0, 0
 
-    if (state := checkpoints.load(run_id, module.state_dict())) is not None:
+    if state is not None:
         module.load_state_dict(state["model"])
         ema.load_state_dict(state["ema"])
         scaler.load_state_dict(state["scaler"])
