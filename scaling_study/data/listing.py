@@ -89,8 +89,11 @@ def _sizes(labels: Mapping[str, NDArray[Any]]) -> Sizes:
     """Sizes from the labels of all parts.
 
     Raises:
-        InputError: labels that cannot be class numbers, or that training never shows.
+        InputError: no labels, or such that cannot be class numbers or that training never shows.
     """
+    for part, numbers in labels.items():
+        if not len(numbers):
+            raise InputError(f"{part}: the files hold no images")
     n_classes = int(labels["train"].max()) + 1
     for part, numbers in labels.items():
         if numbers.min() < 0:

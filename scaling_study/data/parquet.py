@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scaling_study.data.base import DataSet, Sizes
-from scaling_study.data.files import FilesConfig
+from scaling_study.data.files import FilesConfig, named
 from scaling_study.data.listing import Columns, Listing
 from scaling_study.data.parts import Encoded
 from scaling_study.errors import InputError
@@ -107,7 +107,7 @@ def load(data: ParquetConfig, part: str, cache_dir: Path) -> Encoded:
 
 def mixed_groups(columns: Columns) -> int:
     """Row groups that fit into the window: one at least."""
-    return max(1, int(WINDOW_BYTES // columns["group_bytes"].max()))
+    return max(1, int(WINDOW_BYTES // columns["group_bytes"].max(initial=1)))
 
 
 GROUP_COLUMNS = ("group_rows", "group_file", "group_in_file", "group_bytes")
@@ -115,11 +115,7 @@ GROUP_COLUMNS = ("group_rows", "group_file", "group_in_file", "group_bytes")
 
 def _listing(data: ParquetConfig) -> Listing:
     files = {part: _files(data, part) for part in data.parts}
-    stats = {part: [(path, path.stat()) for path in paths] for part, paths in files.items()}
-    found = {
-        part: [(str(path.resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in paths]
-        for part, paths in stats.items()
-    }
+    found = named(files)
 
     def columns(part: str) -> Columns:
         labels, groups = [], []
@@ -130,7 +126,7 @@ def _listing(data: ParquetConfig) -> Listing:
         table = np.array(groups, np.int64).reshape(-1, 4).T.copy()
         made = dict(zip(GROUP_COLUMNS, table, strict=True))
         made["group"] = np.repeat(np.arange(len(groups)), made["group_rows"])
-        made["labels"] = np.concatenate(labels).astype(np.int64)
+        made["labels"] = np.concatenate([np.empty(0, np.int64), *labels]).astype(np.int64)
         if part == "train":
             _check_mixed(data, made)
         return made

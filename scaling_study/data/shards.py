@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scaling_study.data.base import DataSet, Sizes
-from scaling_study.data.files import FilesConfig, all_of, read_range
+from scaling_study.data.files import FilesConfig, all_of, named, read_range
 from scaling_study.data.listing import Columns, Listing
 from scaling_study.data.parts import Encoded
 from scaling_study.errors import InputError
@@ -80,11 +80,7 @@ def load(data: WebDatasetConfig, part: str, cache_dir: Path) -> Encoded:
 
 def _listing(data: WebDatasetConfig) -> Listing:
     paths = {part: _shards(data, part) for part in data.parts}
-    stats = {part: [(path, path.stat()) for path in shards] for part, shards in paths.items()}
-    found = {
-        part: [(str(path.resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in shards]
-        for part, shards in stats.items()
-    }
+    found = named(paths)
 
     def columns(part: str) -> Columns:
         rows = [(n, *row) for n, path in enumerate(paths[part]) for row in _members(path)]
@@ -95,18 +91,24 @@ def _listing(data: WebDatasetConfig) -> Listing:
 
 
 def _shards(data: WebDatasetConfig, part: str) -> list[Path]:
-    """The shards of a part in order.
+    """The shards of a part in order, each once.
 
     Raises:
-        InputError: none, or one of a range is missing.
+        InputError: none, one of a range is missing, or it is no pattern.
     """
     pattern, paths = getattr(data, part), []
-    for name in expand(pattern):
-        found = sorted(data.folder.glob(name))
+    if not (names := expand(pattern)):
+        raise InputError(f"data.{part}={pattern}: a range counts upwards, as in {{000..127}}")
+    for name in names:
+        try:
+            found = sorted(data.folder.glob(name))
+        except (NotImplementedError, ValueError) as error:
+            why = f"must be a pattern below data.root ({error})"
+            raise InputError(f"data.{part}={pattern}: {why}") from None
         if not found:
             raise InputError(f"data.{part}={pattern}: there is no {name} in {data.folder}")
         paths += found
-    return paths
+    return list(dict.fromkeys(paths))
 
 
 def expand(pattern: str) -> list[str]:
