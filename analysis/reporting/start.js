@@ -15,6 +15,8 @@ if ($("table")) {
 }
 draw();
 live();
+/* A link within the page keeps the choices; one to other choices, opened here, is followed. */
+addEventListener("hashchange", () => { $(location.hash.slice(1)) ? remember() : location.reload(); });
 try {
   const place = sessionStorage.getItem(PLACE);
   if (place !== null) { sessionStorage.removeItem(PLACE); scrollTo(0, Number(place)); }

@@ -37,7 +37,7 @@ def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float
         f"Study {study.name}",
         f"{len(runs)} runs planned, {len(finished)} finished",
         [
-            ("waiting", heading, [html.paragraph(f"{reason[:1].upper()}{reason[1:]}.")]),
+            ("waiting", heading, [html.paragraph(reason)]),
             ("left-out", f"Runs without a result ({len(unused)})", sections.left_out(table)),
             ("runs", "Runs", ['<div id="table"></div>']),
         ],
