@@ -14,8 +14,8 @@ from analysis.fits.fit import Fit, fit
 from analysis.fits.intervals import band, profile_interval
 from analysis.noise import Cell, noise_of
 from analysis.records import LEVEL, Record, by_regime
-from analysis.scaling.breaks import LEAST
 from analysis.scaling.points import Points, points_of
+from analysis.scaling.preconditions import LEAST
 from analysis.scaling.returns import by_step
 from scaling_study.errors import InputError
 

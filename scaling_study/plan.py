@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scaling_study.config import RunConfig
+from scaling_study.config import AXES, RunConfig
 from scaling_study.cost import (
     DISK_TOLERANCE,
     RunCost,
@@ -22,6 +22,7 @@ from scaling_study.grid import axis_keys, declared_grid
 from scaling_study.planning.cells import Cell, Left, cells_of
 from scaling_study.planning.memory import TOLERANCE
 from scaling_study.planning.times import Times
+from scaling_study.regimes import GROUPS
 from scaling_study.results import FINISHED, Result, replace_file
 from scaling_study.store import Store
 from scaling_study.values import flat_items
@@ -32,7 +33,7 @@ class Planned:
     """One run: its config, the result columns known beforehand, its costs, times (s) and state.
 
     `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts, None if nothing is
-    measured; `actual_s` is the wall time of a finished run.
+    measured; `actual_s` and `actual_gpu_hours` are what a finished run took.
     """
 
     cell: Cell
@@ -43,6 +44,7 @@ class Planned:
     gpu_hours: Estimate | None
     state: str
     actual_s: float | None
+    actual_gpu_hours: float | None
 
     @property
     def run(self) -> RunConfig:
@@ -98,6 +100,9 @@ def _planned(
         # A folder without a result: in work, failed, torn, or left by a crash.
         state = store.state(run_id) if run_id in results else "planned"
     time = times.whole(cell.run, columns)
+    actual = None
+    if result is not None and state in FINISHED and result.wall_s is not None:
+        actual = Estimate(result.wall_s, result.wall_s, result.wall_s)
     return Planned(
         cell=cell,
         columns=columns,
@@ -106,24 +111,53 @@ def _planned(
         time=time,
         gpu_hours=times.gpu_hours(cell.run, time) if time else None,
         state=state,
-        actual_s=result.wall_s if result is not None and state in FINISHED else None,
+        actual_s=actual.value if actual else None,
+        actual_gpu_hours=times.gpu_hours(cell.run, actual).value if actual else None,
     )
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The plan as columns: those of a result that are known, costs with intervals, state.
 
-    Config keys that the grid varies and that are no column are columns of their own name. Blank is
-    what was not measured.
+    Config keys that the grid varies, and all others that differ between runs because a recipe's
+    regimes set them, are columns of their own name unless a column has them. Blank is what was not
+    measured.
     """
-    plain = ("model.depth", "model.width", "data.resolution", "train.epochs", "seed")
-    more = sorted(axis_keys(grid) - set(plain))
-    return [_row(row, more) for row in rows]
+    settings = Settings()
+    varied = axis_keys(grid) | settings.differing([row.run for row in rows])
+    more = sorted(varied - set(AXES.values()))
+    return [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
 
 
-def _row(row: Planned, more: Sequence[str]) -> dict[str, Any]:
+class Settings:
+    """The settings of runs by their dotted names; runs share parts, and each is looked at once."""
+
+    def __init__(self) -> None:
+        self._flat: dict[int, dict[str, Any]] = {}
+
+    def _part(self, run: RunConfig, name: str) -> dict[str, Any]:
+        part = getattr(run, name)
+        if id(part) not in self._flat:
+            self._flat[id(part)] = dict(flat_items(vars(part), f"{name}."))
+        return self._flat[id(part)]
+
+    def of(self, run: RunConfig) -> dict[str, Any]:
+        """All settings of a run."""
+        parts = (self._part(run, name) for name in GROUPS)
+        return vars(run) | {key: value for part in parts for key, value in part.items()}
+
+    def differing(self, runs: Sequence[RunConfig]) -> set[str]:
+        """Those under model, data and train that are not the same in all runs."""
+        found: set[str] = set()
+        for name in GROUPS:
+            parts = list({id(getattr(run, name)): self._part(run, name) for run in runs}.values())
+            keys = {key for part in parts for key in part}
+            found |= {k for k in keys if any(p.get(k) != parts[0].get(k) for p in parts)}
+        return found
+
+
+def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     cost, solved = row.cost, row.cell.solved
-    settings = dict(flat_items(vars_of(row.run))) if more else {}
     return {
         **row.columns,
         "variant": row.cell.variant,
@@ -145,11 +179,6 @@ def _row(row: Planned, more: Sequence[str]) -> dict[str, Any]:
         "state": row.state,
         "actual_s": row.actual_s,
     }
-
-
-def vars_of(run: RunConfig) -> dict[str, Any]:
-    """A run's settings as nested mappings."""
-    return {**vars(run), "model": vars(run.model), "data": vars(run.data), "train": vars(run.train)}
 
 
 def interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +21,7 @@ from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop import Stop, requested_by
 from scaling_study.plan import Planned, planned_cells, write_csv
 from scaling_study.planning.budget import budget_of
-from scaling_study.planning.cells import Cell
+from scaling_study.planning.cells import Cell, Left
 from scaling_study.planning.draft import (
     Draft,
     deciding,
@@ -31,6 +31,7 @@ from scaling_study.planning.draft import (
     redrawn,
 )
 from scaling_study.planning.explain import described, difference, explained, infeasible, unchanged
+from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
 from scaling_study.planning.probe import in_pool
 from scaling_study.planning.times import Times, timings_of
@@ -57,10 +58,15 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
     asked, budget = asked_of(settings), budget_of(settings)
+    check_order(asked.order)
     setting, launcher = setting_of(settings), launcher_of(settings)
     check_tracking(setting.tracking)
     probes = in_pool(setting, launcher) if asked.probe else None
+    if probes:
+        # Before a probe is paid for; without times some cells are not known yet.
+        _checked(*planned_cells(settings, overrides, None), setting)
     found, said = draft(settings, overrides, setting, probes)
+    _checked(found.grid, [row.cell for row in found.rows], found.left, setting)
     if said:
         print("\n".join(said))
     if asked.explain or asked.diff:
@@ -74,13 +80,15 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     slots = _slots(rows, launcher, asked.dry_run)
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
-    notes += worth.unfair(rows, grid)
+    plan = worth.Plan(rows, study_dir, grid)
+    budget = replace(budget, own=foretold.started(study_dir))
+    notes += plan.unfair(rows)
     shown = display.lines(rows, len(slots), asked.order, launcher.processes)
-    print("\n".join([*shown, *notes, *worth.decides(rows, study_dir, grid)]))
+    print("\n".join([*shown, *notes, *plan.decides(rows), *worth.budget_lines(rows, budget)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
-    if not budget.allows(rows):
-        rows = worth.within(rows, budget, study_dir, grid)
+    if not budget.allows(rows, rows):
+        rows = worth.within(rows, budget, plan)
         found = replace(found, rows=rows)
     if asked.dry_run:
         return 0
@@ -99,6 +107,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         write_csv(rows, grid, study_dir / "plan.csv")
         _compare(missing, ended)
     return _summary(rows, study_dir)
+
+
+def _checked(
+    grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[Left], setting: Setting
+) -> None:
+    worth.check(cells, left, Path(setting.results_dir) / str(grid["name"]), grid)
 
 
 def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:

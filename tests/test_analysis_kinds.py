@@ -16,7 +16,7 @@ from analysis.judge import judge
 from analysis.multiplicity import holm, holm_adjusted
 from analysis.noise import cells_of, noise_of
 from analysis.overfit import slopes
-from analysis.power import _planned
+from analysis.prospects import planned_cells
 from analysis.published_tables import depth_width_table, figure_2_cells
 from analysis.scaling.bases import bases
 from analysis.scaling.hull import reach
@@ -188,7 +188,7 @@ def test_simulated_studies_agree_with_the_verdicts_level():
     ]  # fmt: skip
     rules = prereg(None, {})
     rule = rules.rules[0]
-    cells = _planned(rows, 0.4)
+    cells = planned_cells(rows, {})
     at_margin = chances(cells, rules, rule, 24, effect=rule.margin, seed_sd=0.004, seeds=3)
     assert at_margin.shares["supported"] == pytest.approx(0.025, abs=0.01)
     none, large = (
@@ -206,7 +206,11 @@ def test_what_differs_beside_the_axes_is_named():
         dict(row, git_commit="abc") if row["width"] > 0.25 and row["epochs"] == 4 else row
         for row in rows
     ]
-    assert differences(odd) == ["4 epochs: git_commit differs (None, abc)"]
+    assert differences(odd) == ["git_commit: None, abc at 4 epochs; None at 24 epochs"]
+    # The base, which both arms have, is as narrow as the depth arm.
+    assert differences(odd, (), prereg(None, {})) == [
+        "git_commit: depth arm None, width arm None, abc at 4 epochs; None at 24 epochs"
+    ]
     assert differences(rows[:-1]) == ["24 epochs: between 1 and 2 seeds per cell"]
 
 

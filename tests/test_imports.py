@@ -112,6 +112,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.forecast",
         "scaling_study.grid",
         "scaling_study.planning.",
+        "scaling_study.regimes",
         "scaling_study.results",
         "scaling_study.store",
         "scaling_study.values",
@@ -163,7 +164,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "scaling_study.worth": {  # asks the analysis, in its functions, what a plan is worth
         "analysis.",
-        "analysis.power",
+        "scaling_study.config",
         "scaling_study.errors",
         "scaling_study.plan",
         "scaling_study.planning.",
@@ -202,6 +203,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.plan",
         "scaling_study.planning.",
         "scaling_study.settings",
+        "scaling_study.worth",
     },
     "analysis.dashboard": {  # an entry point too: it sends what the analysis wrote
         "analysis.",
@@ -223,6 +225,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.errors",
         "scaling_study.results",
         "scaling_study.store",  # the states of runs without a result
+        "scaling_study.values",  # to suggest what a misspelt rule meant
     },
 }
 ENTRY_POINTS = {
