@@ -146,6 +146,7 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
         InputError: timm has no network like it, or the file cannot be written.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     table = names(model)
@@ -155,7 +156,7 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
             save_file(renamed, file)
         else:
             torch.save(renamed, file)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{file}: cannot be written ({error})") from None
 
 

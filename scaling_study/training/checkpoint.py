@@ -82,8 +82,8 @@ class Checkpoints:
         self._last = time.monotonic()
         self._cost = self._last - start
 
-    def load(self, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any] | None:
-        """The newest usable state of `run_id`, whose model has the tensors of `model`.
+    def load(self, run_id: str, model: Mapping[str, Tensor] | None = None) -> dict[str, Any] | None:
+        """The newest usable state of `run_id`, whose model has the tensors of `model`, if given.
 
         None, with a line in the log, if no checkpoint can be used.
         """
@@ -108,7 +108,7 @@ def copied(state: Any) -> Any:
     return state
 
 
-def _read(path: Path, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any] | str:
+def _read(path: Path, run_id: str, model: Mapping[str, Tensor] | None) -> dict[str, Any] | str:
     """The state in `path`, or why it cannot be used."""
     try:
         with ZipFile(path) as parts:  # torch's format; it does not look at the checksums itself
@@ -119,7 +119,7 @@ def _read(path: Path, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any
         return f"unreadable ({error})"
     if not isinstance(state, dict) or not state.keys() >= KEYS or state["run_id"] != run_id:
         return "of another run"
-    if not all(_same_shapes(state[part], model) for part in ("model", "ema")):
+    if model is not None and not all(_same_shapes(state[part], model) for part in ("model", "ema")):
         return "of another network"
     return state
 
