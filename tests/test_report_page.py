@@ -296,7 +296,7 @@ def test_published_points_are_off_where_the_paper_has_no_numbers(visit, report):
     page = visit(report, "#paper=1")
     box, hint = page.locator("input[name=paper]"), page.locator("#controls .hint")
     assert box.is_disabled()
-    assert hint.inner_text() == "The paper prints FLOPs and parameters only."
+    assert hint.inner_text() == "Known for FLOPs and parameters only."
     chip(page, "parameters")
     assert box.is_enabled()
     assert box.is_checked()
