@@ -112,7 +112,7 @@ def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
     assert "&lt;script&gt;alert" in page
     assert "\\u003cscript\\u003ealert" in page
     assert "src=http" not in page
-    assert page.index("Verdicts") < page.index("Figures") < page.index("Runs left out (3)")
+    assert page.index("Verdicts") < page.index("Figures") < page.index("Runs not analysed (3)")
     out = capsys.readouterr().out
     for told in (f"{first.run_id}-y: diverged", f"{second.run_id}: no result yet"):
         assert f"left out: {told}" in out

@@ -76,6 +76,6 @@ const offerPublished = () => {
   const names = Object.keys(data.published).map((axis) => data.axes[axis].name);
   input.disabled = !data.published[state.cost];
   hint.hidden = !input.disabled;
-  hint.textContent = names.length ? `The paper prints ${names.join(" and ")} only.` : "The paper prints none of these costs.";
+  hint.textContent = names.length ? `Known for ${names.join(" and ")} only.` : "Known for none of these costs.";
 };
 const changed = () => { remember(); draw(); };
