@@ -36,7 +36,9 @@ def planning_of(grid: Mapping[str, Any]) -> Planning:
     """
     declared = grid.get("planning") or {}
     accepted = "must be {EPOCHS: {error: 0.4, seed_sd: 0.01}}"
-    if not isinstance(declared, Mapping):
+    if not isinstance(declared, Mapping) or not all(
+        isinstance(pilot, Mapping) for pilot in declared.values()
+    ):
         raise InputError(f"grid.planning={declared!r}: {accepted}")
     return {_epochs_of(key): _measured(key, pilot, accepted) for key, pilot in declared.items()}
 
@@ -48,10 +50,8 @@ def _epochs_of(key: Any) -> int:
         raise InputError(f"grid.planning.{key}: must be a number of epochs") from None
 
 
-def _measured(epochs: Any, pilot: Any, accepted: str) -> tuple[float, float]:
+def _measured(epochs: Any, pilot: Mapping[Any, Any], accepted: str) -> tuple[float, float]:
     where, names = f"grid.planning.{epochs}", ("error", "seed_sd")
-    if not isinstance(pilot, Mapping):
-        raise InputError(f"{where}={pilot!r}: planning {accepted}")
     for name in pilot:
         if name not in names:
             raise InputError(
