@@ -674,7 +674,7 @@ def test_gpu_hours_count_every_gpu_of_a_run(setting: Any, tmp_path: Path) -> Non
     rows = draft(values, [], own, None)[0].rows
     hours = [row.gpu_hours.value for row in rows if row.gpu_hours]
     assert hours == pytest.approx([32 * (row.forecast_s or 0) / 3600 for row in rows])
-    assert Budget(1e9, None, False).spent(rows)["gpu_hours"] == pytest.approx(sum(hours))
+    assert Budget(1e9, None, False).needed(rows)["gpu_hours"] == pytest.approx(sum(hours))
     first = table(rows, values["grid"])[0]
     assert first["gpu_hours"] == pytest.approx(32 * first["forecast_s"] / 3600)
     values["grid"]["where"] = [f"gpu_hours < {sorted(hours)[0] * 1.001}"]
