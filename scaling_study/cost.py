@@ -82,7 +82,7 @@ def _train_flops(cost: Cost, train: TrainConfig, data: Facts) -> int:
 
 def memory_bytes(run: RunConfig, processes: int) -> int:
     """Most bytes that a training step has allocated on each device where `processes` share it."""
-    kept, passing = optimizer_tensors(run.train)
+    kept, passing = run.train.optimizer_tensors
     memory = _memory(run.model, run.data.resolution, known_facts(run.data).n_classes, run.precision)
     images = -(-run.train.batch_size // (processes * run.train.accumulation))
     return memory.peak_bytes(images, kept, passing)
@@ -118,7 +118,7 @@ def _run_cost(
     cost = _forward(model, resolution, data.n_classes)
     memory = _memory(model, resolution, data.n_classes, precision)
     steps = train.epochs * (data.n_train // train.batch_size)
-    kept, passing = optimizer_tensors(train)
+    kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
     return RunCost(
         params=cost.params,
@@ -131,13 +131,6 @@ def _run_cost(
         disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
         data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
     )
-
-
-def optimizer_tensors(train: TrainConfig) -> tuple[int, int]:
-    """How many tensors of the weights' size the optimizer keeps, and needs while it works."""
-    if train.optimizer == "rmsprop":  # squares and momenta; decayed gradients and roots
-        return 2, 1 + (train.weight_decay > 0)
-    return int(train.momentum > 0), 0
 
 
 @cache

@@ -22,6 +22,7 @@ from scaling_study.training.distributed import from_first, parallel, total
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
 from scaling_study.training.feeding import on_device
+from scaling_study.training.memory import HalvingNote
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.micro_batches import MicroBatches
 from scaling_study.training.optimizers import optimizer_of
@@ -95,7 +96,8 @@ def _train(
             logits = network(images)
             return cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
-    micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation)
+    note = HalvingNote(run_dir, world.size)
+    micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation, note)
     times = StepTimes(device)
     first, wall_before, loss_sum, loss_steps = 0, 0.0, 0.0, 0
 
@@ -105,7 +107,7 @@ def _train(
         scaler.load_state_dict(state["scaler"])
         if state["optimizer"] is not None:
             optimizer.load_state_dict(state["optimizer"])
-        micro_batches.halvings = state["halvings"]
+        micro_batches.halvings = max(micro_batches.halvings, state["halvings"])
         times.seconds, times.waits = state["step_times"], state["waits"]
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = state["loss"]
@@ -151,7 +153,8 @@ def _train(
     feed = on_device(shares, data, device, layout)
     if world.size > 1 and first < steps:
         images, labels = next(feed)
-        micro_batches.find_size(images, labels, world, optimizer)
+        kept = 0 if optimizer.state else recipe.optimizer_tensors[0]
+        micro_batches.find_size(images, labels, world, kept)
         feed = chain([(images, labels)], feed)
     network = parallel(module, world, device, recipe.sync_batch_norm)
     if recipe.compile:
