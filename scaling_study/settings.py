@@ -31,7 +31,7 @@ COMMON_KEYS = (
 class Slots:
     """`slots` runs at a time, `slots_per_gpu` on a GPU (AUTO: as fit), `threads` CPU threads each.
 
-    Within a SLURM job, where `slots` AUTO is one, or what a whole node holds.
+    Within a SLURM job, where `slots` AUTO is as many as share a GPU.
     """
 
     slots: int
@@ -57,6 +57,14 @@ class LauncherConfig(Slots):
     def stays(self) -> bool:
         """Whether a sweep is there until its runs are done; else it submits them and leaves."""
         return self.cluster is None or self.cluster.wait
+
+    @property
+    def slots_in_job(self) -> int:
+        """Runs at the same time in one SLURM job."""
+        assert self.cluster is not None
+        return (
+            min(self.slots_per_gpu, self.cluster.runs_per_job) if self.slots == AUTO else self.slots
+        )
 
     @property
     def processes(self) -> int:
@@ -163,18 +171,31 @@ def launcher_of(settings: Mapping[str, Any]) -> LauncherConfig:
     name = one_value(str, values.pop("name", None), "launcher.name")
     require(name in LAUNCHERS, "launcher.name", name, f"unknown; known: {', '.join(LAUNCHERS)}")
     for key in ("slots", "slots_per_gpu"):
-        values[key] = AUTO if values.get(key) == "auto" else values.get(key)
+        given = values.get(key)
+        require(given != AUTO, f"launcher.{key}", given, "must be 1 or more, or auto")
+        values[key] = AUTO if given == "auto" else given
     slots, policy, cluster = (_part(values, cls) for cls in (Slots, Policy, Cluster))
     # What is left is unknown, and so is what this launcher has no use for.
     unused = {} if name == "slurm" else cluster
     unused |= {} if name != "inline" else {k: v for k, v in policy.items() if k != "retry"}
     from_values(Slots, slots | values | unused, "launcher.")
-    return LauncherConfig(
+    launcher = LauncherConfig(
         **vars(from_values(Slots, slots, "launcher.")),
         name=name,
         policy=UNLIMITED if name == "inline" else from_values(Policy, policy, "launcher."),
         cluster=from_values(Cluster, cluster, "launcher.") if name == "slurm" else None,
     )
+    if launcher.cluster is not None:
+        _check_jobs(launcher, launcher.cluster.runs_per_job)
+    return launcher
+
+
+def _check_jobs(launcher: LauncherConfig, runs_per_job: int) -> None:
+    """Refuse what a SLURM job, whose GPU nobody knows yet, could not do or would leave empty."""
+    share, slots = launcher.slots_per_gpu, launcher.slots
+    require(share != AUTO, "launcher.slots_per_gpu", "auto", "must be a number with launcher=slurm")
+    most = f"must not exceed launcher.runs_per_job={runs_per_job}, or some would stay empty"
+    require(slots <= runs_per_job, "launcher.slots", slots, most)
 
 
 def _part(values: dict[str, Any], cls: type) -> dict[str, Any]:

@@ -137,12 +137,17 @@ class Deaf(Job):
         raise AssertionError
 
 
-def test_the_second_request_kills(setting: Setting) -> None:
-    job, stop = Deaf(tiny(), setting), Stop()
-    request_at_work(stop, [job], times=2)
-    (outcome,) = local.launch([job], cpu_slots(1), UNLIMITED, stop)
+def test_the_second_request_kills_and_fails_nothing(setting: Setting) -> None:
+    jobs, stop = [Deaf(tiny(seed=i), setting) for i in range(3)], Stop()
+    jobs[0].write_failure("before", "node")
+    request_at_work(stop, jobs, times=2)
+    policy = replace(UNLIMITED, stop_after_same_error=3, retry={"error": 1})
+    outcomes = list(local.launch(jobs, cpu_slots(3), policy, stop))
     stop.close()
-    assert outcome.error == "the process was killed by SIGKILL"
+    assert [(o.status, o.cause) for o in outcomes] == [("stopped", "interrupted")] * 3
+    states = [job.store.state(job.run.run_id) for job in jobs]
+    assert states == ["failed", "planned", "planned"]
+    assert [a["cause"] for a in jobs[1].store.attempts(jobs[1].run.run_id)] == ["interrupted"]
 
 
 def test_causes_of_exceptions() -> None:

@@ -19,6 +19,7 @@ from scaling_study.launch.slurm.queue import condensed
 from scaling_study.launch.slurm.resources import Request, Resources, classes
 from scaling_study.launch.slurm.snapshot import freeze, refuse_dirty
 from scaling_study.launch.slurm.submit import parameters, script
+from scaling_study.provenance import changed
 from tiny import tiny
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -156,6 +157,27 @@ def test_code_is_frozen_once_and_dirty_code_is_refused(setting: Setting, tmp_pat
     assert "-dirty-" in freeze(dirty, tmp_path).name
 
 
+def test_results_in_a_checkout_are_no_change_of_its_code(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "scaling_study").mkdir()
+    (tmp_path / "README.md").write_text("one")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    (tmp_path / "myresults").mkdir()
+    (tmp_path / "myresults" / "plan.csv").write_text("run_id")
+    assert changed(tmp_path) is False
+    (tmp_path / "scaling_study" / "new.py").write_text("")
+    assert changed(tmp_path) is True
+    (tmp_path / "scaling_study" / "new.py").unlink()
+    (tmp_path / "README.md").write_text("two")
+    assert changed(tmp_path) is True
+    assert changed(tmp_path / "scaling_study" / "nowhere") is None
+
+
 def command(tmp_path: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run an entry point where no program can be found."""
     return subprocess.run(
@@ -195,6 +217,10 @@ def test_no_program_is_needed_to_plan_and_train_here(tmp_path: Path, cache_dir: 
         ("launcher.setup=5", "launcher.setup=5: must be a list"),
         ("launcher.lines=[mail]", "must be options of sbatch's"),
         ("launcher.retry.error=x", "launcher.retry.error='x': must be a whole number"),
+        ("launcher.time_min=2", "launcher.time_min=2.0: must be more than launcher.notice_s=120 s"),
+        ("launcher.slots_per_gpu=auto", "launcher.slots_per_gpu=auto: must be a number with"),
+        ("launcher.slots=-1", "launcher.slots=-1: must be 1 or more, or auto"),
+        ("launcher.slots=4", "launcher.slots=4: must not exceed launcher.runs_per_job=1"),
     ],
 )
 def test_bad_settings_of_a_site(tmp_path: Path, override: str, said: str) -> None:

@@ -102,10 +102,12 @@ class _Pool:
         work = self.working.pop(ready)
         outcome = work.end()
         self._free.append(work.slot)
-        if self.failure is None and self._same.stops(outcome):
+        if self.failure is not None or self._stopping:
+            return outcome
+        if self._same.stops(outcome):
             self.failure = outcome
             self.queue.clear()
-        elif self.failure is None and not self._stopping and self._retries.again(outcome):
+        elif self._retries.again(outcome):
             print(f"again, after {outcome.cause}: {outcome.run_id}", flush=True)
             self.queue.append(work.job)
             return None
@@ -136,4 +138,4 @@ class _Pool:
         self.queue.clear()
         if stop.take():
             for work in self.working.values():
-                work.process.kill()
+                work.interrupt()

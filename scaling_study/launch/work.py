@@ -29,6 +29,7 @@ class Work:
         self.process, self.slot, self.job = process, slot, job
         self._policy, self._began, self._oom_kills = policy, time.monotonic(), kernel_oom_kills()
         self._killed_for: tuple[str, str] | None = None
+        self._interrupted = False
 
     def ask(self, reason: str) -> None:
         """Let the run write a checkpoint and end; asked again and again, it hears it for sure."""
@@ -51,17 +52,25 @@ class Work:
                 said = f"{used / 1e9:.2f} GB resident, more than launcher.memory_gb={limit:g}"
                 self._kill("host_memory", said)
 
+    def interrupt(self) -> None:
+        """Kill the process because a person wants it: the run continues another time."""
+        self._interrupted = True
+        self.process.kill()
+
     def _kill(self, cause: str, said: str) -> None:
         self._killed_for = self._killed_for or (cause, said)
         self.process.kill()
 
     def end(self) -> Outcome:
-        """The run's outcome; one whose process died without a result gets a failure written."""
+        """The run's outcome; a process that died by itself without a result is written a failure."""
         self.process.join()
         outcome = self.job.outcome()
         code = self.process.exitcode
         if code == 0 and outcome.status != "planned":
             return outcome
+        if outcome.status in ("planned", "failed", "queued") and self._interrupted:
+            self.job.store.end(self.job.run.run_id, "interrupted")
+            return self.job.outcome()
         if outcome.status in ("planned", "failed", "queued"):
             kills = kernel_oom_kills() - self._oom_kills
             cause, said = self._killed_for or cause_of_exit(code, kills)

@@ -48,6 +48,12 @@ class Cluster:
         for name in ("time_min", "memory_gb_per_run", "fallback_time_min", "fallback_memory_gb"):
             value = getattr(self, name)
             require(value is None or value > 0, f"launcher.{name}", value, "must be above 0")
+        require(
+            self.time_min is None or 60 * self.time_min > self.notice_s,
+            "launcher.time_min",
+            self.time_min,
+            f"must be more than launcher.notice_s={self.notice_s} seconds, which end each job",
+        )
         require(self.safety >= 1, "launcher.safety", self.safety, "must be 1 or more")
         gpus = self.gpus_per_run
         require(gpus is None or gpus >= 0, "launcher.gpus_per_run", gpus, "must be 0 or more")
