@@ -62,7 +62,7 @@ class Work:
         self.process.kill()
 
     def end(self) -> Outcome:
-        """The run's outcome; a process that died by itself without a result is written a failure."""
+        """The outcome of the run; a process that died by itself without a result left a failure."""
         self.process.join()
         outcome = self.job.outcome()
         code = self.process.exitcode
