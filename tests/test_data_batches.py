@@ -278,6 +278,32 @@ def test_a_run_can_fail_on_corrupt_images(tmp_path: Path) -> None:
         list(data_of(run, tmp_path).batches(0, 6))
 
 
+def test_what_was_trained_without_corrupt_images_is_refused_where_they_are_to_fail(
+    command_here: Command, tmp_path: Path
+) -> None:
+    root = with_corrupt_images(tmp_path / "set")
+    settings = (
+        *("data=imagefolder", f"data.root={root}", "data.resolution=32", "precision=fp32"),
+        *("model.depth=14", "model.width=0.125", "train.epochs=1", "train.batch_size=8"),
+        *("train.warmup_epochs=0", "loader.workers=0"),
+    )
+    train = ("scaling_study.train", *settings)
+    grid = ("++grid.name=one", "++grid.axes={seed: [0]}", "dry_run=true")
+    sweep = ("scaling_study.sweep", *grid, *settings)
+    assert command_here(*train).returncode == 0
+    for command in (train, sweep):
+        assert command_here(*command).returncode == 0
+        refused = command_here(*command, "data.corrupt=fail")
+        assert refused.returncode == 2
+        assert "has a result that left out 3 corrupt images; data.corrupt=skip" in refused.stderr
+    # An attempt that left images out and has no result yet is not gone on with either.
+    (path,) = tmp_path.glob("results/runs/*/result.json")
+    path.unlink()
+    failed = command_here(*train, "data.corrupt=fail")
+    assert failed.returncode == 1
+    assert "an earlier attempt left out 3 corrupt images" in failed.stderr
+
+
 def test_a_set_of_nothing_but_corrupt_images_ends(tmp_path: Path) -> None:
     root = write_folders(tmp_path / "set")
     for path in root.glob("train/*/*"):

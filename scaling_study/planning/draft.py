@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.config import Setting
-from scaling_study.plan import Planned, measured, plan, planned_cells
+from scaling_study.plan import Planned, check_accepted, measured, plan, planned_cells
 from scaling_study.planning import probe
 from scaling_study.planning.cells import Left
 from scaling_study.planning.times import Times
@@ -40,7 +40,7 @@ def draft(
     """The plan of the grid in `settings`, and lines about probes; they run if `launch` is given.
 
     Raises:
-        InputError: no grid, or one that cannot be planned.
+        InputError: no grid, one that cannot be planned, or see `check_accepted`.
     """
     store, cache_dir = Store(Path(setting.results_dir)), Path(setting.cache_dir)
     results = store.read()
@@ -61,6 +61,7 @@ def draft(
         probe.keep(cache_dir, new)
         times = Times(timings + new, setting.threads, processes)
     grid, cells, left = planned_cells(settings, overrides, times)
+    check_accepted((cell.run for cell in cells), store, results)
     rows = plan(cells, store, results, times, processes)
     return Draft(grid, rows, left, times, results, processes), said
 
