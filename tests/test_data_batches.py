@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,13 @@ from test_data_files import config
 from conftest import Command
 from scaling_study.config import RunConfig, Setting
 from scaling_study.data import load
-from scaling_study.data.parts import Encoded
+from scaling_study.data.parts import Encoded, Images
 from scaling_study.launch import local
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.slots import cpu_slots
 from scaling_study.training import batches as module
 from scaling_study.training import streams
-from scaling_study.training.batches import TrainingData, epoch_order, to_input
+from scaling_study.training.batches import TrainingData, epoch_order, normalisation, to_input
 from scaling_study.training.corrupt import CorruptImages
 from scaling_study.training.loop import train
 from scaling_study.training.making import Moves, Task
@@ -203,6 +204,29 @@ def test_normalisation_is_per_channel() -> None:
         torch.testing.assert_close(images[:, c], (pixels[:, c].float() - mean[c]) / std[c])
     grey = to_input(pixels[:, :1], mean[:1, None, None], std[:1, None, None])
     assert torch.equal(grey, images[:, :1].expand(-1, 3, -1, -1))
+
+
+@pytest.mark.parametrize("shape", [(300, 32, 32, 3), (300, 40, 40), (1, 1, 1), (2, 1, 1, 3)])
+@pytest.mark.parametrize("levels", [(0, 256), (0, 2), (250, 256), (7, 8)])
+def test_mean_and_deviation_are_those_in_float64(
+    shape: tuple[int, ...], levels: tuple[int, int]
+) -> None:
+    pixels = np.random.default_rng(0).integers(*levels, shape, dtype=np.uint8)
+    mean, std = normalisation(Images(pixels, np.zeros(len(pixels), np.int64)))
+    exact = pixels.reshape(-1, 1 if len(shape) == 3 else 3).astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(0), rtol=1e-14)
+    np.testing.assert_allclose(std, np.maximum(exact.std(0), 1), rtol=1e-12)
+    assert np.array_equal(np.float32(mean), exact.mean(0).astype(np.float32))
+
+
+def test_mean_and_deviation_take_little_memory() -> None:
+    images = Images(np.zeros((2000, 64, 64, 3), np.uint8), np.zeros(2000, np.int64))
+    tracemalloc.start()
+    try:
+        normalisation(images)
+        assert tracemalloc.get_traced_memory()[1] < images.pixels.nbytes / 4
+    finally:
+        tracemalloc.stop()
 
 
 def with_corrupt_images(root: Path) -> Path:
