@@ -71,6 +71,26 @@ def planned_cells(
     return grid, cells, left
 
 
+def check_accepted(
+    runs: Iterable[RunConfig], store: Store, results: Mapping[str, Result | None]
+) -> None:
+    """Refuse finished results that left out corrupt images, where data.corrupt=fail is asked.
+
+    Raises:
+        InputError: there are some; the message has the number of images.
+    """
+    strict = [run.run_id for run in runs if getattr(run.data, "corrupt", None) == "fail"]
+    stored = [result for run_id in strict if (result := results.get(run_id)) is not None]
+    if found := [r for r in stored if r.status in FINISHED and r.corrupt_images]:
+        first, more = found[0], len(found) - 1
+        raise InputError(
+            f"data.corrupt=fail: {first.run_id} has a result that left out {first.corrupt_images} "
+            f"corrupt images{f', and {more} more runs have such' if more else ''}; "
+            "data.corrupt=skip takes it as it is; to train again, mend the images and remove "
+            f"{store.run_dir(first.run_id)}"
+        )
+
+
 def plan(
     cells: Sequence[Cell],
     store: Store,

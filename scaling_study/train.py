@@ -13,6 +13,7 @@ from scaling_study.errors import InputError
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job, settle_mirrors
 from scaling_study.launch.slots import slots_for
+from scaling_study.plan import check_accepted
 from scaling_study.planning.cells import check_initial_weights
 from scaling_study.planning.runs import runs_of
 from scaling_study.results import FINISHED
@@ -37,7 +38,9 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     run.train.share(world.size)
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
-    if store.state(run.run_id) not in FINISHED:
+    if store.state(run.run_id) in FINISHED:
+        check_accepted([run], store, {run.run_id: store.result(run.run_id)})
+    else:
         check_initial_weights([run])
         prepare(run.data, Path(setting.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":

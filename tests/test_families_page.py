@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from pages import blocks, commands
+from pages import DOCS, blocks, commands
+from test_cost import composed, printed
 from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import environment
@@ -83,3 +84,25 @@ def test_the_snippet_prints_tied_points() -> None:
         [sys.executable, "-c", snippet], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[1] == "- {depth: 1.2, width: 1.1, resolution: 258}"
+
+
+def test_the_table_of_efficientnets_is_what_is_counted_and_printed() -> None:
+    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    for number, row in enumerate(printed("efficientnet_family.csv")):
+        run = composed(f"+preset=efficientnet_b{number}")
+        cost = total(network(run.model, 1000).layers, Shape(3, run.data.resolution))[1]
+        params, flops = float(row["params_M"]), float(row["flops_B_paper"])
+        cells = (
+            f"B{number}",
+            f"{cost.params:,}",
+            f"{row['params_M']} M",
+            f"{100 * (cost.params / 1e6 / params - 1):+.2f} %",
+            f"{cost.flops / 1e9:.2f} B",
+            f"{row['flops_B_paper']} B",
+            f"{100 * (cost.flops / 1e9 / flops - 1):+.2f} %",
+        )
+        assert f"| {' | '.join(cells)} |\n" in page
+        # As the page says: rounding alone separates all but one, whose difference is below 1 %.
+        digits = len(row["params_M"].partition(".")[2])
+        assert number == 2 or round(cost.params / 1e6, digits) == params
+        assert number in (3, 4, 5) or abs(cost.params / 1e6 / params - 1) < 0.01

@@ -14,7 +14,7 @@ from typing import Any
 from scaling_study.config import RunConfig, Setting
 from scaling_study.forecast import Timing
 from scaling_study.grid import declared_grid
-from scaling_study.plan import Planned, plan, planned_cells
+from scaling_study.plan import Planned, check_accepted, plan, planned_cells
 from scaling_study.planning import probe
 from scaling_study.planning.cells import Left
 from scaling_study.planning.order import to_do
@@ -52,7 +52,7 @@ def draft(
     """The plan of the grid in `settings`, and lines about probes; they run if `launch` is given.
 
     Raises:
-        InputError: no grid, or one that cannot be planned.
+        InputError: no grid, one that cannot be planned, or see `check_accepted`.
     """
     store, cache_dir, said = Store(Path(setting.results_dir)), Path(setting.cache_dir), list[str]()
     results = store.read()
@@ -69,6 +69,7 @@ def draft(
             "plan.resolve=true lets them go by those known now"
         )
     grid, cells, left = planned_cells(settings, overrides, decided)
+    check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
     said += times.notes(row.run for row in to_do(rows))
     return Draft(grid, rows, left, times, decided, results), said
