@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from scaling_study.config import RunConfig, Setting
+from scaling_study.errors import InputError
 from scaling_study.launch.job import Job
 from scaling_study.models.build import Residual
 from scaling_study.training import loop, stopping
@@ -213,6 +214,17 @@ def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) 
     del state["loss"]
     torch.save(state, run_dir / "checkpoint.pt")
     assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+
+
+def test_a_checkpoint_of_other_processes_is_refused_and_stays(setting: Setting) -> None:
+    _, run_dir = trained(tiny(), setting, "whole")
+    path = run_dir / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"world_size": 4}, path)
+    content = path.read_bytes()
+    with pytest.raises(InputError, match=r"4 process.*torchrun --nproc-per-node 4 .*or remove"):
+        train(tiny(), run_dir, setting)
+    assert path.read_bytes() == content
 
 
 def test_a_checkpoint_holds_the_state_of_its_step_though_training_goes_on(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def train(
 
     Raises:
         Stopped: `stopping.request` was called; a checkpoint of the last step is on disk.
-        InputError: the batch cannot be shared among so many processes.
+        InputError: the batch cannot be shared among so many processes, or another number of them
+            began the run.
     """
     # Only the generators that are drawn from: torch warns where there are several GPUs.
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
@@ -84,7 +85,7 @@ def _train(
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
-    state = checkpoints.load(run_id, module.state_dict())
+    state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
         timm.load(module, run.model, run.init)
     optimizer = optimizer_of(module, recipe)
@@ -121,6 +122,7 @@ def _train(
         checkpoints.save(
             {
                 "run_id": run_id,
+                "world_size": world.size,
                 "step": step,
                 "model": module.state_dict(),
                 "ema": ema.state_dict(),
