@@ -20,6 +20,7 @@ from scaling_study.launch.job import Job
 from scaling_study.models.build import Residual
 from scaling_study.training import loop, stopping
 from scaling_study.training.checkpoint import Checkpoints
+from scaling_study.training.kernels import fastest
 from scaling_study.training.loop import train
 from scaling_study.training.steps import StepTimes
 from tiny import tiny
@@ -278,6 +279,18 @@ def test_the_process_is_left_as_it_was(setting: Setting) -> None:
     trained(tiny(), setting, "one")
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_gpu_takes_the_fastest_kernels_for_the_time_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    with fastest("cuda"):
+        assert torch.backends.cudnn.benchmark
+    assert torch.backends.cudnn.benchmark == before
+    with fastest("cpu"):
+        assert torch.backends.cudnn.benchmark == before
 
 
 def test_a_non_finite_loss_ends_the_run_as_diverged(setting: Setting) -> None:

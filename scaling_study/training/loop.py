@@ -22,6 +22,7 @@ from scaling_study.training.distributed import from_first, parallel, total
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
 from scaling_study.training.feeding import on_device
+from scaling_study.training.kernels import fastest
 from scaling_study.training.memory import HalvingNote
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.micro_batches import MicroBatches
@@ -45,8 +46,8 @@ def train(
     """Train `run`, resuming from its checkpoint if there is one; returns the measured columns.
 
     All processes of `world` call it; rank 0 alone writes files and reports to `sinks`. The random
-    state and thread count of the process, and files outside `run_dir` and the data cache, are left
-    as they were.
+    state, thread count and choice of kernels of the process, and files outside `run_dir` and the
+    data cache, are left as they were.
 
     Raises:
         Stopped: `stopping.request` was called; a checkpoint of the last step is on disk.
@@ -55,7 +56,7 @@ def train(
     """
     # Only the generators that are drawn from: torch warns where there are several GPUs.
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
-    with torch.random.fork_rng(gpus):
+    with torch.random.fork_rng(gpus), fastest(run.device):
         threads = torch.get_num_threads()
         torch.set_num_threads(setting.threads)
         checkpoints = Checkpoints(run_dir, setting.checkpoint_every_s)
