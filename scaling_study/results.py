@@ -49,7 +49,7 @@ COLUMNS: dict[str, str] = {
     "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
     "step_time_s": "median time of a training step without warm-up steps, s",
     "step_time_mean_s": "mean of the same step times, s",
-    "step_time_cv": "standard deviation / mean of the same step times",
+    "step_time_cv": "standard deviation / mean of the same step times; on a GPU of 20-step means",
     "images_per_s": "batch_size / step_time_s",
     "bound": "data or compute: what the steps waited for",
     "peak_memory_bytes": "largest resident set of the process (CPU) or allocation (GPU), bytes",

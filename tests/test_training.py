@@ -15,10 +15,12 @@ import torch
 from torch import nn
 
 from scaling_study.config import RunConfig, Setting
+from scaling_study.errors import InputError
 from scaling_study.launch.job import Job
 from scaling_study.models.build import Residual
 from scaling_study.training import loop, stopping
 from scaling_study.training.checkpoint import Checkpoints
+from scaling_study.training.kernels import fastest
 from scaling_study.training.loop import train
 from scaling_study.training.steps import StepTimes
 from tiny import tiny
@@ -215,6 +217,17 @@ def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) 
     assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
 
 
+def test_a_checkpoint_of_other_processes_is_refused_and_stays(setting: Setting) -> None:
+    _, run_dir = trained(tiny(), setting, "whole")
+    path = run_dir / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"world_size": 4}, path)
+    content = path.read_bytes()
+    with pytest.raises(InputError, match=r"4 process.*torchrun --nproc-per-node 4 .*or remove"):
+        train(tiny(), run_dir, setting)
+    assert path.read_bytes() == content
+
+
 def test_a_checkpoint_holds_the_state_of_its_step_though_training_goes_on(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, 0)
     weight, times = torch.zeros(1000, 1000), [0.1]
@@ -266,6 +279,18 @@ def test_the_process_is_left_as_it_was(setting: Setting) -> None:
     trained(tiny(), setting, "one")
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_gpu_takes_the_fastest_kernels_for_the_time_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    with fastest("cuda"):
+        assert torch.backends.cudnn.benchmark
+    assert torch.backends.cudnn.benchmark == before
+    with fastest("cpu"):
+        assert torch.backends.cudnn.benchmark == before
 
 
 def test_a_non_finite_loss_ends_the_run_as_diverged(setting: Setting) -> None:

@@ -22,6 +22,7 @@ from scaling_study.training.distributed import from_first, parallel, total
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
 from scaling_study.training.feeding import on_device
+from scaling_study.training.kernels import fastest
 from scaling_study.training.memory import HalvingNote
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.micro_batches import MicroBatches
@@ -45,16 +46,17 @@ def train(
     """Train `run`, resuming from its checkpoint if there is one; returns the measured columns.
 
     All processes of `world` call it; rank 0 alone writes files and reports to `sinks`. The random
-    state and thread count of the process, and files outside `run_dir` and the data cache, are left
-    as they were.
+    state, thread count and choice of kernels of the process, and files outside `run_dir` and the
+    data cache, are left as they were.
 
     Raises:
         Stopped: `stopping.request` was called; a checkpoint of the last step is on disk.
-        InputError: the batch cannot be shared among so many processes.
+        InputError: the batch cannot be shared among so many processes, or another number of them
+            began the run.
     """
     # Only the generators that are drawn from: torch warns where there are several GPUs.
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
-    with torch.random.fork_rng(gpus):
+    with torch.random.fork_rng(gpus), fastest(run.device):
         threads = torch.get_num_threads()
         torch.set_num_threads(setting.threads)
         checkpoints = Checkpoints(run_dir, setting.checkpoint_every_s)
@@ -84,7 +86,7 @@ def _train(
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
-    state = checkpoints.load(run_id, module.state_dict())
+    state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
         timm.load(module, run.model, run.init)
     optimizer = optimizer_of(module, recipe)
@@ -121,6 +123,7 @@ def _train(
         checkpoints.save(
             {
                 "run_id": run_id,
+                "world_size": world.size,
                 "step": step,
                 "model": module.state_dict(),
                 "ema": ema.state_dict(),

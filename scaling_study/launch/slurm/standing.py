@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.config import RunConfig
+from scaling_study.launch import joint
 from scaling_study.launch.causes import RESUMED
 from scaling_study.launch.job import record_failure
 from scaling_study.launch.slurm import queue
@@ -102,7 +103,10 @@ def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) 
             continue
         seen = fate(standing, store.job(run_id), logs)
         if seen.failed and seen.cause:
-            record_failure(store, runs[run_id], seen.said, seen.cause)
+            said, cause = seen.said, seen.cause
+            if cause == "error":  # one of its processes may have said more before all were ended
+                said, cause = joint.noted(store.run_dir(run_id)) or (said, cause)
+            record_failure(store, runs[run_id], said, cause)
         else:
             store.end(run_id, seen.cause)
 
