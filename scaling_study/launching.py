@@ -19,6 +19,7 @@ from scaling_study.launch.slots import AUTO, Slot, slots_for
 from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.ledger import Ledger
 from scaling_study.launch.slurm.resources import Request
+from scaling_study.launch.slurm.restart import avoided
 from scaling_study.launch.slurm.snapshot import refuse_dirty
 from scaling_study.launch.slurm.standing import look, settle
 from scaling_study.launch.slurm.submit import Submitter
@@ -66,10 +67,8 @@ def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Plan
     """The same, and what became of jobs that are gone is written down."""
     view = look(store, [row.run.run_id for row in rows], told={})
     settle(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
-    if any(seen.gone for seen in view.runs.values()):
-        files = {run_id: store.state(run_id) for run_id in view.runs}
-        return [replace(row, state=files[row.run.run_id]) for row in rows]
-    return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
+    states = {r: store.state(r) if seen.gone else seen.state for r, seen in view.runs.items()}
+    return [replace(row, state=states[row.run.run_id]) for row in rows]
 
 
 def check(setting: Setting, launcher: LauncherConfig) -> None:
@@ -145,9 +144,11 @@ def submit(
         max(1, launcher.slots_per_gpu),
         launcher.threads,
     )
-    bad = {a["node"] for found in attempts.values() for a in found if a.get("cause") == "node"}
+    bad = avoided((one for found in attempts.values() for one in found), time.time())
+    for node, why in bad.items():
+        print(f"avoiding {node}: {why}")
     done = 0
-    for submission in submitter.submit(requests, sorted(filter(None, bad))):
+    for submission in submitter.submit(requests, list(bad)):
         n = sum(len(group) for group in submission.runs)
         done += n
         asked = submission.resources

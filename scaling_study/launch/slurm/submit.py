@@ -20,6 +20,8 @@ from scaling_study.launch.slurm.worker import Worker
 
 # Tasks of an array where the controller does not say its limit: SLURM's own default.
 DEFAULT_MAX_ARRAY = 1001
+# What sbatch says if no node is left to run a job.
+NO_NODE = "node configuration is not available"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Submitter:
         try:
             arrays = list(_within(alike, *self._limits()))
             for resources, bundles in arrays:
-                job = self._array(resources, bundles, name, snapshot, avoid)
+                job = self._place(resources, bundles, name, snapshot, avoid)
                 submission = Submission(
                     submission=name,
                     job=job,
@@ -71,6 +73,23 @@ class Submitter:
         if self.cluster.max_submit is None:
             return largest, sys.maxsize
         return largest, max(0, self.cluster.max_submit - queue.mine())
+
+    def _place(
+        self,
+        resources: Resources,
+        bundles: Sequence[Bundle],
+        submission: str,
+        snapshot: Path,
+        avoid: Sequence[str],
+    ) -> str:
+        """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
+        try:
+            return self._array(resources, bundles, submission, snapshot, avoid)
+        except queue.SchedulerError as error:
+            if not avoid or NO_NODE not in str(error):
+                raise
+        print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
+        return self._array(resources, bundles, submission, snapshot, ())
 
     def _array(
         self,
