@@ -101,7 +101,7 @@ def _account(jobs: set[str], told: dict[str, Task]) -> bool:
     for job in [job for job, task in told.items() if task.live]:
         del told[job]  # it said so before the job's end had come there
     try:
-        told |= queue.accounts(jobs - set(told))
+        told |= queue.accounts({job for job in jobs if not {job, _array(job)} & set(told)})
     except queue.SchedulerError:
         return False
     return True
@@ -118,10 +118,15 @@ def _job(store: Store, run_id: str, state: str) -> str | None:
     return None if over or not note.get("job") else str(note["job"])
 
 
+def _array(job: str) -> str:
+    return job.partition("_")[0]
+
+
 def _standing(state: str, job: str | None, tasks: Mapping[str, Task]) -> Standing:
     if job is None:
         return Standing(state)
-    task = tasks.get(job)
+    # Waiting tasks that were cancelled together share the row of their array.
+    task = tasks.get(job) or tasks.get(_array(job))
     if task is not None and task.live:
         return Standing("queued", job, task)
     return Standing("failed" if state == "failed" else "planned", job, task, gone=True)
