@@ -14,6 +14,7 @@ import pytest
 from conftest import environment
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
+from scaling_study.launch import joint
 from scaling_study.launch.job import Job
 from scaling_study.launch.policy import UNLIMITED, Policy
 from scaling_study.launch.slurm import queue
@@ -24,6 +25,7 @@ from scaling_study.launch.slurm.resources import Request, Resources, classes
 from scaling_study.launch.slurm.restart import avoided, why_restarted
 from scaling_study.launch.slurm.snapshot import freeze, refuse_dirty
 from scaling_study.launch.slurm.standing import Standing, fate, reason_in
+from scaling_study.launch.slurm.standing import Standing, View, settle
 from scaling_study.launch.slurm.submit import parameters, script
 from scaling_study.launch.slurm.worker import Worker
 from scaling_study.provenance import changed
@@ -359,3 +361,28 @@ def test_bad_settings_of_a_site(tmp_path: Path, override: str, said: str) -> Non
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "cause"),
+    [
+        ("FAILED", "RuntimeError: CUDA out of memory", "gpu_memory"),
+        ("TIMEOUT", "job 7 ended as TIMEOUT", "timeout"),
+    ],
+)
+def test_a_run_that_srun_ended_has_the_error_of_the_process_that_failed_first(
+    setting: Setting, tmp_path: Path, state: str, said: str, cause: str
+) -> None:
+    run, store = tiny(), Job(tiny(), setting).store
+    run_dir = store.run_dir(run.run_id)
+    run_dir.mkdir(parents=True)
+    # Rank 0 began, and was ended before it could write.
+    note = {"pid": 1, "host": "elsewhere", "job": "7", "attempts": []}
+    (run_dir / "job.json").write_text(json.dumps(note), encoding="utf-8")
+    for said_by in ("CUDA out of memory", "Connection closed by peer"):
+        joint.note(run_dir, RuntimeError(said_by))
+    gone = Standing("planned", "7", Task("7", state, "", "", ""), gone=True)
+    settle(View({run.run_id: gone}, True), {run.run_id: run}, store, tmp_path)
+    result = store.result(run.run_id)
+    assert result is not None
+    assert (result.status, result.error, result.cause) == ("failed", said, cause)

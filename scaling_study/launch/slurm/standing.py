@@ -137,10 +137,12 @@ def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) 
     for run_id, standing in view.runs.items():
         if not standing.gone or run_id not in runs:
             continue
-        seen = fate(standing, store.job(run_id), logs)
+        note = store.job(run_id)
+        seen = fate(standing, note, logs)
         if seen.failed and seen.cause:
             said, cause = seen.said, seen.cause
-            if cause == "error":  # one of its processes may have said more before all were ended
+            if cause == "error" and "pid" in note:
+                # One of its processes may have said more before all were ended.
                 said, cause = joint.noted(store.run_dir(run_id)) or (said, cause)
             record_failure(store, runs[run_id], said, cause)
         else:
