@@ -24,8 +24,7 @@ from scaling_study.launch.slurm.queue import Task, condensed
 from scaling_study.launch.slurm.resources import Request, Resources, classes
 from scaling_study.launch.slurm.restart import avoided, why_restarted
 from scaling_study.launch.slurm.snapshot import freeze, refuse_dirty
-from scaling_study.launch.slurm.standing import Standing, fate, reason_in
-from scaling_study.launch.slurm.standing import Standing, View, settle
+from scaling_study.launch.slurm.standing import Standing, View, fate, reason_in, settle
 from scaling_study.launch.slurm.submit import parameters, script
 from scaling_study.launch.slurm.worker import Worker
 from scaling_study.provenance import changed

@@ -1,4 +1,4 @@
-"""Why a job stops or was started again, which nodes it avoids, its way back to the queue."""
+"""Why a job of SLURM's stops or was started again, where it is to, and its requeue."""
 
 import signal
 import time
