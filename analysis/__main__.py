@@ -13,7 +13,7 @@ from analysis.output import prepare
 from analysis.reporting.waiting_page import write_waiting_page
 from analysis.rules import Prereg
 from analysis.study import analyse
-from analysis.tables import SAME, Table, table_of
+from analysis.tables import SAME, NothingToCompareError, Table, table_of
 from scaling_study.errors import InputError
 from scaling_study.results import read_study
 
@@ -25,6 +25,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
+    add_choices(parser)
+    parser.add_argument(
+        "--live",
+        type=float,
+        metavar="SECONDS",
+        help="the sweep is running: report.html loads itself anew that often",
+    )
+    return parser
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """What changes the outcome of an analysis: which runs it uses, what it shows beside them."""
     parser.add_argument(
         "--where",
         action="append",
@@ -38,17 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         help="lay the paper's Table 7 over the frontiers of FLOPs and parameters",
     )
     parser.add_argument(
-        "--live",
-        type=float,
-        metavar="SECONDS",
-        help="the sweep is running: report.html loads itself anew that often",
-    )
-    parser.add_argument(
         "--with-halved",
         action="store_true",
         help="compare runs too whose micro-batch was halved when memory ran out",
     )
-    return parser
 
 
 def _where(texts: Sequence[str]) -> dict[str, str]:
@@ -76,10 +81,12 @@ def command(
     try:
         table = table_of(study, _where(where), with_halved)
     except InputError as error:
-        if live_s is None:
+        if live_s is None and not isinstance(error, NothingToCompareError):
             raise
         prepare(output)
         write_waiting_page(study, str(error), output, live_s)
+        if live_s is None:
+            raise InputError(f"{error}; {output / 'report.html'} lists every run") from None
         return [f"nothing to compare yet: {error}"]
     prepare(output)
     freeze(results, study.grid)

@@ -1,32 +1,29 @@
 """`python -m analysis.dashboard RESULTS --entity E --project P`: a study's workspace in W&B.
 
-The workspace shows the runs that tracking or `scaling_study.sync` sent. Figures, the frontier
-table and verdicts go there as one run, `analysis-STUDY`.
+The workspace shows the runs that tracking or `scaling_study.sync` sent. The study is analysed, and
+figures, the frontier table and verdicts go there as one run, `analysis-STUDY`.
 """
 
 import argparse
-import csv
-import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis import workspace
+from analysis import sent, workspace
+from analysis.__main__ import add_choices
 from analysis.__main__ import command as analyse
 from analysis.cli import run
-from analysis.records import Record
 from scaling_study.errors import InputError
 from scaling_study.results import read_plan, replace_file
 from scaling_study.tracking import client
 from scaling_study.tracking.client import Target, TrackingError, Upload
 from scaling_study.tracking.mirror import DIGEST
-from scaling_study.tracking.options import require_key, study_parser
+from scaling_study.tracking.options import require_key, study_parser, tag_of
 
 TIMEOUT_S = 60
-VERDICT_COLUMNS = ("rule", "verdict", "claim", "estimate", "ci_low", "ci_high", "epochs", "cost")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,13 +34,22 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         type=Path,
-        help="what `python -m analysis` wrote, or is to write; default: figures/STUDY",
+        help="where the analysis is written, as by `python -m analysis`; default: figures/STUDY",
     )
+    add_choices(parser)
     return parser
 
 
-def command(results: Path, output: Path | None, project: str, entity: str | None) -> list[str]:
-    """Send the analysis and save the workspace; the lines to print.
+def command(
+    results: Path,
+    output: Path,
+    project: str,
+    entity: str | None,
+    analysis: Callable[[], list[str]],
+) -> list[str]:
+    """Make the `analysis` in `output`, send it, and save the workspace; the lines to print.
+
+    It is made anew every time: the runs on disk may be more than those that were analysed last.
 
     Raises:
         InputError: no study, no key, an analysis of another study, or W&B takes nothing.
@@ -52,117 +58,47 @@ def command(results: Path, output: Path | None, project: str, entity: str | None
     study = results.resolve().name
     client.quiet_environment()
     require_key("dashboard")
-    output = output or Path("figures") / study
-    lines = [] if (output / "verdicts.json").is_file() else analyse(results, output, [])
-    verdicts = _verdicts(output, study)
+    if (found := _analysed(output).get("study", study)) != study:
+        raise InputError(f"-o {output}: that is the analysis of {found}, not of {study}")
     epochs = sorted({int(row["epochs"]) for row in plan})
     try:
         client.require_answer()
         entity = entity or client.default_entity()
-        url = _send(output, verdicts, Target(project, entity, study, (study,), "analysis"))
-        images = [_image_key(path) for path in _figures(output)]
-        saved = _save(results, workspace.build(entity, project, study, epochs, images))
+        lines = analysis()
+        if not (verdicts := _analysed(output).get("verdicts")):
+            raise InputError(f"{results}: nothing to send; {lines[-1]}")
+        url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
+        panels = workspace.sections(epochs, sent.costs(output), sent.images(output))
+        saved = _save(results, workspace.build(entity, project, study, tag_of(study), panels))
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None
     return [*lines, f"analysis of {study}: {url}", f"workspace: {saved}"]
 
 
-def _verdicts(output: Path, study: str) -> dict[str, Any]:
+def _analysed(output: Path) -> dict[str, Any]:
+    """The verdicts.json in `output`; empty if there is none that can be read."""
     try:
         content = json.loads((output / "verdicts.json").read_text(encoding="utf-8"))
-        found, verdicts = content["study"], dict(content["verdicts"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"-o {output}: holds no analysis ({error!r})") from None
-    if found != study:
-        raise InputError(f"-o {output}: that is the analysis of {found}, not of {study}")
-    return verdicts
-
-
-def _figures(output: Path) -> list[Path]:
-    return sorted(output.glob("*.png"))
-
-
-def _image_key(path: Path) -> str:
-    return f"figures/{path.stem}"
-
-
-def _records(path: Path) -> list[Record]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-
-def _number(text: str) -> float | str | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
-
-
-def _digest(output: Path) -> str:
-    """SHA-256 of everything that is sent."""
-    paths = [output / "verdicts.json", *sorted(output.glob("*.csv")), *_figures(output)]
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
     """The analysis as one run, unless W&B has this very one; where it can be seen."""
-    run_id = f"analysis-{target.group}"
-    digest = _digest(output)
+    run_id = f"analysis-{target.tags[0]}"
+    digest = sent.digest(output)
     url = f"{client.app_url()}/{target.entity}/{target.project}/runs/{run_id}"
     found = client.known([run_id], target.project, target.entity).get(run_id)
     if found is not None and found.digest == digest:
         return url
     with tempfile.TemporaryDirectory(prefix="scaling_study_") as folder:
         upload = Upload.open(run_id, {"study": target.group}, target, Path(folder), TIMEOUT_S)
-        upload.run.log(_content(output, verdicts))
+        upload.run.log(sent.content(output, verdicts))
         said = {f"verdict/{name}": verdict["verdict"] for name, verdict in verdicts.items()}
         upload.run.summary.update({**said, DIGEST: digest})
         upload.close(exit_code=0)
     return url
-
-
-def _content(output: Path, verdicts: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures, tables, and a chart of the arms per regime, as W&B's own values."""
-    import wandb
-
-    content: dict[str, Any] = {
-        _image_key(path): wandb.Image(str(path), caption=path.stem.replace("_", " "))
-        for path in _figures(output)
-    }
-    content["frontier"] = _table(_records(output / "frontier.csv"))
-    rows = [{"rule": name, **verdict} for name, verdict in verdicts.items()]
-    content["verdicts"] = _table([{k: row.get(k) for k in VERDICT_COLUMNS} for row in rows])
-    cells = [
-        row
-        for path in sorted(output.glob("arms_*.csv"))[:1]
-        for row in _records(path)
-        if row["kind"] == "cell"
-    ]
-    for epochs in sorted({int(row["epochs"]) for row in cells}):
-        arms: dict[str, list[Record]] = {}
-        for row in cells:
-            if row["epochs"] == epochs:
-                arms.setdefault(f"{row['arm']}, {row['resolution']:g} px", []).append(row)
-        content[workspace.arms_key(epochs)] = wandb.plot.line_series(
-            xs=[[row["cost"] for row in rows] for rows in arms.values()],
-            ys=[[row["error"] for row in rows] for rows in arms.values()],
-            keys=list(arms),
-            title=f"Arms at {epochs} epochs",
-            xname=str(cells[0]["cost_axis"]),
-        )
-    return content
-
-
-def _table(records: Sequence[Record]) -> Any:
-    import wandb
-
-    columns: list[str | int] = list(records[0]) if records else []
-    return wandb.Table(columns=columns, data=[list(record.values()) for record in records])
 
 
 def _save(results: Path, built: Any) -> str:
@@ -180,7 +116,18 @@ def _save(results: Path, built: Any) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     args = _parser().parse_args(arguments)
-    return run(lambda: command(args.results, args.output, args.project, args.entity))
+    output = args.output or Path("figures") / args.results.resolve().name
+    return run(
+        lambda: command(
+            args.results,
+            output,
+            args.project,
+            args.entity,
+            lambda: analyse(
+                args.results, output, args.where, args.published, with_halved=args.with_halved
+            ),
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import yaml
 from analysis.rules import NUMBERS, Prereg, parse
 from scaling_study.errors import InputError
 from scaling_study.results import replace_file
+from scaling_study.values import suggest
 
 DEFAULTS = Path(__file__).with_name("prereg.yaml")
 
@@ -55,7 +56,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path} is not YAML: {error}") from None
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict) or not isinstance(loaded.get("rules"), dict):
         raise InputError(f"{path} holds no rules")
     return loaded
@@ -81,8 +82,10 @@ def _difference(frozen: Prereg, declared: Prereg) -> str:
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `changes` on top; rules are merged one by one, new ones come first."""
-    if odd := sorted(set(changes) - set(base)):
-        raise InputError(f"unknown rules: {', '.join(odd)}; known: {', '.join(base)}")
+    for key in changes:
+        if key not in base:
+            near = suggest(str(key), list(base))
+            raise InputError(f"rules.{key}: no such setting{near}; known: {', '.join(base)}")
     changed = changes.get("rules", {})
     if not isinstance(changed, Mapping) or not all(
         isinstance(c, Mapping) for c in changed.values()

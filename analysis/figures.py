@@ -14,10 +14,13 @@ from analysis.drawing import (
     frontiers,
     law_plots,
     maps,
+    regime_plot,
+    return_plot,
     step_plot,
 )
+from analysis.drawing.labels import plain
 from analysis.drawing.overlay import published_records
-from analysis.drawing.style import style
+from analysis.drawing.style import ASSUMED, style
 from analysis.judge import Judgement
 from analysis.law_records import study_law_rows, study_return_rows
 from analysis.noise import Cell
@@ -49,7 +52,7 @@ def _titles(
 ) -> dict[int, str]:
     """Each regime with its verdict, where a rule is about it, and the gap in words."""
     said = {
-        j.epochs: f" ({j.rule.name} {j.verdict.value.replace('_', ' ')})"
+        j.epochs: f" ({plain(j.rule.name, 24)} {j.verdict.value.replace('_', ' ')})"
         for j in judgements
         if j.rule.kind == "arms"
         and j.rule.arms == DEPTH_WIDTH
@@ -58,7 +61,7 @@ def _titles(
     }
     return {
         r["epochs"]: f"{r['epochs']} epochs{said.get(r['epochs'], '')}\n"
-        f"gap {percent(r['estimate'], r['low'], r['high'])}, {winner(r['low'], r['high'])}"
+        f"gap {percent(r['estimate'], r['low'], r['high'])}\n{winner(r['low'], r['high'])}"
         for r in described
         if r["cost"] == cost and r["resolution"] is None and r["estimate"] is not None
     }
@@ -109,10 +112,12 @@ def _comparisons(
 ) -> None:
     """The claims, both arms, and the gaps between them."""
     base, level = base_of(cells, prereg.base), f"{100 * (1 - prereg.alpha):g} %"
+    noise = ASSUMED if all(c.n == 1 for c in cells) else ""
+    bars = f"{level} interval{f', {noise}' if noise else ''}"
     axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
     if claims := verdict_records(judgements):
         title = f"Claims with their effects, {level} intervals; grey: asked in another way"
-        gallery.add(forest.verdicts(claims, level), claims, "verdicts", title)
+        gallery.add(forest.verdicts(claims, f"{level} interval", noise), claims, "verdicts", title)
     if rows := arm_records(cells, base, axis):
         title = f"Error of both arms against {ALL_COST_NAMES[axis]}, 95 % intervals"
         drawn = arm_plots.arms(rows, _titles(judgements, described, axis))
@@ -120,10 +125,10 @@ def _comparisons(
     known = [r for r in described if r["estimate"] is not None]
     if means := [r for r in known if r["resolution"] is None]:
         title = f"Gap between the arms by regime and cost, {level} intervals"
-        gallery.add(forest.gaps(means, prereg.margin, level), means, "gaps", title)
+        gallery.add(forest.gaps(means, prereg.margin, bars), means, "gaps", title)
     if means:
         title = f"Gap map: by training length, resolution and cost, {level} intervals"
-        gallery.add(maps.gap_map(known), known, "gap_map", title)
+        gallery.add(maps.gap_map(known, bars), known, "gap_map", title)
     if rows := overfit_records(cells, base, axis):
         title = "Over-fitting: validation minus clean training error, 95 % intervals"
         gallery.add(arm_plots.overfit(rows), rows, "train_validation_gap", title)
@@ -139,7 +144,8 @@ def _frontiers(
         if axis == "train_flops":
             drawn, title = frontiers.budget(members), f"{title}, by training length"
         else:
-            drawn = frontiers.frontier(members, published_records(axis) if published else [])
+            others = published_records(axis) if published else []
+            drawn, members = frontiers.frontier(members, others), [*members, *others]
         gallery.add(drawn, members, f"frontier_{axis}", title)
 
 
@@ -150,12 +156,12 @@ def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Prereg) -> None:
         gallery.add(law_plots.laws(rows), rows, "laws", title)
     if rows := study_return_rows(cells):
         title = "What each step in resolution returns, 95 % intervals over steps"
-        gallery.add(law_plots.returns(rows), rows, "resolution_returns", title)
+        gallery.add(return_plot.returns(rows), rows, "resolution_returns", title)
     known = [c for c in cells if c.cost(prereg.cost) and c.error > 0]
     try:
         found = regime_map(known, prereg, base_of(cells, prereg.base))
     except InputError:
         return
-    cost = f"{found.multiplier:g} times the base's {ALL_COST_NAMES[prereg.cost]}"
-    drawn = maps.probabilities(found.records, found.crossovers, cost)
-    gallery.add(drawn, found.records, "regime_map", f"Where depth beats width: {cost}")
+    cost = ALL_COST_NAMES[prereg.cost]
+    title = f"Where depth beats width, over training length and {cost}"
+    gallery.add(regime_plot.regimes(found, cost), found.records, "regime_map", title)

@@ -12,7 +12,7 @@ from analysis.lawrules import LAWS, judge_law
 from analysis.levels import compare_levels, cost_ratios, level_names, level_of, regime_of
 from analysis.multiplicity import holm
 from analysis.noise import Cell, Noise, cells_of
-from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg, Rule
+from analysis.rules import ALL_COST_NAMES, COST_NAMES, ONE_FAMILY, Prereg, Rule
 from analysis.tables import Table
 from analysis.transfer import transfer_of
 from analysis.verdict import Verdict, combine, decide
@@ -111,9 +111,7 @@ def _law(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) 
 
 
 def _speed(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
-    raise PreconditionError(
-        "a study has one family; tables of two are judged by their own commands"
-    )
+    raise PreconditionError(ONE_FAMILY)
 
 
 KINDS: dict[str, Callable[[Sequence[Cell], Prereg, Rule, Estimand], Attempt]] = {

@@ -11,11 +11,11 @@ from scipy.special import stdtrit
 
 from analysis.contrast import t_quantile
 from analysis.fits.fit import Fit, fit
-from analysis.fits.intervals import profile_interval
+from analysis.fits.intervals import band, profile_interval
 from analysis.noise import Cell, noise_of
 from analysis.records import LEVEL, Record, by_regime
-from analysis.scaling.breaks import LEAST
 from analysis.scaling.points import Points, points_of
+from analysis.scaling.preconditions import LEAST
 from analysis.scaling.returns import by_step
 from scaling_study.errors import InputError
 
@@ -36,8 +36,14 @@ def fits_of(points: Points) -> dict[str, Fit]:
     return found
 
 
-def law_rows(points: Points, fits: Mapping[str, Fit], epochs: int, df: float) -> list[Record]:
-    """Cells with 95 % intervals, curves, and the floor and the break with theirs, as records."""
+def law_rows(
+    points: Points, fits: Mapping[str, Fit], epochs: int, df: float, noise: str | None
+) -> list[Record]:
+    """Cells and curves with 95 % intervals, and the floor and the break with theirs, as records.
+
+    `noise` is the kind that the cells' intervals rest on, with `df` degrees of freedom; those of
+    curves, floor and break rest on how cells scatter about the law.
+    """
     half = t_quantile(df, LEVEL) * points["se"]
     rows: list[Record] = []
     columns = ("resolution", "depth", "width", "cost", "error")
@@ -45,14 +51,15 @@ def law_rows(points: Points, fits: Mapping[str, Fit], epochs: int, df: float) ->
         record = dict(zip(columns, values, strict=True))
         e = record["error"]
         low, high = (None, None) if math.isnan(h) else (e - h, e + h)
-        rows.append({"kind": "cell", **record, "error_low": low, "error_high": high})
+        rows.append(
+            {"kind": "cell", **record, "error_low": low, "error_high": high, "noise": noise}
+        )
     grid = np.geomspace(points["cost"].min(), points["cost"].max(), CURVE_POINTS)
     for form, found in fits.items():
         error = np.exp(found.log_predict({"cost": grid}))
-        rows += [
-            {"kind": form, "cost": c, "error": e}
-            for c, e in zip(grid.tolist(), error.tolist(), strict=True)
-        ]
+        curve = np.column_stack([grid, error, *band(found, {"cost": grid})])
+        names = ("cost", "error", "error_low", "error_high")
+        rows += [{"kind": form} | dict(zip(names, v, strict=True)) for v in curve.tolist()]
     rows += _landmarks(fits)
     return [{"epochs": epochs, **row} for row in rows]
 
@@ -81,7 +88,7 @@ def study_law_rows(cells: Sequence[Cell], cost: str = "flops") -> list[Record]:
         points = points_of(regime, cost, noise)
         if fits := fits_of(points):
             df = math.inf if noise is None else min(noise.dfs.values())
-            rows += law_rows(points, fits, epochs, df)
+            rows += law_rows(points, fits, epochs, df, noise.kind if noise else None)
     return rows
 
 

@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 
 from analysis.contrast import Gap, PreconditionError
-from analysis.noise import Cell, noise_of
+from analysis.noise import Cell
 from analysis.rules import Rule
 from analysis.scaling.alternatives import dispersion, judge_dispersion
 from analysis.scaling.breaks import decide_deviation, deviation
 from analysis.scaling.harm import harm, judge_harm
-from analysis.scaling.points import Points, points_of
+from analysis.scaling.points import Points
+from analysis.scaling.preconditions import law_points
 from analysis.scaling.resolution import compound_exponents, decide_slower, path_exponent
 from analysis.scaling.returns import (
     decide_depth_first,
@@ -99,10 +100,7 @@ def judge_law(cells: Sequence[Cell], rule: Rule, epochs: int, cost: str, alpha: 
     Raises:
         PreconditionError: too few configurations or levels, or a cell makes no errors.
     """
-    regime = [c for c in cells if c.epochs == epochs]
-    if any(cell.error <= 0 for cell in regime):
-        raise PreconditionError("a cell makes no errors, which has no logarithm")
-    points = points_of(regime, cost, noise_of(regime))
+    points = law_points(cells, rule.kind, epochs, cost)
     try:
         return LAWS[rule.kind](points, rule.margin, alpha)
     except InputError as error:

@@ -30,13 +30,20 @@ def compare_levels(
 
 
 def in_regime(cells: Sequence[Cell], rule: Rule) -> list[Cell]:
-    """The cells of the regime, and of the other settings, that a rule is about."""
+    """The cells of the regime, and of the other settings, that a rule is about.
+
+    Raises:
+        PreconditionError: no cell has those settings.
+    """
     epochs = regime_of(cells, rule)
-    return [
-        c
-        for c in cells
-        if epochs in (None, c.epochs) and all(setting_of(c, key) == v for key, v in rule.at)
-    ]
+    chosen = [c for c in cells if epochs in (None, c.epochs)]
+    for key, value in rule.at:
+        chosen = [c for c in chosen if setting_of(c, key) == value]
+        if not chosen:
+            at = " and ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}"
+                              for k, v in rule.at)  # fmt: skip
+            raise PreconditionError(f"no run with {at}, where the rule is about")
+    return chosen
 
 
 def regime_of(cells: Sequence[Cell], rule: Rule) -> int | None:

@@ -178,7 +178,7 @@ def command(directory: Path) -> list[str]:
             ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
             ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules)),
             ("speed", "Speed (Table 7)", [html.paragraph(text) for text in said]),
-            ("explore", "Explore Figure 3", sections.explorer(published=True)),
+            ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
             ("numbers", "Numbers behind it", _numbers(content["gaps"], laws, checks, cells)),

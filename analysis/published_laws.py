@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from analysis.contrast import Gap
-from analysis.drawing import law_plots
+from analysis.drawing import law_plots, return_plot
 from analysis.drawing.style import style
 from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
@@ -178,11 +178,11 @@ def validations(points: Points) -> list[str]:
 
 def save_law_figures(points: Points, directory: Path) -> list[Saved]:
     """Error over FLOPs with the power law, the floor and the break; returns of resolution."""
-    rows = law_rows(points, fits_of(points), EPOCHS, math.inf)
+    rows = law_rows(points, fits_of(points), EPOCHS, math.inf, "prior")
     steps = return_rows(points, EPOCHS)
     with style():
         title = "Error over FLOPs with three laws (Figure 2, 350 epochs)"
         drawn = save(law_plots.laws(rows), rows, directory, "figure_2_laws", title)
         title = "What each step in resolution returns (Figure 2), 95 % intervals over steps"
-        more = save(law_plots.returns(steps), steps, directory, "figure_2_returns", title)
+        more = save(return_plot.returns(steps), steps, directory, "figure_2_returns", title)
     return [drawn, more]

@@ -61,7 +61,8 @@ def depth_width_table() -> Table:
             left_out[name] = f"not readable in the figure: {', '.join(missing)}"
         else:
             runs.append(_run(row))
-    return Table("published", tuple(runs), (), left_out, 1000)
+    unused = tuple({"run_id": name, "state": "left out"} for name in left_out)
+    return Table("published", tuple(runs), (), left_out, 1000, unused=unused)
 
 
 def figure_2_cells() -> list[Cell]:

@@ -30,7 +30,8 @@ def _half_width(cell: Cell, noise: Noise | None) -> float | None:
     return quantile * math.sqrt(noise.variances[cell.config_id] / cell.n)
 
 
-def _record(cell: Cell, base: Base, axis: str) -> Record:
+def _record(cell: Cell, base: Base, axis: str, noise: Noise | None) -> Record:
+    """What a cell is; `noise` is the kind that its intervals rest on."""
     return {
         "epochs": cell.epochs,
         "resolution": cell.resolution,
@@ -40,6 +41,7 @@ def _record(cell: Cell, base: Base, axis: str) -> Record:
         "is_base": arm_of(cell, base) == "base",
         "config_id": cell.config_id,
         "seeds": cell.n,
+        "noise": noise.kind if noise else None,
         "cost_axis": axis,
         "cost": cell.cost(axis),
     }
@@ -77,7 +79,7 @@ def frontier_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Recor
         seeds = _seed_records(f.cells, axis)
         for i, cell in enumerate(f.cells):
             records.append(
-                _record(cell, base, axis)
+                _record(cell, base, axis, noise)
                 | _interval(cell.error, _half_width(cell, noise), "error")
                 | {
                     "on_frontier": bool(f.member[i]),
@@ -112,7 +114,7 @@ def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
             for arm, members in (("depth", pair.first), ("width", pair.second)):
                 for cell in members:
                     half = _half_width(cell, noise)
-                    record = _record(cell, base, axis) | _interval(cell.error, half, "error")
+                    record = _record(cell, base, axis, noise) | _interval(cell.error, half, "error")
                     records.append(record | {"arm": arm, "kind": "cell"})
                 if any(cell.error <= 0 for cell in members):
                     continue
@@ -136,6 +138,6 @@ def overfit_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record
         measured = any(c.n > 1 for c in both)
         noise = noise_of(both) if measured else None
         for cell in both:
-            record = _record(cell, base, axis)
+            record = _record(cell, base, axis, noise)
             records.append(record | _interval(cell.error, _half_width(cell, noise), "gap"))
     return records

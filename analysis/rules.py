@@ -1,10 +1,11 @@
 """What a rule is, and the rules of a study as they are read from their declaration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scaling_study.errors import InputError
+from scaling_study.values import suggest
 
 COST_NAMES = {
     "step_time_s": "step time",
@@ -41,6 +42,9 @@ NUMBERS = {
     "min_df": (0.0, 1000.0),
 }
 
+
+# Why no study can test a rule of kind `speed`.
+ONE_FAMILY = "a study has one family; tables of two are judged by their own commands"
 
 # A value of an axis or of a setting; numbers are compared as numbers.
 Level = str | float
@@ -125,10 +129,24 @@ def _seed_sd(value: Any) -> str | float | None:
     raise InputError(f"rules.seed_sd: {value!r} must be null, prior, or a fraction such as 0.002")
 
 
-def _one_of(value: Any, known: Any, where: str) -> Any:
-    if value not in tuple(known):
-        raise InputError(f"{where}: {value!r}; known: {', '.join(map(str, known))}")
+def _one_of(value: Any, known: Iterable[Any], where: str) -> Any:
+    if value not in (accepted := tuple(known)):
+        names = [str(name) for name in accepted]
+        near = suggest(value, names) if isinstance(value, str) else ""
+        raise InputError(f"{where}: {value!r}{near}; known: {', '.join(names)}")
     return value
+
+
+def _flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"{where}: {value!r} must be true or false")
+    return value
+
+
+def _parts(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise InputError(f"{where}: {value!r} must be a list of rules that are all needed")
+    return tuple(value)
 
 
 def _arms(value: Any, where: str) -> tuple[str, str]:
@@ -172,7 +190,7 @@ def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> R
         name=name,
         kind=kind,
         claim=str(declared.get("claim", name)),
-        headline=bool(declared.get("headline", False)),
+        headline=_flag(declared.get("headline", False), f"{where}.headline"),
         sign=_one_of(declared.get("sign", 1), (1, -1), f"{where}.sign"),
         regime=_one_of(
             declared.get("regime", "every" if kind == "levels" else "longest"),
@@ -182,7 +200,7 @@ def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> R
         arms=_arms(declared.get("arms", ["depth", "width"]), f"{where}.arms"),
         cost=_one_of(declared.get("cost", study["cost"]), ALL_COST_NAMES, f"{where}.cost"),
         margin=_number(declared.get("margin", study["margin"]), f"{where}.margin"),
-        parts=tuple(declared.get("parts", ())),
+        parts=_parts(declared.get("parts"), f"{where}.parts") if kind == "all" else (),
         **(_along(declared, where) if kind == "levels" else {}),
     )
 
@@ -194,7 +212,7 @@ def parse(declared: Mapping[str, Any], sha256: str, exploratory: str = "") -> Pr
         InputError: rules that are not known or make no sense; the message names them.
     """
     rules = tuple(_rule(name, rule, declared) for name, rule in declared["rules"].items())
-    simple = {rule.name for rule in rules if rule.kind != "all"}
+    simple = [rule.name for rule in rules if rule.kind != "all"]
     for rule in rules:
         for part in rule.parts:
             _one_of(part, simple, f"rules.rules.{rule.name}.parts")

@@ -50,6 +50,11 @@ def _interaction(j: Judgement, gap: Gap) -> str:
     first, second = (AXIS_WORDS.get(arm, arm) for arm in j.rule.arms)
     gains, loses = (first, second) if gap.estimate > 0 else (second, first)
     cost = f"at equal {ALL_COST_NAMES[j.rule.cost]}"
+    if gap.low <= 0 <= gap.high:
+        return (
+            f"From the shortest to the longest training it cannot be told {cost} whether {first} "
+            f"or {second} gains: {gains} is ahead by {_percent(gap)}"
+        )
     return (
         f"From the shortest to the longest training {gains} gains {_percent(gap)} on {loses} {cost}"
     )
@@ -69,11 +74,13 @@ def _levels(j: Judgement, gap: Gap) -> str:
 
 def _regret(j: Judgement, gap: Gap) -> str:
     first, second = (AXIS_WORDS.get(arm, arm) for arm in j.rule.arms)
-    return (
-        f"Choosing between {first} and {second} by short training costs "
-        f"{_value(gap, 2, 100)} percentage points of error in long "
-        f"training at equal {ALL_COST_NAMES[j.rule.cost]}"
-    )
+    choice = f"choosing between {first} and {second} by short training costs"
+    where = f"in long training at equal {ALL_COST_NAMES[j.rule.cost]}"
+    lost = f"{_value(gap, 2, 100)} percentage points"
+    if j.verdict.value == "inconclusive":
+        least = f"more than {100 * j.rule.margin:g} percentage points of error"
+        return f"It cannot be told whether {choice} {least} {where}: it costs {lost}"
+    return f"{_first_up(choice)} {lost} of error {where}"
 
 
 def _law(j: Judgement, gap: Gap) -> str:
@@ -108,6 +115,39 @@ def _law(j: Judgement, gap: Gap) -> str:
     }[j.rule.kind]
 
 
+def _open_law(j: Judgement, gap: Gap) -> str:
+    """A law that is not decided: the question, and the estimate with its sign."""
+    cost, margin = ALL_COST_NAMES[j.rule.cost], j.rule.margin
+    question = {
+        "diminishing": (
+            f"a step in resolution from 320 px on returns less than {margin:g} times what one up "
+            f"to 160 px does: it returns {_value(gap, 2)} times that"
+        ),
+        "depth_first": (
+            "from 320 px on, depth takes more off the error than resolution does: per "
+            f"ln({cost}) it takes {_value(gap, 3)} more off ln(error)"
+        ),
+        "slower": (
+            f"resolution grows with {cost} more slowly on the cheapest path than in compound "
+            f"scaling: its exponent is smaller by {_value(gap, 2)}"
+        ),
+        "departure": (
+            f"error falls more slowly with {cost} beyond the best breakpoint: its exponent "
+            f"changes by {_value(gap, 2)}"
+        ),
+        "dispersion": (
+            f"configurations scatter more about a law of {cost} the more they cost: rank "
+            f"correlation {_value(gap, 2)}"
+        ),
+        "harm": (
+            f"more than {100 * margin:g} % of single steps in width raise the error beyond noise: "
+            f"{_value(gap, 0, 100, ' %')} do"
+        ),
+        "speed": f"{j.rule.claim}: {_value(gap, 2, shift=1)} times as fast",
+    }[j.rule.kind]
+    return f"It cannot be told whether {question}"
+
+
 def _first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -138,7 +178,8 @@ def sentence(j: Judgement) -> str:
         "levels": _levels,
         "regret": _regret,
     }
-    return f"{kinds.get(j.rule.kind, _law)(j, j.gap)}; {word}"
+    law = _open_law if j.verdict.value == "inconclusive" else _law
+    return f"{kinds.get(j.rule.kind, law)(j, j.gap)}; {word}"
 
 
 def why(j: Judgement) -> str:

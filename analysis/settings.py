@@ -36,6 +36,17 @@ def _of_variants(part: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_variants(block)
 
 
+def varied(part: Mapping[str, Any]) -> set[str]:
+    """Config keys that a grid gives values itself, those tied in `points` or `when` included.
+
+    Settings that differ between runs for another reason follow from these.
+    """
+    found = {*(part.get("axes") or {}), *_of_variants(part)}
+    found |= {key for point in part.get("points") or [] for key in point}
+    parts = (*(part.get("blocks") or []), *(part.get("when") or []))
+    return found.union(*(varied(one) for one in parts))
+
+
 def told_apart(rows: Iterable[Mapping[str, Any]], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows of a plan or of a study, each with the `settings` by which the grid tells it apart."""
     keys = crossed(grid)

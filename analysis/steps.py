@@ -13,7 +13,7 @@ from typing import Any
 from analysis.contrast import t_quantile
 from analysis.noise import Cell, Noise, cells_of, noise_of
 from analysis.records import LEVEL, Record, by_regime
-from analysis.settings import SHORT
+from analysis.settings import SHORT, varied
 
 SETTINGS = ("depth", "width", "resolution", "epochs")
 # Along which axis cells of equal compute are compared: the first that has levels enough.
@@ -39,7 +39,7 @@ def step_records(rows: Sequence[Row], grid: Mapping[str, Any]) -> list[Record]:
     cells = {cell.config_id: cell for cell in cells_of(rows)}
     noises = {e: noise_of(regime) for e, regime in by_regime(list(cells.values())).items()}
     ones = list({row["config_id"]: row for row in rows}.values())
-    found = [*_variants(ones, cells, grid), *_equal_compute(ones, cells)]
+    found = [*_variants(ones, cells, grid), *_equal_compute(ones, cells, grid)]
     return [record for series in found for record in _records(series, noises)]
 
 
@@ -55,6 +55,7 @@ def _records(series: Series, noises: Mapping[int, Noise | None]) -> Iterator[Rec
             "epochs": cell.epochs,
             "config_id": cell.config_id,
             "seeds": cell.n,
+            "noise": noise.kind if (noise := noises[cell.epochs]) else None,
             **_interval("error", cell.error, _half((cell,), noises)),
             "after": after,
             **_difference("step", cell, before, noises),
@@ -100,7 +101,7 @@ def _variants(
     """The variants of a grid, a series for each setting of what they do not touch."""
     declared = list(_declared(grid))
     touched = {SHORT.get(k, k) for _, named in declared for row in named.values() for k in row}
-    groups = _grouped([row for row in rows if row.get("variant")], touched)
+    groups = _grouped([row for row in rows if row.get("variant")], varied(grid), touched)
     for title, members in groups:
         named = {str(row["variant"]): cells[row["config_id"]] for row in members}
         kind = next((kind for kind, known in declared if set(named) <= set(known)), "cumulative")
@@ -114,14 +115,17 @@ def _declared(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Mappi
         yield from _declared(block)
 
 
-def _equal_compute(rows: Sequence[Row], cells: Mapping[str, Cell]) -> Iterator[Series]:
+def _equal_compute(
+    rows: Sequence[Row], cells: Mapping[str, Cell], grid: Mapping[str, Any]
+) -> Iterator[Series]:
     """Cells that a solve has brought to one target, along the first axis of `ALONG` they vary."""
     solved = [row for row in rows if row.get("solve_target")]
     free = [axis for axis in ALONG if all(row["solved"] != axis for row in solved)]
     along = next((a for a in free if len({row[a] for row in solved}) > 1), None)
     if along is None:
         return
-    for title, members in _grouped(solved, {along, *(row["solved"] for row in solved)}):
+    without = {along, *(row["solved"] for row in solved)}
+    for title, members in _grouped(solved, varied(grid), without):
         named = {
             f"{along} {row[along]:g}, {row['solved']} {row[row['solved']]:g}": cells[
                 row["config_id"]
@@ -133,9 +137,13 @@ def _equal_compute(rows: Sequence[Row], cells: Mapping[str, Cell]) -> Iterator[S
             yield Series(f"equal {goal}{title}", named)
 
 
-def _grouped(rows: Sequence[Row], without: set[str]) -> list[tuple[str, list[Row]]]:
-    """Rows of equal target and other settings, and in words those that differ in the study."""
-    dotted = sorted({name for row in rows for name in row if "." in name})
+def _grouped(rows: Sequence[Row], own: set[str], without: set[str]) -> list[tuple[str, list[Row]]]:
+    """Rows of equal target and other settings, and in words those that differ in the study.
+
+    Other settings are those of `own`, which the grid gives values; what follows from them, as a
+    recipe's regimes do, is not held equal.
+    """
+    dotted = sorted({name for row in rows for name in row if "." in name and name in own})
     keys = [k for k in (*SETTINGS, *dotted) if k not in without]
     varied = [k for k in keys if len({str(row.get(k)) for row in rows}) > 1]
     groups: dict[tuple[Any, ...], list[Row]] = {}

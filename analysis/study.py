@@ -41,7 +41,7 @@ def summary(table: Table, prereg: Prereg, judgements: list[Judgement]) -> dict[s
         "dominance": dominance(cells, prereg),
         "overfit": slopes(cells, prereg),
         "steps": step_records(table.rows, table.grid),
-        "differences": differences(table.rows, table.on_purpose),
+        "differences": differences(table.rows, table.on_purpose, prereg),
         "left_out": dict(table.left_out),
     }
 

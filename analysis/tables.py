@@ -8,6 +8,7 @@ from typing import Any
 from analysis.settings import compared, told_apart
 from scaling_study.errors import InputError
 from scaling_study.results import COLUMNS, Study
+from scaling_study.store import Store
 
 # What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
 SAME = ("data", "eval_split", "n_val", "device", "threads", "world_size")
@@ -20,15 +21,21 @@ LEARNED_SHARE = 0.1
 HALVED = "its micro-batch was halved when memory ran out; --with-halved compares it all the same"
 
 
+class NothingToCompareError(InputError):
+    """No run of a whole study can be analysed; why not is known of each."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Comparable runs with a finite error, and what is not among them.
 
     `excluded` are runs that finished but diverged or did hardly better than chance (a fixed rule,
     never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
-    that `where` does not deselect. `missing` counts the planned runs without a result, `epochs` are
-    the planned lengths of training (empty if `where` may have deselected some). `on_purpose` are
-    the settings that the grid varies to compare them; `grid` is what grid.yaml says.
+    that `where` does not deselect. `unused` are the planned runs in neither, as far as anything is
+    known of them, each with its `state`. `missing` counts the planned runs without a result,
+    `epochs` are the planned lengths of training (empty if `where` may have deselected some).
+    `on_purpose` are the settings that the grid varies to compare them; `grid` is what grid.yaml
+    says.
     """
 
     name: str
@@ -41,6 +48,41 @@ class Table:
     epochs: tuple[int, ...] = ()
     on_purpose: frozenset[str] = frozenset()
     grid: Mapping[str, Any] = field(default_factory=dict)
+    unused: tuple[Row, ...] = ()
+
+    def states(self) -> list[tuple[Row, str]]:
+        """Every planned run and how it stands: ok, diverged, left out, or why it has no result."""
+        return [
+            *((row, row.get("status", "ok")) for row in self.rows),
+            *((row, _state(row)) for row in self.excluded),
+            *((row, row["state"]) for row in self.unused),
+        ]
+
+
+def _state(row: Row) -> str:
+    """Of a finished run that is not analysed."""
+    return "diverged" if row["status"] == "diverged" else "left out"
+
+
+def without_result(study: Study) -> list[Row]:
+    """What the plan says of each run that has no result, and the `state` of its files."""
+    store = Store(study.path.parent)
+    return [
+        {name: _number(text) for name, text in study.plan[run].items()}
+        | {"run_id": run, "state": store.state(run)}
+        for run in study.left_out
+    ]
+
+
+def _number(text: str | None) -> int | float | str | None:
+    """A field of a CSV file: a number if it is one, None where it is blank."""
+    for kind in (int, float):
+        try:
+            value = kind(text or "")
+        except ValueError:
+            continue
+        return value if math.isfinite(value) else None
+    return text or None
 
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
@@ -134,7 +176,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     rows = [row for row in selected if row["run_id"] not in halved]
     left_out = dict(study.left_out) | halved
     if not rows:
-        raise InputError(
+        raise (InputError if where else NothingToCompareError)(
             f"no finished run in {study.path}"
             + (f" with {' '.join(f'{k}={v}' for k, v in where.items())}" if where else "")
             + f" ({len(everything)} finished, {len(left_out)} left out"
@@ -149,7 +191,9 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     reasons = {row["run_id"]: _why_excluded(row, n_classes) for row in rows}
     kept = tuple(row for row in rows if reasons[row["run_id"]] is None)
     if not kept:
-        raise InputError(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
+        raise (InputError if where else NothingToCompareError)(
+            f"every run in {study.path} is excluded ({next(iter(reasons.values()))})"
+        )
     left_out |= {key: reason for key, reason in reasons.items() if reason}
     excluded = tuple(row for row in rows if reasons[row["run_id"]])
     return Table(
@@ -163,4 +207,8 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         epochs=() if where else study.epochs,
         on_purpose=frozenset(compared(study.grid)),
         grid=study.grid,
+        unused=(
+            *({**row, "state": _state(row)} for row in selected if row["run_id"] in halved),
+            *without_result(study),
+        ),
     )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from analysis.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
 from analysis.basis import Floats, overlap_of, smoother
@@ -42,6 +41,42 @@ class _Curves:
     cells: tuple[Cell, ...]
     first: Floats
     second: Floats
+
+
+@dataclass(frozen=True)
+class _Common:
+    """Both regimes' arms at one setting of the other axes, and ln(cost) where all have values."""
+
+    source: Pair
+    target: Pair
+    grid: Floats
+
+
+def common_ranges(
+    cells: Sequence[Cell],
+    prereg: Prereg,
+    cost: str,
+    arms: tuple[str, str] = DEPTH_WIDTH,
+    regimes: tuple[int, int] | None = None,
+) -> tuple[dict[str, _Common], tuple[Noise, Noise]]:
+    """What can be compared in both regimes, by its label, and their noise.
+
+    Raises:
+        PreconditionError: one regime only, no common arms or costs, too few seeds, or a cell
+            without errors.
+    """
+    source, target = regimes or regimes_of(cells)
+    base = base_of(cells, prereg.base, arms)
+    noises = regime_noise(cells, prereg, source), regime_noise(cells, prereg, target)
+    found = [{p.label: p for p in pairs_of(cells, base, e, cost)} for e in (source, target)]
+    both = {label: (pair, found[1][label]) for label, pair in found[0].items() if label in found[1]}
+    if not both:
+        raise PreconditionError("no setting has two cells or more in both arms of both regimes")
+    for label, pairs in both.items():
+        if any(c.error <= 0 for pair in pairs for c in pair.cells):
+            raise PreconditionError(f"at {label} a cell makes no errors, which has no logarithm")
+    common = {label: _Common(*pairs, _grid(*pairs, cost)) for label, pairs in both.items()}
+    return common, noises
 
 
 def _curves(pair: Pair, cost: str, grid: Floats) -> _Curves:
@@ -110,34 +145,28 @@ def transfer_of(
             without errors.
     """
     source, target = regimes or regimes_of(cells)
-    base = base_of(cells, prereg.base, arms)
-    noises = [regime_noise(cells, prereg, epochs) for epochs in (source, target)]
-    found = [{p.label: p for p in pairs_of(cells, base, e, cost)} for e in (source, target)]
-    labels = [label for label in found[0] if label in found[1]]
-    if not labels:
-        raise PreconditionError("no setting has two cells or more in both arms of both regimes")
+    common, noises = common_ranges(cells, prereg, cost, arms, (source, target))
     rng = np.random.default_rng(20210317)
     drawn: dict[str, Floats] = {}
     point, draws, flips = [], [], []
-    for label in labels:
-        pairs = found[0][label], found[1][label]
-        if any(c.error <= 0 for pair in pairs for c in pair.cells):
-            raise PreconditionError(f"at {label} a cell makes no errors, which has no logarithm")
-        grid = _grid(*pairs, cost)
-        a, b = (_curves(pair, cost, grid) for pair in pairs)
+    for both in common.values():
+        a, b = (_curves(pair, cost, both.grid) for pair in (both.source, both.target))
         point.append(float(_regret(a, b, _logs(a.cells), _logs(b.cells))[0]))
         y = [_drawn(c.cells, noise, drawn, rng) for c, noise in zip((a, b), noises, strict=True)]
         draws.append(_regret(a, b, y[0], y[1]))
         signs = [np.sign(_logs(c.cells) @ (c.second - c.first).T) for c in (a, b)]
         flips.append(float((signs[0] != signs[1]).mean()))
-    by_pair = dict(zip(labels, point, strict=True))
+    by_pair = dict(zip(common, point, strict=True))
     gap = _summary(float(np.mean(point)), np.mean(draws, axis=0), prereg.alpha)
-    ranks = {label: _tau(found[0][label], found[1][label]) for label in labels}
+    ranks = {label: _tau(both.source, both.target) for label, both in common.items()}
     return Transfer(gap, by_pair, float(np.mean(flips)), ranks, source, target)
 
 
 def _tau(source: Pair, target: Pair) -> float:
     """Kendall's tau-b of the errors of the configurations that both regimes have."""
+    # Only here: it takes longer to load than a plan to draw up, which asks for `common_ranges`.
+    from scipy.stats import kendalltau
+
     errors = [
         {(c.depth, c.width, c.resolution): c.error for c in p.cells} for p in (source, target)
     ]

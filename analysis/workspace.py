@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
-# Costs that a frontier is drawn over; those known before training are in a run's config.
+# Costs that runs are shown over; those known before training are in a run's config.
 CONFIG_COSTS = {
     "flops": "FLOPs per image",
     "params": "parameters",
@@ -21,30 +21,36 @@ def arms_key(epochs: int) -> str:
     return f"arms/{epochs} epochs"
 
 
-def build(
-    entity: str, project: str, study: str, epochs: Sequence[int], images: Sequence[str]
-) -> "Workspace":
-    """The workspace of `study`, with a chart of the arms for each regime in `epochs`.
+def frontier_key(cost: str) -> str:
+    """Under which the analysis run logs the frontiers over one cost."""
+    return f"frontiers/{cost}"
 
-    `images` are the keys of the figures in the analysis run.
-    """
+
+def build(
+    entity: str,
+    project: str,
+    study: str,
+    tag: str,
+    panels: Sequence[Any],
+) -> "Workspace":
+    """The workspace of `study`, whose runs carry `tag`, with `panels` as `sections` makes them."""
     from wandb_workspaces import workspaces as ws
 
     return ws.Workspace(
         entity=entity,
         project=project,
         name=f"Study {study}",
-        sections=sections(epochs, images),
-        runset_settings=runset(study),
+        sections=list(panels),
+        runset_settings=runset(tag),
     )
 
 
-def runset(study: str) -> Any:
-    """The run table: runs of this study, replicates grouped, our columns first, best on top."""
+def runset(tag: str) -> Any:
+    """The run table: runs of this tag, replicates grouped, our columns first, best on top."""
     from wandb_workspaces import workspaces as ws
 
     return ws.RunsetSettings(
-        filters=[ws.Tags().isin([study])],
+        filters=[ws.Tags().isin([tag])],
         groupby=[ws.Config("epochs"), ws.Config("config_id")],
         order=[ws.Ordering(ws.Summary("val_error"), ascending=True)],
         pinned_columns=[
@@ -54,25 +60,27 @@ def runset(study: str) -> Any:
     )
 
 
-def sections(epochs: Sequence[int], images: Sequence[str]) -> list[Any]:
-    """Frontiers, arms by regime, parallel coordinates, training curves, the analysis."""
+def sections(epochs: Sequence[int], costs: Sequence[str], images: Sequence[str]) -> list[Any]:
+    """Frontiers and arms by regime, runs, parallel coordinates, training curves, the analysis.
+
+    There are arms for each regime in `epochs`, and frontiers over each of `costs`; `images` are the
+    keys of the figures in the analysis run.
+    """
     import wandb_workspaces.reports.v2.interface as wr
     from wandb_workspaces import workspaces as ws
 
     error = wr.SummaryMetric("val_error")
     metrics: dict[Any, str] = {wr.Config(name): title for name, title in CONFIG_COSTS.items()}
     metrics |= {wr.SummaryMetric(name): title for name, title in MEASURED_COSTS.items()}
-    frontiers: list[Any] = [
+    # A running minimum would be one for all regimes together; the colour tells them apart.
+    scatter: list[Any] = [
         wr.ScatterPlot(
-            title=f"Error over {title}",
-            x=cost,
-            y=error,
-            z=wr.Config("depth"),
-            log_x=True,
-            running_ymin=True,
+            title=f"Error over {title}", x=cost, y=error, z=wr.Config("epochs"), log_x=True
         )
         for cost, title in metrics.items()
     ]
+    frontiers = [_chart(frontier_key(cost), f"Frontiers over {cost}") for cost in costs]
+    arms = [_chart(arms_key(e), f"Arms at {e} epochs") for e in epochs]
     columns = [
         *(wr.ParallelCoordinatesPlotColumn(wr.Config(name), name) for name in AXES),
         wr.ParallelCoordinatesPlotColumn(wr.Config("flops"), "FLOPs", log=True),
@@ -87,21 +95,22 @@ def sections(epochs: Sequence[int], images: Sequence[str]) -> list[Any]:
         wr.WeavePanelSummaryTable(table_name="frontier"),
     ]
     return [
-        ws.Section("Frontiers", panels=frontiers, is_open=True),
-        ws.Section("Arms by regime", panels=[arms_chart(e) for e in epochs], is_open=True),
+        ws.Section("Frontiers by regime", panels=frontiers, is_open=True),
+        ws.Section("Arms by regime", panels=arms, is_open=True),
+        ws.Section("Runs", panels=scatter, is_open=True),
         ws.Section("All axes", panels=[wr.ParallelCoordinatesPlot(columns=columns)], is_open=True),
         ws.Section("Verdicts, frontier table, figures", panels=analysed, is_open=True),
         ws.Section("Training", panels=curves),
     ]
 
 
-def arms_chart(epochs: int) -> Any:
-    """Error over cost, a line an arm, as `wandb.plot.line_series` logs it."""
+def _chart(key: str, title: str) -> Any:
+    """Error over cost, some lines, as `wandb.plot.line_series` logs them under `key`."""
     import wandb_workspaces.reports.v2.interface as wr
 
     return wr.CustomChart(
-        query={"summaryTable": {"tableKey": f"{arms_key(epochs)}_table"}},
+        query={"summaryTable": {"tableKey": f"{key}_table"}},
         chart_name="wandb/lineseries/v0",
         chart_fields={"step": "step", "lineKey": "lineKey", "lineVal": "lineVal"},
-        chart_strings={"title": f"Arms at {epochs} epochs"},
+        chart_strings={"title": title},
     )

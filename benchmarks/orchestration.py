@@ -29,7 +29,7 @@ from scaling_study.launch import local
 from scaling_study.launch.job import Job
 from scaling_study.launch.policy import UNLIMITED, Policy
 from scaling_study.launch.slots import Slot
-from scaling_study.planning.cells import runs_of
+from scaling_study.planning.runs import runs_of
 from scaling_study.tracking.options import Tracking
 from scaling_study.world import World
 

@@ -81,8 +81,6 @@ def composed(*overrides: str, precision: str) -> RunConfig:
     OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         values: Any = OmegaConf.to_container(hydra.compose("run", list(overrides)))
-    if values["model"].get("stem") == "small" and "model=resnet_rs" in overrides:
-        values["model"]["stem"] = "imagenet"
     return run_config(values | {"precision": precision})
 
 

@@ -51,9 +51,6 @@ def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[
     # A job that was cancelled while it waited attempted nothing.
     if "pid" in note or ("ended" in note and note.get("cause") != "cancelled"):
         found.append({key: note.get(key) for key in ATTEMPT})
-        if note.get("job") and "ended" not in note:
-            # Its process left no word, and the scheduler started the job again: the node died.
-            found[-1]["cause"] = "node"
     if found and cause:
         found[-1]["cause"] = cause
     return found

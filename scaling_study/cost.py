@@ -28,6 +28,8 @@ STEP_ENTRY, METRICS_LINE = 18, 100
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
 # config.yaml, result.json, job.json and log.txt of a run that went well.
 RECORDS = 4000
+# How far off, relative, bytes on disk are: what torch writes beside tensors is estimated.
+DISK_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,27 @@ def run_cost(run: RunConfig) -> RunCost:
     return _run_cost(run.model, run.data.resolution, data, run.train, run.precision)
 
 
+def forward(run: RunConfig) -> Cost:
+    """Parameters, FLOPs and activations of `run`'s network for one image, without the rest.
+
+    Raises:
+        InputError: the network cannot be built, or the images do not fit it.
+    """
+    return _forward(run.model, run.data.resolution, known_facts(run.data).n_classes)
+
+
+def train_flops(run: RunConfig) -> int:
+    """FLOPs of the whole training."""
+    return _train_flops(forward(run), run.train, known_facts(run.data))
+
+
+def _train_flops(cost: Cost, train: TrainConfig, data: Facts) -> int:
+    return TRAINING_PASSES * cost.flops * train.epochs * data.n_train
+
+
 def memory_bytes(run: RunConfig, processes: int) -> int:
     """Most bytes that a training step has allocated on each device where `processes` share it."""
-    kept, passing = optimizer_tensors(run.train)
+    kept, passing = run.train.optimizer_tensors
     memory = _memory(run.model, run.data.resolution, known_facts(run.data).n_classes, run.precision)
     images = -(-run.train.batch_size // (processes * run.train.accumulation))
     return memory.peak_bytes(images, kept, passing)
@@ -98,26 +118,19 @@ def _run_cost(
     cost = _forward(model, resolution, data.n_classes)
     memory = _memory(model, resolution, data.n_classes, precision)
     steps = train.epochs * (data.n_train // train.batch_size)
-    kept, passing = optimizer_tensors(train)
+    kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
     return RunCost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
+        train_flops=_train_flops(cost, train, data),
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
         disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
         data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
     )
-
-
-def optimizer_tensors(train: TrainConfig) -> tuple[int, int]:
-    """How many tensors of the weights' size the optimizer keeps, and needs while it works."""
-    if train.optimizer == "rmsprop":  # squares and momenta; decayed gradients and roots
-        return 2, 1 + (train.weight_decay > 0)
-    return int(train.momentum > 0), 0
 
 
 @cache

@@ -7,6 +7,9 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
+# Name of a GPU where there is none.
+UNKNOWN = "cuda: unknown"
+
 
 @cache
 def _cpuinfo() -> str:
@@ -53,7 +56,7 @@ def device_name(device: str) -> str:
     """Class and model, as in 'cpu: AMD EPYC' or 'cuda: NVIDIA H100'; times compare within it."""
     if device == "cuda":
         names = _gpu_names()
-        return f"cuda: {names[0] if names else 'unknown'}"
+        return f"cuda: {names[0]}" if names else UNKNOWN
     models = [line for line in _cpuinfo().split("\n") if line.startswith("model name")]
     model = models[0].split(":", 1)[1].strip() if models else platform.machine()
     return f"cpu: {model}"

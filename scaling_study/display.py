@@ -67,9 +67,15 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
         whole = sum(time.value for time in times)
         text.append(
             f"forecast: {duration(whole)} of run time{_between(times)}, "
-            f"{duration(makespan(missing, slots))} on {slots} slots"
+            f"{duration(makespan(missing, slots))} on {slots} slots{_gpu_hours(missing)}"
         )
     return text
+
+
+def _gpu_hours(rows: Sequence[Planned]) -> str:
+    """What runs on GPUs cost in all: several may train a run, and several runs may share one."""
+    hours = [row.gpu_hours.value for row in rows if row.gpu_hours and row.run.device == "cuda"]
+    return f", {sum(hours):.4g} GPU-hours" if hours else ""
 
 
 def _largest(rows: Sequence[Planned], processes: int) -> str:
@@ -87,10 +93,7 @@ def _largest(rows: Sequence[Planned], processes: int) -> str:
 
 def _between(times: Sequence[Estimate]) -> str:
     """Ends of the interval of a sum whose errors go together, the worst case."""
-    lows, highs = [t.low for t in times], [t.high for t in times]
-    if None in lows or None in highs:
-        return ""
-    low, high = (sum(v for v in ends if v is not None) for ends in (lows, highs))
+    low, high = sum(t.low for t in times), sum(t.high for t in times)
     return f" ({duration(low)} to {duration(high)}, {100 * COVERAGE:g} %)"
 
 
@@ -115,9 +118,7 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
 
 
 def _range(time: Estimate | None) -> str:
-    if time is None or time.low is None:
-        return ""
-    return f" ({duration(time.low)} to {duration(time.high)})"
+    return f" ({duration(time.low)} to {duration(time.high)})" if time else ""
 
 
 def engineering(value: float) -> str:

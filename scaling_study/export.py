@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from scaling_study.cli import report
-from scaling_study.config import run_config
+from scaling_study.config import RunConfig, run_config
 from scaling_study.errors import InputError
 from scaling_study.models import timm
 
@@ -33,24 +34,42 @@ def export(run_dir: Path, out: Path, weights: str) -> None:
     """Write the `ema` or the last (`model`) weights of the run in `run_dir` to `out`.
 
     Raises:
-        InputError: no run with a checkpoint there, or a network that timm does not have.
+        InputError: no run with a checkpoint there, a network that timm does not have, or `out`
+            cannot be written.
     """
-    try:
-        run = run_config(yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"{run_dir}: no run is there ({error.strerror})") from None
+    run = _run_in(run_dir)
     timm.names(run.model)
     if out.suffix not in (".safetensors", ".pth"):
         raise InputError(f"-o {out}: must end in .safetensors or .pth")
-    checkpoint = run_dir / "checkpoint.pt"
-    if not checkpoint.is_file():
-        raise InputError(
-            f"{checkpoint}: there is none; runs keep theirs with checkpoint.keep=final"
-        )
-    import torch
+    from scaling_study.training.checkpoint import Checkpoints
 
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if (state := Checkpoints(run_dir, every_s=0).load(run.run_id)) is None:
+        raise InputError(
+            f"{run_dir}: there is no checkpoint that can be read; runs keep theirs with "
+            "checkpoint.keep=final"
+        )
     timm.export(state[weights], run.model, out)
+
+
+def _run_in(run_dir: Path) -> RunConfig:
+    """The run that config.yaml in `run_dir` says.
+
+    Raises:
+        InputError: it is not there, or says no run.
+    """
+    path = run_dir / "config.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(values, Mapping):
+            raise InputError("it holds no settings")
+        return run_config(values)
+    except OSError as error:
+        raise InputError(f"{run_dir}: no run is there ({error.strerror})") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (ValueError, yaml.YAMLError) as error:
+        said = str(error).partition("\n")[0]
+        raise InputError(f"{path}: no YAML ({said})") from None
 
 
 if __name__ == "__main__":

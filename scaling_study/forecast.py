@@ -1,8 +1,9 @@
 """How long a run will take, from what this device has measured; never from a data sheet.
 
 Measurements are finished runs and probes (`planning.probe`). ln t = k0 + k1 ln FLOPs + k2 ln
-activations of a batch (Dollar et al. 2021: activations predict run time); intervals hold 90 % of
-new measurements, by Student's t.
+activations of a batch (Dollar et al. 2021: activations predict run time). More work takes no less
+time, so k1 and k2 are at least 0, and few shapes, or shapes that grow alike, leave them near what
+they are elsewhere. Intervals hold 90 % of new measurements, by Student's t.
 """
 
 import math
@@ -19,30 +20,36 @@ from scaling_study.data.base import MAX_TRAIN_IMAGES
 # What makes step times comparable.
 CONDITIONS = ("device", "precision", "threads", "world_size")
 SHAPE = ("flops", "activations", "batch_size")
-# Intercept and two slopes, and one point to spare.
+# Two slopes, and something to judge them by.
 ENOUGH_SHAPES = 4
 ENOUGH_REPEATS = 8
 COVERAGE = 0.90
+# k1 and k2 of some 500 convnets on GPUs (timm's tables), and the SD that a device may be off.
+SLOPES, SLOPES_SD = np.array([0.2, 0.85]), 0.3
 # What a run takes beside its start, in times of a step: its steps, and batches scored at the end, a
 # forward pass of the three that a step is. Each with how far off, as an SD, finished runs may show
-# it to be; TYPICAL is the SD of a run's time about the fit, relative.
+# it to be; TYPICAL is the SD of a run's or a step's time about its fit, relative, which counts
+# until there are as many degrees of freedom as ENOUGH_DF.
 STEPPING, SCORING, TYPICAL = (1.0, 0.1), (1 / 3, 0.15), 0.15
+ENOUGH_DF = 4
+# Rounds in which a fit and its noise agree; a few do, unless there is no noise.
+MOST_ROUNDS = 100
+# Shapes that are held out at most: more say no more about the median, and each takes a fit.
+MOST_HELD_OUT = 200
 
 Shape = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with the interval that holds it in 90 % of cases; None where nothing says how far
-    off it may be."""
+    """A number with the interval that holds it in 90 % of cases."""
 
     value: float
-    low: float | None = None
-    high: float | None = None
+    low: float
+    high: float
 
     def times(self, factor: float) -> "Estimate":
-        low, high = (None if v is None else v * factor for v in (self.low, self.high))
-        return Estimate(self.value * factor, low, high)
+        return Estimate(self.value * factor, self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True)
@@ -92,12 +99,15 @@ class Forecast:
     def step_time(self, shape: Shape) -> Estimate | None:
         """Seconds of a training step of this (FLOPs, activations, batch size); None if unmeasured.
 
-        The median of measurements of the same shape; else the log-linear model, by least squares;
-        else, with too few shapes for that, the mean FLOPs rate.
+        The median of measurements of the same shape; else what the log-linear model says.
         """
         if shape not in self._steps:
             self._steps[shape] = self._step_time(shape)
         return self._steps[shape]
+
+    def trend(self, shape: Shape) -> float | None:
+        """Seconds of a step by the model alone: they rise with FLOPs and with activations."""
+        return math.exp(self._law.ln_time(features(shape))) if self._by_shape else None
 
     def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
         """Seconds of a whole run, start and end included as far as runs and probes tell."""
@@ -110,8 +120,6 @@ class Forecast:
         def seconds(step_time_s: float) -> float:
             return step_time_s * per_step + start
 
-        if step.low is None or step.high is None:
-            return Estimate(seconds(step.value))
         return Estimate(seconds(step.value), low * seconds(step.low), high * seconds(step.high))
 
     @property
@@ -121,37 +129,30 @@ class Forecast:
 
     @cached_property
     def held_out_error(self) -> float | None:
-        """Median |forecast / measured - 1| of shapes that the model was not fitted to.
+        """Median |measured / forecast - 1| of shapes that the model was not fitted to.
 
-        Each shape is left out once. None with too few shapes for the log-linear model.
+        Each shape is left out once, or MOST_HELD_OUT evenly chosen ones are. None with fewer than
+        ENOUGH_SHAPES.
         """
-        if not self._slopes:
+        x, y = self._observed
+        if len(y) < ENOUGH_SHAPES:
             return None
-        off = np.abs(np.expm1(self._residuals / (1 - self._leverages)))
-        return float(np.median(off))
+        out = np.unique(np.linspace(0, len(y) - 1, MOST_HELD_OUT).round().astype(int))
+        laws = ((i, fitted(np.delete(x, i, 0), np.delete(y, i))) for i in out)
+        return float(np.median([abs(math.expm1(y[i] - law.ln_time(x[i]))) for i, law in laws]))
 
     def _step_time(self, shape: Shape) -> Estimate | None:
         if not self._by_shape:
             return None
-        if measured := self._by_shape.get(shape):
-            sd, df = self._repeats
-            # Few repeats, made one after the other, do not show how a machine's pace drifts: then
-            # at worst a measurement is as far off as the model.
-            if df < ENOUGH_REPEATS and self._slopes:
-                sd, df = max(self._repeats, self._model_error, key=_reach)
-            return self._interval(float(np.log(np.median(measured))), sd, df)
-        x = features(shape, self._slopes)
-        # The variance of a prediction at x, in units of the residual variance.
-        spread = 1 + float(x @ self._inverse @ x) if self._slopes else 1 + 1 / len(self._by_shape)
-        sd, df = self._model_error
-        return self._interval(float(x @ self._coefficients), math.sqrt(spread) * sd, df)
-
-    @staticmethod
-    def _interval(log_value: float, sd: float, df: int) -> Estimate:
-        value, reach = math.exp(log_value), _reach((sd, df))
-        if reach < 0:
-            return Estimate(value)
-        return Estimate(value, value * math.exp(-reach), value * math.exp(reach))
+        x, law = features(shape), self._law
+        if not (measured := self._by_shape.get(shape)):
+            return _interval(law.ln_time(x), law.sd_at(x), law.df)
+        sd, df = self._repeats
+        # Few repeats, made one after the other, do not show how a machine's pace drifts: then at
+        # worst a measurement is as far off as the model.
+        if df < ENOUGH_REPEATS:
+            sd, df = max(self._repeats, (law.sd, law.df), key=_reach)
+        return _interval(float(np.log(np.median(measured))), sd, df)
 
     @cached_property
     def _by_shape(self) -> dict[Shape, list[float]]:
@@ -161,21 +162,13 @@ class Forecast:
         return shapes
 
     @cached_property
-    def _repeats(self) -> tuple[float, int]:
+    def _repeats(self) -> tuple[float, float]:
         """SD of ln step time between measurements of one shape, pooled, and degrees of freedom."""
         groups = [np.log(times) for times in self._by_shape.values() if len(times) > 1]
         df = sum(len(group) - 1 for group in groups)
         if not df:
             return math.nan, 0
         return math.sqrt(sum(((group - group.mean()) ** 2).sum() for group in groups) / df), df
-
-    @cached_property
-    def _model_error(self) -> tuple[float, int]:
-        """SD of ln step time about the model, and degrees of freedom."""
-        df = len(self._by_shape) - (3 if self._slopes else 1)
-        return (
-            (math.sqrt(float(self._residuals @ self._residuals) / df), df) if df else (math.nan, 0)
-        )
 
     @cached_property
     def _whole(self) -> tuple[tuple[float, float, float], tuple[float, float]]:
@@ -203,55 +196,91 @@ class Forecast:
         return (stepping, scoring, start), (min(float(low), 1.0), max(float(high), 1.0))
 
     @cached_property
-    def _slopes(self) -> bool:
-        return (
-            len(self._by_shape) >= ENOUGH_SHAPES and np.linalg.matrix_rank(self._design(True)) == 3
-        )
-
-    def _design(self, slopes: bool) -> NDArray[np.float64]:
-        return np.array([features(shape, slopes) for shape in self._by_shape])
+    def _observed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rows of `features`, and ln of the median step time."""
+        x = np.array([features(shape) for shape in self._by_shape])
+        return x, np.log([np.median(times) for times in self._by_shape.values()])
 
     @cached_property
-    def _observed(self) -> NDArray[np.float64]:
-        return np.log([np.median(times) for times in self._by_shape.values()])
-
-    @cached_property
-    def _coefficients(self) -> NDArray[np.float64]:
-        x = self._design(self._slopes)
-        if self._slopes:
-            return np.asarray(np.linalg.lstsq(x, self._observed, rcond=None)[0], np.float64)
-        return np.array([1.0, np.mean(self._observed - x[:, 0])])
-
-    @cached_property
-    def _inverse(self) -> NDArray[np.float64]:
-        x = self._design(True)
-        return np.asarray(np.linalg.pinv(x.T @ x), np.float64)
-
-    @cached_property
-    def _residuals(self) -> NDArray[np.float64]:
-        return np.asarray(self._observed - self._design(self._slopes) @ self._coefficients)
-
-    @cached_property
-    def _leverages(self) -> NDArray[np.float64]:
-        x = self._design(True)
-        return np.asarray(((x @ self._inverse) * x).sum(1).clip(max=1 - 1e-9))
+    def _law(self) -> "Law":
+        return fitted(*self._observed)
 
 
-def _reach(error: tuple[float, int]) -> float:
+@dataclass(frozen=True)
+class Law:
+    """The log-linear model of a device, about the centre of what was measured.
+
+    `sd`, of a measurement about the model, has `df` degrees of freedom; `inverse` is the variance
+    of the slopes in units of its square.
+    """
+
+    centre: NDArray[np.float64]
+    level: float
+    slopes: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+    sd: float
+    df: float
+    n: int
+
+    def ln_time(self, x: NDArray[np.float64]) -> float:
+        return self.level + float((x - self.centre) @ self.slopes)
+
+    def sd_at(self, x: NDArray[np.float64]) -> float:
+        """SD of ln of a new measurement at `x` about the forecast."""
+        away = x - self.centre
+        return self.sd * math.sqrt(1 + 1 / self.n + float(away @ self.inverse @ away))
+
+
+def fitted(x: NDArray[np.float64], y: NDArray[np.float64]) -> Law:
+    """The model of ln times `y` at `x`: least squares, slopes drawn to SLOPES and never below 0.
+
+    How much they are drawn follows from the noise, which follows from the fit: both in turn.
+    """
+    n, centre, level = len(y), x.mean(0), float(y.mean())
+    dx, dy = x - centre, y - level
+    values, vectors = np.linalg.eigh(dx.T @ dx)
+    sd = TYPICAL
+    for _ in range(MOST_ROUNDS):
+        before, trust = sd, max((sd / SLOPES_SD) ** 2, 1e-12)
+        inverse = (vectors / (values + trust)) @ vectors.T
+        slopes = _non_negative(dx.T @ dx + trust * np.eye(2), dx.T @ dy + trust * SLOPES)
+        rest = dy - dx @ slopes
+        free = n - 1 - float((values / (values + trust)).sum())
+        assumed = max(0.0, ENOUGH_DF - free)
+        sd = math.sqrt((float(rest @ rest) + assumed * TYPICAL**2) / (free + assumed))
+        if math.isclose(sd, before, rel_tol=1e-9):
+            break
+    return Law(centre, level, slopes, inverse, sd, free + assumed, n)
+
+
+def _non_negative(gram: NDArray[np.float64], moment: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The k >= 0 that minimises k' gram k / 2 - moment' k."""
+    free = np.linalg.solve(gram, moment)
+    if (free >= 0).all():
+        return np.asarray(free)
+    alone = np.diag((moment / np.diag(gram)).clip(min=0))
+    return np.asarray(min(alone, key=lambda k: float(k @ gram @ k / 2 - moment @ k)))
+
+
+def _interval(log_value: float, sd: float, df: float) -> Estimate:
+    value, reach = math.exp(log_value), _reach((sd, df))
+    return Estimate(value, value * math.exp(-reach), value * math.exp(reach))
+
+
+def _reach(error: tuple[float, float]) -> float:
     """Half of the interval of a (SD, degrees of freedom); -1 if they say nothing."""
     sd, df = error
-    if df < 1 or not math.isfinite(sd):
+    if df <= 0 or not math.isfinite(sd):
         return -1.0
     from scipy.special import stdtrit
 
     return float(stdtrit(df, 0.5 + COVERAGE / 2)) * sd
 
 
-def features(shape: Shape, slopes: bool) -> NDArray[np.float64]:
-    """Row of the log-linear model: ln FLOPs (and with `slopes` ln activations) of a batch, 1."""
+def features(shape: Shape) -> NDArray[np.float64]:
+    """Row of the log-linear model: ln FLOPs and ln activations of a batch."""
     flops, activations, batch = shape
-    row = [math.log(batch * flops), math.log(batch * activations), 1.0]
-    return np.array(row if slopes else [row[0], 1.0])
+    return np.array([math.log(batch * flops), math.log(batch * activations)])
 
 
 def forecast_for(timings: Iterable[Timing], conditions: tuple[Any, ...]) -> Forecast:

@@ -207,7 +207,7 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
         if key in varied:
             name = short.get(key, key)
             raise InputError(
-                f"{override}: {name} is an axis of this grid; "
+                f"{override}: {name} is an axis of the grid {grid['name']}; "
                 f"set it by {_spelling(grid, name, value)}"
             )
     return grid

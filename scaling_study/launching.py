@@ -7,7 +7,7 @@ from pathlib import Path
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
 from scaling_study.launch import inline, local
-from scaling_study.launch.job import Job, Outcome
+from scaling_study.launch.job import Job, Outcome, settle_mirrors
 from scaling_study.launch.slots import Slot, slots_for
 from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.snapshot import refuse_dirty
@@ -80,3 +80,5 @@ def launch(
             yield from local.launch(jobs, slots, launcher.policy, stop)
         else:
             yield from inline.launch(jobs, stop)
+    if launcher.cluster is None and len(stop.reasons) < 2:  # asked twice, nothing is waited for
+        settle_mirrors(jobs)

@@ -21,8 +21,8 @@ from scaling_study.device import device_name
 from scaling_study.forecast import Timing, shape_of
 from scaling_study.launch.server import THREAD_LIMITS
 from scaling_study.launch.slots import slots_for
-from scaling_study.plan import planned_runs
 from scaling_study.planning import probe
+from scaling_study.planning.draft import planned_runs
 from scaling_study.planning.times import Times
 from scaling_study.results import replace_file
 from scaling_study.settings import check_keys, launcher_of, setting_of

@@ -7,14 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scaling_study.config import RunConfig
-from scaling_study.cost import RunCost, describe, devices_needed, memory_bytes, run_cost
+from scaling_study.config import AXES, RunConfig
+from scaling_study.cost import (
+    DISK_TOLERANCE,
+    RunCost,
+    describe,
+    devices_needed,
+    memory_bytes,
+    run_cost,
+)
 from scaling_study.errors import InputError
 from scaling_study.forecast import Estimate
 from scaling_study.grid import axis_keys, declared_grid
 from scaling_study.planning.cells import Cell, Left, cells_of
 from scaling_study.planning.memory import TOLERANCE
-from scaling_study.planning.times import HOUR, Times, timings_of
+from scaling_study.planning.times import Times
+from scaling_study.regimes import GROUPS
 from scaling_study.results import FINISHED, Result, replace_file
 from scaling_study.store import Store
 from scaling_study.values import flat_items
@@ -24,8 +32,8 @@ from scaling_study.values import flat_items
 class Planned:
     """One run: its config, the result columns known beforehand, its costs, times (s) and state.
 
-    `step` and `time` are forecasts, None if nothing is measured; `actual_s` is the wall time of a
-    finished run.
+    `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts, None if nothing is
+    measured; `actual_s` and `actual_gpu_hours` are what a finished run took.
     """
 
     cell: Cell
@@ -33,8 +41,10 @@ class Planned:
     cost: RunCost
     step: Estimate | None
     time: Estimate | None
+    gpu_hours: Estimate | None
     state: str
     actual_s: float | None
+    actual_gpu_hours: float | None
 
     @property
     def run(self) -> RunConfig:
@@ -61,23 +71,24 @@ def planned_cells(
     return grid, cells, left
 
 
-def planned_runs(
-    settings: Mapping[str, Any], overrides: Sequence[str]
-) -> tuple[dict[str, Any], list[RunConfig]]:
-    """The grid in `settings` and its runs; times are those that the store has measured.
+def check_accepted(
+    runs: Iterable[RunConfig], store: Store, results: Mapping[str, Result | None]
+) -> None:
+    """Refuse finished results that left out corrupt images, where data.corrupt=fail is asked.
 
     Raises:
-        InputError: no grid, or one that cannot be planned.
+        InputError: there are some; the message has the number of images.
     """
-    results = Store(Path(str(settings.get("results_dir")))).read().values()
-    threads = int(settings["launcher"]["threads"])
-    grid, cells, _ = planned_cells(settings, overrides, Times(measured(results), threads))
-    return grid, [cell.run for cell in cells]
-
-
-def measured(results: Iterable[Result | None]) -> list[Any]:
-    """The timings in those results that could be read."""
-    return timings_of(result for result in results if result is not None)
+    strict = [run.run_id for run in runs if getattr(run.data, "corrupt", None) == "fail"]
+    stored = [result for run_id in strict if (result := results.get(run_id)) is not None]
+    if found := [r for r in stored if r.status in FINISHED and r.corrupt_images]:
+        first, more = found[0], len(found) - 1
+        raise InputError(
+            f"data.corrupt=fail: {first.run_id} has a result that left out {first.corrupt_images} "
+            f"corrupt images{f', and {more} more runs have such' if more else ''}; "
+            "data.corrupt=skip takes it as it is; to train again, mend the images and remove "
+            f"{store.run_dir(first.run_id)}"
+        )
 
 
 def plan(
@@ -85,14 +96,13 @@ def plan(
     store: Store,
     results: Mapping[str, Result | None],
     times: Times,
-    processes: int = 1,
 ) -> list[Planned]:
     """Cost, forecast and state of every cell; `results` is what `store.read()` has found.
 
-    Memory is that of each of the `processes` that train a run together.
+    Memory is that of each of the processes that train a run together.
     """
     rows = [_planned(cell, store, results, times) for cell in cells]
-    return rows if processes == 1 else [_shared(row, processes) for row in rows]
+    return rows if times.processes == 1 else [_shared(row, times.processes) for row in rows]
 
 
 def _shared(row: Planned, processes: int) -> Planned:
@@ -109,47 +119,78 @@ def _planned(
     else:
         # A folder without a result: in work, failed, torn, or left by a crash.
         state = store.state(run_id) if run_id in results else "planned"
+    time = times.whole(cell.run, columns)
+    actual = None
+    if result is not None and state in FINISHED and result.wall_s is not None:
+        actual = Estimate(result.wall_s, result.wall_s, result.wall_s)
     return Planned(
         cell=cell,
         columns=columns,
         cost=run_cost(cell.run),
         step=times.step(cell.run, columns),
-        time=times.whole(cell.run, columns),
+        time=time,
+        gpu_hours=times.gpu_hours(cell.run, time) if time else None,
         state=state,
-        actual_s=result.wall_s if result is not None and state in FINISHED else None,
+        actual_s=actual.value if actual else None,
+        actual_gpu_hours=times.gpu_hours(cell.run, actual).value if actual else None,
     )
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The plan as columns: those of a result that are known, costs with intervals, state.
 
-    Config keys that the grid varies and that are no column are columns of their own name. Blank is
-    what was not measured.
+    Config keys that the grid varies, and all others that differ between runs because a recipe's
+    regimes set them, are columns of their own name unless a column has them. Blank is what was not
+    measured.
     """
-    plain = ("model.depth", "model.width", "data.resolution", "train.epochs", "seed")
-    more = sorted(axis_keys(grid) - set(plain))
-    return [_row(row, more) for row in rows]
+    settings = Settings()
+    varied = axis_keys(grid) | settings.differing([row.run for row in rows])
+    more = sorted(varied - set(AXES.values()))
+    return [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
 
 
-def _row(row: Planned, more: Sequence[str]) -> dict[str, Any]:
+class Settings:
+    """The settings of runs by their dotted names; runs share parts, and each is looked at once."""
+
+    def __init__(self) -> None:
+        self._flat: dict[int, dict[str, Any]] = {}
+
+    def _part(self, run: RunConfig, name: str) -> dict[str, Any]:
+        part = getattr(run, name)
+        if id(part) not in self._flat:
+            self._flat[id(part)] = dict(flat_items(vars(part), f"{name}."))
+        return self._flat[id(part)]
+
+    def of(self, run: RunConfig) -> dict[str, Any]:
+        """All settings of a run."""
+        parts = (self._part(run, name) for name in GROUPS)
+        return vars(run) | {key: value for part in parts for key, value in part.items()}
+
+    def differing(self, runs: Sequence[RunConfig]) -> set[str]:
+        """Those under model, data and train that are not the same in all runs."""
+        found: set[str] = set()
+        for name in GROUPS:
+            parts = list({id(getattr(run, name)): self._part(run, name) for run in runs}.values())
+            keys = {key for part in parts for key in part}
+            found |= {k for k in keys if any(p.get(k) != parts[0].get(k) for p in parts)}
+        return found
+
+
+def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     cost, solved = row.cost, row.cell.solved
-    settings = dict(flat_items(vars_of(row.run))) if more else {}
-    hours = row.time.times(1 / HOUR) if row.time else None
     return {
         **row.columns,
         "variant": row.cell.variant,
         **{key: settings.get(key) for key in more},
         "steps": cost.steps,
-        "memory_bytes": cost.memory_bytes,
-        "memory_bytes_low": round(cost.memory_bytes * (1 - TOLERANCE)),
-        "memory_bytes_high": round(cost.memory_bytes * (1 + TOLERANCE)),
+        **around("memory_bytes", cost.memory_bytes, TOLERANCE),
         "devices_80gb": devices_needed(row.run),
-        "checkpoint_bytes": cost.checkpoint_bytes,
-        "disk_bytes": cost.disk_bytes,
-        "data_bytes": cost.data_bytes,
+        **around("checkpoint_bytes", cost.checkpoint_bytes, DISK_TOLERANCE),
+        **around("disk_bytes", cost.disk_bytes, DISK_TOLERANCE),
+        **around("data_bytes", cost.data_bytes, 0.0),
         **interval("forecast_step_time_s", row.step),
         **interval("forecast_s", row.time),
-        **interval("gpu_hours", hours),
+        **interval("gpu_hours", row.gpu_hours),
         "solved": solved.axis if solved else None,
         "solve_for": solved.quantity if solved else None,
         "solve_target": solved.target if solved else None,
@@ -160,15 +201,16 @@ def _row(row: Planned, more: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def vars_of(run: RunConfig) -> dict[str, Any]:
-    """A run's settings as nested mappings."""
-    return {**vars(run), "model": vars(run.model), "data": vars(run.data), "train": vars(run.train)}
-
-
 def interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     """An estimate as three columns."""
-    e = estimate or Estimate(float("nan"))
-    return {name: e.value if estimate else None, f"{name}_low": e.low, f"{name}_high": e.high}
+    value, low, high = (estimate.value, estimate.low, estimate.high) if estimate else (None,) * 3
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def around(name: str, value: int, tolerance: float) -> dict[str, int]:
+    """Bytes as three columns, the ends a relative `tolerance` away; 0 if they are exact."""
+    low, high = (round(value * (1 + sign * tolerance)) for sign in (-1, 1))
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> None:

@@ -94,6 +94,13 @@ class TrainConfig:
         """Peak learning rate at this batch size."""
         return self.lr_per_256 * self.batch_size / 256
 
+    @property
+    def optimizer_tensors(self) -> tuple[int, int]:
+        """How many tensors of the weights' size the optimizer keeps, and needs while it works."""
+        if self.optimizer == "rmsprop":  # squares and momenta; decayed gradients and roots
+            return 2, 1 + (self.weight_decay > 0)
+        return int(self.momentum > 0), 0
+
     def share(self, processes: int) -> int:
         """Images of a batch that each of so many processes takes.
 

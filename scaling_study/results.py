@@ -49,7 +49,7 @@ COLUMNS: dict[str, str] = {
     "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
     "step_time_s": "median time of a training step without warm-up steps, s",
     "step_time_mean_s": "mean of the same step times, s",
-    "step_time_cv": "standard deviation / mean of the same step times",
+    "step_time_cv": "standard deviation / mean of the same step times; on a GPU of 20-step means",
     "images_per_s": "batch_size / step_time_s",
     "bound": "data or compute: what the steps waited for",
     "peak_memory_bytes": "largest resident set of the process (CPU) or allocation (GPU), bytes",
@@ -61,7 +61,7 @@ COLUMNS: dict[str, str] = {
     "eval_split": "which images val_error is about",
     "micro_batch_size": "images per forward pass of one process; batch norm sees no more",
     "memory_halvings": "times the micro-batch was halved because memory ran out",
-    "corrupt_images": "images of the data set that could not be decoded and were left out",
+    "corrupt_images": "images of the data set that could not be read or decoded and were left out",
     "cause": "what kind of failure: one of results.CAUSES",
     "error": "why a run failed",
     "git_commit": "commit of the code that ran, if it ran from a checkout",
@@ -221,7 +221,8 @@ PLANNED = ("variant", "solved", "solve_for", "solve_target")
 class Study:
     """A grid's results: a row per finished run, and why planned runs are not among them.
 
-    `epochs` are the lengths of training in the plan, finished or not.
+    `epochs` are the lengths of training in the plan, finished or not; `plan` has its rows, as
+    written, by run id.
     """
 
     name: str
@@ -230,6 +231,7 @@ class Study:
     runs: "pd.DataFrame"
     left_out: Mapping[str, str]
     epochs: tuple[int, ...]
+    plan: Mapping[str, Mapping[str, str]]
 
 
 def table(results: Iterable[Result]) -> "pd.DataFrame":
@@ -281,8 +283,8 @@ def read_study(study_dir: Path) -> Study:
         for name in first
         if "." in name or (name in PLANNED and any(row[name] for row in plan))
     ]
-    settings = {row["run_id"]: row for row in plan}
-    for run_id in (row["run_id"] for row in plan):
+    planned = {row["run_id"]: row for row in plan}
+    for run_id in planned:
         try:
             result = read_result(study_dir.parent / "runs" / run_id / "result.json")
         except FileNotFoundError:
@@ -299,8 +301,8 @@ def read_study(study_dir: Path) -> Study:
     grid = _read_grid(study_dir / "grid.yaml")
     runs = table(rows)
     for name in varied:
-        runs[name] = [settings[run_id][name] for run_id in runs["run_id"]]
-    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs)
+        runs[name] = [planned[run_id][name] for run_id in runs["run_id"]]
+    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs, planned)
 
 
 def _read_grid(path: Path) -> dict[str, Any]:

@@ -79,6 +79,11 @@ class Folders:
     results_dir: str
     cache_dir: str
 
+    def __post_init__(self) -> None:
+        for key, folder in vars(self).items():
+            there = not Path(folder).exists() or Path(folder).is_dir()
+            require(there, key, folder, "cannot write there, it is a file; give a folder")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpointing:
@@ -97,13 +102,15 @@ class Loader:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a sweep is to do with its plan; an empty `out` or `diff` is not asked for."""
+    """What a sweep is to do with its plan; an empty `out`, `diff` or `device` is not asked for."""
 
     dry_run: bool
     explain: bool
     diff: str
     out: str
     probe: bool
+    resolve: bool
+    device: str
     order: str
 
 
@@ -113,14 +120,16 @@ def asked_of(settings: Mapping[str, Any]) -> Asked:
     Raises:
         InputError: a value of the wrong type.
     """
-    plan = check_group(settings, "plan", ("out", "probe", "order"))
-    diff, out = settings.get("diff"), plan["out"]
+    plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
+    diff, out, device = settings.get("diff"), plan["out"], plan["device"]
     return Asked(
         dry_run=one_value(bool, settings.get("dry_run"), "dry_run"),
         explain=one_value(bool, settings.get("explain"), "explain"),
         diff="" if diff is None else one_value(str, diff, "diff"),
         out="" if out is None else one_value(str, out, "plan.out"),
         probe=one_value(bool, plan["probe"], "plan.probe"),
+        resolve=one_value(bool, plan["resolve"], "plan.resolve"),
+        device="" if device is None else one_value(str, device, "plan.device"),
         order=one_value(str, plan["order"], "plan.order"),
     )
 

@@ -85,6 +85,13 @@ class Store:
         """What job.json says: who works or worked on the run, and `attempts` before that."""
         return read_note(self.run_dir(run_id) / "job.json")
 
+    def sign_of_life(self, run_id: str) -> float:
+        """When job.json was last written or its worker's heart beat, in s since 1970; 0: never."""
+        try:
+            return (self.run_dir(run_id) / "job.json").stat().st_mtime
+        except OSError:
+            return 0.0
+
     def attempts(self, run_id: str) -> list[dict[str, Any]]:
         """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""
         return attempts_in(self.job(run_id))

@@ -14,6 +14,7 @@ from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.local import RepeatedError
 from scaling_study.launch.slurm.ledger import Ledger, Submission
 from scaling_study.launch.slurm.resources import Request
+from scaling_study.launch.slurm.restart import avoided
 from scaling_study.launch.slurm.snapshot import freeze
 from scaling_study.launch.slurm.standing import look, settle
 from scaling_study.launch.slurm.submit import Submitter
@@ -38,10 +39,8 @@ def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Plan
     """The same, and what became of jobs that are gone is written down."""
     view = look(store, [row.run.run_id for row in rows], told={})
     settle(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
-    if any(seen.gone for seen in view.runs.values()):
-        files = {run_id: store.state(run_id) for run_id in view.runs}
-        return [replace(row, state=files[row.run.run_id]) for row in rows]
-    return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
+    states = {r: store.state(r) if seen.gone else seen.state for r, seen in view.runs.items()}
+    return [replace(row, state=states[row.run.run_id]) for row in rows]
 
 
 class Batch:
@@ -75,7 +74,8 @@ class Batch:
         )
         # Runs that this call has submitted, and how often each again after which cause.
         self._given, self._retried = set[str](), Counter[tuple[str, str | None]]()
-        self._without_room, self._refused = 0, ""
+        # What has been said already.
+        self._without_room, self._refused, self._avoided = 0, "", set[str]()
 
     def submit(self) -> None:
         """Submit the runs, as many as the limits allow.
@@ -145,9 +145,12 @@ class Batch:
         """The runs of these for which there was room."""
         attempts = {row.run.run_id: self._store.attempts(row.run.run_id) for row in rows}
         requests = [self._request(row, attempts[row.run.run_id]) for row in rows]
-        bad = {a["node"] for found in attempts.values() for a in found if a.get("cause") == "node"}
+        bad = avoided((one for found in attempts.values() for one in found), time.time())
+        for node in bad.keys() - self._avoided:
+            print(f"avoiding {node}: {bad[node]}", flush=True)
+        self._avoided |= bad.keys()
         done = set[str]()
-        for submission in self._submitter.submit(requests, sorted(filter(None, bad))):
+        for submission in self._submitter.submit(requests, list(bad)):
             done |= {run_id for group in submission.runs for run_id in group}
             self._given |= done
             print(_described(submission), flush=True)

@@ -4,7 +4,7 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,13 +19,22 @@ from scaling_study.launch.job import Outcome
 from scaling_study.launch.local import PoolError, RepeatedError
 from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop import Stop, requested_by
-from scaling_study.plan import Planned, measured, planned_cells, write_csv
+from scaling_study.plan import Planned, planned_cells, write_csv
 from scaling_study.planning.budget import budget_of
-from scaling_study.planning.draft import Draft, draft, orphan_lines, redrawn
-from scaling_study.planning.explain import described, difference, explained, infeasible
+from scaling_study.planning.cells import Cell, Left
+from scaling_study.planning.draft import (
+    Draft,
+    deciding,
+    draft,
+    freeze,
+    orphan_lines,
+    redrawn,
+)
+from scaling_study.planning.explain import described, difference, explained, infeasible, unchanged
+from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
 from scaling_study.planning.probe import in_pool
-from scaling_study.planning.times import Times
+from scaling_study.planning.times import Times, timings_of
 from scaling_study.results import read_plan
 from scaling_study.settings import (
     Asked,
@@ -49,10 +58,15 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
     asked, budget = asked_of(settings), budget_of(settings)
+    check_order(asked.order)
     setting, launcher = setting_of(settings), launcher_of(settings)
     check_tracking(setting.tracking)
     probes = in_pool(setting, launcher) if asked.probe else None
-    found, said = draft(settings, overrides, setting, probes, launcher.processes)
+    if probes:
+        # Before a probe is paid for; without times some cells are not known yet.
+        _checked(*planned_cells(settings, overrides, None), setting)
+    found, said = draft(settings, overrides, setting, probes)
+    _checked(found.grid, [row.cell for row in found.rows], found.left, setting)
     if said:
         print("\n".join(said))
     if asked.explain or asked.diff:
@@ -67,14 +81,17 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         rows = submitted.settled(found.rows, store, study_dir)
     report = live.refresher(settings, study_dir, launcher.stays)
     slots = _slots(rows, launcher, asked.dry_run)
-    notes = [*infeasible(found.left), *orphan_lines(found, store.root.parent)]
-    notes += worth.unfair(rows, grid)
+    notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
+    notes += orphan_lines(found, store.root.parent)
+    plan = worth.Plan(rows, study_dir, grid)
+    budget = replace(budget, own=foretold.started(study_dir))
+    notes += plan.unfair(rows)
     shown = display.lines(rows, len(slots), asked.order, launcher.processes)
-    print("\n".join([*shown, *notes, *worth.decides(rows, study_dir, grid)]))
+    print("\n".join([*shown, *notes, *plan.decides(rows), *worth.budget_lines(rows, budget)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
-    if not budget.allows(rows):
-        rows = worth.within(rows, budget, study_dir, grid)
+    if not budget.allows(rows, rows):
+        rows = worth.within(rows, budget, plan)
         found = replace(found, rows=rows)
     if asked.dry_run:
         return 0
@@ -82,6 +99,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         setting = with_code(setting)
         launching.check(setting, launcher)
     studydir.make_ready(store, study_dir, setting, grid, rows)
+    freeze(found, study_dir)
     if missing:
         foretold.keep(missing, study_dir)
         with requested_by(STOPS) as stop, report:
@@ -90,8 +108,14 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         ended = redrawn(found, setting)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
-        _compare(missing, ended, setting.threads)
+        _compare(missing, ended)
     return _summary(rows, study_dir, launcher.stays)
+
+
+def _checked(
+    grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[Left], setting: Setting
+) -> None:
+    worth.check(cells, left, Path(setting.results_dir) / str(grid["name"]), grid)
 
 
 def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:
@@ -118,9 +142,20 @@ def _explained(
     else:
         rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
         values = _grid_named(asked.diff, rest)
-        _, others, _ = planned_cells(values, rest, found.times)
+        others = _cells_of(values, rest, asked.diff, found.times)
         other = {cell.run.run_id: described(cell.point) for cell in others}
     yield from difference(str(found.grid["name"]), here, asked.diff, other)
+
+
+def _cells_of(
+    settings: dict[str, Any], overrides: Sequence[str], name: str, times: Times
+) -> list[Cell]:
+    """The cells of another grid."""
+    try:
+        _, cells, _ = planned_cells(settings, overrides, deciding(settings, overrides, times))
+    except InputError as error:
+        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
+    return cells
 
 
 def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
@@ -135,11 +170,11 @@ def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
         ) from None
 
 
-def _compare(started: Sequence[Planned], ended: Draft, threads: int) -> None:
+def _compare(started: Sequence[Planned], ended: Draft) -> None:
     """Print forecasts, as they were before, beside what the runs took."""
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.rows if row.run.run_id in ids]
-    now = Times(measured(ended.results.values()), threads, ended.processes)
+    now = ended.times.over(timings_of(ended.results.values()))
     if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))
 

@@ -17,6 +17,7 @@ from scaling_study.errors import InputError
 from scaling_study.results import read_plan
 from scaling_study.store import Store
 from scaling_study.tracking import client
+from scaling_study.tracking.beside import at_work
 from scaling_study.tracking.client import Known, Target, TrackingError, Upload
 from scaling_study.tracking.mark import Mark, read_mark, write_mark
 from scaling_study.tracking.mirror import Mirror, mirror_of, studies
@@ -114,7 +115,7 @@ def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[st
     items, problems = [], {}
     for run_id in run_ids:
         run_dir = store.run_dir(run_id)
-        if not (run_dir / "metrics.jsonl").exists() or store.state(run_id) == "running":
+        if not _shows(run_dir) or store.state(run_id) == "running" or at_work(run_dir):
             continue
         try:
             mirror = mirror_of(run_dir)
@@ -123,6 +124,11 @@ def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[st
         else:
             items.append(Item(mirror, run_dir, tuple(listed[run_id])))
     return items, problems
+
+
+def _shows(run_dir: Path) -> bool:
+    """Whether there is something to mirror: a run may fail before its first line of metrics."""
+    return any((run_dir / name).exists() for name in ("metrics.jsonl", "result.json"))
 
 
 def _marked(item: Item, options: Options) -> bool:

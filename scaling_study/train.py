@@ -11,9 +11,11 @@ from scaling_study import cli, display
 from scaling_study.data import prepare
 from scaling_study.errors import InputError
 from scaling_study.launch import inline
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, settle_mirrors
 from scaling_study.launch.slots import slots_for
-from scaling_study.planning.cells import runs_of
+from scaling_study.plan import check_accepted
+from scaling_study.planning.cells import check_initial_weights
+from scaling_study.planning.runs import runs_of
 from scaling_study.results import FINISHED
 from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
 from scaling_study.store import Store, check_writable
@@ -36,13 +38,18 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     run.train.share(world.size)
     check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
     check_writable(store.root, "results_dir", setting.results_dir)
-    if store.state(run.run_id) not in FINISHED:
+    if store.state(run.run_id) in FINISHED:
+        check_accepted([run], store, {run.run_id: store.result(run.run_id)})
+    else:
+        check_initial_weights([run])
         prepare(run.data, Path(setting.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
-    (outcome,) = inline.launch([Job(run, with_code(setting))])
+    job = Job(run, with_code(setting))
+    (outcome,) = inline.launch([job])
     if world.rank == 0:
         print(display.ended(outcome), flush=True)
+        settle_mirrors([job])
     if outcome.status == "stopped":
         return cli.INTERRUPTED
     return 1 if outcome.status == "failed" else 0

@@ -7,55 +7,103 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scaling_study.config import AXES
 from scaling_study.errors import InputError
-from scaling_study.plan import Planned, table
-from scaling_study.planning.budget import Budget, affordable, over
+from scaling_study.plan import Planned, Settings, table
+from scaling_study.planning.budget import Budget, Needs, affordable, over
+from scaling_study.planning.cells import Cell, Left
 
 
-def decides(rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> list[str]:
-    """A line a rule: what effect the plan can decide."""
-    from analysis import power
+def check(
+    cells: Sequence[Cell], left: Sequence[Left], study_dir: Path, grid: Mapping[str, Any]
+) -> None:
+    """Everything that a grid declares for its analysis, before anything is paid for.
 
-    return power.describe(_powers(rows, study_dir, grid))
+    Raises:
+        InputError: rules or planning that make no sense, or that name what no cell or point has.
+    """
+    from analysis import declared, prospects, spelling
 
-
-def _powers(rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> list[Any]:
-    from analysis import declared, power, settings
-
-    planned = settings.told_apart(table(rows, grid), grid)
-    known = declared.prereg(study_dir, grid)
-    return power.decidable(planned, known, power.planning_of(grid))
-
-
-def unfair(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[str]:
-    """What differs between runs that the rules compare, beside what the grid compares."""
-    from analysis import fairness, settings
-
-    records = [
-        r | {"device": row.run.device} for r, row in zip(table(rows, grid), rows, strict=True)
-    ]
-    found = fairness.differences(records, settings.compared(grid))
-    return [f"not the same in all runs: {line}" for line in found]
+    declared.prereg(study_dir, grid)  # the frozen rules too
+    rules, planning = declared.prereg(None, grid), prospects.planning_of(grid)
+    spelling.check(rules, planning, grid, lambda name: _values(name, cells, left))
 
 
-def within(
-    rows: list[Planned], budget: Budget, study_dir: Path, grid: Mapping[str, Any]
-) -> list[Planned]:
+def _values(name: str, cells: Sequence[Cell], left: Sequence[Left]) -> set[Any]:
+    """What cells have of an axis, a setting, or as variant or target, and points that are none."""
+    key = AXES.get(name, name)
+    found = {point.point[key] for point in left if key in point.point}
+    if name == "target":
+        solved = {(s.quantity, s.target) for cell in cells if (s := cell.solved)}
+        return found | {f"{quantity} {target:g}" for quantity, target in solved}
+    if name == "variant":
+        return found | {cell.variant for cell in cells if cell.variant}
+    if name == "lr":
+        return found | {cell.run.train.lr for cell in cells}
+    settings = Settings()
+    return found | {settings.of(cell.run).get(key) for cell in cells}
+
+
+class Plan:
+    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
+
+    def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
+        from analysis import declared, prospects, settings
+
+        known = settings.told_apart(table(rows, grid), grid)
+        self._rows = {row["run_id"]: row for row in known}
+        self._grid = grid
+        self.prereg = declared.prereg(study_dir, grid)
+        self.planning = prospects.planning_of(grid)
+
+    def powers(self, part: Sequence[Planned]) -> list[Any]:
+        """What each rule can decide with part of the plan."""
+        from analysis import prospects
+
+        rows = [self._rows[row.run.run_id] for row in part]
+        return prospects.decidable(rows, self.prereg, self.planning)
+
+    def decides(self, part: Sequence[Planned]) -> list[str]:
+        """Lines for people: what each rule can decide with part of the plan."""
+        from analysis import prospects
+
+        return prospects.describe(self.powers(part))
+
+    def worth(self, part: Sequence[Planned]) -> tuple[float, ...]:
+        """How many rules part of the plan can test, and how small the effects that it decides."""
+        powers = [power for power in self.powers(part) if power.testable]
+        return len(powers), -sum(p.mde80 for p in powers if p.mde80 is not None)
+
+    def needs(self) -> Needs:
+        """For each rule the sets of cells that are enough for it."""
+        from analysis import needs, prospects
+
+        cells = prospects.planned_cells([*self._rows.values()], self.planning)
+        return [needs.needs(cells, self.prereg, rule) for rule in self.prereg.rules]
+
+    def unfair(self, rows: Sequence[Planned]) -> list[str]:
+        """What differs between runs that the rules compare, beside what the grid compares."""
+        from analysis import fairness, settings
+
+        records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
+        found = fairness.differences(records, settings.compared(self._grid), self.prereg)
+        return [f"not the same in all runs: {line}" for line in found]
+
+
+def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
     """The part of the plan that the budget pays for and that decides most rules, if it is taken.
 
     Raises:
         InputError: it is not to be taken, or nothing fits.
     """
-
-    def worth(part: Sequence[Planned]) -> tuple[float, ...]:
-        effects = [p.mde80 for p in _powers(part, study_dir, grid) if p.mde80 is not None]
-        return len(effects), -sum(effects)
-
-    part = affordable(rows, budget, worth)
+    part = affordable(rows, budget, plan.worth, plan.needs())
     if not part:
         raise InputError(f"{over(rows, budget)}; not one run fits")
-    print(f"what fits: {len(part)} of {len(rows)} runs, {_said(budget.spent(part))}, which decide")
-    print("\n".join(f"  {line}" for line in decides(part, study_dir, grid)))
+    print(
+        f"what fits: {len(part)} of {len(rows)} runs, {said(budget.needed(part))} to do, ", end=""
+    )
+    print("which decide")
+    print("\n".join(f"  {line}" for line in plan.decides(part)))
     if not budget.fit:
         raise InputError(
             f"{over(rows, budget)}; nothing is started. "
@@ -64,5 +112,13 @@ def within(
     return part
 
 
-def _said(spent: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {cost:.4g}" for name, cost in spent.items())
+def budget_lines(rows: Sequence[Planned], budget: Budget) -> list[str]:
+    """What the study has spent of its budget, and whether what is to do may exceed it."""
+    spent = {name: cost for name, cost in budget.spent(rows).items() if cost}
+    lines = [f"already spent by this study: {said(spent)}"] if spent else []
+    warning = budget.may_exceed(rows) if budget.allows(rows, rows) else ""
+    return [*lines, *filter(None, [warning])]
+
+
+def said(costs: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {cost:.4g}" for name, cost in costs.items())

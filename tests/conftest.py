@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from scaling_study import data
 from scaling_study.config import Setting
 from scaling_study.tracking.options import Tracking
 
@@ -73,29 +76,42 @@ def command(tmp_path: Path, cache_dir: Path) -> Command:
     return call
 
 
+@pytest.fixture(autouse=True)
+def no_listings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run in this process said about where listings are kept ends with its test."""
+    monkeypatch.setattr(data, "_listings", [])
+
+
 @pytest.fixture
-def sweep_here(
+def command_here(
     tmp_path: Path,
     cache_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Command:
-    """`command` for a sweep that trains nothing, in this process: Python starts once."""
+    """`command` for sweep and train, in this process: Python starts once."""
     from hydra.core.global_hydra import GlobalHydra
 
-    from scaling_study import cli, sweep
+    from scaling_study import cli
 
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if not any(text.startswith("cache_dir=") for text in arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
-        monkeypatch.setattr(sys, "argv", ["sweep", *arguments])
+        name = module.rpartition(".")[2]
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # what the entry point sets ends with the test
         monkeypatch.chdir(tmp_path)
         with pytest.raises(SystemExit) as left:
-            cli.run(sweep.main, "sweep")
+            cli.run(import_module(module).main, name)
         GlobalHydra.instance().clear()
         said = capsys.readouterr()
         assert isinstance(left.value.code, int)
         return subprocess.CompletedProcess(sys.argv, left.value.code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def sweep_here(command_here: Command) -> Command:
+    """A sweep that trains nothing, in this process."""
+    return partial(command_here, "scaling_study.sweep")

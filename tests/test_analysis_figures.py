@@ -7,19 +7,31 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.text import Annotation
+from matplotlib.contour import ContourSet
+from matplotlib.text import Annotation, Text
 
 from analysis.declared import prereg
-from analysis.drawing import forecast_plot, forest, law_plots, maps
+from analysis.drawing import (
+    arm_plots,
+    forecast_plot,
+    forest,
+    frontiers,
+    law_plots,
+    maps,
+    regime_plot,
+    return_plot,
+    step_plot,
+)
 from analysis.drawing.labels import ink
 from analysis.drawing.panels import panels, spread
-from analysis.drawing.style import COLORS, LINES, VERDICTS, style
+from analysis.drawing.style import ASSUMED, COLORS, CONVENTION, LINES, VERDICTS, WIDTH, style
 from analysis.figures import figures
 from analysis.findings import Request
 from analysis.forecasts import forecast_records, read_forecasts, summary
 from analysis.law_records import fits_of, law_rows, return_rows
 from analysis.output import Saved, save
 from analysis.scaling.points import figure_2
+from analysis.scaling.regimes import RegimeMap
 from analysis.study import findings
 from analysis.tables import table_of
 from analysis_data import write_real_study
@@ -64,7 +76,7 @@ def texts(figure):
     """Visible texts with their boxes in pixels."""
     renderer = FigureCanvasAgg(figure).get_renderer()
     found = []
-    for text in figure.findobj(lambda artist: hasattr(artist, "get_text")):
+    for text in figure.findobj(Text):
         if text.get_visible() and text.get_text().strip():
             found.append((text, text.get_window_extent(renderer)))
     return found
@@ -122,15 +134,15 @@ def test_text_is_whole_and_ticks_can_be_read(drawn, name):
         ("frontier_train_flops", "training FLOPs of a run (2 × multiply-adds)"),
         ("laws", "forward FLOPs per image (2 × multiply-adds)"),
         ("arms_step_time_s", "measured time per training step"),
-        ("resolution_returns", "resolution, geometric mean of a step's two ends (px)"),
+        ("resolution_returns", "step in resolution (px) FLOPs: 2 × multiply-adds"),
         ("forecast", "run time as forecast before launch, bars: 90 % interval"),
     ],
 )
 def test_costs_have_their_unit_and_convention(drawn, name, label):
     figure = drawn[name][0]
-    assert {a.get_xlabel() for a in figure.axes} == {label}
+    assert {a.get_xlabel().replace("\n", " ") for a in figure.axes} == {label}
     assert figure.axes[0].get_ylabel()
-    units = {"frontier_step_time_s": "s", "frontier_peak_memory_bytes": "B", "forecast": "s"}
+    units = {"frontier_step_time_s": "s", "frontier_peak_memory_bytes": "B"}
     if name in units:
         ticks = [t.get_text() for t in figure.axes[0].get_xticklabels() if t.get_text()]
         assert all(t.endswith(units[name]) for t in ticks), ticks
@@ -159,7 +171,7 @@ def test_every_frontier_has_bars_and_a_band(drawn):
 
 def test_laws_show_fits_floor_and_break(tmp_path):
     points = figure_2()
-    rows = law_rows(points, fits_of(points), 350, np.inf)
+    rows = law_rows(points, fits_of(points), 350, np.inf, "prior")
     kinds = {r["kind"] for r in rows}
     assert kinds == {"cell", "pl", "spl", "seg", "floor", "break"}
     floor = next(r for r in rows if r["kind"] == "floor")
@@ -170,7 +182,7 @@ def test_laws_show_fits_floor_and_break(tmp_path):
         said = {text.get_text() for text, _ in texts(figure)}
         assert {"power law", "with a floor", "with a break", "break"} <= said
         assert any(text.startswith("floor ") for text in said)
-        returns = law_plots.returns(return_rows(points, 350))
+        returns = return_plot.returns(return_rows(points, 350))
         check(returns)
         save(figure, rows, tmp_path, "laws", "laws")
     assert {p.name for p in tmp_path.iterdir()} == {
@@ -189,7 +201,7 @@ def test_the_gap_map_writes_each_gap_with_its_interval():
         for i, (e, r) in enumerate((e, r) for e in (4, 20, 80) for r in (16, 32, None))
     ]  # fmt: skip
     with style():
-        figure = maps.gap_map(records)
+        figure = maps.gap_map(records, "95 % interval")
         check(figure)
     left, right, bar = figure.axes
     assert [t.get_text() for t in left.get_yticklabels()] == ["16 px", "32 px", "mean"]
@@ -199,9 +211,11 @@ def test_the_gap_map_writes_each_gap_with_its_interval():
     assert written[0] == "-2.0\n±0.5"
     weights = [t.get_weight() for t in left.texts]
     assert weights.count("normal") == 1  # the gap of zero
-    assert bar.get_ylabel() == "gap in relative error (%)"
+    assert bar.get_ylabel().replace("\n", " ") == "gap in relative error (%)"
     with style():
-        check(maps.gap_map([r for r in records if r["resolution"] is None]))  # little height
+        check(
+            maps.gap_map([r for r in records if r["resolution"] is None], "95 % interval")
+        )  # little height
 
 
 def test_small_text_has_contrast_and_keeps_its_hue():
@@ -222,9 +236,9 @@ def test_verdicts_are_drawn_by_unit_with_their_margin():
         claim | {"rule": "B", "variant": "declared", "unit": "pp", "verdict": "inconclusive"},
     ]
     with style():
-        figure = forest.verdicts(records, "95 %")
+        figure = forest.verdicts(records, "95 % interval")
         check(figure)
-    assert [a.get_xlabel().split(",")[0] for a in figure.axes] == [
+    assert [a.get_xlabel().split(";")[0] for a in figure.axes] == [
         "relative error (%)",
         "error lost (percentage points)",
     ]
@@ -232,6 +246,19 @@ def test_verdicts_are_drawn_by_unit_with_their_margin():
     assert (label.get_text(), label.get_color()) == ("A\nsupported", VERDICTS["supported"])
     assert len(figure.axes[0].containers) == 2
     assert [t.get_text() for t in figure.axes[0].texts] == ["what it claims"]
+
+
+def test_only_intervals_of_error_rest_on_the_noise_of_seeds():
+    claim = {"estimate": 2.0, "low": 1.0, "high": 3.0, "margin": 0.5, "verdict": "supported"}
+    claim |= {"variant": "declared", "about": "per ln(FLOPs)"}
+    records = [claim | {"rule": u, "unit": u} for u in ("percent", "number")]
+    with style():
+        figure = forest.verdicts(records, "95 % interval", ASSUMED)
+        check(figure)
+    percent, number = (a.get_xlabel() for a in figure.axes)
+    assert ASSUMED in percent
+    assert ASSUMED not in number
+    assert CONVENTION in number
 
 
 def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
@@ -255,12 +282,12 @@ def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     assert summary([]).startswith("No run of this study was forecast")
 
 
-@pytest.mark.parametrize("count", range(1, 10))
+@pytest.mark.parametrize("count", [*range(1, 10), 30])
 def test_panels_fill_rows_of_about_equal_length(count):
     figure, found = panels(list(range(count)))
     assert [key for key, _ in found] == list(range(count))
     assert len(figure.axes) == count
-    assert figure.get_figwidth() < 13.1
+    assert figure.get_figwidth() <= WIDTH
 
 
 def test_few_names_are_spread_over_many_points():
@@ -268,6 +295,221 @@ def test_few_names_are_spread_over_many_points():
     chosen = [r["i"] for r in spread(rows, 9)]
     assert (chosen[0], chosen[-1], len(set(chosen))) == (0, 39, 9)
     assert spread(rows[:9], 9) == rows[:9]
+
+
+def words(figure):
+    return [text.get_text() for text, _ in texts(figure)]
+
+
+def test_figures_that_speak_of_flops_state_the_convention_and_fit_a_page(drawn):
+    for name, (figure, _, _) in drawn.items():
+        said = "\n".join(words(figure))
+        assert "FLOPs" not in said or CONVENTION in said, name
+        assert figure.get_figwidth() <= WIDTH, name
+        sizes = [text.get_fontsize() for text, _ in texts(figure)]
+        assert min(sizes) >= 6.5, name
+
+
+def test_networks_are_named_by_whole_depths(drawn):
+    for name in ("frontier_step_time_s", "frontier_peak_memory_bytes"):
+        named = [t for t in words(drawn[name][0]) if t.startswith("d")]
+        named = [t for t in named if t.split()[0][1:].replace(".", "").isdigit()]
+        assert named, name
+        assert all("." not in t.split()[0] for t in named), named
+
+
+def test_published_points_name_their_data_and_are_in_the_csv(drawn):
+    figure, records, _ = drawn["frontier_flops"]
+    legend = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert "ResNet-RS on ImageNet (Bello et al. 2021, Table 7)" in legend
+    assert {"RS-50@160", "B7@600"} <= set(words(figure))
+    assert sum(r.get("family") == "EfficientNet" for r in records) == 8
+    assert all("source" not in r for r in drawn["frontier_step_time_s"][1])
+
+
+def floor_study(floor, cells=(0.40, 0.30, 0.25, 0.22)):
+    cell = {"kind": "cell", "resolution": 32, "error_low": None, "error_high": None, "epochs": 5}
+    rows = [cell | {"cost": 10.0**i, "error": e} for i, e in enumerate(cells, 6)]
+    curve = {"epochs": 5, "error_low": 0.2, "error_high": 0.5}
+    rows += [curve | {"kind": k, "cost": r["cost"], "error": r["error"]}
+             for k in ("pl", "spl") for r in rows[: len(cells)]]  # fmt: skip
+    return [*rows, {"kind": "floor", "epochs": 5, "error": floor, "error_low": 0.1,
+                    "error_high": 0.3}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("floor", "text"),
+    [(0.17, "floor 17.0 %"), (0.15, None), (0.23, "floor 23.0 % (1 of 4 cells below)")],
+)
+def test_a_floor_is_drawn_whole_or_not_at_all(floor, text):
+    with style():
+        figure = law_plots.laws(floor_study(floor))
+        check(figure)
+    (axes,) = figure.axes
+    lines = [line for line in axes.lines if line.get_linestyle() == ":"]
+    labels = [t for t in axes.texts if t.get_text().startswith("floor")]
+    assert [t.get_text() for t in labels] == ([text] if text else [])
+    bottom, top = axes.get_ylim()
+    assert [bottom < line.get_ydata()[0] < top for line in lines] == [True] * len(labels)
+    for label in labels:
+        box = label.get_window_extent()
+        assert axes.get_window_extent().padded(1).y0 < box.y0
+        assert bottom < label.xy[1] < top
+    bands = [p for p in axes.patches if p.get_width() == 1]  # spans of the whole width
+    assert len(bands) == len(labels)
+
+
+def test_laws_that_coincide_stay_visible():
+    with style():
+        figure = law_plots.laws(floor_study(0.17))
+    looks = {line.get_color(): line.get_linestyle() for line in figure.axes[0].lines}
+    under, over = law_plots.LAWS["pl"][1], law_plots.LAWS["spl"][1]
+    assert looks[under] == "-"
+    curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+    assert [line.get_linestyle() for line in curves if line.get_color() == over] == ["--"]
+
+
+def return_study(*sides):
+    return [
+        {"epochs": e, "from_px": a, "to_px": b, "elasticity": 0.2 + e / 1000, "low": 0.1,
+         "high": 0.5, "steps": 5}
+        for e in (4, 20, 80) for a, b in pairwise(sides)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sides", [(16, 24), (16, 24, 32), tuple(range(128, 449, 32))])
+def test_returns_have_a_tick_per_step_and_labels_at_their_own_ends(sides):
+    with style():
+        figure = return_plot.returns(return_study(*sides))
+        FigureCanvasAgg(figure).draw()
+        if len(sides) > 2:  # one step has one tick
+            check(figure)
+    (axes,) = figure.axes
+    ticks = [t.get_text() for t in axes.get_xticklabels()]
+    assert ticks == [f"{a}→{b}" for a, b in pairwise(sides)]
+    left, right = axes.get_xlim()
+    assert right / left >= 2
+    ends = [line.get_xydata()[-1] for line in axes.lines if line.get_linestyle() == "-"]
+    labels = [t.xy for t in axes.texts]
+    assert len(labels) == 3
+    for label in labels:
+        assert any(np.allclose(label, end) for end in ends)
+    pixels = [axes.transData.transform(xy)[0] * 72 / figure.dpi for xy in labels]
+    assert all(2 < b - a < 8 for a, b in pairwise(pixels))
+
+
+def cell_record(cost, error, **changes):
+    record = {"epochs": 5, "resolution": 32, "depth": 14.0, "width": 1.0, "arm": "base",
+              "is_base": True, "noise": "prior", "cost_axis": "flops", "cost": cost,
+              "error": error, "error_low": error - 0.01, "error_high": error + 0.01,
+              "on_frontier": True, "frontier_error": error, "band_low": None,
+              "kind": "cell"}  # fmt: skip
+    return record | changes
+
+
+@pytest.mark.parametrize("draw", [frontiers.frontier, lambda rows: arm_plots.arms(rows, {})])
+def test_assumed_noise_is_hollow_and_named(draw):
+    for kind, hollow in (("prior", True), ("pooled", False)):
+        rows = [cell_record(10.0**i, 0.5 - 0.05 * i, noise=kind) for i in (6, 7)]
+        with style():
+            figure = draw(rows)
+            check(figure)
+        (axes,) = figure.axes
+        assert (ASSUMED in axes.get_ylabel()) is hollow
+        (marks,) = (c.lines[0] for c in axes.containers)
+        assert (marks.get_markerfacecolor() == "white") is hollow
+
+
+@pytest.mark.parametrize("draw", [frontiers.frontier, frontiers.budget])
+def test_one_cell_is_a_whole_figure(draw):
+    with style():
+        figure = draw([cell_record(3e6, 0.4, error_low=None, error_high=None)])
+        check(figure)
+    assert figure.axes[0].get_ylabel() == "validation error (%)"
+
+
+def test_assumed_noise_of_steps_is_named():
+    row = {"series": "at 10 M FLOPs", "name": "a", "noise": "prior", "error": 0.3,
+           "error_low": 0.29, "error_high": 0.31, "step": None}  # fmt: skip
+    with style():
+        figure = step_plot.steps([row])
+    assert ASSUMED in figure.axes[0].get_xlabel()
+    assert CONVENTION in figure.axes[0].get_xlabel()
+
+
+@pytest.mark.parametrize(("crossover", "interval", "title"), [
+    (40.0, (20.0, None), "16 px: even at 40 epochs\n[20, above] at 1.8×"),
+    (None, (None, None), "16 px: no even odds\nat 1.8×"),
+])  # fmt: skip
+def test_the_regime_map_has_shades_lines_hatching_and_a_dot(crossover, interval, title):
+    epochs, costs = (10.0, 30.0, 100.0), (1.1, 1.8, 3.0)
+    records = [
+        {"epochs": e, "resolution": 16, "multiplier": m, "inside": m < 2, "difference": 0.0,
+         "p_depth": p if crossover else 0.2}
+        for e, p in zip(epochs, (0.01, 0.45, 0.99), strict=True) for m in costs
+    ]  # fmt: skip
+    found = RegimeMap(1.8, records, {16: crossover}, {16: interval}, 0.012, 9, 0.75, 0.19)
+    with style():
+        figure = regime_plot.regimes(found, "FLOPs")
+        check(figure)
+    axes, bar = figure.axes
+    assert axes.get_title("left") == title
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_xlabel() == "training length (epochs)"
+    assert bar.get_ylabel() == "P(depth is the better way to spend)"
+    (hatched,) = (c for c in axes.collections if c.get_hatch())
+    assert hatched.get_paths()[0].get_extents().y0 == pytest.approx(1.8)
+    lines = [c for c in axes.collections if isinstance(c, ContourSet) and not c.filled]
+    assert [list(c.levels) for c in lines] == ([[0.025], [0.5], [0.975]] if crossover else [])
+    assert len(axes.containers) == (crossover is not None)
+    note = figure.get_supxlabel()
+    assert "75 % of signs right" in note
+    assert CONVENTION in note
+
+
+def test_speed_ups_have_a_panel_per_hardware_with_a_line_at_one():
+    records = [
+        {"hardware": h, "model": m, "estimate": e, "low": 0.8 * e, "high": 1.2 * e}
+        for h in ("TPUv3", "V100") for m, e in (("B1", 1.9), ("B2", 2.4), ("mean", 2.1))
+    ]  # fmt: skip
+    with style():
+        figure = forest.speedups(records)
+        check(figure)
+    assert [a.get_title("left") for a in figure.axes] == ["TPUv3", "V100"]
+    for axes in figure.axes:
+        assert len(axes.containers) == 3
+        assert axes.lines[0].get_xdata()[0] == 1
+        assert "95 % interval" in axes.get_xlabel()
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0.02, "20 ms"), (6, "6 s"), (90, "1.5 min"), (3600, "1 h"), (36000, "10 h"),
+])  # fmt: skip
+def test_times_are_written_in_the_unit_that_they_fill(seconds, text):
+    assert forecast_plot.duration(seconds) == text
+
+
+def test_a_forecast_shows_whole_bars_over_ranges_of_minutes():
+    records = [
+        {
+            "epochs": 4,
+            "forecast_s": s,
+            "wall_s": s,
+            "forecast_s_low": s / 3,
+            "forecast_s_high": 3 * s,
+        }
+        for s in (6.0, 60.0, 600.0)
+    ]
+    with style():
+        figure = forecast_plot.forecasts(records)
+        check(figure)
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    assert low < 2
+    assert high > 1800
+    said = [t.get_text() for t in axes.get_xticklabels()]
+    assert not any(t.startswith("0") for t in said), said
+    assert {t.split()[1] for t in said} == {"s", "min"}
 
 
 def test_colours_can_be_told_apart_by_the_colour_blind():

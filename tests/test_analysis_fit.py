@@ -7,12 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.optimize import minimize
 
 from analysis.fits.descent import one_thread
 from analysis.fits.fit import fit
 from analysis.fits.forms import log_value
-from analysis.fits.intervals import bootstrap, covariance, draws, lack_of_fit, profile_interval
+from analysis.fits.intervals import (
+    band,
+    bootstrap,
+    covariance,
+    draws,
+    lack_of_fit,
+    profile_interval,
+)
 from analysis.fits.laws import FORMS, form_of, psl
 from analysis.fits.validate import describe, validate
 from analysis.fits.weights import configuration_variance, weighted_fit
@@ -240,6 +248,35 @@ def test_profile_of_a_straight_line_is_the_t_interval():
     assert profile_interval(law, "a") == pytest.approx((-high, -low), abs=1e-5)
     low, high = profile_interval(law, "A")
     assert low < law.parameters["A"] < high
+
+
+def test_the_band_of_a_power_law_is_that_of_a_straight_line():
+    """y0 +- t s sqrt(1/n + (x0 - mean)^2 / Sxx) in logs."""
+    generator = np.random.default_rng(2)
+    cost = np.geomspace(1e6, 1e9, 12)
+    error = 0.4 * (cost / 1e6) ** -0.15 * np.exp(0.03 * generator.standard_normal(12))
+    at = np.array([1e6, 3e7, 1e9])
+    low, high = band(fit({"cost": cost, "error": error}, "pl", y="error", x="cost"), {"cost": at})
+    x, y = np.log(cost), np.log(error)
+    line = stats.linregress(x, y)
+    rest = y - line.intercept - line.slope * x
+    s = math.sqrt(float(rest @ rest) / 10)
+    away = np.log(at) - x.mean()
+    half = stats.t.ppf(0.975, 10) * s * np.sqrt(1 / 12 + away**2 / np.sum((x - x.mean()) ** 2))
+    middle = line.intercept + line.slope * np.log(at)
+    np.testing.assert_allclose(np.log(low), middle - half, rtol=1e-5)
+    np.testing.assert_allclose(np.log(high), middle + half, rtol=1e-5)
+
+
+def test_the_band_of_a_law_with_a_floor_covers_the_truth():
+    generator = np.random.default_rng(4)
+    cost, at = np.geomspace(1e6, 1e10, 15), {"cost": np.array([1e6, 1e8, 1e10])}
+    truth, inside = {c: 0.15 + 0.3 * (c / 1e6) ** -0.4 for c in (1e6, 1e8, 1e10)}, []
+    for _ in range(60):
+        error = (0.15 + 0.3 * (cost / 1e6) ** -0.4) * np.exp(0.02 * generator.standard_normal(15))
+        low, high = band(fit({"cost": cost, "error": error}, "spl", y="error", x="cost"), at)
+        inside += [a < t < b for a, t, b in zip(low, truth.values(), high, strict=True)]
+    assert 0.88 <= np.mean(inside) <= 1
 
 
 def test_an_interval_ends_at_a_bound():

@@ -27,7 +27,7 @@ def test_halved_runs_are_named_and_left_out_unless_asked_for(tmp_path: Path) -> 
     everything = table_of(loaded, {}, with_halved=True)
     assert len(everything.rows) == len(results)
     assert everything.left_out == {}
-    assert any("memory_halvings differs (0, 1)" in text for text in differences(everything.rows))
+    assert any("memory_halvings: 0 to 1" in text for text in differences(everything.rows))
 
 
 def test_the_command_line_asks_for_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

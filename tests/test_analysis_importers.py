@@ -305,9 +305,11 @@ def test_overlay_draws_what_was_published():
     axes = Figure().subplots()
     records = published_records("flops")
     labels = overlay(axes, records)
-    assert len(records) == len(labels) == 19
+    assert len(records) == 19
+    assert [label.text for label in labels] == ["RS-50@160", "RS-420@320", "B0@224", "B7@600"]
+    families = ("ResNet-RS", "EfficientNet")
     names = [c.get_label() for c in axes.collections[::2]]
-    assert names == ["ResNet-RS (published)", "EfficientNet (published)"]
+    assert names == [f"{f} on ImageNet (Bello et al. 2021, Table 7)" for f in families]
     assert records[0]["error"] == pytest.approx(0.212)
     assert records[0]["cost"] == pytest.approx(4.6e9)
     assert published_records("step_time_s") == []

@@ -16,9 +16,10 @@ from analysis.judge import judge
 from analysis.multiplicity import holm, holm_adjusted
 from analysis.noise import cells_of, noise_of
 from analysis.overfit import slopes
-from analysis.power import _planned
+from analysis.prospects import planned_cells
 from analysis.published_tables import depth_width_table, figure_2_cells
 from analysis.scaling.bases import bases
+from analysis.scaling.hull import reach
 from analysis.scaling.regimes import regime_map
 from analysis.sequential import critical_values, inflation, spent
 from analysis.simulate import chances
@@ -187,7 +188,7 @@ def test_simulated_studies_agree_with_the_verdicts_level():
     ]  # fmt: skip
     rules = prereg(None, {})
     rule = rules.rules[0]
-    cells = _planned(rows, 0.4)
+    cells = planned_cells(rows, {})
     at_margin = chances(cells, rules, rule, 24, effect=rule.margin, seed_sd=0.004, seeds=3)
     assert at_margin.shares["supported"] == pytest.approx(0.025, abs=0.01)
     none, large = (
@@ -205,7 +206,11 @@ def test_what_differs_beside_the_axes_is_named():
         dict(row, git_commit="abc") if row["width"] > 0.25 and row["epochs"] == 4 else row
         for row in rows
     ]
-    assert differences(odd) == ["4 epochs: git_commit differs (None, abc)"]
+    assert differences(odd) == ["git_commit: None, abc at 4 epochs; None at 24 epochs"]
+    # The base, which both arms have, is as narrow as the depth arm.
+    assert differences(odd, (), prereg(None, {})) == [
+        "git_commit: depth arm None, width arm None, abc at 4 epochs; None at 24 epochs"
+    ]
     assert differences(rows[:-1]) == ["24 epochs: between 1 and 2 seeds per cell"]
 
 
@@ -232,13 +237,33 @@ def test_the_regime_map_of_figure_3(paper):
     assert list(found.crossovers.values()) == pytest.approx([137, 69, 38, 26], rel=0.06)
     by_length = {round(r["epochs"]): [] for r in found.records}
     for record in found.records:
+        if record["multiplier"] != found.multiplier:
+            continue
         by_length[round(record["epochs"])].append(record["p_depth"])
     assert max(by_length[10]) <= 0.01
     assert by_length[350] == pytest.approx([0.91, 1, 1, 1], abs=0.01)
+    for resolution, (low, high) in found.intervals.items():
+        at = found.crossovers[resolution]
+        assert low < at
+        assert high is None or at < high
+    assert found.intervals[128][1] is None  # no length that was studied is surely long enough
+    # Arms reach 2.4 times the base's cost along width, at every length and resolution.
+    inside = {r["multiplier"] for r in found.records if r["inside"]}
+    outside = {r["multiplier"] for r in found.records if not r["inside"]}
+    assert max(inside) == pytest.approx(2.4, abs=0.2)
+    assert min(outside) > max(inside)
     assert found.accuracy >= 0.5
     assert 0 <= found.brier < 0.25
     with pytest.raises(InputError, match="three of them"):
         regime_map([c for c in paper if c.epochs == 10], prereg(None, PRIOR), base)
+
+
+def test_the_reach_along_an_axis_ends_at_the_hull():
+    triangle = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+    assert reach(triangle, np.array([0.0, 0.0]), 0) == pytest.approx(2)
+    assert reach(triangle, np.array([0.0, 0.5]), 0) == pytest.approx(1)
+    assert reach(triangle, np.array([0.0, 0.5]), 1) == pytest.approx(0.5)
+    assert reach(triangle, np.array([2.0, 1.0]), 0) == 0
 
 
 def test_depth_against_width_from_every_base_of_figure_2():

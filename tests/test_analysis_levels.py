@@ -13,7 +13,7 @@ from analysis.judge import judge
 from analysis.levels import level_gap
 from analysis.matching import matches_of
 from analysis.noise import Cell, noise_of
-from analysis.power import decidable, describe
+from analysis.prospects import decidable, describe
 from analysis.sentences import sentence
 from analysis.settings import crossed, told_apart
 from analysis.tables import table_of

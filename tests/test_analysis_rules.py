@@ -13,7 +13,8 @@ from analysis.arms import base_of, pairs_of
 from analysis.contrast import Estimand, Gap, gap_of
 from analysis.declared import freeze, prereg
 from analysis.noise import cells_of, noise_of
-from analysis.power import SEEDS, decidable, describe, planning_of, table
+from analysis.power import SEEDS, table
+from analysis.prospects import decidable, describe, planning_of
 from analysis.verdict import Verdict, combine, decide, mde80, seeds_needed
 from analysis_data import DEPTHS, WIDTHS, run
 from scaling_study.errors import InputError
@@ -185,12 +186,12 @@ def test_power_falls_with_seeds_and_says_so():
     rules = prereg(None, {})
     few, many = (decidable(plan(n), rules, {})[1] for n in (2, 5))
     assert many.mde80 < few.mde80
-    assert few.prior
+    assert few.source == "prior"
     assert few.seed_sd == pytest.approx(math.sqrt(0.4 / 4000))
     text = describe([few])[0]
     assert text.startswith("R1-short (4 epochs): decides effects of ")
     assert "(prior)" in text
-    assert "not measured" in describe(decidable(plan(1), rules, {}))[0]
+    assert "one seed per cell does not measure" in describe(decidable(plan(1), rules, {}))[0]
 
 
 def test_power_of_a_grid_that_cannot_decide():
@@ -204,9 +205,9 @@ def test_power_of_a_grid_that_cannot_decide():
 
 def test_a_pilots_noise_is_planned_with_at_its_own_epochs():
     pilot = planning_of({"planning": {4: {"error": 0.5, "seed_sd": 0.02}}})
-    long, short = decidable(plan(3), prereg(None, {}), pilot)
-    assert (short.error, short.seed_sd, short.prior) == (0.5, 0.02, False)
-    assert (long.error, long.prior) == (0.4, True)
+    long, short, *_ = decidable(plan(3), prereg(None, {}), pilot)
+    assert (short.error, short.seed_sd, short.source) == (0.5, 0.02, "pilot")
+    assert (long.error, long.source) == (0.4, "prior")
     assert "seed SD 2.0 pp at 50 % error (pilot)" in describe([short])[0]
     with pytest.raises(InputError, match="must be"):
         planning_of({"planning": {4: 0.5}})

@@ -112,7 +112,7 @@ def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
     assert "&lt;script&gt;alert" in page
     assert "\\u003cscript\\u003ealert" in page
     assert "src=http" not in page
-    assert page.index("Verdicts") < page.index("Figures") < page.index("Runs left out (3)")
+    assert page.index("Verdicts") < page.index("Figures") < page.index("Runs not analysed (3)")
     out = capsys.readouterr().out
     for told in (f"{first.run_id}-y: diverged", f"{second.run_id}: no result yet"):
         assert f"left out: {told}" in out
@@ -297,11 +297,10 @@ def test_published_points_are_laid_over_on_request(tmp_path, frontiers_only):
     for extra, marks in (([], 0), (["--published"], 2)):
         assert main([str(study), "-o", str(tmp_path), *extra]) == 0
         drawn = (tmp_path / "frontier_flops.svg").read_text()
-        assert (
-            drawn.count("<!-- ResNet-RS (published) -->")
-            + drawn.count("<!-- EfficientNet (published) -->")
-            == marks
-        )
+        assert drawn.count(" on ImageNet (Bello et al. 2021, Table 7) -->") == marks
+        with (tmp_path / "frontier_flops.csv").open(newline="") as file:
+            sources = [row.get("source") for row in csv.DictReader(file)]
+        assert sources.count("ImageNet (Bello et al. 2021, Table 7)") == (19 if extra else 0)
 
 
 def test_cells_without_errors_are_told_of_and_nothing_falls_over(tmp_path):

@@ -4,13 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from scaling_study.data.crops import ATTEMPTS, centre_box, random_box
+from scaling_study.data.parts import Images
 from scaling_study.data.randaugment import NAMES, OPERATIONS, randaugment
+from scaling_study.training.making import Task, TrainingBatch
+from tiny import tiny
 
 Array = NDArray[np.float64]
 sides = st.integers(1, 600)
@@ -220,3 +224,14 @@ def test_no_layer_is_the_image_itself_and_a_seed_repeats() -> None:
     assert randaugment(picture, 0, 10, np.random.default_rng(0)) is picture
     one, two = (randaugment(picture, 3, 10, np.random.default_rng(5)) for _ in range(2))
     assert one.tobytes() == two.tobytes()
+
+
+def test_a_random_crop_of_an_image_in_memory_is_resized_bicubically() -> None:
+    edge = np.full((1, 32, 32, 3), 64, np.uint8)
+    edge[:, :, 16:] = 192
+    data = tiny(**{"data.crop": "random_resized", "data.resolution": 32, "data.shift": 0.0}).data
+    make = TrainingBatch(Images(edge, np.zeros(1, np.int64)), data, 1, "run")
+    shown = torch.cat([make(Task(step, 0, np.array([0])))[0] for step in range(10)])
+    # A cubic overshoots at an edge, which no average of its two sides does.
+    assert shown.min() < 64
+    assert shown.max() > 192

@@ -65,3 +65,13 @@ def test_launchers_meet_the_targets_only_if_all_were_measured(
     assert printed.endswith(f"targets (20 ms, 5 times, 0.2 s): {said}\n")
     assert (code == 0) == (said == "met")
     assert all(f"{name:24} not measured" in printed for name in absent)
+
+
+def test_the_networks_whose_speed_is_measured_are_the_papers(training: ModuleType) -> None:
+    runs = {n: training.composed(*s, precision="bf16") for n, s, _ in training.SPEEDS}
+    models = {name: run.model for name, run in runs.items() if name.startswith("ResNet-RS")}
+    assert [model.depth for model in models.values()] == [50, 152, 350]
+    assert {(model.stem, model.se_ratio) for model in models.values()} == {("rs", 0.25)}
+    assert [int(name.rpartition("@")[2]) for name in runs] == [
+        run.data.resolution for run in runs.values()
+    ]

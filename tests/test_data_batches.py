@@ -2,28 +2,30 @@
 
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photos import CLASSES, WRITERS, encoded, picture, write_folders
+from photos import CLASSES, WRITERS, encoded, picture, write_folders, write_parquet
 from test_data_files import config
 
 from conftest import Command
 from scaling_study.config import RunConfig, Setting
 from scaling_study.data import load
-from scaling_study.data.parts import Encoded
+from scaling_study.data.parts import Encoded, Images
 from scaling_study.launch import local
 from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.slots import cpu_slots
 from scaling_study.training import batches as module
 from scaling_study.training import streams
-from scaling_study.training.batches import TrainingData, epoch_order, to_input
+from scaling_study.training.batches import TrainingData, epoch_order, normalisation, to_input
 from scaling_study.training.corrupt import CorruptImages
 from scaling_study.training.loop import train
 from scaling_study.training.making import Moves, Task
@@ -204,6 +206,29 @@ def test_normalisation_is_per_channel() -> None:
     assert torch.equal(grey, images[:, :1].expand(-1, 3, -1, -1))
 
 
+@pytest.mark.parametrize("shape", [(300, 32, 32, 3), (300, 40, 40), (1, 1, 1), (2, 1, 1, 3)])
+@pytest.mark.parametrize("levels", [(0, 256), (0, 2), (250, 256), (7, 8)])
+def test_mean_and_deviation_are_those_in_float64(
+    shape: tuple[int, ...], levels: tuple[int, int]
+) -> None:
+    pixels = np.random.default_rng(0).integers(*levels, shape, dtype=np.uint8)
+    mean, std = normalisation(Images(pixels, np.zeros(len(pixels), np.int64)))
+    exact = pixels.reshape(-1, 1 if len(shape) == 3 else 3).astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(0), rtol=1e-14)
+    np.testing.assert_allclose(std, np.maximum(exact.std(0), 1), rtol=1e-12)
+    assert np.array_equal(np.float32(mean), exact.mean(0).astype(np.float32))
+
+
+def test_mean_and_deviation_take_little_memory() -> None:
+    images = Images(np.zeros((2000, 64, 64, 3), np.uint8), np.zeros(2000, np.int64))
+    tracemalloc.start()
+    try:
+        normalisation(images)
+        assert tracemalloc.get_traced_memory()[1] < images.pixels.nbytes / 4
+    finally:
+        tracemalloc.stop()
+
+
 def with_corrupt_images(root: Path) -> Path:
     """8 training images a class, two of all corrupt, and one of 12 evaluation images."""
     write_folders(root)
@@ -226,6 +251,42 @@ def test_corrupt_images_are_left_out_and_counted_once(tmp_path: Path) -> None:
     assert data.corrupt_images == 3
 
 
+def test_files_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "set")
+    first = next(root.glob("train/ant/*"))
+    first.unlink()
+    first.symlink_to("nowhere.jpg")
+    (root / "train/bee/folder.png").mkdir()
+    os.mkfifo(root / "train/bee/pipe.png")
+    run = files_run("imagefolder", root)
+    data = data_of(run, tmp_path)
+    assert data.facts.n_train == 24  # neither the folder nor the pipe
+    assert [len(labels) for _, labels in data.batches(0, 6)] == [8] * 6
+    assert sum(len(labels) for _, labels in data.evaluation("train")) == 23
+    assert (tmp_path / "corrupt.0.txt").read_text(encoding="utf-8") == f"{first}\n"
+    failing = data_of(files_run("imagefolder", root, corrupt="fail"), tmp_path / "other")
+    with pytest.raises(ValueError, match=r"corrupt image .*No such file or directory"):
+        list(failing.batches(0, 6))
+
+
+def test_a_damaged_row_group_loses_its_own_images_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_parquet(tmp_path / "set", 400, 4, group_rows=300)
+    path = root / "train-00000-of-00002.parquet"
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    content = bytearray(path.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    content[start : start + column.total_compressed_size] = bytes(column.total_compressed_size)
+    path.write_bytes(content)
+    data = data_of(files_run("parquet", root), tmp_path)
+    assert sum(len(labels) for _, labels in data.batches(0, data.steps_per_epoch)) == 1200
+    assert sum(len(labels) for _, labels in data.evaluation("train")) == 900
+    assert data.corrupt_images == 300
+    said = capsys.readouterr().out
+    assert f"corrupt image left out: {path} row group 0, image 7 of all (cannot be read: " in said
+
+
 def test_ranks_count_corrupt_images_together(tmp_path: Path) -> None:
     run = files_run("imagefolder", with_corrupt_images(tmp_path / "set"))
     ranks = [data_of(run, tmp_path), data_of(run, tmp_path)]
@@ -239,6 +300,32 @@ def test_a_run_can_fail_on_corrupt_images(tmp_path: Path) -> None:
     run = files_run("imagefolder", with_corrupt_images(tmp_path / "set"), corrupt="fail")
     with pytest.raises(ValueError, match=r"corrupt image .*bee.*data.corrupt=skip leaves"):
         list(data_of(run, tmp_path).batches(0, 6))
+
+
+def test_what_was_trained_without_corrupt_images_is_refused_where_they_are_to_fail(
+    command_here: Command, tmp_path: Path
+) -> None:
+    root = with_corrupt_images(tmp_path / "set")
+    settings = (
+        *("data=imagefolder", f"data.root={root}", "data.resolution=32", "precision=fp32"),
+        *("model.depth=14", "model.width=0.125", "train.epochs=1", "train.batch_size=8"),
+        *("train.warmup_epochs=0", "loader.workers=0"),
+    )
+    train = ("scaling_study.train", *settings)
+    grid = ("++grid.name=one", "++grid.axes={seed: [0]}", "dry_run=true")
+    sweep = ("scaling_study.sweep", *grid, *settings)
+    assert command_here(*train).returncode == 0
+    for command in (train, sweep):
+        assert command_here(*command).returncode == 0
+        refused = command_here(*command, "data.corrupt=fail")
+        assert refused.returncode == 2
+        assert "has a result that left out 3 corrupt images; data.corrupt=skip" in refused.stderr
+    # An attempt that left images out and has no result yet is not gone on with either.
+    (path,) = tmp_path.glob("results/runs/*/result.json")
+    path.unlink()
+    failed = command_here(*train, "data.corrupt=fail")
+    assert failed.returncode == 1
+    assert "an earlier attempt left out 3 corrupt images" in failed.stderr
 
 
 def test_a_set_of_nothing_but_corrupt_images_ends(tmp_path: Path) -> None:

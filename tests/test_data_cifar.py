@@ -139,6 +139,15 @@ def test_another_resolution_resizes(name: str, url: str, tmp_path: Path) -> None
 def test_an_archive_that_lies_there_needs_no_server(name: str, tmp_path: Path) -> None:
     (tmp_path / cifar.ARCHIVES[name].file_name).write_bytes(Server.files["/archive"])
     prepare(config(name, tmp_path, "http://localhost:1"), tmp_path)
+    # The folder may be shared and read-only.
+    assert [path.name for path in tmp_path.iterdir()] == [cifar.ARCHIVES[name].file_name]
+
+
+@pytest.mark.parametrize("root", ["a file", "a file/below", "/proc/nope"])
+def test_a_folder_that_cannot_be_is_one_clear_error(name: str, tmp_path: Path, root: str) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(InputError, match=r"cannot be used \(.*data\.root must be the folder"):
+        prepare(config(name, tmp_path / root, "http://localhost:1"), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,8 @@ def tar_of(path: Path, members: dict[str, bytes]) -> None:
         ({"a.jpg": b"x", "a.cls": b"ant"}, "no shard that can be read"),
         ({"a.jpg": b"x", "a.cls": b"-1", "b.jpg": b"x", "b.cls": b"1"}, "classes count from 0"),
         ({"a.jpg": b"x", "a.cls": b"0"}, "at least two classes"),
+        ({}, "train: the files hold no images"),
+        ({"readme.txt": b"x"}, "needs one image"),
         (None, "no shard that can be read"),
     ],
 )
@@ -225,6 +227,54 @@ def test_wrong_shards_are_refused(
     with pytest.raises(InputError) as raised:
         facts(config("webdataset", tmp_path))
     assert said in str(raised.value)
+
+
+def test_a_shard_that_is_not_whole_is_refused_wherever_it_breaks_off(tmp_path: Path) -> None:
+    data = config("webdataset", write_shards(tmp_path / "set"))
+    path = tmp_path / "set/train-001.tar"
+    whole = path.read_bytes()
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+        end = tar.offset
+    headers = [member.offset for member in members[1:]]
+    places = [0, 100, *headers, *(place + 300 for place in headers), end - 1, end, end + 511]
+    for place in places:
+        path.write_bytes(whole[:place])
+        with pytest.raises(InputError, match=r"train-001.tar: no shard that can be read"):
+            facts(data)
+    damaged = bytearray(whole)
+    damaged[headers[3] : headers[3] + 512] = b"x" * 512
+    for content in (bytes(damaged), whole + whole):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"damaged at byte \d+, or shards that were joined"):
+            facts(data)
+    for content in (whole[: end + 512], whole + bytes(50_000)):
+        path.write_bytes(content)
+        assert facts(data).n_train == 24
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("/abs/train-*.tar", "data.train=/abs/train-*.tar: must be a pattern below data.root"),
+        ("**.tar", "data.train=**.tar: must be a pattern below data.root"),
+        ("train-{001..000}.tar", "a range counts upwards, as in {000..127}"),
+        ("lin*.tar", "link.tar: cannot be read (No such file or directory)"),
+        ("folder.tar", "folder.tar: no shard that can be read"),
+    ],
+)
+def test_a_pattern_that_names_no_shards_is_refused(tmp_path: Path, pattern: str, said: str) -> None:
+    root = write_shards(tmp_path / "set")
+    (root / "link.tar").symlink_to("nowhere.tar")
+    (root / "folder.tar").mkdir()
+    with pytest.raises(InputError) as raised:
+        facts(config("webdataset", root, train=pattern))
+    assert said in str(raised.value)
+
+
+def test_a_shard_that_two_numbers_of_a_range_find_counts_once(tmp_path: Path) -> None:
+    root = write_shards(tmp_path / "set")
+    assert facts(config("webdataset", root, train="train-*{0..1}*.tar")).n_train == 24
 
 
 def test_a_missing_shard_of_a_range_is_named(tmp_path: Path) -> None:
@@ -245,6 +295,13 @@ def test_a_missing_shard_of_a_range_is_named(tmp_path: Path) -> None:
         ({"image": [{"bytes": b"x"}] * 2, "label": ["a", "b"]}, "not class numbers"),
         ({"image": [{"bytes": b"x"}] * 2, "label": [0, None]}, "1 rows of label are empty"),
         ({"image": [{"bytes": b"x"}] * 2, "label": [-1, 1]}, "classes count from 0"),
+        (
+            {
+                "image": pa.array([], pa.struct({"bytes": pa.binary()})),
+                "label": pa.array([], "int64"),
+            },
+            "train: the files hold no images",
+        ),
         (None, "no Parquet file that can be read"),
     ],
 )

@@ -23,9 +23,14 @@ TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalon
 
 
 def trained(
-    processes: int, results: Path, cache_dir: Path, changes: dict[str, Any], **more: Any
+    processes: int,
+    results: Path,
+    cache_dir: Path,
+    changes: dict[str, Any],
+    failing: int = 0,
+    **more: Any,
 ) -> tuple[list[dict[str, float]], Result, str]:
-    """Records, result and output of the tiny run in so many processes."""
+    """Records, result and output of the tiny run in so many processes, of which some fail."""
     arguments = [str(results), str(cache_dir), json.dumps(PLAIN | changes), json.dumps(more)]
     command = [sys.executable, str(TESTS / "together.py"), *arguments]
     path = {"PYTHONPATH": os.pathsep.join((str(TESTS.parent), str(TESTS)))}
@@ -40,7 +45,8 @@ def trained(
         for place in places(processes)
     ]
     said = [process.communicate(timeout=120) for process in started]
-    assert [process.returncode for process in started] == [0] * processes, said
+    codes = [process.returncode for process in started]
+    assert codes == [0] * (processes - failing) + [1] * failing, said
     (run_dir,) = (results / "runs").glob("d*")
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in text.splitlines()]
@@ -93,6 +99,43 @@ def test_two_processes_stop_halve_and_continue_as_one(tmp_path: Path, cache_dir:
     assert len(losses(records)) == 16
     assert (two.status, two.memory_halvings, two.micro_batch_size) == ("ok", 1, 2)
     assert one.micro_batch_size == 4
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_in_a_joint_step_halves_the_next_attempt(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    results = tmp_path / "two"
+    _, failed, _ = trained(2, results, cache_dir, {}, failing=1, fits_later=4)
+    assert (failed.status, failed.cause) == ("failed", "gpu_memory")
+    assert failed.error == "OutOfMemoryError: no memory left"
+    (note,) = results.glob("runs/*/error.json")
+    _, two, _ = trained(2, results, cache_dir, {}, fits_later=4)
+    assert (two.status, two.memory_halvings, two.micro_batch_size) == ("ok", 1, 4)
+    assert not note.exists()
+
+
+@pytest.mark.slow
+def test_an_error_of_another_process_is_the_runs_error(tmp_path: Path, cache_dir: Path) -> None:
+    _, failed, _ = trained(2, tmp_path / "two", cache_dir, {}, failing=1, fails_at=3)
+    assert (failed.status, failed.cause) == ("failed", "error")
+    assert failed.error == "ValueError: this one cannot go on"
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_does_not_go_on_with_a_run(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    results = tmp_path / "runs"
+    trained(2, results, cache_dir, {}, stop_at=5)
+    _, refused, _ = trained(1, results, cache_dir, {})
+    assert refused.status == "failed"
+    assert str(refused.error).startswith("InputError: ")
+    assert "of a run in 2 process(es)" in str(refused.error)
+    assert "torchrun --nproc-per-node 2" in str(refused.error)
+    _, two, said = trained(2, results, cache_dir, {})
+    assert "resuming at step 6 of 16" in said
+    assert (two.status, two.world_size) == ("ok", 2)
 
 
 @pytest.mark.slow

@@ -2,13 +2,14 @@
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from pages import DOCS, blocks, commands
+from test_cost import composed, printed
 from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import environment
@@ -20,15 +21,14 @@ from scaling_study.models.layers import Shape, total
 from scaling_study.results import read_result
 from tiny import TINY
 
-PAGE = Path(__file__).parent.parent / "docs" / "families.md"
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGE = "families.md"
 TITLE = re.compile(r"# (my_\w+/\S+)\n")
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that the page shows, from which Python can import."""
-    for _, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+    for _, text in blocks(PAGE):
         if title := TITLE.match(text):
             file = tmp_path / title[1]
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -37,17 +37,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def commands() -> list[list[str]]:
-    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-    return [
-        shlex.split(line) for kind, text in blocks if kind == "sh" for line in text.splitlines()
-    ]
-
-
 @pytest.mark.slow
 def test_the_commands_plan_and_train_the_worked_example(folder: Path, cache_dir: Path) -> None:
     outputs = []
-    for command in commands():
+    for command in commands(PAGE):
         assert command[0] == "python"
         done = subprocess.run(
             [sys.executable, *command[1:], f"cache_dir={cache_dir}"],
@@ -86,12 +79,30 @@ def test_the_worked_example_is_the_published_network() -> None:
 
 
 def test_the_snippet_prints_tied_points() -> None:
-    (snippet,) = (
-        text
-        for kind, text in BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-        if kind == "python" and not TITLE.match(text)
-    )
+    (snippet,) = (text for kind, text in blocks(PAGE) if kind == "python" and not TITLE.match(text))
     done = subprocess.run(
         [sys.executable, "-c", snippet], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[1] == "- {depth: 1.2, width: 1.1, resolution: 258}"
+
+
+def test_the_table_of_efficientnets_is_what_is_counted_and_printed() -> None:
+    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    for number, row in enumerate(printed("efficientnet_family.csv")):
+        run = composed(f"+preset=efficientnet_b{number}")
+        cost = total(network(run.model, 1000).layers, Shape(3, run.data.resolution))[1]
+        params, flops = float(row["params_M"]), float(row["flops_B_paper"])
+        cells = (
+            f"B{number}",
+            f"{cost.params:,}",
+            f"{row['params_M']} M",
+            f"{100 * (cost.params / 1e6 / params - 1):+.2f} %",
+            f"{cost.flops / 1e9:.2f} B",
+            f"{row['flops_B_paper']} B",
+            f"{100 * (cost.flops / 1e9 / flops - 1):+.2f} %",
+        )
+        assert f"| {' | '.join(cells)} |\n" in page
+        # As the page says: rounding alone separates all but one, whose difference is below 1 %.
+        digits = len(row["params_M"].partition(".")[2])
+        assert number == 2 or round(cost.params / 1e6, digits) == params
+        assert number in (3, 4, 5) or abs(cost.params / 1e6 / params - 1) < 0.01

@@ -71,6 +71,19 @@ def test_dotted_key_is_an_axis() -> None:
         ({"axes": [14]}, "must map axis names"),
         ({"points": {"depth": 14}}, "must be a list of mappings"),
         ({"axes": {"depth": [14]}, "points": [{"depth": 26}]}, "model.depth is in axes and in"),
+        (
+            {"axes": {"depth": [14], "model.depth": [26]}},
+            "grid.axes: depth and model.depth are the same setting; leave one",
+        ),
+        ({"points": [{"depth": 14, "model.depth": 26}]}, "grid.points: depth and model.depth are"),
+        (
+            {"variants": {"cumulative": {"a": {"seed": 1}, "b": {"width": 1, "model.width": 2}}}},
+            "grid.variants.cumulative.b: width and model.width are the same setting",
+        ),
+        (
+            {"solve": {"width": {"flops": [1], "tolerance": 30}}},
+            "grid.solve.width.tolerance=30: must be a number above 0 and below 1, as 0.05 for 5 %",
+        ),
     ],
 )
 def test_a_bad_grid_is_refused(grid: dict[str, Any], said: str) -> None:

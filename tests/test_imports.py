@@ -112,12 +112,17 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.forecast",
         "scaling_study.grid",
         "scaling_study.planning.",
+        "scaling_study.regimes",
         "scaling_study.results",
         "scaling_study.store",
         "scaling_study.values",
     },
     "scaling_study.repeat": {"scaling_study.paths"},
-    "scaling_study.live": {"scaling_study.errors", "scaling_study.values"},
+    "scaling_study.live": {
+        "scaling_study.errors",
+        "scaling_study.results",
+        "scaling_study.values",
+    },
     "scaling_study.foretold": {"scaling_study.plan", "scaling_study.results"},
     "scaling_study.training.": {
         "scaling_study.config",
@@ -168,7 +173,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "scaling_study.worth": {  # asks the analysis, in its functions, what a plan is worth
         "analysis.",
-        "analysis.power",
+        "scaling_study.config",
         "scaling_study.errors",
         "scaling_study.plan",
         "scaling_study.planning.",
@@ -209,6 +214,7 @@ ALLOWED: dict[str, set[str]] = {
         "scaling_study.plan",
         "scaling_study.planning.",
         "scaling_study.settings",
+        "scaling_study.worth",
     },
     "analysis.dashboard": {  # an entry point too: it sends what the analysis wrote
         "analysis.",
@@ -229,6 +235,8 @@ ALLOWED: dict[str, set[str]] = {
         "analysis.reporting.",
         "scaling_study.errors",
         "scaling_study.results",
+        "scaling_study.store",  # the states of runs without a result
+        "scaling_study.values",  # to suggest what a misspelt rule meant
     },
 }
 ENTRY_POINTS = {

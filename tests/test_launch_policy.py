@@ -14,7 +14,7 @@ from scaling_study.config import Setting
 from scaling_study.launch import local
 from scaling_study.launch.causes import cause_of, cause_of_exit
 from scaling_study.launch.job import Job, Outcome
-from scaling_study.launch.policy import UNLIMITED, Policy
+from scaling_study.launch.policy import UNLIMITED, Policy, SameError
 from scaling_study.launch.slots import cpu_slots, gpu_slots
 from scaling_study.launch.stop import Stop
 from scaling_study.training.stopping import Stopped
@@ -107,6 +107,13 @@ def test_the_same_error_in_the_first_runs_starts_no_more(setting: Setting) -> No
         seen.extend(local.launch(jobs, cpu_slots(1), policy))
     states = Counter(job.store.state(job.run.run_id) for job in jobs)
     assert states == {"failed": 2, "planned": 3}
+
+
+def test_a_machine_that_breaks_is_no_error_of_all_runs() -> None:
+    for cause in ("node", "preempted", "cancelled"):
+        same = SameError(2)
+        broken = [Outcome(f"r{i}", "failed", "CUDA error", cause) for i in range(2)]
+        assert not any(same.stops(outcome) for outcome in broken)
 
 
 def test_an_early_success_lets_failures_pass(setting: Setting) -> None:

@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,21 @@ import pytest
 from conftest import environment
 from scaling_study.config import Setting
 from scaling_study.errors import InputError
+from scaling_study.launch import joint
 from scaling_study.launch.job import Job
+from scaling_study.launch.policy import UNLIMITED, Policy
+from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.cluster import Cluster
-from scaling_study.launch.slurm.queue import condensed
+from scaling_study.launch.slurm.ledger import Ledger, Submission
+from scaling_study.launch.slurm.queue import Task, condensed
 from scaling_study.launch.slurm.resources import Request, Resources, classes
+from scaling_study.launch.slurm.restart import avoided, why_restarted
 from scaling_study.launch.slurm.snapshot import freeze, refuse_dirty
+from scaling_study.launch.slurm.standing import Standing, View, fate, reason_in, settle
 from scaling_study.launch.slurm.submit import parameters, script
+from scaling_study.launch.slurm.worker import Worker
 from scaling_study.provenance import changed
+from scaling_study.world import World
 from tiny import tiny
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -178,6 +187,127 @@ def test_results_in_a_checkout_are_no_change_of_its_code(tmp_path: Path) -> None
     assert changed(tmp_path / "scaling_study" / "nowhere") is None
 
 
+@dataclass(frozen=True)
+class Fails(Job):
+    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+        raise RuntimeError("broken data set")
+
+
+def worker(jobs: Sequence[Job], study_dir: Path, policy: Policy, gpus: int = 0) -> Worker:
+    """The worker of job 77 that holds these runs, as if they had been submitted."""
+    study_dir.mkdir()
+    for job in jobs:
+        job.store.enqueue(job.run.run_id, "77")
+    runs = (tuple(job.run.run_id for job in jobs),)
+    Ledger(study_dir).add(Submission("s", "77", time.time(), runs, {}, "", None))
+    return Worker(tuple(jobs), "s", str(study_dir), 1, 1, gpus, 1, 10, policy)
+
+
+@pytest.fixture
+def in_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of SLURM's job 77, whose programs cannot be found."""
+    for name in ("SCALING_STUDY_JOB", "SCALING_STUDY_RESTART"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.setenv("SLURMD_NODENAME", "n1")
+    monkeypatch.setattr(queue, "call", refuse)
+
+
+def refuse(program: str, *arguments: str) -> str:
+    raise queue.SchedulerError(program)
+
+
+def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
+    setting: Setting, tmp_path: Path, in_job: None
+) -> None:
+    jobs = [Fails(tiny(seed=i), setting) for i in range(5)]
+    study = tmp_path / "study"
+    worker(jobs, study, replace(UNLIMITED, stop_after_same_error=2))()
+    states = [job.store.state(job.run.run_id) for job in jobs]
+    assert sorted(states) == ["failed"] * 2 + ["planned"] * 3
+    assert "the first 2 runs failed with RuntimeError" in str(Ledger(study).stop_reason())
+
+
+def test_where_no_gpu_is_visible_the_node_is_to_blame(
+    setting: Setting, tmp_path: Path, in_job: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    job = Job(tiny(), setting)
+    call = worker([job], tmp_path / "study", replace(UNLIMITED, retry={"node": 1}), gpus=1)
+    call()
+    (attempt,) = job.store.attempts(job.run.run_id)
+    assert (attempt["cause"], attempt["node"], attempt["job"]) == ("node", "n1", "77")
+    assert job.store.state(job.run.run_id) == "queued"
+    call()
+    assert job.store.state(job.run.run_id) == "failed"
+    assert job.outcome().error == "no GPU is visible on n1"
+
+
+def test_a_requeued_job_leaves_out_what_has_failed_in_it(
+    setting: Setting, tmp_path: Path, in_job: None
+) -> None:
+    """The old failure of a run that was submitted again does not count, that in this job does."""
+    jobs = [Fails(tiny(seed=0), setting), Job(tiny(seed=1), setting)]
+    jobs[1].write_failure("an old one", "error")
+    call = worker(jobs, tmp_path / "study", replace(UNLIMITED, retry={"preempted": 9}))
+    call()
+    assert [job.store.state(job.run.run_id) for job in jobs] == ["failed", "ok"]
+    call()
+    assert len(jobs[0].store.attempts(jobs[0].run.run_id)) == 1
+
+
+def test_a_job_that_ended_well_fails_no_run_and_a_failure_stays(tmp_path: Path) -> None:
+    done = Task("7", "COMPLETED", "", "n1", "")
+    assert not fate(Standing("planned", "7", done, gone=True), {"pid": 1}, tmp_path).failed
+    waited = {"queued": "7", "attempts": [{"job": "7", "cause": "node", "node": "n1"}]}
+    cancelled = Standing("failed", "7", Task("7", "CANCELLED", "", "", ""), gone=True)
+    seen = fate(cancelled, waited, tmp_path)
+    assert (seen.failed, seen.cause) == (False, None)
+
+
+def test_a_node_is_avoided_for_a_day_after_it_broke() -> None:
+    broke = [("n1", "node", 1e6), ("n2", "node", 1e6 - 90_000), ("n3", "error", 1e6)]
+    attempts = [{"node": n, "cause": c, "ended": when, "job": "7_1"} for n, c, when in broke]
+    assert list(avoided(attempts, now=1e6 + 60)) == ["n1"]
+    assert "7_1" in avoided(attempts, now=1e6 + 60)["n1"]
+    nowhere = {"node": None, "cause": "node", "ended": 1e6}
+    assert avoided([nowhere], now=1e6) == {}
+
+
+def test_a_silent_end_is_the_nodes_when_it_is_there_the_second_time(in_job: None) -> None:
+    """SLURM's accounting is silent as well."""
+    silent = {"job": "7", "node": "n1", "cause": None}
+    assert why_restarted("7", "n1", []) is None
+    assert why_restarted("7", "n1", [silent]) == "node"
+    assert why_restarted("7", "n2", [silent]) is None
+    assert why_restarted("7", "n1", [silent | {"cause": "preempted"}]) is None
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (
+            "submitit ERROR (2026-01-01 00:00:00,000) - Submitted job triggered an exception\n"
+            'Traceback (most recent call last):\n  File "a.py", line 1\n'
+            "ModuleNotFoundError: No module named 'torch'\n"
+            "srun: error: n1: task 0: Exited with exit code 1\n"
+            "srun: launch/slurm: _step_signal: Terminating StepId=7.0\n",
+            "ModuleNotFoundError: No module named 'torch'",
+        ),
+        (
+            "slurmstepd: error: execve(): /none/python: No such file or directory\n"
+            "srun: error: n1: task 0: Exited with exit code 2\n",
+            "slurmstepd: error: execve(): /none/python: No such file or directory",
+        ),
+        ("module load cuda\nno such module\n", "no such module"),
+        ("srun: error: n1: task 0: Killed\n", "srun: error: n1: task 0: Killed"),
+        ("", ""),
+    ],
+)
+def test_a_dead_jobs_log_is_asked_for_the_reason(log: str, reason: str) -> None:
+    assert reason_in(log) == reason
+
+
 def command(tmp_path: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run an entry point where no program can be found."""
     return subprocess.run(
@@ -230,3 +360,28 @@ def test_bad_settings_of_a_site(tmp_path: Path, override: str, said: str) -> Non
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "cause"),
+    [
+        ("FAILED", "RuntimeError: CUDA out of memory", "gpu_memory"),
+        ("TIMEOUT", "job 7 ended as TIMEOUT", "timeout"),
+    ],
+)
+def test_a_run_that_srun_ended_has_the_error_of_the_process_that_failed_first(
+    setting: Setting, tmp_path: Path, state: str, said: str, cause: str
+) -> None:
+    run, store = tiny(), Job(tiny(), setting).store
+    run_dir = store.run_dir(run.run_id)
+    run_dir.mkdir(parents=True)
+    # Rank 0 began, and was ended before it could write.
+    note = {"pid": 1, "host": "elsewhere", "job": "7", "attempts": []}
+    (run_dir / "job.json").write_text(json.dumps(note), encoding="utf-8")
+    for said_by in ("CUDA out of memory", "Connection closed by peer"):
+        joint.note(run_dir, RuntimeError(said_by))
+    gone = Standing("planned", "7", Task("7", state, "", "", ""), gone=True)
+    settle(View({run.run_id: gone}, True), {run.run_id: run}, store, tmp_path)
+    result = store.result(run.run_id)
+    assert result is not None
+    assert (result.status, result.error, result.cause) == ("failed", said, cause)

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.forecasts import read_forecasts
 from analysis_data import write_real_study
+from scaling_study import live
 from scaling_study.cost import run_cost
 from scaling_study.errors import InputError
 from scaling_study.forecast import Estimate
@@ -85,15 +86,66 @@ def _until(met, limit_s=180):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
+def test_a_study_of_failures_ends_as_a_page_at_rest(tmp_path):
+    study, page = tmp_path / "results" / "demo", tmp_path / "figures" / "report.html"
+    write_real_study(study, seeds=1, resolutions=(16,), status="failed", error="x", val_error=None)
+    with Refresher(study, page.parent, 1.0):
+        _until(lambda: page.exists() and '"live_s":1.0' in page.read_text())
+    assert '"live_s":null' in page.read_text()
+
+
 @pytest.fixture
-def stuck(tmp_path, monkeypatch):
+def analysis(tmp_path, monkeypatch):
+    """Let shell commands take the place of the analysis: while it is live, and at last."""
+
+    def put(live, last):
+        script = tmp_path / "python"
+        script.write_text(f'#!/bin/sh\ncase "$*" in *--live*) {live};; *) {last};; esac\n')
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setattr(sys, "executable", str(script))
+
+    return put
+
+
+@pytest.fixture
+def stuck(tmp_path, analysis):
     """An analysis that never ends while it is live; the file with its process number."""
     pid = tmp_path / "pid"
-    script = tmp_path / "python"
-    script.write_text(f'#!/bin/sh\ncase "$*" in *--live*) echo $$ > {pid}; exec sleep 600;; esac\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(sys, "executable", str(script))
+    analysis(f"echo $$ > {pid}; exec sleep 600", "exit 0")
     return pid
+
+
+LIVE_DATA = '{"runs":["\\"live_s\\":1.0"],"live_s":1.0,"made":"today"}'
+
+
+@pytest.mark.parametrize("last", ["exit 2", "exec sleep 600"])
+def test_the_page_left_behind_is_at_rest_whatever_the_last_analysis_does(
+    last, tmp_path, analysis, monkeypatch, capsys
+):
+    monkeypatch.setattr(live, "LAST_LIMIT_S", 0.5)
+    page = tmp_path / "report.html"
+    analysis(f"printf '%s' '{LIVE_DATA}' > {page}", last)
+    with Refresher(tmp_path, tmp_path, 1.0):
+        _until(lambda: page.exists() and page.read_text() == LIVE_DATA)
+        start = time.monotonic()
+    assert time.monotonic() - start < 180  # the analysis would last for 600 s, or 900 s at most
+    assert page.read_text() == LIVE_DATA.replace('"live_s":1.0', '"live_s":null')
+    assert "the report was not refreshed: " in capsys.readouterr().out
+
+
+def test_an_interrupted_sweep_leaves_a_page_at_rest(tmp_path, analysis):
+    page = tmp_path / "report.html"
+    analysis(f"printf '%s' '{LIVE_DATA}' > {page}", "exit 0")
+
+    def sweep():
+        with Refresher(tmp_path, tmp_path, 1.0):
+            _until(lambda: page.exists() and page.read_text() == LIVE_DATA)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep()
+    assert '"live_s":null' in page.read_text()
 
 
 def test_a_stuck_analysis_ends_with_the_sweep(tmp_path, stuck):
@@ -135,14 +187,25 @@ def test_without_a_time_nothing_is_started(tmp_path, capsys):
 
 
 def planned(run, time, state="planned"):
-    return Planned(Cell(run, {}), {}, run_cost(run), None, time, state, None)
+    return Planned(Cell(run, {}), {}, run_cost(run), None, time, None, state, None)
 
 
 def test_what_was_forecast_first_is_kept(tmp_path):
     one, two = tiny(), tiny(seed=1)
     keep([planned(one, Estimate(3.0, 2.0, 5.0)), planned(two, None)], tmp_path)
-    keep([planned(one, Estimate(9.0), "failed"), planned(two, Estimate(5.0))], tmp_path)
-    assert read_forecasts(tmp_path) == {one.run_id: (3.0, 2.0, 5.0), two.run_id: (5.0, None, None)}
+    later = [planned(one, Estimate(9.0, 8.0, 9.9), "failed"), planned(two, Estimate(5.0, 4.0, 7.0))]
+    keep(later, tmp_path)
+    assert read_forecasts(tmp_path) == {one.run_id: (3.0, 2.0, 5.0), two.run_id: (5.0, 4.0, 7.0)}
+
+
+def test_a_torn_note_of_forecasts_stops_nothing(tmp_path):
+    one, two = tiny(), tiny(seed=1)
+    keep([planned(one, Estimate(3.0, 2.0, 5.0))], tmp_path)
+    path = tmp_path / "forecasts.csv"
+    path.write_bytes(path.read_bytes() + b"\xff\xfe,1\n")
+    keep([planned(two, Estimate(5.0, 4.0, 7.0))], tmp_path)
+    found = read_forecasts(tmp_path)
+    assert (found[one.run_id], found[two.run_id]) == ((3.0, 2.0, 5.0), (5.0, 4.0, 7.0))
 
 
 @pytest.mark.slow

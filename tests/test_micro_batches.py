@@ -1,5 +1,6 @@
 """Micro-batches: the same gradient as the whole batch, also when memory runs out on the way."""
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from torch.nn.functional import cross_entropy
 
 from scaling_study.config import Setting
 from scaling_study.launch import inline
+from scaling_study.launch.causes import cause_of
 from scaling_study.launch.job import Job
 from scaling_study.training.loop import train
+from scaling_study.training.memory import HalvingNote, gpu_memory_ran_out
 from scaling_study.training.micro_batches import MicroBatches
 from scaling_study.world import ALONE
 from tiny import tiny
@@ -20,6 +23,10 @@ from tiny import tiny
 
 def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     return cross_entropy(network(images), labels)
+
+
+def micro_of(module: nn.Module, share: int, passes: int, run_dir: Path) -> MicroBatches:
+    return MicroBatches(module, loss_of, share, passes, HalvingNote(run_dir, 1))
 
 
 def linear() -> nn.Module:
@@ -36,16 +43,25 @@ def batch(n: int) -> tuple[Tensor, Tensor]:
     return torch.randn(n, 3, 2, 2).double(), torch.randint(3, (n,))
 
 
-def limit(monkeypatch: pytest.MonkeyPatch, fits: int, layer: type[nn.Module]) -> list[int]:
-    """A `layer` raises as CUDA does above `fits` images; the sizes it saw in training."""
+def limit(
+    monkeypatch: pytest.MonkeyPatch,
+    fits: int,
+    layer: type[nn.Module],
+    error: Exception | None = None,
+    training: bool = True,
+) -> list[int]:
+    """A `layer` raises as CUDA does above `fits` images, in training or in evaluation.
+
+    Returns the sizes that it saw then.
+    """
     seen: list[int] = []
     forward = layer.forward
 
     def limited(self: Any, x: Tensor) -> Tensor:
-        if self.training:
+        if self.training == training:
             seen.append(len(x))
             if len(x) > fits:
-                raise torch.OutOfMemoryError("CUDA out of memory (simulated)")
+                raise error or torch.OutOfMemoryError("CUDA out of memory (simulated)")
         return forward(self, x)
 
     monkeypatch.setattr(layer, "forward", limited)
@@ -53,27 +69,29 @@ def limit(monkeypatch: pytest.MonkeyPatch, fits: int, layer: type[nn.Module]) ->
 
 
 @pytest.mark.parametrize("passes", [1, 2, 3, 6])
-def test_accumulated_gradients_are_those_of_the_whole_batch(passes: int) -> None:
+def test_accumulated_gradients_are_those_of_the_whole_batch(passes: int, tmp_path: Path) -> None:
     images, labels = batch(12)
     module = linear()
     loss_of(module, images, labels).backward()
     expected = gradients(module)
     module.zero_grad()
-    micro = MicroBatches(module, loss_of, 12, passes)
+    micro = micro_of(module, 12, passes, tmp_path)
     loss = micro.backward(module, images, labels, 0, lambda loss: loss)
     torch.testing.assert_close(gradients(module), expected)
     torch.testing.assert_close(loss, loss_of(module, images, labels).detach())
     assert (micro.passes, micro.size, micro.halvings) == (passes, 12 // passes, 0)
 
 
-def test_running_out_of_memory_halves_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_halves_until_it_fits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     images, labels = batch(26)
     module = linear()
     loss_of(module, images, labels).backward()
     expected = gradients(module)
     module.zero_grad()
     seen = limit(monkeypatch, 7, nn.Linear)
-    micro = MicroBatches(module, loss_of, 26, 1)
+    micro = micro_of(module, 26, 1, tmp_path)
     micro.backward(module, images, labels, 0, lambda loss: loss)
     torch.testing.assert_close(gradients(module), expected)
     assert seen == [26, 13, 7, 7, 6, 6]
@@ -83,7 +101,7 @@ def test_running_out_of_memory_halves_until_it_fits(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_step_that_ran_out_of_memory_starts_again_cleanly(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def module() -> nn.Module:
         torch.manual_seed(0)
@@ -94,9 +112,9 @@ def test_a_step_that_ran_out_of_memory_starts_again_cleanly(
 
     images, labels = (part.float() if part.dtype == torch.float64 else part for part in batch(16))
     known, halved = module(), module()
-    MicroBatches(known, loss_of, 16, 4).backward(known, images, labels, 5, lambda loss: loss)
+    micro_of(known, 16, 4, tmp_path).backward(known, images, labels, 5, lambda loss: loss)
     calls = limit(monkeypatch, 4, nn.Linear)
-    micro = MicroBatches(halved, loss_of, 16, 1)
+    micro = micro_of(halved, 16, 1, tmp_path)
     micro.backward(halved, images, labels, 5, lambda loss: loss)
     assert calls == [16, 8, 4, 4, 4, 4]
     torch.testing.assert_close(gradients(halved), gradients(known), rtol=0, atol=0)
@@ -105,15 +123,17 @@ def test_a_step_that_ran_out_of_memory_starts_again_cleanly(
             assert torch.equal(halved.state_dict()[name], tensor), name
 
 
-def test_two_images_that_do_not_fit_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_images_that_do_not_fit_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     limit(monkeypatch, 1, nn.Linear)
     module, (images, labels) = linear(), batch(8)
-    micro = MicroBatches(module, loss_of, 8, 1)
+    micro = micro_of(module, 8, 1, tmp_path)
     with pytest.raises(torch.OutOfMemoryError):
         micro.backward(module, images, labels, 0, lambda loss: loss)
     assert micro.size == 2
     with pytest.raises(torch.OutOfMemoryError, match="no memory for 2 images"):
-        micro.find_size(images, labels, ALONE, torch.optim.SGD(module.parameters()))
+        micro.find_size(images, labels, ALONE, kept=1)
 
 
 def test_a_run_with_too_little_memory_is_the_run_with_smaller_micro_batches(
@@ -142,6 +162,84 @@ def test_a_resumed_run_keeps_its_halved_micro_batch(
     again = train(tiny(), run_dir, setting)
     assert again["memory_halvings"] == 1
     assert seen.count(16) == tries == 1
+
+
+def test_a_probe_leaves_room_for_what_the_optimizer_will_hold(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module, (images, labels) = linear(), batch(8)
+    micro, rooms, weights = micro_of(module, 8, 1, tmp_path), [], []
+    make, passes = torch.empty_like, MicroBatches._passes
+
+    def reserved(like: Tensor) -> Tensor:
+        room = make(like)
+        rooms.append(weakref.ref(room))
+        return room
+
+    def watched(self: Any, *arguments: Any) -> Tensor:
+        weights.append(sum(r().nbytes for r in rooms if r() is not None))  # type: ignore[union-attr]
+        return passes(self, *arguments)
+
+    monkeypatch.setattr(torch, "empty_like", reserved)
+    monkeypatch.setattr(MicroBatches, "_passes", watched)
+    micro.find_size(images, labels, ALONE, kept=2)
+    assert weights == [2 * sum(p.nbytes for p in module.parameters())]
+    assert not [room for room in rooms if room() is not None]
+    assert not gradients(module)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("…"), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when …")],
+)
+def test_what_counts_as_gpu_memory_halves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: RuntimeError
+) -> None:
+    assert gpu_memory_ran_out(error)
+    assert cause_of(error) == "gpu_memory"
+    limit(monkeypatch, 4, nn.Linear, error)
+    module, (images, labels) = linear(), batch(8)
+    micro = micro_of(module, 8, 1, tmp_path)
+    micro.backward(module, images, labels, 0, lambda loss: loss)
+    assert micro.halvings == 1
+
+
+def test_another_error_of_a_step_is_not_taken_for_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = limit(monkeypatch, 4, nn.Linear, RuntimeError("shapes do not match"))
+    module, (images, labels) = linear(), batch(8)
+    micro = micro_of(module, 8, 1, tmp_path)
+    with pytest.raises(RuntimeError, match="shapes"):
+        micro.backward(module, images, labels, 0, lambda loss: loss)
+    with pytest.raises(RuntimeError, match="shapes"):
+        micro.find_size(images, labels, ALONE, kept=0)
+    assert seen == [8, 8]
+
+
+@pytest.mark.parametrize("fits", [1, 7, 16])
+def test_an_evaluation_that_does_not_fit_is_scored_in_parts(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, fits: int
+) -> None:
+    plain, other = (Path(setting.results_dir) / name for name in ("plain", "other"))
+    for run_dir in (plain, other):
+        run_dir.mkdir(parents=True)
+    whole = train(tiny(), plain, setting)
+    seen = limit(monkeypatch, fits, nn.Linear, training=False)
+    again = train(tiny(), other, setting)
+    for name in ("val_error", "train_error"):
+        assert again[name] == whole[name]
+    assert again["val_loss"] == pytest.approx(whole["val_loss"], rel=1e-6)
+    assert again["memory_halvings"] == 0  # what trained saw whole batches
+    assert max(seen[-3:]) <= fits
+
+
+def test_an_image_that_does_not_fit_fails_the_evaluation(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limit(monkeypatch, 0, nn.Linear, training=False)
+    with pytest.raises(torch.OutOfMemoryError):
+        train(tiny(), tmp_path, setting)
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible")

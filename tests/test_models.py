@@ -14,7 +14,7 @@ from scaling_study.errors import InputError
 from scaling_study.models import families, family, family_names, network
 from scaling_study.models.build import Residual, SqueezeExcite, build
 from scaling_study.models.families import efficientnet, resnet
-from scaling_study.models.layers import Conv, Linear, Shape, total
+from scaling_study.models.layers import BatchNorm, Conv, Dropout, Linear, ReLU, Shape, total
 from scaling_study.models.layers import Residual as Blocks
 from scaling_study.models.layers import SqueezeExcite as Gate
 from tiny import TINY, tiny
@@ -62,6 +62,46 @@ def test_convolutions_start_with_the_variance_of_their_scheme(
     assert float(weight.std()) == pytest.approx(std, rel=5 / math.sqrt(2 * weight.numel()))
     within = math.sqrt(3) * std  # where a uniform distribution of that variance ends
     assert (float(weight.abs().max()) <= within * 1.0001) == (init == "xavier")
+
+
+@pytest.mark.parametrize("init", ["he", "xavier"])
+def test_every_convolution_of_a_resnet_starts_by_the_models_scheme(init: str) -> None:
+    torch.manual_seed(0)
+    module = build(network(resnets(init=init, stem="deep", width=0.5), 4))
+    convs = [part for part in module.modules() if isinstance(part, nn.Conv2d)]
+    for conv in convs:
+        weight, receptive = conv.weight.detach(), conv.kernel_size[0] ** 2
+        fan_in, fan_out = receptive * conv.in_channels, receptive * conv.out_channels
+        std = math.sqrt(2 / (fan_out if init == "he" else fan_in + fan_out))
+        assert float(weight.std()) == pytest.approx(std, rel=5 / math.sqrt(2 * weight.numel()))
+        within = float(weight.abs().max()) <= math.sqrt(3) * std * 1.0001
+        assert within == (init == "xavier")
+    assert any(conv.bias is not None for conv in convs)  # the gates are among them
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    n, rate = 100_000, 0.25
+    dropout = Dropout(rate).module()
+    x = torch.ones(n)
+    got = dropout.train()(x)
+    assert got.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
+    share = float((got == 0).double().mean())
+    assert share == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / n))
+    assert torch.equal(dropout.eval()(x), x)
+    assert torch.equal(Dropout(0.0).module().train()(x), x)
+
+
+@pytest.mark.parametrize("make", [resnets, efficient], ids=["resnet", "efficientnet"])
+def test_dropout_of_the_model_is_that_of_the_classifiers_input(make: Any) -> None:
+    torch.manual_seed(0)
+    module = build(network(make(dropout=0.5, stochastic_depth=0.0), 4)).train()
+    seen = []
+    classifier = module[-1]
+    classifier.register_forward_pre_hook(lambda _part, inputs: seen.append(inputs[0].detach()))
+    module(torch.randn(64, 3, 32, 32))
+    # A pooled channel that all images see is hardly ever exactly zero by itself.
+    assert float((seen[0] == 0).double().mean()) == pytest.approx(0.5, abs=0.05)
 
 
 def test_classifiers_start_as_released() -> None:
@@ -138,6 +178,50 @@ def test_stochastic_depth_drops_its_share_of_images_and_keeps_the_mean() -> None
     assert float(dropped) == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / n))
     error = got.std(0) / math.sqrt(n)
     assert ((got.mean(0) - expected[0]).abs() < 5 * error).all()
+
+
+ENDS: dict[str, tuple[Any, ...]] = {
+    "batch norm": (Conv(3, 3, 1), BatchNorm(3)),
+    "gate": (Conv(3, 3, 1), Gate(3, 2)),
+    "relu": (Conv(3, 3, 1), ReLU()),  # backward needs what it gave
+    "nothing": (),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_a_block_is_the_sum_whatever_its_body_ends_with(end: str, rate: float) -> None:
+    torch.manual_seed(0)
+    block: Any = Blocks(ENDS[end], (), (rate,)).module()[0].double().train()
+    x = torch.randn(8, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    kept = x.detach().clone()
+    torch.manual_seed(1)
+    y = block(x)
+    y.square().sum().backward()
+    got = [t.grad.clone() for t in (x, *block.parameters())]
+    for t in (x, *block.parameters()):
+        t.grad = None
+    torch.manual_seed(1)
+    scale = torch.empty(8, 1, 1, 1, dtype=torch.float64).bernoulli_(1 - rate) / (1 - rate)
+    expected = torch.relu(x + block.body(x) * scale)
+    expected.square().sum().backward()
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(got, [t.grad for t in (x, *block.parameters())])
+    assert torch.equal(x, kept)
+
+
+@pytest.mark.parametrize("model", [resnets(), efficient()], ids=["resnet", "efficientnet"])
+def test_the_sum_of_a_block_takes_no_memory_of_its_own(model: Any) -> None:
+    module = build(network(model, 4)).eval()
+    blocks = [part for part in module.modules() if isinstance(part, Residual)]
+    bodies: list[int] = []
+    for block in blocks:
+        block.body.register_forward_hook(lambda _m, _x, out: bodies.append(out.data_ptr()))
+        block.register_forward_hook(lambda _m, _x, out: sums.append(out.data_ptr()))
+    sums: list[int] = []
+    module(torch.randn(2, 3, 32, 32))
+    assert bodies == sums
+    assert blocks
 
 
 @pytest.mark.parametrize("model", [resnets(stem="rs"), efficient()], ids=["resnet", "efficientnet"])

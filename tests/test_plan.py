@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,22 @@ from scaling_study.config import RunConfig
 from scaling_study.cost import describe, devices_needed
 from scaling_study.display import lines
 from scaling_study.errors import InputError
-from scaling_study.forecast import SCORING, Forecast, Timing, amounts, shape_of
+from scaling_study.forecast import (
+    SCORING,
+    SLOPES,
+    SLOPES_SD,
+    Estimate,
+    Forecast,
+    Timing,
+    amounts,
+    shape_of,
+)
 from scaling_study.paths import data_dir
 from scaling_study.plan import Planned, plan, planned_cells, table
 from scaling_study.planning import probe
 from scaling_study.planning.budget import Budget, affordable
 from scaling_study.planning.cells import cells_of
-from scaling_study.planning.draft import draft, orphans
+from scaling_study.planning.draft import draft, freeze, orphans
 from scaling_study.planning.explain import explained
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.times import Times, UnmeasuredError
@@ -189,6 +199,57 @@ def test_intervals_hold_new_measurements_as_often_as_they_say() -> None:
     assert abs(held / n - 0.9) < 3 * math.sqrt(0.9 * 0.1 / n)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("scatter", [0.05, 0.5])
+@pytest.mark.parametrize("shapes", [1, 2, 3, 4, 6, 12, 40])
+def test_intervals_cover_whatever_a_device_is_like(shapes: int, scatter: float) -> None:
+    """Devices as the model expects them; shapes that grow nearly or only loosely alike."""
+    rng, held, n = np.random.default_rng(shapes), 0, 600
+    for _ in range(n):
+        k = rng.normal(SLOPES, SLOPES_SD).clip(min=0)
+        flops = rng.uniform(18, 24, shapes + 1)
+        x = np.column_stack([flops, 0.9 * flops - 5 + rng.normal(0, scatter, shapes + 1)])
+        y = x @ k - 20 + rng.normal(0, 0.15, shapes + 1)
+        *known, new = (
+            Timing((), (*np.exp(row), 1), math.exp(t)) for row, t in zip(x, y, strict=True)
+        )
+        step = Forecast(known).step_time(new.shape)
+        assert step is not None
+        held += step.low <= new.step_time_s <= step.high
+    assert held / n > 0.85
+    if shapes >= 4:
+        assert held / n < 0.97
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(*[st.floats(0, 3)] * 3), min_size=1, max_size=8, unique=True))
+def test_more_work_never_takes_less_time(measured: list[tuple[float, float, float]]) -> None:
+    """Whatever a device has shown, a probe that went wrong included."""
+    known = Forecast(
+        [Timing((), (math.exp(18 + f), math.exp(14 + a), 16), math.exp(t)) for f, a, t in measured]
+    )
+    sizes = [known.trend((math.exp(17 + n), math.exp(13 + n), 16)) for n in range(6)]
+    assert all(a is not None and b is not None and a <= b for a, b in pairwise(sizes))
+
+
+def test_shapes_that_grow_alike_do_not_run_away() -> None:
+    """Six probes along one line with a bad one: by least squares the slopes are wild."""
+    rng = np.random.default_rng(4)
+    flops = np.linspace(18, 22, 6)
+    activations = 0.9 * flops - 4 + rng.normal(0, 0.02, 6)
+    y = 0.3 * flops + 0.6 * activations - 25 + np.array([0.1, 0, 0, 0.5, 0, -0.1])
+    by_least_squares = np.linalg.lstsq(np.column_stack([flops, activations, np.ones(6)]), y)[0]
+    assert by_least_squares[:2].min() < -1
+    timings = [
+        Timing((), (math.exp(f), math.exp(a), 1), math.exp(t))
+        for f, a, t in zip(flops, activations, y, strict=True)
+    ]
+    beside = Forecast(timings).step_time((math.exp(20), math.exp(13), 1))
+    assert beside is not None
+    assert beside.value == pytest.approx(math.exp(0.3 * 20 + 0.6 * 13 - 25), rel=0.6)
+    assert beside.high / beside.low < 30
+
+
 def test_held_out_error_is_that_of_leaving_each_shape_out() -> None:
     rng = np.random.default_rng(1)
     known = shaken(timings(law, **SIZES), rng, 0.2)
@@ -209,10 +270,16 @@ def test_few_or_no_measurements() -> None:
     one = timings(law, depth=[14])
     assert Forecast(one).step_time(shape_of(columns)) is not None
     assert Forecast(one).held_out_error is None
-    other = Forecast(one).step_time((10 * columns["flops"], columns["activations"], 16))
+    # Until shapes tell, time grows as it does elsewhere, and the interval says how little is known.
+    flops, activations = 10 * columns["flops"], 10 * columns["activations"]
+    other = Forecast(one).step_time((flops, activations, 16))
     assert other is not None
-    assert other.value == pytest.approx(10 * one[0].step_time_s)
-    assert other.low is None
+    assert other.value == pytest.approx(10**1.05 * one[0].step_time_s)
+    assert other.low < one[0].step_time_s * 6
+    assert other.high > one[0].step_time_s * 20
+    near = Forecast(one).step_time(one[0].shape)
+    assert near is not None
+    assert near.low < 0.8 * near.value < 1.2 * near.value < near.high
     slower = [replace(t, wall_s=(t.wall_s or 0) + 5) for t in one]
     whole = Forecast(slower).run_time(columns)
     assert whole is not None
@@ -276,21 +343,21 @@ def test_the_frontiers_cheap_end_can_come_first() -> None:
 def test_a_budget_keeps_the_part_that_decides_most() -> None:
     rows = rows_of({"axes": {"depth": [14, 26], "epochs": [2, 20], "seed": [0, 1]}})
     budget = Budget(None, 0.6 * sum(row.cost.train_flops for row in rows), True)
-    assert not budget.allows(rows)
+    assert not budget.allows(rows, rows)
 
     def both_regimes(part: Any) -> tuple[float, ...]:
         return (len({row.run.train.epochs for row in part}),)
 
     part = affordable(rows, budget, both_regimes)
-    assert budget.allows(part)
+    assert budget.allows(part, rows)
     assert {row.run.train.epochs for row in part} == {2, 20}
     shallow = affordable(rows, budget, lambda part: (-max(r.run.model.depth for r in part),))
     assert {row.run.model.depth for row in shallow} == {14}
     assert affordable(rows, Budget(None, 1, True), both_regimes) == []
     paid = [replace(row, state="ok") for row in rows]
-    assert Budget(None, 1, False).allows(paid)
+    assert Budget(None, 1, False).allows(paid, paid)
     with pytest.raises(UnmeasuredError, match=r"budget\.gpu_hours=1: nothing has been measured"):
-        Budget(1, None, False).allows(rows)
+        Budget(1, None, False).allows(rows, rows)
 
 
 def test_over_budget_nothing_is_started(sweep_here: Command, tmp_path: Path) -> None:
@@ -383,7 +450,7 @@ def test_few_repeats_do_not_narrow_a_forecast() -> None:
 
 def test_several_processes_share_a_runs_memory() -> None:
     cells = [row.cell for row in rows_of({"axes": {"width": [0.5]}})]
-    one, four = (plan(cells, Store(Path("none")), {}, NOTHING, n) for n in (1, 4))
+    one, four = (plan(cells, Store(Path("none")), {}, Times([], 1, n)) for n in (1, 4))
     assert four[0].cost.memory_bytes < one[0].cost.memory_bytes
     assert "on each of 4 devices" in "\n".join(lines(four, 1, "longest", 4))
 
@@ -395,7 +462,7 @@ def test_what_else_differs_is_named() -> None:
     }
     records = table(rows_of(grid), grid)
     assert differences(records, compared(grid)) == [
-        "2 epochs: train.label_smoothing differs (0.0, 0.1)"
+        "train.label_smoothing: 0 to 0.1",
     ]
     assert compared({"blocks": [grid], "variants": {"cumulative": {"a": {"seed": 1}}}}) == {
         "train.weight_decay",
@@ -455,3 +522,248 @@ def test_two_sweeps_at_once_train_every_run_once(
     again = subprocess.run(start, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert "50 ok" in again.stdout
     assert "[1/" not in again.stdout
+
+
+def made_up(seconds: float, run: RunConfig, device: str = "", world: int = 1) -> Timing:
+    """A measurement of a run's shape."""
+    here, precision, *_ = NOTHING.conditions(run)
+    return Timing((device or here, precision, 1, world), shape_of(describe(run)), seconds)
+
+
+SOLVED = (
+    "+grid=smoke",
+    "grid.points=[{}]",
+    "grid.axes.depth=[14]",
+    "++grid.solve={width: {step_time_s: [0.01, 0.02], tolerance: 0.5}}",
+    "launcher=inline",
+    "precision=fp32",
+)
+
+
+def test_a_study_whose_cells_depend_on_times_trains_only_what_is_missing(
+    sweep_here: Command, tmp_path: Path
+) -> None:
+    """What its own runs measure would lead to other widths."""
+    run = planned_cells(composed("sweep", ["+grid=smoke", "precision=fp32"]), [], NOTHING)[1][0].run
+    cache = f"cache_dir={tmp_path / 'probes'}"
+    probe.keep(tmp_path / "probes", [made_up(0.005, run)])
+    first = sweep_here(*SOLVED, cache)
+    assert first.returncode == 0, first.stderr
+    assert "4 ok" in first.stdout
+    probe.keep(tmp_path / "probes", [made_up(0.05, run)])
+    again = sweep_here(*SOLVED, cache)
+    assert again.returncode == 0, again.stderr
+    assert "4 runs: 4 ok" in again.stdout
+    assert "[1/" not in again.stdout
+    assert "cells go by the times that the study began with" in again.stdout
+    assert len([p for p in (tmp_path / "results/runs").iterdir() if p.is_dir()]) == 4
+    # More targets are met by the same times; only on request by others.
+    more = [text.replace("0.02]", "0.02, 0.03]") for text in SOLVED]
+    assert "6 runs: 4 ok, 2 planned" in sweep_here(*more, cache, "dry_run=true").stdout
+    anew = sweep_here(*SOLVED, cache, "plan.resolve=true", "dry_run=true")
+    assert "4 runs: 4 ok" not in anew.stdout
+
+
+def test_conditions_on_times_stay_as_they_were(setting: Any, tmp_path: Path) -> None:
+    values = composed("sweep", ["+grid=smoke", "precision=fp32"])
+    values["results_dir"] = setting.results_dir
+    own = replace(setting, cache_dir=str(tmp_path / "probes"))
+    (cell, *_) = planned_cells(values, [], NOTHING)[1]
+    probe.keep(tmp_path / "probes", [made_up(0.01, cell.run)])
+    everything, _ = draft(values, [], own, None)
+    limit = sum(row.forecast_s or 0 for row in everything.rows) / 4
+    values["grid"]["where"] = [f"gpu_hours < {limit / 3600}"]
+    first, _ = draft(values, [], own, None)
+    assert 0 < len(first.rows) < 4
+    study = Path(setting.results_dir) / "smoke"
+    study.mkdir(parents=True)
+    freeze(first, study)
+    probe.keep(tmp_path / "probes", [made_up(1e-5, cell.run)])
+    second, said = draft(values, [], own, None)
+    assert [row.run.run_id for row in second.rows] == [row.run.run_id for row in first.rows]
+    assert second.rows[0].forecast_s != first.rows[0].forecast_s  # what is shown is what is known
+    assert any("plan.resolve=true" in line for line in said)
+    values["plan"]["resolve"] = True
+    assert len(draft(values, [], own, None)[0].rows) == 4
+
+
+def test_a_study_without_times_freezes_none(setting: Any, tmp_path: Path) -> None:
+    found, _ = draft(composed("sweep", ["+grid=smoke"]), [], setting, None)
+    freeze(found, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_without_measurement_is_probed_for(
+    sweep_here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunConfig] = []
+
+    def measure(runs: Any, times: Times, launch: Any, per_flop: float = 1e-9) -> Any:
+        asked.extend(runs)
+        return ((run, made_up(per_flop * describe(run)["flops"], run)) for run in runs)
+
+    monkeypatch.setattr(probe, "measure", measure)
+    cache = f"cache_dir={tmp_path / 'probes'}"
+    blank = sweep_here(*SOLVED, cache, "dry_run=true")
+    assert blank.returncode == 2
+    assert "plan.probe=true measures a few cells first" in blank.stderr
+    done = sweep_here(*SOLVED, cache, "dry_run=true", "plan.probe=true")
+    assert done.returncode == 0, done.stderr
+    assert "4 runs: 4 planned" in done.stdout
+    assert 2 <= len({run.model.width for run in asked}) <= 3
+    # Probed again, what only probes have measured is measured anew, and the newest counts.
+    known, n = probe.kept(tmp_path / "probes"), len(asked)
+    assert len(known) == n
+    monkeypatch.setattr(probe, "measure", partial(measure, per_flop=1.1e-9))
+    assert sweep_here(*SOLVED, cache, "dry_run=true", "plan.probe=true").returncode == 0
+    renewed = probe.kept(tmp_path / "probes")
+    assert [t.shape for t in renewed] == [t.shape for t in known]
+    assert [t.step_time_s for t in renewed] == pytest.approx([1.1 * t.step_time_s for t in known])
+    assert len(asked) == 2 * n
+
+
+def test_what_finished_runs_have_measured_is_not_probed() -> None:
+    runs = [row.run for row in rows_of({"axes": {"depth": [14, 26]}})]
+    assert probe.choose(runs, Times([made_up(0.1, runs[0])], 1)) == runs[1:]
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scaling_study.device._gpu_names", list)
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_machine_without_a_gpu_plans_by_the_gpus_that_were_measured(
+    sweep_here: Command, tmp_path: Path
+) -> None:
+    ask = ("+grid=smoke", "device=cuda", "launcher=slurm", "dry_run=true")
+    (cell, *_) = planned_cells(composed("sweep", [*ask[:2]]), [], NOTHING)[1]
+    folder = tmp_path / "probes"
+    cache = f"cache_dir={folder}"
+    blank = sweep_here(*ask, cache)
+    assert "nothing has been measured on this device" in blank.stdout
+    probe.keep(folder, [made_up(36.0, cell.run, "cuda: NVIDIA A100")])
+    done = sweep_here(*ask, cache, "budget.gpu_hours=1000")
+    assert done.returncode == 0, done.stderr
+    assert "forecast: times are those of cuda: NVIDIA A100, not of this machine" in done.stdout
+    assert "GPU-hours" in done.stdout
+    probe.keep(folder, [made_up(18.0, cell.run, "cuda: NVIDIA H100")])
+    both = sweep_here(*ask, cache)
+    assert (
+        "several were measured: cuda: NVIDIA A100, cuda: NVIDIA H100; plan.device=" in both.stdout
+    )
+    one = sweep_here(*ask, cache, "plan.device=NVIDIA H100")
+    assert "forecast: times are those of cuda: NVIDIA H100" in one.stdout
+    other = sweep_here(*ask, cache, "plan.device=NVIDIA V100")
+    assert other.returncode == 2
+    assert "plan.device='NVIDIA V100': nothing was measured on such a device" in other.stderr
+    assert "known: cuda: NVIDIA A100, cuda: NVIDIA H100" in other.stderr
+    probing = sweep_here(*ask, cache, "plan.probe=true")
+    assert probing.returncode == 2
+    assert "srun --gpus=1" in probing.stderr
+
+
+def test_gpu_hours_count_every_gpu_of_a_run(setting: Any, tmp_path: Path) -> None:
+    """8 GPUs on 4 nodes train a run: an hour of it is 32 GPU-hours, in plan, where and budget."""
+    ask = ["+grid=smoke", "device=cuda", "precision=bf16"]
+    several = ["launcher=slurm", "launcher.gpus_per_run=8", "launcher.nodes=4"]
+    values = composed("sweep", [*ask, *several])
+    own = replace(setting, cache_dir=str(tmp_path / "probes"))
+    (cell, *_) = planned_cells(values, [], NOTHING)[1]
+    probe.keep(tmp_path / "probes", [made_up(36.0, cell.run, "", 32)])
+    rows = draft(values, [], own, None)[0].rows
+    hours = [row.gpu_hours.value for row in rows if row.gpu_hours]
+    assert hours == pytest.approx([32 * (row.forecast_s or 0) / 3600 for row in rows])
+    assert Budget(1e9, None, False).needed(rows)["gpu_hours"] == pytest.approx(sum(hours))
+    first = table(rows, values["grid"])[0]
+    assert first["gpu_hours"] == pytest.approx(32 * first["forecast_s"] / 3600)
+    values["grid"]["where"] = [f"gpu_hours < {sorted(hours)[0] * 1.001}"]
+    assert 1 <= len(draft(values, [], own, None)[0].rows) < len(rows)
+    # Two that share a GPU pay for half of it; a CPU's slots are not shared.
+    shared = Times([made_up(36.0, cell.run), made_up(36.0, tiny())], 1, 1, 2)
+    hour = Estimate(3600.0, 1800.0, 7200.0)
+    assert shared.gpu_hours(cell.run, hour) == Estimate(0.5, 0.25, 1.0)
+    assert shared.gpu_hours(tiny(), hour) == Estimate(1.0, 0.5, 2.0)
+
+
+def test_measurements_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
+    good = made_up(0.1, tiny())
+    probe.keep(tmp_path, [good])
+    line = (tmp_path / "probes.jsonl").read_bytes()
+    bad = [b"[1]", b"7", b"null", b'{"conditions": 3}', b"\xff\xfe", b'{"torn', b""]
+    for old, new in (
+        (b'"step_time_s": 0.1', b'"step_time_s": NaN'),
+        (b'"step_time_s": 0.1', b'"step_time_s": -1'),
+        (b'"shape": [', b'"shape": [0, '),
+        (b'"shape": [', b'"shape": [-'),
+        (b'"shape": [', b'"shape": [1e999, '),
+        (b'"conditions": ["', b'"conditions": [["'),
+        (b"cpu", b"\xff"),
+        (b"0.1", b"1" + 400 * b"0"),
+    ):
+        assert old in line
+        bad.append(line.strip().replace(old, new))
+    (tmp_path / "probes.jsonl").write_bytes(b"\n".join([*bad, line]))
+    assert probe.kept(tmp_path) == [good]
+
+
+def test_a_probe_is_not_begun_where_it_cannot_be_kept(
+    sweep_here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "measure", lambda *_: pytest.fail("probes ran"))
+    (tmp_path / "file").touch()
+    done = sweep_here("+grid=smoke", "plan.probe=true", "dry_run=true", "cache_dir=file")
+    assert done.returncode == 2
+    assert "cache_dir=file: cannot write there, it is a file; give a folder" in done.stderr
+    below = sweep_here("+grid=smoke", "plan.probe=true", "dry_run=true", "cache_dir=file/below")
+    assert below.returncode == 2
+    assert "cache_dir=file/below: cannot write to" in below.stderr
+    early = sweep_here("+grid=smoke", "results_dir=file", "dry_run=true")
+    assert early.returncode == 2
+    assert "results_dir=file: cannot write there, it is a file; give a folder" in early.stderr
+
+
+def test_a_time_model_that_misses_what_was_held_out_is_doubted() -> None:
+    rng = np.random.default_rng(0)
+    run, known = tiny(), timings(law, **SIZES)
+    assert Times(known, 1).notes([run]) == []
+    (doubt,) = Times(shaken(known, rng, 3.0), 1).notes([run])
+    assert "warning: times of cpu" in doubt
+    assert "plan.probe=true measures what was probed again" in doubt
+
+
+def test_a_variant_that_changes_nothing_is_named(sweep_here: Command) -> None:
+    rows = "{baseline: {}, cosine: {train.schedule: cosine}, smooth: {train.label_smoothing: 0.2}}"
+    done = sweep_here("+grid=smoke", f"++grid.variants.cumulative={rows}", "dry_run=true")
+    assert done.returncode == 0, done.stderr
+    assert "variant cosine is the same run as baseline\n" in done.stdout
+    assert "variant smooth" not in done.stdout
+
+
+def test_infeasible_targets_are_told_once_for_all_seeds(sweep_here: Command) -> None:
+    targets = ", ".join(f"{n}e30" for n in range(100, 130))
+    solve = f"++grid.solve={{width: {{flops: [2.e6, {targets}], tolerance: 0.9}}}}"
+    done = sweep_here("+grid=smoke", "grid.points=[{}]", solve, "dry_run=true")
+    assert done.returncode == 2
+    done = sweep_here(
+        "+grid=smoke", "grid.points=[{}]", solve.replace("e30", "e20"), "dry_run=true"
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("infeasible: ")]
+    assert len(lines) == 20
+    assert all(line.endswith("(2 points)") for line in lines)
+    assert "… and 40 more; explain=true lists them" in done.stdout
+
+
+def test_an_axis_of_the_other_grid_is_told_as_such(sweep_here: Command) -> None:
+    done = sweep_here("+grid=smoke", "train.epochs=3", "diff=depth_vs_width")
+    assert done.returncode == 2
+    assert "diff=depth_vs_width: the other grid cannot be planned: train.epochs=3" in done.stderr
+    assert "epochs is an axis of the grid depth_vs_width" in done.stderr
+
+
+def test_every_cost_has_an_interval() -> None:
+    (row,) = table(rows_of({}, Times([made_up(0.1, tiny())], 1)), {})
+    for name in ("memory_bytes", "checkpoint_bytes", "disk_bytes", "forecast_s", "gpu_hours"):
+        assert row[f"{name}_low"] < row[name] < row[f"{name}_high"], name
+    assert row["data_bytes_low"] == row["data_bytes"] == row["data_bytes_high"]

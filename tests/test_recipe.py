@@ -236,7 +236,10 @@ def test_the_released_recipe_by_model() -> None:
     for (depth, side), rates_ in stated.items():
         run = composed("train=resnet_rs", f"model.depth={depth}", f"data.resolution={side}")
         assert (run.model.dropout, run.model.stochastic_depth) == rates_  # type: ignore[attr-defined]
+        assert run.model.bn_momentum == 1.0  # type: ignore[attr-defined]  # TensorFlow's 0.0
     assert (run.train.epochs, run.train.lr, run.train.ema_decay) == (350, 1.6, 0.9999)
+    given = composed("train=resnet_rs", "model.bn_momentum=0.2").model
+    assert given.bn_momentum == 0.2  # type: ignore[attr-defined]
 
 
 def test_efficientnets_recipe_and_the_baseline_switch_alone() -> None:

@@ -94,7 +94,7 @@ def watched(browser):
         context = browser.new_context(viewport=viewport, offline=True, **settings)
         contexts.append(context)
         page = context.new_page()
-        page.on("request", lambda r: requests.append(r.url))
+        context.on("request", lambda r: requests.append(r.url))
         page.on("console", lambda m: trouble.append(f"{m.type}: {m.text}"))
         page.on("pageerror", lambda e: trouble.append(str(e)))
         page.goto(path.as_uri() + fragment)
@@ -102,6 +102,7 @@ def watched(browser):
         return page
 
     yield opened
+    assert all(len(context.pages) == 1 for context in contexts)
     hacked = [page.evaluate("window.hacked") for c in contexts for page in c.pages]
     for context in contexts:
         context.close()
@@ -203,6 +204,13 @@ def test_runs_are_searched_sorted_and_repeated(visit, report):
     click(page, "#search")
     page.keyboard.type("depth=26 epochs=20 seed=1")
     assert len(shown_runs(page)) == 2
+    counts = {"epochs=2": 0, "epochs=20": 20, "resolution=16": 20, "PX=16": 20, "width=0.250": 24}
+    counts |= {"train.epochs=4": 20, "state=failed": 1, "state=ok": 40, "epochs=4 r24": 10}
+    for words, count in counts.items():
+        page.locator("#search").fill(words)
+        # The run that failed has no settings here: its plan knows its length alone.
+        assert len([run for run in shown_runs(page) if run != FOLDER or "state" in words]) == count
+    page.locator("#search").fill("depth=26 epochs=20 seed=1")
     for direction in ("ascending", "descending"):
         click(page, "th[data-key=val_error] button")
         assert page.locator("th[data-key=val_error]").get_attribute("aria-sort") == direction
@@ -231,6 +239,93 @@ def test_a_click_on_a_point_opens_its_run(visit, report):
     click(page, "#explorer .points path.point", 1)
     page.wait_for_selector("tr.chosen")
     assert page.locator("tr.detail code").count() == 2
+
+
+def test_a_search_that_holds_for_the_chosen_run_stays(visit, report):
+    page = visit(report, "#q=depth=14 epochs=4")
+    click(page, "#explorer .points path.point", 0)
+    assert "-w0.25-r16-e4-" in page.locator("tr.chosen").get_attribute("data-id")
+    assert page.locator("#search").input_value() == "depth=14 epochs=4"
+
+
+BUTTONS = ["Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
+
+
+def test_no_button_of_a_figure_leaves_the_file(visit, report):
+    """`watched` refuses requests and other pages at its end, whichever button asks for them."""
+    page = visit(report)
+    for figure in ("#explorer", "#forecasts"):
+        point_at(page, figure)
+        buttons = page.locator(f"{figure} .modebar-btn[data-title]")
+        assert [b.get_attribute("data-title") for b in buttons.all()] == BUTTONS
+        with page.expect_download():
+            buttons.first.click()
+        for button in buttons.all()[1:]:
+            button.click()
+        assert page.locator(f"{figure} .modebar-btn:not([data-title])").count() == 0
+    page.wait_for_timeout(300)
+
+
+def test_a_tap_shows_the_tip_and_the_way_to_its_run(visit, report):
+    """The click that a browser makes of a tap must not land on a row that came under the finger."""
+    page = visit(report, width=390, height=844, is_mobile=True, has_touch=True)
+    point, offer = (
+        page.locator(f"#explorer {s}").nth(n)
+        for s, n in ((".points path.point", 3), ("+ .picked button", 0))
+    )
+    for place in (0.15, 0.5, 0.85):
+        page.evaluate("(y) => scrollBy(0, y)", point.bounding_box()["y"] - place * 844)
+        box, before = point.bounding_box(), page.evaluate("scrollY")
+        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        offer.wait_for()
+        page.wait_for_timeout(400)  # for the click that follows a tap
+        assert page.locator("tr.chosen").count() == 0
+        assert page.evaluate("scrollY") == before
+        told = page.locator("#explorer .hovertext").text_content()
+        settings = re.search(r"d\d+-w[\d.]+-r\d+-e\d+-", told).group()
+        assert 0 < offer.bounding_box()["y"] < 844
+        offer.tap()
+        assert page.locator("tr.chosen").get_attribute("data-id").startswith(settings)
+        page.locator("tr.chosen").tap()
+    page.locator(".chips label:text-is('FLOPs')").tap()
+    assert page.locator("#explorer .hovertext").count() == 0
+    assert offer.count() == 0
+
+
+def test_published_points_are_off_where_the_paper_has_no_numbers(visit, report):
+    page = visit(report, "#paper=1")
+    box, hint = page.locator("input[name=paper]"), page.locator("#controls .hint")
+    assert box.is_disabled()
+    assert hint.inner_text() == "Known for FLOPs and parameters only."
+    chip(page, "parameters")
+    assert box.is_enabled()
+    assert box.is_checked()
+    assert not hint.is_visible()
+    chip(page, "peak memory")
+    assert box.is_disabled()
+
+
+def test_marks_and_curves_say_their_resolution(visit, report):
+    page = visit(report, "#view=arms")
+    legend = page.locator("#explorer .legendtext")
+    assert {"16 px", "24 px"} <= set(legend.all_text_contents())
+    ends = page.locator("#explorer .textpoint").all_text_contents()
+    assert sorted(filter(None, map(str.strip, ends))) == ["16 px"] * 4 + ["24 px"] * 4
+    marks = page.locator("#explorer .points path.point").count()
+    page.locator("#explorer .legendtoggle").last.click()  # names a shape and hides nothing
+    page.wait_for_timeout(600)  # for the second click that plotly.js waits for
+    assert page.locator("#explorer .points path.point").count() == marks
+    chip(page, "24 px")
+    assert "24 px" not in legend.all_text_contents()
+
+
+def test_links_within_the_page_keep_the_choices(visit, report):
+    page = visit(report, "#cost=flops")
+    page.locator("nav a", has_text="Rules").click()
+    page.wait_for_function("location.hash === '#cost=flops'")
+    assert page.locator("#rules").bounding_box()["y"] < 900
+    page.evaluate("location.hash = '#cost=params'")  # as a link that somebody sent
+    page.wait_for_function("document.querySelector('input[value=params]')?.checked")
 
 
 def test_hostile_texts_are_only_text(visit, report):
@@ -323,9 +418,13 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
 def test_a_sweep_without_a_result_has_a_page_that_waits(visit, tmp_path):
     empty = tmp_path / "results" / FOLDER
     empty.mkdir(parents=True)
-    (empty / "plan.csv").write_text("run_id,epochs\nfirst,4\nsecond,20\n")
+    plan = "run_id,epochs,depth,width,resolution\nfirst,4,26,0.25,16\nsecond,20,14,1,24\n"
+    (empty / "plan.csv").write_text(plan)
     command(empty, tmp_path, [], live_s=60)
     page = visit(tmp_path / "report.html", wait="tr.run")
+    page.locator("#search").fill("state=planned depth=26 px=16")
+    assert shown_runs(page) == ["first"]
+    page.locator("#search").fill("")
     assert "0 of 2 runs are in. The sweep is running." in page.locator("#live").inner_text()
     assert "no finished run" in page.locator("#waiting").inner_text()
     assert shown_runs(page) == ["first", "second"]

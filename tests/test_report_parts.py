@@ -1,5 +1,6 @@
 """Parts of the report without a browser: escaping, sentences, the command that repeats a run."""
 
+import csv
 import json
 import shlex
 import time
@@ -19,15 +20,22 @@ from analysis.declared import prereg
 from analysis.forecasts import Foretold
 from analysis.judge import Judgement
 from analysis.reporting import html
-from analysis.reporting.content import environment, frontier_values, run_values
+from analysis.reporting.content import (
+    assumed_regimes,
+    environment,
+    frontier_values,
+    run_values,
+)
+from analysis.reporting.sections import explorer, left_out
 from analysis.sentences import sentence, why
-from analysis.tables import table_of
+from analysis.tables import table_of, without_result
 from analysis.verdict import Verdict
-from analysis_data import add_run, cell, write_real_study
+from analysis_data import add_run, cell, runs, write_real_study, write_study
 from scaling_study.paths import data_dir
-from scaling_study.planning.cells import runs_of
+from scaling_study.planning.runs import runs_of
 from scaling_study.repeat import command, overrides, text
-from scaling_study.results import read_study
+from scaling_study.results import read_study, write_result
+from scaling_study.store import Store
 from tiny import tiny
 
 EVIL = '<script>alert("x")</script>&\''
@@ -84,6 +92,23 @@ def gap(estimate, half):
             "Choosing between depth and width by short training costs 0.40 ± 0.10 percentage "
             "points of error in long training at equal step time; supported",
         ),
+        (
+            *("R4", "inconclusive", gap(0.0005, 0.001)),
+            "It cannot be told whether choosing between depth and width by short training costs "
+            "more than 0.1 percentage points of error in long training at equal step time: it "
+            "costs 0.05 ± 0.10 percentage points; inconclusive",
+        ),
+        (
+            *("R1-interaction", "inconclusive", gap(-0.004, 0.006)),
+            "From the shortest to the longest training it cannot be told at equal step time "
+            "whether depth or width gains: width is ahead by 0.4 % ± 0.6 % (relative error); "
+            "inconclusive",
+        ),
+        (
+            *("R3", "inconclusive", gap(0.169, 0.581)),
+            "It cannot be told whether error falls more slowly with FLOPs beyond the best "
+            "breakpoint: its exponent changes by 0.17 ± 0.58; inconclusive",
+        ),
     ],
 )
 def test_verdicts_are_sentences(name, value, effect, said):
@@ -97,6 +122,9 @@ def test_every_kind_of_rule_has_a_sentence():
         for value in (gap(0.3, 0.1), gap(-0.3, 0.1)):
             judged = _judged(rule.name, "supported", None if rule.kind == "all" else value)
             assert sentence(judged).endswith("; supported")
+            if rule.kind != "all":
+                unsure = _judged(rule.name, "inconclusive", replace(value, low=-0.5, high=0.5))
+                assert "cannot be told" in sentence(unsure)
         untested = _judged(rule.name, "not_testable", None)
         assert sentence(untested).endswith("this study cannot test it")
         assert why(untested)
@@ -185,6 +213,66 @@ def test_finished_runs_are_repeated_elsewhere_and_failed_ones_in_place(tmp_path)
     assert (again.run_id, folder) == (results[1].run_id, str(study.parent))
     assert missing["reason"] == "no result yet"
     assert (bare["command"], bare["forecast_s"]) == (None, 3.0)
+
+
+def test_runs_without_a_result_have_a_state_and_what_was_planned(tmp_path):
+    study = tmp_path / "results" / "demo"
+    results = write_real_study(study, seeds=1)
+    runs_dir = study.parent / "runs"
+    planned, failed, torn, halved = results[:4]
+    (runs_dir / planned.run_id / "result.json").unlink()
+    changes = {"status": "failed", "val_error": None, "cause": "host_memory", "error": "oom"}
+    write_result(runs_dir / failed.run_id, replace(failed, **changes))
+    (runs_dir / torn.run_id / "result.json").write_text("{")
+    write_result(runs_dir / halved.run_id, replace(halved, memory_halvings=1))
+    columns = ("run_id", "config_id", "epochs", "depth", "width", "resolution", "seed", "flops")
+    with (study / "plan.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *([getattr(r, c) for c in columns] for r in results)])
+    table = table_of(read_study(study), {})
+    by_id = {run["id"]: run for run in run_values(table, runs_dir, {})}
+    assert len(by_id) == len(results)
+    states = {"planned": planned, "failed": failed, "unreadable": torn, "left out": halved}
+    for state, result in states.items():
+        found = by_id[result.run_id]
+        assert found["state"] == state
+        assert [found[c] for c in columns[2:]] == [getattr(result, c) for c in columns[2:]]
+        folder = composed(found["command"])[1]
+        assert (folder == "repeated") == (state == "left out")
+    assert by_id[halved.run_id]["val_error"] == halved.val_error
+    with Store(study.parent).claim(planned.run_id):
+        (row, *_) = without_result(read_study(study))
+    assert (row["run_id"], row["state"]) == (planned.run_id, "running")
+    listed = "".join(left_out(table))
+    assert "1 planned, 1 failed, 1 unreadable, 1 left out. " in listed
+    assert "failed (host_memory): oom" in listed
+
+
+@pytest.mark.parametrize("kind", ["failed", "diverged"])
+def test_a_study_without_a_comparable_run_has_a_page_of_what_became_of_them(tmp_path, capsys, kind):
+    results = runs({10: 0.1}, seeds=1)
+    changes = {"status": kind, "val_error": None, "error": "boom & bust", "cause": "error"}
+    study = write_study(tmp_path, [replace(r, **changes) for r in results])
+    page = tmp_path / "out" / "report.html"
+    assert main([str(study), "-o", str(page.parent)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.rstrip().endswith(f"{page} lists every run")
+    text = page.read_text()
+    assert all(result.run_id in text for result in results)
+    assert ("failed (error): boom &amp; bust" in text) == (kind == "failed")
+    assert ("6 failed. The sweep&#x27;s command" in text) == (kind == "failed")
+    page.unlink()
+    assert main([str(study), "-o", str(page.parent), "--where", "depth=7"]) == 2
+    assert not page.exists()  # the page of another choice of runs would be lost
+
+
+def test_bars_from_an_assumed_noise_say_so():
+    seeds = [cell("a", 1.0, (0.5, 0.51)), cell("b", 2.0, (0.4, 0.41))]
+    single = [replace(c, errors=c.errors[:1], epochs=99) for c in seeds]
+    assert assumed_regimes([*seeds, *single]) == [99]
+    assert "mean over its seeds with a 95 % interval. " in explorer(seeds, published=False)[0]
+    assert "one run, its bar assumed noise, one seed" in explorer(single, published=False)[0]
+    assert "at 99 epochs one run, its bar assumed" in explorer([*seeds, *single], False)[0]
 
 
 def test_the_environment_counts_runs(tmp_path):

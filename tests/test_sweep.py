@@ -221,7 +221,10 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         (["+grid=smoke", "grid.axes.seed=range(2)"], "'grid.axes.seed=\"range(3)\"'"),
         (["+grid=smoke", "grid.axes={seed:range(2)}"], "'grid.axes={seed: \"range(3)\"}'"),
         (["+grid=smoke", "model.depth=50"], "set it by grid.axes.depth=[50]"),
-        (["+grid=smoke", "seed=3"], "seed=3: seed is an axis of this grid; set it by grid.axes"),
+        (
+            ["+grid=smoke", "seed=3"],
+            "seed=3: seed is an axis of the grid smoke; set it by grid.axes",
+        ),
         (["+grid=smoke", "model.width=1"], "'grid.points=[{width: 1, …}, …]'"),
         (["+grid=smoke", "depth=50"], "depth: the setting of one run is model.depth"),
         (["+grid=smoke", "model.dept=50"], "model.dept: no such setting (did you mean model.depth"),

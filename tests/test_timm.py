@@ -6,17 +6,19 @@ tests/data/timm_resnetrs.json.gz is the output of `benchmarks/timm_parity.py --k
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from conftest import Command
+from conftest import Command, plain_setting
 from scaling_study.config import RunConfig, Setting
 from scaling_study.errors import InputError
 from scaling_study.export import main as export
@@ -147,14 +149,20 @@ def test_a_file_of_another_network_is_refused_with_what_differs(tmp_path: Path) 
         assert all(torch.equal(before[k], t) for k, t in module.state_dict().items())
 
 
+RANDOM = np.random.default_rng(0).bytes(500)
+
+
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"\x10" + bytes(40)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello\n", b"\x80\x02}q\x00X", b"PK\x03\x04 torn", b"\x10" + bytes(40), RANDOM],
+)
 def test_a_damaged_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     init = initial_weights(f"timm:{tmp_path / name}")
     run = tiny(**SMALL)
     assert init is not None
-    with pytest.raises(InputError, match="no state dict that can be read"):
+    with pytest.raises(InputError, match=r"no state dict that can be read \(\w+"):
         timm.load(build(network(run.model, 4)), run.model, init)
 
 
@@ -224,9 +232,34 @@ def test_a_file_of_another_network_stops_a_sweep_before_it_starts(
     assert fits.returncode == 0, fits.stderr
 
 
-def test_a_run_starts_from_the_weights_and_is_exported(
-    tmp_path: Path, setting: Setting, capsys: pytest.CaptureFixture[str]
+def test_a_file_that_does_not_fit_stops_a_single_run_before_it_starts(
+    tmp_path: Path, command_here: Command
 ) -> None:
+    state = weights(tiny(**SMALL), 10)
+    good = written(tmp_path / "w.safetensors", state)
+    (tmp_path / "torn.safetensors").write_bytes(good.read_bytes()[:-1000])
+    small = ("model=resnet_rs", "model.depth=14", "model.width=0.125", "data.resolution=32")
+    for init, more, said in (
+        ("torn.safetensors", (), "torn.safetensors is no state dict that can be read"),
+        ("w.safetensors", ("model.se_ratio=0",), "w.safetensors is not this model's: it has"),
+    ):
+        done = command_here("scaling_study.train", *small, f"init=timm:{init}", *more)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: init: ")
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("results/runs/*/*"))
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(1)], {1: torch.zeros(1)}, {"a": 1}])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: Any) -> None:
+    init = initial_weights(f"timm:{written(tmp_path / 'w.pth', content)}")
+    assert init is not None
+    with pytest.raises(InputError, match="holds something else than a state dict"):
+        timm.check(tiny(**SMALL).model, init)
+
+
+def test_a_run_starts_from_the_weights_and_is_exported(tmp_path: Path, setting: Setting) -> None:
     state = weights(tiny(**SMALL), 4)
     file = written(tmp_path / "w.safetensors", state)
     # A rate so small that the weights stay where they began.
@@ -241,14 +274,64 @@ def test_a_run_starts_from_the_weights_and_is_exported(
         assert trained.keys() == state.keys()
         torch.testing.assert_close(trained["fc.weight"], state["fc.weight"])
         torch.testing.assert_close(trained["layer4.0.conv3.weight"], state["layer4.0.conv3.weight"])
-    capsys.readouterr()
-    assert export([str(run_dir), "-o", str(tmp_path / "out.onnx")]) == 2
-    assert "must end in .safetensors or .pth" in capsys.readouterr().err
-    assert export([str(tmp_path), "-o", str(out)]) == 2
-    assert "no run is there" in capsys.readouterr().err
-    (run_dir / "checkpoint.pt").unlink()
-    assert export([str(run_dir), "-o", str(out)]) == 2
-    assert "checkpoint.keep=final" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
+    """Folder of a run of a network that timm has."""
+    job = Job(tiny(**SMALL), plain_setting(tmp_path_factory.mktemp("results"), cache_dir))
+    assert job().status == "ok"
+    return job.store.run_dir(job.run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("damage", "out", "said"),
+    [
+        ({}, "out.onnx", "must end in .safetensors or .pth"),
+        ({}, "nowhere/out.safetensors", "out.safetensors: cannot be written"),
+        ({}, "nowhere/out.pth", "out.pth: cannot be written"),
+        ({"config.yaml": None}, "out.pth", "no run is there"),
+        ({"config.yaml": b""}, "out.pth", "config.yaml: it holds no settings"),
+        ({"config.yaml": b"a: [1"}, "out.pth", "config.yaml: no YAML (while parsing"),
+        ({"config.yaml": b"\xff\xfe\xff"}, "out.pth", "config.yaml: no YAML ("),
+        ({"config.yaml": b"data: {}"}, "out.pth", "config.yaml: model=None: must be a group"),
+        ({"checkpoint.pt": None}, "out.pth", "checkpoint.keep=final"),
+        ({"checkpoint.pt": b""}, "out.pth", "there is no checkpoint that can be read"),
+        ({"checkpoint.pt": b"PK torn"}, "out.pth", "there is no checkpoint that can be read"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_message(
+    ended: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: dict[str, bytes | None],
+    out: str,
+    said: str,
+) -> None:
+    run_dir = shutil.copytree(ended, tmp_path / "run")
+    for name, content in damage.items():
+        (run_dir / name).unlink()
+        if content is not None:
+            (run_dir / name).write_bytes(content)
+    assert export([str(run_dir), "-o", str(tmp_path / out)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert said in told
+    assert len(told.splitlines()) == 1
+
+
+def test_export_falls_back_to_the_previous_checkpoint(
+    ended: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir, out = shutil.copytree(ended, tmp_path / "run"), tmp_path / "out.safetensors"
+    whole = (run_dir / "checkpoint.pt").read_bytes()
+    assert export([str(run_dir), "-o", str(out)]) == 0
+    expected = out.read_bytes()
+    (run_dir / "checkpoint.prev.pt").write_bytes(whole)
+    (run_dir / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    assert export([str(run_dir), "-o", str(out)]) == 0
+    assert out.read_bytes() == expected
+    assert "warning: checkpoint.pt is unreadable" in capsys.readouterr().out
 
 
 def test_export_of_a_network_that_timm_does_not_have_is_refused(

@@ -1,7 +1,9 @@
 """`python -m scaling_study.sync` against a server that speaks W&B's protocol, well or badly."""
 
+import fcntl
 import re
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import pytest
 from tracked import call, finished_run, logged, secrets_in, server, study
 from wandb_server import Server
 
+from scaling_study.results import read_result, write_result
 from scaling_study.sync import main
+from scaling_study.tracking.options import tag_of
 
 __all__ = ["server"]
 
@@ -151,7 +155,8 @@ def test_unfinished_unreadable_and_missing_runs(server: Server, tmp_path: Path) 
     bad, unfinished, absent = sorted(tmp_path.glob("results/runs/*"))
     (bad / "result.json").write_text("{", encoding="utf-8")
     (unfinished / "result.json").unlink()
-    (absent / "metrics.jsonl").unlink()
+    for name in ("metrics.jsonl", "result.json"):
+        (absent / name).unlink()
     code, output = sync(study_dir)
     assert (code, counts(output)) == (1, [1, 0, 1, 1]), output
     assert f"{bad.name} not sent: unreadable: " in output
@@ -164,6 +169,33 @@ def test_unfinished_unreadable_and_missing_runs(server: Server, tmp_path: Path) 
     code, output = sync(study_dir)
     assert run.streams["wandb-history.jsonl"] == lines
     assert (run.exit_code, run.summary["status"]) == (0, "ok")
+
+
+def test_a_run_that_failed_before_its_first_step_is_sent(server: Server, tmp_path: Path) -> None:
+    study_dir = study(tmp_path / "results", "n" * 70, 1)
+    (run_dir,) = tmp_path.glob("results/runs/*")
+    (run_dir / "metrics.jsonl").unlink()
+    result = read_result(run_dir / "result.json")
+    failed = replace(result, status="failed", error="out of memory", val_error=None)
+    write_result(run_dir, failed)
+    code, output = sync(study_dir)
+    assert (code, counts(output)) == (0, [1, 0, 0, 0]), output
+    (run,) = server.runs.values()
+    assert (run.name, run.history, run.exit_code) == (run_dir.name, [], 1)
+    assert (run.summary["status"], run.summary["error"]) == ("failed", "out of memory")
+    assert run.tags == [tag_of(study_dir.name)]
+    code, output = sync(study_dir)
+    assert (code, counts(output)) == (0, [0, 1, 0, 0]), output
+
+
+def test_a_run_whose_mirror_is_at_work_is_left_to_it(server: Server, tmp_path: Path) -> None:
+    study_dir = study(tmp_path / "results", "g", 1)
+    (run_dir,) = tmp_path.glob("results/runs/*")
+    with (run_dir / "tracking.txt").open("wb") as mirror:
+        fcntl.flock(mirror, fcntl.LOCK_EX)
+        code, output = sync(study_dir)
+    assert (code, counts(output)) == (0, [0, 0, 0, 1]), output
+    assert server.requests == []
 
 
 def test_bad_input_is_one_line(

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -14,10 +15,12 @@ import torch
 from torch import nn
 
 from scaling_study.config import RunConfig, Setting
+from scaling_study.errors import InputError
 from scaling_study.launch.job import Job
 from scaling_study.models.build import Residual
 from scaling_study.training import loop, stopping
 from scaling_study.training.checkpoint import Checkpoints
+from scaling_study.training.kernels import fastest
 from scaling_study.training.loop import train
 from scaling_study.training.steps import StepTimes
 from tiny import tiny
@@ -189,12 +192,18 @@ def test_a_damaged_checkpoint_never_becomes_the_previous_one(
 def test_without_a_usable_checkpoint_the_run_starts_again(
     setting: Setting, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, run_dir = trained(tiny(), replace(setting, checkpoint_every_s=1e9), "whole")
-    spoil(run_dir / "checkpoint.pt", "truncated")
+    whole, run_dir = trained(tiny(), setting, "whole")
+    shutil.copy(run_dir / "checkpoint.pt", run_dir / "checkpoint.prev.pt")
+    for name in ("checkpoint.pt", "checkpoint.prev.pt"):
+        spoil(run_dir / name, "truncated")
+    capsys.readouterr()
     assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
-    said = capsys.readouterr().out
-    assert "checkpoint.pt is unreadable" in said
-    assert "resuming" not in said
+    latest, previous, *_ = said = capsys.readouterr().out.splitlines()
+    assert latest.startswith("warning: checkpoint.pt is unreadable")
+    assert latest.endswith("; falling back")
+    assert previous.startswith("warning: checkpoint.prev.pt is unreadable")
+    assert previous.endswith("; starting again")
+    assert not any("resuming" in line for line in said)
 
 
 def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) -> None:
@@ -206,6 +215,17 @@ def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) 
     del state["loss"]
     torch.save(state, run_dir / "checkpoint.pt")
     assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+
+
+def test_a_checkpoint_of_other_processes_is_refused_and_stays(setting: Setting) -> None:
+    _, run_dir = trained(tiny(), setting, "whole")
+    path = run_dir / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"world_size": 4}, path)
+    content = path.read_bytes()
+    with pytest.raises(InputError, match=r"4 process.*torchrun --nproc-per-node 4 .*or remove"):
+        train(tiny(), run_dir, setting)
+    assert path.read_bytes() == content
 
 
 def test_a_checkpoint_holds_the_state_of_its_step_though_training_goes_on(tmp_path: Path) -> None:
@@ -259,6 +279,18 @@ def test_the_process_is_left_as_it_was(setting: Setting) -> None:
     trained(tiny(), setting, "one")
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_gpu_takes_the_fastest_kernels_for_the_time_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    with fastest("cuda"):
+        assert torch.backends.cudnn.benchmark
+    assert torch.backends.cudnn.benchmark == before
+    with fastest("cpu"):
+        assert torch.backends.cudnn.benchmark == before
 
 
 def test_a_non_finite_loss_ends_the_run_as_diverged(setting: Setting) -> None:

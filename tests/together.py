@@ -1,12 +1,15 @@
 """Trains the tiny run in one process of several, in float64: what test_ddp starts.
 
 Arguments: folder for results, cache folder, JSON of changes to the tiny run, and of changes to
-the trainer: `stop_at` (rank 1 is asked to stop at this step), `fits` (most images that fit).
+the trainer: `stop_at` (rank 1 is asked to stop at this step), `fails_at` (it raises there), `fits`
+(most images that fit in its memory), `fits_later` (the same, from the second step on, where all
+ranks wait for each other).
 """
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,15 +40,23 @@ def in_float64() -> None:
     loop.on_device = doubled
 
 
-def ask_to_stop_at(step: int) -> None:
+def in_rank_1_at(step: int, act: Callable[[], None]) -> None:
     rate = loop.learning_rate
 
     def counting(now: int, *arguments: Any) -> float:
         if now == step and os.environ.get("RANK") == "1":
-            stopping.request("interrupted")
+            act()
         return rate(now, *arguments)
 
     loop.learning_rate = counting
+
+
+def stop() -> None:
+    stopping.request("interrupted")
+
+
+def fail() -> None:
+    raise ValueError("this one cannot go on")
 
 
 def run_out_of_memory_above(fits: int) -> None:
@@ -60,6 +71,20 @@ def run_out_of_memory_above(fits: int) -> None:
     micro_batches.MicroBatches._passes = limited
 
 
+def run_out_of_memory_later(fits: int) -> None:
+    """As if rank 1 had less memory in joint steps than a probe found."""
+    backward = micro_batches.MicroBatches.backward
+
+    def limited(self: Any, *arguments: Any) -> Tensor:
+        limited.calls += 1  # type: ignore[attr-defined]
+        if limited.calls == 2:  # type: ignore[attr-defined]
+            run_out_of_memory_above(fits)
+        return backward(self, *arguments)
+
+    limited.calls = 0  # type: ignore[attr-defined]
+    micro_batches.MicroBatches.backward = limited  # type: ignore[method-assign]
+
+
 def main() -> None:
     results, cache, changes, more = sys.argv[1:]
     setting = plain_setting(Path(results), Path(cache))
@@ -67,9 +92,13 @@ def main() -> None:
     in_float64()
     wanted = json.loads(more)
     if "stop_at" in wanted:
-        ask_to_stop_at(wanted["stop_at"])
+        in_rank_1_at(wanted["stop_at"], stop)
+    if "fails_at" in wanted:
+        in_rank_1_at(wanted["fails_at"], fail)
     if "fits" in wanted:
         run_out_of_memory_above(wanted["fits"])
+    if "fits_later" in wanted:
+        run_out_of_memory_later(wanted["fits_later"])
     print(Job(tiny(**json.loads(changes)), setting)().status, flush=True)
     leave_if_of_several(0)
 

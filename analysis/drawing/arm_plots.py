@@ -11,11 +11,13 @@ from analysis.drawing.panels import (
     label,
     legend,
     name_of,
+    names_in,
     outer_labels,
     per_regime,
     points,
+    spread,
 )
-from analysis.drawing.style import COLORS, ERROR_BARS, MARKERS, log_x, log_y_percent
+from analysis.drawing.style import COLORS, MARKERS, interval_label, log_x, log_y_percent
 from analysis.records import Record
 
 
@@ -23,6 +25,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
     """Both arms per regime with the curves that are compared; `titles` has a text per regime."""
     figure, found = per_regime(records)
     resolutions = sorted({r["resolution"] for r in records})
+    said = interval_label([r for r in records if r["kind"] == "cell"])
     labels = []
     for epochs, axes in found:
         here = [r for r in records if r["epochs"] == epochs]
@@ -42,7 +45,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
                     named[text] = Label(r["cost"], 100 * r["error"], short, color_of(r))
         axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
-        log_y_percent(axes, ERROR_BARS, [100 * r["error"] for r in here])
+        log_y_percent(axes, said, [100 * r["error"] for r in here])
         labels.append((axes, list(named.values())))
     outer_labels(found)
     legend(figure, [*records, {"arm": "base"}])
@@ -59,8 +62,8 @@ def overfit(records: Sequence[Record]) -> Figure:
         points(axes, cells, "gap")
         axes.axhline(0, color="#444444", lw=0.8)
         log_x(axes, records[0]["cost_axis"])
-        axes.set_ylabel("validation minus training error (pp),\nbars: 95 % interval")
-        few = cells if len(cells) <= 12 else []
+        axes.set_ylabel(interval_label(records, "validation minus training error (pp)", "gap"))
+        few = spread(cells, names_in(found)) if len(cells) <= 12 else []
         labels.append((axes, [label(r, "gap", resolutions) for r in few]))
     outer_labels(found)
     legend(figure, records)

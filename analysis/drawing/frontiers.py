@@ -9,10 +9,10 @@ from matplotlib.patches import Patch
 from analysis.drawing.labels import Label
 from analysis.drawing.overlay import overlay, published_handle
 from analysis.drawing.panels import (
-    NAMED,
     finish,
     label,
     legend,
+    names_in,
     outer_labels,
     per_regime,
     points,
@@ -20,12 +20,12 @@ from analysis.drawing.panels import (
     spread,
     step,
 )
-from analysis.drawing.style import BANDS, ERROR_BARS, LINES, log_x, log_y_percent
+from analysis.drawing.style import LINES, interval_label, log_x, log_y_percent
 from analysis.records import Record, by_epochs
 
 GREY = "#444444"
 # Names in a panel where the published points squeeze ours.
-FEW = 4
+FEW = 3
 
 
 def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Figure:
@@ -33,7 +33,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     figure, found = per_regime(records)
     labels = []
     resolutions = len({r["resolution"] for r in records})
-    most = FEW if published else NAMED
+    most = FEW if published else names_in(found)
     for epochs, axes in found:
         cells = [r for r in records if r["epochs"] == epochs]
         costs = [r["cost"] for r in cells]
@@ -44,26 +44,32 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
                 _, high = step(costs, [r[f"{kind}_high"] for r in cells])
                 axes.fill_between(x, low, high, color="#888888", alpha=alpha, lw=0)
         points(axes, cells, "error")
-        overlay(axes, published)
+        others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
-        log_y_percent(axes, ERROR_BARS, [100 * r["error"] for r in (*cells, *published)])
+        said = [100 * r["error"] for r in (*cells, *published)]
+        log_y_percent(axes, _label(records), said)
         named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
-        labels.append((axes, [label(r, "error", resolutions) for r in spread(named, most)]))
+        own = [label(r, "error", resolutions) for r in spread(named, most)]
+        labels.append((axes, [*own, *others]))
     outer_labels(found)
-    others = dict.fromkeys(r["family"] for r in published)
     handles: list[Line2D | Patch] = [Line2D([], [], color=GREY, label="frontier of cell means")]
     if any(r["band_low"] is not None for r in records):
-        handles.append(Patch(color="#888888", alpha=0.5, lw=0, label="95 % band, pointwise"))
-        handles.append(
-            Patch(color="#888888", alpha=0.2, lw=0, label="95 % band, all costs at once")
-        )
-    legend(figure, records, [*handles, *(published_handle(family) for family in others)])
+        for alpha, where in ((0.5, "pointwise"), (0.2, "all costs at once")):
+            text = f"95 % band, {where}"
+            handles.append(Patch(color="#888888", alpha=alpha, lw=0, label=text))
+    first = {r["family"]: r for r in reversed(published)}
+    legend(figure, records, [*handles, *map(published_handle, reversed(first.values()))])
     return finish(figure, labels)
+
+
+def _label(records: Sequence[Record]) -> str:
+    barred = any(r["band_low"] is not None for r in records)
+    return interval_label(records, what="bars and bands" if barred else "bars")
 
 
 def budget(records: Sequence[Record]) -> Figure:
     """Error against the training cost of a run: the frontier of each length of training."""
-    figure = Figure(figsize=(6.2, 4.3), layout="constrained")
+    figure = Figure(figsize=(4.6, 3.2), layout="constrained")
     axes = figure.subplots()
     ends = []
     for index, (epochs, cells) in enumerate(by_epochs(records).items()):
@@ -79,7 +85,5 @@ def budget(records: Sequence[Record]) -> Figure:
         ends.append(Label(last["cost"], 100 * last["frontier_error"], f"{epochs} epochs", color))
     log_x(axes, records[0]["cost_axis"])
     room_for_ends(axes)
-    barred = any(r["band_low"] is not None for r in records)
-    label_ = BANDS if barred else ERROR_BARS
-    log_y_percent(axes, label_, [100 * r["error"] for r in records])
+    log_y_percent(axes, _label(records), [100 * r["error"] for r in records])
     return finish(figure, [(axes, ends)])

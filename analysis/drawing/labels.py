@@ -14,7 +14,11 @@ from matplotlib.patheffects import withStroke
 
 # Boxes are rows of left, bottom, right and top in pixels.
 Boxes = npt.NDArray[np.float64]
-GAPS = (9.0, 20.0, 34.0, 52.0)
+# Distances of a name from its point to try, and half the size of a marker, in points.
+GAPS = (4.0, 9.0, 15.0, 23.0, 34.0)
+MARK = 2.7
+# What lies off the page cannot be read at all.
+CUT = 50.0
 # What a label covers shows between its letters no more.
 HALO = [withStroke(linewidth=2, foreground="white", alpha=0.8)]
 TURNS = (1, -1, 2, -2, 0, 4, 3, -3)
@@ -27,6 +31,15 @@ class Label(NamedTuple):
     y: float
     text: str
     color: str
+
+
+def plain(text: str, most: int = 100) -> str:
+    """A text from outside in one line of at most `most` characters.
+
+    What cannot be printed becomes a space: SVG is XML, which forbids most control characters.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def ink(color: str) -> tuple[float, float, float]:
@@ -64,17 +77,20 @@ def _obstacles(axes: Axes) -> Boxes:
         if hasattr(collection, "get_segments"):
             paths += [axes.transData.transform(s) for s in collection.get_segments()]
     boxes = [np.zeros((0, 4))]
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    mark = MARK * figure.dpi / 72
     for points in paths:
-        boxes.append(_around(points, 6, 6))
+        boxes.append(_around(points, mark, mark))
         for start, end in pairwise(points):
             shares = np.linspace(0, 1, 2 + int(math.dist(start, end) // 8))[:, None]
-            boxes.append(_around(start + shares * (end - start), 3, 3))
+            boxes.append(_around(start + shares * (end - start), mark / 2, mark / 2))
     return np.concatenate(boxes)
 
 
-def _candidates(point: Boxes, half_x: float, half_y: float) -> tuple[Boxes, Boxes]:
-    """Distances from the point and boxes to try, nearest first."""
-    gaps = np.repeat(GAPS, len(TURNS))
+def _candidates(point: Boxes, half_x: float, half_y: float, scale: float) -> tuple[Boxes, Boxes]:
+    """Distances from the point and boxes to try, nearest first; `scale` is pixels per point."""
+    gaps = np.repeat(scale * np.array(GAPS), len(TURNS))
     angles = np.tile(TURNS, len(GAPS)) * math.pi / 4
     shifts = np.column_stack([np.cos(angles) * (half_x + gaps), np.sin(angles) * (half_y + gaps)])
     return gaps, _around(point + shifts, half_x, half_y)
@@ -88,29 +104,33 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
     figure = axes.get_figure(root=True)
     assert figure is not None
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    scale = figure.dpi / 72
     taken, written = _obstacles(axes), np.zeros((0, 4))
     inside = np.array([axes.get_window_extent(renderer).extents])
+    page = np.array([figure.bbox.padded(-2).extents])
     for label in labels:
         text = axes.annotate(
-            label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points",
-            fontsize=7, color=ink(label.color), ha="center", va="center", annotation_clip=False,
+            plain(label.text), (label.x, label.y), xytext=(0, 0), textcoords="offset points",
+            fontsize=6.5, color=ink(label.color), ha="center", va="center", annotation_clip=False,
             path_effects=HALO,
         )  # fmt: skip
         extent = text.get_window_extent(renderer)
         half_x, half_y = extent.width / 2 + 2, extent.height / 2 + 1
         point = axes.transData.transform((label.x, label.y))
-        gaps, boxes = _candidates(point, half_x, half_y)
-        outside = 4 * half_x * half_y - _covered(boxes, inside)
-        reach = np.array([3 * half_x, 3 * half_y]) + GAPS[-1]
+        gaps, boxes = _candidates(point, half_x, half_y, scale)
+        area = 4 * half_x * half_y
+        outside = area - _covered(boxes, inside)
+        cut = area - _covered(boxes, page)
+        reach = np.array([3 * half_x, 3 * half_y]) + scale * GAPS[-1]
         near = (np.abs((taken[:, :2] + taken[:, 2:]) / 2 - point) < reach).all(axis=1)
         # Two texts on each other cannot be read; a text on a line can.
-        covered = _covered(boxes, taken[near]) + 5 * _covered(boxes, written)
-        best = int(np.argmin(covered + 2 * outside + gaps))
+        covered = _covered(boxes, taken[near]) + 25 * _covered(boxes, written)
+        best = int(np.argmin(covered + 5 * outside + CUT * cut + gaps))
         box = boxes[best]
         # In points, because vector files are written at another number of pixels per inch.
-        text.set_position(tuple(((box[:2] + box[2:]) / 2 - point) * 72 / figure.dpi))
+        text.set_position(tuple(((box[:2] + box[2:]) / 2 - point) / scale))
         written = np.vstack([written, box])
-        if gaps[best] > GAPS[0]:
+        if gaps[best] > scale * GAPS[0]:
             _leader(axes, label, np.clip(point, box[:2], box[2:]))
 
 

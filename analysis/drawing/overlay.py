@@ -12,6 +12,7 @@ from analysis.published_tables import read
 from analysis.records import Record
 
 PUBLISHED = {"ResNet-RS": "resnet_rs_family", "EfficientNet": "efficientnet_family"}
+SOURCE = "ImageNet (Bello et al. 2021, Table 7)"
 COLUMNS = {"flops": ("flops_B_paper", 1e9), "params": ("params_M", 1e6)}
 MARKS = {"ResNet-RS": "D", "EfficientNet": "s"}
 GREY = "#777777"
@@ -27,6 +28,7 @@ def published_records(cost: str) -> list[Record]:
         {
             "model": f"{row['model']}@{row['image_res_px']}",
             "family": family,
+            "source": SOURCE,
             "cost_axis": cost,
             "cost": scale * float(row[column]),
             "error": 1 - float(row["top1_pct_paper_table7"]) / 100,
@@ -39,15 +41,29 @@ def published_records(cost: str) -> list[Record]:
 def overlay(axes: Axes, records: Sequence[Record]) -> list[Label]:
     """Draw points that others published as hollow marks with a legend entry per family.
 
-    Records need `cost`, `error` (fraction), `model` and `family`; the axes show the same cost and
-    percent. Call it before the limits are final; the labels are for `place_labels` after that.
+    Records need `cost`, `error` (fraction), `model`, `family` and `source`; the axes show the same
+    cost and percent. Call it before the limits are final; the labels, of both ends of each family,
+    are for `place_labels` after that.
     """
+    labels = []
     for family in dict.fromkeys(r["family"] for r in records):
         rows = [r for r in records if r["family"] == family]
-        look = {"s": 22, "lw": 0.9, "facecolors": "none", "edgecolors": GREY, "zorder": 2.5}
+        look = {"s": 11, "lw": 0.7, "facecolors": "none", "edgecolors": GREY, "zorder": 2.5}
         mark = MARKS.get(family, "P")
-        dots(axes, rows, marker=mark, label=f"{family} (published)", **look)
-    return [Label(r["cost"], 100 * r["error"], r["model"], GREY) for r in records]
+        dots(axes, rows, marker=mark, label=published_name(rows[0]), **look)
+        ends = [min(rows, key=lambda r: r["cost"]), max(rows, key=lambda r: r["cost"])]
+        labels += [Label(r["cost"], 100 * r["error"], short(r["model"]), GREY) for r in ends]
+    return labels
+
+
+def short(model: str) -> str:
+    """RS-50@160 and B0@224, as the paper calls them."""
+    return model.removeprefix("EfficientNet-").removeprefix("ResNet-")
+
+
+def published_name(record: Record) -> str:
+    """The family of a published point, on what it was measured, and who published it."""
+    return f"{record['family']} on {record['source']}"
 
 
 def dots(axes: Axes, rows: Sequence[Record], **look: Any) -> None:
@@ -57,7 +73,10 @@ def dots(axes: Axes, rows: Sequence[Record], **look: Any) -> None:
     axes.add_collection(LineCollection([[p, p] for p in points], alpha=0))
 
 
-def published_handle(family: str) -> Line2D:
-    """The legend entry of a published family."""
-    mark = MARKS.get(family, "P")
-    return Line2D([], [], ls="", marker=mark, mfc="none", mec=GREY, label=f"{family} (published)")
+def published_handle(record: Record) -> Line2D:
+    """The legend entry of the family of a published point."""
+    mark = MARKS.get(record["family"], "P")
+    return Line2D(
+        [], [], ls="", marker=mark, ms=3.5, mfc="none", mec=GREY, mew=0.7,
+        label=published_name(record),
+    )  # fmt: skip

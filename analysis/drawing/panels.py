@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.drawing.labels import Label, place_labels
-from analysis.drawing.style import COLORS
+from analysis.drawing.style import COLORS, WIDTH, assumed
 from analysis.records import Record
 
 NAMES = {
@@ -20,19 +20,22 @@ NAMES = {
     "width": "width arm",
     "neither": "other cells",
 }
-# More names in one panel are noise.
-NAMED = 9
+COLUMNS = 3
+# Sizes in a legend (inches): a mark with its margins, a letter, a line.
+ENTRY, LETTER, LINE = 0.5, 0.053, 0.16
+# More names in one panel are noise, by how many panels stand in a row.
+NAMED = {1: 9, 2: 6, 3: 4}
 Key = TypeVar("Key", bound=Hashable)
 
 
 def panels(
-    keys: Sequence[Key], width: float = 4.1, height: float = 3.7
+    keys: Sequence[Key], width: float = 3.0, height: float = 2.25
 ) -> tuple[Figure, list[tuple[Key, Axes]]]:
-    """A panel per key: up to three in a row, more in rows of about equal length."""
-    columns = len(keys) if len(keys) <= 3 else math.ceil(math.sqrt(len(keys)))
+    """A panel per key, up to three in a row; narrower than `width` where the page ends."""
+    columns = 2 if len(keys) == 4 else min(len(keys), COLUMNS)
     rows = math.ceil(len(keys) / columns)
-    size = 0.7 + width * columns, 0.8 + height * rows
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.06))
+    size = min(WIDTH, 0.6 + width * columns), 0.45 + height * rows
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for unused in grid[len(keys) :]:
         unused.remove()
@@ -67,7 +70,7 @@ def color_of(record: Record) -> str:
 
 def name_of(record: Record, resolutions: int) -> str:
     """A cell in short, as d50 w1 or d50 w1 r160."""
-    name = f"d{record['depth']} w{record['width']:g}"
+    name = f"d{record['depth']:g} w{record['width']:g}"
     return f"{name} r{record['resolution']}" if resolutions > 1 else name
 
 
@@ -77,7 +80,14 @@ def label(record: Record, value: str, resolutions: int) -> Label:
     )
 
 
-def spread(records: Sequence[Record], most: int = NAMED) -> list[Record]:
+def names_in(found: Sequence[tuple[Hashable, Axes]]) -> int:
+    """How many names a panel has room for."""
+    place = found[0][1].get_subplotspec()
+    assert place is not None
+    return NAMED[place.get_gridspec().ncols]
+
+
+def spread(records: Sequence[Record], most: int) -> list[Record]:
     """All records if they are few, else `most` of them, evenly apart with both ends."""
     if len(records) <= most:
         return list(records)
@@ -87,18 +97,21 @@ def spread(records: Sequence[Record], most: int = NAMED) -> list[Record]:
 def points(
     axes: Axes, records: Iterable[Record], value: str, marker: str = "o", color: str | None = None
 ) -> None:
-    """Percentages of records as marks with their 95 % bars, in one call per colour."""
-    groups: dict[tuple[str, bool], list[Record]] = {}
+    """Percentages of records as marks with their 95 % bars, in one call per colour.
+
+    Marks are hollow where the noise is assumed.
+    """
+    groups: dict[tuple[str, bool, bool], list[Record]] = {}
     for r in records:
-        key = (color or color_of(r), r[f"{value}_low"] is not None)
+        key = (color or color_of(r), r[f"{value}_low"] is not None, assumed([r]))
         groups.setdefault(key, []).append(r)
-    for (shade, barred), rows in groups.items():
+    for (shade, barred, hollow), rows in groups.items():
         y = [100 * r[value] for r in rows]
         low = [100 * (r[value] - r[f"{value}_low"]) for r in rows] if barred else []
         high = [100 * (r[f"{value}_high"] - r[value]) for r in rows] if barred else []
         axes.errorbar(
             [r["cost"] for r in rows], y, yerr=[low, high] if barred else None, fmt=marker,
-            ms=4.5, color=shade, capsize=2, lw=1.1,
+            ms=3.2, color=shade, capsize=1.5, lw=0.9, mew=0.8, mfc="white" if hollow else shade,
         )  # fmt: skip
 
 
@@ -106,11 +119,23 @@ def legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | P
     """Which colour is which arm, and `extra`, under the panels."""
     arms = [a for a in NAMES if any(r["arm"] == a for r in records)]
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=COLORS[a], marker="o", ms=4.5, ls="", label=NAMES[a]) for a in arms
+        Line2D([], [], color=COLORS[a], marker="o", ms=3.5, ls="", label=NAMES[a]) for a in arms
     ]
     handles += extra
-    columns = max(2, min(len(handles), int(figure.get_figwidth() / 1.9)))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+    legend_below(figure, handles)
+
+
+def legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
+    """A legend in as many columns as there is room for; the figure grows by its lines."""
+    lengths = [len(str(h.get_label())) for h in handles]
+    for columns in range(len(handles), 0, -1):
+        rows = math.ceil(len(handles) / columns)
+        longest = [max(lengths[i : i + rows]) for i in range(0, len(lengths), rows)]
+        if sum(ENTRY + LETTER * most for most in longest) <= figure.get_figwidth():
+            break
+    figure.set_figheight(figure.get_figheight() + LINE * rows)
+    even = math.ceil(len(handles) / rows)
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=even)
 
 
 def room_for_ends(axes: Axes) -> None:

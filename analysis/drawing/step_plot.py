@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.drawing.style import COLORS, VERDICTS
+from analysis.drawing.labels import plain
+from analysis.drawing.style import COLORS, VERDICTS, WIDTH, assumed, flops_note, interval_label
 from analysis.records import Record
 
 
@@ -15,7 +16,7 @@ def steps(records: Sequence[Record]) -> Figure:
     Steps are green where the whole interval is below zero, orange where it is above.
     """
     labels, rows = _places(records)
-    figure = Figure(figsize=(8.6, 1.1 + 0.27 * len(labels)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * len(labels)), layout="constrained")
     errors, changes = figure.subplots(1, 2, sharey=True)
     for record, row in zip(records, rows, strict=True):
         _point(errors, record, "error", row, COLORS["base"])
@@ -26,7 +27,7 @@ def steps(records: Sequence[Record]) -> Figure:
     errors.set_ylim(len(labels) - 0.5, -0.5)
     for axes in (errors, changes):
         axes.grid(False, axis="y")
-    errors.set_xlabel("validation error (%)\nbars: 95 % interval")
+    errors.set_xlabel(interval_label(records) + flops_note(labels))
     changes.set_xlabel("change from the row it is compared with (pp)\n← better    worse →")
     return figure
 
@@ -39,16 +40,19 @@ def _places(records: Sequence[Record]) -> tuple[list[str], list[int]]:
     for record in records:
         if record["series"] != series:
             series = record["series"]
-            labels.append(f"{series}:")
+            labels.append(f"{plain(series, 60)}:")
         rows.append(len(labels))
-        labels.append(record["name"])
+        labels.append(plain(record["name"], 40))
     return labels, rows
 
 
 def _point(axes: Axes, record: Record, name: str, row: int, color: str) -> None:
     value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
     bars = None if low is None else [[100 * (value - low)], [100 * (high - value)]]
-    axes.errorbar(100 * value, row, xerr=bars, fmt="o", ms=4.5, color=color, capsize=2.5)
+    axes.errorbar(
+        100 * value, row, xerr=bars, fmt="o", ms=3.5, color=color, capsize=2, lw=0.9,
+        mfc="white" if assumed([record]) else color,
+    )  # fmt: skip
 
 
 def _color(record: Record) -> str:

@@ -1,7 +1,7 @@
 """How every figure looks: one style, colours and readable log ticks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,10 +22,12 @@ VERDICTS = {
 }
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE: dict[Any, Any] = {
-    "figure.dpi": 150,
-    "savefig.dpi": 150,
-    "font.size": 9,
-    "axes.titlesize": 10,
+    "figure.dpi": 200,
+    "savefig.dpi": 200,
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -35,23 +37,28 @@ STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.4,
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.1,
     "svg.hashsalt": "scaling_study",
     "pdf.fonttype": 42,  # text stays text
+    "text.parse_math": False,  # names and claims are text, whatever signs they hold
 }
+# The text width of a paper with one column (inches); nothing is wider.
+WIDTH = 7.0
+CONVENTION = "2 × multiply-adds"
 AXIS_LABELS = {
-    "flops": "forward FLOPs per image (2 × multiply-adds)",
+    "flops": f"forward FLOPs per image ({CONVENTION})",
     "step_time_s": "measured time per training step",
     "params": "trainable parameters",
     "activations": "activations per image (outputs of convolutions)",
     "peak_memory_bytes": "peak memory",
-    "train_flops": "training FLOPs of a run (2 × multiply-adds)",
+    "train_flops": f"training FLOPs of a run ({CONVENTION})",
 }
 UNITS = {"step_time_s": "s", "peak_memory_bytes": "B"}
 ERROR = "validation error (%)"
-ERROR_BARS = "validation error (%), bars: 95 % interval"
-BANDS = "validation error (%), bars and bands: 95 % interval"
+# Where each configuration ran once, bars rest on a prior: they show no scatter that was measured.
+ASSUMED = "assumed noise, one seed"
+MOST_TICKS = 5
 _SUBDIVISIONS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 
 
@@ -60,13 +67,33 @@ def style() -> AbstractContextManager[None]:
     return mpl.rc_context(STYLE)
 
 
+def assumed(records: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether intervals of records rest on assumed noise."""
+    return any(r.get("noise") == "prior" for r in records)
+
+
+def interval_label(
+    records: Sequence[Mapping[str, Any]], of: str = ERROR, value: str = "error", what: str = "bars"
+) -> str:
+    """An axis label that says what `what` are, in a line of its own; without any, `of` alone."""
+    if all(r.get(f"{value}_low") is None for r in records):
+        return of
+    return f"{of}\n{what}: 95 % interval" + f",\n{ASSUMED}" * assumed(records)
+
+
+def flops_note(texts: Iterable[str]) -> str:
+    """A line with the convention of FLOPs if any text speaks of them without it, else nothing."""
+    said = "\n".join(texts)
+    return f"\nFLOPs: {CONVENTION}" if "FLOPs" in said and CONVENTION not in said else ""
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """Three ticks or more of few digits between two positive values, dense enough to read."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in _SUBDIVISIONS:
         ticks = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
         if len(ticks) >= 3:
-            return ticks
+            return ticks[:: math.ceil(len(ticks) / MOST_TICKS)]
     top = math.ceil(math.log10(high - low))
     for step in (s * 10.0**d for d in range(top, top - 3, -1) for s in (5.0, 2.0, 1.0)):
         first, last = math.ceil(low / step), math.floor(high / step)
@@ -84,7 +111,7 @@ def log_x(axes: Axes, column: str) -> None:
     axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(EngFormatter(unit=UNITS.get(column, ""), places=None))
-    axes.set_xlabel(AXIS_LABELS[column])
+    axes.set_xlabel(AXIS_LABELS[column].replace(" (", "\n("))
 
 
 def log_y_percent(axes: Axes, label: str, values: Sequence[float]) -> None:

@@ -1,7 +1,7 @@
 """How uncertain a fit is: exact t, profile and bootstrap intervals, and lack of fit."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,23 @@ def t_interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:
     i = fit.form.parameters.index(name)
     half = stdtrit(fit.df, 0.5 + level / 2) * math.sqrt(covariance(fit)[i, i])
     return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
+
+
+def band(fit: Fit, table: Mapping[str, Floats], level: float = 0.95) -> tuple[Floats, Floats]:
+    """Ends of the interval about the form itself at each row of a table, in units of y.
+
+    Student's t with the form taken as linear in its parameters (Bates & Watts 1988, section 2.3):
+    exact for `log` forms without exponents. Parameters at a bound are held there.
+    """
+    x = np.stack([np.log(table[c]) for c in fit.columns], axis=1) - fit.centre
+    value, at = log_value(fit.form, fit.vector, x)
+    _, slopes = log_value(fit.form, fit.vector, fit.problem.x)
+    free = ~np.isin(fit.form.parameters, fit.at_bound)
+    known, at = slopes[:, free], at[:, free]
+    inverse = np.linalg.pinv((known.T * fit.problem.weights) @ known)
+    se = np.sqrt(fit.variance * np.einsum("nj,jk,nk->n", at, inverse, at))
+    half = float(stdtrit(fit.df, 0.5 + level / 2)) * se
+    return np.exp(value - half), np.exp(value + half)
 
 
 def draws(fit: Fit, count: int = 4000, seed: int = 20210307) -> Floats:

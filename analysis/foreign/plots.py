@@ -14,7 +14,7 @@ from analysis.drawing.overlay import dots, overlay
 from analysis.drawing.style import AXIS_LABELS, COLORS, log_x, log_y_percent
 from analysis.records import Record
 
-LABELS = AXIS_LABELS | {"image_time_s": "time per image", "train_flops": "training FLOPs"}
+LABELS = AXIS_LABELS | {"image_time_s": "time per image"}
 NAMED = 14
 
 
@@ -40,7 +40,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
 
     `records` are those of `analysis.importers`.
     """
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    figure = Figure(figsize=(5.4, 4.0), layout="constrained")
     axes = figure.subplots()
     for family, color in _colors(records).items():
         if rows := [r for r in records if r["family"] == family]:
@@ -48,16 +48,16 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     best = [100 * r["frontier_error"] for r in records]
     costs = [r["cost"] for r in records]
     axes.step(costs, best, where="post", color="#444444", lw=1.0, label="frontier of all", zorder=1)
-    overlay(axes, published)
+    others = overlay(axes, published)
     axis = records[0]["cost_axis"]
     log_x(axes, "step_time_s" if axis.endswith("_s") else "flops")
     axes.set_xlabel(str(LABELS.get(axis, axis)))
     values = [100 * r["error"] for r in (*records, *published) if r["error"] > 0]
     log_y_percent(axes, "validation error (%)", values)
-    figure.legend(loc="outside lower center", ncols=3)
+    figure.legend(loc="outside lower center", ncols=2)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    place_labels(axes, _labels(records))
+    place_labels(axes, [*_labels(records), *others])
     return figure
 
 

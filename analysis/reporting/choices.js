@@ -66,6 +66,16 @@ const ticks = (title, options) => {
     input.addEventListener("change", () => { state[key] = input.checked ? "1" : "0"; changed(); });
     box.append(make("label", {}, input, text));
   }
-  $("controls").append(make("fieldset", {}, make("legend", {}, title), box));
+  $("controls").append(make("fieldset", {}, make("legend", {}, title), box, make("span", { class: "hint small", hidden: "" })));
+};
+/* Published points exist for some costs only: elsewhere their chip is off and says so. */
+const offerPublished = () => {
+  const input = document.querySelector("input[name=paper]");
+  if (!input) return;
+  const hint = input.closest("fieldset").querySelector(".hint");
+  const names = Object.keys(data.published).map((axis) => data.axes[axis].name);
+  input.disabled = !data.published[state.cost];
+  hint.hidden = !input.disabled;
+  hint.textContent = names.length ? `Known for ${names.join(" and ")} only.` : "Known for none of these costs.";
 };
 const changed = () => { remember(); draw(); };

@@ -45,6 +45,12 @@ def cell_values(
     ]
 
 
+def assumed_regimes(cells: Sequence[Cell]) -> list[int]:
+    """The training lengths in which one seed a cell measured no noise, so that bars assume it."""
+    noises = {epochs: noise_of(regime) for epochs, regime in by_regime(cells).items()}
+    return [epochs for epochs, noise in noises.items() if noise and noise.kind == "prior"]
+
+
 def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any]:
     """Cost, frontier error and its band at each cell, by cost axis, training length and px.
 
@@ -100,28 +106,21 @@ def run_values(
 
     `runs_dir` is the store of run folders; None where the runs are not ours.
     """
-    excluded = {row["run_id"] for row in table.excluded}
-    rows = [*table.rows, *table.excluded]
-    found = [
-        {"id": row["run_id"], "cell": row["config_id"]}
-        | {"state": "left out" if row["run_id"] in excluded else row.get("status", "ok")}
+    return [
+        {"id": row["run_id"], "cell": row.get("config_id"), "state": state}
         | {name: row.get(name) for name in RUN_COLUMNS}
-        | {"notes": _notes(row)}
-        for row in rows
+        | _foretold(forecasts.get(row["run_id"]))
+        | {"notes": _notes(row), "reason": table.left_out.get(row["run_id"])}
+        | _repeat(runs_dir, row["run_id"], done="status" in row)
+        for row, state in table.states()
     ]
-    done = {run["id"] for run in found}
-    found += [
-        {"id": run, "cell": None, "state": "left out", "notes": []} | dict.fromkeys(RUN_COLUMNS)
-        for run in table.left_out
-        if run not in done
-    ]
-    for run in found:
-        foretold = forecasts.get(run["id"])
-        run["forecast_s"] = foretold.seconds if foretold else None
-        run["forecast_ends_s"] = foretold[1:] if foretold and foretold.low else None
-        run["reason"] = table.left_out.get(run["id"])
-        run |= _repeat(runs_dir, run["id"], run["id"] in done)
-    return found
+
+
+def _foretold(forecast: Foretold | None) -> dict[str, Any]:
+    return {
+        "forecast_s": forecast.seconds if forecast else None,
+        "forecast_ends_s": forecast[1:] if forecast and forecast.low else None,
+    }
 
 
 def _notes(row: Row) -> list[str]:

@@ -81,11 +81,13 @@ def figure(saved: Saved) -> str:
         drawn = image.convert("RGB").quantize(COLORS, method=Image.Quantize.FASTOCTREE)
         paper = drawn.getpixel((0, 0))  # every figure has a margin
         drawn.save(small, "PNG", transparency=paper)
+        width, height = image.size  # said beforehand, so that nothing moves when it is decoded
     data = base64.b64encode(small.getvalue()).decode("ascii")
-    name = escape(saved.name)
+    name, title = escape(saved.name), escape(saved.title)
     return (
-        f'<figure><div class="scroll"><img alt="{escape(saved.title)}" loading="lazy" '
-        f'src="data:image/png;base64,{data}"></div><figcaption>{escape(saved.title)} '
+        f'<figure><div class="scroll"><img alt="{title}" loading="lazy" '
+        f'width="{width}" height="{height}" src="data:image/png;base64,{data}"></div>'
+        f"<figcaption>{title} "
         f'<span class="small">{name}.csv, .pdf, .svg</span></figcaption></figure>'
     )
 

@@ -27,7 +27,7 @@ const describe = (cell) => {
   const half = cell.error_low == null ? "" : ` ± ${(50 * (cell.error_high - cell.error_low)).toFixed(2)}`;
   const axis = data.axes[state.cost];
   return `<b>${safe(cell.config_id)}</b><br>error ${(100 * cell.error).toFixed(2)}${half} %, ` +
-    `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}<br>` +
+    `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}${half && data.assumed.includes(cell.epochs) ? ", assumed noise" : ""}<br>` +
     `${safe(axis.name)} ${engineering(cell.costs[state.cost], axis.unit)}` + lines(shared(own));
 };
 const describeRun = (run) => `<b>${safe(run.id)}</b><br>error ${percent(run.val_error)}, ` +
@@ -89,18 +89,36 @@ const logAxis = (axis, values, text, format) => {
   Object.assign(axis, { type: "log", tickvals: at, ticktext: at.map(format), title: { text, standoff: 6 },
     range: [Math.log10(low) - pad, Math.log10(high) + pad] });
 };
-const CONFIG = { displaylogo: false, responsive: false, scrollZoom: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+/* The buttons are listed one by one: of its own accord plotly.js adds one that uploads the figure. */
+const CONFIG = { displaylogo: false, responsive: false, scrollZoom: false, plotlyServerURL: "",
+  modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   displayModeBar: matchMedia("(pointer: coarse)").matches ? false : "hover" };
+let pointer = "mouse"; // the kind that was used last
+addEventListener("pointerdown", (event) => { pointer = event.pointerType; }, true);
 const show = (node, traces, layout) => {
+  const first = !node.dataset.heard;
+  if (first) node.after(make("p", { class: "picked" }));
+  else Plotly.Fx.unhover(node); // the tip is about what was drawn before
+  node.nextElementSibling.replaceChildren();
   Plotly.react(node, traces, layout, CONFIG);
-  if (!node.dataset.heard) {
-    node.dataset.heard = "1";
-    node.on("plotly_click", (event) => {
-      const id = event.points[0].customdata;
-      if (id) choose(runs.has(id) ? id : (replicas.get(id) || [{}])[0].id);
-    });
-  }
+  if (first) hear(node);
+};
+const hear = (node) => {
+  node.dataset.heard = "1";
+  const isKey = (event) => event.data[event.curveNumber].meta === "key";
+  for (const kind of ["plotly_legendclick", "plotly_legenddoubleclick"]) node.on(kind, (event) => !isKey(event));
+  node.on("plotly_click", (event) => {
+    const id = event.points[0].customdata, run = runs.get(id) || (replicas.get(id) || [])[0];
+    if (!run) return;
+    // The browser's click follows a tap: were the page to move now, another row would get it.
+    if (pointer === "mouse") choose(run.id);
+    else offer(node.nextElementSibling, run.id);
+  });
+};
+const offer = (place, id) => {
+  const button = make("button", { type: "button" }, "See run ", make("span", { class: "id" }, id));
+  button.addEventListener("click", () => choose(id));
+  place.replaceChildren(button);
 };
 
 const marks = (cells, cost, arm, panel, first, symbol) => ({
@@ -112,3 +130,7 @@ const marks = (cells, cost, arm, panel, first, symbol) => ({
   marker: { color: color(arm), size: 7, symbol }, customdata: cells.map((c) => c.config_id),
   text: cells.map(describe), hovertemplate: "%{text}<extra></extra>", ...panel,
 });
+/* What a mark's shape says: an entry in the legend that draws nothing. */
+const symbolOf = (px) => SYMBOLS[data.px.indexOf(px) % SYMBOLS.length];
+const keyOf = (px, panel) => ({ type: "scatter", mode: "markers", name: `${px} px`, meta: "key", x: [null], y: [null],
+  marker: { color: color("soft"), size: 7, symbol: symbolOf(px) }, hoverinfo: "skip", ...panel });

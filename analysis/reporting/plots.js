@@ -5,6 +5,9 @@ const drawExplorer = () => {
   const { layout, columns } = panelsOf(node, list, (e) => `${e} epochs`);
   const traces = [], seen = new Set();
   const once = (key) => !seen.has(key) && seen.add(key);
+  const sides = data.px.filter((px) => data.cells.some((c) => c.resolution === px && visible(c)));
+  const several = sides.length > 1; // then the mark says which, and a curve says it at its end
+  if (several && state.view === "arms") layout.margin.r = 44;
   list.forEach((epochs, i) => {
     const id = i ? i + 1 : "", panel = { xaxis: "x" + id, yaxis: "y" + id };
     const cells = data.cells.filter((c) => c.epochs === epochs && c.costs[cost] && visible(c));
@@ -16,17 +19,20 @@ const drawExplorer = () => {
         const band = { type: "scatter", mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip",
           x: whole.cost, legendgroup: "band", ...panel };
         traces.push({ ...band, y: whole.band_low.map((v) => 100 * v), showlegend: false },
-          { ...band, y: whole.band_high.map((v) => 100 * v), fill: "tonexty", name: "its 95 % band",
+          { ...band, y: whole.band_high.map((v) => 100 * v), fill: "tonexty",
+            name: list.every((e) => data.assumed.includes(e)) ? "its band from assumed noise" : "its 95 % band",
             fillcolor: faint(color("neither"), 0.28), showlegend: !!once("band") });
       }
       traces.push({ type: "scatter", mode: "lines", line: { shape: "hv", width: 1.6, color: color("soft") },
-        x: whole.cost, y: whole.error.map((e) => 100 * e), name: "Pareto frontier",
+        x: whole.cost, y: whole.error.map((e) => 100 * e), name: "Pareto frontier", legendrank: 999,
         hoverinfo: "skip", legendgroup: "frontier", showlegend: !!once("frontier"), ...panel });
     } else {
       for (const curve of data.curves[cost] || [])
         if (curve.epochs === epochs && visible(curve))
-          traces.push({ type: "scatter", mode: "lines", line: { color: color(curve.arm), width: 1.6 },
+          traces.push({ type: "scatter", mode: several ? "lines+text" : "lines", line: { color: color(curve.arm), width: 1.6 },
             x: curve.cost, y: curve.error.map((e) => 100 * e), hoverinfo: "skip", showlegend: false,
+            text: curve.cost.map((_, k) => k === curve.cost.length - 1 ? ` ${curve.resolution} px` : ""),
+            textposition: "middle right", textfont: { color: color(curve.arm), size: 11 }, cliponaxis: false,
             legendgroup: curve.arm, ...panel });
     }
     const drawn = cells.filter((c) => state.view === "frontier" || armOf(c) !== "neither");
@@ -41,7 +47,7 @@ const drawExplorer = () => {
     }
     for (const arm of Object.keys(ARMS)) {
       const own = drawn.filter((c) => armOf(c) === arm);
-      const symbol = own.map((c) => SYMBOLS[data.px.indexOf(c.resolution) % SYMBOLS.length]);
+      const symbol = own.map((c) => symbolOf(c.resolution));
       if (own.length) traces.push(marks(own, cost, arm, panel, !!once(arm), symbol));
     }
     if (state.paper === "1")
@@ -54,6 +60,7 @@ const drawExplorer = () => {
           text: own.map((p) => `<b>${safe(p.model)}</b><br>error ${percent(p.error, 1)}<br>Bello et al. 2021, Table 7`),
           hovertemplate: "%{text}<extra></extra>", ...panel });
       }
+    if (several && !i) traces.push(...sides.map((px) => keyOf(px, panel)));
     const last = i + columns >= list.length;
     logAxis(layout["xaxis" + id], costs, last ? axis.label : "", (v) => engineering(v, axis.unit));
     logAxis(layout["yaxis" + id], values.filter((v) => v > 0), i % columns ? "" : "validation error (%)", (v) => String(+v.toPrecision(3)));
@@ -87,4 +94,4 @@ const drawForecast = () => {
   show(node, traces, layout);
 };
 
-const draw = () => { if ($("explorer")) drawExplorer(); drawForecast(); };
+const draw = () => { if ($("explorer")) { offerPublished(); drawExplorer(); } drawForecast(); };

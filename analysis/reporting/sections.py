@@ -1,14 +1,20 @@
 """The sections of the page that are plain text and tables."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from analysis.judge import Judgement
+from analysis.noise import Cell
 from analysis.records import Record
 from analysis.reporting import html
+from analysis.reporting.content import assumed_regimes
 from analysis.rules import ALL_COST_NAMES, COST_NAMES, Prereg
 from analysis.sentences import sentence, why
 from analysis.tables import Table
 from analysis.words import line, percent, points
+
+# States of runs that a sweep starts when it is called again.
+TO_TRAIN = {"planned", "failed", "unreadable"}
 
 
 def _verdict(j: Judgement, prereg: Prereg) -> str:
@@ -44,11 +50,23 @@ def verdicts(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
     return parts
 
 
-def explorer(published: bool) -> list[str]:
+def _bars(cells: Sequence[Cell]) -> str:
+    """What a point and its bar are: measured, or assumed where there is one seed."""
+    lengths, assumed = {c.epochs for c in cells}, assumed_regimes(cells)
+    prior = "assumed noise, one seed: 1.96 sqrt(e / 2n) for error e of n evaluation images"
+    if len(assumed) == len(lengths):
+        return f"one run, its bar {prior}"
+    text = "the mean over its seeds with a 95 % interval"
+    if assumed:
+        text += f"; at {', '.join(map(str, assumed))} epochs one run, its bar {prior}"
+    return text
+
+
+def explorer(cells: Sequence[Cell], published: bool) -> list[str]:
     """Where the script puts the interactive figure and its controls."""
     text = (
-        "Each point is a configuration: the mean over its seeds with a 95 % interval. Point at "
-        "one for its settings, click for the command that repeats it. FLOPs are 2 × multiply-adds."
+        f"Each point is a configuration: {_bars(cells)}. Point at one for its settings, click for "
+        "the command that repeats it. FLOPs are 2 × multiply-adds."
     )
     if published:
         text += (
@@ -154,11 +172,23 @@ def fairness(found: Sequence[str]) -> list[str]:
 
 
 def left_out(table: Table) -> list[str]:
-    """The runs that are not analysed, each with its reason."""
+    """The runs that are not analysed, each with its state and the reason."""
     if not table.left_out:
         return [html.paragraph("None.")]
-    rows = [{"run": run, "reason": reason} for run, reason in table.left_out.items()]
-    return [html.table(rows, {"run": "run", "reason": "reason"}, text=("reason",))]
+    states = {row["run_id"]: state for row, state in table.states()}
+    rows = [
+        {"run": run, "state": states[run], "reason": reason}
+        for run, reason in table.left_out.items()
+    ]
+    counts = Counter(row["state"] for row in rows)
+    text = ", ".join(f"{n} {state}" for state, n in counts.items()) + "."
+    if counts.keys() & TO_TRAIN:
+        text += (
+            " The sweep's command, repeated, trains those that are planned or failed; a row of the "
+            "table of runs opens to the command that trains one."
+        )
+    columns = {"run": "run", "state": "state", "reason": "reason"}
+    return [html.paragraph(text), html.table(rows, columns, text=("state", "reason"))]
 
 
 def rules(prereg: Prereg) -> list[str]:

@@ -7,7 +7,7 @@ if ($("controls")) {
   ticks("Add", [["seeds", "single runs"], ["paper", "published points"]]);
 }
 if ($("table")) {
-  const search = make("input", { type: "search", id: "search", placeholder: "Search runs, as in depth=26 s0", "aria-label": "Search runs" });
+  const search = make("input", { type: "search", id: "search", placeholder: "Search runs, as in depth=26 seed=0", "aria-label": "Search runs" });
   search.value = state.q;
   search.addEventListener("input", () => { state.q = search.value; remember(); list(); });
   $("table").append(make("p", {}, search, count), make("div", { class: "scroll" }, make("table", {}, make("thead", {}, head), body)));
@@ -15,6 +15,8 @@ if ($("table")) {
 }
 draw();
 live();
+/* A link within the page keeps the choices; one to other choices, opened here, is followed. */
+addEventListener("hashchange", () => { $(location.hash.slice(1)) ? remember() : location.reload(); });
 try {
   const place = sessionStorage.getItem(PLACE);
   if (place !== null) { sessionStorage.removeItem(PLACE); scrollTo(0, Number(place)); }

@@ -67,6 +67,7 @@ def data(found: Findings) -> dict[str, Any]:
         "cells": content.cell_values(found.cells, found.frontiers),
         "frontiers": content.frontier_values(found.cells, axes),
         "curves": content.curve_values(found.cells, base_of(found.cells, found.prereg.base), axes),
+        "assumed": content.assumed_regimes(found.cells),
         "published": content.published_values(axes),
         "published_shown": found.request.published,
         "runs": runs,
@@ -107,7 +108,7 @@ def explanation(found: Findings) -> list[Section]:
             "What else differs between the runs",
             sections.fairness(summary["differences"]),
         ),
-        ("left-out", f"Runs left out ({len(table.left_out)})", sections.left_out(table)),
+        ("left-out", f"Runs not analysed ({len(table.left_out)})", sections.left_out(table)),
         ("environment", "Environment", [html.table(environment, columns, text=("value",))]),
         ("rules", "Rules", sections.rules(found.prereg)),
     ]
@@ -131,7 +132,7 @@ def write_study_page(found: Findings, figures: Sequence[Saved], directory: Path)
         [
             ("verdicts", "Verdicts", sections.verdicts(found.judgements, found.prereg)),
             *_steps(found),
-            ("explore", "Explore", sections.explorer(published)),
+            ("explore", "Explore", sections.explorer(found.cells, published)),
             ("runs", "Runs", ['<div id="table"></div>']),
             ("time", "Cost against forecast", time),
             ("figures", "Figures", [html.figure(s) for s in figures]),

@@ -8,12 +8,32 @@ const COLUMNS = [
   ["flops", "FLOPs", (r) => engineering(r.flops), "minor"], ["step_time_s", "step time", (r) => engineering(r.step_time_s, "s"), "minor"],
   ["wall_s", "run time", (r) => duration(r.wall_s), "minor"], ["forecast_s", "forecast", (r) => duration(r.forecast_s), "minor"],
 ];
-const texts = new Map(data.runs.map((r) => [r.id, [...COLUMNS.flatMap((c) => [c[2](r), `${c[1]}=${r[c[0]]}`]), r.reason, ...r.notes, ...(r.overrides || [])].join(" ").toLowerCase()]));
+/* A run is found by any part of its texts, or by key=value: 2 is not 20 there. */
+const texts = new Map(data.runs.map((r) => [r.id, [...COLUMNS.map((c) => c[2](r)), r.reason, ...r.notes, ...(r.overrides || [])].join(" ").toLowerCase()]));
+const valuesOf = (run) => {
+  const found = new Map();
+  const add = (key, ...values) => found.set(key.toLowerCase(), values.map((v) => String(v).toLowerCase()));
+  for (const override of run.overrides || []) {
+    const equals = override.indexOf("=");
+    if (equals > 0) add(override.slice(0, equals).replace(/^[+~]+/, ""), override.slice(equals + 1));
+  }
+  for (const [key, title, text] of COLUMNS)
+    if (run[key] != null) for (const name of [key, title]) add(name, run[key], text(run));
+  return found;
+};
+const values = new Map(data.runs.map((run) => [run.id, valuesOf(run)]));
+const searched = new Set([...values.values()].flatMap((own) => [...own.keys()]));
+const holds = (run, word) => {
+  const equals = word.indexOf("="), key = word.slice(0, equals), value = word.slice(equals + 1);
+  if (equals < 0 || !searched.has(key)) return texts.get(run.id).includes(word);
+  const own = values.get(run.id).get(key) || [];
+  return own.some((text) => !value || text === value || Number(text) === Number(value));
+};
+const matches = (run) => state.q.toLowerCase().split(/\s+/).filter(Boolean).every((word) => holds(run, word));
 const order = (a, b) => a == null ? 1 : b == null ? -1 : typeof a === "number" && typeof b === "number" ? a - b
   : String(a).localeCompare(String(b), "en", { numeric: true });
 const listed = () => {
-  const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = data.runs.filter((r) => words.every((w) => texts.get(r.id).includes(w)));
+  const found = data.runs.filter(matches);
   const [key, direction] = state.sort.split(":");
   if (!COLUMNS.some((c) => c[0] === key)) return found;
   const sign = direction === "desc" ? -1 : 1;
@@ -74,7 +94,7 @@ const list = () => {
 };
 const choose = (id) => {
   if (!runs.has(id)) return;
-  Object.assign(state, { run: id, q: texts.get(id).includes(state.q.toLowerCase()) ? state.q : "" });
+  Object.assign(state, { run: id, q: matches(runs.get(id)) ? state.q : "" });
   $("search").value = state.q;
   remember(); list();
   const row = body.querySelector("tr.chosen");

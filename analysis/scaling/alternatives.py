@@ -9,8 +9,8 @@ from scipy.stats import spearmanr
 
 from analysis.fits.fit import fit
 from analysis.noise import brown_forsythe
-from analysis.scaling.breaks import check
 from analysis.scaling.points import Points
+from analysis.scaling.preconditions import different_costs
 from analysis.verdict import Verdict, value_of
 from scaling_study.errors import InputError
 
@@ -40,7 +40,7 @@ def alternatives(points: Points) -> tuple[Alternative, ...]:
     Raises:
         InputError: fewer than ten configurations.
     """
-    check(points)
+    different_costs(points)
     n = len(points["error"])
     laws = (*LAWS, "bnsl1") if n >= ENOUGH_FOR_SMOOTH_BREAK else LAWS
     fits = [fit(points, law, y="error", x="cost") for law in laws]
@@ -104,7 +104,7 @@ def dispersion(points: Points, level: float = 0.95) -> Dispersion:
     Raises:
         InputError: fewer than ten configurations.
     """
-    check(points)
+    different_costs(points)
     law = fit(points, "spl", y="error", x="cost")
     above = points["cost"] > np.median(points["cost"])
     found = spearmanr(np.abs(law.residuals), points["cost"])

@@ -14,11 +14,11 @@ from scipy.stats import spearmanr
 from analysis.fits.fit import Fit, fit
 from analysis.fits.intervals import covariance, profile_interval
 from analysis.scaling.points import Points
+from analysis.scaling.preconditions import different_costs
 from analysis.scaling.supf import bootstrap_p, sup_f
 from analysis.verdict import Verdict, value_of
 from scaling_study.errors import InputError
 
-LEAST = 10
 UNEQUAL_P = 0.05
 
 
@@ -54,22 +54,13 @@ class Deviation:
         return both if self.heteroscedastic else self.p_parametric
 
 
-def check(points: Points) -> None:
-    """Raises InputError for fewer than ten configurations or costs that hardly differ."""
-    n = len(points["error"])
-    if n < LEAST or len(np.unique(points["cost"])) < LEAST:
-        raise InputError(f"{n} configurations; a law of cost needs {LEAST} different costs")
-    if (points["error"] <= 0).any() or (points["cost"] <= 0).any():
-        raise InputError("errors and costs must be positive")
-
-
 def deviation(points: Points, draws: int = 999) -> Deviation:
     """Test whether error departs from a power law of cost.
 
     Raises:
         InputError: fewer than ten configurations.
     """
-    check(points)
+    different_costs(points)
     x, y = np.log(points["cost"]), np.log(points["error"])
     kinked = fit(points, "seg", y="error", x="cost")
     broken = kinked.parameters

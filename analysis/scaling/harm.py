@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaincinv
 
+from analysis.fits.descent import Mask
 from analysis.scaling.points import AXES, Points, steps
 from analysis.verdict import Verdict, value_of
 from scaling_study.errors import InputError
@@ -25,6 +26,25 @@ class Harm:
     n: int
 
 
+def rises(points: Points, axis: str | None = None) -> Mask:
+    """For each step from one level of an axis (or all) to the next: does it make error worse?
+
+    Raises:
+        InputError: no steps, or no standard errors.
+    """
+    if not np.isfinite(points["se"]).all():
+        raise InputError("nothing says how runs scatter, so no step can be called harmful")
+    found = []
+    for name in (axis,) if axis else AXES:
+        a, b = steps(points, name)
+        se = np.hypot(points["se"][a], points["se"][b])
+        found.append(points["error"][b] - points["error"][a] > 2 * se)
+    worse: Mask = np.concatenate(found)
+    if not len(worse):
+        raise InputError(f"no two configurations one step apart along {axis or 'any axis'}")
+    return worse
+
+
 def harm(points: Points, axis: str | None = None, level: float = 0.95) -> Harm:
     """Share of steps from one level of an axis to the next that make error worse.
 
@@ -33,16 +53,7 @@ def harm(points: Points, axis: str | None = None, level: float = 0.95) -> Harm:
     Raises:
         InputError: no steps, or no standard errors.
     """
-    if not np.isfinite(points["se"]).all():
-        raise InputError("nothing says how runs scatter, so no step can be called harmful")
-    rises = []
-    for name in (axis,) if axis else AXES:
-        a, b = steps(points, name)
-        se = np.hypot(points["se"][a], points["se"][b])
-        rises.append(points["error"][b] - points["error"][a] > 2 * se)
-    worse = np.concatenate(rises)
-    if not len(worse):
-        raise InputError(f"no two configurations one step apart along {axis or 'any axis'}")
+    worse = rises(points, axis)
     k, n, tail = int(worse.sum()), len(worse), (1 - level) / 2
     low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
     high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0

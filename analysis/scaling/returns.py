@@ -65,10 +65,49 @@ def by_step(points: Points, axis: str = "resolution") -> tuple[Step, ...]:
     return tuple(found)
 
 
+def _enough(first: Rows, second: Rows, kinds: str) -> None:
+    if min(len(first), len(second)) < 2:
+        raise InputError(f"{len(first)} and {len(second)} {kinds}; two of each are needed")
+
+
+def resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+    """Resolution steps (before, after) from 320 px on, and those from up to 160 px.
+
+    Raises:
+        InputError: fewer than two steps on either side.
+    """
+    a, b = steps(points, "resolution")
+    start = points["resolution"][a]
+    high, low = ((a[side], b[side]) for side in (start >= LARGE, start <= SMALL))
+    _enough(high[0], low[0], f"resolution steps from {LARGE} px on and from up to {SMALL} px")
+    return high, low
+
+
+def depth_and_resolution_steps(
+    points: Points, large_models: bool = False
+) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+    """Depth steps and resolution steps (before, after), both from 320 px on.
+
+    Depth steps count at the resolutions that resolution steps start from; `large_models` keeps
+    steps that start at depth 101 and width 1 or more.
+
+    Raises:
+        InputError: fewer than two steps of either kind.
+    """
+    chosen = []
+    starts = points["resolution"][steps(points, "resolution")[0]]
+    for axis in ("depth", "resolution"):
+        a, b = steps(points, axis)
+        keep: Mask = np.isin(points["resolution"][a], starts[starts >= LARGE])
+        if large_models:
+            keep &= (points["depth"][a] >= 101) & (points["width"][a] >= 1)
+        chosen.append((a[keep], b[keep]))
+    _enough(chosen[0][0], chosen[1][0], f"depth and resolution steps from {LARGE} px on")
+    return chosen[0], chosen[1]
+
+
 def _two(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
     """Means, squared SEs and Welch's degrees of freedom of their difference."""
-    if min(len(first), len(second)) < 2:
-        raise InputError(f"{len(first)} and {len(second)} steps to compare; two of each are needed")
     mean = np.array([first.mean(), second.mean()])
     v = np.array([np.var(s, ddof=1) / len(s) for s in (first, second)])
     df = float(v.sum() ** 2 / np.sum(v**2 / (np.array([len(first), len(second)]) - 1)))
@@ -96,18 +135,16 @@ def diminishing(points: Points, level: float = 0.95, count: int = DRAWS) -> Retu
     Raises:
         InputError: fewer than two steps on either side.
     """
-    a, b = steps(points, "resolution")
-    start, eps = points["resolution"][a], elasticity(points, a, b)
-    high, low = start >= LARGE, start <= SMALL
-    mean, v, df = _two(eps[high], eps[low])
+    high, low = resolution_steps(points)
+    mean, v, df = _two(elasticity(points, *high), elasticity(points, *low))
     ratio = float(mean[0] / mean[1])
     normal = np.random.default_rng(320).standard_normal((count, 2))
     sample = mean + np.sqrt(v) * normal
     tail = (1 - level) / 2
     ends = np.quantile(sample[:, 0] / sample[:, 1], [tail, 1 - tail]).tolist()
-    terms = [(a[high], b[high], 1 / mean[1]), (a[low], b[low], -ratio / mean[1])]
+    terms = [(*high, 1 / mean[1]), (*low, -ratio / mean[1])]
     se = float(np.std(sample[:, 0] / sample[:, 1]))
-    sizes = (int(high.sum()), int(low.sum()))
+    sizes = (len(high[0]), len(low[0]))
     return Returns(ratio, se, df, ends[0], ends[1], _seed_se(points, terms), sizes)
 
 
@@ -116,20 +153,12 @@ def depth_minus_resolution(
 ) -> Returns:
     """Mean elasticity of depth steps minus that of resolution steps, both from 320 px on.
 
-    Depth steps count at the resolutions that resolution steps start from; `large_models` keeps
-    steps that start at depth 101 and width 1 or more.
+    Which steps: see `depth_and_resolution_steps`.
 
     Raises:
         InputError: fewer than two steps of either kind.
     """
-    chosen = []
-    starts = points["resolution"][steps(points, "resolution")[0]]
-    for axis in ("depth", "resolution"):
-        a, b = steps(points, axis)
-        keep: Mask = np.isin(points["resolution"][a], starts[starts >= LARGE])
-        if large_models:
-            keep &= (points["depth"][a] >= 101) & (points["width"][a] >= 1)
-        chosen.append((a[keep], b[keep]))
+    chosen = depth_and_resolution_steps(points, large_models)
     eps = [elasticity(points, a, b) for a, b in chosen]
     mean, v, df = _two(eps[0], eps[1])
     se, difference = math.sqrt(float(v.sum())), float(mean[0] - mean[1])

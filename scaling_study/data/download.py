@@ -23,17 +23,28 @@ def md5_of(path: Path) -> str:
 def fetched(path: Path, url: str, md5: str) -> Path:
     """`path`, which is downloaded from `url` unless it is there. Its checksum is right.
 
+    Nothing is written to the folder of a file that is there: it may be shared and read-only.
+
     Raises:
-        InputError: the download fails, or the bytes are not those with checksum `md5`.
+        InputError: the download fails, the folder or the file cannot be used, or the bytes are not
+            those with checksum `md5`.
     """
-    with one_at_a_time(path):
+    try:
         if not path.is_file():
-            _download(path, url, md5)
-        elif (found := md5_of(path)) != md5:
-            raise InputError(
-                f"{path}: its MD5 is {found}, the official archive's {md5}; remove the file, and "
-                "it is downloaded again"
-            )
+            with one_at_a_time(path):
+                if not path.is_file():  # another run may have got it meanwhile
+                    _download(path, url, md5)
+        found = md5_of(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be used ({error.strerror}); data.root must be the folder that has the "
+            "file, or one that can be written"
+        ) from None
+    if found != md5:
+        raise InputError(
+            f"{path}: its MD5 is {found}, the official archive's {md5}; remove the file, and "
+            "it is downloaded again"
+        )
     return path
 
 

@@ -1,5 +1,6 @@
 """What data sets of encoded files have in common."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +49,23 @@ class FilesConfig(DataConfig):
 def all_of(source: Source, labels: NDArray[np.int64]) -> Encoded:
     """Every image of a source that reads any of them as fast as any other."""
     return Encoded(source, labels, np.arange(len(labels)))
+
+
+def named(paths: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[str, int, int]]]:
+    """Path, bytes and time of change (ns) of each file of each part: a listing's `found`.
+
+    Raises:
+        InputError: a file is not there, or no one may look at it.
+    """
+    return {part: [_named(path) for path in files] for part, files in paths.items()}
+
+
+def _named(path: Path) -> tuple[str, int, int]:
+    try:
+        stat = path.stat()
+        return str(path.resolve()), stat.st_size, stat.st_mtime_ns
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def read_range(path: Path, offset: int, size: int) -> bytes:

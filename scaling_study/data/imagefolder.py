@@ -98,13 +98,20 @@ def _check_same(data: ImageFolderConfig, classes: dict[str, set[str]]) -> None:
 
 def _images(folder: Path) -> list[str]:
     with _entries(folder) as entries:
-        names = [e.name for e in entries if e.name.lower().endswith(SUFFIXES) and e.name[0] != "."]
+        names = [entry.name for entry in entries if _is_image(entry)]
     if not names:
         raise InputError(
             f"data.root: {folder} holds no images; accepted: {', '.join(SUFFIXES)}, "
             "directly in the class folder"
         )
     return sorted(names)
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """By its name. A link to nothing counts: the image is lost, which a run will report."""
+    if not entry.name.lower().endswith(SUFFIXES) or entry.name[0] == ".":
+        return False
+    return entry.is_file() or (entry.is_symlink() and not entry.is_dir())
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from scaling_study.data.memory import one_at_a_time, read_arrays, save_arrays
 from scaling_study.errors import InputError
 
 # Raised whenever what a listing holds changes, so that an old one is not taken for the new.
-VERSION = 1
+VERSION = 2
 
 # Arrays of one part of a data set; `labels` (n,) is always there.
 Columns = Mapping[str, NDArray[Any]]
@@ -89,8 +89,11 @@ def _sizes(labels: Mapping[str, NDArray[Any]]) -> Sizes:
     """Sizes from the labels of all parts.
 
     Raises:
-        InputError: labels that cannot be class numbers, or that training never shows.
+        InputError: no labels, or such that cannot be class numbers or that training never shows.
     """
+    for part, numbers in labels.items():
+        if not len(numbers):
+            raise InputError(f"{part}: the files hold no images")
     n_classes = int(labels["train"].max()) + 1
     for part, numbers in labels.items():
         if numbers.min() < 0:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scaling_study.data.base import DataSet, Sizes
-from scaling_study.data.files import FilesConfig
+from scaling_study.data.files import FilesConfig, named
 from scaling_study.data.listing import Columns, Listing
 from scaling_study.data.parts import Encoded
 from scaling_study.errors import InputError
@@ -45,6 +45,7 @@ class ParquetSource:
     columns: Columns
     image_column: str
     _kept: OrderedDict[int, "pa.Array"] = field(default_factory=OrderedDict)
+    _damaged: dict[int, str] = field(default_factory=dict)
 
     @cached_property
     def _first_rows(self) -> Any:
@@ -67,19 +68,30 @@ class ParquetSource:
         )
 
     def _group(self, group: int) -> "pa.Array":
-        import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
+        if group in self._damaged:
+            raise OSError(self._damaged[group])
         if group not in self._kept:
-            path, within = self._file(group)
-            # Threads of pyarrow's own would compete with the other workers.
-            table = pq.ParquetFile(path).read_row_group(
-                within, columns=[f"{self.image_column}.bytes"], use_threads=False
-            )
-            self._kept[group] = table.column(0).combine_chunks().field("bytes")
+            self._kept[group] = self._read_group(group)
             while len(self._kept) > 1 and sum(a.nbytes for a in self._kept.values()) > WINDOW_BYTES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(group)
         return self._kept[group]
+
+    def _read_group(self, group: int) -> "pa.Array":
+        import pyarrow as pa
+        import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+        path, within = self._file(group)
+        try:
+            # Threads of pyarrow's own would compete with the other workers.
+            table = pq.ParquetFile(path).read_row_group(
+                within, columns=[f"{self.image_column}.bytes"], use_threads=False
+            )
+        except (pa.ArrowException, OSError) as error:
+            # Once: each of its many images would read it again.
+            self._damaged[group] = str(error)
+            raise OSError(self._damaged[group]) from None
+        return table.column(0).combine_chunks().field("bytes")
 
 
 def sizes(data: ParquetConfig, cache_dir: Path | None) -> Sizes:
@@ -95,7 +107,7 @@ def load(data: ParquetConfig, part: str, cache_dir: Path) -> Encoded:
 
 def mixed_groups(columns: Columns) -> int:
     """Row groups that fit into the window: one at least."""
-    return max(1, int(WINDOW_BYTES // columns["group_bytes"].max()))
+    return max(1, int(WINDOW_BYTES // columns["group_bytes"].max(initial=1)))
 
 
 GROUP_COLUMNS = ("group_rows", "group_file", "group_in_file", "group_bytes")
@@ -103,11 +115,7 @@ GROUP_COLUMNS = ("group_rows", "group_file", "group_in_file", "group_bytes")
 
 def _listing(data: ParquetConfig) -> Listing:
     files = {part: _files(data, part) for part in data.parts}
-    stats = {part: [(path, path.stat()) for path in paths] for part, paths in files.items()}
-    found = {
-        part: [(str(path.resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in paths]
-        for part, paths in stats.items()
-    }
+    found = named(files)
 
     def columns(part: str) -> Columns:
         labels, groups = [], []
@@ -118,7 +126,7 @@ def _listing(data: ParquetConfig) -> Listing:
         table = np.array(groups, np.int64).reshape(-1, 4).T.copy()
         made = dict(zip(GROUP_COLUMNS, table, strict=True))
         made["group"] = np.repeat(np.arange(len(groups)), made["group_rows"])
-        made["labels"] = np.concatenate(labels).astype(np.int64)
+        made["labels"] = np.concatenate([np.empty(0, np.int64), *labels]).astype(np.int64)
         if part == "train":
             _check_mixed(data, made)
         return made

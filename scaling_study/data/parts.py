@@ -37,7 +37,11 @@ class Source(Protocol):
     """Where encoded images are read from, by number, in any order and by any process."""
 
     def read(self, number: int) -> bytes:
-        """One encoded image."""
+        """One encoded image.
+
+        Raises:
+            OSError: it cannot be read.
+        """
         ...
 
     def place(self, number: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scaling_study.data.base import DataSet, Sizes
-from scaling_study.data.files import FilesConfig, all_of, read_range
+from scaling_study.data.files import FilesConfig, all_of, named, read_range
 from scaling_study.data.listing import Columns, Listing
 from scaling_study.data.parts import Encoded
 from scaling_study.errors import InputError
@@ -22,6 +22,8 @@ from scaling_study.values import require
 
 IMAGES = ("jpg", "jpeg", "png")
 LABEL = "cls"
+# Of what lies behind a shard's last member; the padding of common tools is shorter.
+END_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +80,7 @@ def load(data: WebDatasetConfig, part: str, cache_dir: Path) -> Encoded:
 
 def _listing(data: WebDatasetConfig) -> Listing:
     paths = {part: _shards(data, part) for part in data.parts}
-    stats = {part: [(path, path.stat()) for path in shards] for part, shards in paths.items()}
-    found = {
-        part: [(str(path.resolve()), stat.st_size, stat.st_mtime_ns) for path, stat in shards]
-        for part, shards in stats.items()
-    }
+    found = named(paths)
 
     def columns(part: str) -> Columns:
         rows = [(n, *row) for n, path in enumerate(paths[part]) for row in _members(path)]
@@ -93,18 +91,24 @@ def _listing(data: WebDatasetConfig) -> Listing:
 
 
 def _shards(data: WebDatasetConfig, part: str) -> list[Path]:
-    """The shards of a part in order.
+    """The shards of a part in order, each once.
 
     Raises:
-        InputError: none, or one of a range is missing.
+        InputError: none, one of a range is missing, or it is no pattern.
     """
     pattern, paths = getattr(data, part), []
-    for name in expand(pattern):
-        found = sorted(data.folder.glob(name))
+    if not (names := expand(pattern)):
+        raise InputError(f"data.{part}={pattern}: a range counts upwards, as in {{000..127}}")
+    for name in names:
+        try:
+            found = sorted(data.folder.glob(name))
+        except (NotImplementedError, ValueError) as error:
+            why = f"must be a pattern below data.root ({error})"
+            raise InputError(f"data.{part}={pattern}: {why}") from None
         if not found:
             raise InputError(f"data.{part}={pattern}: there is no {name} in {data.folder}")
         paths += found
-    return paths
+    return list(dict.fromkeys(paths))
 
 
 def expand(pattern: str) -> list[str]:
@@ -121,7 +125,7 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
     """Offset and size of each image in a shard, and its label.
 
     Raises:
-        InputError: it is no tar file, or a sample lacks its image or label.
+        InputError: it is no tar file, is not whole, or a sample lacks its image or label.
     """
     samples: dict[str, dict[str, Any]] = {}
     try:
@@ -136,7 +140,9 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
                     file = tar.extractfile(member)
                     assert file is not None
                     sample["label"] = int(file.read())
-    except (tarfile.TarError, ValueError, EOFError) as error:
+            end = tar.offset
+        _check_end(path, end)
+    except (tarfile.TarError, ValueError, EOFError, OSError) as error:
         raise InputError(f"{path}: no shard that can be read ({error})") from None
     for name, sample in samples.items():
         if sample.keys() != {"image", "label"}:
@@ -145,6 +151,19 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
                 f"its class number (.{LABEL}); it has {', '.join(sample) or 'neither'}"
             )
         yield (*sample["image"], sample["label"])
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Zeros behind the last member: tarfile takes any header that it cannot read for the end.
+
+    Raises:
+        ValueError: something else is there, or nothing.
+    """
+    tail = read_range(path, end, END_BYTES)
+    if len(tail) < tarfile.BLOCKSIZE:
+        raise ValueError(f"truncated at byte {end + len(tail)}, within or behind a member")
+    if any(tail):
+        raise ValueError(f"damaged at byte {end}, or shards that were joined")
 
 
 DATA_SET = DataSet(WebDatasetConfig, sizes, load)

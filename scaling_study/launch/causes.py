@@ -4,6 +4,7 @@ import errno
 import signal
 from pathlib import Path
 
+from scaling_study.training.memory import gpu_memory_ran_out
 from scaling_study.training.stopping import Stopped
 
 # Reasons to stop after which a run just continues later: no failure is recorded.
@@ -17,7 +18,6 @@ REQUESTS = {
 }
 # Within a scheduler's job TERM may be a requeue as well: the scheduler knows, the process does not.
 REQUESTS_IN_JOB = {**REQUESTS, signal.SIGTERM: "interrupted"}
-GPU_MEMORY = ("CUDA out of memory", "HIP out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough mem")
 # What broken machines say: trying again elsewhere helps, trying again here does not.
 NODE = (
@@ -35,8 +35,7 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, Stopped):
         return error.reason
     text = str(error)
-    # torch is not imported for its class; it has been renamed before.
-    if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in GPU_MEMORY):
+    if gpu_memory_ran_out(error):
         return "gpu_memory"
     if isinstance(error, MemoryError) or any(words in text for words in HOST_MEMORY):
         return "host_memory"

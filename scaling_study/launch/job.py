@@ -1,8 +1,9 @@
 """One run as a picklable call: claim it, train it, leave a result. Launchers differ in where."""
 
+import math
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +15,12 @@ from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe
 from scaling_study.data import keep_listings_in
 from scaling_study.device import device_name
+from scaling_study.launch import joint
 from scaling_study.launch.causes import RESUMED, cause_of
 from scaling_study.provenance import versions
 from scaling_study.results import FINISHED, Result, replace_file, write_result
 from scaling_study.store import Store
-from scaling_study.tracking.beside import mirrored
+from scaling_study.tracking.beside import mirrored, settle
 from scaling_study.training.stopping import Stopped
 from scaling_study.world import World, world_of
 
@@ -64,10 +66,13 @@ class Job:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
         with store.claim(run_id) as claim, _joined(world, self.run.device) as tell:
-            if not tell(claim is not None and store.state(run_id) not in FINISHED):
+            run_dir = store.run_dir(run_id)
+            begins = claim is not None and store.state(run_id) not in FINISHED
+            if begins:
+                joint.clear(run_dir)
+            if not tell(begins):
                 return self.outcome()
             assert claim is not None
-            run_dir = store.run_dir(run_id)
             replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
             with mirrored(run_dir, self.setting.tracking):
                 try:
@@ -75,7 +80,7 @@ class Job:
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # whatever it is, it is this run's failure alone
-                    claim.cause = self._record(error)
+                    claim.cause = self._record(error, world)
             if store.state(run_id) in FINISHED:
                 spare = 0 if self.setting.checkpoint_keep == "none" else 1
                 for name in CHECKPOINTS[spare:]:
@@ -83,13 +88,17 @@ class Job:
         return self.outcome()
 
     def _follow(self, world: World) -> Outcome:
-        """Train with rank 0, which claims the run and writes everything."""
+        """Train with rank 0, which claims the run and writes everything but why this one failed."""
+        run_dir = self.store.run_dir(self.run.run_id)
         with _joined(world, self.run.device) as tell:
             if tell(True):
                 try:
-                    self._train(self.store.run_dir(self.run.run_id), world)
+                    self._train(run_dir, world)
                 except Stopped as stopped:
                     return Outcome(self.run.run_id, "stopped", cause=stopped.reason)
+                except Exception as error:
+                    joint.note(run_dir, error)
+                    raise
         return Outcome(self.run.run_id, "running")
 
     def outcome(self) -> Outcome:
@@ -109,7 +118,7 @@ class Job:
         """Record that the run failed; the next call of the sweep tries it again."""
         self._write({"status": "failed", "error": error, "cause": cause})
 
-    def _record(self, error: BaseException) -> str:
+    def _record(self, error: BaseException, world: World) -> str:
         """Write the failure that `error` is, unless the run is only to continue later."""
         cause = cause_of(error)
         if cause in RESUMED:
@@ -119,7 +128,12 @@ class Job:
             self.write_failure(f"stopped with a checkpoint: {cause}", cause)
         else:
             traceback.print_exc()
-            self.write_failure(f"{type(error).__name__}: {error}", cause)
+            said = joint.said_of(error)
+            if world.size > 1:
+                run_dir = self.store.run_dir(self.run.run_id)
+                joint.note(run_dir, error)
+                said, cause = joint.noted(run_dir) or (said, cause)
+            self.write_failure(said, cause)
         return cause
 
     def _train(self, run_dir: Path, world: World) -> dict[str, Any]:
@@ -158,6 +172,14 @@ def _yaml(values: Mapping[str, Any]) -> str:
     """YAML by the C library where PyYAML has it: a tenth of the time."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
+
+
+def settle_mirrors(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
+    """Wait once, `limit_s` or less, for W&B to take the rest of those of `jobs` that have ended."""
+    if jobs:
+        store, ids = jobs[0].store, [job.run.run_id for job in jobs]
+        ended = (store.run_dir(run_id) for run_id in ids if store.state(run_id) != "running")
+        settle(ended, jobs[0].setting.tracking, limit_s)
 
 
 def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:

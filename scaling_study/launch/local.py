@@ -69,6 +69,7 @@ class _Pool:
     ) -> None:
         self.queue, self.working = deque(jobs), dict[int, Work]()
         self.failure: Outcome | None = None
+        assert slots, "a pool without slots would wait forever"
         self._free, self._policy, self._stop = list(slots), policy, stop
         self._retries, self._same = Retries(policy), SameError(policy.stop_after_same_error)
         self._context = serving(jobs[0].setting.threads)
@@ -76,8 +77,8 @@ class _Pool:
         self._reader, self._writer = self._context.Pipe(duplex=False)
 
     def fill(self) -> None:
-        """Start runs in all free slots."""
-        while self.queue and self._free:
+        """Start runs in all free slots, unless a request is to be heeded first."""
+        while self.queue and self._free and not self._stopping:
             job, slot = self.queue.popleft(), self._free.pop()
             arguments = (job, slot, self._reader)
             process = self._context.Process(target=body, args=arguments, name=slot.name)

@@ -38,6 +38,8 @@ class Policy:
         require(n >= 0, "launcher.stop_after_same_error", n, "must be 0 or more")
 
 
+# Causes that lie outside the runs: a machine that breaks stops no sweep, other machines go on.
+OUTSIDE = ("node", "preempted", "cancelled")
 UNLIMITED = Policy(retry={}, timeout_min=None, memory_gb=None, stop_after_same_error=0)
 
 
@@ -70,8 +72,11 @@ class SameError:
 
 
 def kind_of_failure(outcome: Outcome) -> str:
-    """What makes failures the same: the cause, and the message without the run and numbers."""
-    if outcome.status != "failed" or outcome.cause == "cancelled":
+    """What makes failures the same: the cause, and the message without the run and numbers.
+
+    Empty for no failure, and for one that tells nothing about other runs.
+    """
+    if outcome.status != "failed" or outcome.cause in OUTSIDE:
         return ""
     message = (outcome.error or "").replace(outcome.run_id, "")
     return f"{outcome.cause} {re.sub(r'[0-9]+', '0', message)}"

@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -16,6 +18,8 @@ from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop import listen
 from scaling_study.training import stopping
 
+# How often a process looks at the limits that it keeps by itself.
+LOOK_S = 1
 # From the request to stop at a time limit until the process is killed.
 GRACE_S = 60
 # The same when the pool is gone: nobody waits for the run any more.
@@ -62,7 +66,7 @@ class Work:
         self.process.kill()
 
     def end(self) -> Outcome:
-        """The run's outcome; one that died by itself without a result gets a failure written."""
+        """The outcome of the run; a process that died by itself without a result left a failure."""
         self.process.join()
         outcome = self.job.outcome()
         code = self.process.exitcode
@@ -87,6 +91,30 @@ def resident_bytes(pid: int | None) -> int:
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def limited(policy: Policy) -> Iterator[None]:
+    """Ask the run in this process to stop once it is above its limits of time or memory.
+
+    For runs of several processes, which no pool watches: what one is told stops all of them.
+    """
+    over = threading.Event()
+    threading.Thread(target=_keep_limits, args=(policy, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _keep_limits(policy: Policy, over: threading.Event) -> None:
+    began = time.monotonic()
+    while not over.wait(LOOK_S) and stopping.requested() is None:
+        minutes = (time.monotonic() - began) / 60
+        if policy.timeout_min is not None and minutes > policy.timeout_min:
+            stopping.request("timeout")
+        elif policy.memory_gb is not None and resident_bytes(os.getpid()) > 1e9 * policy.memory_gb:
+            stopping.request("host_memory")
 
 
 def body(job: Job, slot: Slot, parent: Connection) -> None:

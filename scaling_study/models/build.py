@@ -95,14 +95,17 @@ class Residual(nn.Module):
         self.shortcut = shortcut
         self.drop_rate = drop_rate
         self.relu = relu
+        # The sum may take the place of an output that backward does not need.
+        self.in_place = len(body) > 0 and isinstance(body[-1], nn.BatchNorm2d | SqueezeExcite)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.body(x)
+        y: Tensor = self.body(x)
         if self.training and self.drop_rate > 0:
             keep = 1 - self.drop_rate
             # Scaled by 1 / keep, so that the expectation is the one of evaluation.
             y = y * (y.new_empty(len(y), 1, 1, 1).bernoulli_(keep) / keep)
-        y = self.shortcut(x) + y
+        shortcut = self.shortcut(x)
+        y = y.add_(shortcut) if self.in_place else y + shortcut
         return torch.relu_(y) if self.relu else y
 
 

@@ -31,6 +31,7 @@ SHORTCUTS = {
 CLASSIFIER = "fc"
 COUNTER = "num_batches_tracked"
 SHOWN = 3
+UNREADABLE = "is no state dict that can be read"
 
 
 def names(model: ModelConfig) -> dict[str, str]:
@@ -145,6 +146,7 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
         InputError: timm has no network like it, or the file cannot be written.
     """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     table = names(model)
@@ -154,7 +156,7 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
             save_file(renamed, file)
         else:
             torch.save(renamed, file)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{file}: cannot be written ({error})") from None
 
 
@@ -167,23 +169,24 @@ def _read(file: Path) -> dict[str, "Tensor"]:
     import pickle
 
     import torch
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
-        # torch's own message advises to load such a file unsafely.
-        unsafe = isinstance(error, pickle.UnpicklingError)
-        said = "nothing but tensors is read" if unsafe else str(error).partition("\n")[0]
-        raise InputError(f"init: {file} is no state dict that can be read ({said})") from None
+    except pickle.UnpicklingError:  # its own message advises to load such a file unsafely
+        raise InputError(f"init: {file} {UNREADABLE} (nothing but tensors is read)") from None
+    except Exception as error:  # damaged bytes can raise anything
+        said = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
+        raise InputError(f"init: {file} {UNREADABLE} ({said})") from None
     # Training scripts keep the weights under one of these.
     for part in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(part), dict):
             state = state[part]
-    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
+    ):
         raise InputError(f"init: {file} holds something else than a state dict")
     return state
 

@@ -1,5 +1,6 @@
 """Why each point of a grid is a cell or none, and how two grids differ."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,8 @@ from scaling_study.config import AXES
 from scaling_study.planning.cells import Cell, Left
 from scaling_study.planning.language import VARIANT
 
+# More lines of one kind than this are not listed.
+MOST_LINES = 20
 SHORT = {key: name for name, key in AXES.items()}
 
 
@@ -20,8 +23,23 @@ def explained(cells: Sequence[Cell], left: Sequence[Left]) -> Iterator[str]:
 
 
 def infeasible(left: Sequence[Left]) -> list[str]:
-    """A line for each target that no legal value meets."""
-    return [f"infeasible: {described(p.point)}: {p.why}" for p in left if p.infeasible]
+    """A line for each target that no legal value meets, seeds counted together."""
+    points = ((described({k: v for k, v in p.point.items() if k != "seed"}), p) for p in left)
+    found = Counter(f"infeasible: {where}: {p.why}" for where, p in points if p.infeasible)
+    lines = [line if n == 1 else f"{line} ({n} points)" for line, n in found.items()]
+    more = len(lines) - MOST_LINES
+    some = lines[:MOST_LINES]
+    return [*some, f"… and {more} more; explain=true lists them"] if more > 0 else lines
+
+
+def unchanged(cells: Sequence[Cell], left: Sequence[Left]) -> list[str]:
+    """A line for each variant that is, everywhere or somewhere, the same run as another."""
+    there = {cell.variant for cell in cells}
+    pairs = Counter((p.point[VARIANT], p.twin) for p in left if p.twin is not None)
+    return [
+        f"variant {name} is the same run as {twin}" + (f" in {n} points" if name in there else "")
+        for (name, twin), n in pairs.items()
+    ]
 
 
 def described(point: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 SOLVABLE = ("depth", "width", "resolution", "epochs")
 TOLERANCE = 0.05
+ABOVE_0 = "must be a number above 0"
 # More than anyone trains, and what is planned in minutes.
 MOST_POINTS = 1_000_000
 # What the top of a grid and each of its blocks may say.
@@ -159,6 +160,17 @@ def config_key(name: object, known: Mapping[str, Any], path: str) -> str:
     return key
 
 
+def _by_key(part: Mapping[Any, Any], known: Mapping[str, Any], path: str) -> Point:
+    """Values by config key; a short name and its key may not both be there."""
+    names: dict[str, object] = {}
+    for name in part:
+        key = config_key(name, known, path)
+        if key in names:
+            raise InputError(f"{path}: {names[key]} and {name} are the same setting; leave one")
+        names[key] = name
+    return {key: part[name] for key, name in names.items()}
+
+
 def _union(points: Sequence[Point]) -> dict[str, None]:
     return {key: None for point in points for key in point}
 
@@ -174,13 +186,14 @@ def _list(values: object, path: str) -> list[Any]:
 def _axes(axes: object, known: Mapping[str, Any], path: str) -> dict[str, list[Any]]:
     if not isinstance(axes, Mapping):
         raise InputError(f"{path}={axes!r}: must map axis names to lists of values")
-    return {config_key(n, known, path): _values(str(n), v, path) for n, v in axes.items()}
+    named = _by_key({name: (name, values) for name, values in axes.items()}, known, path)
+    return {key: _values(str(name), values, path) for key, (name, values) in named.items()}
 
 
 def _points(points: object, known: Mapping[str, Any], path: str) -> list[Point]:
     if not isinstance(points, list | tuple) or not all(isinstance(p, Mapping) for p in points):
         raise InputError(f"{path}={points!r}: must be a list of mappings, {{depth: 26, …}}")
-    return [{config_key(n, known, path): v for n, v in point.items()} for point in points]
+    return [_by_key(point, known, path) for point in points]
 
 
 def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Point]:
@@ -193,7 +206,7 @@ def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Po
         if not isinstance(rows, Mapping) or not all(isinstance(r, Mapping) for r in rows.values()):
             raise InputError(f"{path}.{mode}={rows!r}: must map names to overrides, {{se: {{…}}}}")
         for name, row in rows.items():
-            own = {config_key(k, known, f"{path}.{mode}.{name}"): v for k, v in row.items()}
+            own = _by_key(row, known, f"{path}.{mode}.{name}")
             before = {**before, **own} if mode == CUMULATIVE else own
             found[str(name)] = before
     return found
@@ -247,13 +260,17 @@ def _solve(part: object, path: str) -> Solve | None:
         )
         targets = _values(quantity, spec[quantity], where)
         tolerance = spec.get("tolerance", TOLERANCE)
-        for name, values in ((quantity, targets), ("tolerance", [tolerance])):
-            for value in values:
-                good = isinstance(value, int | float) and not isinstance(value, bool)
-                good = good and 0 < value < 1e30
-                require(good, f"{where}.{name}", repr(value), "must be a number above 0")
+        for value in targets:
+            require(_within(value, 1e30), f"{where}.{quantity}", repr(value), ABOVE_0)
+        allowed = f"{ABOVE_0} and below 1, as 0.05 for 5 %"
+        require(_within(tolerance, 1), f"{where}.tolerance", repr(tolerance), allowed)
         return Solve(axis, quantity, tuple(float(t) for t in targets), float(tolerance))
     return None
+
+
+def _within(value: object, end: float) -> bool:
+    """Whether it is a number above 0 and below `end`."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < end
 
 
 def _values(name: str, values: Any, path: str) -> list[Any]:

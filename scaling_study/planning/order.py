@@ -6,11 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from scaling_study.errors import InputError
 from scaling_study.plan import Planned
 from scaling_study.results import FINISHED
+from scaling_study.values import suggest
 
 LONGEST, FRONTIER_FIRST = "longest", "frontier_first"
 ORDERS = (LONGEST, FRONTIER_FIRST)
 # Cells that cost no more than this share of the dearest are early on a cost axis.
 CHEAP = 0.25
+
+
+def check(order: str) -> None:
+    """Raises InputError for an order that is not known."""
+    if order not in ORDERS:
+        near = suggest(order, ORDERS)
+        raise InputError(f"plan.order={order!r}: must be one of {', '.join(ORDERS)}{near}")
 
 
 def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
@@ -23,8 +31,7 @@ def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
     Raises:
         InputError: another order.
     """
-    if order not in ORDERS:
-        raise InputError(f"plan.order={order!r}: must be one of {', '.join(ORDERS)}")
+    check(order)
     missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
     length = _length(missing)
     missing.sort(key=length, reverse=True)

@@ -2,14 +2,14 @@
 
 The cells that are probed span the plan's FLOPs and activations. A probe is a run of the trainer
 with the cell's network, resolution, batch and precision on few rendered images, in a process and a
-slot of its own as any run; its step time is kept in CACHE/probes.jsonl with the device's name.
+slot of its own as any run; its step time is kept in CACHE/probes.jsonl with the device's name, and
+counts until the shape is probed again.
 """
 
-import json
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import yaml
 from scaling_study.config import RunConfig, Setting
 from scaling_study.cost import describe, known_facts
 from scaling_study.data import config_class
+from scaling_study.device import visible_gpus
 from scaling_study.errors import InputError
 from scaling_study.forecast import Shape, Timing, shape_of
 from scaling_study.launch import local
@@ -25,6 +26,7 @@ from scaling_study.launch.job import Job, Outcome
 from scaling_study.launch.slots import slots_for
 from scaling_study.paths import data_dir
 from scaling_study.planning.times import Times
+from scaling_study.planning.timings import read_timings, written
 from scaling_study.results import Result
 from scaling_study.settings import LauncherConfig
 from scaling_study.store import Store
@@ -36,6 +38,14 @@ PROBES = 6
 # here of an epoch, the first of which does not count.
 EPOCHS_AND_STEPS = {"cpu": (14, 1), "cuda": (20, 5)}
 MOST_CLASSES = 64
+
+FILE = "probes.jsonl"
+NO_GPU = (
+    "plan.probe=true: no GPU is visible here; where a cluster has them, put srun with a GPU before "
+    "this command with dry_run=true (cache_dir must be shared), as in srun --gpus=1 python -m "
+    "scaling_study.sweep … plan.probe=true dry_run=true; or submit a small grid first: "
+    "its runs are measurements too"
+)
 
 # Runs what it is given, with results under the folder.
 Launch = Callable[[Sequence[RunConfig], Path], Iterator[Outcome]]
@@ -109,44 +119,24 @@ def _rendered() -> dict[str, Any]:
 
 
 def kept(cache_dir: Path) -> list[Timing]:
-    """The probes of earlier plans; a line that cannot be read is passed over."""
-    try:
-        lines = (cache_dir / "probes.jsonl").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-            wall_s = record.get("wall_s")
-            timing = Timing(
-                tuple(record["conditions"]),
-                tuple(record["shape"]),
-                float(record["step_time_s"]),
-                float(record["steps"]),
-                float(record["scored"]),
-                None if wall_s is None else float(wall_s),
-            )
-        except (ValueError, KeyError, TypeError):
-            continue
-        if timing.step_time_s > 0:
-            found.append(timing)
-    return found
+    """The probes of earlier plans, of each shape the newest."""
+    found = {(t.conditions, t.shape): t for t in read_timings(cache_dir / FILE)}
+    return list(found.values())
 
 
 def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
     """Append probes to those of earlier plans."""
     cache_dir.mkdir(parents=True, exist_ok=True)
-    with (cache_dir / "probes.jsonl").open("a", encoding="utf-8") as file:
-        for timing in timings:
-            file.write(json.dumps(asdict(timing)) + "\n")
+    with (cache_dir / FILE).open("a", encoding="utf-8") as file:
+        file.write(written(timings))
 
 
 def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
     """What runs the probes: the pool of this machine, whatever launches the sweep.
 
     Raises:
-        InputError: several processes will train a run, and a probe is one.
+        InputError: several processes will train a run, and a probe is one; or, once it launches,
+            a probe needs a GPU that is not here.
     """
     if launcher.processes > 1:
         raise InputError(
@@ -155,6 +145,8 @@ def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
         )
 
     def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
+        if any(run.device == "cuda" for run in runs) and not visible_gpus():
+            raise InputError(NO_GPU)
         slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)
         probing = replace(setting, results_dir=str(folder))
         return local.launch([Job(run, probing) for run in runs], slots)

@@ -15,10 +15,13 @@ from scaling_study.models.family import ModelConfig
 from scaling_study.planning.language import Solve
 from scaling_study.planning.times import UnmeasuredError
 
+# How many times the FLOPs of the settings' own value are measured at most.
+SPREAD = 4
 # Ends of what is searched.
 WIDEST, LARGEST_PX, MOST_EPOCHS = 16, 2048, 100_000
-# Ever more of these, the more of an axis; a forecast step time need not be, nor a list of depths.
-RISING = ("flops", "train_flops", "params", "activations")
+# Ever more of these, the more of an axis that is no list of depths; step times but for shapes whose
+# own measurement counts.
+RISING = ("flops", "train_flops", "params", "activations", "step_time_s")
 
 
 class InfeasibleError(Exception):
@@ -50,38 +53,91 @@ def legal_values(axis: str, model: ModelConfig, n_classes: int) -> Sequence[floa
     if axis == "width":
         step = kind.width_step
         first = math.ceil(kind.smallest_width(model) / step - 1e-9)
-        return [n * step for n in range(first, round(WIDEST / step) + 1)]
+        return [kind.nth_width(n) for n in range(first, round(WIDEST / step) + 1)]
     if axis == "resolution":
         stride = network(model, n_classes).stride
         return range(stride, LARGEST_PX + 1, stride)
     return range(1, MOST_EPOCHS + 1)
 
 
-def solve(
-    asked: Solve, target: float, values: Sequence[float], at: Callable[[float], float]
-) -> Solved:
-    """Which of the legal `values` has `at(value)`, the quantity, nearest to `target` as a ratio.
+@dataclass(frozen=True)
+class Line:
+    """The legal `values` of an axis at one point of a grid, and a quantity `at` each.
+
+    `at` raises InputError for a value that no run can have. `trend`, if there is one, rises with
+    the value, and is `at` but for values with as many `flops` as one of `measured`.
+    """
+
+    values: Sequence[float]
+    at: Callable[[float], float]
+    trend: Callable[[float], float] | None = None
+    flops: Callable[[float], float] | None = None
+    measured: Sequence[float] = ()
+
+
+def solve(asked: Solve, target: float, line: Line) -> Solved:
+    """Which legal value's quantity is nearest to `target`, as a relative difference.
 
     Raises:
         InfeasibleError: the nearest is further off than the tolerance.
         InputError: no value is possible, for the reason that the largest is not.
     """
-    first = _first_possible(values, at)
-    near = _bracket(values, first, target, at) if _rises(asked) else range(first, len(values))
-    found = {values[i]: at(values[i]) for i in near}
-    value = min(found, key=lambda v: abs(math.log(found[v] / target)))
-    solved = Solved(asked.axis, asked.quantity, target, value, found[value], asked.tolerance)
+    value = nearest(line, target)
+    achieved = line.at(value)
+    solved = Solved(asked.axis, asked.quantity, target, value, achieved, asked.tolerance)
     if abs(solved.off) > asked.tolerance:
         raise InfeasibleError(
             f"no {asked.axis} gives {asked.quantity}={target:.4g} within "
             f"{100 * asked.tolerance:g} %; the nearest, {asked.axis}={value:g}, "
-            f"gives {found[value]:.4g} ({100 * solved.off:+.1f} %)"
+            f"gives {achieved:.4g} ({100 * solved.off:+.1f} %)"
         )
     return solved
 
 
-def _rises(asked: Solve) -> bool:
-    return asked.quantity in RISING and asked.axis != "depth"
+def nearest(line: Line, target: float) -> float:
+    """The legal value with the least |quantity / target - 1|.
+
+    Raises:
+        InputError: no value is possible, for the reason that the largest is not.
+    """
+    first = _first_possible(line.values, line.at)
+    near = range(first, len(line.values)) if line.trend is None else _around(line, first, target)
+    return min((line.values[i] for i in near), key=lambda v: abs(line.at(v) / target - 1))
+
+
+def _around(line: Line, first: int, target: float) -> list[int]:
+    """Indices that hold the nearest: on both sides one that goes by the trend, and the measured."""
+    assert line.trend is not None
+    values, measured, apart = line.values, set(line.measured), set[int]()
+
+    def by_trend(i: int) -> bool:
+        return not measured or line.flops is None or line.flops(values[i]) not in measured
+
+    for flops in measured:
+        assert line.flops is not None
+        near = _bracket(values, first, flops, line.flops)
+        apart |= {i for i in near if not by_trend(i)}
+    ends = _bracket(values, first, target, line.trend)
+    below = next((i for i in range(ends[0], first - 1, -1) if by_trend(i)), ends[0])
+    above = next((i for i in range(ends[-1], len(values)) if by_trend(i)), ends[-1])
+    return sorted({below, above} | apart)
+
+
+def spread(
+    values: Sequence[float], flops: Callable[[float], float], axis: str, own: float
+) -> list[float]:
+    """Legal values to measure before anything is: `own`, and SPREAD times less and more FLOPs."""
+    line = Line(values, flops, flops if rises(axis, "flops") else None)
+    try:
+        middle = flops(own)
+    except InputError:
+        middle = flops(nearest(line, 1.0)) * SPREAD
+    return list(dict.fromkeys(nearest(line, middle * f) for f in (1 / SPREAD, 1, SPREAD)))
+
+
+def rises(axis: str, quantity: str) -> bool:
+    """Whether a quantity is ever more, the more of an axis."""
+    return quantity in RISING and axis != "depth"
 
 
 def _first_possible(values: Sequence[float], at: Callable[[float], float]) -> int:

@@ -1,10 +1,11 @@
 """The process beside a run that mirrors its files: `-m scaling_study.tracking.companion RUN ...`.
 
 A run never talks to W&B: it writes metrics.jsonl and result.json as always, and this process
-sends what it finds there. A dead server is its problem alone. It ends soon after the run does,
-however the run ends, and so does everything that it started.
+sends what it finds there. A dead server is its problem alone. Nobody waits for it: it ends itself
+soon after the run does, however the run ends, and so does everything that it started.
 """
 
+import fcntl
 import json
 import os
 import select
@@ -12,12 +13,14 @@ import shutil
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from scaling_study.tracking import client
+from scaling_study.tracking.beside import GRACE_S
 from scaling_study.tracking.client import Target, TrackingError, Upload
 from scaling_study.tracking.mirror import config_of, mirror_of, rows_of
-from scaling_study.tracking.options import TAG_LENGTH, Tracking
+from scaling_study.tracking.options import Tracking, tag_of
 
 # How often the run's files are looked at, and an absent server is, s.
 POLL_S = 2
@@ -34,6 +37,8 @@ def main(run_dir: Path, tracking: Tracking) -> None:
         target=_watch, args=(over, os.getppid(), tracking.finish_timeout_s), daemon=True
     ).start()
     client.quiet_environment()
+    with suppress(OSError):  # W&B takes one writer: that of the attempt before goes first
+        fcntl.flock(sys.stdout, fcntl.LOCK_EX)
     while True:
         try:
             if tracking.name == "online" and not client.reachable():
@@ -47,7 +52,7 @@ def main(run_dir: Path, tracking: Tracking) -> None:
 
 def _follow(run_dir: Path, tracking: Tracking, over: threading.Event) -> None:
     offline = tracking.name == "offline"
-    studies = (tracking.study[:TAG_LENGTH],) if tracking.study else ()
+    studies = (tag_of(tracking.study),) if tracking.study else ()
     target = Target(tracking.project, tracking.entity, tracking.study, (*studies, *tracking.tags))
     limit = tracking.finish_timeout_s
     upload = Upload.open(run_dir.name, config_of(run_dir), target, run_dir, limit, offline)
@@ -59,12 +64,13 @@ def _follow(run_dir: Path, tracking: Tracking, over: threading.Event) -> None:
 
 
 def _watch(over: threading.Event, parent: int, finish_timeout_s: float) -> None:
-    """Note the end of the run; end this process if it cannot finish in time."""
+    """Note the end of the run; end this process if it does not finish in time."""
     while not over.is_set():
         readable, _, _ = select.select([sys.stdin], [], [], 1)
         if readable or os.getppid() != parent:
             over.set()
-    timer = threading.Timer(finish_timeout_s, os.kill, (os.getpid(), signal.SIGKILL))
+    limit_s = finish_timeout_s + GRACE_S
+    timer = threading.Timer(limit_s, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
 

@@ -12,7 +12,7 @@ import yaml
 from scaling_study.config import run_config
 from scaling_study.cost import describe
 from scaling_study.results import FINISHED, read_plan, read_result
-from scaling_study.tracking.options import TAG_LENGTH
+from scaling_study.tracking.options import tag_of
 
 # In the summary: the hash of what was sent, so that a later call knows without sending.
 DIGEST = "files_sha256"
@@ -106,5 +106,5 @@ def studies(results_dir: Path) -> dict[str, list[str]]:
         except ValueError:
             continue  # another study's plan is no concern of this one
         for row in rows:
-            found.setdefault(row["run_id"], []).append(plan.parent.name[:TAG_LENGTH])
+            found.setdefault(row["run_id"], []).append(tag_of(plan.parent.name))
     return found

@@ -1,6 +1,7 @@
 """What a user says about tracking, and whether it can work: checked before anything is launched."""
 
 import argparse
+import hashlib
 import importlib.util
 import os
 from collections.abc import Mapping
@@ -14,9 +15,10 @@ from scaling_study.errors import InputError
 from scaling_study.paths import data_dir
 from scaling_study.values import group, one_value, require, suggest
 
-MODES = ("none", "online", "offline", "tensorboard")
-# W&B refuses longer tags.
-TAG_LENGTH = 64
+MIRRORED = ("online", "offline")
+MODES = ("none", *MIRRORED, "tensorboard")
+# W&B refuses longer tags. A longer name is cut, and so many digits of its hash tell it from others.
+TAG_LENGTH, TAG_DIGITS = 64, 8
 FORBIDDEN = "/ \\ # ? % :"
 NAME_RULE = f"must be a name without {FORBIDDEN}"
 
@@ -25,7 +27,7 @@ NAME_RULE = f"must be a name without {FORBIDDEN}"
 class Tracking:
     """Where a run's metrics are mirrored. `study` is the grid that trains the run, if there is one.
 
-    A run waits at most `finish_timeout_s` seconds for the mirror when its result is written.
+    The mirror has `finish_timeout_s` seconds to send the rest when the run has ended.
     """
 
     name: str
@@ -74,6 +76,14 @@ def tracking_of(settings: Mapping[str, Any]) -> Tracking:
         ),
         study=study if isinstance(study, str) else None,
     )
+
+
+def tag_of(study: str) -> str:
+    """The tag of runs that a study lists: its name, unless that is too long for W&B."""
+    if len(study) <= TAG_LENGTH:
+        return study
+    digits = hashlib.sha256(study.encode()).hexdigest()[:TAG_DIGITS]
+    return f"{study[: TAG_LENGTH - TAG_DIGITS - 1]}-{digits}"
 
 
 def _is_name(text: str) -> bool:

@@ -29,6 +29,9 @@ EVALUATION_BATCH = 250
 PHOTO_MEAN = (123.675, 116.28, 103.53)
 PHOTO_STD = (58.395, 57.12, 57.375)
 
+# Pixels whose levels are counted at a time.
+CHUNK = 2**18
+
 # uint8 images (n, channels, side, side) and int64 labels (n,).
 Batch = tuple[Tensor, Tensor]
 
@@ -127,9 +130,22 @@ def normalisation(part: Part) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if not isinstance(part, Images):
         return PHOTO_MEAN, PHOTO_STD
     channels = part.pixels.reshape(-1, 1 if part.pixels.ndim == 3 else 3)
-    mean = tuple(float(channel.mean()) for channel in channels.T)
-    std = tuple(max(float(channel.std()), 1.0) for channel in channels.T)
-    return mean, std
+    found = [_mean_and_std(_histogram(channel)) for channel in channels.T]
+    return tuple(mean for mean, _ in found), tuple(max(std, 1.0) for _, std in found)
+
+
+def _histogram(values: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each of the 256 levels occurs; floats of all pixels would take much memory."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(values), CHUNK):
+        counts += np.bincount(values[start : start + CHUNK], minlength=256)
+    return counts
+
+
+def _mean_and_std(counts: NDArray[np.int64]) -> tuple[float, float]:
+    levels, n = np.arange(256), int(counts.sum())
+    mean = int(counts @ levels) / n
+    return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / n))
 
 
 def to_input(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -11,10 +11,12 @@ from zipfile import ZipFile
 import torch
 from torch import Tensor
 
+from scaling_study.errors import InputError
+
 # What a checkpoint holds; `optimizer` is None after the last step. There is no generator and no
 # place in the data among it: both follow from the run id and the step.
 KEYS = {
-    *("run_id", "step", "model", "ema", "optimizer", "scaler", "halvings"),
+    *("run_id", "world_size", "step", "model", "ema", "optimizer", "scaler", "halvings"),
     *("step_times", "waits", "loss", "wall_s"),
 }
 # Checkpointing takes at most 1 / this of a run's time, however slow the disk.
@@ -82,17 +84,29 @@ class Checkpoints:
         self._last = time.monotonic()
         self._cost = self._last - start
 
-    def load(self, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any] | None:
-        """The newest usable state of `run_id`, whose model has the tensors of `model`.
+    def load(
+        self,
+        run_id: str,
+        world_size: int | None = None,
+        model: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Any] | None:
+        """The newest usable state of `run_id`, of `world_size` processes and with the tensors of
+        `model`, if these are given.
 
         None, with a line in the log, if no checkpoint can be used.
+
+        Raises:
+            InputError: it is that of another number of processes, which train differently.
         """
-        for path in (self.path, self.previous):
-            if path.exists():
-                if isinstance(state := _read(path, run_id, model), dict):
-                    self._good = path == self.path
-                    return state
-                print(f"warning: {path.name} is {state}; falling back", flush=True)
+        there = [path for path in (self.path, self.previous) if path.exists()]
+        for path in there:
+            if isinstance(state := _read(path, run_id, model), dict):
+                self._good = path == self.path
+                if world_size is not None:
+                    _check_processes(state["world_size"], world_size, path)
+                return state
+            then = "starting again" if path == there[-1] else "falling back"
+            print(f"warning: {path.name} is {state}; {then}", flush=True)
         return None
 
 
@@ -107,7 +121,7 @@ def copied(state: Any) -> Any:
     return state
 
 
-def _read(path: Path, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any] | str:
+def _read(path: Path, run_id: str, model: Mapping[str, Tensor] | None) -> dict[str, Any] | str:
     """The state in `path`, or why it cannot be used."""
     try:
         with ZipFile(path) as parts:  # torch's format; it does not look at the checksums itself
@@ -118,9 +132,18 @@ def _read(path: Path, run_id: str, model: Mapping[str, Tensor]) -> dict[str, Any
         return f"unreadable ({error})"
     if not isinstance(state, dict) or not state.keys() >= KEYS or state["run_id"] != run_id:
         return "of another run"
-    if not all(_same_shapes(state[part], model) for part in ("model", "ema")):
+    if model is not None and not all(_same_shapes(state[part], model) for part in ("model", "ema")):
         return "of another network"
     return state
+
+
+def _check_processes(began: int, now: int, path: Path) -> None:
+    if began != now:
+        raise InputError(
+            f"{path} is of a run in {began} process(es), which would end otherwise in {now}; start "
+            f"{began} (torchrun --nproc-per-node {began} …), or remove {' and '.join(NAMES)} there "
+            "to begin again"
+        )
 
 
 def _same_shapes(stored: object, model: Mapping[str, Tensor]) -> bool:

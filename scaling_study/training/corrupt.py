@@ -5,11 +5,20 @@ from pathlib import Path
 
 
 class CorruptImages:
-    """Notes corrupt images, each once, over all attempts at a run and all of its processes."""
+    """Notes corrupt images, each once, over all attempts at a run and all of its processes.
+
+    Raises:
+        ValueError: the run is to fail on corrupt images, and an earlier attempt left some out.
+    """
 
     def __init__(self, run_dir: Path, fail: bool) -> None:
         self._run_dir, self._fail = run_dir, fail
         self._known = self._read()
+        if fail and self._known:
+            raise ValueError(
+                f"data.corrupt=fail: an earlier attempt left out {len(self._known)} corrupt "
+                f"images; mend them and remove {run_dir}, or go on with data.corrupt=skip"
+            )
 
     def note(self, found: Iterable[tuple[str, str]], rank: int) -> None:
         """Each of `found` is a place and a reason; every process has a file of its own.

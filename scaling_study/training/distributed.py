@@ -71,7 +71,8 @@ def parallel(module: nn.Module, world: World, device: str, sync_batch_norm: bool
         nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     elif sync_batch_norm:
         SyncBatchNorm.convert(module)
-    return DistributedDataParallel(module, gradient_as_bucket_view=True)
+    # Rank 0's statistics alone are used, so they need not be sent with every forward pass.
+    return DistributedDataParallel(module, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
 def without_averaging(network: nn.Module) -> AbstractContextManager[None]:

@@ -22,6 +22,8 @@ from scaling_study.training.distributed import from_first, parallel, total
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
 from scaling_study.training.feeding import on_device
+from scaling_study.training.kernels import fastest
+from scaling_study.training.memory import HalvingNote
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.micro_batches import MicroBatches
 from scaling_study.training.optimizers import optimizer_of
@@ -44,16 +46,17 @@ def train(
     """Train `run`, resuming from its checkpoint if there is one; returns the measured columns.
 
     All processes of `world` call it; rank 0 alone writes files and reports to `sinks`. The random
-    state and thread count of the process, and files outside `run_dir` and the data cache, are left
-    as they were.
+    state, thread count and choice of kernels of the process, and files outside `run_dir` and the
+    data cache, are left as they were.
 
     Raises:
         Stopped: `stopping.request` was called; a checkpoint of the last step is on disk.
-        InputError: the batch cannot be shared among so many processes.
+        InputError: the batch cannot be shared among so many processes, or another number of them
+            began the run.
     """
     # Only the generators that are drawn from: torch warns where there are several GPUs.
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
-    with torch.random.fork_rng(gpus):
+    with torch.random.fork_rng(gpus), fastest(run.device):
         threads = torch.get_num_threads()
         torch.set_num_threads(setting.threads)
         checkpoints = Checkpoints(run_dir, setting.checkpoint_every_s)
@@ -83,7 +86,8 @@ def _train(
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
-    if run.init is not None:
+    state = checkpoints.load(run_id, world.size, module.state_dict())
+    if state is None and run.init is not None:
         timm.load(module, run.model, run.init)
     optimizer = optimizer_of(module, recipe)
     scaler = torch.amp.GradScaler(device, enabled=run.precision == "fp16")
@@ -94,17 +98,18 @@ def _train(
             logits = network(images)
             return cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
-    micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation)
+    note = HalvingNote(run_dir, world.size)
+    micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation, note)
     times = StepTimes(device)
     first, wall_before, loss_sum, loss_steps = 0, 0.0, 0.0, 0
 
-    if (state := checkpoints.load(run_id, module.state_dict())) is not None:
+    if state is not None:
         module.load_state_dict(state["model"])
         ema.load_state_dict(state["ema"])
         scaler.load_state_dict(state["scaler"])
         if state["optimizer"] is not None:
             optimizer.load_state_dict(state["optimizer"])
-        micro_batches.halvings = state["halvings"]
+        micro_batches.halvings = max(micro_batches.halvings, state["halvings"])
         times.seconds, times.waits = state["step_times"], state["waits"]
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = state["loss"]
@@ -118,6 +123,7 @@ def _train(
         checkpoints.save(
             {
                 "run_id": run_id,
+                "world_size": world.size,
                 "step": step,
                 "model": module.state_dict(),
                 "ema": ema.state_dict(),
@@ -150,7 +156,8 @@ def _train(
     feed = on_device(shares, data, device, layout)
     if world.size > 1 and first < steps:
         images, labels = next(feed)
-        micro_batches.find_size(images, labels, world, optimizer)
+        kept = 0 if optimizer.state else recipe.optimizer_tensors[0]
+        micro_batches.find_size(images, labels, world, kept)
         feed = chain([(images, labels)], feed)
     network = parallel(module, world, device, recipe.sync_batch_norm)
     if recipe.compile:

@@ -1,5 +1,6 @@
 """One batch from a task: images are taken or decoded, and augmented. Runs in any process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,8 +18,9 @@ from scaling_study.data.parts import Encoded, Images, Part
 from scaling_study.data.randaugment import randaugment
 from scaling_study.training.seeds import generator, seed_of
 
-# A data set in which this many images after each other are corrupt is not worth a run.
-MAX_CORRUPT_RUN = 100
+# A data set in which this many images after each other are corrupt is not worth a run; what one
+# damaged row group of Parquet loses is less.
+MAX_CORRUPT_RUN = 10_000
 
 
 class Task(NamedTuple):
@@ -88,7 +90,7 @@ class TrainingBatch:
                 try:
                     pixels.append(self._decode(part, at, rng))
                 except CorruptImageError as error:
-                    corrupt.append((part.source.place(int(part.numbers[at])), str(error)))
+                    corrupt.append((place_of(part, at), str(error)))
                 else:
                     positions.append(at)
                     break
@@ -100,9 +102,8 @@ class TrainingBatch:
         def choose(width: int, height: int) -> Box:
             return random_box(width, height, self.data.crop_min_area, rng)
 
-        encoded = part.source.read(int(part.numbers[position]))
         random = self.data.crop == "random_resized"
-        return crop(encoded, self.data.resolution, choose if random else None)
+        return decoded(part, position, self.data.resolution, choose if random else None)
 
 
 @dataclass(frozen=True)
@@ -120,14 +121,13 @@ class EvaluationBatch:
                 torch.from_numpy(taken.labels),
                 [],
             )
-        source, side = self.part.source, self.data.resolution
+        side = self.data.resolution
         pixels, positions, corrupt = [np.empty((0, side, side, 3), np.uint8)], [], []
         for position in task.chosen.tolist():
-            number = int(self.part.numbers[position])
             try:
-                pixels.append(crop(source.read(number), side, None)[None])
+                pixels.append(decoded(self.part, position, side, None)[None])
             except CorruptImageError as error:
-                corrupt.append((source.place(number), str(error)))
+                corrupt.append((place_of(self.part, position), str(error)))
             else:
                 positions.append(position)
         labels = self.part.labels[np.array(positions, np.int64)]
@@ -136,6 +136,26 @@ class EvaluationBatch:
             torch.from_numpy(labels),
             corrupt,
         )
+
+
+def decoded(
+    part: Encoded, position: int, side: int, choose: Callable[[int, int], Box] | None
+) -> Array:
+    """One image of `part`, cropped as `decode.crop` does.
+
+    Raises:
+        CorruptImageError: it cannot be read, or not be decoded.
+    """
+    try:
+        encoded = part.source.read(int(part.numbers[position]))
+    except OSError as error:
+        raise CorruptImageError(f"cannot be read: {error.strerror or error}") from None
+    return crop(encoded, side, choose)
+
+
+def place_of(part: Encoded, position: int) -> str:
+    """Where one image of `part` lies, for messages."""
+    return part.source.place(int(part.numbers[position]))
 
 
 @dataclass(frozen=True)

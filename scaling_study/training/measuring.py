@@ -12,6 +12,7 @@ from scaling_study.config import RunConfig, Setting
 from scaling_study.data import facts
 from scaling_study.models import network
 from scaling_study.models.build import build
+from scaling_study.training.kernels import fastest
 from scaling_study.training.loop import AUTOCAST, train
 
 # Forward passes that choose kernels, and those that are timed.
@@ -45,9 +46,10 @@ def inference_time_s(run: RunConfig) -> float:
     images = torch.rand(run.train.batch_size, 3, side, side, device=run.device)
     images = images.contiguous(memory_format=layout)
     seconds = []
+    cast = torch.autocast(run.device, AUTOCAST.get(run.precision), run.precision in AUTOCAST)
     for _ in range(WARMUP + TIMED):
         begin = time.perf_counter()
-        with torch.autocast(run.device, AUTOCAST.get(run.precision), run.precision in AUTOCAST):
+        with cast, fastest(run.device):
             module(images)
         if run.device == "cuda":
             torch.cuda.synchronize()

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from scaling_study.training.distributed import total, without_averaging
+from scaling_study.training.memory import HalvingNote, gpu_memory_ran_out
 from scaling_study.world import World
 
 # Batch norm needs more than one image.
@@ -24,15 +25,19 @@ class MicroBatches:
     """Backward passes over one process's `share` (images) of each batch.
 
     `loss` gives the mean loss of a micro-batch in the network that it gets; `seed` seeds torch's
-    generator, which dropout and stochastic depth draw from, for a step.
+    generator, which dropout and stochastic depth draw from, for a step. A joint step that fails
+    leaves word in `note` for the next attempt, which begins with what it says.
     """
 
-    def __init__(self, module: nn.Module, loss: Loss, share: int, accumulation: int) -> None:
+    def __init__(
+        self, module: nn.Module, loss: Loss, share: int, accumulation: int, note: HalvingNote
+    ) -> None:
         self._module, self._loss, self._share = module, loss, share
         self._accumulation = accumulation
         self._buffers = [b for b in module.buffers() if b.is_floating_point()]
         self._saved = [torch.empty_like(b) for b in self._buffers]
-        self.halvings = 0
+        self._note = note
+        self.halvings = note.read()
 
     @property
     def passes(self) -> int:
@@ -50,43 +55,55 @@ class MicroBatches:
         """Add the gradients of this share's mean loss to those that are there; returns the loss.
 
         Raises:
-            torch.OutOfMemoryError: even the smallest micro-batch does not fit.
+            RuntimeError: even the smallest micro-batch does not fit, or the step is a joint one.
         """
         _copy(self._saved, self._buffers)
+        joint = network is not self._module and dist.is_initialized()
         while True:
             _seed(seed, images.device.type)
             try:
                 return self._passes(network, images, labels, scale)
-            except torch.OutOfMemoryError:
-                if not self._can_halve(network):
+            except RuntimeError as error:
+                if not gpu_memory_ran_out(error) or not self._can_halve():
+                    raise
+                if joint:  # the others wait in the middle of it
+                    self._note.write(self.halvings + 1)
                     raise
             # Out of the handler, so that nothing holds the failed pass's activations any more.
-            self._start_again()
+            self._as_before()
+            self._halve()
 
-    def find_size(
-        self, images: Tensor, labels: Tensor, world: World, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def find_size(self, images: Tensor, labels: Tensor, world: World, kept: int) -> None:
         """Halve until a step fits on every rank, before they depend on each other in one.
 
         A rank that ran out of memory in the middle of a joint step would leave the others waiting.
-        Gradients and statistics are left as they were.
+        There is room left for the `kept` tensors of each weight's size that the optimizer is still
+        to make; the gradients are as large as the buckets that will replace them. There must be no
+        gradients before, and there are none behind; statistics are left as they were.
         """
         _copy(self._saved, self._buffers)
         while True:
             failed = torch.zeros((), device=images.device)
             try:
-                self._passes(self._module, images, labels, lambda loss: loss)
-            except torch.OutOfMemoryError:
+                self._probe(images, labels, kept)
+            except RuntimeError as error:
+                if not gpu_memory_ran_out(error):
+                    raise
                 failed += 1
-            _copy(self._buffers, self._saved)
-            optimizer.zero_grad(set_to_none=True)
+            self._as_before()
             if not total(failed, world):
                 return
-            if not self._can_halve(self._module):
+            if not self._can_halve():
                 raise torch.OutOfMemoryError(
                     f"no memory for {self.size} images at a time in every process"
                 )
             self._halve()
+
+    def _probe(self, images: Tensor, labels: Tensor, kept: int) -> None:
+        """A step's passes beside as much memory as the optimizer will hold."""
+        weights = list(self._module.parameters())
+        _room = [torch.empty_like(weight) for weight in weights for _ in range(kept)]
+        self._passes(self._module, images, labels, lambda loss: loss)
 
     def _passes(self, network: nn.Module, images: Tensor, labels: Tensor, scale: Scale) -> Tensor:
         passes = self.passes
@@ -103,17 +120,14 @@ class MicroBatches:
             losses.append(loss.detach())
         return torch.stack(losses).sum()
 
-    def _can_halve(self, network: nn.Module) -> bool:
-        """Not in the middle of a joint step, and not below the smallest micro-batch."""
-        joint = network is not self._module and dist.is_initialized()
-        return not joint and self._share // (2 * self.passes) >= SMALLEST
+    def _can_halve(self) -> bool:
+        return self._share // (2 * self.passes) >= SMALLEST
 
-    def _start_again(self) -> None:
+    def _as_before(self) -> None:
         """As at the step's start: no gradients, the statistics of before."""
         for parameter in self._module.parameters():
             parameter.grad = None
         _copy(self._buffers, self._saved)
-        self._halve()
 
     def _halve(self) -> None:
         self.halvings += 1

@@ -4,7 +4,7 @@ Torch-free, so that launchers may import it. Signal handlers call `request`.
 """
 
 # Where the processes of a run were told different things, the first of these counts.
-REASONS = ("cancelled", "timeout", "preempted", "interrupted")
+REASONS = ("cancelled", "host_memory", "timeout", "preempted", "interrupted")
 
 _reason: str | None = None
 

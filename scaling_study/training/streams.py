@@ -23,7 +23,7 @@ def stream(make: Maker, tasks: Iterator[Task], workers: int | None, cuda: bool) 
     """What `make` makes of each task, in order.
 
     By `workers` processes (0: this one); with None by no process: images in memory are ready
-    before another process could have sent them, and only a GPU has time to gain from a thread.
+    before another process could have sent them, and only beside a GPU has a thread a core to spare.
     """
     if workers is not None:
         return _from_workers(make, tasks, workers, cuda)

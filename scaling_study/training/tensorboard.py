@@ -6,14 +6,13 @@ from pathlib import Path
 class EventFiles:
     """A sink that writes every number as a scalar over the training step.
 
-    A run that resumes at `first_step` hides what was written after it.
+    A run that goes on at `first_step`, or starts anew at 0, hides what was written after it.
     """
 
     def __init__(self, run_dir: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        purge = first_step + 1 if first_step else None
-        self._writer = SummaryWriter(run_dir / "tensorboard", purge_step=purge)
+        self._writer = SummaryWriter(run_dir / "tensorboard", purge_step=first_step + 1)
 
     def write(self, **values: float) -> None:
         for name, value in values.items():

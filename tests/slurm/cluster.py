@@ -9,6 +9,7 @@ grace (preempted after a notice of 10 s) and high, which preempts the two others
 """
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -153,6 +154,13 @@ class Cluster:
         """Jobs go on. Killed, it would forget what it last wrote down seconds before: it starts
         jobs a second time then, or gives their ids away again."""
         self._kill("slurmctld", signal.SIGTERM)
+
+    def forget_after(self, seconds: int) -> None:
+        """How long squeue tells of jobs that have ended; it may take a minute longer."""
+        conf = self.folder / "etc/slurm.conf"
+        text = re.sub("MinJobAge=.*", f"MinJobAge={seconds}", conf.read_text())
+        conf.write_text(text)
+        self.run("scontrol", "reconfigure")
 
     def start_node(self, node: str) -> None:
         self._spawn(node, "slurmd", "-D", "-N", node)

@@ -4,6 +4,7 @@ import getpass
 import json
 import re
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -114,11 +115,14 @@ REQUEUES = {
     "requeue": ["scontrol", "requeue", "{job}"],
     "high": ["sbatch", "-p", "high", "--exclusive", "--wrap=sleep 3", "-o/dev/null", "-N2"],
 }
+REQUEUES["grace"] = REQUEUES["high"]  # of a job that gets a notice first
 
 
 @pytest.mark.parametrize("how", REQUEUES)
 def test_a_requeued_run_continues_in_its_folder(study: Study, how: str) -> None:
-    study.sweep(*(LONG if how == "usr2" else ENDLESS), small=False)
+    partition = "grace" if how == "grace" else "main"
+    long = LONG if how == "usr2" else ENDLESS
+    study.sweep(*long, f"launcher.partition={partition}", small=False)
     run = study.checkpoint()
     job = study.note(run)["job"]
     said = study.cluster.run(*(part.format(job=job) for part in REQUEUES[how]))
@@ -160,8 +164,10 @@ def test_the_death_of_a_node_is_told_and_survived(study: Study) -> None:
     assert "resuming at step" in (run / "log.txt").read_text()
 
 
-# What Python imports first on the broken node: its GPU fails when a checkpoint is to be written.
-SITECUSTOMIZE = """\
+# What Python imports first on the broken node, by how that is broken: its GPU fails when a
+# checkpoint is to be written, or is not there at all.
+BREAKS = {
+    "fails": """\
 from concurrent.futures import ThreadPoolExecutor
 
 
@@ -170,7 +176,13 @@ def fail(*arguments):
 
 
 ThreadPoolExecutor.submit = fail
-"""
+""",
+    "hides": """\
+import os
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+""",
+}
 # The node where a job starts first is the broken one.
 SETUP = """\
 [ -e {folder}/broken ] || echo $SLURMD_NODENAME >{folder}/broken
@@ -178,10 +190,29 @@ SETUP = """\
 """
 
 
-def test_a_broken_node_is_avoided_from_then_on(study: Study) -> None:
-    (study.folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
+def break_first_node(study: Study, how: str) -> str:
+    """The launcher's setting that breaks the node where a job starts first."""
+    (study.folder / "sitecustomize.py").write_text(BREAKS[how])
     (study.folder / "setup.sh").write_text(SETUP.format(folder=study.folder))
-    setup = f"launcher.setup=['. {study.folder}/setup.sh']"
+    return f"launcher.setup=['. {study.folder}/setup.sh']"
+
+
+@pytest.mark.parametrize("how", BREAKS)
+def test_a_broken_node_stops_no_sweep(study: Study, how: str) -> None:
+    setup = break_first_node(study, how)
+    gpu = () if how == "fails" else ("launcher.gpus_per_run=1",)
+    seeds = "grid.axes.seed='range(4)'"
+    study.sweep(seeds, setup, "launcher.max_running=2", *gpu)
+    status = study.wait(ok=4)
+    broken = (study.folder / "broken").read_text().strip()
+    attempts = [a for run in study.runs() for a in study.note(run)["attempts"]]
+    assert {(a["cause"], a["node"]) for a in attempts} == {("node", broken)}
+    assert {study.note(run)["node"] for run in study.runs()} == set(study.cluster.nodes) - {broken}
+    assert (status["stopped"], len(study.submissions())) == (None, 1)
+
+
+def test_a_broken_node_is_avoided_from_then_on(study: Study) -> None:
+    setup = break_first_node(study, "fails")
     study.sweep("grid.axes.seed=[0]", setup)
     study.wait(ok=1)
     (run,) = study.runs()
@@ -192,6 +223,21 @@ def test_a_broken_node_is_avoided_from_then_on(study: Study) -> None:
     study.sweep("grid.axes.seed=[1]", setup, f"launcher.exclude={note['node']}")
     until(lambda: True if "n[1-2]" in study.cluster.run("squeue", "-ho%x") else None, "the requeue")
     assert sum(study.status()["reasons"].values()) == 1
+
+
+def test_nodes_that_are_all_avoided_are_used_all_the_same(study: Study) -> None:
+    one = "grid.axes.seed=[0]"
+    study.sweep(one, "launcher.lines=['--hold']")
+    study.run("cancel", "results/smoke")
+    (run,) = study.runs()
+    ended = {"job": "1", "ended": time.time(), "cause": "node"}
+    attempts = [ended | {"node": node} for node in study.cluster.nodes]
+    (run / "job.json").write_text(json.dumps({"attempts": attempts}))
+    done = study.sweep(one)
+    assert done.returncode == 0, done.stderr
+    assert "avoiding n1" in done.stdout
+    assert "no other node fits" in done.stdout
+    study.wait(ok=1)
 
 
 def test_cancel_stops_what_runs_and_what_waits_and_loses_nothing(study: Study) -> None:
@@ -271,6 +317,29 @@ def test_a_job_killed_for_memory_is_told_and_gets_more(study: Study) -> None:
     study.wait(ok=1)
 
 
+def test_what_became_of_a_forgotten_job_accounting_tells_later(study: Study) -> None:
+    def forgotten() -> bool | None:
+        return True if not study.cluster.run("squeue", "-h", "--states=all").strip() else None
+
+    study.cluster.forget_after(2)
+    try:
+        study.sweep("grid.axes.seed=[0]", "launcher.lines=['--mem=100M']")
+        until(forgotten, "that squeue forgets the job")
+        study.cluster.kill_slurmdbd()
+        status = study.status()
+        assert (status["scheduler"], status["counts"]["queued"]) == ("silent", 1)
+        assert "1 queued" in study.sweep("grid.axes.seed=[0]").stdout
+        assert len(study.submissions()) == 1
+        study.cluster.start_slurmdbd()
+        status = study.wait(failed=1)
+        assert (status["scheduler"], status["causes"]) == ("answered", {"host_memory": 1})
+        assert "3 GB" in study.sweep("grid.axes.seed=[0]").stdout
+    finally:
+        study.cluster.start_slurmdbd()
+        study.cluster.forget_after(3600)
+    study.wait(ok=1)
+
+
 def test_what_cannot_start_says_why(study: Study) -> None:
     one = "grid.axes.seed=[0]"
     refused = study.sweep(one, "launcher.constraint=h100")
@@ -280,6 +349,9 @@ def test_what_cannot_start_says_why(study: Study) -> None:
     (run,) = study.wait(failed=1)["runs"]
     assert run["error"].endswith("no such module")
     assert run["log_tail"] == ["no such module"]
+    study.sweep(one, "launcher.python=/none/python")
+    (run,) = until(lambda: r if (r := study.status()["runs"])[0]["state"] == "failed" else None, "")
+    assert "/none/python: No such file or directory" in run["error"]
     for node in study.cluster.nodes:
         study.cluster.run("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=mice")
     study.sweep(one)
@@ -294,13 +366,36 @@ def test_the_same_error_stops_the_sweep(study: Study) -> None:
     for run in study.runs():
         (run / "metrics.jsonl").mkdir()  # no line can be appended to a folder
     study.sweep(seeds, "launcher.stop_after_same_error=2", "launcher.max_running=1")
-    status = study.wait(failed=2, planned=3)
+    # SLURM says at once what became of the tasks that waited.
+    status = study.wait(60, failed=2, planned=3)
     assert status["causes"] == {"error": 2}
     assert "the first 2 runs failed with IsADirectoryError" in status["stopped"]
     assert "IsADirectoryError" in status["runs"][0]["log_tail"][-1] or status["runs"][0]["error"]
     failed = [Path(r["log"]) for r in status["runs"] if r["state"] == "failed"]
     trace = (study.folder / failed[0]).read_text()
     assert "/results/snapshots/" in trace  # the frozen code ran
+
+
+def test_the_same_error_stops_runs_on_several_nodes_as_well(study: Study) -> None:
+    setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
+    several = ("grid.axes.seed=[0,1,2]", "launcher.nodes=2", setup)
+    study.sweep(*several, "launcher.lines=['--hold']")
+    study.run("cancel", "results/smoke")
+    for run in study.runs():
+        (run / "metrics.jsonl").mkdir()  # no line can be appended to a folder
+    study.sweep(*several, "launcher.stop_after_same_error=2", "launcher.max_running=1")
+    status = study.wait(failed=2, planned=1)
+    assert status["causes"] == {"error": 2}
+    assert "the first 2 runs failed with IsADirectoryError" in status["stopped"]
+
+
+def test_runs_on_several_nodes_have_limits(study: Study) -> None:
+    setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
+    limits = ("launcher.nodes=2", "launcher.timeout_min=0.3", "launcher.retry.timeout=0", setup)
+    study.sweep(*ENDLESS, *limits, small=False)
+    status = study.wait(failed=1)
+    assert status["causes"] == {"timeout": 1}
+    assert (study.runs()[0] / "checkpoint.pt").exists()
 
 
 def test_the_controller_and_accounting_may_die(study: Study) -> None:

@@ -77,14 +77,32 @@ def tasks(jobs: Iterable[str]) -> dict[str, Task]:
 
 
 def accounts(jobs: Iterable[str]) -> dict[str, Task]:
-    """What accounting knows of these jobs; it lags by seconds, and may know nothing at all."""
+    """What accounting knows of these jobs; it lags by seconds, and a site may have none.
+
+    Raises:
+        SchedulerError: no answer.
+    """
     if not (ids := sorted({job.partition("_")[0] for job in jobs})):
         return {}
     options = ["--noheader", "--parsable2", "--allocations", f"--jobs={','.join(ids)}"]
     try:
-        return _parse(call("sacct", *options, "--format=JobID,State,ExitCode,NodeList,Start"))
+        text = call("sacct", *options, "--format=JobID,State,ExitCode,NodeList,Start")
+    except SchedulerError as error:
+        if shutil.which("sacct") is None or "accounting storage is disabled" in str(error):
+            return {}
+        raise
+    return _parse(text)
+
+
+def former_state(job: str) -> str | None:
+    """The state in which the last start of this job ended, by accounting; None: it does not say."""
+    options = ["--noheader", "--parsable2", "--allocations", "--duplicates", f"--jobs={job}"]
+    try:
+        states = call("sacct", *options, "--format=State").split("\n")
     except SchedulerError:
-        return {}
+        return None
+    ended = [s.split()[0] for s in states if s and (s == "REQUEUED" or s.split()[0] not in LIVE)]
+    return ended[-1] if ended else None
 
 
 def call(program: str, *arguments: str) -> str:

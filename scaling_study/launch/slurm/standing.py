@@ -4,12 +4,15 @@ A result, or a live worker's heartbeat, is the truth. The scheduler only tells w
 any other run may still do something, and if not, why.
 """
 
+import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scaling_study.config import RunConfig
+from scaling_study.launch import joint
 from scaling_study.launch.causes import RESUMED
 from scaling_study.launch.job import record_failure
 from scaling_study.launch.slurm import queue
@@ -17,6 +20,11 @@ from scaling_study.launch.slurm.queue import Task
 from scaling_study.results import CAUSES, FINISHED
 from scaling_study.store import Store
 
+# Accounting may not know a job yet whose run gave a sign of life more recently than this.
+LAG_S = 300
+# Lines of a job's log that say that something died, never why.
+NOISE = re.compile(r"srun: |slurmstepd: .*\*\*\*|submitit ")
+ERROR = re.compile(r"\berror:|\bexecve\b", re.IGNORECASE)
 # In a job's log where SLURM killed it for memory: not at every site does its state say so.
 MEMORY_WORDS = ("oom-kill", "oom_kill", "exceeded memory limit", "Exceeded job memory limit")
 
@@ -33,7 +41,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Fate:
-    """What a job that is gone did to a run: a failure, or it just did not run; `said` in words."""
+    """What a job that is gone did to a run: a failure, or it just did not run; `said` in words.
+
+    A failure that has been written down before is no new one: it stays.
+    """
 
     failed: bool
     cause: str | None
@@ -42,7 +53,10 @@ class Fate:
 
 @dataclass(frozen=True)
 class View:
-    """Standing of every run, and whether the scheduler was asked and answered (None: no need)."""
+    """Standing of every run, and whether the scheduler was asked and answered (None: no need).
+
+    It counts as silent as well while accounting may yet tell what became of a job.
+    """
 
     runs: Mapping[str, Standing]
     answered: bool | None
@@ -64,15 +78,33 @@ def look(store: Store, run_ids: Iterable[str], told: dict[str, Task] | None = No
         # Nothing is known: nobody may submit these runs again.
         unknown = {run_id: Standing("queued", job) for run_id, job in jobs.items()}
         return View({r: Standing(s) for r, s in states.items()} | unknown, False)
+    answered = True
     if told is not None:
-        told |= queue.accounts(set(jobs.values()) - set(tasks) - set(told))
+        answered = _account(set(jobs.values()) - set(tasks), told)
         tasks = told | tasks
     found = {run_id: _standing(state, jobs.get(run_id), tasks) for run_id, state in states.items()}
     for run_id in [run_id for run_id, seen in found.items() if seen.gone]:
         # It may have worked and ended between the two looks, at its files and at the queue.
         if (now := store.state(run_id)) != states[run_id]:
             found[run_id] = Standing(now)
-    return View(found, True)
+    if told is not None:
+        young = time.time() - LAG_S
+        for run_id, seen in found.items():
+            late = not answered or store.sign_of_life(run_id) > young
+            if seen.gone and seen.task is None and late:
+                found[run_id], answered = Standing("queued", seen.job), False
+    return View(found, answered)
+
+
+def _account(jobs: set[str], told: dict[str, Task]) -> bool:
+    """Add to `told` what accounting says of jobs that squeue has forgotten; whether it answered."""
+    for job in [job for job, task in told.items() if task.live]:
+        del told[job]  # it said so before the job's end had come there
+    try:
+        told |= queue.accounts({job for job in jobs if not {job, _array(job)} & set(told)})
+    except queue.SchedulerError:
+        return False
+    return True
 
 
 def _job(store: Store, run_id: str, state: str) -> str | None:
@@ -86,11 +118,15 @@ def _job(store: Store, run_id: str, state: str) -> str | None:
     return None if over or not note.get("job") else str(note["job"])
 
 
+def _array(job: str) -> str:
+    return job.partition("_")[0]
+
+
 def _standing(state: str, job: str | None, tasks: Mapping[str, Task]) -> Standing:
     if job is None:
         return Standing(state)
-    # Of an array that is cancelled as a whole before it starts SLURM keeps one record.
-    task = tasks.get(job) or tasks.get(job.partition("_")[0])
+    # Waiting tasks that were cancelled together share the row of their array.
+    task = tasks.get(job) or tasks.get(_array(job))
     if task is not None and task.live:
         return Standing("queued", job, task)
     return Standing("failed" if state == "failed" else "planned", job, task, gone=True)
@@ -101,9 +137,14 @@ def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) 
     for run_id, standing in view.runs.items():
         if not standing.gone or run_id not in runs:
             continue
-        seen = fate(standing, store.job(run_id), logs)
+        note = store.job(run_id)
+        seen = fate(standing, note, logs)
         if seen.failed and seen.cause:
-            record_failure(store, runs[run_id], seen.said, seen.cause)
+            said, cause = seen.said, seen.cause
+            if cause == "error" and "pid" in note:
+                # One of its processes may have said more before all were ended.
+                said, cause = joint.noted(store.run_dir(run_id)) or (said, cause)
+            record_failure(store, runs[run_id], said, cause)
         else:
             store.end(run_id, seen.cause)
 
@@ -118,8 +159,11 @@ def fate(standing: Standing, note: Mapping[str, Any], logs: Path) -> Fate:
         # It stopped with a checkpoint, and SLURM did not start the job again.
         return Fate(False, note["cause"] if note["cause"] in CAUSES else None, said)
     earlier = note.get("attempts", ())
-    begun = "pid" in note or any(attempt.get("job") == standing.job for attempt in earlier)
-    failed = cause is not None and (begun or cause in ("error", "host_memory"))
+    in_job = any(attempt.get("job") == standing.job for attempt in earlier)
+    if in_job and "pid" not in note and standing.state == "failed" and cause != "host_memory":
+        # It failed in this job and waited to be tried again: that failure tells more.
+        return Fate(False, None, said)
+    failed = cause is not None and ("pid" in note or in_job or cause in ("error", "host_memory"))
     return Fate(failed, cause, said)
 
 
@@ -132,8 +176,23 @@ def _cause(standing: Standing, logs: Path) -> tuple[str | None, str]:
     said = f"job {task.id} ended as {task.state}" + (f" on {task.nodes}" if task.nodes else "")
     if any(words in text for words in MEMORY_WORDS):
         return "host_memory", f"{said}: memory ran out"
-    last = text.strip().splitlines()[-1:]
-    return task.cause or "error", ": ".join([said, *last] if task.cause is None else [said])
+    if task.cause is not None or task.state == "COMPLETED":
+        return task.cause, said
+    return "error", ": ".join(filter(None, [said, reason_in(text)]))
+
+
+def reason_in(text: str) -> str:
+    """The line of a job's log that tells most of why it died; empty if there is none.
+
+    That is what the last traceback ends with, else the first error, else the last line that the
+    job itself printed.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    traces = [n for n, line in enumerate(lines) if line.startswith("Traceback ")]
+    raised = [line for line in lines[traces[-1] + 1 :] if line[0] != " "] if traces else []
+    telling = [line for line in lines if not NOISE.match(line)]
+    errors = [line for line in telling if ERROR.search(line)]
+    return next(iter([*raised[:1], *errors, *telling[-1:], *lines[-1:]]), "").strip()
 
 
 def job_logs(folder: Path, job: str | None) -> list[Path]:

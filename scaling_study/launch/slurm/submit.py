@@ -27,6 +27,8 @@ DEFAULT_MAX_ARRAY = 1001
 # What sbatch says where the site's limit of submitted jobs is reached: AssocMaxSubmitJobLimit,
 # QOSMaxSubmitJobPerUserLimit, AssocGrpSubmitJobsLimit and their like.
 FULL = re.compile(r"SubmitJobs?\w*Limit")
+# What sbatch says if no node is left to run a job.
+NO_NODE = "node configuration is not available"
 
 
 class FullError(queue.SchedulerError):
@@ -61,7 +63,7 @@ class Submitter:
             while arrays:
                 resources, bundles = arrays.popleft()
                 try:
-                    job = self._array(resources, bundles, name, avoid)
+                    job = self._place(resources, bundles, name, avoid)
                 except FullError:
                     if len(bundles) == 1:
                         return
@@ -98,6 +100,22 @@ class Submitter:
         if self.cluster.max_submit is None:
             return largest, sys.maxsize
         return largest, max(0, self.cluster.max_submit - queue.mine())
+
+    def _place(
+        self,
+        resources: Resources,
+        bundles: Sequence[Bundle],
+        submission: str,
+        avoid: Sequence[str],
+    ) -> str:
+        """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
+        try:
+            return self._array(resources, bundles, submission, avoid)
+        except queue.SchedulerError as error:
+            if not avoid or NO_NODE not in str(error):
+                raise
+        print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
+        return self._array(resources, bundles, submission, ())
 
     def _array(
         self,

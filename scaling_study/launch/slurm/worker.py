@@ -5,24 +5,24 @@ carried over but files: finished runs are skipped, others continue from their ch
 of submitit's own checkpoint protocol is used, and its signal handlers are replaced.
 """
 
+import math
 import os
 import signal
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from scaling_study.claims import JOB_VARIABLE, RESTART_VARIABLE
 from scaling_study.device import visible_gpus
 from scaling_study.launch import local
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, Outcome, settle_mirrors
 from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
 from scaling_study.launch.slurm import queue
 from scaling_study.launch.slurm.ledger import Ledger
+from scaling_study.launch.slurm.restart import requeue, why_noticed, why_restarted
 from scaling_study.launch.stop import Stop, listen, requested_by
-from scaling_study.launch.work import print_to_log
+from scaling_study.launch.work import limited, print_to_log
 from scaling_study.results import FINISHED
 from scaling_study.world import leave_if_of_several
 
@@ -32,8 +32,8 @@ NOTICE, TERM = "preempted", "interrupted"
 SIGNALS = {signal.SIGUSR2: NOTICE, signal.SIGTERM: TERM}
 # What a pool does not try again in place: it takes another node, or more memory.
 ELSEWHERE = ("node", "host_memory", "preempted")
-# A notice that comes this much before the known end, or later, is about the time limit.
-END_MARGIN_S = 90
+# After a notice, W&B may take so much of the time that is left for the requeue.
+STOPPED_MIRRORS_S = 10
 
 
 @dataclass(frozen=True)
@@ -59,34 +59,69 @@ class Worker:
             self._leave(None)
         elif self.ranks > 1:
             listen(SIGNALS)
-            if first := os.environ.get("SLURM_PROCID") == "0":
-                print_to_log(self.jobs[0])
-            outcome = self.jobs[0]()
-            if first and (outcome.status, outcome.cause) == ("stopped", NOTICE):
-                self._requeue(self._why(), by_slurm=False)
+            self._together(ledger, first=os.environ.get("SLURM_PROCID") == "0")
             # No rank that aborts may take down one that still writes: srun ends all of them then.
             leave_if_of_several(0)
         else:
+            self._explain_restart()
             with requested_by(SIGNALS, patient=True) as stop:
                 self._pool(stop, ledger)
 
+    def _together(self, ledger: Ledger, first: bool) -> None:
+        """Train the only run with the other ranks; the `first` one sees to what follows."""
+        if first:
+            self._explain_restart()
+            print_to_log(self.jobs[0])
+        if not self._unfinished():
+            return
+        with limited(self.policy):
+            outcome = self.jobs[0]()
+        if not first:
+            return
+        self._settle_mirrors(outcome.status == "stopped")
+        if (outcome.status, outcome.cause) == ("stopped", NOTICE):
+            self._requeue(self._why(), by_slurm=False)
+        elif outcome.status == "failed" and not self._gives_up(outcome, ledger):
+            # What a pool would try again in place takes a new start of all ranks.
+            self._requeue(outcome.cause or "error", by_slurm=False)
+
     def _pool(self, stop: Stop, ledger: Ledger) -> None:
+        jobs, slots = self._unfinished(), self._slots()
+        if not slots:
+            self._blame_node(jobs)
+            return
         retry = {c: n for c, n in self.policy.retry.items() if c not in ELSEWHERE}
-        policy = replace(self.policy, retry=retry)
+        # The ledger sees the first runs of all jobs, the pool only those of this one.
+        policy = replace(self.policy, retry=retry, stop_after_same_error=0)
         bad_node = False
-        for outcome in local.launch(self._unfinished(), self._slots(), policy, stop):
+        for outcome in local.launch(jobs, slots, policy, stop):
             print(f"{outcome.run_id} {outcome.status} {outcome.error or ''}", flush=True)
             if outcome.cause == "node" and not stop.reasons:
                 bad_node = True
                 stop.request(NOTICE)
-            if outcome.status == "failed" and self._same_everywhere(ledger):
-                queue.cancel(ledger.jobs(self.submission), pending_only=True)
+            elif self._gives_up(outcome, ledger):
                 stop.request(TERM)
+        self._settle_mirrors(bool(stop.reasons))
         if NOTICE in stop.reasons:
             cause = "node" if bad_node else self._why()
             self._requeue(cause, TERM in stop.reasons)
         elif stop.reasons:
             self._leave("preempted" if not ledger.stopped(self.submission) else None)
+
+    def _blame_node(self, jobs: Sequence[Job]) -> None:
+        """No GPU of the allocation can be seen here: another node may have one."""
+        said = f"no GPU is visible on {os.environ.get('SLURMD_NODENAME')}"
+        print(said, flush=True)
+        for job in jobs:
+            with job.store.claim(job.run.run_id) as claim:
+                if claim is not None:
+                    claim.cause = "node"
+                    job.write_failure(said, "node")
+        self._requeue("node", by_slurm=False)
+
+    def _settle_mirrors(self, stopped: bool) -> None:
+        """Let W&B take the rest, because the job's processes end with it."""
+        settle_mirrors(self.jobs, STOPPED_MIRRORS_S if stopped else math.inf)
 
     def _slots(self) -> list[Slot]:
         """Places for runs in this allocation: its GPUs if runs have some, else as many as asked."""
@@ -95,28 +130,57 @@ class Worker:
         return gpu_slots(visible_gpus(), self.slots_per_gpu)[: self.slots]
 
     def _unfinished(self) -> list[Job]:
-        return [job for job in self.jobs if job.store.state(job.run.run_id) not in FINISHED]
+        return [
+            job
+            for job in self.jobs
+            if job.store.state(job.run.run_id) not in FINISHED and not self._spent(job)
+        ]
 
-    def _same_everywhere(self, ledger: Ledger) -> bool:
-        return ledger.repeated_error(self.submission, self.jobs[0].store, self.policy)
+    def _spent(self, job: Job) -> bool:
+        """Whether the run has failed in this job, and is not to be tried again in it."""
+        causes = self._causes(job)
+        if not causes or job.store.state(job.run.run_id) != "failed":
+            return False
+        cause = causes[-1]
+        allowed = 0 if cause == "host_memory" else self.policy.retry.get(cause or "error", 0)
+        return causes.count(cause) > allowed
+
+    def _causes(self, job: Job) -> list[str | None]:
+        """What ended the run's attempts in this job."""
+        attempts = job.store.attempts(job.run.run_id)
+        return [a.get("cause") for a in attempts if a.get("job") == os.environ[JOB_VARIABLE]]
+
+    def _explain_restart(self) -> None:
+        """Note what ended the start before this one, for runs that could not say so themselves."""
+        job = os.environ[JOB_VARIABLE]
+        for one in self.jobs:
+            run_id, store = one.run.run_id, one.store
+            note = store.job(run_id)
+            silent = "pid" in note and "ended" not in note and store.state(run_id) != "running"
+            if silent and note.get("job") == job:
+                *earlier, last = store.attempts(run_id)
+                store.end(run_id, why_restarted(job, last.get("node"), earlier))
+
+    def _gives_up(self, outcome: Outcome, ledger: Ledger) -> bool:
+        """Whether, with this outcome, the submission stops; its jobs that wait are cancelled."""
+        if outcome.status != "failed":
+            return False
+        if not ledger.repeated_error(self.submission, self.jobs[0].store, self.policy):
+            return False
+        try:
+            queue.cancel(ledger.jobs(self.submission), pending_only=True)
+        except queue.SchedulerError as error:
+            print(f"cancel: {error}", flush=True)  # they find out when they start
+        return True
 
     def _why(self) -> str:
-        """Whether the notice came because of the time limit or a preemption."""
-        job = os.environ[JOB_VARIABLE]
-        try:
-            end = queue.call("squeue", "--noheader", f"--jobs={job}", "--format=%e").strip()
-            left = datetime.fromisoformat(end).timestamp() - time.time()
-        except (queue.SchedulerError, ValueError):
-            return "preempted"
-        return "timeout" if left < self.notice_s + END_MARGIN_S else "preempted"
+        return why_noticed(os.environ[JOB_VARIABLE], self.notice_s)
 
     def _requeue(self, cause: str, by_slurm: bool) -> None:
         """Wait in the queue again with the unfinished runs, elsewhere if the node is to blame."""
-        job, left = os.environ[JOB_VARIABLE], self._unfinished()
-        again = []
-        for one in left:
-            run_id, store = one.run.run_id, one.store
-            causes = [attempt["cause"] for attempt in store.attempts(run_id)]
+        job, again = os.environ[JOB_VARIABLE], []
+        for one in self._unfinished():
+            run_id, store, causes = one.run.run_id, one.store, self._causes(one)
             if causes and causes[-1] in ("preempted", "interrupted"):
                 store.end(run_id, cause)
                 causes[-1] = cause
@@ -139,22 +203,6 @@ class Worker:
         for job in self._unfinished():
             if job.store.state(job.run.run_id) in ("queued", "planned"):
                 job.store.end(job.run.run_id, cause)
-
-
-def requeue(job: str, avoid: str | None) -> None:
-    """Let SLURM start this job again, on other nodes than `avoid` and those it avoids already.
-
-    Raises:
-        SchedulerError: it refused, or has requeued the job but may start it on `avoid` again.
-    """
-    # With the first call SLURM asks all processes of the job to stop, those of the calls too.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    shunned = queue.call("squeue", "--noheader", f"--jobs={job}", "--format=%x").split()
-    queue.call("scontrol", "requeue", job)
-    if avoid is not None:
-        # Only now can this be changed; the job does not start before its processes have ended.
-        nodes = ",".join([*(name for name in shunned if name != "(null)"), avoid])
-        queue.call("scontrol", "update", f"JobId={job}", f"ExcNodeList={nodes}")
 
 
 def job_id(environment: Mapping[str, str]) -> str:
