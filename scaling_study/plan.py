@@ -21,7 +21,7 @@ from scaling_study.forecast import Estimate
 from scaling_study.grid import axis_keys, declared_grid
 from scaling_study.planning.cells import Cell, Left, cells_of
 from scaling_study.planning.memory import TOLERANCE
-from scaling_study.planning.times import Times
+from scaling_study.planning.times import HOUR, Times
 from scaling_study.regimes import GROUPS
 from scaling_study.results import FINISHED, Result, replace_file
 from scaling_study.store import Store
@@ -120,9 +120,7 @@ def _planned(
         # A folder without a result: in work, failed, torn, or left by a crash.
         state = store.state(run_id) if run_id in results else "planned"
     time = times.whole(cell.run, columns)
-    actual = None
-    if result is not None and state in FINISHED and result.wall_s is not None:
-        actual = Estimate(result.wall_s, result.wall_s, result.wall_s)
+    actual_s = result.wall_s if result is not None and state in FINISHED else None
     return Planned(
         cell=cell,
         columns=columns,
@@ -131,8 +129,8 @@ def _planned(
         time=time,
         gpu_hours=times.gpu_hours(cell.run, time) if time else None,
         state=state,
-        actual_s=actual.value if actual else None,
-        actual_gpu_hours=times.gpu_hours(cell.run, actual).value if actual else None,
+        actual_s=actual_s,
+        actual_gpu_hours=None if actual_s is None else actual_s * times.gpus(cell.run) / HOUR,
     )
 
 

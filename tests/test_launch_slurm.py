@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -204,13 +205,19 @@ def worker(jobs: Sequence[Job], study_dir: Path, policy: Policy, gpus: int = 0) 
 
 
 @pytest.fixture
-def in_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of SLURM's job 77, whose programs cannot be found."""
+def in_job(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment of SLURM's job 77, whose programs cannot be found.
+
+    Runs are forked from a server that keeps the environment it began with, so it is the job's own.
+    """
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
     for name in ("SCALING_STUDY_JOB", "SCALING_STUDY_RESTART"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("SLURM_JOB_ID", "77")
     monkeypatch.setenv("SLURMD_NODENAME", "n1")
     monkeypatch.setattr(queue, "call", refuse)
+    yield
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def refuse(program: str, *arguments: str) -> str:

@@ -187,7 +187,7 @@ def test_without_a_time_nothing_is_started(tmp_path, capsys):
 
 
 def planned(run, time, state="planned"):
-    return Planned(Cell(run, {}), {}, run_cost(run), None, time, None, state, None)
+    return Planned(Cell(run, {}), {}, run_cost(run), None, time, None, state, None, None)
 
 
 def test_what_was_forecast_first_is_kept(tmp_path):

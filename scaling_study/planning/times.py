@@ -107,15 +107,19 @@ class Times:
         """Seconds of the whole run; None if nothing is measured."""
         return self.forecast(run).run_time(columns)
 
-    def gpu_hours(self, run: RunConfig, time: Estimate) -> Estimate:
-        """Hours of GPUs that a run of this time (s) takes, of slots where it trains on the CPU.
+    def gpus(self, run: RunConfig) -> float:
+        """GPUs that train a run together, or slots where it trains on the CPU.
 
         All of its processes have one each, or a share of one. With `slots_per_gpu` auto, which is
         known once it is launched, it counts as alone.
         """
         *_, slots_per_gpu, _ = self._how
         sharing = max(1, slots_per_gpu) if run.device == "cuda" else 1
-        return time.times(self.processes / sharing / HOUR)
+        return self.processes / sharing
+
+    def gpu_hours(self, run: RunConfig, time: Estimate) -> Estimate:
+        """Hours of all of its `gpus` that a run of this time (s) takes."""
+        return time.times(self.gpus(run) / HOUR)
 
     def notes(self, runs: Iterable[RunConfig]) -> list[str]:
         """Whose times count where they are not this machine's, and models that are none."""
