@@ -322,10 +322,11 @@ def test_marks_and_curves_say_their_resolution(visit, report):
 def test_links_within_the_page_keep_the_choices(visit, report):
     page = visit(report, "#cost=flops")
     page.locator("nav a", has_text="Rules").click()
-    page.wait_for_function("location.hash === '#cost=flops'")
+    # As functions: a text is evaluated again at every poll, which the page's policy forbids.
+    page.wait_for_function("() => location.hash === '#cost=flops'")
     assert page.locator("#rules").bounding_box()["y"] < 900
     page.evaluate("location.hash = '#cost=params'")  # as a link that somebody sent
-    page.wait_for_function("document.querySelector('input[value=params]')?.checked")
+    page.wait_for_function("() => document.querySelector('input[value=params]')?.checked")
 
 
 def test_hostile_texts_are_only_text(visit, report):
