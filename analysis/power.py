@@ -6,6 +6,7 @@ effect that the paper's own numbers show.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,8 @@ def main() -> None:
 
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
         setting = setting_of(settings)
-        found, _ = draft(settings, overrides, setting, None)
-        study_dir = Path(setting.results_dir) / found.grid["name"]
-        worth.check([row.cell for row in found.rows], found.left, study_dir, found.grid)
+        check = partial(worth.check, Path(setting.results_dir))
+        found, _ = draft(settings, overrides, setting, None, check)
         rows = told_apart(plan_table(found.rows, found.grid), found.grid)
         print("\n".join(table(rows, prereg_of(None, found.grid), planning_of(found.grid)))[1:])
         return 0

@@ -329,7 +329,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     parser.add_argument("--timm", type=Path, help="folder with timm and torchvision")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--threads", type=int, default=1, help="of a CPU")
     parser.add_argument("-o", "--output", type=Path, help="write every number as JSON")
     args = parser.parse_args()

@@ -4,8 +4,9 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop import Stop, requested_by
 from scaling_study.plan import Planned, planned_cells, write_csv
 from scaling_study.planning.budget import budget_of
-from scaling_study.planning.cells import Cell, Left
+from scaling_study.planning.cells import Cell
 from scaling_study.planning.draft import (
     Draft,
     deciding,
@@ -62,11 +63,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     setting, launcher = setting_of(settings), launcher_of(settings)
     check_tracking(setting.tracking)
     probes = in_pool(setting, launcher) if asked.probe else None
-    if probes:
-        # Before a probe is paid for; without times some cells are not known yet.
-        _checked(*planned_cells(settings, overrides, None), setting)
-    found, said = draft(settings, overrides, setting, probes)
-    _checked(found.grid, [row.cell for row in found.rows], found.left, setting)
+    check = partial(worth.check, Path(setting.results_dir))
+    found, said = draft(settings, overrides, setting, probes, check)
     if said:
         print("\n".join(said))
     if asked.explain or asked.diff:
@@ -110,12 +108,6 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         write_csv(rows, grid, study_dir / "plan.csv")
         _compare(missing, ended)
     return _summary(rows, study_dir, launcher.stays)
-
-
-def _checked(
-    grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[Left], setting: Setting
-) -> None:
-    worth.check(cells, left, Path(setting.results_dir) / str(grid["name"]), grid)
 
 
 def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:

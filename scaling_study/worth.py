@@ -15,16 +15,18 @@ from scaling_study.planning.cells import Cell, Left
 
 
 def check(
-    cells: Sequence[Cell], left: Sequence[Left], study_dir: Path, grid: Mapping[str, Any]
+    results_dir: Path, grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[Left]
 ) -> None:
     """Everything that a grid declares for its analysis, before anything is paid for.
+
+    `left` are its points that are no cells.
 
     Raises:
         InputError: rules or planning that make no sense, or that name what no cell or point has.
     """
     from analysis import declared, prospects, spelling
 
-    declared.prereg(study_dir, grid)  # the frozen rules too
+    declared.prereg(results_dir / str(grid["name"]), grid)  # the frozen rules too
     rules, planning = declared.prereg(None, grid), prospects.planning_of(grid)
     spelling.check(rules, planning, grid, lambda name: _values(name, cells, left))
 

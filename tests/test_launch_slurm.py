@@ -136,11 +136,6 @@ def test_packed_jobs_have_room_for_what_runs_at_once(setting: Setting) -> None:
     assert resources.memory_gb == 12
 
 
-def test_more_slots_than_runs_are_refused(setting: Setting) -> None:
-    with pytest.raises(InputError, match=r"launcher\.slots=4: more than launcher\.runs_per_job=1"):
-        classes([request(setting, 0)], CLUSTER, 4, 1, 1)
-
-
 def test_sets_of_tasks_are_written_briefly() -> None:
     assert condensed(["7_0", "7_1", "7_2", "7_5", "8", "9_3"]) == ["8", "7_[0-2,5]", "9_[3]"]
 

@@ -43,6 +43,7 @@ def laws(rows: Sequence[Record]) -> Figure:
         named = [_curve(axes, [r for r in here if r["kind"] == form], form) for form in LAWS]
         log_x(axes, "flops")
         others = [r["error"] for r in here if r["kind"] in ("floor", *LAWS)]
+        others += [r["error_low"] for r in own if r["error_low"] is not None]
         _limits(axes, interval_label(cells), [r["error"] for r in own], others)
         named += [_floor(axes, r, own) for r in here if r["kind"] == "floor"]
         named += [_break(axes, r) for r in here if r["kind"] == "break"]
@@ -80,7 +81,7 @@ def _curve(axes: Axes, rows: Sequence[Record], form: str) -> Label | None:
 
 
 def _limits(axes: Axes, label: str, errors: Sequence[float], others: Sequence[float]) -> None:
-    """A percent axis about the errors of cells, down to the laws and a floor that are near them."""
+    """A percent axis about the errors of cells, down to bars, laws and a floor that are near."""
     near = [e for e in others if e >= REACH * min(errors)]
     axes.set_ylim(97 * min([*errors, *near]), axes.get_ylim()[1])
     log_y_percent(axes, label, [100 * e for e in errors])

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Container, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -13,10 +14,17 @@ from analysis.output import Saved
 from analysis.records import Record
 
 COLORS = 96
+# A share with its interval of equal sides, which a line's end would tear apart.
+SHARE = re.compile(r"\d[\d.]* %( ± \d[\d.]* %)?")
 
 
 def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
+
+
+def prose(text: str) -> str:
+    """A sentence whose numbers stay in one line each."""
+    return SHARE.sub(r'<span class="whole">\g<0></span>', escape(text))
 
 
 def script_json(content: Any) -> str:
@@ -37,8 +45,8 @@ def verdict(
     return (
         f'<article class="verdict {escape(value)}">'
         f'<p class="badge">{escape(word)}</p>'
-        f'<div><p class="sentence">{escape(sentence)}</p>'
-        + (f'<p class="why">{escape(why)}</p>' if why else "")
+        f'<div><p class="sentence">{prose(sentence)}</p>'
+        + (f'<p class="why">{prose(why)}</p>' if why else "")
         + f'<p class="claim"><b>{escape(name)}</b> {escape(claim)}.</p>'
         + (more if notes else "")
         + "</div></article>"

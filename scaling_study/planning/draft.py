@@ -6,7 +6,7 @@ runs whatever has been measured since. Forecasts go by all that is known now.
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from scaling_study.forecast import Timing
 from scaling_study.grid import declared_grid
 from scaling_study.plan import Planned, check_accepted, plan, planned_cells
 from scaling_study.planning import probe
-from scaling_study.planning.cells import Left
+from scaling_study.planning.cells import Cell, Left
 from scaling_study.planning.order import to_do
 from scaling_study.planning.times import Times, device_named, timings_of
 from scaling_study.planning.timings import read_timings, written
@@ -25,6 +25,8 @@ from scaling_study.settings import launcher_of
 from scaling_study.store import Store, check_writable
 
 FILE = "timings.jsonl"
+# What a grid has to pass: its values, its cells, and the points that are none.
+Check = Callable[[Mapping[str, Any], Sequence[Cell], Sequence[Left]], None]
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,22 @@ def draft(
     overrides: Sequence[str],
     setting: Setting,
     launch: probe.Launch | None,
+    check: Check = lambda grid, cells, left: None,
 ) -> tuple[Draft, list[str]]:
     """The plan of the grid in `settings`, and lines about probes; they run if `launch` is given.
 
+    The grid passes `check` before a probe is paid for, and again with its times, without which some
+    cells are not known.
+
     Raises:
-        InputError: no grid, one that cannot be planned, or see `check_accepted`.
+        InputError: no grid, one that cannot be planned, see `check_accepted`, or of `check`.
     """
     store, cache_dir, said = Store(Path(setting.results_dir)), Path(setting.cache_dir), list[str]()
     results = store.read()
     if launch is not None:
         check_writable(cache_dir, "cache_dir", setting.cache_dir)
-        _, cells, _ = planned_cells(settings, overrides, None)
+        grid, cells, left = planned_cells(settings, overrides, None)
+        check(grid, cells, left)
         known = Times(timings_of(results.values()), setting.threads)
         said = list(_probed([cell.run for cell in cells], known, launch, cache_dir))
     times = _times(settings, timings_of(results.values()) + probe.kept(cache_dir))
@@ -69,6 +76,7 @@ def draft(
             "plan.resolve=true lets them go by those known now"
         )
     grid, cells, left = planned_cells(settings, overrides, decided)
+    check(grid, cells, left)
     check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
     said += times.notes(row.run for row in to_do(rows))

@@ -3,6 +3,7 @@
 import getpass
 import json
 import re
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -476,6 +477,18 @@ def test_cancel_stops_a_sweep_that_waits(study: Study) -> None:
     assert sweep.returncode == 130
     assert "its jobs stay in the queue, and python -m scaling_study.cancel results/smoke" in errors
     assert len(study.submissions()) == 1
+    until(lambda: True if not study.queue() else None, "an empty queue")
+
+
+def test_ctrl_c_ends_the_waiting_and_leaves_the_jobs(study: Study) -> None:
+    sweep = study.start(*ENDLESS[:2], "grid.axes.seed=[0,1]", "launcher.wait=true")
+    study.checkpoint()
+    sweep.send_signal(signal.SIGINT)
+    _, errors = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130
+    assert "its jobs stay in the queue, and python -m scaling_study.cancel results/smoke" in errors
+    assert len(study.queue()) == 2
+    assert study.run("cancel", "results/smoke").returncode == 0
     until(lambda: True if not study.queue() else None, "an empty queue")
 
 

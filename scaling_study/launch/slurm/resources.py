@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scaling_study.errors import InputError
 from scaling_study.launch.job import Job
 from scaling_study.launch.slurm.cluster import Cluster
 
@@ -51,20 +50,11 @@ Bundle = tuple[Job, ...]
 def classes(
     requests: Sequence[Request], cluster: Cluster, slots: int, slots_per_gpu: int, threads: int
 ) -> dict[Resources, list[Bundle]]:
-    """Jobs of `runs_per_job` runs, in the order given, by what they ask for.
-
-    Raises:
-        InputError: more slots than runs in a job.
-    """
+    """Jobs of `runs_per_job` runs, in the order given, by what they ask for."""
     alike: dict[Resources, list[Request]] = {}
     for request in requests:
         alike.setdefault(_of_run(request, cluster, threads), []).append(request)
     found: dict[Resources, list[Bundle]] = {}
-    if slots > cluster.runs_per_job:
-        raise InputError(
-            f"launcher.slots={slots}: more than launcher.runs_per_job={cluster.runs_per_job}, "
-            "so that some would stay empty"
-        )
     for one, group in alike.items():
         for first in range(0, len(group), cluster.runs_per_job):
             some = group[first : first + cluster.runs_per_job]
