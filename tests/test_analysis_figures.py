@@ -193,6 +193,16 @@ def test_laws_show_fits_floor_and_break(tmp_path):
     assert (tmp_path / "laws.pdf").read_bytes()[:5] == b"%PDF-"
 
 
+def test_bars_of_cells_below_every_law_are_not_cut_off():
+    rows = [r for r in law_rows(p := figure_2(), fits_of(p), 350, np.inf, "prior")
+            if r["kind"] in ("cell", "pl")]  # fmt: skip
+    best = min((r for r in rows if r["kind"] == "cell"), key=lambda r: r["error"])
+    best["error_low"] = 0.8 * best["error"]
+    with style():
+        bottom, _ = law_plots.laws(rows).axes[0].get_ylim()
+    assert bottom < 80 * best["error"]
+
+
 def test_the_gap_map_writes_each_gap_with_its_interval():
     records = [
         {"epochs": e, "cost": cost, "resolution": r, "estimate": 0.01 * i - 0.02,

@@ -385,6 +385,10 @@ def test_a_phone_scrolls_down_and_never_sideways(visit, report):
     wide = "[document.documentElement.scrollWidth, visualViewport.width]"
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     assert page.evaluate(wide) == [360, 360]
+    shares = page.locator(".sentence .whole")
+    assert re.fullmatch(r"[\d.]+ % ± [\d.]+ %", shares.first.inner_text())
+    lines = "all => all.map((share) => share.getClientRects().length)"
+    assert set(shares.evaluate_all(lines)) == {1}
     page.locator("tr.run").first.tap()
     page.wait_for_selector("tr.detail")
     page.locator(".chips label:text-is('parameters')").tap()
