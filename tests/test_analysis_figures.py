@@ -194,8 +194,9 @@ def test_laws_show_fits_floor_and_break(tmp_path):
 
 
 def test_bars_of_cells_below_every_law_are_not_cut_off():
-    rows = [r for r in law_rows(p := figure_2(), fits_of(p), 350, np.inf, "prior")
-            if r["kind"] in ("cell", "pl")]  # fmt: skip
+    points = figure_2()
+    rows = law_rows(points, fits_of(points), 350, np.inf, "prior")
+    rows = [r for r in rows if r["kind"] in ("cell", "pl")]
     best = min((r for r in rows if r["kind"] == "cell"), key=lambda r: r["error"])
     best["error_low"] = 0.8 * best["error"]
     with style():
