@@ -6,8 +6,6 @@ effect that the paper's own numbers show.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from analysis.declared import prereg as prereg_of
@@ -78,9 +76,7 @@ def main() -> None:
     from scaling_study.settings import setting_of
 
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
-        setting = setting_of(settings)
-        check = partial(worth.check, Path(setting.results_dir))
-        found, _ = draft(settings, overrides, setting, None, check)
+        found, _ = draft(settings, overrides, setting_of(settings), None, worth.check)
         rows = told_apart(plan_table(found.rows, found.grid), found.grid)
         print("\n".join(table(rows, prereg_of(None, found.grid), planning_of(found.grid)))[1:])
         return 0

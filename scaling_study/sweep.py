@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -63,8 +62,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     setting, launcher = setting_of(settings), launcher_of(settings)
     check_tracking(setting.tracking)
     probes = in_pool(setting, launcher) if asked.probe else None
-    check = partial(worth.check, Path(setting.results_dir))
-    found, said = draft(settings, overrides, setting, probes, check)
+    found, said = draft(settings, overrides, setting, probes, worth.check)
     if said:
         print("\n".join(said))
     if asked.explain or asked.diff:

@@ -48,6 +48,7 @@ from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.times import Times, UnmeasuredError
 from scaling_study.results import Result
 from scaling_study.store import Store
+from scaling_study.worth import check
 from tiny import TINY, tiny
 
 SWEEP = "scaling_study.sweep"
@@ -486,14 +487,14 @@ def test_unknown_runs_of_the_store_are_reported_and_kept(
 
 def test_grids_share_one_store(setting: Any) -> None:
     values = composed("sweep", ["+grid=smoke"])
-    found, _ = draft(values, [], setting, None)
+    found, _ = draft(values, [], setting, None, check)
     run = found.rows[0].run
     folder = Path(setting.results_dir) / "runs" / run.run_id
     folder.mkdir(parents=True)
     result = Result(**describe(run), status="ok", wall_s=3.0)
     (folder / "result.json").write_text(json.dumps(asdict(result)), "utf-8")
     other = composed("sweep", ["+grid=smoke", "grid.name=other", "grid.axes.depth=[14]"])
-    shared, _ = draft(other, [], setting, None)
+    shared, _ = draft(other, [], setting, None, check)
     assert [(row.state, row.actual_s) for row in shared.rows] == [("ok", 3.0), ("planned", None)]
     assert orphans(shared, Path(setting.results_dir)) == []
 
@@ -570,25 +571,25 @@ def test_conditions_on_times_stay_as_they_were(setting: Any, tmp_path: Path) -> 
     own = replace(setting, cache_dir=str(tmp_path / "probes"))
     (cell, *_) = planned_cells(values, [], NOTHING)[1]
     probe.keep(tmp_path / "probes", [made_up(0.01, cell.run)])
-    everything, _ = draft(values, [], own, None)
+    everything, _ = draft(values, [], own, None, check)
     limit = sum(row.forecast_s or 0 for row in everything.rows) / 4
     values["grid"]["where"] = [f"gpu_hours < {limit / 3600}"]
-    first, _ = draft(values, [], own, None)
+    first, _ = draft(values, [], own, None, check)
     assert 0 < len(first.rows) < 4
     study = Path(setting.results_dir) / "smoke"
     study.mkdir(parents=True)
     freeze(first, study)
     probe.keep(tmp_path / "probes", [made_up(1e-5, cell.run)])
-    second, said = draft(values, [], own, None)
+    second, said = draft(values, [], own, None, check)
     assert [row.run.run_id for row in second.rows] == [row.run.run_id for row in first.rows]
     assert second.rows[0].forecast_s != first.rows[0].forecast_s  # what is shown is what is known
     assert any("plan.resolve=true" in line for line in said)
     values["plan"]["resolve"] = True
-    assert len(draft(values, [], own, None)[0].rows) == 4
+    assert len(draft(values, [], own, None, check)[0].rows) == 4
 
 
 def test_a_study_without_times_freezes_none(setting: Any, tmp_path: Path) -> None:
-    found, _ = draft(composed("sweep", ["+grid=smoke"]), [], setting, None)
+    found, _ = draft(composed("sweep", ["+grid=smoke"]), [], setting, None, check)
     freeze(found, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -671,14 +672,14 @@ def test_gpu_hours_count_every_gpu_of_a_run(setting: Any, tmp_path: Path) -> Non
     own = replace(setting, cache_dir=str(tmp_path / "probes"))
     (cell, *_) = planned_cells(values, [], NOTHING)[1]
     probe.keep(tmp_path / "probes", [made_up(36.0, cell.run, "", 32)])
-    rows = draft(values, [], own, None)[0].rows
+    rows = draft(values, [], own, None, check)[0].rows
     hours = [row.gpu_hours.value for row in rows if row.gpu_hours]
     assert hours == pytest.approx([32 * (row.forecast_s or 0) / 3600 for row in rows])
     assert Budget(1e9, None, False).needed(rows)["gpu_hours"] == pytest.approx(sum(hours))
     first = table(rows, values["grid"])[0]
     assert first["gpu_hours"] == pytest.approx(32 * first["forecast_s"] / 3600)
     values["grid"]["where"] = [f"gpu_hours < {sorted(hours)[0] * 1.001}"]
-    assert 1 <= len(draft(values, [], own, None)[0].rows) < len(rows)
+    assert 1 <= len(draft(values, [], own, None, check)[0].rows) < len(rows)
     # Two that share a GPU pay for half of it; a CPU's slots are not shared.
     shared = Times([made_up(36.0, cell.run), made_up(36.0, tiny())], 1, 1, 2)
     hour = Estimate(3600.0, 1800.0, 7200.0)

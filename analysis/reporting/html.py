@@ -22,7 +22,7 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def prose(text: str) -> str:
+def _prose(text: str) -> str:
     """A sentence whose numbers stay in one line each."""
     return SHARE.sub(r'<span class="whole">\g<0></span>', escape(text))
 
@@ -45,8 +45,8 @@ def verdict(
     return (
         f'<article class="verdict {escape(value)}">'
         f'<p class="badge">{escape(word)}</p>'
-        f'<div><p class="sentence">{prose(sentence)}</p>'
-        + (f'<p class="why">{prose(why)}</p>' if why else "")
+        f'<div><p class="sentence">{_prose(sentence)}</p>'
+        + (f'<p class="why">{_prose(why)}</p>' if why else "")
         + f'<p class="claim"><b>{escape(name)}</b> {escape(claim)}.</p>'
         + (more if notes else "")
         + "</div></article>"

@@ -25,8 +25,8 @@ from scaling_study.settings import launcher_of
 from scaling_study.store import Store, check_writable
 
 FILE = "timings.jsonl"
-# What a grid has to pass: its values, its cells, and the points that are none.
-Check = Callable[[Mapping[str, Any], Sequence[Cell], Sequence[Left]], None]
+# What a grid has to pass: where results lie, its values, its cells, and the points that are none.
+Check = Callable[[Path, Mapping[str, Any], Sequence[Cell], Sequence[Left]], None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def draft(
     overrides: Sequence[str],
     setting: Setting,
     launch: probe.Launch | None,
-    check: Check = lambda grid, cells, left: None,
+    check: Check,
 ) -> tuple[Draft, list[str]]:
     """The plan of the grid in `settings`, and lines about probes; they run if `launch` is given.
 
@@ -60,12 +60,13 @@ def draft(
     Raises:
         InputError: no grid, one that cannot be planned, see `check_accepted`, or of `check`.
     """
-    store, cache_dir, said = Store(Path(setting.results_dir)), Path(setting.cache_dir), list[str]()
+    results_dir, cache_dir = Path(setting.results_dir), Path(setting.cache_dir)
+    store, said = Store(results_dir), list[str]()
     results = store.read()
     if launch is not None:
         check_writable(cache_dir, "cache_dir", setting.cache_dir)
         grid, cells, left = planned_cells(settings, overrides, None)
-        check(grid, cells, left)
+        check(results_dir, grid, cells, left)
         known = Times(timings_of(results.values()), setting.threads)
         said = list(_probed([cell.run for cell in cells], known, launch, cache_dir))
     times = _times(settings, timings_of(results.values()) + probe.kept(cache_dir))
@@ -76,7 +77,7 @@ def draft(
             "plan.resolve=true lets them go by those known now"
         )
     grid, cells, left = planned_cells(settings, overrides, decided)
-    check(grid, cells, left)
+    check(results_dir, grid, cells, left)
     check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
     said += times.notes(row.run for row in to_do(rows))

@@ -114,6 +114,9 @@ class Study:
     def queue(self) -> list[str]:
         return self.cluster.run("squeue", "-h", "-r", "-o", "%i %T").splitlines()
 
+    def until_queue_is_empty(self) -> None:
+        until(lambda: True if not self.queue() else None, "an empty queue")
+
     def called(self) -> list[str]:
         return self.calls.read_text().split() if self.calls.exists() else []
 

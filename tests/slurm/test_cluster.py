@@ -56,7 +56,7 @@ def study(cluster: Cluster, tmp_path: Path, images: Path) -> Iterator[Study]:
         sweep.kill()
         sweep.communicate()
     cluster.run("scancel", "--me")
-    until(lambda: True if not cluster.run("squeue", "-h").strip() else None, "an empty queue")
+    study.until_queue_is_empty()
     for node in cluster.nodes:
         cluster.start_node(node)
         cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
@@ -252,7 +252,7 @@ def test_cancel_stops_what_runs_and_what_waits_and_loses_nothing(study: Study) -
     assert {s: n for s, n in status["counts"].items() if n} == {"failed": 1, "planned": 2}
     assert status["causes"] == {"cancelled": 1}
     assert (run / "checkpoint.pt").exists()
-    until(lambda: True if not study.queue() else None, "an empty queue")
+    study.until_queue_is_empty()
     # The same command goes on where it was.
     study.sweep(*long, "launcher.lines=['--hold']", small=False)
     assert study.counts() == {"queued": 3}
@@ -266,7 +266,7 @@ def test_scancel_behind_our_back_is_told(study: Study) -> None:
     run = study.checkpoint()
     study.cluster.run("scancel", study.note(run)["job"])
     until(lambda: study.note(run).get("ended"), "the end")
-    until(lambda: True if not study.queue() else None, "an empty queue")
+    study.until_queue_is_empty()
     status = study.status()
     assert [r["cause"] for r in status["runs"]] == ["cancelled"]
     study.sweep(*ENDLESS, "launcher.lines=['--hold']", small=False)
@@ -477,7 +477,7 @@ def test_cancel_stops_a_sweep_that_waits(study: Study) -> None:
     assert sweep.returncode == 130
     assert "its jobs stay in the queue, and python -m scaling_study.cancel results/smoke" in errors
     assert len(study.submissions()) == 1
-    until(lambda: True if not study.queue() else None, "an empty queue")
+    study.until_queue_is_empty()
 
 
 def test_ctrl_c_ends_the_waiting_and_leaves_the_jobs(study: Study) -> None:
@@ -489,7 +489,7 @@ def test_ctrl_c_ends_the_waiting_and_leaves_the_jobs(study: Study) -> None:
     assert "its jobs stay in the queue, and python -m scaling_study.cancel results/smoke" in errors
     assert len(study.queue()) == 2
     assert study.run("cancel", "results/smoke").returncode == 0
-    until(lambda: True if not study.queue() else None, "an empty queue")
+    study.until_queue_is_empty()
 
 
 def test_a_sweep_that_waits_submits_nothing_again_that_was_cancelled(study: Study) -> None:
@@ -521,7 +521,7 @@ def test_the_sites_limit_of_submitted_jobs_leaves_the_rest_planned(study: Study)
         assert "SubmitJob" not in done.stderr
         assert study.counts() == {"queued": 3, "planned": 2}
         cluster.run("scancel", "--me")
-        until(lambda: True if not study.queue() else None, "an empty queue")
+        study.until_queue_is_empty()
     finally:
         cluster.stop_controller()
         conf.write_text(before, encoding="utf-8")
@@ -547,4 +547,4 @@ def test_300_runs_take_few_calls(study: Study) -> None:
     counts = study.counts()
     assert sum(counts.values()) == 300
     assert set(counts) <= {"ok", "failed", "planned"}
-    until(lambda: True if not study.queue() else None, "an empty queue")
+    study.until_queue_is_empty()
