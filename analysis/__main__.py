@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.cli import run
-from analysis.declared import freeze, prereg
-from analysis.findings import Request
-from analysis.output import prepare
-from analysis.reporting.waiting_page import write_waiting_page
-from analysis.rules import Prereg
-from analysis.study import analyse
-from analysis.tables import SAME, NothingToCompareError, Table, table_of
-from scaling_study.errors import InputError
-from scaling_study.results import read_study
+from analysis.figures.files import prepare
+from analysis.report.analyse import analyse
+from analysis.report.findings import Request
+from analysis.report.page.waiting_page import write_waiting_page
+from analysis.rules.preregistration import freeze, prereg
+from analysis.rules.rule import Prereg
+from analysis.study.errors import NothingToCompareError
+from analysis.study.table import SAME, Table, table_of
+from scaling_study.common.command_line import run
+from scaling_study.common.errors import InputError
+from scaling_study.study.table import read_study
 
 
 def _parser() -> argparse.ArgumentParser:

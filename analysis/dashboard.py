@@ -12,16 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis import sent, workspace
 from analysis.__main__ import add_choices
 from analysis.__main__ import command as analyse
-from analysis.cli import run
-from scaling_study.errors import InputError
-from scaling_study.results import read_plan, replace_file
-from scaling_study.tracking import client
-from scaling_study.tracking.client import Target, TrackingError, Upload
-from scaling_study.tracking.mirror import DIGEST
-from scaling_study.tracking.options import require_key, study_parser, tag_of
+from analysis.wandb_dashboard import payload, workspace
+from scaling_study.common.command_line import run
+from scaling_study.common.errors import InputError
+from scaling_study.common.files import replace_file
+from scaling_study.config.tracking import require_key, study_parser, tag_of
+from scaling_study.study.table import read_plan
+from scaling_study.tracking import wandb_client
+from scaling_study.tracking.payload import DIGEST
+from scaling_study.tracking.wandb_client import Target, TrackingError, Upload
 
 TIMEOUT_S = 60
 
@@ -56,19 +57,19 @@ def command(
     """
     plan = read_plan(results)
     study = results.resolve().name
-    client.quiet_environment()
+    wandb_client.quiet_environment()
     require_key("dashboard")
     if (found := _analysed(output).get("study", study)) != study:
         raise InputError(f"-o {output}: that is the analysis of {found}, not of {study}")
     epochs = sorted({int(row["epochs"]) for row in plan})
     try:
-        client.require_answer()
-        entity = entity or client.default_entity()
+        wandb_client.require_answer()
+        entity = entity or wandb_client.default_entity()
         lines = analysis()
         if not (verdicts := _analysed(output).get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
         url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
-        panels = workspace.sections(epochs, sent.costs(output), sent.images(output))
+        panels = workspace.sections(epochs, payload.costs(output), payload.images(output))
         saved = _save(results, workspace.build(entity, project, study, tag_of(study), panels))
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None
@@ -87,14 +88,14 @@ def _analysed(output: Path) -> dict[str, Any]:
 def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
     """The analysis as one run, unless W&B has this very one; where it can be seen."""
     run_id = f"analysis-{target.tags[0]}"
-    digest = sent.digest(output)
-    url = f"{client.app_url()}/{target.entity}/{target.project}/runs/{run_id}"
-    found = client.known([run_id], target.project, target.entity).get(run_id)
+    digest = payload.digest(output)
+    url = f"{wandb_client.app_url()}/{target.entity}/{target.project}/runs/{run_id}"
+    found = wandb_client.known([run_id], target.project, target.entity).get(run_id)
     if found is not None and found.digest == digest:
         return url
     with tempfile.TemporaryDirectory(prefix="scaling_study_") as folder:
         upload = Upload.open(run_id, {"study": target.group}, target, Path(folder), TIMEOUT_S)
-        upload.run.log(sent.content(output, verdicts))
+        upload.run.log(payload.content(output, verdicts))
         said = {f"verdict/{name}": verdict["verdict"] for name, verdict in verdicts.items()}
         upload.run.summary.update({**said, DIGEST: digest})
         upload.close(exit_code=0)
@@ -108,7 +109,7 @@ def _save(results: Path, built: Any) -> str:
         earlier = json.loads(mark.read_text(encoding="utf-8"))["url"]
     except (OSError, ValueError, KeyError, TypeError):
         earlier = None
-    url = client.save_workspace(built, earlier)
+    url = wandb_client.save_workspace(built, earlier)
     replace_file(mark, json.dumps({"url": url}) + "\n")
     return url
 

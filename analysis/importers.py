@@ -9,19 +9,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from analysis.cli import run
-from analysis.drawing.overlay import published_records
-from analysis.drawing.style import style
-from analysis.foreign.cells import measured, records_of, split
-from analysis.foreign.plots import frontier
-from analysis.foreign.reading import Imported, read_csv
-from analysis.foreign.speedups import speedup
-from analysis.foreign.timm import read_timm
-from analysis.foreign.units import OURS
-from analysis.foreign.wandb import read_wandb
-from analysis.output import save, write_csv, write_json
-from analysis.records import Record
-from scaling_study.errors import InputError
+from analysis.figures.drawing.published_overlay import published_records
+from analysis.figures.drawing.style import style
+from analysis.figures.files import save, write_csv, write_json
+from analysis.importing.cells import measured, records_of, split
+from analysis.importing.plots import frontier
+from analysis.importing.read_csv import Imported, read_csv
+from analysis.importing.read_timm import read_timm
+from analysis.importing.read_wandb import read_wandb
+from analysis.importing.speedups import speedup
+from analysis.importing.units import OURS
+from analysis.study.columns import Record
+from scaling_study.common.command_line import run
+from scaling_study.common.errors import InputError
 
 FORMATS = ("csv", "wandb", "timm")
 

@@ -8,9 +8,7 @@ effect that the paper's own numbers show.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.declared import prereg as prereg_of
-from analysis.noise import Cell
-from analysis.prospects import (
+from analysis.rules.design_analysis import (
     Planning,
     Power,
     decidable,
@@ -19,9 +17,11 @@ from analysis.prospects import (
     planned_cells,
     planning_of,
 )
-from analysis.rules import Prereg, Rule
-from analysis.settings import told_apart
-from analysis.simulate import chances
+from analysis.rules.preregistration import prereg as prereg_of
+from analysis.rules.rule import Prereg, Rule
+from analysis.rules.simulate import chances
+from analysis.study.cells import Cell
+from analysis.study.compared_settings import told_apart
 
 # Gaps at equal step time in the paper's Figure 3 (`python -m analysis.published`), by regime.
 PAPER_EFFECTS = {"longest": 0.028, "shortest": -0.014}
@@ -70,18 +70,19 @@ def _row(
 def main() -> None:
     """The entry point: the grid and the overrides are those of the sweep."""
     # Only here the analysis asks for a plan: everything else in it knows results alone.
-    from scaling_study import cli, worth
-    from scaling_study.plan import table as plan_table
-    from scaling_study.planning.draft import draft
-    from scaling_study.settings import setting_of
+    from scaling_study.config import hydra_app
+    from scaling_study.launch.options import setting_of
+    from scaling_study.planning.plan_table import table as plan_table
+    from scaling_study.sweep import decisions
+    from scaling_study.sweep.draft import draft
 
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
-        found, _ = draft(settings, overrides, setting_of(settings), None, worth.check)
+        found, _ = draft(settings, overrides, setting_of(settings), None, decisions.check)
         rows = told_apart(plan_table(found.rows, found.grid), found.grid)
         print("\n".join(table(rows, prereg_of(None, found.grid), planning_of(found.grid)))[1:])
         return 0
 
-    cli.run(task, "sweep")
+    hydra_app.run(task, "sweep")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.cli import run
 from analysis.fits.validate import describe, validate
-from analysis.noise import cells_of
-from analysis.scaling.candidates import BUDGETS
-from analysis.scaling.choices import MARGIN, Choice, Recommendation, recommend
-from analysis.tables import table_of
-from scaling_study.results import read_study
+from analysis.laws.recommend.candidates import BUDGETS
+from analysis.laws.recommend.choose import MARGIN, Choice, Recommendation, recommend
+from analysis.study.cells import cells_of
+from analysis.study.table import table_of
+from scaling_study.common.command_line import run
+from scaling_study.study.table import read_study
 
 UNITS = {"flops": "FLOPs", "step_time_s": "s a step", "params": "parameters",
          "peak_memory_bytes": "bytes", "gpu_hours": "device hours"}  # fmt: skip

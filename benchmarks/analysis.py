@@ -49,7 +49,7 @@ def finders() -> dict[str, Finder]:
     """Each library's way to the frontier of two columns; each gets them laid out as it likes."""
     import moocore
 
-    from analysis.pareto import on_frontier
+    from analysis.stats.pareto import on_frontier
 
     found: dict[str, Finder] = {
         "ours": lambda points: on_frontier(*points),
@@ -90,7 +90,7 @@ def write_runs(root: Path) -> Path:
     """A study of 100 cells and 5 seeds: depth x width x epochs around a power law."""
     from dataclasses import replace
 
-    from analysis_data import run, write_study
+    from helpers.analysis_data import run, write_study
 
     generator = np.random.default_rng(1)
     results = []

@@ -16,12 +16,12 @@ import numpy as np
 from omegaconf import OmegaConf
 from PIL import Image
 
-from scaling_study.config import run_config
+from scaling_study.common.device import cpu_cores, device_name
+from scaling_study.common.paths import data_dir
+from scaling_study.config.run import run_config
 from scaling_study.data import load
-from scaling_study.device import cpu_cores, device_name
-from scaling_study.paths import data_dir
-from scaling_study.training.batches import TrainingData
-from scaling_study.training.corrupt import CorruptImages
+from scaling_study.training.input_pipeline.batches import TrainingData
+from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 
 SIZE, BATCH = (500, 375), 32
 

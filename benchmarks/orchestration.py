@@ -23,15 +23,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from scaling_study.config import RunConfig, Setting
-from scaling_study.device import cpu_cores
-from scaling_study.launch import local
+from scaling_study.common.device import cpu_cores
+from scaling_study.common.ranks import World
+from scaling_study.config.execution import Setting
+from scaling_study.config.run import RunConfig
+from scaling_study.config.tracking import Tracking
+from scaling_study.grid.run_at_point import runs_of
 from scaling_study.launch.job import Job
+from scaling_study.launch.local import pool
 from scaling_study.launch.policy import UNLIMITED, Policy
 from scaling_study.launch.slots import Slot
-from scaling_study.planning.runs import runs_of
-from scaling_study.tracking.options import Tracking
-from scaling_study.world import World
 
 NOT_TRACKED = Tracking(
     name="none", project="p", entity=None, tags=(), finish_timeout_s=5, study=None
@@ -73,7 +74,7 @@ def runs(count: int) -> list[RunConfig]:
     import hydra
     from omegaconf import OmegaConf
 
-    from scaling_study.paths import data_dir
+    from scaling_study.common.paths import data_dir
 
     OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
@@ -105,10 +106,10 @@ def ours(count: int, folder: Path) -> tuple[float, float, list[float]]:
     policy = Policy(retry={}, timeout_min=60, memory_gb=64, stop_after_same_error=3)
     jobs = [Empty(run, setting) for run in runs(count + 1)]
     began = time.perf_counter()
-    list(local.launch(jobs[:1], slots, UNLIMITED))
+    list(pool.launch(jobs[:1], slots, UNLIMITED))
     first = time.perf_counter() - began
     began = time.perf_counter()
-    outcomes = list(local.launch(jobs[1:], slots, policy))
+    outcomes = list(pool.launch(jobs[1:], slots, policy))
     each = (time.perf_counter() - began) / count
     assert {outcome.status for outcome in outcomes} == {"ok"}
     spans: dict[str, list[tuple[float, float]]] = {}

@@ -20,14 +20,14 @@ from typing import Any
 import hydra
 import yaml
 
-from scaling_study.cli import composed
-from scaling_study.cost import describe
-from scaling_study.paths import data_dir
-from scaling_study.plan import plan, planned_cells
-from scaling_study.planning.cells import Cell
-from scaling_study.planning.times import Times
-from scaling_study.results import Result
-from scaling_study.store import Store
+from scaling_study.common.paths import data_dir
+from scaling_study.config.hydra_app import composed
+from scaling_study.cost.closed_form import describe
+from scaling_study.cost.device_times import Times
+from scaling_study.grid.cells import Cell
+from scaling_study.planning.plan import plan, planned_cells
+from scaling_study.study.result import Result
+from scaling_study.study.store import Store
 
 # Values of width, resolution, epochs and seed beside the five depths, by number of cells.
 SIZES = {1000: (10, 5, 4, 1), 10_000: (10, 10, 5, 4), 100_000: (20, 10, 10, 10)}

@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from scaling_study.initial import initial_weights
 from scaling_study.models import network
-from scaling_study.models.build import build
 from scaling_study.models.families.resnet import ResNetConfig
-from scaling_study.models.timm import export, load
+from scaling_study.models.initial_weights import initial_weights
+from scaling_study.models.modules import build
+from scaling_study.models.timm_weights import export, load
 
 # torchvision's CUDA build declares these operators in a library that a CPU torch cannot load.
 LIBRARY = torch.library.Library("torchvision", "DEF")

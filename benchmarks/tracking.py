@@ -20,12 +20,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from wandb_server import KEY, Server, serving  # noqa: E402
-
 from conftest import NOT_TRACKED  # noqa: E402
-from scaling_study.config import Setting  # noqa: E402
+from helpers.tiny import tiny  # noqa: E402
+from helpers.wandb_server import KEY, Server, serving  # noqa: E402
+from scaling_study.config.execution import Setting  # noqa: E402
 from scaling_study.launch.job import Job, settle_mirrors  # noqa: E402
-from tiny import tiny  # noqa: E402
 
 EPOCHS, TIMEOUT_S = 40, 5.0
 HANGS: Callable[..., Any] = lambda path, _: time.sleep(60) if "file_stream" in path else None  # noqa: E731

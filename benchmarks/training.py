@@ -34,14 +34,15 @@ from omegaconf import OmegaConf  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 
-from scaling_study.config import RunConfig, Setting, run_config  # noqa: E402
-from scaling_study.device import device_name  # noqa: E402
+from scaling_study.common.device import device_name  # noqa: E402
+from scaling_study.common.paths import data_dir  # noqa: E402
+from scaling_study.config.execution import Setting  # noqa: E402
+from scaling_study.config.run import RunConfig, run_config  # noqa: E402
+from scaling_study.config.tracking import Tracking  # noqa: E402
 from scaling_study.models import network  # noqa: E402
-from scaling_study.models.build import build  # noqa: E402
 from scaling_study.models.layers import Shape, total  # noqa: E402
-from scaling_study.paths import data_dir  # noqa: E402
-from scaling_study.tracking.options import Tracking  # noqa: E402
-from scaling_study.training.batches import TrainingData  # noqa: E402
+from scaling_study.models.modules import build  # noqa: E402
+from scaling_study.training.input_pipeline.batches import TrainingData  # noqa: E402
 from scaling_study.training.loop import AUTOCAST, train  # noqa: E402
 from scaling_study.training.optimizers import optimizer_of  # noqa: E402
 from scaling_study.training.seeds import seed_of  # noqa: E402

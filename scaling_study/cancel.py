@@ -14,14 +14,15 @@ from pathlib import Path
 
 import yaml
 
-from scaling_study.cli import report
-from scaling_study.config import run_config
-from scaling_study.errors import InputError
+from scaling_study.common.command_line import report
+from scaling_study.common.errors import InputError
+from scaling_study.config.run import run_config
 from scaling_study.launch.job import record_failure
-from scaling_study.launch.slurm import queue
-from scaling_study.results import FINISHED, read_plan
-from scaling_study.store import Store
-from scaling_study.sweeping import sweep_process
+from scaling_study.launch.slurm import commands
+from scaling_study.study.active_sweep import sweep_process
+from scaling_study.study.result import FINISHED
+from scaling_study.study.store import Store
+from scaling_study.study.table import read_plan
 
 # From the request until runs are given up on: SLURM's own patience is 30 s by default.
 PATIENCE_S = 60
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return cancel(options.study)
     except InputError as error:
         return report(str(error))
-    except queue.SchedulerError as error:
+    except commands.SchedulerError as error:
         print(f"not cancelled, SLURM refused: {error}", file=sys.stderr)
         return SOME_LEFT
 
@@ -59,7 +60,7 @@ def cancel(study_dir: Path) -> int:
     states = {r: store.state(r) if before[r] != "running" else "running" for r in run_ids}
     jobs = {r: job for r in run_ids if (job := _job(store, r, states[r])) is not None}
     if jobs:
-        queue.cancel(jobs.values())
+        commands.cancel(jobs.values())
     running = [run_id for run_id in run_ids if states[run_id] == "running"]
     for run_id in running:
         _ask(store, run_id)

@@ -1,9 +1,3 @@
-"""What goes wrong because of the user's input, and how an entry point says so."""
+"""The former name of `scaling_study.common.errors`, for families and data sets of users."""
 
-
-class InputError(ValueError):
-    """Bad input: the message names the value and what would be accepted.
-
-    Entry points print it without a traceback and exit with code 2; any other exception is a
-    defect of ours and keeps its traceback.
-    """
+from scaling_study.common.errors import InputError as InputError

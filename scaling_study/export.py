@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from scaling_study.cli import report
-from scaling_study.config import RunConfig, run_config
-from scaling_study.errors import InputError
-from scaling_study.models import timm
+from scaling_study.common.command_line import report
+from scaling_study.common.errors import InputError
+from scaling_study.config.run import RunConfig, run_config
+from scaling_study.models import timm_weights
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,7 @@ def export(run_dir: Path, out: Path, weights: str) -> None:
             cannot be written.
     """
     run = _run_in(run_dir)
-    timm.names(run.model)
+    timm_weights.names(run.model)
     if out.suffix not in (".safetensors", ".pth"):
         raise InputError(f"-o {out}: must end in .safetensors or .pth")
     from scaling_study.training.checkpoint import Checkpoints
@@ -48,7 +48,7 @@ def export(run_dir: Path, out: Path, weights: str) -> None:
             f"{run_dir}: there is no checkpoint that can be read; runs keep theirs with "
             "checkpoint.keep=final"
         )
-    timm.export(state[weights], run.model, out)
+    timm_weights.export(state[weights], run.model, out)
 
 
 def _run_in(run_dir: Path) -> RunConfig:

@@ -14,19 +14,21 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from scaling_study import cli
-from scaling_study.config import RunConfig, Setting
-from scaling_study.cost import describe
-from scaling_study.device import device_name
-from scaling_study.forecast import Timing, shape_of
-from scaling_study.launch.server import THREAD_LIMITS
+from scaling_study.common.device import device_name
+from scaling_study.common.files import replace_file
+from scaling_study.config import hydra_app
+from scaling_study.config.execution import Setting
+from scaling_study.config.keys import check_keys
+from scaling_study.config.run import RunConfig
+from scaling_study.cost.closed_form import describe
+from scaling_study.cost.device_times import Times
+from scaling_study.cost.time_model import Timing, shape_of
+from scaling_study.launch.local.fork_server import THREAD_LIMITS
+from scaling_study.launch.options import launcher_of, setting_of
 from scaling_study.launch.slots import slots_for
-from scaling_study.planning import probe
-from scaling_study.planning.draft import planned_runs
-from scaling_study.planning.times import Times
-from scaling_study.results import replace_file
-from scaling_study.settings import check_keys, launcher_of, setting_of
-from scaling_study.store import check_writable
+from scaling_study.study.store import check_writable
+from scaling_study.sweep import probe
+from scaling_study.sweep.draft import planned_runs
 
 # What tells cells apart here; the rest of a run says nothing about its speed.
 CELL = (
@@ -59,7 +61,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
 
 def _measured(run: RunConfig, setting: Setting) -> tuple[dict[str, Any] | None, str]:
     """Columns of one cell and words about them; None and why, if it cannot be trained."""
-    from scaling_study.training.measuring import measure
+    from scaling_study.training.benchmark import measure
 
     load = os.getloadavg()[0]
     # A fresh process: what one cell has allocated would count as the memory of the next.
@@ -90,4 +92,4 @@ def _write(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, "measure")
+    hydra_app.run(main, "measure")

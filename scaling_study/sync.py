@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaling_study.errors import InputError
-from scaling_study.results import read_plan
-from scaling_study.store import Store
-from scaling_study.tracking import client
-from scaling_study.tracking.beside import at_work
-from scaling_study.tracking.client import Known, Target, TrackingError, Upload
-from scaling_study.tracking.mark import Mark, read_mark, write_mark
-from scaling_study.tracking.mirror import Mirror, mirror_of, studies
-from scaling_study.tracking.options import base_url, require_key, study_parser
+from scaling_study.common.errors import InputError
+from scaling_study.config.tracking import base_url, require_key, study_parser
+from scaling_study.study.store import Store
+from scaling_study.study.table import read_plan
+from scaling_study.tracking import wandb_client
+from scaling_study.tracking.payload import Mirror, mirror_of, studies
+from scaling_study.tracking.upload_record import Mark, read_mark, write_mark
+from scaling_study.tracking.uploader_handle import at_work
+from scaling_study.tracking.wandb_client import Known, Target, TrackingError, Upload
 
 SOME_FAILED = 1
 BAD_INPUT = 2
@@ -85,7 +85,7 @@ def sync(study_dir: Path, options: Options) -> int:
         InputError: no study there, or no key.
     """
     plan = read_plan(study_dir)
-    client.quiet_environment()
+    wandb_client.quiet_environment()
     require_key("sync")
     items, problems = _items([row["run_id"] for row in plan], study_dir)
     stale = [item for item in items if not _marked(item, options)]
@@ -165,7 +165,7 @@ def _holds(found: Known | None, item: Item) -> bool:
 
 def _known(items: Sequence[Item], options: Options) -> dict[str, Known]:
     ids = [item.mirror.run_id for item in items]
-    return client.known(ids, options.project, options.entity)
+    return wandb_client.known(ids, options.project, options.entity)
 
 
 def _ask(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str, Known]]:
@@ -174,7 +174,7 @@ def _ask(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str,
     Raises:
         TrackingError: it does not answer.
     """
-    client.require_answer()
+    wandb_client.require_answer()
     known = _known(items, options)
     for item in items:
         if _holds(found := known.get(item.mirror.run_id), item):

@@ -7,20 +7,22 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scaling_study import cli, display
+from scaling_study.common.errors import InputError
+from scaling_study.common.ranks import leave_if_of_several, world_of
+from scaling_study.config import hydra_app
+from scaling_study.config.keys import check_keys
+from scaling_study.config.tracking import check as check_tracking
 from scaling_study.data import prepare
-from scaling_study.errors import InputError
+from scaling_study.grid.cells import check_initial_weights
+from scaling_study.grid.run_at_point import runs_of
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job, settle_mirrors
+from scaling_study.launch.options import launcher_of, setting_of, with_code
+from scaling_study.launch.outcome import ended
 from scaling_study.launch.slots import slots_for
-from scaling_study.plan import check_accepted
-from scaling_study.planning.cells import check_initial_weights
-from scaling_study.planning.runs import runs_of
-from scaling_study.results import FINISHED
-from scaling_study.settings import check_keys, launcher_of, setting_of, with_code
-from scaling_study.store import Store, check_writable
-from scaling_study.tracking.options import check as check_tracking
-from scaling_study.world import leave_if_of_several, world_of
+from scaling_study.planning.plan import check_accepted
+from scaling_study.study.result import FINISHED
+from scaling_study.study.store import Store, check_writable
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -48,17 +50,17 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     job = Job(run, with_code(setting))
     (outcome,) = inline.launch([job])
     if world.rank == 0:
-        print(display.ended(outcome), flush=True)
+        print(ended(outcome), flush=True)
         settle_mirrors([job])
     if outcome.status == "stopped":
-        return cli.INTERRUPTED
+        return hydra_app.INTERRUPTED
     return 1 if outcome.status == "failed" else 0
 
 
 def command() -> NoReturn:
     """The command line."""
     try:
-        cli.run(main, "train")
+        hydra_app.run(main, "train")
     except SystemExit as ended:
         leave_if_of_several(ended.code if isinstance(ended.code, int) else 1)
         raise

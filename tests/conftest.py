@@ -7,12 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from scaling_study import data
-from scaling_study.config import Setting
-from scaling_study.tracking.options import Tracking
+from scaling_study.config.execution import Setting
+from scaling_study.config.tracking import Tracking
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +93,7 @@ def command_here(
     """`command` for sweep and train, in this process: Python starts once."""
     from hydra.core.global_hydra import GlobalHydra
 
-    from scaling_study import cli
+    from scaling_study.config import hydra_app
 
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if not any(text.startswith("cache_dir=") for text in arguments):
@@ -102,13 +103,19 @@ def command_here(
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # what the entry point sets ends with the test
         monkeypatch.chdir(tmp_path)
         with pytest.raises(SystemExit) as left:
-            cli.run(import_module(module).main, name)
+            hydra_app.run(command_of(module).main, name)
         GlobalHydra.instance().clear()
         said = capsys.readouterr()
         assert isinstance(left.value.code, int)
         return subprocess.CompletedProcess(sys.argv, left.value.code, said.out, said.err)
 
     return call
+
+
+def command_of(name: str) -> ModuleType:
+    """The module that `python -m NAME` runs."""
+    module = import_module(name)
+    return import_module(f"{name}.__main__") if hasattr(module, "__path__") else module
 
 
 @pytest.fixture

@@ -3,267 +3,65 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Module, or package with a dot at its end: what it may import of ours. Entry points import freely.
-ALLOWED: dict[str, set[str]] = {
-    "scaling_study.errors": set(),
-    "scaling_study.paths": set(),
-    "scaling_study.device": set(),
-    "scaling_study.world": {"scaling_study.errors"},
-    "scaling_study.regimes": {"scaling_study.errors", "scaling_study.values"},
-    "scaling_study.provenance": {"scaling_study.paths"},
-    "scaling_study.values": {"scaling_study.errors"},
-    "scaling_study.recipe": {"scaling_study.values"},
-    "scaling_study.initial": {"scaling_study.errors", "scaling_study.values"},
-    "scaling_study.config": {
-        "scaling_study.data.",
-        "scaling_study.errors",
-        "scaling_study.initial",
-        "scaling_study.models.",
-        "scaling_study.recipe",
-        "scaling_study.regimes",
-        "scaling_study.tracking.options",
-        "scaling_study.values",
-    },
-    "scaling_study.tracking.options": {
-        "scaling_study.errors",
-        "scaling_study.paths",
-        "scaling_study.values",
-    },
-    "scaling_study.tracking.": {
-        "scaling_study.config",
-        "scaling_study.cost",
-        "scaling_study.results",
-        "scaling_study.tracking.",
-        "scaling_study.tracking.options",
-    },
-    "scaling_study.results": {"scaling_study.errors"},
-    "scaling_study.claims": set(),
-    "scaling_study.store": {
-        "scaling_study.claims",
-        "scaling_study.errors",
-        "scaling_study.results",
-    },
-    "scaling_study.settings": {
-        "scaling_study.launch.",
-        "scaling_study.config",
-        "scaling_study.data.",
-        "scaling_study.errors",
-        "scaling_study.provenance",
-        "scaling_study.tracking.options",
-        "scaling_study.values",
-    },
-    "scaling_study.grid": {
-        "scaling_study.config",
-        "scaling_study.errors",
-        "scaling_study.paths",
-        "scaling_study.planning.",
-        "scaling_study.settings",
-        "scaling_study.values",
-    },
-    # Parts of the plan; `plan`, `grid`, `cost` and `forecast` are made of them and used by them.
-    "scaling_study.planning.": {
-        "scaling_study.config",
-        "scaling_study.cost",
-        "scaling_study.data.",
-        "scaling_study.device",
-        "scaling_study.errors",
-        "scaling_study.forecast",
-        "scaling_study.grid",
-        "scaling_study.launch.",
-        "scaling_study.models.",
-        "scaling_study.paths",
-        "scaling_study.plan",
-        "scaling_study.planning.",
-        "scaling_study.results",
-        "scaling_study.settings",
-        "scaling_study.store",
-        "scaling_study.values",
-    },
-    "scaling_study.models.": {
-        "scaling_study.errors",
-        "scaling_study.initial",
-        "scaling_study.models.",
-        "scaling_study.values",
-    },
-    "scaling_study.data.": {
-        "scaling_study.data.",
-        "scaling_study.errors",
-        "scaling_study.values",
-    },
-    "scaling_study.cost": {
-        "scaling_study.config",
-        "scaling_study.data.",
-        "scaling_study.errors",
-        "scaling_study.models.",
-        "scaling_study.planning.",
-        "scaling_study.recipe",
-    },
-    "scaling_study.forecast": {"scaling_study.data."},
-    "scaling_study.plan": {
-        "scaling_study.config",
-        "scaling_study.cost",
-        "scaling_study.errors",
-        "scaling_study.forecast",
-        "scaling_study.grid",
-        "scaling_study.planning.",
-        "scaling_study.regimes",
-        "scaling_study.results",
-        "scaling_study.store",
-        "scaling_study.values",
-    },
-    "scaling_study.repeat": {"scaling_study.paths"},
-    "scaling_study.live": {
-        "scaling_study.errors",
-        "scaling_study.results",
-        "scaling_study.values",
-    },
-    "scaling_study.foretold": {"scaling_study.plan", "scaling_study.results"},
-    "scaling_study.training.": {
-        "scaling_study.config",
-        "scaling_study.data.",
-        "scaling_study.device",
-        "scaling_study.errors",
-        "scaling_study.models.",
-        "scaling_study.recipe",
-        "scaling_study.results",
-        "scaling_study.training.",
-        "scaling_study.world",
-    },
-    "scaling_study.launch.": {
-        "scaling_study.claims",
-        "scaling_study.config",
-        "scaling_study.cost",
-        "scaling_study.data.",
-        "scaling_study.device",
-        "scaling_study.errors",
-        "scaling_study.launch.",
-        "scaling_study.paths",
-        "scaling_study.provenance",
-        "scaling_study.results",
-        "scaling_study.store",
-        "scaling_study.tracking.",
-        "scaling_study.training.",
-        "scaling_study.values",
-        "scaling_study.world",
-    },
-    "scaling_study.sweeping": {"scaling_study.claims", "scaling_study.results"},
-    "scaling_study.submitted": {
-        "scaling_study.config",
-        "scaling_study.errors",
-        "scaling_study.launch.",
-        "scaling_study.plan",
-        "scaling_study.settings",
-        "scaling_study.store",
-    },
-    "scaling_study.launching": {
-        "scaling_study.config",
-        "scaling_study.errors",
-        "scaling_study.launch.",
-        "scaling_study.plan",
-        "scaling_study.settings",
-        "scaling_study.store",
-        "scaling_study.submitted",
-        "scaling_study.sweeping",
-    },
-    "scaling_study.worth": {  # asks the analysis, in its functions, what a plan is worth
-        "analysis.",
-        "scaling_study.config",
-        "scaling_study.errors",
-        "scaling_study.plan",
-        "scaling_study.planning.",
-    },
-    "scaling_study.studydir": {
-        "analysis.",
-        "scaling_study.config",
-        "scaling_study.data.",
-        "scaling_study.plan",
-        "scaling_study.results",
-        "scaling_study.store",
-    },
-    "scaling_study.overview": {
-        "scaling_study.launch.",
-        "scaling_study.planning.",
-        "scaling_study.results",
-        "scaling_study.store",
-        "scaling_study.sweeping",
-    },
-    "scaling_study.statusview": {"scaling_study.display", "scaling_study.overview"},
-    "scaling_study.display": {
-        "scaling_study.cost",
-        "scaling_study.forecast",
-        "scaling_study.launch.",
-        "scaling_study.plan",
-        "scaling_study.planning.",
-    },
-    "scaling_study.cli": {
-        "scaling_study.config",
-        "scaling_study.errors",
-        "scaling_study.paths",
-        "scaling_study.values",
-    },
-    "analysis.power": {  # an entry point too: it asks for a plan
-        "analysis.",
-        "scaling_study.cli",
-        "scaling_study.errors",
-        "scaling_study.plan",
-        "scaling_study.planning.",
-        "scaling_study.settings",
-        "scaling_study.worth",
-    },
-    "analysis.dashboard": {  # an entry point too: it sends what the analysis wrote
-        "analysis.",
-        "scaling_study.errors",
-        "scaling_study.results",
-        "scaling_study.tracking.",
-        "scaling_study.tracking.options",
-    },
-    "analysis.reporting.": {
-        "analysis.",
-        "analysis.reporting.",
-        "scaling_study.repeat",
-        "scaling_study.results",
-    },
-    "analysis.": {
-        "analysis.",
-        "analysis.power",
-        "analysis.reporting.",
-        "scaling_study.errors",
-        "scaling_study.results",
-        "scaling_study.store",  # the states of runs without a result
-        "scaling_study.values",  # to suggest what a misspelt rule meant
-    },
+# Folders of each package, layer by layer: a folder imports itself and what stands above it.
+LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "scaling_study": (
+        ("common",),
+        ("models", "data", "tasks", "study"),
+        ("config",),
+        ("cost", "training"),
+        ("grid", "tracking"),
+        ("launch", "planning"),
+    ),
+    "analysis": (
+        ("study", "fits"),
+        ("stats",),
+        ("laws",),
+        ("rules",),
+        ("descriptions",),
+        ("figures",),
+        ("paper",),
+        ("report", "importing"),
+        ("wandb_dashboard",),
+    ),
 }
-ENTRY_POINTS = {
-    "scaling_study.cancel",
-    "scaling_study.export",
-    "scaling_study.measure",
-    "scaling_study.status",
-    "scaling_study.sweep",
-    "scaling_study.sync",
-    "scaling_study.train",
+# What else a module of a package may import: the folders of the other package.
+ACROSS = {
+    "analysis": {"common", "tasks", "study"},
+    "analysis.power": {"common", "config", "planning", "launch", "sweep"},
+    "analysis.dashboard": {"common", "config", "study", "tracking"},
+    "scaling_study.sweep": {"report", "rules", "study"},
+}
+# Commands: they import freely within their package, and nobody imports them.
+COMMANDS = {
+    "scaling_study": {"cancel", "export", "measure", "status", "sweep", "sync", "train"},
+    "analysis": {"__main__", "dashboard", "importers", "power", "published", "recommend"},
 }
 
 
-def name_of(path: Path) -> str:
+# Modules that only answer to a name under which users may import them.
+FORMER_NAMES = {"scaling_study": {"errors"}, "analysis": set[str]()}
+
+
+def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def rule(module: str) -> str | None:
-    """The entry of the table that `module` falls under."""
-    if module in ALLOWED:
-        return module
-    packages = [name for name in ALLOWED if name.endswith(".") and f"{module}.".startswith(name)]
-    return packages[0] if packages else None
+PATHS = sorted([*ROOT.glob("scaling_study/**/*.py"), *ROOT.glob("analysis/**/*.py")])
+MODULES = {module_of(path): path for path in PATHS}
 
 
 def imports(path: Path) -> set[str]:
+    """Modules of ours that a file imports anywhere, inside functions too."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -271,35 +69,112 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.module, f"{path}: a relative import"
             assert not node.level, f"{path}: a relative import"
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] in ("scaling_study", "analysis")}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return found & set(MODULES)
 
 
-MODULES = sorted([*ROOT.glob("scaling_study/**/*.py"), *ROOT.glob("analysis/**/*.py")])
+IMPORTS = {module: imports(path) for module, path in MODULES.items()}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_imports_follow_the_table(path: Path) -> None:
-    module = name_of(path)
-    if module in ENTRY_POINTS or module == "scaling_study":
-        return
-    own = rule(module)
-    assert own, f"{module} is not in the table"
-    for imported in imports(path):
-        places = (imported, imported.rpartition(".")[0])
-        named = [place for place in places if place in ALLOWED]
-        target = named[0] if named else rule(places[0]) or rule(places[1])
-        if target is not None:
-            assert target in ALLOWED[own], f"{module} imports {imported}"
-        assert imported not in ENTRY_POINTS, f"{module} imports an entry point"
+def room(module: str) -> tuple[str, str]:
+    """The package and the folder or command in it; the folder is empty for the package itself."""
+    package, *rest = module.split(".")
+    return package, rest[0] if rest else ""
+
+
+def layer(package: str, folder: str) -> int:
+    """Where a folder stands; commands stand above all."""
+    layers = LAYERS[package]
+    return next((i for i, names in enumerate(layers) if folder in names), len(layers))
+
+
+def allowed(module: str, imported: str) -> bool:
+    (package, folder), (other, target) = room(module), room(imported)
+    if package != other:
+        own = ACROSS.get(module) or ACROSS.get(f"{package}.{folder}") or ACROSS.get(package, set())
+        return target in own
+    if folder == target or not target:
+        return True
+    return layer(package, target) < layer(package, folder)
+
+
+# Cuts that are still to be made.
+EXCEPTIONS = {
+    ("analysis.dashboard", "analysis.__main__"),
+    ("analysis.figures.drawing.published_overlay", "analysis.paper.tables"),
+    ("analysis.rules.kinds.levels", "analysis.rules.kinds.arms"),
+    ("analysis.rules.kinds.regret", "analysis.rules.kinds.arms"),
+    ("scaling_study.launch.options", "scaling_study.launch.slurm.config"),
+    ("scaling_study.launch.queue_view", "scaling_study.launch.slurm.commands"),
+    ("scaling_study.launch.registry", "scaling_study.planning.plan"),
+    ("scaling_study.launch.slurm.launcher", "scaling_study.planning.plan"),
+    ("scaling_study.measure", "scaling_study.sweep.draft"),
+    ("scaling_study.measure", "scaling_study.sweep.probe"),
+    ("scaling_study.models.modules", "scaling_study.models.layers"),
+    ("scaling_study.training.loop", "scaling_study.tracking.tensorboard"),
+}
+for module, imported in EXCEPTIONS:
+    IMPORTS[module].discard(imported)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_follow_the_layers(module: str) -> None:
+    above = {imported for imported in IMPORTS[module] if not allowed(module, imported)}
+    assert not above
+
+
+def test_a_package_has_its_commands_and_folders_at_its_top() -> None:
+    for package, commands in COMMANDS.items():
+        folders = {name for names in LAYERS[package] for name in names}
+        found = {room(module)[1] for module in MODULES if room(module)[0] == package} - {""}
+        assert found - folders == commands | FORMER_NAMES[package]
+        assert len([*(ROOT / package).glob("*.py")]) <= 10
+
+
+def siblings(folder: str) -> Mapping[str, set[str]]:
+    """Which of its files and subfolders each file and subfolder of a folder imports."""
+    depth = folder.count(".") + 2 if folder else 1
+
+    def part(module: str) -> str:
+        return ".".join(module.split(".")[:depth])
+
+    inside = [m for m in MODULES if not folder or m.startswith(f"{folder}.")]
+    graph: dict[str, set[str]] = {part(module): set() for module in inside}
+    for module in inside:
+        graph[part(module)] |= {part(i) for i in IMPORTS[module] if i in inside}
+    return {name: targets - {name} for name, targets in graph.items()}
+
+
+def ring(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_files_import_each_other_in_a_ring() -> None:
+    assert ring(IMPORTS) == []
+
+
+FOLDERS = sorted({module.rpartition(".")[0] for module in MODULES if "." in module})
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_files_and_folders_of_a_folder_import_each_other_in_a_ring(folder: str) -> None:
+    assert ring(siblings(folder)) == []
+
+
+def test_rule_kinds_do_not_import_each_other() -> None:
+    kinds = {module for module in MODULES if module.startswith("analysis.rules.kinds.")}
+    assert not [(kind, other) for kind in kinds for other in IMPORTS[kind] & kinds]
 
 
 def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:
     # Layers, families and entry points import it inside the functions that need it.
-    with_torch = {"scaling_study.models.build"}
-    for path in MODULES:
-        module = name_of(path)
+    with_torch = {"scaling_study.models.modules"}
+    for module, path in MODULES.items():
         top = ast.parse(path.read_text(encoding="utf-8")).body
         names = {a.name for n in top if isinstance(n, ast.Import) for a in n.names}
         names |= {n.module or "" for n in top if isinstance(n, ast.ImportFrom)}
@@ -316,13 +191,19 @@ def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:
             {"torch"},
         ),
         ("import scaling_study.export", {"torch"}),
-        ("import scaling_study.sweep", {"torch", "wandb", "pandas", "scipy", "matplotlib"}),
         (
-            "import scaling_study.status, scaling_study.cancel",
+            "import scaling_study.sweep.__main__",
+            {"torch", "wandb", "pandas", "scipy", "matplotlib"},
+        ),
+        (
+            "import scaling_study.status.__main__, scaling_study.cancel",
             {"torch", "submitit", "pandas", "scipy", "matplotlib"},
         ),
-        ("import analysis.__main__, analysis.published", {"torch", "hydra"}),
-        ("import analysis.power, analysis.declared", {"torch", "pandas", "matplotlib"}),
+        ("import analysis.__main__, analysis.published.__main__", {"torch", "hydra"}),
+        (
+            "import analysis.power, analysis.rules.preregistration",
+            {"torch", "pandas", "matplotlib"},
+        ),
     ],
 )
 def test_what_planning_and_analysis_do_not_load(code: str, absent: set[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import environment
-from scaling_study.results import COLUMNS
+from scaling_study.study.result import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -32,7 +32,7 @@ def test_the_wheel_ships_every_yaml_and_table(wheel: Path) -> None:
         assert {f"scaling_study/{path}" for path in yamls} <= names
     tables = {f"analysis/paper/{path.name}" for path in (ROOT / "analysis/paper").glob("*.csv")}
     assert tables
-    assert tables | {"analysis/prereg.yaml"} <= names
+    assert tables | {"analysis/rules/prereg.yaml"} <= names
     assert not [name for name in names if name.startswith("tests/")]
 
 

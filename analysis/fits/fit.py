@@ -12,7 +12,7 @@ from analysis.fits.forms import Floats, Form, log_value
 from analysis.fits.inputs import Column, check_identified, column, usable
 from analysis.fits.laws import form_of
 from analysis.fits.varpro import Minimum, bounds_of, huber, minimise
-from scaling_study.errors import InputError
+from scaling_study.common.errors import InputError
 
 Loss = Literal["squares", "huber"]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.fits.descent import Mask
 from analysis.fits.forms import Floats, Form
-from scaling_study.errors import InputError
+from scaling_study.common.errors import InputError
 
 Column = str | Sequence[float] | Floats
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from analysis.fits.forms import Floats, Form, monomials, products
-from scaling_study.errors import InputError
+from scaling_study.common.errors import InputError
 
 SIZE = ("depth", "width", "resolution")
 LETTERS = "ABGHIJKLMN"

@@ -11,7 +11,7 @@ from analysis.fits.fit import Fit, fit
 from analysis.fits.forms import Floats, log_value
 from analysis.fits.inputs import Column, column
 from analysis.fits.varpro import minimise
-from scaling_study.errors import InputError
+from scaling_study.common.errors import InputError
 
 ILL_CONDITIONED = 1e8
 CHEAPEST = (0.75, 0.5)

@@ -6,10 +6,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.data import cifar, digits, fractals, imagefolder, imagenet, parquet, shards
+from scaling_study.common.errors import InputError
 from scaling_study.data.base import MINIVAL, DataConfig, DataSet
-from scaling_study.data.parts import Facts, Splits
-from scaling_study.errors import InputError
+from scaling_study.data.sets import (
+    cifar,
+    digits,
+    fractals,
+    imagefolder,
+    imagenet,
+    parquet,
+    webdataset,
+)
+from scaling_study.data.splits import Facts, Splits
 
 DATA_SETS: dict[str, DataSet] = {
     "fractals": fractals.DATA_SET,
@@ -18,7 +26,7 @@ DATA_SETS: dict[str, DataSet] = {
     "cifar100": cifar.DATA_SETS["cifar100"],
     "imagefolder": imagefolder.DATA_SET,
     "imagenet": imagenet.DATA_SET,
-    "webdataset": shards.DATA_SET,
+    "webdataset": webdataset.DATA_SET,
     "parquet": parquet.DATA_SET,
 }
 

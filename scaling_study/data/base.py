@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from scaling_study.data.parts import Part
-from scaling_study.values import require
+from scaling_study.common.validation import require
+from scaling_study.data.splits import Part
 
 # The held-out share of the training images, to select on.
 MINIVAL = "minival"

@@ -4,10 +4,11 @@ import signal
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from scaling_study.launch.causes import REQUESTS
-from scaling_study.launch.job import Job, Outcome
-from scaling_study.launch.stop import Stop
-from scaling_study.training import stopping
+from scaling_study.common import stop_request
+from scaling_study.launch.failure_causes import REQUESTS
+from scaling_study.launch.job import Job
+from scaling_study.launch.outcome import Outcome
+from scaling_study.launch.stop_signals import Stop
 
 
 def launch(jobs: Sequence[Job], stop: Stop | None = None) -> Iterator[Outcome]:
@@ -19,19 +20,19 @@ def launch(jobs: Sequence[Job], stop: Stop | None = None) -> Iterator[Outcome]:
     signals = {signal.SIGINT: "interrupted", **REQUESTS}
 
     def handler(number: int, frame: FrameType | None) -> None:
-        if stopping.requested():
+        if stop_request.requested():
             raise KeyboardInterrupt
         reason = signals[signal.Signals(number)]
-        stopping.request(reason)
+        stop_request.request(reason)
         if stop is not None:
             stop.request(reason)
 
     before = {number: signal.signal(number, handler) for number in signals}
     try:
         for job in jobs:
-            if not stopping.requested():
+            if not stop_request.requested():
                 yield job()
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
-        stopping.clear()
+        stop_request.clear()

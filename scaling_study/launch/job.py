@@ -11,38 +11,25 @@ from typing import Any
 
 import yaml
 
-from scaling_study.config import RunConfig, Setting
-from scaling_study.cost import describe
+from scaling_study.common.device import device_name
+from scaling_study.common.files import replace_file
+from scaling_study.common.provenance import versions
+from scaling_study.common.ranks import World, world_of
+from scaling_study.common.stop_request import Stopped
+from scaling_study.config.execution import Setting
+from scaling_study.config.run import RunConfig
+from scaling_study.cost.closed_form import describe
 from scaling_study.data import keep_listings_in
-from scaling_study.device import device_name
-from scaling_study.launch import joint
-from scaling_study.launch.causes import RESUMED, cause_of
-from scaling_study.provenance import versions
-from scaling_study.results import FINISHED, Result, replace_file, write_result
-from scaling_study.store import Store
-from scaling_study.tracking.beside import mirrored, settle
-from scaling_study.training.stopping import Stopped
-from scaling_study.world import World, world_of
+from scaling_study.launch import rank_errors
+from scaling_study.launch.failure_causes import RESUMED, cause_of
+from scaling_study.launch.outcome import Outcome
+from scaling_study.study.result import FINISHED, Result, write_result
+from scaling_study.study.store import Store
+from scaling_study.tracking.uploader_handle import mirrored, settle
 
 WITHOUT_RESULT = ("planned", "queued", "running")
 # The last one stays unless `checkpoint.keep=none`; the one before it goes when there is a result.
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.prev.pt")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: its result's status, error and cause.
-
-    Without a result the status is `running` if another process has it, or `stopped` if it was
-    asked to stop, for the `cause`, and continues with the next attempt.
-    """
-
-    run_id: str
-    status: str
-    error: str | None = None
-    cause: str | None = None
-    val_error: float | None = None
-    wall_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +56,7 @@ class Job:
             run_dir = store.run_dir(run_id)
             begins = claim is not None and store.state(run_id) not in FINISHED
             if begins:
-                joint.clear(run_dir)
+                rank_errors.clear(run_dir)
             if not tell(begins):
                 return self.outcome()
             assert claim is not None
@@ -97,7 +84,7 @@ class Job:
                 except Stopped as stopped:
                     return Outcome(self.run.run_id, "stopped", cause=stopped.reason)
                 except Exception as error:
-                    joint.note(run_dir, error)
+                    rank_errors.note(run_dir, error)
                     raise
         return Outcome(self.run.run_id, "running")
 
@@ -128,11 +115,11 @@ class Job:
             self.write_failure(f"stopped with a checkpoint: {cause}", cause)
         else:
             traceback.print_exc()
-            said = joint.said_of(error)
+            said = rank_errors.said_of(error)
             if world.size > 1:
                 run_dir = self.store.run_dir(self.run.run_id)
-                joint.note(run_dir, error)
-                said, cause = joint.noted(run_dir) or (said, cause)
+                rank_errors.note(run_dir, error)
+                said, cause = rank_errors.noted(run_dir) or (said, cause)
             self.write_failure(said, cause)
         return cause
 

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scaling_study.launch.job import Outcome
-from scaling_study.results import CAUSES
-from scaling_study.values import require
+from scaling_study.common.validation import require
+from scaling_study.launch.outcome import Outcome
+from scaling_study.study.result import CAUSES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scaling_study.device import cpu_cores, gpu_memory_bytes, visible_gpus
-from scaling_study.errors import InputError
+from scaling_study.common.device import cpu_cores, gpu_memory_bytes, visible_gpus
+from scaling_study.common.errors import InputError
 
 # What `slots` and `slots_per_gpu` are when they say `auto`.
 AUTO = -1

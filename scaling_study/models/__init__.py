@@ -4,7 +4,7 @@ import re
 from importlib import import_module
 from pkgutil import iter_modules
 
-from scaling_study.errors import InputError
+from scaling_study.common.errors import InputError
 from scaling_study.models import families
 from scaling_study.models.family import Family, ModelConfig
 from scaling_study.models.layers import Network

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scaling_study.common.validation import require
 from scaling_study.models.layers import Network
-from scaling_study.values import require
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ class Conv:
         return Shape(self.c_out, side), Cost(params, 2 * params * pixels, self.c_out * pixels)
 
     def module(self) -> "nn.Module":
-        from scaling_study.models.build import convolution
+        from scaling_study.models.modules import convolution
 
         return convolution(self)
 
@@ -204,7 +204,7 @@ class Linear:
         return Shape(self.c_out, 1), Cost(weights + self.c_out, 2 * weights)
 
     def module(self) -> "nn.Module":
-        from scaling_study.models.build import linear
+        from scaling_study.models.modules import linear
 
         return linear(self)
 
@@ -225,9 +225,9 @@ class SqueezeExcite:
         return shape, Cost(weights + biases, 2 * weights, biases)
 
     def module(self) -> "nn.Module":
-        from scaling_study.models import build
+        from scaling_study.models import modules
 
-        return build.SqueezeExcite(self.channels, self.hidden, self.silu, self.init)
+        return modules.SqueezeExcite(self.channels, self.hidden, self.silu, self.init)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ class Residual:
         return out, Cost(*(times * (b + s) for b, s in zip(body, shortcut, strict=True)))
 
     def module(self) -> "nn.Module":
-        from scaling_study.models.build import residuals
+        from scaling_study.models.modules import residuals
 
         return residuals(self)
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from scaling_study.errors import InputError
-from scaling_study.forecast import COVERAGE
-from scaling_study.plan import Planned
-from scaling_study.planning.times import UnmeasuredError
-from scaling_study.results import FINISHED
-from scaling_study.settings import check_group
-from scaling_study.values import require
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
+from scaling_study.config.keys import check_group
+from scaling_study.cost.device_times import UnmeasuredError
+from scaling_study.cost.time_model import COVERAGE
+from scaling_study.planning.plan import Planned
+from scaling_study.study.result import FINISHED
 
 # Finished runs are paid for; those in work elsewhere will be, whatever is decided here.
 PAID = (*FINISHED, "running", "queued")

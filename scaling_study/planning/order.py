@@ -3,10 +3,10 @@
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 
-from scaling_study.errors import InputError
-from scaling_study.plan import Planned
-from scaling_study.results import FINISHED
-from scaling_study.values import suggest
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import suggest
+from scaling_study.planning.plan import Planned
+from scaling_study.study.result import FINISHED
 
 LONGEST, FRONTIER_FIRST = "longest", "frontier_first"
 ORDERS = (LONGEST, FRONTIER_FIRST)

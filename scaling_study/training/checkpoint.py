@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import torch
 from torch import Tensor
 
-from scaling_study.errors import InputError
+from scaling_study.common.errors import InputError
 
 # What a checkpoint holds; `optimizer` is None after the last step. There is no generator and no
 # place in the data among it: both follow from the run id and the step.

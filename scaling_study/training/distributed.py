@@ -14,8 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from scaling_study.training.batch_norm import SyncBatchNorm
-from scaling_study.world import World
+from scaling_study.common.ranks import World
+from scaling_study.training.sync_batch_norm import SyncBatchNorm
 
 # Rank 0 alone renders or decodes a data set's cache and scores; the others wait that long at most.
 TIMEOUT = timedelta(hours=2)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from scaling_study.config import RunConfig
-from scaling_study.training.batches import TrainingData, to_input
+from scaling_study.common.ranks import World
+from scaling_study.config.run import RunConfig
 from scaling_study.training.distributed import total
-from scaling_study.training.memory import gpu_memory_ran_out
-from scaling_study.world import World
+from scaling_study.training.input_pipeline.batches import TrainingData, to_input
+from scaling_study.training.out_of_memory import gpu_memory_ran_out
 
 
 @dataclass(frozen=True)

@@ -11,27 +11,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from scaling_study.config import RunConfig, Setting
+from scaling_study.common import stop_request
+from scaling_study.common.ranks import ALONE, World
+from scaling_study.config.execution import Setting
+from scaling_study.config.run import RunConfig
 from scaling_study.models import network as layers_of
-from scaling_study.models import timm
-from scaling_study.models.build import build
-from scaling_study.training import stopping
-from scaling_study.training.batches import TrainingData
+from scaling_study.models import timm_weights
+from scaling_study.models.modules import build
+from scaling_study.tracking.tensorboard import EventFiles
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.distributed import from_first, parallel, total
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
-from scaling_study.training.feeding import on_device
-from scaling_study.training.kernels import fastest
-from scaling_study.training.memory import HalvingNote
+from scaling_study.training.gradient_accumulation import MicroBatches
+from scaling_study.training.input_pipeline.batches import TrainingData
+from scaling_study.training.input_pipeline.prefetch import on_device
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
-from scaling_study.training.micro_batches import MicroBatches
+from scaling_study.training.numerics import fastest
 from scaling_study.training.optimizers import optimizer_of
+from scaling_study.training.out_of_memory import HalvingNote
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
-from scaling_study.training.steps import StepTimes, peak_memory_bytes
-from scaling_study.training.tensorboard import EventFiles
-from scaling_study.world import ALONE, World
+from scaling_study.training.step_timer import StepTimes, peak_memory_bytes
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -88,7 +89,7 @@ def _train(
     module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
-        timm.load(module, run.model, run.init)
+        timm_weights.load(module, run.model, run.init)
     optimizer = optimizer_of(module, recipe)
     scaler = torch.amp.GradScaler(device, enabled=run.precision == "fp16")
     ema = Ema(module, recipe.ema_decay)
@@ -178,7 +179,7 @@ def _train(
         optimizer.zero_grad(set_to_none=True)
         ema.update(step)
         epoch_ends = (step + 1) % steps_per_epoch == 0
-        stop = stopping.requested()
+        stop = stop_request.requested()
         look = epoch_ends or (world.size == 1 and stop is not None)
         if not times.end_step(step, last=look, disturbed=checkpoints.busy):
             continue
@@ -201,7 +202,7 @@ def _train(
         if stop is not None and step + 1 < steps:
             save(step + 1)
             checkpoints.finish()
-            raise stopping.Stopped(stop)
+            raise stop_request.Stopped(stop)
         if step + 1 < steps and checkpoints.due():
             save(step + 1)
         times.start()
@@ -229,7 +230,7 @@ def _agreed(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | 
     """The mean loss of all ranks, and the reason to stop if one of them has one."""
     if world.size == 1:
         return float(loss), stop
-    told = torch.tensor([stop == reason for reason in stopping.REASONS], device=loss.device)
+    told = torch.tensor([stop == reason for reason in stop_request.REASONS], device=loss.device)
     shared = total(torch.cat([loss.double()[None], told.double()]), world).tolist()
-    reasons = [r for r, n in zip(stopping.REASONS, shared[1:], strict=True) if n]
+    reasons = [r for r, n in zip(stop_request.REASONS, shared[1:], strict=True) if n]
     return shared[0] / world.size, reasons[0] if reasons else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from scaling_study.results import replace_file
+from scaling_study.common.files import replace_file
 
 
 class Sink(Protocol):

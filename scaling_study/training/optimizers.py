@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from scaling_study.recipe import TrainConfig
+from scaling_study.config.recipe import TrainConfig
 
 
 def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimizer:

@@ -2,7 +2,7 @@
 
 import math
 
-from scaling_study.recipe import TrainConfig
+from scaling_study.config.recipe import TrainConfig
 
 
 def learning_rate(step: int, steps_per_epoch: int, recipe: TrainConfig) -> float:

@@ -12,19 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scaling_study.claims import JOB_VARIABLE, RESTART_VARIABLE
-from scaling_study.device import visible_gpus
-from scaling_study.launch import local
-from scaling_study.launch.job import Job, Outcome, settle_mirrors
+from scaling_study.common.device import visible_gpus
+from scaling_study.common.ranks import leave_if_of_several
+from scaling_study.launch.job import Job, settle_mirrors
+from scaling_study.launch.local import pool
+from scaling_study.launch.local.process import limited, print_to_log
+from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
-from scaling_study.launch.slurm import queue
-from scaling_study.launch.slurm.ledger import Ledger
-from scaling_study.launch.slurm.restart import requeue, why_noticed, why_restarted
-from scaling_study.launch.stop import Stop, listen, requested_by
-from scaling_study.launch.work import limited, print_to_log
-from scaling_study.results import FINISHED
-from scaling_study.world import leave_if_of_several
+from scaling_study.launch.slurm import commands
+from scaling_study.launch.slurm.requeue import requeue, why_noticed, why_restarted
+from scaling_study.launch.slurm.submissions import Ledger
+from scaling_study.launch.stop_signals import Stop, listen, requested_by
+from scaling_study.study.claims import JOB_VARIABLE, RESTART_VARIABLE
+from scaling_study.study.result import FINISHED
 
 # USR2 is the notice before the time limit or a preemption: SLURM does not start the job again by
 # itself. After TERM it does (requeue, preemption), or must not (scancel).
@@ -94,7 +95,7 @@ class Worker:
         # The ledger sees the first runs of all jobs, the pool only those of this one.
         policy = replace(self.policy, retry=retry, stop_after_same_error=0)
         bad_node = False
-        for outcome in local.launch(jobs, slots, policy, stop):
+        for outcome in pool.launch(jobs, slots, policy, stop):
             print(f"{outcome.run_id} {outcome.status} {outcome.error or ''}", flush=True)
             if outcome.cause == "node" and not stop.reasons:
                 bad_node = True
@@ -168,8 +169,8 @@ class Worker:
         if not ledger.repeated_error(self.submission, self.jobs[0].store, self.policy):
             return False
         try:
-            queue.cancel(ledger.jobs(self.submission), pending_only=True)
-        except queue.SchedulerError as error:
+            commands.cancel(ledger.jobs(self.submission), pending_only=True)
+        except commands.SchedulerError as error:
             print(f"cancel: {error}", flush=True)  # they find out when they start
         return True
 
@@ -194,7 +195,7 @@ class Worker:
         try:
             if not by_slurm:
                 requeue(job, os.environ.get("SLURMD_NODENAME") if cause == "node" else None)
-        except queue.SchedulerError as error:
+        except commands.SchedulerError as error:
             # SLURM requeues a preempted job itself; otherwise the next call of the sweep submits.
             print(f"requeue: {error}", flush=True)
 

@@ -9,6 +9,7 @@ pads an even side at its end only. EfficientNet-RS is the same network at a lowe
 from dataclasses import dataclass
 from math import ceil
 
+from scaling_study.common.validation import require
 from scaling_study.models.family import Family, ModelConfig
 from scaling_study.models.layers import (
     BatchNorm,
@@ -22,7 +23,6 @@ from scaling_study.models.layers import (
     SiLU,
     SqueezeExcite,
 )
-from scaling_study.values import require
 
 
 @dataclass(frozen=True)

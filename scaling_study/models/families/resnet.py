@@ -7,7 +7,8 @@ before the addition, and every layer has int(filters x width) channels.
 
 from dataclasses import dataclass
 
-from scaling_study.errors import InputError
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.models.family import Family, ModelConfig
 from scaling_study.models.layers import (
     AvgPool,
@@ -23,7 +24,6 @@ from scaling_study.models.layers import (
     Residual,
     SqueezeExcite,
 )
-from scaling_study.values import require
 
 # Bottleneck blocks in the four stages. 50 and more: the paper and its code (300 and 400 from
 # appendix E); 26 is the only layout that fits Figure 2's FLOPs axis; 14 and 38 continue it.

@@ -1,0 +1,1 @@
+"""What a study's table shows beside its verdicts: variants, dominance, over-fitting, forecasts."""

@@ -1,0 +1,199 @@
+"""Where depth beats width: a map over length of training and cost from one fitted surface.
+
+The surface is quadratic in the logs of depth, width and resolution, and its slopes change with the
+log of the epochs (`quad4`). From a base, cost grows by a factor either along depth or along width;
+which of the two ends errs less is linear in the coefficients, so its probability is Student's t.
+The standard error holds the scatter of configurations about the surface, not only that of seeds.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import stdtr
+
+from analysis.fits.fit import Fit
+from analysis.fits.forms import Floats, log_value
+from analysis.fits.intervals import covariance
+from analysis.laws.cheapest_path import elasticities
+from analysis.laws.convex_hull import reach
+from analysis.laws.error_surface import surface_of
+from analysis.laws.points import AXES, Points, points_of
+from analysis.rules.kinds.arms import gap_at
+from analysis.rules.rule import Prereg
+from analysis.stats.contrast import Estimand
+from analysis.study.arms import Base
+from analysis.study.cells import Cell
+from analysis.study.columns import LEVEL, Record
+from analysis.study.errors import PreconditionError
+from scaling_study.common.errors import InputError
+
+GRID = 61
+COSTS = 24
+# Costs on the map, as factors over the base: at least to DEAREST, beyond the design by BEYOND.
+CHEAPEST, DEAREST, BEYOND = 1.1, 2.5, 1.3
+
+
+@dataclass(frozen=True)
+class RegimeMap:
+    """Probability that depth is the better way to spend a multiple of the base's cost.
+
+    `records` are (epochs, resolution, multiplier, p_depth, difference, inside): `inside` says that
+    both the deeper and the wider network lie in the convex hull of the studied configurations.
+    `crossovers` are the epochs by resolution (px) at which the probability passes one half at
+    `multiplier`; `intervals` those at which it passes 0.025 and 0.975, which is Fieller's 95 %
+    interval, None beyond the studied lengths. `residual_sd` is the surface's relative scatter.
+    `accuracy` and `brier` judge predictions for resolutions that were left out, against the sign
+    of the measured gaps; None where there are none.
+    """
+
+    multiplier: float
+    records: list[Record]
+    crossovers: dict[int, float | None]
+    intervals: dict[int, tuple[float | None, float | None]]
+    residual_sd: float
+    n: int
+    accuracy: float | None
+    brier: float | None
+
+
+def _surface(points: Points) -> Fit:
+    """The surface with every term that the design carries; `se` is left out of it on purpose.
+
+    Raises:
+        InputError: one length of training, or too few configurations.
+    """
+    if len(np.unique(points["epochs"])) < 3:
+        raise InputError("a map over training lengths needs three of them or more")
+    return surface_of(points).fit
+
+
+def _slopes(points: Points) -> Floats:
+    """Elasticities of cost by axis.
+
+    Raises:
+        InputError: depth or width does not change the cost.
+    """
+    slopes = elasticities(points)
+    if not (slopes[:2] > 1e-6).all():
+        raise InputError("cost does not grow with both depth and width")
+    return slopes
+
+
+def _rows(surface: Fit, depth: Floats, width: Floats, resolution: float, epochs: float) -> Floats:
+    """What each coefficient is multiplied by in ln(error) of networks, a row each."""
+    same = np.ones(len(depth))
+    values = {"depth": depth, "width": width, "resolution": resolution * same,
+              "epochs": epochs * same}  # fmt: skip
+    x = np.stack([np.log(values[c]) for c in surface.columns], axis=1)
+    return np.asarray(log_value(surface.form, surface.vector, x - surface.centre)[1])
+
+
+def _difference(
+    surface: Fit, slopes: Floats, base: Base, at: tuple[float, float], multipliers: Floats
+) -> tuple[Floats, Floats]:
+    """(ln error of the wider minus the deeper network, P(depth is better)) at (epochs, px)."""
+    epochs, resolution = at
+    same = np.ones(len(multipliers))
+    factor = {a: multipliers ** (1 / c) for a, c in zip(AXES[:2], slopes[:2], strict=True)}
+    depth, width = base["depth"] * same, base["width"] * same
+    wider = _rows(surface, depth, width * factor["width"], resolution, epochs)
+    contrast = wider - _rows(surface, depth * factor["depth"], width, resolution, epochs)
+    difference = contrast @ surface.vector
+    se = np.sqrt(np.einsum("nj,jk,nk->n", contrast, covariance(surface), contrast))
+    return difference, np.asarray(stdtr(surface.df, difference / se))
+
+
+def _passes(line: Sequence[Record], level: float) -> list[float]:
+    """Epochs at which P(depth) passes a level, between neighbours on the log scale."""
+    found = []
+    for a, b in pairwise(line):
+        if (a["p_depth"] - level) * (b["p_depth"] - level) <= 0 and a["p_depth"] != b["p_depth"]:
+            share = (level - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
+            ends = np.log([a["epochs"], b["epochs"]])
+            found.append(float(math.exp(np.interp(share, [0, 1], ends))))
+    return found
+
+
+def _crossover(line: Sequence[Record]) -> tuple[float | None, tuple[float | None, float | None]]:
+    """Where P(depth) first passes one half, and its interval."""
+    at = next(iter(_passes(line, 0.5)), None)
+    if at is None:
+        return None, (None, None)
+    ends = [*_passes(line, 1 - LEVEL), *_passes(line, LEVEL)]
+    low = max((e for e in ends if e <= at), default=None)
+    return at, (low, min((e for e in ends if e >= at), default=None))
+
+
+def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]) -> float:
+    """The largest multiple of cost for which both ends lie in the hull of the design."""
+    logs = np.stack([np.log(points[a]) for a in (*AXES, "epochs")], axis=1)
+    design = np.unique(logs, axis=0)
+    epochs, resolution = at
+    start = np.log([base["depth"], base["width"], resolution, epochs])
+    return min(math.exp(slopes[i] * reach(design, start, i)) for i in (0, 1))
+
+
+def regime_map(
+    cells: Sequence[Cell], prereg: Prereg, base: Base, multiplier: float = 1.8
+) -> RegimeMap:
+    """The map of a study with several lengths of training.
+
+    Raises:
+        InputError: too few configurations or levels for the surface.
+    """
+    points = points_of(cells, prereg.cost)
+    surface, slopes = _surface(points), _slopes(points)
+    epochs = np.geomspace(points["epochs"].min(), points["epochs"].max(), GRID).tolist()
+    places = [(e, r) for r in sorted({c.resolution for c in cells}) for e in epochs]
+    tops = {at: _dearest(points, slopes, base, at) for at in places}
+    top = max(DEAREST, BEYOND * max(tops.values()))
+    costs = np.unique([*np.geomspace(CHEAPEST, top, COSTS), multiplier])
+    records: list[Record] = []
+    for at in places:
+        found = zip(costs.tolist(), *_difference(surface, slopes, base, at, costs), strict=True)
+        records += [
+            {"epochs": at[0], "resolution": at[1], "multiplier": m, "p_depth": float(p),
+             "difference": float(d), "inside": m <= tops[at] * (1 + 1e-6)}
+            for m, d, p in found
+        ]  # fmt: skip
+    chosen = [r for r in records if r["multiplier"] == multiplier]
+    lines = {r: [c for c in chosen if c["resolution"] == r] for _, r in places}
+    passed = {r: _crossover(line) for r, line in lines.items()}
+    return RegimeMap(
+        multiplier,
+        records,
+        {r: at for r, (at, _) in passed.items()},
+        {r: ends for r, (_, ends) in passed.items()},
+        math.sqrt(surface.variance),
+        surface.n,
+        *_left_out(cells, prereg, base, multiplier),
+    )
+
+
+def _left_out(
+    cells: Sequence[Cell], prereg: Prereg, base: Base, multiplier: float
+) -> tuple[float | None, float | None]:
+    """Share of right signs and Brier score at resolutions that the surface has not seen."""
+    right, squares = [], []
+    for resolution in sorted({c.resolution for c in cells}):
+        seen: Points = points_of([c for c in cells if c.resolution != resolution], prereg.cost)
+        own = [c for c in cells if c.resolution == resolution]
+        try:
+            surface, slopes = _surface(seen), _slopes(seen)
+        except InputError:
+            return None, None
+        for epochs in sorted({c.epochs for c in own}):
+            try:
+                measured = gap_at(own, prereg, epochs, Estimand(prereg.cost))[0].estimate
+            except PreconditionError:
+                continue
+            at = float(epochs), float(resolution)
+            _, (p,) = _difference(surface, slopes, base, at, np.array([multiplier]))
+            right.append((p > 0.5) == (measured > 0))
+            squares.append((p - (measured > 0)) ** 2)
+    if not right:
+        return None, None
+    return float(np.mean(right)), float(np.mean(squares))

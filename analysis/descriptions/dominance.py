@@ -1,0 +1,65 @@
+"""How the frontiers of the two arms compare as wholes, and how much seeds move a frontier."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.rules.rule import Prereg
+from analysis.stats.attainment import deviation
+from analysis.stats.indicators import compare
+from analysis.stats.interpolation import Floats
+from analysis.study.arms import base_of, pairs_of
+from analysis.study.cells import Cell, by_regime
+from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+
+
+def _points(cells: Sequence[Cell], cost: str) -> Floats:
+    return np.array([[c.cost(cost), c.error] for c in cells], dtype=np.float64)
+
+
+def _seed_deviation(regime: Sequence[Cell], cost: str) -> float | None:
+    measured = [c for c in regime if c.cost(cost)]
+    if min(c.n for c in measured) < 2 or min(e for c in measured for e in c.errors) <= 0:
+        return None  # nothing to compare, or an error without a logarithm
+    return deviation(measured, cost)
+
+
+def dominance(cells: Sequence[Cell], prereg: Prereg) -> list[Record]:
+    """One record per regime, cost and setting of the other axes where both arms were run.
+
+    `depth_share` and `width_share` are the arm's hypervolume over that of both, on (ln cost,
+    ln error); `depth_cost_factor` is what the depth arm pays at most to err no more than the width
+    arm (None if it cannot), and the other way round; `seed_deviation` is how far single seeds'
+    frontiers lie from the typical one, as a share of the hypervolume.
+    """
+    records = []
+    for epochs, regime in by_regime([c for c in cells if c.error > 0]).items():
+        for cost in COST_NAMES:
+            for pair in pairs_of(regime, base_of(regime, prereg.base), epochs, cost):
+                found = compare(_points(pair.first, cost), _points(pair.second, cost))
+                factors = found.cost_a, found.cost_b
+                paid = [factor if np.isfinite(factor) else None for factor in factors]
+                records.append(
+                    {
+                        "epochs": epochs,
+                        "cost": cost,
+                        "setting": pair.label,
+                        "depth_share": found.share_a,
+                        "width_share": found.share_b,
+                        "depth_cost_factor": paid[0],
+                        "width_cost_factor": paid[1],
+                        "seed_deviation": _seed_deviation(regime, cost),
+                    }
+                )
+    return records
+
+
+def shown(records: Sequence[Record]) -> list[Record]:
+    """The same with the cost's name and rounded numbers, for a table."""
+    return [
+        {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in (record | {"cost": ALL_COST_NAMES[record["cost"]]}).items()
+        }
+        for record in records
+    ]

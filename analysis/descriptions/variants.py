@@ -1,0 +1,178 @@
+"""Step by step: what each variant adds, and what each level of an axis brings at equal compute.
+
+A series is a list of cells in a declared order: the variants of a grid, or along one axis the cells
+that a solve has brought to one target. Each is compared with the one before it (independent
+variants: with the first). A description with intervals, each 95 % on its own; no verdict.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.stats.contrast import t_quantile
+from analysis.stats.noise import Noise, noise_of
+from analysis.study.cells import Cell, by_regime, cells_of
+from analysis.study.columns import LEVEL, Record
+from analysis.study.compared_settings import SHORT, varied
+
+SETTINGS = ("depth", "width", "resolution", "epochs")
+# Along which axis cells of equal compute are compared: the first that has levels enough.
+ALONG = ("resolution", "depth", "width", "epochs")
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Cells in order, each with its name; `from_first` compares all with the first."""
+
+    title: str
+    cells: Mapping[str, Cell]
+    from_first: bool = False
+
+
+def step_records(rows: Sequence[Row], grid: Mapping[str, Any]) -> list[Record]:
+    """A record a cell of each series of the study: its error, and how that differs.
+
+    `step` is the error minus that of the cell named in `after`, `total` minus that of the series'
+    first (fractions; None for the first itself). Intervals rest on the seed noise of the regime.
+    """
+    cells = {cell.config_id: cell for cell in cells_of(rows)}
+    noises = {e: noise_of(regime) for e, regime in by_regime(list(cells.values())).items()}
+    ones = list({row["config_id"]: row for row in rows}.values())
+    found = [*_variants(ones, cells, grid), *_equal_compute(ones, cells, grid)]
+    return [record for series in found for record in _records(series, noises)]
+
+
+def _records(series: Series, noises: Mapping[int, Noise | None]) -> Iterator[Record]:
+    names = list(series.cells)
+    first = series.cells[names[0]]
+    for place, (name, cell) in enumerate(series.cells.items()):
+        after = None if place == 0 else names[0 if series.from_first else place - 1]
+        before = None if after is None else series.cells[after]
+        yield {
+            "series": series.title,
+            "name": name,
+            "epochs": cell.epochs,
+            "config_id": cell.config_id,
+            "seeds": cell.n,
+            "noise": noise.kind if (noise := noises[cell.epochs]) else None,
+            **_interval("error", cell.error, _half((cell,), noises)),
+            "after": after,
+            **_difference("step", cell, before, noises),
+            **_difference("total", cell, first if place else None, noises),
+        }
+
+
+def _interval(name: str, value: float | None, half: float | None) -> Record:
+    known = value is not None and half is not None
+    low, high = (value - half, value + half) if known else (None, None)  # type: ignore[operator]
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _difference(
+    name: str, cell: Cell, other: Cell | None, noises: Mapping[int, Noise | None]
+) -> Record:
+    if other is None:
+        return _interval(name, None, None)
+    return _interval(name, cell.error - other.error, _half((cell, other), noises))
+
+
+def _half(cells: Sequence[Cell], noises: Mapping[int, Noise | None]) -> float | None:
+    """Half of the 95 % interval of a mean, or of the difference of two.
+
+    Degrees of freedom are those of the pool where both come from one, else Welch-Satterthwaite's.
+    """
+    known = [(cell, noise) for cell in cells if (noise := noises[cell.epochs]) is not None]
+    if len(known) < len(cells):
+        return None
+    terms = {c.config_id: n.variances[c.config_id] / c.n for c, n in known}
+    total = sum(terms.values())
+    if len({cell.epochs for cell in cells}) == 1:
+        df = known[0][1].df(terms)
+    else:
+        parts = sum(terms[c.config_id] ** 2 / n.dfs[c.config_id] for c, n in known)
+        df = total**2 / parts if parts else math.inf
+    return t_quantile(df, LEVEL) * math.sqrt(total)
+
+
+def _variants(
+    rows: Sequence[Row], cells: Mapping[str, Cell], grid: Mapping[str, Any]
+) -> Iterator[Series]:
+    """The variants of a grid, a series for each setting of what they do not touch."""
+    declared = list(_declared(grid))
+    touched = {SHORT.get(k, k) for _, named in declared for row in named.values() for k in row}
+    groups = _grouped([row for row in rows if row.get("variant")], varied(grid), touched)
+    for title, members in groups:
+        named = {str(row["variant"]): cells[row["config_id"]] for row in members}
+        kind = next((kind for kind, known in declared if set(named) <= set(known)), "cumulative")
+        if len(named) > 1:
+            yield Series(f"variants{title}", named, kind == "independent")
+
+
+def _declared(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
+    yield from (part.get("variants") or {}).items()
+    for block in part.get("blocks") or []:
+        yield from _declared(block)
+
+
+def _equal_compute(
+    rows: Sequence[Row], cells: Mapping[str, Cell], grid: Mapping[str, Any]
+) -> Iterator[Series]:
+    """Cells that a solve has brought to one target, along the first axis of `ALONG` they vary."""
+    solved = [row for row in rows if row.get("solve_target")]
+    free = [axis for axis in ALONG if all(row["solved"] != axis for row in solved)]
+    along = next((a for a in free if len({row[a] for row in solved}) > 1), None)
+    if along is None:
+        return
+    without = {along, *(row["solved"] for row in solved)}
+    for title, members in _grouped(solved, varied(grid), without):
+        named = {
+            f"{along} {row[along]:g}, {row['solved']} {row[row['solved']]:g}": cells[
+                row["config_id"]
+            ]
+            for row in sorted(members, key=lambda row: row[along])
+        }
+        if len(named) > 1:
+            goal = f"{members[0]['solve_for']} {float(members[0]['solve_target']):g}"
+            yield Series(f"equal {goal}{title}", named)
+
+
+def _grouped(rows: Sequence[Row], own: set[str], without: set[str]) -> list[tuple[str, list[Row]]]:
+    """Rows of equal target and other settings, and in words those that differ in the study.
+
+    Other settings are those of `own`, which the grid gives values; what follows from them, as a
+    recipe's regimes do, is not held equal.
+    """
+    dotted = sorted({name for row in rows for name in row if "." in name and name in own})
+    keys = [k for k in (*SETTINGS, *dotted) if k not in without]
+    varied = [k for k in keys if len({str(row.get(k)) for row in rows}) > 1]
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        key = (row.get("solve_target"), *(row.get(k) for k in varied))
+        groups.setdefault(key, []).append(row)
+    return [
+        ("".join(f", {k} {v}" for k, v in zip(varied, key[1:], strict=True)), members)
+        for key, members in groups.items()
+    ]
+
+
+def points(record: Mapping[str, Any], name: str) -> str:
+    """A change of error in percentage points with its interval; empty where there is none."""
+    value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return ""
+    interval = "" if low is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * value:+.1f} pp{interval}"
+
+
+def step_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line a row of each series: its error, and the change from the row it is compared with."""
+    width = max((len(r["name"]) for r in records), default=0)
+    said = []
+    for place, r in enumerate(records):
+        if place == 0 or records[place - 1]["series"] != r["series"]:
+            said.append(f"{r['series']}: error, change from the row it is compared with (95 %)")
+        changed = f"  {points(r, 'step')}" if r["after"] else ""
+        said.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
+    return said

@@ -1,0 +1,133 @@
+"""Estimates with intervals on rows: gaps between the arms, and speed-ups."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis.figures.drawing.labels import HALO, plain
+from analysis.figures.drawing.style import COLORS, VERDICTS, WIDTH, flops_note, log_ticks
+from analysis.study.columns import Record
+from analysis.study.columns import COST_NAMES
+
+
+def _rows(axes: Axes, records: Sequence[Record], labels: Sequence[str]) -> None:
+    for row, record in enumerate(records):
+        value = record["estimate"]
+        bars = [[value - record["low"]], [record["high"] - value]]
+        color = record["color"]
+        axes.errorbar(value, row, xerr=bars, fmt="o", ms=4, color=color, capsize=2)
+    axes.set_yticks(range(len(records)), labels)
+    axes.set_ylim(len(records) - 0.4, -0.6)
+    axes.grid(False, axis="y")
+
+
+def gaps(records: Sequence[Record], margin: float, bars: str) -> Figure:
+    """Gap between the arms per cost and regime in percent, with the margin that counts.
+
+    `bars` says what these are, as in "95 % interval".
+    """
+    known = [
+        {
+            "estimate": 100 * r["estimate"],
+            "low": 100 * r["low"],
+            "high": 100 * r["high"],
+            "color": COLORS["depth" if r["low"] > 0 else "width" if r["high"] < 0 else "base"],
+        }
+        for r in records
+    ]
+    labels = [f"{r['epochs']} epochs, equal {COST_NAMES[r['cost']]}" for r in records]
+    figure = Figure(figsize=(5.6, 1.0 + 0.21 * len(known)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvspan(-100 * margin, 100 * margin, color="#dddddd", lw=0)
+    axes.axvline(0, color="#444444", lw=0.8)
+    _rows(axes, known, labels)
+    axes.set_xlabel(
+        f"relative error of the width arm minus the depth arm (%)\nbars: {bars}\n"
+        f"← width better    grey: margin of {100 * margin:g} %    depth better →"
+        f"{flops_note(labels)}"
+    )
+    return figure
+
+
+def speedups(records: Sequence[Record]) -> Figure:
+    """Cost ratio at equal accuracy per model and on average, a panel per hardware."""
+    names = list(dict.fromkeys(r["hardware"] for r in records))
+    figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
+        rows = [r for r in records if r["hardware"] == name and r["estimate"] is not None]
+        colored = [r | {"color": COLORS["base" if r["model"] == "mean" else "depth"]} for r in rows]
+        axes.axvline(1, color="#444444", lw=0.8)
+        axes.set_xscale("log")
+        _rows(axes, colored, [r["model"] for r in rows])
+        axes.xaxis.set_major_locator(FixedLocator([1.0, *log_ticks(1.2, axes.get_xlim()[1])]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+        axes.set_title(plain(name), loc="left")
+        axes.set_xlabel(
+            "EfficientNet time / ResNet-RS time\nat equal accuracy (> 1: ResNet-RS faster),\n"
+            "bars: 95 % interval"
+        )
+    return figure
+
+
+UNITS = {
+    "percent": "relative error (%)",
+    "pp": "error lost (percentage points)",
+    "number": "effect, as named above its bar",
+}
+
+
+def verdicts(records: Sequence[Record], bars: str, noise: str = "") -> Figure:
+    """Every tested claim: effect, interval and margin, with sensitivities beneath in grey.
+
+    `records` are those of `analysis.figures.verdict_records.verdict_records`: a panel per unit. `bars`
+    says what these are, as in "95 % interval", and `noise` what those about error rest on where
+    seeds did not measure it; intervals of laws rest on how configurations scatter.
+    """
+    units = [unit for unit in UNITS if any(r["unit"] == unit for r in records)]
+    counts = [len(_labels(records, unit)) for unit in units]
+    figure = Figure(figsize=(WIDTH, 0.4 + sum(0.5 + 0.4 * n for n in counts)), layout="constrained")
+    grid = figure.subplots(len(units), 1, squeeze=False, height_ratios=[n + 0.8 for n in counts])
+    for unit, axes in zip(units, grid[:, 0], strict=True):
+        _claims(axes, [r for r in records if r["unit"] == unit], _labels(records, unit))
+        rest = f", {noise}" if noise and unit != "number" else ""
+        axes.set_xlabel(f"{UNITS[unit]}; bars: {bars}{rest}; |: margin")
+    variants = [r["variant"] for r in records]
+    axes.set_xlabel(axes.get_xlabel() + flops_note([r["about"] for r in records] + variants))
+    return figure
+
+
+def _labels(records: Sequence[Record], unit: str) -> list[str]:
+    return list(dict.fromkeys(r["rule"] for r in records if r["unit"] == unit))
+
+
+def _claims(axes: Axes, records: Sequence[Record], rules: Sequence[str]) -> None:
+    axes.axvline(0, color="#444444", lw=0.8)
+    heads = []
+    for row, rule in enumerate(rules):
+        own = [r for r in records if r["rule"] == rule]
+        for place, r in enumerate(own):
+            main = r["variant"] == "declared"
+            y = row if main else row + 0.16 + 0.3 * place / len(own)
+            color = VERDICTS[r["verdict"]] if main else "#aaaaaa"
+            bars = [[r["estimate"] - r["low"]], [r["high"] - r["estimate"]]]
+            axes.errorbar(
+                r["estimate"], y, xerr=bars, fmt="o", color=color, ms=4 if main else 1.6,
+                lw=1.5 if main else 0.8, capsize=2.5 if main else 0, zorder=3 if main else 2,
+            )  # fmt: skip
+            if main:
+                axes.plot(r["margin"], row, "|", color="#444444", ms=10, mew=1)
+                axes.text(
+                    0.01, row - 0.2, plain(r["about"]), transform=axes.get_yaxis_transform(),
+                    fontsize=6.5, color="#666666", va="bottom", path_effects=HALO,
+                )  # fmt: skip
+                heads.append((rule, r["verdict"]))
+    axes.set_yticks(
+        range(len(heads)), [f"{plain(rule, 24)}\n{v.replace('_', ' ')}" for rule, v in heads]
+    )
+    for tick, (_, value) in zip(axes.get_yticklabels(), heads, strict=True):
+        tick.set_color(VERDICTS[value])
+    axes.set_ylim(len(heads) - 0.35, -0.6)
+    axes.grid(False, axis="y")

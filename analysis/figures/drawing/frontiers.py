@@ -1,0 +1,79 @@
+"""Pareto frontiers of error and one cost, from `records.frontier_records`, inside `style()`."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from analysis.figures.drawing.labels import Label
+from analysis.figures.drawing.published_overlay import overlay, published_handle
+from analysis.figures.drawing.panels import (finish, label, legend, names_in, outer_labels, per_regime, points, room_for_ends, spread, step)
+from analysis.figures.drawing.style import LINES, interval_label, log_x, log_y_percent
+from analysis.study.columns import Record
+from analysis.figures.records import by_epochs
+
+GREY = "#444444"
+# Names in a panel where the published points squeeze ours.
+FEW = 3
+
+
+def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Figure:
+    """Error against cost per regime, the Pareto frontier and its uncertainty."""
+    figure, found = per_regime(records)
+    labels = []
+    resolutions = len({r["resolution"] for r in records})
+    most = FEW if published else names_in(found)
+    for epochs, axes in found:
+        cells = [r for r in records if r["epochs"] == epochs]
+        costs = [r["cost"] for r in cells]
+        axes.plot(*step(costs, [r["frontier_error"] for r in cells]), color=GREY, zorder=1.5)
+        if cells[0]["band_low"] is not None:
+            for kind, alpha in (("sure", 0.18), ("band", 0.35)):
+                x, low = step(costs, [r[f"{kind}_low"] for r in cells])
+                _, high = step(costs, [r[f"{kind}_high"] for r in cells])
+                axes.fill_between(x, low, high, color="#888888", alpha=alpha, lw=0)
+        points(axes, cells, "error")
+        others = overlay(axes, published)
+        log_x(axes, records[0]["cost_axis"])
+        said = [100 * r["error"] for r in (*cells, *published)]
+        log_y_percent(axes, _label(records), said)
+        named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
+        own = [label(r, "error", resolutions) for r in spread(named, most)]
+        labels.append((axes, [*own, *others]))
+    outer_labels(found)
+    handles: list[Line2D | Patch] = [Line2D([], [], color=GREY, label="frontier of cell means")]
+    if any(r["band_low"] is not None for r in records):
+        for alpha, where in ((0.5, "pointwise"), (0.2, "all costs at once")):
+            text = f"95 % band, {where}"
+            handles.append(Patch(color="#888888", alpha=alpha, lw=0, label=text))
+    first = {r["family"]: r for r in reversed(published)}
+    legend(figure, records, [*handles, *map(published_handle, reversed(first.values()))])
+    return finish(figure, labels)
+
+
+def _label(records: Sequence[Record]) -> str:
+    barred = any(r["band_low"] is not None for r in records)
+    return interval_label(records, what="bars and bands" if barred else "bars")
+
+
+def budget(records: Sequence[Record]) -> Figure:
+    """Error against the training cost of a run: the frontier of each length of training."""
+    figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    ends = []
+    for index, (epochs, cells) in enumerate(by_epochs(records).items()):
+        color = LINES[index % len(LINES)]
+        costs = [r["cost"] for r in cells]
+        axes.plot(*step(costs, [r["frontier_error"] for r in cells]), color=color)
+        if cells[0]["band_low"] is not None:
+            x, low = step(costs, [r["band_low"] for r in cells])
+            _, high = step(costs, [r["band_high"] for r in cells])
+            axes.fill_between(x, low, high, color=color, alpha=0.25, lw=0)
+        points(axes, cells, "error", color=color)
+        last = cells[-1]
+        ends.append(Label(last["cost"], 100 * last["frontier_error"], f"{epochs} epochs", color))
+    log_x(axes, records[0]["cost_axis"])
+    room_for_ends(axes)
+    log_y_percent(axes, _label(records), [100 * r["error"] for r in records])
+    return finish(figure, [(axes, ends)])

@@ -1,0 +1,164 @@
+"""What figures with a panel per regime share: their layout, points with bars, legend and labels."""
+
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from analysis.figures.drawing.labels import Label, place_labels
+from analysis.figures.drawing.style import COLORS, WIDTH, assumed
+from analysis.study.columns import Record
+
+NAMES = {
+    "base": "base (in both arms)",
+    "depth": "depth arm",
+    "width": "width arm",
+    "neither": "other cells",
+}
+COLUMNS = 3
+# Sizes in a legend (inches): a mark with its margins, a letter, a line.
+ENTRY, LETTER, LINE = 0.5, 0.053, 0.16
+# More names in one panel are noise, by how many panels stand in a row.
+NAMED = {1: 9, 2: 6, 3: 4}
+Key = TypeVar("Key", bound=Hashable)
+
+
+def panels(
+    keys: Sequence[Key], width: float = 3.0, height: float = 2.25
+) -> tuple[Figure, list[tuple[Key, Axes]]]:
+    """A panel per key, up to three in a row; narrower than `width` where the page ends."""
+    columns = 2 if len(keys) == 4 else min(len(keys), COLUMNS)
+    rows = math.ceil(len(keys) / columns)
+    size = min(WIDTH, 0.6 + width * columns), 0.45 + height * rows
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for unused in grid[len(keys) :]:
+        unused.remove()
+    return figure, list(zip(keys, grid, strict=False))
+
+
+def per_regime(records: Sequence[Record]) -> tuple[Figure, list[tuple[int, Axes]]]:
+    """A panel per length of training, with its title."""
+    figure, found = panels(sorted({r["epochs"] for r in records}))
+    for epochs, axes in found:
+        axes.set_title(f"{epochs} epochs", loc="left")
+    return figure, found
+
+
+def outer_labels(found: Sequence[tuple[Hashable, Axes]]) -> None:
+    """Keep axis labels where no neighbour to the left or below repeats them."""
+    taken = {(s.rowspan.start, s.colspan.start) for _, a in found if (s := a.get_subplotspec())}
+    for _, axes in found:
+        place = axes.get_subplotspec()
+        assert place is not None
+        row, column = place.rowspan.start, place.colspan.start
+        if column:
+            axes.set_ylabel("")
+        if (row + 1, column) in taken:
+            axes.set_xlabel("")
+
+
+def color_of(record: Record) -> str:
+    """The colour of a cell: its arm's, or the base's."""
+    return COLORS["base" if record["is_base"] else record["arm"]]
+
+
+def name_of(record: Record, resolutions: int) -> str:
+    """A cell in short, as d50 w1 or d50 w1 r160."""
+    name = f"d{record['depth']:g} w{record['width']:g}"
+    return f"{name} r{record['resolution']}" if resolutions > 1 else name
+
+
+def label(record: Record, value: str, resolutions: int) -> Label:
+    return Label(
+        record["cost"], 100 * record[value], name_of(record, resolutions), color_of(record)
+    )
+
+
+def names_in(found: Sequence[tuple[Hashable, Axes]]) -> int:
+    """How many names a panel has room for."""
+    place = found[0][1].get_subplotspec()
+    assert place is not None
+    return NAMED[place.get_gridspec().ncols]
+
+
+def spread(records: Sequence[Record], most: int) -> list[Record]:
+    """All records if they are few, else `most` of them, evenly apart with both ends."""
+    if len(records) <= most:
+        return list(records)
+    return [records[round(i * (len(records) - 1) / (most - 1))] for i in range(most)]
+
+
+def points(
+    axes: Axes, records: Iterable[Record], value: str, marker: str = "o", color: str | None = None
+) -> None:
+    """Percentages of records as marks with their 95 % bars, in one call per colour.
+
+    Marks are hollow where the noise is assumed.
+    """
+    groups: dict[tuple[str, bool, bool], list[Record]] = {}
+    for r in records:
+        key = (color or color_of(r), r[f"{value}_low"] is not None, assumed([r]))
+        groups.setdefault(key, []).append(r)
+    for (shade, barred, hollow), rows in groups.items():
+        y = [100 * r[value] for r in rows]
+        low = [100 * (r[value] - r[f"{value}_low"]) for r in rows] if barred else []
+        high = [100 * (r[f"{value}_high"] - r[value]) for r in rows] if barred else []
+        axes.errorbar(
+            [r["cost"] for r in rows], y, yerr=[low, high] if barred else None, fmt=marker,
+            ms=3.2, color=shade, capsize=1.5, lw=0.9, mew=0.8, mfc="white" if hollow else shade,
+        )  # fmt: skip
+
+
+def legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | Patch] = ()) -> None:
+    """Which colour is which arm, and `extra`, under the panels."""
+    arms = [a for a in NAMES if any(r["arm"] == a for r in records)]
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=COLORS[a], marker="o", ms=3.5, ls="", label=NAMES[a]) for a in arms
+    ]
+    handles += extra
+    legend_below(figure, handles)
+
+
+def legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
+    """A legend in as many columns as there is room for; the figure grows by its lines."""
+    lengths = [len(str(h.get_label())) for h in handles]
+    for columns in range(len(handles), 0, -1):
+        rows = math.ceil(len(handles) / columns)
+        longest = [max(lengths[i : i + rows]) for i in range(0, len(lengths), rows)]
+        if sum(ENTRY + LETTER * most for most in longest) <= figure.get_figwidth():
+            break
+    figure.set_figheight(figure.get_figheight() + LINE * rows)
+    even = math.ceil(len(handles) / rows)
+    figure.legend(handles=list(handles), loc="outside lower center", ncols=even)
+
+
+def room_for_ends(axes: Axes) -> None:
+    """Widen a log x axis to the right by what the name of a line's end needs."""
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, right * (right / left) ** 0.18)
+
+
+def finish(figure: Figure, labels: Sequence[tuple[Axes, Sequence[Label]]]) -> Figure:
+    """Fix the layout, then write the labels where they cover nothing."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes, texts in labels:
+        place_labels(axes, texts)
+    return figure
+
+
+def step(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Corners of a staircase in percent that keeps each value until the next cost."""
+    x, y = [xs[0]], [100 * ys[0]]
+    for cost, error in zip(xs[1:], ys[1:], strict=True):
+        x += [cost, cost]
+        y += [y[-1], 100 * error]
+    return x, y

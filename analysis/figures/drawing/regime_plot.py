@@ -1,0 +1,101 @@
+"""The regime map: how likely depth is the better way to spend, over training length and cost."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from analysis.figures.drawing.gap_map import DIVERGING
+from analysis.figures.drawing.panels import finish, outer_labels, panels
+from analysis.figures.drawing.style import flops_note, log_plain
+from analysis.study.columns import Record
+from analysis.descriptions.depth_width_map import RegimeMap
+
+LEVELS = np.linspace(0, 1, 21)
+# Between the lines of even odds and certainty: the interval of where depth begins to pay.
+LINES = {0.025: ":", 0.5: "-", 0.975: ":"}
+
+
+def regimes(found: RegimeMap, cost: str) -> Figure:
+    """A panel per resolution; hatched is what no studied configuration surrounds.
+
+    `cost` says what is spent. The dot marks where the odds are even at the map's multiple of the
+    base's cost, with its 95 % interval.
+    """
+    figure, drawn = panels(list(found.crossovers), height=2.0)
+    for resolution, axes in drawn:
+        _map(axes, [r for r in found.records if r["resolution"] == resolution])
+        _dot(axes, found, resolution)
+        axes.set_title(f"{resolution} px: {_even(found, resolution)}", loc="left")
+        axes.set_xlabel("training length (epochs)")
+        axes.set_ylabel(f"{cost}, multiple of the base's")
+    outer_labels(drawn)
+    shades = ScalarMappable(Normalize(0, 1), DIVERGING)
+    bar = figure.colorbar(shades, ax=[axes for _, axes in drawn], pad=0.02, shrink=0.9)
+    bar.set_label("P(depth is the better way to spend)")
+    figure.supxlabel(f"{_note(found)}{flops_note([cost])}", fontsize=7)
+    return finish(figure, [])
+
+
+def _note(found: RegimeMap) -> str:
+    """What the lines mean, and how well the surface predicts."""
+    note = (
+        "line: even odds, dotted: 0.025 and 0.975, its 95 % interval; hatched: beyond the studied "
+        "configurations\nscatter of configurations about the surface "
+        f"{100 * found.residual_sd:.1f} %"
+    )
+    if found.accuracy is None:
+        return note
+    return (
+        f"{note}; at resolutions left out {100 * found.accuracy:.0f} % of signs right, "
+        f"Brier score {found.brier:.2f}"
+    )
+
+
+def _map(axes: Axes, records: Sequence[Record]) -> None:
+    """Shades, lines and hatching over epochs and multiples of cost, both on log axes."""
+    epochs = sorted({r["epochs"] for r in records})
+    costs = sorted({r["multiplier"] for r in records})
+    p = np.array([r["p_depth"] for r in records]).reshape(len(epochs), len(costs)).T
+    inside = np.array([r["inside"] for r in records]).reshape(p.T.shape).T
+    axes.contourf(epochs, costs, p, LEVELS, cmap=DIVERGING, vmin=0, vmax=1)
+    for level, dashes in LINES.items():
+        if p.min() < level < p.max():
+            width = 1.0 if level == 0.5 else 0.8
+            axes.contour(
+                epochs, costs, p, [level], colors="#222222", linestyles=[dashes], linewidths=width
+            )
+    # From the dearest cost inside upwards; from the bottom where none is.
+    edge = [max([c for c, ok in zip(costs, i, strict=True) if ok], default=costs[0])
+            for i in inside.T]  # fmt: skip
+    axes.fill_between(
+        epochs, edge, costs[-1], facecolor="none", edgecolor="#555555", hatch="////", lw=0
+    )
+    axes.set(xscale="log", yscale="log", xlim=(epochs[0], epochs[-1]), ylim=(costs[0], costs[-1]))
+    axes.grid(False)
+    log_plain(axes.xaxis, epochs[0], epochs[-1])
+    log_plain(axes.yaxis, costs[0], costs[-1])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+
+
+def _dot(axes: Axes, found: RegimeMap, resolution: int) -> None:
+    at = found.crossovers[resolution]
+    if at is None:
+        return
+    left, right = axes.get_xlim()
+    low, high = found.intervals[resolution]
+    bars = [[at - (low or left)], [(high or right) - at]]
+    axes.errorbar(at, found.multiplier, xerr=bars, fmt="o", color="#000000", ms=3.5, capsize=2)
+
+
+def _even(found: RegimeMap, resolution: int) -> str:
+    """Where the odds are even at the map's multiple, in words."""
+    at, (low, high) = found.crossovers[resolution], found.intervals[resolution]
+    if at is None:
+        return f"no even odds\nat {found.multiplier:g}×"
+    ends = f"{f'{low:.0f}' if low else 'below'}, {f'{high:.0f}' if high else 'above'}"
+    return f"even at {at:.0f} epochs\n[{ends}] at {found.multiplier:g}×"

@@ -1,0 +1,74 @@
+"""Files an analysis leaves behind: figures with their numbers, CSV and JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from analysis.study.columns import Record
+from scaling_study.common.errors import InputError
+from scaling_study.common.files import replace_file
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A figure on disk: DIR/NAME.png, .svg, .pdf and .csv."""
+
+    name: str
+    title: str
+    png: Path
+
+
+def prepare(directory: Path) -> None:
+    """Create the folder for output and try to write there, before anything is computed.
+
+    Raises:
+        InputError: that fails.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        replace_file(directory / ".probe", "")
+        (directory / ".probe").unlink()
+    except OSError as error:
+        raise InputError(f"-o {directory}: cannot write there ({error.strerror})") from None
+
+
+def write_csv(path: Path, records: Sequence[Record]) -> None:
+    """All keys of all records as columns, in order of appearance; None is an empty field."""
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    replace_file(path, text.getvalue())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Strict JSON: NaN and infinity are refused, so that any reader can read it."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    replace_file(path, text + "\n")
+
+
+def save(
+    figure: Figure, records: Sequence[Record], directory: Path, name: str, title: str
+) -> Saved:
+    """Write the figure as PNG (150 dpi), SVG and PDF and the plotted numbers as CSV."""
+    # Canvases rather than Figure.savefig, which draws every figure twice to find its layout.
+    canvases = (
+        ("png", FigureCanvasAgg, "Software"),
+        ("svg", FigureCanvasSVG, "Date"),
+        ("pdf", FigureCanvasPdf, "CreationDate"),
+    )
+    for kind, canvas, stamp in canvases:
+        write: Any = getattr(canvas(figure), f"print_{kind}")
+        write(directory / f"{name}.{kind}", metadata={stamp: None})
+    write_csv(directory / f"{name}.csv", records)
+    return Saved(name, title, directory / f"{name}.png")

@@ -1,0 +1,127 @@
+"""The numbers behind two figures about laws: error over cost with fits, and returns of resolution.
+
+Errors are fractions, costs forward FLOPs per image; missing values are None.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+
+from analysis.stats.contrast import t_quantile
+from analysis.fits.fit import Fit, fit
+from analysis.fits.intervals import band, profile_interval
+from analysis.study.cells import Cell
+from analysis.stats.noise import noise_of
+from analysis.study.columns import LEVEL, Record
+from analysis.study.cells import by_regime
+from analysis.laws.points import Points, points_of
+from analysis.laws.preconditions import LEAST
+from analysis.laws.returns import by_step
+from scaling_study.common.errors import InputError
+
+CURVE_POINTS = 80
+# A law with two or three parameters through fewer configurations is a drawing, not a fit.
+FEWEST = {"pl": 4, "spl": 5, "seg": LEAST}
+
+
+def fits_of(points: Points) -> dict[str, Fit]:
+    """A power law, one with a floor and one with a break, as far as the configurations carry."""
+    found = {}
+    for form, fewest in FEWEST.items():
+        if len(np.unique(points["cost"])) >= fewest:
+            try:
+                found[form] = fit(points, form, y="error", x="cost")
+            except InputError:
+                continue
+    return found
+
+
+def law_rows(
+    points: Points, fits: Mapping[str, Fit], epochs: int, df: float, noise: str | None
+) -> list[Record]:
+    """Cells and curves with 95 % intervals, and the floor and the break with theirs, as records.
+
+    `noise` is the kind that the cells' intervals rest on, with `df` degrees of freedom; those of
+    curves, floor and break rest on how cells scatter about the law.
+    """
+    half = t_quantile(df, LEVEL) * points["se"]
+    rows: list[Record] = []
+    columns = ("resolution", "depth", "width", "cost", "error")
+    for *values, h in zip(*(points[c].tolist() for c in columns), half.tolist(), strict=True):
+        record = dict(zip(columns, values, strict=True))
+        e = record["error"]
+        low, high = (None, None) if math.isnan(h) else (e - h, e + h)
+        rows.append(
+            {"kind": "cell", **record, "error_low": low, "error_high": high, "noise": noise}
+        )
+    grid = np.geomspace(points["cost"].min(), points["cost"].max(), CURVE_POINTS)
+    for form, found in fits.items():
+        error = np.exp(found.log_predict({"cost": grid}))
+        curve = np.column_stack([grid, error, *band(found, {"cost": grid})])
+        names = ("cost", "error", "error_low", "error_high")
+        rows += [{"kind": form} | dict(zip(names, v, strict=True)) for v in curve.tolist()]
+    rows += _landmarks(fits)
+    return [{"epochs": epochs, **row} for row in rows]
+
+
+def _landmarks(fits: Mapping[str, Fit]) -> list[Record]:
+    """The floor (an error) and the break (a cost), each with its 95 % interval."""
+    rows: list[Record] = []
+    if "spl" in fits and "E" not in fits["spl"].at_bound and fits["spl"].parameters["E"] > 0:
+        low, high = profile_interval(fits["spl"], "E")
+        floor = {"error": fits["spl"].parameters["E"], "error_low": low, "error_high": high}
+        rows.append({"kind": "floor", **floor})
+    if "seg" in fits:
+        low, high = profile_interval(fits["seg"], "t")
+        at = [math.exp(v) for v in (fits["seg"].parameters["t"], low, high)]
+        rows.append(
+            {"kind": "break", **dict(zip(("cost", "cost_low", "cost_high"), at, strict=True))}
+        )
+    return rows
+
+
+def study_law_rows(cells: Sequence[Cell], cost: str = "flops") -> list[Record]:
+    """`law_rows` of every regime of a study that carries a law."""
+    rows = []
+    for epochs, regime in by_regime([c for c in cells if c.error > 0 and c.cost(cost)]).items():
+        noise = noise_of(regime)
+        points = points_of(regime, cost, noise)
+        if fits := fits_of(points):
+            df = math.inf if noise is None else min(noise.dfs.values())
+            rows += law_rows(points, fits, epochs, df, noise.kind if noise else None)
+    return rows
+
+
+def return_rows(points: Points, epochs: int) -> list[Record]:
+    """Mean elasticity of error to cost of each step in resolution, with its t interval over steps.
+
+    An elasticity of 0.1 takes a tenth of a percent off the error per percent of cost.
+    """
+    rows = []
+    for s in by_step(points, "resolution"):
+        half = float(stdtrit(s.n - 1, LEVEL)) * s.sem if s.n > 1 else math.nan
+        known = math.isfinite(half)
+        rows.append(
+            {
+                "epochs": epochs,
+                "from_px": s.start,
+                "to_px": s.stop,
+                "elasticity": s.estimate,
+                "low": s.estimate - half if known else None,
+                "high": s.estimate + half if known else None,
+                "steps": s.n,
+            }
+        )
+    return rows
+
+
+def study_return_rows(cells: Sequence[Cell], cost: str = "flops") -> list[Record]:
+    """`return_rows` of every regime of a study with several resolutions."""
+    known = [c for c in cells if c.error > 0 and c.cost(cost)]
+    return [
+        row
+        for epochs, regime in by_regime(known).items()
+        for row in return_rows(points_of(regime, cost), epochs)
+    ]

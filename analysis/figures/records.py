@@ -1,0 +1,140 @@
+"""The numbers behind every figure, as flat records: what is drawn is what the CSV holds.
+
+Errors and gaps are fractions; missing values are None.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+import numpy as np
+from analysis.study.arms import Base, arm_of, pairs_of
+from analysis.stats.attainment import attainment_of
+from analysis.stats.interpolation import smoother
+from analysis.stats.contrast import t_quantile
+from analysis.study.cells import Cell
+from analysis.stats.noise import Noise, noise_of
+from analysis.descriptions.overfitting import gap_cells
+from analysis.stats.pareto import frontier_of
+from analysis.study.columns import Record
+from analysis.study.columns import LEVEL
+from analysis.study.cells import by_regime
+
+
+CURVE_POINTS = 40
+
+
+def _half_width(cell: Cell, noise: Noise | None) -> float | None:
+    """Half of the 95 % interval of a cell's mean."""
+    if noise is None:
+        return None
+    quantile = t_quantile(noise.dfs[cell.config_id], LEVEL)
+    return quantile * math.sqrt(noise.variances[cell.config_id] / cell.n)
+
+
+def _record(cell: Cell, base: Base, axis: str, noise: Noise | None) -> Record:
+    """What a cell is; `noise` is the kind that its intervals rest on."""
+    return {
+        "epochs": cell.epochs,
+        "resolution": cell.resolution,
+        "depth": cell.depth,
+        "width": cell.width,
+        "arm": arm_of(cell, base) or "neither",
+        "is_base": arm_of(cell, base) == "base",
+        "config_id": cell.config_id,
+        "seeds": cell.n,
+        "noise": noise.kind if noise else None,
+        "cost_axis": axis,
+        "cost": cell.cost(axis),
+    }
+
+
+def _interval(value: float, half: float | None, name: str) -> Record:
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+
+
+def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:
+    """Records by length of training, shortest first."""
+    found: dict[int, list[Record]] = {}
+    for record in sorted(records, key=lambda r: r["epochs"]):
+        found.setdefault(record["epochs"], []).append(record)
+    return found
+
+
+def frontier_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
+    """Every cell against one cost, with the frontier of its regime; empty without any cost."""
+    records = []
+    for regime in by_regime([c for c in cells if c.cost(axis)]).values():
+        noise = noise_of(regime)
+        f = frontier_of(regime, axis, noise)
+        seeds = _seed_records(f.cells, axis)
+        for i, cell in enumerate(f.cells):
+            records.append(
+                _record(cell, base, axis, noise)
+                | _interval(cell.error, _half_width(cell, noise), "error")
+                | {
+                    "on_frontier": bool(f.member[i]),
+                    "p_on_frontier": _number(f.probability[i]),
+                    "frontier_error": float(f.best[i]),
+                    "band_low": _number(f.low[i]),
+                    "band_high": _number(f.high[i]),
+                    "sure_low": _number(f.sure_low[i]),
+                    "sure_high": _number(f.sure_high[i]),
+                }
+                | seeds[i]
+            )
+    return records
+
+
+def _seed_records(cells: Sequence[Cell], axis: str) -> list[Record]:
+    """Where the frontiers of single seeds lie at each cell's cost; None with one seed."""
+    names = ("seeds_low", "seeds_median", "seeds_high", "seeds_honest")
+    if min(c.n for c in cells) < 2:
+        return [dict.fromkeys(names) for _ in cells]
+    a = attainment_of(cells, axis)
+    columns = np.column_stack([a.low, a.median, a.high, a.honest]).tolist()
+    return [dict(zip(names, row, strict=True)) for row in columns]
+
+
+def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
+    """Both arms of each regime: a record per cell, then the interpolated curve that is compared."""
+    records = []
+    for epochs, regime in by_regime(cells).items():
+        noise = noise_of(regime)
+        for pair in pairs_of(regime, base, epochs, axis):
+            for arm, members in (("depth", pair.first), ("width", pair.second)):
+                for cell in members:
+                    half = _half_width(cell, noise)
+                    record = _record(cell, base, axis, noise) | _interval(cell.error, half, "error")
+                    records.append(record | {"arm": arm, "kind": "cell"})
+                if any(cell.error <= 0 for cell in members):
+                    continue
+                x = np.log([cell.cost(axis) or math.nan for cell in members])
+                t = np.linspace(x.min(), x.max(), CURVE_POINTS)
+                curve = np.exp(smoother(x, t) @ np.log([cell.error for cell in members]))
+                records += [
+                    {"epochs": epochs, "resolution": members[0].resolution, "arm": arm,
+                     "kind": "curve", "cost_axis": axis, "cost": float(np.exp(c)),
+                     "error": float(e)}
+                    for c, e in zip(t, curve, strict=True)
+                ]  # fmt: skip
+    return records
+
+
+def overfit_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
+    """Validation minus clean training error of each cell that measured both, with its interval."""
+    records = []
+    for regime in by_regime([c for c in cells if c.cost(axis)]).values():
+        both = gap_cells(regime)
+        measured = any(c.n > 1 for c in both)
+        noise = noise_of(both) if measured else None
+        for cell in both:
+            record = _record(cell, base, axis, noise)
+            records.append(record | _interval(cell.error, _half_width(cell, noise), "gap"))
+    return records

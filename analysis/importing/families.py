@@ -1,0 +1,84 @@
+"""Families as frames: a speed-up for any two tables whose columns the caller names."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.stats.noise import prior_sd
+from analysis.stats.pareto import Floats
+from analysis.stats.speedup import Family, Speedup, speedup_of
+from scaling_study.common.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def positive(frame: "pd.DataFrame", column: str) -> Floats:
+    """A column as floats.
+
+    Raises:
+        InputError: no such column, or a value is missing, no number or not positive.
+    """
+    if column not in frame:
+        raise InputError(f"no column {column!r}; there are {', '.join(map(str, frame.columns))}")
+    try:
+        values = frame[column].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column {column!r} must hold numbers: {error}") from None
+    if not (np.isfinite(values) & (values > 0)).all():
+        at = int(np.argmin(np.isfinite(values) & (values > 0)))
+        raise InputError(f"column {column!r} holds {values[at]:g} (row {at + 1}): must be positive")
+    return values
+
+
+def family_of(
+    frame: "pd.DataFrame",
+    cost: str,
+    error: str = "val_error",
+    name: str = "model",
+    *,
+    error_sd: float | Floats | None = None,
+    n_val: int | None = None,
+    error_half: float | Floats = 0.0,
+    cost_half: float | Floats = 0.0,
+    cost_cv: float = 0.0,
+) -> Family:
+    """One model per row of a frame; `error` is a fraction, `cost` in any unit.
+
+    `error_sd` is the SD of an error between seeds; without it, that of `n_val` evaluation images
+    (sqrt(e / 2n), Jordan 2023), and none if that is unknown too. Half a unit of the last digit
+    bounds the rounding; `cost_cv` is the relative SD of a timing.
+
+    Raises:
+        InputError: a column is missing, holds no positive numbers, or an error is above 1.
+    """
+    errors, costs = positive(frame, error), positive(frame, cost)
+    if errors.max() > 1:
+        raise InputError(f"column {error!r} holds {errors.max():g}: errors are fractions up to 1")
+    if error_sd is None:
+        error_sd = np.array([prior_sd(e, n_val) if n_val else 0.0 for e in errors])
+    labels = frame[name] if name in frame else range(1, len(frame) + 1)
+    return Family(
+        names=tuple(map(str, labels)),
+        cost=costs,
+        error=errors,
+        cost_half=np.broadcast_to(np.asarray(cost_half, dtype=np.float64), errors.shape),
+        error_half=np.broadcast_to(np.asarray(error_half, dtype=np.float64), errors.shape),
+        error_sd=np.broadcast_to(np.asarray(error_sd, dtype=np.float64), errors.shape),
+        cost_cv=cost_cv,
+    )
+
+
+def speedup_between(a: Family, b: Family) -> Speedup:
+    """`speedup_of` for data of users.
+
+    Raises:
+        InputError: the families share no range of accuracy.
+    """
+    try:
+        return speedup_of(a, b)
+    except ValueError as error:
+        ranges = " and ".join(
+            f"{100 * f.error.min():.1f}-{100 * f.error.max():.1f} %" for f in (a, b)
+        )
+        raise InputError(f"{error} (errors {ranges}); compare models of similar error") from None

@@ -1,0 +1,120 @@
+"""Tables that other tools wrote as CSV, with our columns."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.importing.columns import converted
+from analysis.importing.units import OURS
+from scaling_study.common.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CELL = ("model", "family", "depth", "width", "resolution", "epochs", "recipe", "data")
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A foreign table with our columns, and why rows of it are not among them."""
+
+    frame: "pd.DataFrame"
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file, all values as written.
+
+    Raises:
+        InputError: no such file, not text, no rows, or a row that is longer than the header.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read {path}: {error}") from None
+    if not rows:
+        raise InputError(f"{path} has no rows below its header")
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            raise InputError(f"{path}, row {number}: more values than the header has columns")
+    return rows
+
+
+def frame_of(rows: Sequence[Row]) -> "pd.DataFrame":
+    """A frame of texts with all columns of all rows; what a row lacks is an empty text."""
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pd.DataFrame({n: [str(row.get(n, "")) for row in rows] for n in names}, dtype=object)
+
+
+def with_numbers(
+    frame: "pd.DataFrame", columns: Sequence[str]
+) -> "tuple[pd.DataFrame, dict[str, str]]":
+    """Rows that have all these numbers, and what the others lack."""
+    left_out = {}
+    for row in frame.index[frame[list(columns)].isna().any(axis=1)]:
+        missing = [column for column in columns if frame[column].isna()[row]]
+        left_out[name_of(frame, row)] = f"no {' and no '.join(missing)}"
+    kept = frame.dropna(subset=list(columns)).reset_index(drop=True)
+    if kept.empty:
+        raise InputError(f"no row has {' and '.join(columns)}")
+    return kept, left_out
+
+
+def name_of(frame: "pd.DataFrame", row: Any) -> str:
+    """What a row is called in messages."""
+    named = [str(frame.at[row, c]) for c in ("run_id", "model") if c in frame]
+    return next((name for name in named if name), f"row {row + 1}")
+
+
+def refuse_duplicates(frame: "pd.DataFrame") -> None:
+    """Raise InputError if two rows are the same run.
+
+    Same means the same name, model, settings and seed, as far as there are columns for them.
+    """
+    keys = [c for c in ("run_id", *CELL, "seed") if c in frame]
+    twice = frame[frame.duplicated(keys, keep=False)] if keys else frame.iloc[:0]
+    if len(twice):
+        what = ", ".join(f"{key}={twice.iloc[0][key]}" for key in keys)
+        raise InputError(
+            f"two rows or more are the same run: {what} ({len(twice)} such rows in all); remove "
+            "them, or map the column that tells them apart, such as seed"
+        )
+
+
+def imported(
+    frame: "pd.DataFrame", columns: Mapping[str, str], units: Mapping[str, str]
+) -> Imported:
+    """Foreign texts with our columns; columns that bear our names already need no mapping.
+
+    Raises:
+        InputError: no validation error column, or whatever `converted` refuses, or duplicates.
+    """
+    own = {name: name for name in OURS if name in frame}
+    ours = converted(frame, own | dict(columns), units)
+    if "val_error" not in ours:
+        raise InputError(
+            f"no column for val_error, the error to be minimised; the file has "
+            f"{', '.join(map(str, frame.columns))}: map one, as in --map val_error=top1"
+        )
+    refuse_duplicates(ours)
+    return Imported(*with_numbers(ours, ["val_error"]))
+
+
+def read_csv(
+    path: Path, columns: Mapping[str, str], units: Mapping[str, str] | None = None
+) -> Imported:
+    """Any CSV: `columns` maps ours to theirs, `units` gives their units in words.
+
+    For example columns={"val_error": "top1", "flops": "GMACs"} with units={"val_error": "percent
+    accuracy", "flops": "GMACs"}.
+
+    Raises:
+        InputError: unreadable, columns missing, values not in their unit, or duplicates.
+    """
+    return imported(frame_of(read_rows(path)), columns, units or {})

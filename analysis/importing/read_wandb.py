@@ -1,0 +1,119 @@
+"""Runs exported from Weights & Biases, with our columns."""
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.importing.read_csv import Imported, frame_of, imported, read_rows
+from analysis.importing.units import OURS
+from scaling_study.common.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Where a run's settings and results are found by default in W&B, dots between nested keys.
+WANDB = {
+    "depth": ("model.depth",),
+    "width": ("model.width",),
+    "family": ("model.name", "model.family"),
+    "resolution": ("data.resolution", "train.resolution", "resolution"),
+    "epochs": ("train.epochs",),
+    "batch_size": ("train.batch_size",),
+    "lr": ("train.lr",),
+    "run_id": ("ID", "id", "Name", "name"),
+}
+# What W&B calls the state of a run, and what our own runs log about themselves.
+STATES = ("State", "state", "status")
+PREFIXES = ("", "config.", "config/", "summary.", "summary/", "summary_metrics.")
+
+
+def _flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as dotted keys; W&B's {"value": x} wrappers are removed."""
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and set(value) in ({"value"}, {"value", "desc"}):
+            value = value["value"]
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = "" if value is None else str(value)
+    return flat
+
+
+def _literal(text: str, where: str) -> dict[str, str]:
+    """A dictionary that pandas printed into a CSV field; NaN and infinity become missing."""
+    try:
+        value = ast.literal_eval(re.sub(r"(?<=[:\[,] )-?(nan|inf)\b", "None", text) or "{}")
+    except (ValueError, SyntaxError):
+        raise InputError(f"{where} holds no dictionary: {text[:60]!r}") from None
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where} holds no dictionary: {text[:60]!r}")
+    return _flat(value)
+
+
+def _wandb_rows(path: Path) -> Iterable[dict[str, str]]:
+    """Runs as flat texts: from JSON lines, or from a CSV with or without printed dictionaries."""
+    if path.suffix not in (".jsonl", ".json", ".ndjson"):
+        for number, row in enumerate(read_rows(path), start=1):
+            nested = {k: row.pop(k) for k in ("config", "summary") if k in row}
+            for key, text in nested.items():
+                row |= _literal(text, f"{path}, row {number}, {key}")
+            yield row
+        return
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from None
+    for number, line in enumerate(lines, start=1):
+        try:
+            run = json.loads(line) if line.strip() else None
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}, line {number} is no JSON: {error}") from None
+        if run is not None and not isinstance(run, Mapping):
+            raise InputError(f"{path}, line {number} holds no run but {type(run).__name__}")
+        if run:
+            yield _run(run)
+
+
+def _run(run: Mapping[str, Any]) -> dict[str, str]:
+    rest = {k: v for k, v in run.items() if k not in ("config", "summary")}
+    return _flat(rest) | _flat(run.get("config") or {}) | _flat(run.get("summary") or {})
+
+
+def _found(frame: "pd.DataFrame", names: Iterable[str]) -> str | None:
+    """The column that bears one of these names, with or without W&B's prefixes."""
+    return next((p + n for n in names for p in PREFIXES if p + n in frame), None)
+
+
+def read_wandb(
+    path: Path, columns: Mapping[str, str] | None = None, units: Mapping[str, str] | None = None
+) -> Imported:
+    """Runs exported from W&B: the run table's CSV, JSON lines, or the API example's CSV.
+
+    Columns are found by our names, or as `model.depth` and the like, with or without `config.`
+    and `summary.` before them; `columns` maps others. Runs that did not finish are left out.
+
+    Raises:
+        InputError: unreadable, columns missing, values not in their unit, or duplicates.
+    """
+    rows = list(_wandb_rows(path))
+    if not rows:
+        raise InputError(f"{path} holds no run")
+    frame = frame_of(rows)
+    known = {ours: _found(frame, (ours, *WANDB.get(ours, ()))) for ours in OURS}
+    given = {o: _found(frame, (theirs,)) or theirs for o, theirs in (columns or {}).items()}
+    everything = {o: theirs for o, theirs in known.items() if theirs} | given
+    states = [c for c in (_found(frame, (n,)) for n in STATES) if c]
+    done = frame[states].isin(["finished", "ok", ""]).all(axis=1)
+    name = everything.get("run_id", str(frame.columns[0]))
+    unfinished = {
+        str(run[name]): f"state {' '.join(str(run[c]) for c in states if run[c])}"
+        for run in frame[~done].to_dict("records")
+    }
+    if not done.any():
+        raise InputError(f"no run in {path} is finished ({len(frame)} are not)")
+    found = imported(frame[done].reset_index(drop=True), everything, units or {})
+    return Imported(found.frame, unfinished | dict(found.left_out))

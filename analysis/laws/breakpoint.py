@@ -1,0 +1,191 @@
+"""Is error a power law of cost, and where does it stop being one?
+
+Everything is on cell means, one point per configuration: configurations scatter about any smooth
+law by more than seeds explain, so seeds' variance would call every law broken.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+from scipy.stats import spearmanr
+
+from analysis.fits.fit import Fit, fit
+from analysis.fits.forms import Floats
+from analysis.fits.intervals import covariance, profile_interval
+from analysis.laws.points import Points
+from analysis.laws.preconditions import different_costs
+from analysis.stats.decision import Verdict, value_of
+from scaling_study.common.errors import InputError
+
+QUANTILES = (0.15, 0.85)
+CANDIDATES = 200
+
+
+def _designs(x: Floats) -> tuple[Floats, Floats]:
+    """Residual maker of the straight line, and what each breakpoint adds to it (unit columns)."""
+    line = np.linalg.qr(np.stack([np.ones_like(x), x], axis=1))[0]
+    maker = np.eye(len(x)) - line @ line.T
+    low, high = np.quantile(x, QUANTILES).tolist()
+    breaks = np.linspace(low, high, CANDIDATES)
+    kinks = maker @ np.maximum(x[:, None] - breaks, 0.0)
+    size = np.linalg.norm(kinks, axis=0)
+    return maker, kinks[:, size > 1e-9] / size[size > 1e-9]
+
+
+def sup_f(x: Floats, y: Floats) -> Floats:
+    """Largest F for one break, for each row of y; 200 breaks between the 15 % and 85 % quantiles.
+
+    F = (RSS_line - RSS_broken) / (RSS_broken / (n - 4)) (Andrews 1993).
+    """
+    maker, kinks = _designs(x)
+    r = np.atleast_2d(y) @ maker
+    gain = np.max((r @ kinks) ** 2, axis=1)
+    return np.asarray(gain / ((np.sum(r**2, axis=1) - gain) / (len(x) - 4)), dtype=np.float64)
+
+
+def bootstrap_p(x: Floats, y: Floats, draws: int = 999, seed: int = 1993) -> tuple[float, float]:
+    """P values of sup-F under a straight line: normal residuals, and residuals with random signs.
+
+    The signs (wild bootstrap, Rademacher) keep a variance that changes with cost. A table of F
+    would reject a true line about three times too often, because the break is searched for.
+    """
+    observed = float(sup_f(x, y)[0])
+    line = np.polynomial.Polynomial.fit(x, y, 1)(x)
+    r = y - line
+    sd = math.sqrt(float(np.sum(r**2)) / (len(x) - 2))
+    generator = np.random.default_rng(seed)
+    normal = line + sd * generator.standard_normal((draws, len(x)))
+    scale = math.sqrt(len(x) / (len(x) - 2))
+    wild = line + scale * r * generator.choice([-1.0, 1.0], (draws, len(x)))
+    p_normal, p_wild = (
+        float((1 + np.sum(sup_f(x, sample) >= observed)) / (draws + 1)) for sample in (normal, wild)
+    )
+    return p_normal, p_wild
+
+
+UNEQUAL_P = 0.05
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A broken line against a straight one in ln(cost) and ln(error).
+
+    `estimate` is the change of slope at `break_cost` (positive: flatter beyond it) with its 95 %
+    interval given the break; `break_low` and `break_high` are a profile interval. `p_parametric`
+    and `p_wild` are bootstrap p values of `sup_f` under a straight line; `p` is the larger one
+    where residuals are heteroscedastic, else the parametric one.
+    """
+
+    sup_f: float
+    break_cost: float
+    break_low: float
+    break_high: float
+    slope_below: float
+    slope_above: float
+    estimate: float
+    se: float
+    df: int
+    low: float
+    high: float
+    p_parametric: float
+    p_wild: float
+    heteroscedastic: bool
+    n: int
+
+    @property
+    def p(self) -> float:
+        both = max(self.p_parametric, self.p_wild)
+        return both if self.heteroscedastic else self.p_parametric
+
+
+def deviation(points: Points, draws: int = 999) -> Deviation:
+    """Test whether error departs from a power law of cost.
+
+    Raises:
+        InputError: fewer than ten configurations.
+    """
+    different_costs(points)
+    x, y = np.log(points["cost"]), np.log(points["error"])
+    kinked = fit(points, "seg", y="error", x="cost")
+    broken = kinked.parameters
+    low, high = profile_interval(kinked, "t")
+    p_normal, p_wild = bootstrap_p(x - x.mean(), y, draws)
+    se = math.sqrt(float(covariance(kinked)[3, 3]))
+    half = float(stdtrit(kinked.df, 0.975)) * se
+    spread = spearmanr(np.abs(kinked.residuals), x).pvalue
+    return Deviation(
+        sup_f=float(sup_f(x - x.mean(), y)[0]),
+        break_cost=math.exp(broken["t"]),
+        break_low=math.exp(low),
+        break_high=math.exp(high),
+        slope_below=broken["b1"],
+        slope_above=broken["b1"] + broken["b2"],
+        estimate=broken["b2"],
+        se=se,
+        df=kinked.df,
+        low=broken["b2"] - half,
+        high=broken["b2"] + half,
+        p_parametric=p_normal,
+        p_wild=p_wild,
+        heteroscedastic=bool(spread < UNEQUAL_P),
+        n=kinked.n,
+    )
+
+
+def judge_deviation(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
+    """Claim: beyond some cost, error falls more slowly than the power law below it.
+
+    Judged by the interval of the change of slope, but no change is called real unless sup-F
+    rejects a straight line at alpha: the interval does not know that the break was searched for.
+    """
+    try:
+        return decide_deviation(deviation(points), margin, alpha)
+    except InputError as error:
+        return Verdict("not_testable", str(error))
+
+
+def decide_deviation(d: Deviation, margin: float, alpha: float) -> Verdict:
+    """The verdict of `judge_deviation` on what was computed."""
+    against = float(stdtr(d.df, (d.estimate - margin) / d.se))
+    value, reason = value_of(d.low, d.high, margin)
+    if d.p >= alpha and value in ("supported", "refuted") and abs(d.estimate) > margin:
+        value, reason = "inconclusive", "no departure from a power law is shown"
+    return Verdict(
+        value, f"{reason} (sup-F p {d.p:.2g})", p_supported=max(d.p, 1 - against), p_refuted=against
+    )
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """The power law below a break: slope of ln(error) on ln(cost) with its t interval."""
+
+    estimate: float
+    se: float
+    df: int
+    low: float
+    high: float
+    up_to: float
+    n: int
+
+
+def low_cost_exponent(points: Points, broken: Deviation, level: float = 0.95) -> Exponent:
+    """Slope among configurations cheaper than the break, its interval included.
+
+    Raises:
+        InputError: fewer than four configurations are.
+    """
+    cheap = points["cost"] < broken.break_low
+    if cheap.sum() < 4:
+        raise InputError(f"{int(cheap.sum())} configurations below {broken.break_low:.3g}; need 4")
+    law: Fit = fit(
+        {"cost": points["cost"][cheap], "error": points["error"][cheap]},
+        "line",
+        y="error",
+        x="cost",
+    )
+    se = math.sqrt(float(covariance(law)[1, 1]))
+    half = float(stdtrit(law.df, 0.5 + level / 2)) * se
+    slope = float(law.vector[1])
+    return Exponent(slope, se, law.df, slope - half, slope + half, broken.break_low, law.n)

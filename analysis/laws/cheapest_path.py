@@ -1,0 +1,174 @@
+"""Three claims about resolution that must be kept apart: exponent, returns, and level.
+
+The exponent is how resolution grows with cost along the cheapest path; returns are what one step
+buys; the level is which resolution two families use at equal accuracy.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.fits.descent import Mask
+from analysis.fits.fit import Fit, fit
+from analysis.fits.forms import Floats
+from analysis.fits.intervals import draws
+from analysis.fits.laws import SIZE
+from analysis.laws.points import Points
+from analysis.stats.decision import Verdict, value_of
+from scaling_study.common.errors import InputError
+
+MOST_INDEFINITE = 0.05
+COMPOUND = {"depth": 1.2, "width": 1.1, "resolution": 1.15}
+# Ideal cost elasticities of a convolutional network's FLOPs.
+FLOPS = {"depth": 1.0, "width": 2.0, "resolution": 2.0}
+
+
+def compound_exponents(factors: Mapping[str, float] = COMPOUND) -> dict[str, float]:
+    """How each axis grows with FLOPs when all grow by constant factors together.
+
+    gamma_x = ln k_x / sum(c ln k): EfficientNet's factors (Tan & Le 2019, arXiv 1905.11946) by
+    default, FLOPs as depth x width^2 x resolution^2.
+    """
+    total = sum(FLOPS[axis] * math.log(k) for axis, k in factors.items())
+    return {axis: math.log(k) / total for axis, k in factors.items()}
+
+
+def elasticities(points: Points) -> Floats:
+    """Of cost by depth, width and resolution: slopes of ln(cost) on their logs."""
+    x = np.stack([np.ones(len(points["cost"])), *(np.log(points[a]) for a in SIZE)], axis=1)
+    return np.asarray(np.linalg.lstsq(x, np.log(points["cost"]))[0][1:], dtype=np.float64)
+
+
+def hessians(coefficients: Floats) -> Floats:
+    """Matrices of second derivatives (n, 3, 3) from rows of quad3 coefficients (n, 10)."""
+    h = np.zeros((len(coefficients), 3, 3))
+    upper = np.triu_indices(3)
+    h[:, upper[0], upper[1]] = coefficients[:, 4:]
+    h[:, upper[1], upper[0]] = coefficients[:, 4:]
+    return h
+
+
+def path_exponents(h: Floats, c: Floats) -> tuple[Floats, Mask]:
+    """gamma = H^-1 c / (c' H^-1 c) for each H, and whether H is positive definite where c'v = 0.
+
+    On a quadratic in logs the least error at each cost lies on a straight line in logs, along
+    gamma; it is a minimum only where H is positive definite.
+    """
+    flat = np.linalg.svd(c[None])[2][1:].T
+    definite = np.linalg.eigvalsh(flat.T @ h @ flat)[:, 0] > 0
+    solved = np.linalg.solve(h, np.broadcast_to(c, (len(h), 3))[..., None])[..., 0]
+    return solved / (solved @ c)[:, None], definite
+
+
+@dataclass(frozen=True)
+class PathExponent:
+    """How an axis grows with cost on the cheapest path of a log-quadratic surface.
+
+    The interval is of posterior draws for which the path is one of minima; `p_definite` is the
+    share of draws for which it is. `se` is half of the 68 % interval.
+    """
+
+    axis: str
+    estimate: float
+    low: float
+    high: float
+    se: float
+    p_definite: float
+    elasticities: Floats
+    samples: Floats
+    df: int
+    n: int
+
+
+def path_exponent(
+    points: Points, axis: str = "resolution", level: float = 0.95, count: int = 4000
+) -> PathExponent:
+    """The exponent of an axis from quad3 fitted to the points (one regime).
+
+    Raises:
+        InputError: too few configurations or levels for a quadratic in three axes.
+    """
+    surface = fit(points, "quad3", y="error")
+    c, i = elasticities(points), SIZE.index(axis)
+    best, _ = path_exponents(hessians(surface.vector[None]), c)
+    gammas, definite = path_exponents(hessians(draws(surface, count)), c)
+    samples = gammas[definite, i] if definite.any() else np.array([math.nan])
+    tail = (1 - level) / 2
+    low, high, below, above = np.quantile(samples, [tail, 1 - tail, 0.16, 0.84]).tolist()
+    return PathExponent(
+        axis=axis,
+        estimate=float(best[0, i]),
+        low=low,
+        high=high,
+        se=(above - below) / 2,
+        p_definite=float(definite.mean()),
+        elasticities=c,
+        samples=samples,
+        df=surface.df,
+        n=surface.n,
+    )
+
+
+def judge_slower(points: Points, alpha: float = 0.05, margin: float = 0.02) -> Verdict:
+    """Claim: resolution grows more slowly with cost than in compound scaling, by the exponent.
+
+    compound - gamma > margin; not testable if the surface has no path of minima in more than 5 %
+    of draws.
+    """
+    try:
+        return decide_slower(path_exponent(points, level=1 - alpha), margin)
+    except InputError as error:
+        return Verdict("not_testable", str(error))
+
+
+def decide_slower(g: PathExponent, margin: float) -> Verdict:
+    """The verdict of `judge_slower` on what was computed."""
+    if g.p_definite < 1 - MOST_INDEFINITE:
+        return Verdict(
+            "not_testable",
+            f"the surface has a cheapest path in {g.p_definite:.1%} of draws; "
+            f"{1 - MOST_INDEFINITE:.0%} are needed",
+        )
+    compound = compound_exponents()["resolution"]
+    wrong = float(np.mean(compound - g.samples <= margin))
+    value, reason = value_of(compound - g.high, compound - g.low, margin)
+    return Verdict(value, reason, p_supported=wrong, p_refuted=1 - wrong)
+
+
+@dataclass(frozen=True)
+class Level:
+    """Resolution of one family over that of another at equal accuracy: geometric mean, range."""
+
+    ratio: float
+    low: float
+    high: float
+    n: int
+
+
+def level_ratio(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> Level:
+    """(resolution, error) of two families: mean of ln r_second - ln r_first at equal -ln(error).
+
+    Both are interpolated linearly in logs between models; models of the second family outside the
+    first one's accuracies are not compared.
+
+    Raises:
+        InputError: the families share no accuracy.
+    """
+    (r1, e1), (r2, e2) = first, second
+    order = np.argsort(-np.log(e1))
+    q1, log_r1 = -np.log(e1)[order], np.log(r1)[order]
+    q2 = -np.log(e2)
+    common = (q2 >= q1[0]) & (q2 <= q1[-1])
+    if not common.any():
+        raise InputError("the two families share no range of accuracy")
+    gaps = np.log(r2[common]) - np.interp(q2[common], q1, log_r1)
+    mean, low, high = float(gaps.mean()), float(gaps.min()), float(gaps.max())
+    return Level(math.exp(mean), math.exp(low), math.exp(high), int(common.sum()))
+
+
+def surface_gradient(surface: Fit, table: Points) -> Floats:
+    """d ln(error) / d ln(depth, width, resolution) of a fitted quad3 at the rows of a table."""
+    x = np.stack([np.log(table[a]) for a in SIZE], axis=1) - surface.centre
+    return np.asarray(surface.vector[1:4] + x @ hessians(surface.vector[None])[0])

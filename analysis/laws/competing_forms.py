@@ -1,0 +1,137 @@
+"""Which law of cost fits best, and whether configurations scatter more where cost is high."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+from scipy.stats import spearmanr
+
+from analysis.fits.fit import fit
+from analysis.laws.points import Points
+from analysis.laws.preconditions import different_costs
+from analysis.stats.decision import Verdict, value_of
+from analysis.stats.noise import brown_forsythe
+from scaling_study.common.errors import InputError
+
+LAWS = ("pl", "spl", "seg", "u")
+ENOUGH_FOR_SMOOTH_BREAK = 40
+DISTINCT_BIC = 6.0
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A law with its information criteria (of ln(error), normal residuals) and Akaike weight."""
+
+    form: str
+    k: int
+    rss: float
+    aicc: float
+    bic: float
+    weight: float
+
+
+def alternatives(points: Points) -> tuple[Alternative, ...]:
+    """Power law, floor, kink and over-fitting law; a smooth break too from 40 configurations.
+
+    BIC = n ln(RSS / n) + k ln n; AICc counts the variance as a parameter too (Burnham & Anderson
+    2002). Weights are exp(-AICc / 2), normalised.
+
+    Raises:
+        InputError: fewer than ten configurations.
+    """
+    different_costs(points)
+    n = len(points["error"])
+    laws = (*LAWS, "bnsl1") if n >= ENOUGH_FOR_SMOOTH_BREAK else LAWS
+    fits = [fit(points, law, y="error", x="cost") for law in laws]
+    logs = [n * math.log(f.loss / n) for f in fits]
+    ks = [f.form.k for f in fits]
+    aicc = np.array(
+        [a + 2 * (k + 1) * n / (n - k - 2) for a, k in zip(logs, ks, strict=True)]
+    )  # fmt: skip
+    weight = np.exp(-(aicc - aicc.min()) / 2)
+    weight /= weight.sum()
+    return tuple(
+        Alternative(f.form.id, k, f.loss, float(a), log + k * math.log(n), float(w))
+        for f, k, log, a, w in zip(fits, ks, logs, aicc, weight, strict=True)
+    )
+
+
+def judge_kink(points: Points, margin: float = DISTINCT_BIC) -> Verdict:
+    """Claim: the law of cost has a kink rather than a floor, by BIC apart by more than `margin`.
+
+    A difference of 6 is strong evidence (Kass & Raftery 1995); less is "not distinguishable".
+    """
+    try:
+        bic = {a.form: a.bic for a in alternatives(points)}
+    except InputError as error:
+        return Verdict("not_testable", str(error))
+    gain = bic["spl"] - bic["seg"]
+    said = f"BIC {bic['seg']:.1f} with a kink, {bic['spl']:.1f} with a floor"
+    if gain > margin:
+        return Verdict("supported", said)
+    if gain < -margin:
+        return Verdict("refuted", f"reversed: {said}")
+    return Verdict("inconclusive", f"not distinguishable: {said}")
+
+
+@dataclass(frozen=True)
+class Dispersion:
+    """Scatter of ln(error) about E + A C^-a against cost.
+
+    `estimate` is Spearman's rank correlation of |residual| and cost with its 95 % interval and p;
+    `sd_below` and `sd_above` are relative errors on either side of the median cost, with the
+    Brown-Forsythe p that they are equal.
+    """
+
+    estimate: float
+    se: float
+    df: int
+    low: float
+    high: float
+    p: float
+    sd_below: float
+    sd_above: float
+    p_equal: float
+
+
+def dispersion(points: Points, level: float = 0.95) -> Dispersion:
+    """Whether configurations of equal cost differ more where cost is high.
+
+    The interval of rho is by Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright
+    2000).
+
+    Raises:
+        InputError: fewer than ten configurations.
+    """
+    different_costs(points)
+    law = fit(points, "spl", y="error", x="cost")
+    above = points["cost"] > np.median(points["cost"])
+    found = spearmanr(np.abs(law.residuals), points["cost"])
+    rho = float(found.statistic)
+    z_se = math.sqrt((1 + rho**2 / 2) / (law.n - 3))
+    z, half = math.atanh(rho), float(ndtri(0.5 + level / 2)) * z_se
+    halves = law.residuals[~above], law.residuals[above]
+    return Dispersion(
+        estimate=rho,
+        se=z_se * (1 - rho**2),
+        df=law.n - 2,
+        low=math.tanh(z - half),
+        high=math.tanh(z + half),
+        p=float(found.pvalue),
+        sd_below=float(np.std(halves[0], ddof=1)),
+        sd_above=float(np.std(halves[1], ddof=1)),
+        p_equal=brown_forsythe([h.tolist() for h in halves]) or 1.0,
+    )
+
+
+def judge_dispersion(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
+    """Claim: configurations scatter more about a law of cost where cost is higher."""
+    try:
+        d = dispersion(points, 1 - alpha)
+    except InputError as error:
+        return Verdict("not_testable", str(error))
+    value, reason = value_of(d.low, d.high, margin)
+    z_se = d.se / (1 - d.estimate**2)
+    against = float(ndtr((math.atanh(d.estimate) - math.atanh(margin)) / z_se))
+    return Verdict(value, reason, p_supported=1 - against, p_refuted=against)

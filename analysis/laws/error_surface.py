@@ -1,0 +1,163 @@
+"""The error surface of a study: log-quadratic in depth, width, resolution and training length.
+
+A design that cannot carry every term gets fewer, and the surface says which are missing.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from analysis.fits.descent import Mask
+from analysis.fits.fit import Fit, fit
+from analysis.fits.forms import Floats, Form, monomials
+from analysis.fits.laws import FORMS, SIZE
+from analysis.fits.weights import weighted_fit
+from analysis.laws.points import Points
+from scaling_study.common.errors import InputError
+
+SPARE = 3
+Term = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A fitted surface; `dropped` terms are those that the design cannot carry.
+
+    `tau2` is the variance of ln(error) of a configuration about the surface that its seeds do not
+    explain; `seeds` the variance of ln(error) from its seeds per row, NaN if nothing says.
+    """
+
+    fit: Fit
+    points: Points
+    dropped: tuple[str, ...]
+    tau2: float
+    seeds: Floats
+
+    @property
+    def information(self) -> Floats:
+        """J'WJ with the inverse variances as weights."""
+        phi, _ = self.fit.form.terms(np.empty(0), self.fit.problem.x)
+        scale = 1.0 if np.isfinite(self.seeds).all() else 1 / self.fit.variance
+        return np.asarray((phi.T * self.fit.problem.weights * scale) @ phi, dtype=np.float64)
+
+
+def _terms(form: Form) -> list[Term]:
+    """Constant, linear terms, then squares, then products by their order."""
+    terms = [() if name == "1" else tuple(name.split("*")) for name in form.coefficients]
+    return sorted(terms, key=lambda t: (len(t), len(set(t))))
+
+
+def carried(points: Points, form: Form, spare: int = SPARE) -> tuple[list[Term], list[Term]]:
+    """The terms a design can carry with `spare` degrees of freedom left, and the others.
+
+    Terms are added from the simplest on, as long as the design matrix gains rank.
+    """
+    logs = {v: np.log(points[v]) for v in form.variables}
+    centred = {v: values - values.mean() for v, values in logs.items()}
+    unit = {v: x / max(float(x.std()), 1e-12) for v, x in centred.items()}
+    kept: list[Term] = []
+    columns: list[Floats] = []
+    n = len(points["error"])
+    for term in _terms(form):
+        column = np.prod([np.ones(n), *(unit[v] for v in term)], axis=0)
+        trial = np.stack([*columns, column], axis=1)
+        if len(kept) + 1 + spare <= n and np.linalg.matrix_rank(trial, tol=1e-6) == len(kept) + 1:
+            kept.append(term)
+            columns.append(column)
+    return kept, [t for t in _terms(form) if t not in kept]
+
+
+def surface_of(points: Points) -> Surface:
+    """Fit quad3, or quad4 where there are several training lengths, with seeds' noise if known.
+
+    Raises:
+        InputError: too few configurations, or none of the axes varies.
+    """
+    several = len(np.unique(points["epochs"])) > 1
+    form = FORMS["quad4" if several else "quad3"]
+    kept, missing = carried(points, form)
+    variables = tuple(v for v in form.variables if any(v in term for term in kept))
+    if not set(variables) & set(SIZE):
+        raise InputError(
+            f"{len(points['error'])} configurations in which depth, width and resolution do not "
+            "vary enough to fit a surface"
+        )
+    if missing:
+        form = monomials(f"{form.id} reduced", "ln y = quadratic in ln x", variables, tuple(kept))
+    names = tuple("*".join(term) for term in missing)
+    seeds = (points["se"] / points["error"]) ** 2
+    if not np.isfinite(seeds).all():
+        return Surface(fit(points, form, y="error"), points, names, math.nan, seeds)
+    found = weighted_fit(points, form, y="error", se="se")
+    return Surface(found.fit, points, names, found.tau2, seeds)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Error of configurations (fraction) with 95 % intervals for the mean over seeds of each.
+
+    `inside` says that a configuration lies in the range of every axis and that its leverage does
+    not exceed the largest one in the study; `distance` is the factor to the nearest studied
+    configuration, the largest over the axes.
+    """
+
+    error: Floats
+    low: Floats
+    high: Floats
+    inside: Mask
+    distance: Floats
+
+
+def _log_x(surface: Surface, table: Points) -> Floats:
+    logs = [np.log(table[c]) for c in surface.fit.columns]
+    return np.stack(logs, axis=1) - surface.fit.centre
+
+
+def leverage(surface: Surface, x: Floats) -> Floats:
+    """Variance of the fitted ln(error) at centred points, from the fit alone."""
+    phi, _ = surface.fit.form.terms(np.empty(0), x)
+    inverse = np.linalg.inv(surface.information)
+    return np.asarray(np.einsum("nj,jk,nk->n", phi, inverse, phi), dtype=np.float64)
+
+
+def predict(surface: Surface, table: Points, level: float = 0.95) -> Prediction:
+    """Predict rows of a table; the interval holds what configurations scatter about the surface.
+
+    Staying below the largest leverage keeps off regions that the design surrounds but never
+    visited (Montgomery, Peck & Vining 2012, section 3.8).
+    """
+    f = surface.fit
+    x = _log_x(surface, table)
+    own = leverage(surface, x)
+    known = leverage(surface, f.problem.x)
+    scatter = f.variance if math.isnan(surface.tau2) else surface.tau2
+    half = float(stdtrit(f.df, 0.5 + level / 2)) * np.sqrt(own + scatter)
+    value = f.log_predict(table)
+    low, high = f.problem.x.min(axis=0) - 1e-9, f.problem.x.max(axis=0) + 1e-9
+    inside = ((x >= low) & (x <= high)).all(axis=1) & (own <= known.max() * (1 + 1e-9))
+    gaps = np.abs(x[:, None] - f.problem.x[None]).max(axis=2).min(axis=1)
+    ends = np.exp(value - half), np.exp(value + half)
+    return Prediction(np.exp(value), ends[0], ends[1], inside, np.exp(gaps))
+
+
+def gain_of_repeats(surface: Surface, target: Points) -> Floats:
+    """Part by which one more seed in each studied configuration narrows the surface at a target.
+
+    A share of the standard error of the fitted ln(error) at the first row of `target`; the scatter
+    of configurations stays as it is.
+    """
+    f = surface.fit
+    inverse = np.linalg.inv(surface.information)
+    phi, _ = f.form.terms(np.empty(0), f.problem.x)
+    at, _ = f.form.terms(np.empty(0), _log_x(surface, target)[:1])
+    if math.isnan(surface.tau2):
+        more = f.problem.weights / f.variance
+    else:
+        n = surface.points["n"][f.used]
+        v = surface.seeds[f.used]
+        more = 1 / (surface.tau2 + v * n / (n + 1)) - 1 / (surface.tau2 + v)
+    cross = (phi @ inverse @ at[0]) ** 2
+    drop = more * cross / (1 + more * np.einsum("nj,jk,nk->n", phi, inverse, phi))
+    return np.asarray(1 - np.sqrt(1 - drop / float(at[0] @ inverse @ at[0])), dtype=np.float64)

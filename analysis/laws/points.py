@@ -1,0 +1,56 @@
+"""Configurations as columns of numbers, one row each: what fits and tests of scaling rules take."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.fits.forms import Floats
+from analysis.stats.noise import Noise
+from analysis.study.cells import Cell
+
+AXES = ("depth", "width", "resolution")
+Points = Mapping[str, Floats]
+Rows = npt.NDArray[np.int_]
+
+
+def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> Points:
+    """Cells whose cost is known, in columns.
+
+    depth, width, resolution (px), epochs, n (seeds), cost, error (fraction) and se: the standard
+    error of `error`, NaN without `noise`; `group` numbers what differs beside the axes.
+    """
+    known = [c for c in cells if c.cost(cost) is not None]
+    axes = {axis: np.array([c.value(axis) for c in known]) for axis in (*AXES, "epochs")}
+    variances = [noise.variances[c.config_id] / c.n if noise else math.nan for c in known]
+    groups = sorted({c.apart for c in known})
+    return axes | {
+        "group": np.array([float(groups.index(c.apart)) for c in known]),
+        "n": np.array([float(c.n) for c in known]),
+        "cost": np.array([c.cost(cost) or math.nan for c in known]),
+        "error": np.array([c.error for c in known]),
+        "se": np.sqrt(variances),
+    }
+
+
+def steps(points: Points, axis: str) -> tuple[Rows, Rows]:
+    """Row numbers (before, after) of configurations one level apart on `axis`, others equal.
+
+    Steps that cost nothing are left out: they have no return per cost.
+    """
+    others = [a for a in (*AXES, "epochs", "group") if a != axis]
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for i in range(len(points["error"])):
+        groups.setdefault(tuple(float(points[a][i]) for a in others), []).append(i)
+    levels = {float(v): i for i, v in enumerate(np.unique(points[axis]))}
+    pairs = []
+    for members in groups.values():
+        ranked = sorted(members, key=lambda i: float(points[axis][i]))
+        for a, b in pairwise(ranked):
+            neighbours = levels[float(points[axis][b])] - levels[float(points[axis][a])] == 1
+            if neighbours and points["cost"][a] != points["cost"][b]:
+                pairs.append((a, b))
+    table = np.array(pairs, dtype=int).reshape(-1, 2)
+    return table[:, 0], table[:, 1]

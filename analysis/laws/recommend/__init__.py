@@ -1,0 +1,1 @@
+"""What to train next under a budget."""

@@ -1,0 +1,139 @@
+"""The best configuration for a budget by a study's error surface, and the cheapest near it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.fits.forms import Floats
+from analysis.laws.error_surface import Prediction, Surface, gain_of_repeats, predict, surface_of
+from analysis.laws.points import Points, points_of
+from analysis.laws.recommend.candidates import (
+    BUDGETS,
+    affordable,
+    candidates,
+    check_reach,
+    cost_law,
+)
+from analysis.stats.noise import noise_of
+from analysis.study.cells import Cell
+from scaling_study.common.errors import InputError
+
+MARGIN = 0.005
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A configuration with its predicted error (fraction, 95 % interval) and costs by name."""
+
+    depth: int
+    width: float
+    resolution: int
+    epochs: int
+    error: float
+    low: float
+    high: float
+    distance: float
+    inside: bool
+    costs: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The best configuration within the budget, and the cheapest one within the margin of it.
+
+    `repeats` are studied configurations (config_id) and the part of the prediction's standard
+    error that one more seed of each would remove, the largest first.
+    """
+
+    best: Choice
+    cheapest: Choice
+    repeats: tuple[tuple[str, float], ...]
+    surface: Surface
+    cost_sd: Mapping[str, float]
+
+
+def _choice(table: Points, p: Prediction, costs: Mapping[str, Floats], i: int) -> Choice:
+    return Choice(
+        depth=int(table["depth"][i]),
+        width=float(table["width"][i]),
+        resolution=int(table["resolution"][i]),
+        epochs=int(table["epochs"][i]),
+        error=float(p.error[i]),
+        low=float(p.low[i]),
+        high=float(p.high[i]),
+        distance=float(p.distance[i]),
+        inside=bool(p.inside[i]),
+        costs={name: float(values[i]) for name, values in costs.items()},
+    )
+
+
+def _repeats(
+    surface: Surface, cells: Sequence[Cell], target: Points
+) -> tuple[tuple[str, float], ...]:
+    gains = gain_of_repeats(surface, target)
+    names = [c.config_id for c in cells if c.cost("flops") is not None]
+    return tuple((names[i], float(gains[i])) for i in np.argsort(-gains)[:REPEATS])
+
+
+def _points(cells: Sequence[Cell]) -> Points:
+    """All cells in columns; seeds scatter differently in regimes, so noise is that of each one."""
+    regimes = [[c for c in cells if c.epochs == e] for e in sorted({c.epochs for c in cells})]
+    parts = [points_of(regime, "flops", noise_of(regime)) for regime in regimes]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _epochs(points: Points, asked: int | None, extrapolate: bool) -> int:
+    """The training length asked for, or the longest one studied."""
+    low, high = int(points["epochs"].min()), int(points["epochs"].max())
+    if asked is None:
+        return high
+    if not low <= asked <= high and not (extrapolate and low < high):
+        more = "" if low == high else ", or --extrapolate"
+        raise InputError(f"--epochs {asked}: this study trained {low} to {high}; give one{more}")
+    return asked
+
+
+def recommend(
+    cells: Sequence[Cell],
+    budgets: Mapping[str, float],
+    *,
+    steps_per_epoch: float,
+    epochs: int | None = None,
+    margin: float = MARGIN,
+    extrapolate: bool = False,
+) -> Recommendation:
+    """The configuration of least predicted error whose predicted costs keep the budgets.
+
+    `budgets` maps names of `BUDGETS` to limits: FLOPs per image, seconds, parameters, bytes,
+    hours of one device. Costs of a candidate come from power laws of the study's own costs.
+
+    Raises:
+        InputError: nothing keeps the budget, it lies outside the data, or the study is too small.
+    """
+    if not budgets or min(budgets.values()) <= 0:
+        raise InputError(f"give a positive budget: {', '.join(BUDGETS.values())}")
+    cells = sorted(cells, key=lambda c: c.epochs)
+    points = _points(cells)
+    length = _epochs(points, epochs, extrapolate)
+    surface = surface_of(points)
+    hours = steps_per_epoch * length / 3600
+    laws = {name: cost_law(cells, name, hours) for name in budgets}
+    table = candidates(points, length, extrapolate)
+    predicted = predict(surface, table)
+    allowed = predicted.inside | extrapolate
+    if not extrapolate and allowed.any():
+        check_reach(table, laws, budgets, allowed)
+    usable = np.flatnonzero(affordable(table, laws, budgets, allowed))
+    costs = {name: law(table) for name, law in laws.items()}
+    best = usable[np.argmin(predicted.error[usable])]
+    near = usable[predicted.error[usable] <= predicted.error[best] * (1 + margin)]
+    cheapest = near[np.argmin(costs[next(iter(budgets))][near])]
+    return Recommendation(
+        best=_choice(table, predicted, costs, int(best)),
+        cheapest=_choice(table, predicted, costs, int(cheapest)),
+        repeats=_repeats(surface, cells, {k: values[[best]] for k, values in table.items()}),
+        surface=surface,
+        cost_sd={name: law.sd for name, law in laws.items()},
+    )

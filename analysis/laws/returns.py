@@ -1,0 +1,199 @@
+"""What one scaling step buys: elasticities of error by cost, and whether returns diminish."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from analysis.fits.descent import Mask
+from analysis.fits.forms import Floats
+from analysis.laws.points import Points, Rows, steps
+from analysis.stats.decision import Verdict, value_of
+from scaling_study.common.errors import InputError
+
+LARGE = 320
+SMALL = 160
+DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Step:
+    """Mean elasticity of the steps from one level of an axis to the next, and its SE."""
+
+    start: float
+    stop: float
+    estimate: float
+    sem: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Returns:
+    """A ratio or difference of mean elasticities; its SE is between configurations.
+
+    `seed_se` is what seeds alone explain of it: the SE of a statement about these configurations.
+    """
+
+    estimate: float
+    se: float
+    df: float
+    low: float
+    high: float
+    seed_se: float
+    n: tuple[int, int]
+
+
+def elasticity(points: Points, a: Rows, b: Rows) -> Floats:
+    """-ln(e_b / e_a) / ln(C_b / C_a): part of the error that one e-fold of cost removes."""
+    error, cost = np.log(points["error"]), np.log(points["cost"])
+    return np.asarray(-(error[b] - error[a]) / (cost[b] - cost[a]), dtype=np.float64)
+
+
+def by_step(points: Points, axis: str = "resolution") -> tuple[Step, ...]:
+    """Mean elasticity of each step along an axis."""
+    a, b = steps(points, axis)
+    eps, start = elasticity(points, a, b), points[axis][a]
+    levels = np.unique(points[axis]).tolist()
+    found = []
+    for low, high in pairwise(levels):
+        chosen = eps[start == low]
+        if n := len(chosen):
+            sem = float(np.std(chosen, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+            found.append(Step(low, high, float(chosen.mean()), sem, n))
+    return tuple(found)
+
+
+def _enough(first: Rows, second: Rows, kinds: str) -> None:
+    if min(len(first), len(second)) < 2:
+        raise InputError(f"{len(first)} and {len(second)} {kinds}; two of each are needed")
+
+
+def resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+    """Resolution steps (before, after) from 320 px on, and those from up to 160 px.
+
+    Raises:
+        InputError: fewer than two steps on either side.
+    """
+    a, b = steps(points, "resolution")
+    start = points["resolution"][a]
+    high, low = ((a[side], b[side]) for side in (start >= LARGE, start <= SMALL))
+    _enough(high[0], low[0], f"resolution steps from {LARGE} px on and from up to {SMALL} px")
+    return high, low
+
+
+def depth_and_resolution_steps(
+    points: Points, large_models: bool = False
+) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+    """Depth steps and resolution steps (before, after), both from 320 px on.
+
+    Depth steps count at the resolutions that resolution steps start from; `large_models` keeps
+    steps that start at depth 101 and width 1 or more.
+
+    Raises:
+        InputError: fewer than two steps of either kind.
+    """
+    chosen = []
+    starts = points["resolution"][steps(points, "resolution")[0]]
+    for axis in ("depth", "resolution"):
+        a, b = steps(points, axis)
+        keep: Mask = np.isin(points["resolution"][a], starts[starts >= LARGE])
+        if large_models:
+            keep &= (points["depth"][a] >= 101) & (points["width"][a] >= 1)
+        chosen.append((a[keep], b[keep]))
+    _enough(chosen[0][0], chosen[1][0], f"depth and resolution steps from {LARGE} px on")
+    return chosen[0], chosen[1]
+
+
+def _two(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
+    """Means, squared SEs and Welch's degrees of freedom of their difference."""
+    mean = np.array([first.mean(), second.mean()])
+    v = np.array([np.var(s, ddof=1) / len(s) for s in (first, second)])
+    df = float(v.sum() ** 2 / np.sum(v**2 / (np.array([len(first), len(second)]) - 1)))
+    return mean, v, df
+
+
+def _seed_se(points: Points, terms: list[tuple[Rows, Rows, float]]) -> float:
+    """SE from seeds of a sum of weighted mean elasticities: steps (a, b) with a weight each.
+
+    A configuration that several steps share counts with the sum of its weights.
+    """
+    total = np.zeros(len(points["error"]))
+    for a, b, weight in terms:
+        gain = weight / np.log(points["cost"][b] / points["cost"][a]) / len(a)
+        np.add.at(total, a, gain)
+        np.add.at(total, b, -gain)
+    return float(np.sqrt(np.sum((total * points["se"] / points["error"]) ** 2)))
+
+
+def diminishing(points: Points, level: float = 0.95, count: int = DRAWS) -> Returns:
+    """Mean elasticity of resolution steps from 320 px on, over that of steps from up to 160 px.
+
+    The interval is of draws of both means from normal distributions with their SEs.
+
+    Raises:
+        InputError: fewer than two steps on either side.
+    """
+    high, low = resolution_steps(points)
+    mean, v, df = _two(elasticity(points, *high), elasticity(points, *low))
+    ratio = float(mean[0] / mean[1])
+    normal = np.random.default_rng(320).standard_normal((count, 2))
+    sample = mean + np.sqrt(v) * normal
+    tail = (1 - level) / 2
+    ends = np.quantile(sample[:, 0] / sample[:, 1], [tail, 1 - tail]).tolist()
+    terms = [(*high, 1 / mean[1]), (*low, -ratio / mean[1])]
+    se = float(np.std(sample[:, 0] / sample[:, 1]))
+    sizes = (len(high[0]), len(low[0]))
+    return Returns(ratio, se, df, ends[0], ends[1], _seed_se(points, terms), sizes)
+
+
+def depth_minus_resolution(
+    points: Points, level: float = 0.95, large_models: bool = False
+) -> Returns:
+    """Mean elasticity of depth steps minus that of resolution steps, both from 320 px on.
+
+    Which steps: see `depth_and_resolution_steps`.
+
+    Raises:
+        InputError: fewer than two steps of either kind.
+    """
+    chosen = depth_and_resolution_steps(points, large_models)
+    eps = [elasticity(points, a, b) for a, b in chosen]
+    mean, v, df = _two(eps[0], eps[1])
+    se, difference = math.sqrt(float(v.sum())), float(mean[0] - mean[1])
+    half = float(stdtrit(df, 0.5 + level / 2)) * se
+    terms = [(*chosen[0], 1.0), (*chosen[1], -1.0)]
+    sizes = (len(eps[0]), len(eps[1]))
+    seed_se = _seed_se(points, terms)
+    return Returns(difference, se, df, difference - half, difference + half, seed_se, sizes)
+
+
+def judge_diminishing(points: Points, alpha: float = 0.05, margin: float = 0.5) -> Verdict:
+    """Claim: from 320 px on resolution buys less than `margin` of what it buys up to 160 px."""
+    try:
+        return decide_diminishing(diminishing(points, 1 - alpha), margin)
+    except InputError as error:
+        return Verdict("not_testable", str(error))
+
+
+def decide_diminishing(r: Returns, margin: float) -> Verdict:
+    """The verdict of `judge_diminishing` on what was computed."""
+    value, reason = value_of(margin - r.high, margin - r.low, 0.0)
+    against = float(stdtr(r.df, (margin - r.estimate) / r.se))
+    return Verdict(value, reason, p_supported=1 - against, p_refuted=against)
+
+
+def judge_depth_first(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
+    """Claim: from 320 px on depth buys more per e-fold of cost than resolution does."""
+    try:
+        return decide_depth_first(depth_minus_resolution(points, 1 - alpha), margin)
+    except InputError as error:
+        return Verdict("not_testable", str(error))
+
+
+def decide_depth_first(r: Returns, margin: float) -> Verdict:
+    """The verdict of `judge_depth_first` on what was computed."""
+    value, reason = value_of(r.low, r.high, margin)
+    against = float(stdtr(r.df, (r.estimate - margin) / r.se))
+    return Verdict(value, reason, p_supported=1 - against, p_refuted=against)

@@ -1,0 +1,76 @@
+"""The fits that every study gets: laws of error over cost per regime, and the surface."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.fits.fit import Fit, fit
+from analysis.fits.intervals import lack_of_fit
+from analysis.fits.validate import describe, validate
+from analysis.laws.error_surface import surface_of
+from analysis.laws.points import Points, points_of
+from analysis.stats.noise import noise_of
+from analysis.study.cells import Cell, by_regime
+from analysis.study.columns import Record
+from scaling_study.common.errors import InputError
+
+LAWS = ("pl", "spl")
+
+
+def study_fits(cells: Sequence[Cell], cost: str) -> list[Record]:
+    """One record per fit that the study can carry: form, parameters, loss and validation.
+
+    Where seeds were repeated, a law also has the F test of its lack of fit.
+
+    `pl` and `spl` are fitted to each regime's cell means over `cost`; the surface in depth, width,
+    resolution and training length to all of them. What cannot be fitted has a `reason` instead.
+    """
+    usable = [c for c in cells if c.error > 0 and c.cost(cost)]
+    records = []
+    for epochs, regime in by_regime(usable).items():
+        noise = noise_of(regime)
+        points = points_of(regime, cost, noise)
+        df = math.inf if noise is None else min(noise.dfs.values())
+        for form in LAWS:
+            records.append({"form": form, "epochs": epochs, "cost": cost} | _law(points, form, df))
+    return [*records, {"form": "surface", "epochs": None, "cost": cost} | _surface(usable, cost)]
+
+
+def _law(points: Points, form: str, df: float) -> Record:
+    try:
+        found = fit(points, form, y="error", x="cost")
+        record = _record(found, points)
+        if np.isfinite(points["se"]).all():
+            test = lack_of_fit(found, points["error"], points["se"], df)
+            record["lack_of_fit"] = {"f": test.f, "p": test.p}
+            text = f"lack of fit beyond what seeds explain: F {test.f:.2f}, p {test.p:.2g}"
+            record["description"].append(text)
+        return record
+    except InputError as error:
+        return {"reason": str(error)}
+
+
+def _surface(cells: Sequence[Cell], cost: str) -> Record:
+    try:
+        surface = surface_of(points_of(cells, cost))
+        return _record(surface.fit, surface.points) | {"dropped": list(surface.dropped)}
+    except InputError as error:
+        return {"reason": str(error)}
+
+
+def _record(found: Fit, points: Points) -> dict[str, Any]:
+    several = len(np.unique(points["resolution"])) > 1
+    by = "resolution" if several else None
+    return {
+        "formula": found.form.formula,
+        "parameters": dict(found.parameters),
+        "loss": found.loss,
+        "n": found.n,
+        "excluded": found.excluded,
+        "at_bound": list(found.at_bound),
+        "condition": found.condition if np.isfinite(found.condition) else None,
+        "accepted": found.accepted,
+        "description": describe(validate(found, points, cost="cost", by=by)),
+    }

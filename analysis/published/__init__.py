@@ -1,0 +1,1 @@
+"""`python -m analysis.published`: the paper's claims on the paper's numbers."""

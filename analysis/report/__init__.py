@@ -1,0 +1,1 @@
+"""A study's analysis from its table to the report."""

@@ -1,0 +1,95 @@
+"""All that one table of runs gives: verdicts, frontier, figures and the report, written to DIR."""
+
+from pathlib import Path
+from typing import Any
+
+from analysis.descriptions.dominance import dominance
+from analysis.descriptions.forecasts import forecast_records
+from analysis.descriptions.overfitting import slopes
+from analysis.descriptions.variants import step_lines, step_records
+from analysis.figures.all_figures import all_frontiers, figures
+from analysis.figures.files import write_csv, write_json
+from analysis.laws.study_fits import study_fits
+from analysis.report.findings import Findings, Request
+from analysis.report.page.study_page import write_study_page
+from analysis.rules.confounders import differences
+from analysis.rules.judge import Judgement, judge
+from analysis.rules.kinds.arms import gaps
+from analysis.rules.rule import Prereg
+from analysis.rules.wording import lines, record
+from analysis.study.cells import cells_of
+from analysis.study.table import Table
+from scaling_study.study.forecasts import read_forecasts
+
+
+def summary(table: Table, prereg: Prereg, judgements: list[Judgement]) -> dict[str, Any]:
+    """What verdicts.json holds about a table."""
+    cells = cells_of(table.rows)
+    return {
+        "study": table.name,
+        "where": dict(table.where),
+        "runs": len(table.rows),
+        "prereg": {
+            "sha256": prereg.sha256,
+            "alpha": prereg.alpha,
+            "margin": prereg.margin,
+            "cost": prereg.cost,
+            "base": prereg.base,
+            "exploratory": prereg.exploratory or None,
+        },
+        "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
+        "gaps": gaps(table, prereg),
+        "dominance": dominance(cells, prereg),
+        "overfit": slopes(cells, prereg),
+        "steps": step_records(table.rows, table.grid),
+        "differences": differences(table.rows, table.on_purpose, prereg),
+        "left_out": dict(table.left_out),
+    }
+
+
+def findings(table: Table, prereg: Prereg, request: Request) -> Findings:
+    """Everything that is computed about a table."""
+    cells = cells_of(table.rows)
+    judgements = judge(table, prereg)
+    judged = summary(table, prereg, judgements)
+    return Findings(
+        table=table,
+        prereg=prereg,
+        cells=cells,
+        judgements=judgements,
+        summary=judged,
+        frontiers=all_frontiers(cells, prereg),
+        fits=study_fits(cells, "flops"),
+        forecasts=read_forecasts(request.study_dir) if request.study_dir else {},
+        steps=judged["steps"],
+        request=request,
+    )
+
+
+def analyse(table: Table, prereg: Prereg, directory: Path, request: Request) -> list[str]:
+    """Write verdicts.json, fits.json, frontier.csv, figures and report.html; lines to print."""
+    found = findings(table, prereg, request)
+    write_json(directory / "verdicts.json", found.summary)
+    write_json(directory / "fits.json", found.fits)
+    write_csv(directory / "frontier.csv", [r for rows in found.frontiers.values() for r in rows])
+    saved = figures(
+        found.cells,
+        prereg,
+        found.judgements,
+        found.summary["gaps"],
+        found.frontiers,
+        directory,
+        request.published,
+        forecast_records(table.rows, found.forecasts),
+        found.steps,
+    )
+    write_study_page(found, saved, directory)
+    chosen = "".join(f" with {column}={value}" for column, value in table.where.items())
+    return [
+        *(f"left out: {run}: {reason}" for run, reason in table.left_out.items()),
+        f"{len(table.rows)} runs{chosen} in {len(found.cells)} cells",
+        f"figures and report.html in {directory}",
+        *(f"differs: {text}" for text in found.summary["differences"]),
+        *step_lines(found.steps),
+        *lines(found.judgements, prereg),
+    ]

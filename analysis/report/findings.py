@@ -1,0 +1,47 @@
+"""All that was found about one table of runs, before it is written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.rules.judge import Judgement
+from analysis.rules.rule import Prereg
+from analysis.study.cells import Cell
+from analysis.study.columns import Record
+from analysis.study.table import Table
+from scaling_study.study.forecasts import RunForecast
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of an analysis beside its verdicts.
+
+    `study_dir` is where run folders and forecasts are looked for, None where runs are not ours;
+    `live_s` how often (s) the page loads itself anew, None for a page that stays as it is.
+    """
+
+    published: bool = False
+    study_dir: Path | None = None
+    live_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Verdicts and what they rest on.
+
+    `summary` is what verdicts.json holds, `frontiers` the frontier records by cost, `forecasts`
+    what runs were forecast to take before they started, by run id; `steps` the records of
+    `steps.step_records`.
+    """
+
+    table: Table
+    prereg: Prereg
+    cells: Sequence[Cell]
+    judgements: Sequence[Judgement]
+    summary: Mapping[str, Any]
+    frontiers: Mapping[str, Sequence[Record]]
+    fits: Sequence[Record]
+    forecasts: Mapping[str, RunForecast]
+    steps: Sequence[Record]
+    request: Request

@@ -1,0 +1,189 @@
+"""What the interactive part of the page draws and lists, as plain JSON-able values.
+
+Errors are fractions, costs in the units of `results.COLUMNS`; the page turns them into percent.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analysis.figures.drawing.published_overlay import published_records
+from analysis.figures.drawing.style import AXIS_LABELS, UNITS
+from analysis.figures.records import arm_records
+from analysis.stats.noise import noise_of
+from analysis.stats.pareto import Frontier, frontier_of
+from analysis.study.arms import Base
+from analysis.study.cells import Cell, by_regime
+from analysis.study.columns import Record
+from analysis.study.table import Row, Table
+from scaling_study.study.forecasts import RunForecast
+from scaling_study.study.overrides import command, overrides
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+RUN_COLUMNS = (
+    *("epochs", "resolution", "depth", "width", "seed", "val_error", "train_error"),
+    *("step_time_s", "flops", "params", "peak_memory_bytes", "train_flops", "wall_s"),
+)
+CELL_COLUMNS = (
+    *("config_id", "epochs", "resolution", "depth", "width", "arm", "is_base", "seeds"),
+    *("error", "error_low", "error_high"),
+)
+
+
+def cell_values(
+    cells: Sequence[Cell], frontiers: Mapping[str, Sequence[Record]]
+) -> list[dict[str, Any]]:
+    """Each cell once: its settings, error with interval, and every cost that was measured."""
+    known = {r["config_id"]: r for rows in frontiers.values() for r in rows}
+    costs = {axis: {c.config_id: c.cost(axis) for c in cells} for axis in frontiers}
+    return [
+        {name: known[c.config_id][name] for name in CELL_COLUMNS}
+        | {"costs": {axis: by_id[c.config_id] for axis, by_id in costs.items()}}
+        for c in cells
+        if c.config_id in known
+    ]
+
+
+def assumed_regimes(cells: Sequence[Cell]) -> list[int]:
+    """The training lengths in which one seed a cell measured no noise, so that bars assume it."""
+    noises = {epochs: noise_of(regime) for epochs, regime in by_regime(cells).items()}
+    return [epochs for epochs, noise in noises.items() if noise and noise.kind == "prior"]
+
+
+def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any]:
+    """Cost, frontier error and its band at each cell, by cost axis, training length and px.
+
+    `all` stands for every px together. Noise is that of the whole regime: one px alone has few
+    seeds.
+    """
+    found: dict[str, Any] = {axis: {} for axis in axes}
+    for axis in axes:
+        for epochs, regime in by_regime([c for c in cells if c.cost(axis)]).items():
+            noise = noise_of(regime)
+            sides = sorted({c.resolution for c in regime})
+            groups = {str(px): [c for c in regime if c.resolution == px] for px in sides}
+            found[axis][epochs] = {
+                px: _staircase(frontier_of(members, axis, noise), axis)
+                for px, members in ({"all": regime} | groups).items()
+            }
+    return found
+
+
+def _staircase(frontier: Frontier, axis: str) -> dict[str, list[float | None]]:
+    bands = {"band_low": frontier.low.tolist(), "band_high": frontier.high.tolist()}
+    return {
+        "cost": [c.cost(axis) for c in frontier.cells],
+        "error": frontier.best.tolist(),
+        **{k: [None if math.isnan(v) else v for v in values] for k, values in bands.items()},
+    }
+
+
+def curve_values(cells: Sequence[Cell], base: Base, axes: Sequence[str]) -> dict[str, list[Any]]:
+    """The compared curves of both arms, by cost axis: one each per training length and px."""
+    found = {}
+    for axis in axes:
+        curves: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for r in arm_records(cells, base, axis):
+            if r["kind"] == "curve":
+                key = r["epochs"], r["resolution"], r["arm"]
+                names = dict(zip(("epochs", "resolution", "arm"), key, strict=True))
+                curve = curves.setdefault(key, {**names, "cost": [], "error": []})
+                curve["cost"].append(_short(r["cost"]))
+                curve["error"].append(_short(r["error"]))
+        found[axis] = list(curves.values())
+    return found
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def run_values(
+    table: Table, runs_dir: Path | None, forecasts: Mapping[str, RunForecast]
+) -> list[dict[str, Any]]:
+    """A row per planned run, finished or not, with what differs from the defaults and its command.
+
+    `runs_dir` is the store of run folders; None where the runs are not ours.
+    """
+    return [
+        {"id": row["run_id"], "cell": row.get("config_id"), "state": state}
+        | {name: row.get(name) for name in RUN_COLUMNS}
+        | _foretold(forecasts.get(row["run_id"]))
+        | {"notes": _notes(row), "reason": table.left_out.get(row["run_id"])}
+        | _repeat(runs_dir, row["run_id"], done="status" in row)
+        for row, state in table.states()
+    ]
+
+
+def _foretold(forecast: RunForecast | None) -> dict[str, Any]:
+    return {
+        "forecast_s": forecast.seconds if forecast else None,
+        "forecast_ends_s": forecast[1:] if forecast and forecast.low else None,
+    }
+
+
+def _notes(row: Row) -> list[str]:
+    """What is worth saying of a run beside its numbers."""
+    halved, corrupt = row.get("memory_halvings"), row.get("corrupt_images")
+    return [
+        *([f"Variant {row['variant']}."] if row.get("variant") else []),
+        *([f"Its micro-batch was halved {halved:g} times: memory ran out."] if halved else []),
+        *([f"{corrupt:g} images could not be decoded and were left out."] if corrupt else []),
+    ]
+
+
+def _repeat(runs_dir: Path | None, run_id: str, done: bool) -> dict[str, Any]:
+    """Overrides and command; both None where the run's folder does not say how it was made.
+
+    A finished run is repeated into a store of its own: where its result lies nothing is trained.
+    """
+    if runs_dir is None:
+        return {"overrides": None, "command": None}
+    try:
+        with (runs_dir / run_id / "config.yaml").open(encoding="utf-8") as file:
+            config = yaml.load(file, LOADER)
+        folder = "repeated" if done else str(runs_dir.parent)
+        return {"overrides": overrides(config), "command": command(config, folder)}
+    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+        return {"overrides": None, "command": None}
+
+
+def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
+    """What Bello et al. 2021 printed, by cost axis, where they did."""
+    return {axis: rows for axis in axes if (rows := published_records(axis))}
+
+
+def axis_values(axes: Sequence[str], names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Short name, label and unit of each cost."""
+    return {
+        axis: {"name": names[axis], "label": AXIS_LABELS[axis], "unit": UNITS.get(axis, "")}
+        for axis in axes
+    }
+
+
+def environment(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What trained the runs: each value of device, precision, commit, versions and its runs."""
+    counts: dict[tuple[str, str], int] = {}
+    for row in rows:
+        for name, value in _circumstances(row):
+            if value is not None:
+                counts[name, str(value)] = counts.get((name, str(value)), 0) + 1
+    return [
+        {"what": what, "value": value, "runs": n} for (what, value), n in sorted(counts.items())
+    ]
+
+
+def _circumstances(row: Row) -> list[tuple[str, Any]]:
+    commit = row.get("git_commit")
+    if commit and row.get("git_dirty"):
+        commit = f"{commit} with uncommitted changes"
+    names = ("data", "family", "recipe", "device", "precision", "threads", "world_size")
+    versions = row.get("versions") or {}
+    return [
+        *((name, row.get(name)) for name in (*names, "eval_split", "batch_size")),
+        ("git commit", commit),
+        *((f"version of {package}", value) for package, value in versions.items()),
+    ]

@@ -1,0 +1,105 @@
+"""Parts of the page as HTML. Every text that goes in is escaped here, whatever it holds."""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Container, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from PIL import Image
+
+from analysis.figures.files import Saved
+from analysis.study.columns import Record
+
+COLORS = 96
+# A share with its interval of equal sides, which a line's end would tear apart.
+SHARE = re.compile(r"\d[\d.]* %( ± \d[\d.]* %)?")
+
+
+def paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _prose(text: str) -> str:
+    """A sentence whose numbers stay in one line each."""
+    return SHARE.sub(r'<span class="whole">\g<0></span>', escape(text))
+
+
+def script_json(content: Any) -> str:
+    """JSON that may stand inside a <script> element: nothing in it can end the element."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def verdict(
+    value: str, name: str, claim: str, sentence: str, why: str, notes: Sequence[str]
+) -> str:
+    """A verdict in words, the claim, why it is not decided, and what to know about it."""
+    word = value.replace("_", " ")
+    small = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    more = f"<details><summary>numbers and checks</summary><ul>{small}</ul></details>"
+    return (
+        f'<article class="verdict {escape(value)}">'
+        f'<p class="badge">{escape(word)}</p>'
+        f'<div><p class="sentence">{_prose(sentence)}</p>'
+        + (f'<p class="why">{_prose(why)}</p>' if why else "")
+        + f'<p class="claim"><b>{escape(name)}</b> {escape(claim)}.</p>'
+        + (more if notes else "")
+        + "</div></article>"
+    )
+
+
+def folded(summary: str, parts: Sequence[str]) -> str:
+    """Parts that are there on request."""
+    return f"<details><summary>{escape(summary)}</summary>{''.join(parts)}</details>"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def table(records: Sequence[Record], columns: Mapping[str, str], text: Container[str] = ()) -> str:
+    """Records as a table; `columns` maps keys to headings; those in `text` may break into lines."""
+    kinds = {key: ' class="text"' if key in text else "" for key in columns}
+    head = "".join(f"<th{kinds[key]}>{escape(title)}</th>" for key, title in columns.items())
+    rows = (
+        "<tr>" + "".join(f"<td{kinds[key]}>{_cell(r.get(key))}</td>" for key in columns) + "</tr>"
+        for r in records
+    )
+    body = "".join(rows)
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def figure(saved: Saved) -> str:
+    """The PNG inside the page, white made transparent, and where its numbers are.
+
+    Line art needs few colours: a palette makes the page's copy a third of the file's size.
+    """
+    small = io.BytesIO()
+    with Image.open(saved.png) as image:
+        drawn = image.convert("RGB").quantize(COLORS, method=Image.Quantize.FASTOCTREE)
+        paper = drawn.getpixel((0, 0))  # every figure has a margin
+        drawn.save(small, "PNG", transparency=paper)
+        width, height = image.size  # said beforehand, so that nothing moves when it is decoded
+    data = base64.b64encode(small.getvalue()).decode("ascii")
+    name, title = escape(saved.name), escape(saved.title)
+    return (
+        f'<figure><div class="scroll"><img alt="{title}" loading="lazy" '
+        f'width="{width}" height="{height}" src="data:image/png;base64,{data}"></div>'
+        f"<figcaption>{title} "
+        f'<span class="small">{name}.csv, .pdf, .svg</span></figcaption></figure>'
+    )
+
+
+def section(name: str, title: str, parts: Sequence[str]) -> str:
+    """A section of the page with its heading; `name` is its anchor."""
+    return f'<section id="{escape(name)}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'

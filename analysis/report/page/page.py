@@ -1,0 +1,67 @@
+"""The page itself: template, style, script and plotly.js in one file that needs no network."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from analysis.report.page.html import script_json, section
+from scaling_study.common.files import replace_file
+
+SCRIPTS = ("choices.js", "panels.js", "plots.js", "table.js", "live.js", "start.js")
+Section = tuple[str, str, Sequence[str]]
+
+
+def _part(name: str) -> str:
+    return files("analysis.report.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _plotly() -> str:
+    """plotly.js as its package ships it; nothing in it may end the element it stands in."""
+    text = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
+    return text.replace("</script", "<\\/script")
+
+
+def _script() -> str:
+    """The page's own script: its parts share one scope, which nothing outside can reach."""
+    parts = "".join(map(_part, SCRIPTS))
+    return f'"use strict";\n{{\n{parts}}}\n'
+
+
+def write(
+    path: Path,
+    title: str,
+    summary: str,
+    sections: Sequence[Section],
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the page: sections of (anchor, heading, HTML parts), interactive where `data` is given.
+
+    `data` is what `content` makes, to be read by the script. Without `axes` there is nothing to
+    plot, and plotly.js, a second of a browser's time, stays out.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = now.isoformat()
+    links = "".join(f'<a href="#{escape(a)}">{escape(head)}</a>' for a, head, _ in sections)
+    scripts = ""
+    if data is not None:
+        scripts = (
+            f'<script type="application/json" id="data">{script_json({**data, "made": made})}'
+            f"</script><script>{_plotly() if data['axes'] else ''}</script>"
+            f"<script>{_script()}</script>"
+        )
+    values = {
+        "title": escape(title),
+        "summary": escape(summary),
+        "made": escape(made),
+        "when": f"{now:%Y-%m-%d %H:%M} UTC",
+        "style": _part("page.css"),
+        "links": links,
+        "sections": "".join(section(*s) for s in sections),
+        "scripts": scripts,
+    }
+    template = _part("page.html")
+    replace_file(path, re.sub(r"\{\{(\w+)\}\}", lambda m: values[m[1]], template))

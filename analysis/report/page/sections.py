@@ -1,0 +1,204 @@
+"""The sections of the page that are plain text and tables."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from analysis.descriptions.variants import points
+from analysis.report.page import html
+from analysis.report.page.content import assumed_regimes
+from analysis.rules.judge import Judgement
+from analysis.rules.rule import Prereg
+from analysis.rules.sentences import sentence, why
+from analysis.rules.wording import line, percent
+from analysis.study.cells import Cell
+from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+from analysis.study.table import Table
+
+# States of runs that a sweep starts when it is called again.
+TO_TRAIN = {"planned", "failed", "unreadable"}
+
+
+def _verdict(j: Judgement, prereg: Prereg) -> str:
+    notes = [line(j, prereg)] if j.gap is not None else []
+    notes += j.notes
+    notes += [
+        f"{s.name}: {s.verdict.value.replace('_', ' ')}, "
+        + (
+            percent(s.gap.estimate, s.gap.low, s.gap.high)
+            if s.gap is not None
+            else s.verdict.reason
+        )
+        for s in j.sensitivities
+    ]
+    claim = j.rule.claim if j.rule.kind != "all" else f"needs {', '.join(j.rule.parts)}"
+    return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
+
+
+def verdicts(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
+    """The verdicts in words, those that could not be tested folded away."""
+    tested = [j for j in judgements if j.verdict.value != "not_testable"]
+    others = [_verdict(j, prereg) for j in judgements if j.verdict.value == "not_testable"]
+    parts = []
+    if prereg.exploratory:
+        text = html.paragraph(f"These verdicts are exploratory, because {prereg.exploratory}.")
+        parts.append(f'<div class="note">{text}</div>')
+    parts += [_verdict(j, prereg) for j in tested]
+    if not tested:
+        return [*parts, *others]
+    if others:
+        claims = "One claim" if len(others) == 1 else f"{len(others)} claims"
+        parts.append(html.folded(f"{claims} that this study cannot test", others))
+    return parts
+
+
+def _bars(cells: Sequence[Cell]) -> str:
+    """What a point and its bar are: measured, or assumed where there is one seed."""
+    lengths, assumed = {c.epochs for c in cells}, assumed_regimes(cells)
+    prior = "assumed noise, one seed: 1.96 sqrt(e / 2n) for error e of n evaluation images"
+    if len(assumed) == len(lengths):
+        return f"one run, its bar {prior}"
+    text = "the mean over its seeds with a 95 % interval"
+    if assumed:
+        text += f"; at {', '.join(map(str, assumed))} epochs one run, its bar {prior}"
+    return text
+
+
+def explorer(cells: Sequence[Cell], published: bool) -> list[str]:
+    """Where the script puts the interactive figure and its controls."""
+    text = (
+        f"Each point is a configuration: {_bars(cells)}. Point at one for its settings, click for "
+        "the command that repeats it. FLOPs are 2 × multiply-adds."
+    )
+    if published:
+        text += (
+            " The published points are those of Bello et al. 2021, Table 7, on ImageNet: on other "
+            "data compare slopes with them, not levels."
+        )
+    return [
+        html.paragraph(text),
+        '<div id="controls" class="controls"></div><div id="explorer" class="plot"></div>',
+    ]
+
+
+def gaps(described: Sequence[Record]) -> list[str]:
+    """The gap at every regime, cost and resolution in percent."""
+    rows = [
+        {
+            "epochs": r["epochs"],
+            "cost": COST_NAMES[r["cost"]],
+            "resolution": r["resolution"] or "mean",
+            "gap": r["reason"] or percent(r["estimate"], r["low"], r["high"]),
+        }
+        for r in described
+    ]
+    columns = {"epochs": "epochs", "cost": "at equal", "resolution": "px", "gap": "gap"}
+    text = "Positive: depth has less error at equal cost. A description, no test."
+    return [html.paragraph(text), html.table(rows, columns)]
+
+
+def overfit(slopes: Sequence[Record], cost: str) -> list[str]:
+    """How the gap between validation and training error grows along each arm."""
+    rows = [
+        {**r, "slope": f"{100 * r['slope']:+.1f} pp [{100 * r['low']:.1f}, {100 * r['high']:.1f}]"}
+        for r in slopes
+    ]
+    columns = {"epochs": "epochs", "setting": "setting", "arm": "arm", "slope": "slope"}
+    text = (
+        f"Gain of validation minus clean training error per unit of ln({ALL_COST_NAMES[cost]}), "
+        "95 % intervals. It describes a mechanism and proves none."
+    )
+    return [html.paragraph(text), html.table(rows, columns)] if rows else []
+
+
+def steps(records: Sequence[Record]) -> list[str]:
+    """What each variant adds, or each level of an axis at equal compute, row by row."""
+    rows = [
+        r
+        | {"error": f"{100 * r['error']:.1f}", "step": points(r, "step"), "all": points(r, "total")}
+        for r in records
+    ]
+    columns = {
+        "series": "series",
+        "name": "row",
+        "epochs": "epochs",
+        "seeds": "seeds",
+        "error": "error (%)",
+        "after": "compared with",
+        "step": "change",
+        "all": "since the first row",
+    }
+    text = (
+        "Changes of error in percentage points with 95 % intervals from the noise between seeds; "
+        "below zero is better. Each interval stands alone: of twenty rows that change nothing, one "
+        "seems to. A description, no test of a declared rule."
+    )
+    return [html.paragraph(text), html.table(rows, columns)]
+
+
+def dominance(records: Sequence[Record]) -> list[str]:
+    """How the arms' frontiers compare as wholes; `records` are those of `dominance.shown`."""
+    columns = {
+        "epochs": "epochs",
+        "cost": "at equal",
+        "setting": "setting",
+        "depth_share": "depth's share",
+        "width_share": "width's share",
+        "depth_cost_factor": "depth pays",
+        "width_cost_factor": "width pays",
+        "seed_deviation": "moved by seeds",
+    }
+    text = (
+        "Share of the hypervolume of both arms together; the most that one arm pays, as a factor "
+        "on cost, to err no more than the other (– if it cannot); how far single seeds' frontiers "
+        "lie from the typical one, as a share of the hypervolume."
+    )
+    return [html.paragraph(text), html.table(records, columns)] if records else []
+
+
+def fits(records: Sequence[Record]) -> list[str]:
+    """Every fit with what validates it."""
+    parts = []
+    for r in records:
+        regime = f", {r['epochs']} epochs" if r["epochs"] else ""
+        text = r.get("reason") or "; ".join(r["description"])
+        parts.append(
+            html.paragraph(f"{r['form']} over {ALL_COST_NAMES[r['cost']]}{regime}: {text}")
+        )
+    return parts
+
+
+def fairness(found: Sequence[str]) -> list[str]:
+    """What differs between the runs that are compared."""
+    return [html.paragraph(text) for text in found or ("Nothing but the compared axes.",)]
+
+
+def left_out(table: Table) -> list[str]:
+    """The runs that are not analysed, each with its state and the reason."""
+    if not table.left_out:
+        return [html.paragraph("None.")]
+    states = {row["run_id"]: state for row, state in table.states()}
+    rows = [
+        {"run": run, "state": states[run], "reason": reason}
+        for run, reason in table.left_out.items()
+    ]
+    counts = Counter(row["state"] for row in rows)
+    text = ", ".join(f"{n} {state}" for state, n in counts.items()) + "."
+    if counts.keys() & TO_TRAIN:
+        text += (
+            " The sweep's command, repeated, trains those that are planned or failed; a row of the "
+            "table of runs opens to the command that trains one."
+        )
+    columns = {"run": "run", "state": "state", "reason": "reason"}
+    return [html.paragraph(text), html.table(rows, columns, text=("state", "reason"))]
+
+
+def rules(prereg: Prereg) -> list[str]:
+    """What the verdicts were judged by, with the hash of the file that declares it."""
+    text = (
+        f"Level {prereg.alpha:g}, margin {100 * prereg.margin:g} % relative error, equal "
+        f"{ALL_COST_NAMES[prereg.cost]}, base {prereg.base}. SHA-256 of the frozen rules: "
+        f"{prereg.sha256}. FLOPs are 2 × multiply-adds. A positive gap means that depth has less "
+        "error than width at equal cost. Evaluation images are the same in all runs: the intervals "
+        "are about other seeds, not about other images."
+    )
+    return [html.paragraph(text)]

@@ -1,0 +1,45 @@
+"""The page of a study of which nothing can be compared: its runs, and what became of them."""
+
+from pathlib import Path
+from typing import Any
+
+from analysis.report.page import content, html, sections
+from analysis.report.page.page import write
+from analysis.study.table import Table, clean, without_result
+from scaling_study.study.forecasts import read_forecasts
+from scaling_study.study.table import Study
+
+
+def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float | None) -> None:
+    """Write DIR/report.html with the planned runs, and why there is nothing else.
+
+    It loads itself anew every `live_s` seconds, as the report does that takes its place; with None
+    nobody is training.
+    """
+    rows = study.runs.to_dict("records")
+    finished = tuple(clean({str(k): v for k, v in row.items()}) for row in rows)
+    unused = tuple(without_result(study))
+    table = Table(study.name, finished, (), study.left_out, None, unused=unused)
+    runs_dir = study.path.parent / "runs"
+    runs = content.run_values(table, runs_dir, read_forecasts(study.path))
+    data: dict[str, Any] = {
+        **{name: {} for name in ("axes", "published")},
+        **{name: [] for name in ("epochs", "px", "cells", "assumed")},
+        "cost": "",
+        "published_shown": False,
+        "runs": runs,
+        "runs_in": len(finished),
+        "live_s": live_s,
+    }
+    heading = "Nothing to compare" if live_s is None else "Nothing to compare yet"
+    write(
+        directory / "report.html",
+        f"Study {study.name}",
+        f"{len(runs)} runs planned, {len(finished)} finished",
+        [
+            ("waiting", heading, [html.paragraph(reason)]),
+            ("left-out", f"Runs without a result ({len(unused)})", sections.left_out(table)),
+            ("runs", "Runs", ['<div id="table"></div>']),
+        ],
+        data,
+    )

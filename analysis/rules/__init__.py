@@ -1,0 +1,1 @@
+"""Declared rules: parsed, checked, judged and worded."""

@@ -1,0 +1,134 @@
+"""What differs between runs that are compared, beside what is compared."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from analysis.rules.kinds.levels import in_regime, level_of
+from analysis.rules.rule import KINDS, Prereg, Rule
+from analysis.study.arms import arm_of, base_of
+from analysis.study.cells import Cell, cells_of
+from analysis.study.compared_settings import AXES, LR
+from analysis.study.errors import PreconditionError
+
+# A difference in these may explain a gap that is put down to an axis.
+CHECKED = (
+    *("lr", "threads", "world_size", "memory_halvings", "git_commit", "versions", "recipe"),
+    *("batch_size", "data", "family", "precision", "device"),
+)
+# Settings that those columns tell of.
+TOLD = {
+    **dict.fromkeys(LR, "lr"),
+    "train.recipe": "recipe",
+    "train.batch_size": "batch_size",
+    "data.name": "data",
+    "model.family": "family",
+}
+Row = Mapping[str, Any]
+# The sides of a rule, by name: the config ids that it compares.
+Sides = Mapping[str, Collection[str]]
+
+
+def differences(
+    rows: Sequence[Row], purpose: Collection[str] = (), prereg: Prereg | None = None
+) -> list[str]:
+    """One line per setting that is not the same in all runs, and one about uneven seeds.
+
+    A line says what each regime has, because rules compare regimes too; within a regime it names
+    the sides of those rules of `prereg` whose sides have other values. The axes (depth, width,
+    resolution, epochs, seed) and the config keys that are varied on `purpose` are not looked at.
+    Columns with a dot in their name are settings, as a plan.csv has those that differ.
+    """
+    regimes: dict[int, list[Row]] = {}
+    for row in rows:
+        regimes.setdefault(row["epochs"], []).append(row)
+    names = _checked(rows[:1], purpose)
+    odd = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
+    sides = _sides(rows, prereg) if odd and prereg else []
+    found = [f"{name}: {_by_regime(name, regimes, sides)}" for name in odd]
+    for epochs in sorted(regimes):
+        seeds = _seeds(regimes[epochs])
+        if len(set(seeds.values())) > 1:
+            few, many = min(seeds.values()), max(seeds.values())
+            found.append(f"{epochs} epochs: between {few} and {many} seeds per cell")
+    return found
+
+
+def _checked(first: Iterable[Row], purpose: Collection[str]) -> list[str]:
+    meant = {TOLD.get(key, key) for key in purpose}
+    dotted = {name for row in first for name in row if "." in name} - {*AXES, *TOLD}
+    return [name for name in (*CHECKED, *sorted(dotted)) if name not in meant]
+
+
+def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[Sides]) -> str:
+    """What every regime has; those with the same are told together."""
+    alike: dict[str, list[int]] = {}
+    for epochs in sorted(regimes):
+        alike.setdefault(_told(name, regimes[epochs], sides), []).append(epochs)
+    if len(alike) == 1:
+        return next(iter(alike))
+    return "; ".join(
+        f"{text} at {', '.join(map(str, epochs))} epochs" for text, epochs in alike.items()
+    )
+
+
+def _told(name: str, rows: Sequence[Row], sides: Sequence[Sides]) -> str:
+    """The values of a setting in one regime: of each side, where the sides of a rule differ."""
+    # Of each run: replicates may differ too, in the code that ran.
+    values = {(str(row["config_id"]), str(row.get(name))) for row in rows}
+    parts: dict[str, str] = {}
+    for compared in sides:
+        own = {
+            side: _span(found)
+            for side, ids in compared.items()
+            if (found := [value for key, value in values if key in ids])
+        }
+        if len({*own.values()}) > 1:
+            parts |= own
+    every = _span(value for _, value in values)
+    return ", ".join(f"{side} {text}" for side, text in parts.items()) or every
+
+
+def _span(values: Iterable[str]) -> str:
+    """All values in words: the least and the greatest number, or every name."""
+    names = sorted(set(values))
+    try:
+        numbers = sorted({float(name) for name in names})
+    except ValueError:
+        return ", ".join(names)
+    return " to ".join(f"{n:g}" for n in dict.fromkeys((numbers[0], numbers[-1])))
+
+
+def _sides(rows: Sequence[Row], prereg: Prereg) -> list[Sides]:
+    cells = cells_of({**row, "val_error": 1.0} for row in rows)
+    found = (_sides_of(cells, rule, prereg) for rule in prereg.rules)
+    return [sides for sides in found if len(sides) > 1]
+
+
+def _sides_of(cells: Sequence[Cell], rule: Rule, prereg: Prereg) -> Sides:
+    """The config ids of each arm, the base in both, or of each level; empty without sides."""
+    if "arms" in KINDS[rule.kind]:
+        base = base_of(cells, prereg.base, rule.arms)
+        arms = {c.config_id: arm_of(c, base) for c in cells}
+        if not set(rule.arms) <= set(arms.values()):
+            return {}
+        return {
+            f"{axis} arm": {key for key, arm in arms.items() if arm in ("base", axis)}
+            for axis in rule.arms
+        }
+    if rule.kind != "levels":
+        return {}
+    sides: dict[str, set[str]] = {}
+    try:
+        for cell in in_regime(cells, rule):
+            if level := level_of(cell, rule):
+                sides.setdefault(level, set()).add(cell.config_id)
+    except PreconditionError:
+        return {}
+    return sides
+
+
+def _seeds(rows: Sequence[Row]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[str(row["config_id"])] = counts.get(str(row["config_id"]), 0) + 1
+    return counts

@@ -1,0 +1,1 @@
+"""Statistics that know no rule: contrasts, decisions, frontiers, noise, looks."""

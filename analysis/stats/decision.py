@@ -1,0 +1,140 @@
+"""Several claims at once: Holm's step-down correction, and Benjamini-Hochberg for explorations."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from scipy.special import stdtr
+
+from analysis.stats.contrast import Gap, t_quantile
+
+Value = Literal["supported", "refuted", "inconclusive", "not_testable"]
+POWER = 0.8
+UNDECIDED = "the interval contains the margin"
+MOST_SEEDS = 1000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the data say about "sign * gap > margin"; None is what does not apply.
+
+    `p_supported` and `p_refuted` are one-sided p values for and against the claim, `p_holm` the
+    smaller one after Holm's correction over the headline claims; `mde80` the least |gap| in the
+    claimed direction that the same design would support with 80 % power; `seeds_needed` per cell,
+    None also if more than 1000.
+    """
+
+    value: Value
+    reason: str
+    p_supported: float | None = None
+    p_refuted: float | None = None
+    p_holm: float | None = None
+    mde80: float | None = None
+    seeds_needed: int | None = None
+
+
+def mde80(se: float, df: float, margin: float, alpha: float) -> float:
+    """Least effect supported with 80 % power: margin + (t_{1-alpha/2} + t_{0.8}) SE."""
+    return margin + (t_quantile(df, 1 - alpha / 2) + t_quantile(df, POWER)) * se
+
+
+def seeds_needed(se: float, seeds: float, cells: int, distance: float, alpha: float) -> int | None:
+    """Least seeds per cell that decide a gap `distance` away from the margin with 80 % power.
+
+    `se` is the standard error at `seeds` seeds per cell; it falls with the root of the seeds, and
+    the degrees of freedom are cells * (seeds - 1). None if more than 1000 are needed.
+    """
+    for n in range(2, MOST_SEEDS + 1):
+        needed = mde80(se * math.sqrt(seeds / n), cells * (n - 1), 0.0, alpha)
+        if needed <= distance:
+            return n
+    return None
+
+
+def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells: int) -> Verdict:
+    """Judge "sign * gap > margin" by the two-sided 1 - alpha interval of the gap.
+
+    `seeds` per cell and the number of `cells` that give the noise say how many seeds are missing.
+    """
+    low, high = sorted((sign * gap.low, sign * gap.high))
+    distance = sign * gap.estimate - margin
+    value, reason = value_of(low, high, margin)
+    more = seeds_needed(gap.se, seeds, cells, abs(distance), alpha)
+    return Verdict(
+        value,
+        reason,
+        p_supported=float(stdtr(min(gap.df, 1e9), -distance / gap.se)),
+        p_refuted=float(stdtr(min(gap.df, 1e9), distance / gap.se)),
+        mde80=mde80(gap.se, gap.df, margin, alpha),
+        seeds_needed=more if value == "inconclusive" else None,
+    )
+
+
+def value_of(low: float, high: float, margin: float) -> tuple[Value, str]:
+    """The verdict on "effect > margin" by the effect's interval, and its reason."""
+    if low > margin:
+        return "supported", "the interval lies beyond the margin"
+    if high < -margin:
+        return "refuted", "reversed: the opposite holds beyond the margin"
+    if high < margin and low >= -margin:
+        return "refuted", "negligible: the interval lies within the margins"
+    if high < margin:
+        return "refuted", "below_margin: the interval lies below the margin"
+    return "inconclusive", UNDECIDED
+
+
+def combine(parts: Sequence[tuple[str, Verdict]], alpha: float) -> Verdict:
+    """Judge a claim that needs every part: intersection-union test, refutation by Holm (1979).
+
+    All parts supported: supported, each at full level. One refuted at its Holm level: refuted.
+    """
+    support = [v.p_supported for _, v in parts if v.p_supported is not None]
+    for_all = max(support) if len(support) == len(parts) else None
+    if all(v.value == "supported" for _, v in parts):
+        return Verdict("supported", "every part is supported", p_supported=for_all)
+    against = [(v.p_refuted, name) for name, v in parts if v.p_refuted is not None]
+    p, name = min(against, default=(1.0, ""))
+    refute = min(1.0, p * len(parts))
+    if refute <= alpha / 2:
+        return Verdict("refuted", f"{name} is refuted", p_supported=for_all, p_refuted=refute)
+    if blocked := [name for name, v in parts if v.value == "not_testable"]:
+        return Verdict("not_testable", f"{', '.join(blocked)} could not be tested")
+    weak = f"refuted, but not as one of {len(parts)}"
+    said = {"inconclusive": "not decided", "refuted": weak}
+    reason = ", ".join(f"{name} {said[v.value]}" for name, v in parts if v.value in said)
+    return Verdict("inconclusive", reason, p_supported=for_all, p_refuted=refute)
+
+
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values in the order given (Holm 1979); they control the family-wise error."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, (len(p_values) - rank) * p_values[index])
+        adjusted[index] = min(1.0, largest)
+    return adjusted
+
+
+def holm(family: Mapping[str, Verdict], alpha: float) -> dict[str, Verdict]:
+    """The family's verdicts with `p_holm`; one that the correction does not leave is inconclusive.
+
+    Each claim enters with the one-sided p value of the side that it is nearer to; one that could
+    not be tested is not in the family.
+    """
+    sides = {name: _side(v) for name, v in family.items() if v.value != "not_testable"}
+    tested = {name: p for name, p in sides.items() if p is not None}
+    adjusted = dict(zip(tested, holm_adjusted(list(tested.values())), strict=True))
+    corrected = {}
+    for name, p in adjusted.items():
+        verdict = replace(family[name], p_holm=p)
+        if verdict.value in ("supported", "refuted") and p > alpha / 2:
+            reason = f"{verdict.value} by itself, but not among {len(tested)} headline claims"
+            verdict = replace(verdict, value="inconclusive", reason=reason)
+        corrected[name] = verdict
+    return corrected
+
+
+def _side(verdict: Verdict) -> float | None:
+    sides = [p for p in (verdict.p_supported, verdict.p_refuted) if p is not None]
+    return min(sides) if sides else None

@@ -1,0 +1,1 @@
+"""A study as the analysis sees it: table, cells, arms, compared settings."""

@@ -1,0 +1,67 @@
+"""The two arms of a comparison: one base, and what scales away from it along either axis."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from analysis.study.cells import Cell
+from analysis.study.columns import AXES
+
+Base = Mapping[str, float]
+DEPTH_WIDTH = ("depth", "width")
+
+
+class Pair(NamedTuple):
+    """Both arms at one setting of the other axes; the base, where it was run, is in each."""
+
+    label: str
+    first: tuple[Cell, ...]
+    second: tuple[Cell, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of both arms; the base comes twice."""
+        return (*self.first, *self.second)
+
+
+def base_of(
+    cells: Sequence[Cell], declared: str | Mapping[str, float], arms: tuple[str, str] = DEPTH_WIDTH
+) -> Base:
+    """The declared base on the arms' axes; what is not declared is the least of these cells."""
+    given = {} if isinstance(declared, str) else declared
+    return {axis: given.get(axis, min(c.value(axis) for c in cells)) for axis in arms}
+
+
+def arm_of(cell: Cell, base: Base) -> str | None:
+    """`base`, or the axis along which a configuration scales away from it; None for neither."""
+    off = [axis for axis in base if cell.value(axis) != base[axis]]
+    if not off:
+        return "base"
+    return off[0] if len(off) == 1 and cell.value(off[0]) > base[off[0]] else None
+
+
+def _label(values: Mapping[str, float], varied: Sequence[str]) -> str:
+    units = {"resolution": " px"}
+    return ", ".join(f"{axis} {values[axis]:g}{units.get(axis, '')}" for axis in varied)
+
+
+def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[Pair]:
+    """The arms at each setting of everything else, where both can be drawn as curves.
+
+    An arm needs two cells with a known cost, and one of them away from the base.
+    """
+    usable = [c for c in cells if c.epochs == epochs and c.cost(cost) is not None]
+    others = [axis for axis in AXES if axis not in base]
+    groups: dict[tuple[Any, tuple[float, ...]], list[Cell]] = {}
+    for cell in sorted(usable, key=lambda c: [c.value(axis) for axis in others]):
+        values = tuple(cell.value(axis) for axis in others)
+        groups.setdefault((cell.apart, values), []).append(cell)
+    varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
+    pairs = []
+    for ((variant, settings), values), members in groups.items():
+        arms = [tuple(c for c in members if arm_of(c, base) in ("base", axis)) for axis in base]
+        scaled = [any(arm_of(c, base) == axis for c in members) for axis in base]
+        if min(map(len, arms)) >= 2 and all(scaled):
+            label = _label(dict(zip(others, values, strict=True)), varied)
+            own = (variant, *(f"{key} {value}" for key, value in settings), label)
+            pairs.append(Pair(", ".join(filter(None, own)) or "all", *arms))
+    return pairs

@@ -1,0 +1,110 @@
+"""Cells: runs that share everything but the seed, and what they measured."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.study.compared_settings import Settings
+
+COSTS = ("step_time_s", "flops", "params", "activations", "peak_memory_bytes", "train_flops")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One configuration and what its seeds measured: errors are fractions, costs by column name.
+
+    `settings` are the config keys, other than the axes, that the grid varies on purpose; `solved`
+    is the axis that was solved for the cost `target`, where one was.
+    """
+
+    config_id: str
+    depth: float
+    width: float
+    resolution: int
+    epochs: int
+    lr: float = 0.0
+    variant: str | None = None
+    settings: Settings = ()
+    solved: str | None = None
+    target: str | None = None
+    errors: tuple[float, ...]
+    train_errors: tuple[float, ...] = ()
+    costs: Mapping[str, tuple[float, ...]]
+    n_val: int | None
+
+    def value(self, axis: str) -> float:
+        """Its setting on an axis: depth, width, resolution (px), epochs or lr (0 if unknown)."""
+        return float(getattr(self, axis))
+
+    @property
+    def n(self) -> int:
+        return len(self.errors)
+
+    @property
+    def apart(self) -> tuple[str, Settings]:
+        """What keeps it from being compared along an axis: its variant and its other settings."""
+        return self.variant or "", self.settings
+
+    @property
+    def error(self) -> float:
+        return float(np.mean(self.errors))
+
+    @property
+    def variance(self) -> float:
+        """Sample variance between seeds; NaN with one seed."""
+        return float(np.var(self.errors, ddof=1)) if self.n > 1 else math.nan
+
+    def cost(self, axis: str) -> float | None:
+        """Geometric mean over the seeds that measured it; None if none did."""
+        values = self.costs.get(axis, ())
+        return math.exp(float(np.mean(np.log(values)))) if values else None
+
+
+def _measured(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[float, ...]:
+    values = (row.get(column) for row in rows)
+    return tuple(float(v) for v in values if v is not None and math.isfinite(v))
+
+
+def _target(row: Mapping[str, Any]) -> str | None:
+    if not row.get("solve_target"):
+        return None
+    return f"{row['solve_for']} {float(row['solve_target']):g}"
+
+
+def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
+    """Group finished runs by `config_id`; rows need a finite `val_error`.
+
+    The result is ordered by epochs, resolution, depth and width, whatever the order of the rows.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: int(row["seed"])):
+        groups.setdefault(str(row["config_id"]), []).append(row)
+    cells = [
+        Cell(
+            config_id=config_id,
+            depth=float(group[0]["depth"]),
+            width=float(group[0]["width"]),
+            resolution=int(group[0]["resolution"]),
+            epochs=int(group[0]["epochs"]),
+            lr=float(group[0].get("lr") or 0.0),
+            variant=group[0].get("variant") or None,
+            settings=group[0].get("settings", ()),
+            solved=group[0].get("solved") or None,
+            target=_target(group[0]),
+            errors=tuple(float(row["val_error"]) for row in group),
+            train_errors=_measured(group, "train_error"),
+            costs={axis: _measured(group, axis) for axis in COSTS},
+            n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
+        )
+        for config_id, group in groups.items()
+    ]
+    return sorted(cells, key=lambda c: (c.epochs, c.resolution, c.depth, c.width, c.config_id))
+
+
+def by_regime(cells: Sequence[Cell]) -> dict[int, list[Cell]]:
+    """Cells by epochs, shortest regime first."""
+    regimes = sorted({c.epochs for c in cells})
+    return {e: [c for c in cells if c.epochs == e] for e in regimes}

@@ -1,0 +1,202 @@
+"""Which runs of a study enter its analysis, and why the others do not."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis.study.compared_settings import compared, told_apart
+from analysis.study.errors import NothingToCompareError
+from scaling_study.common.errors import InputError
+from scaling_study.study.result import COLUMNS
+from scaling_study.study.store import Store
+from scaling_study.study.table import Study
+from scaling_study.tasks.classification import learned_error
+
+# What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
+SAME = ("data", "eval_split", "n_val", "device", "threads", "world_size")
+# What must not differ between runs unless the grid varies it on purpose.
+SAME_SETTINGS = ("family", "recipe", "precision", "batch_size", "n_train")
+# Runs that agree in these and are not of one cell differ in something that is not compared.
+COMPARED = ("depth", "width", "resolution", "epochs", "lr")
+Row = Mapping[str, Any]
+HALVED = "its micro-batch was halved when memory ran out; --with-halved compares it all the same"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Comparable runs with a finite error, and what is not among them.
+
+    `excluded` are runs that finished but diverged or did hardly better than chance (a fixed rule,
+    never a look at the outcome); `left_out` gives the reason for every planned run not in `rows`
+    that `where` does not deselect. `unused` are the planned runs in neither, as far as anything is
+    known of them, each with its `state`. `missing` counts the planned runs without a result,
+    `epochs` are the planned lengths of training (empty if `where` may have deselected some).
+    `on_purpose` are the settings that the grid varies to compare them; `grid` is what grid.yaml
+    says.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    excluded: tuple[Row, ...]
+    left_out: Mapping[str, str]
+    n_classes: int | None
+    where: Mapping[str, str] = field(default_factory=dict)
+    missing: int = 0
+    epochs: tuple[int, ...] = ()
+    on_purpose: frozenset[str] = frozenset()
+    grid: Mapping[str, Any] = field(default_factory=dict)
+    unused: tuple[Row, ...] = ()
+
+    def states(self) -> list[tuple[Row, str]]:
+        """Every planned run and how it stands: ok, diverged, left out, or why it has no result."""
+        return [
+            *((row, row.get("status", "ok")) for row in self.rows),
+            *((row, _state(row)) for row in self.excluded),
+            *((row, row["state"]) for row in self.unused),
+        ]
+
+
+def _state(row: Row) -> str:
+    """Of a finished run that is not analysed."""
+    return "diverged" if row["status"] == "diverged" else "left out"
+
+
+def without_result(study: Study) -> list[Row]:
+    """What the plan says of each run that has no result, and the `state` of its files."""
+    store = Store(study.path.parent)
+    return [
+        {name: _number(text) for name, text in study.plan[run].items()}
+        | {"run_id": run, "state": store.state(run)}
+        for run in study.left_out
+    ]
+
+
+def _number(text: str | None) -> int | float | str | None:
+    """A field of a CSV file: a number if it is one, None where it is blank."""
+    for kind in (int, float):
+        try:
+            value = kind(text or "")
+        except ValueError:
+            continue
+        return value if math.isfinite(value) else None
+    return text or None
+
+
+def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
+    # A plan's own columns are settings, by their keys, and what variants and solves are called.
+    known = {*COLUMNS, *(name for row in rows[:1] for name in row)} - {"settings"}
+    for column in where:
+        if column not in known:
+            raise InputError(f"--where {column}: no such column; known: {', '.join(sorted(known))}")
+    return [row for row in rows if all(_same(row[c], v) for c, v in where.items())]
+
+
+def _same(value: Any, text: str) -> bool:
+    """Whether a cell of the table is what the user wrote; 2 is 2.0, and 1e-4 is 0.0001."""
+    try:
+        return float(text) == float(value)
+    except (TypeError, ValueError):
+        return str(value) == text
+
+
+def _refuse_mixed(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    for column in columns:
+        values = sorted({str(row[column]) for row in rows})
+        if len(values) > 1:
+            raise InputError(
+                f"mixed table: {column} has {len(values)} values ({', '.join(values)}), which are "
+                f"not compared with each other; choose one, as in --where '{column}={values[0]}'"
+            )
+
+
+def _by_settings(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that agree in their variant and in the other settings that the grid varies."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.get("variant"), row["settings"]), []).append(row)
+    return list(groups.values())
+
+
+def _refuse_twins(rows: Sequence[Row]) -> None:
+    cells: dict[tuple[Any, ...], str] = {}
+    for row in rows:
+        key = (*(row.get(column) for column in (*COMPARED, "variant")), row["settings"])
+        if cells.setdefault(key, row["config_id"]) != row["config_id"]:
+            raise InputError(
+                f"mixed table: {cells[key]} and {row['config_id']} differ in something other than "
+                f"{', '.join(COMPARED)}, and that the grid does not vary; choose one, as in "
+                f"--where config_id={cells[key]}"
+            )
+
+
+def _why_excluded(row: Row, n_classes: int | None) -> str | None:
+    error = row["val_error"]
+    if row["status"] == "diverged":
+        return "diverged: non-finite loss"
+    if error is None or not math.isfinite(error):
+        return "no validation error"
+    if n_classes and error > learned_error(n_classes):
+        return f"hardly better than chance: error {100 * error:.1f} % with {n_classes} classes"
+    return None
+
+
+def clean(row: Mapping[str, Any]) -> dict[str, Any]:
+    """pandas turns a missing number into NaN; a missing value is None here."""
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+
+
+def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) -> Table:
+    """The runs of a study that its analysis may compare.
+
+    Runs whose micro-batch was halved for want of memory are left out unless `with_halved`: their
+    batch norm saw other batches than that of the others.
+
+    Raises:
+        InputError: no run left, or runs that must not be compared.
+    """
+    records = study.runs.to_dict("records")
+    everything: list[Row] = [
+        *told_apart((clean({str(k): v for k, v in r.items()}) for r in records), study.grid)
+    ]
+    selected = _selected(everything, where)
+    halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
+    rows = [row for row in selected if row["run_id"] not in halved]
+    left_out = dict(study.left_out) | halved
+    if not rows:
+        raise (InputError if where else NothingToCompareError)(
+            f"no finished run in {study.path}"
+            + (f" with {' '.join(f'{k}={v}' for k, v in where.items())}" if where else "")
+            + f" ({len(everything)} finished, {len(left_out)} left out"
+            + (f": {next(iter(left_out.values()))}" if left_out else "")
+            + ")"
+        )
+    _refuse_mixed(rows, SAME)
+    for group in _by_settings(rows):
+        _refuse_mixed(group, SAME_SETTINGS)
+    _refuse_twins(rows)
+    n_classes = study.grid.get("n_classes")
+    reasons = {row["run_id"]: _why_excluded(row, n_classes) for row in rows}
+    kept = tuple(row for row in rows if reasons[row["run_id"]] is None)
+    if not kept:
+        raise (InputError if where else NothingToCompareError)(
+            f"every run in {study.path} is excluded ({next(iter(reasons.values()))})"
+        )
+    left_out |= {key: reason for key, reason in reasons.items() if reason}
+    excluded = tuple(row for row in rows if reasons[row["run_id"]])
+    return Table(
+        name=study.name,
+        rows=kept,
+        excluded=excluded,
+        left_out=left_out,
+        n_classes=n_classes,
+        where=dict(where),
+        missing=len(study.left_out),
+        epochs=() if where else study.epochs,
+        on_purpose=frozenset(compared(study.grid)),
+        grid=study.grid,
+        unused=(
+            *({**row, "state": _state(row)} for row in selected if row["run_id"] in halved),
+            *without_result(study),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What every room uses: errors, paths, checked values, files, numbers as text."""

@@ -1,0 +1,55 @@
+"""Which code ran: commit of the checkout, and versions of what decides the numbers."""
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from scaling_study import __version__
+from scaling_study.common.paths import PACKAGE
+
+# Where files that git does not know yet are part of what runs.
+CODE = ("scaling_study/", "conf/", "sweeps/")
+
+
+def git_state() -> tuple[str | None, bool | None]:
+    """Commit of the checkout that this package runs from, and whether it has changes.
+
+    (None, None) when it runs from a wheel or git is not there.
+    """
+    checkout = PACKAGE.parent
+    if not (checkout / ".git").exists():
+        return None, None
+    return _git(checkout, "rev-parse", "HEAD") or None, changed(checkout)
+
+
+def changed(checkout: Path) -> bool | None:
+    """Whether there are uncommitted changes; None without git.
+
+    Of files that git does not know only code counts: results may lie in the checkout as well.
+    """
+    text = _git(checkout, "status", "--porcelain", "-z")
+    if text is None:
+        return None
+    entries = filter(None, text.split("\0"))
+    return any(entry[:2] != "??" or entry[3:].startswith(CODE) for entry in entries)
+
+
+def _git(checkout: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(checkout), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python, torch and this package; nothing is imported for it."""
+    return {
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "scaling_study": __version__,
+    }

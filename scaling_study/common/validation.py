@@ -1,0 +1,93 @@
+"""Plain values, as YAML and the command line give them, into checked dataclasses."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args, get_origin
+
+from scaling_study.common.errors import InputError
+
+T = TypeVar("T")
+
+
+def require(ok: bool, key: str, value: object, accepted: str) -> None:
+    """Raise an InputError that names the value and what is accepted, unless `ok`."""
+    if not ok:
+        raise InputError(f"{key}={value}: {accepted}")
+
+
+def flat_items(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names of all settings that are no groups, with their values."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat_items(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def flat_keys(values: Mapping[str, Any]) -> Iterator[str]:
+    """Dotted names of all settings that are no groups."""
+    return (name for name, _ in flat_items(values))
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """' (did you mean ...?)' for the nearest known name, or an empty string."""
+    near = get_close_matches(name, known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The settings under `key`.
+
+    Raises:
+        InputError: it is one value, or missing.
+    """
+    if not isinstance(value := values.get(key), Mapping):
+        raise InputError(f"{key}={value!r}: must be a group of settings")
+    return value
+
+
+def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+    """A dataclass of numbers, names and flags from plain values, whose keys begin with `path`.
+
+    Raises:
+        InputError: an unknown or missing key, or a value of the wrong type or out of bounds.
+    """
+    types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in types:
+            raise InputError(f"{path}{name}: no such setting{suggest(name, list(types))}")
+    return cls(
+        **{name: one_value(kind, values.get(name), path + name) for name, kind in types.items()}
+    )
+
+
+def one_value(kind: Any, value: object, key: str) -> Any:
+    """`value` as `kind`, so that 1 and 1.0 name the same run; anything lossy is refused."""
+    if type(None) in (kinds := get_args(kind)):
+        (kind,) = (k for k in kinds if k is not type(None))
+        return None if value is None else one_value(kind, value, key)
+    if get_origin(kind) is Mapping and isinstance(value, Mapping):
+        return {name: one_value(kinds[1], part, f"{key}.{name}") for name, part in value.items()}
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
+        return tuple(one_value(kinds[0], part, key) for part in value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = number and math.isfinite(value)  # type: ignore[arg-type]
+    if kind is float and number:
+        return float(value)  # type: ignore[arg-type]
+    if kind is int and number and float(value) == int(value):  # type: ignore[arg-type, call-overload]
+        return int(value)  # type: ignore[call-overload]
+    if kind in (bool, str) and isinstance(value, kind):
+        return value
+    raise InputError(f"{key}={value!r}: must be {_accepted(kind)}")
+
+
+def _accepted(kind: Any) -> str:
+    """What a setting of this type takes, in words."""
+    if get_origin(kind) is tuple:
+        return "a list of names" if get_args(kind)[0] is str else "a list of numbers"
+    if get_origin(kind) is Mapping:
+        return "a group of settings"
+    names = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
+    return names[kind]

@@ -1,0 +1,1 @@
+"""How one run is configured: its dataclasses, checks and id, from Hydra's files."""

@@ -1,0 +1,139 @@
+"""One wrapper for the Hydra entry points: composes, and turns bad input into one clear message."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import hydra
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from scaling_study.common.command_line import report
+from scaling_study.common.errors import InputError
+from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import flat_keys, suggest
+from scaling_study.config.axes import AXES
+
+INTERRUPTED = 130
+# Hydra reads 1,2 and range(2) as sweeps of its own, over whole commands, unless they are texts.
+SWEEPS_OF_HYDRA = ("requires --multirun", "Error merging override", "Ambiguous value")
+SEVERAL_VALUES = (
+    "an axis of a grid takes a list, as in 'grid.axes.seed=[0,1]', or a sweep as a text, as in "
+    "'grid.axes.seed=\"range(3)\"' and 'grid.axes={seed: \"range(3)\"}'; a single run takes "
+    "several values with -m"
+)
+# What a configuration that cannot be composed raises.
+COMPOSING = (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError)
+
+
+def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> NoReturn:
+    """Compose CONFIG_NAME.yaml with the command line, call `task`, exit with the code it returns.
+
+    `task` gets the config as plain nested values and the overrides as they were typed. Errors of
+    the user's, Hydra's own included, are printed as one message, with exit code 2.
+    """
+    # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    _know_data_dir()
+    codes: list[int] = []
+    composed = False
+
+    def body(config: DictConfig) -> None:
+        nonlocal composed
+        composed = True
+        try:
+            values = OmegaConf.to_container(config, resolve=True)
+            assert isinstance(values, dict)
+            codes.append(task(values, list(HydraConfig.get().overrides.task)))  # type: ignore[arg-type]
+        except InputError as error:
+            codes.append(report(str(error)))
+        except COMPOSING as error:
+            codes.append(report(_explain(error, config_name)))
+
+    app = hydra.main(version_base="1.3", config_path=str(data_dir("conf")), config_name=config_name)
+    try:
+        app(body)()
+    except COMPOSING as error:
+        sys.exit(report(_explain(error, config_name)))
+    except ValueError as error:
+        if composed:
+            raise  # a defect of ours
+        sys.exit(report(str(error)))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    sys.exit(max(codes, default=0))
+
+
+def told_hydra() -> list[str]:
+    """What the command line of the running entry point says to Hydra itself: a search path."""
+    return list(HydraConfig.get().overrides.hydra)
+
+
+def _know_data_dir() -> None:
+    """Let the configs name the packaged folders."""
+    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
+
+
+def _explain(error: Exception, config_name: str) -> str:
+    """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        return _misspelt_yaml(error)
+    message = str(error).strip().splitlines()[0]
+    if key := getattr(error, "full_key", None):
+        message = f"{key}: {message}"
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        name = (error.missing_cfg_file or "").rpartition("/")[2]
+        return f"{message}{suggest(name, error.options)}; known: {', '.join(error.options)}"
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: not an override of Hydra's ({message}); a text with other signs "
+            "than those of names and numbers is quoted twice: 'key=\"text\"'"
+        )
+    if any(words in message for words in SWEEPS_OF_HYDRA):
+        return f"{message}: {SEVERAL_VALUES}"
+    if "Could not override" not in message:
+        return message
+    if "'grid'" in message:
+        return "a grid is added with a plus: +grid=NAME"
+    typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
+    known = _known_keys(config_name)
+    for name in typed:
+        if name in AXES and name not in known:
+            return (
+                f"{name}: the setting of one run is {AXES[name]}; "
+                f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
+            )
+        if name.startswith("grid.") and f"'{name}'" in message:
+            return (
+                f"{name}: what the grid's file does not have is added with ++, as in "
+                "'++grid.axes.seed=[0,1]'; a dotted axis as in '++grid.axes={train.epochs: [1,2]}'"
+            )
+        if name not in known and f"'{name}'" in message:
+            return f"{name}: no such setting{suggest(name, known)}"
+    return message
+
+
+def _misspelt_yaml(error: yaml.MarkedYAMLError) -> str:
+    """Where a file is no YAML, and why."""
+    mark = error.problem_mark or error.context_mark
+    place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}" if mark else "a file"
+    return f"{place}: not YAML: {error.problem or error.context}"
+
+
+def _known_keys(config_name: str) -> list[str]:
+    return list(flat_keys(composed(config_name, [])))
+
+
+def composed(config_name: str, overrides: list[str]) -> dict[str, Any]:
+    """CONFIG_NAME.yaml with these overrides, as plain nested values."""
+    _know_data_dir()
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        values = OmegaConf.to_container(hydra.compose(config_name, overrides), resolve=True)
+    assert isinstance(values, dict)
+    return values  # type: ignore[return-value]

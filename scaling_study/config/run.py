@@ -1,0 +1,139 @@
+"""One run, fully resolved: frozen dataclasses, their checks, and the run's identity.
+
+YAML says values, these classes say types and bounds; there are no defaults here. Everything that
+can change a number is in `RunConfig` and therefore in the run id; where results lie, how many
+workers there are and which grid asked for the run are not.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
+
+from scaling_study.common.validation import from_values, group, one_value, require
+from scaling_study.config.axes import AXES
+from scaling_study.config.recipe import TrainConfig
+from scaling_study.config.scale_dependent import resolve
+from scaling_study.data import config_class
+from scaling_study.data.base import DataConfig, identity
+from scaling_study.models import family, timm_weights
+from scaling_study.models.family import ModelConfig
+from scaling_study.models.initial_weights import InitialWeights, initial_weights
+
+T = TypeVar("T")
+
+# fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides a run's numbers. `seed` is the replicate number.
+
+    `init` is a file that the first weights come from: its content is part of the run's id, where it
+    lies is not. None: they are drawn.
+    """
+
+    model: ModelConfig
+    data: DataConfig
+    train: TrainConfig
+    init: InitialWeights | None
+    seed: int
+    device: str
+    precision: str
+
+    def __post_init__(self) -> None:
+        require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
+        require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
+        known = ", ".join(PRECISIONS)
+        require(self.precision in PRECISIONS, "precision", self.precision, f"must be of {known}")
+        require(
+            not self.train.compile or self.device == "cuda",
+            "train.compile",
+            "true",
+            "compiles for a GPU; give device=cuda, or train.compile=false",
+        )
+        if self.init is not None:
+            timm_weights.names(self.model)
+
+    @cached_property
+    def config_id(self) -> str:
+        """Name of the cell: runs that share it differ only in `seed`."""
+        return f"{self._prefix()}-{_digest(self._canonical(seed=None))}"
+
+    @cached_property
+    def run_id(self) -> str:
+        """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
+        return f"{self._prefix()}-s{self.seed}-{_digest(self._canonical(seed=self.seed))}"
+
+    def _prefix(self) -> str:
+        return (
+            f"d{self.model.depth:g}-w{self.model.width:g}"
+            f"-r{self.data.resolution}-e{self.train.epochs}"
+        )
+
+    def _canonical(self, seed: int | None) -> str:
+        """JSON of the whole config, keys sorted; thousands of runs share its parts."""
+        parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
+        if self.init is not None:
+            # Where the weights lie does not matter, only what they are.
+            plain = asdict(self.init)
+            del plain["path"]
+            parts["init"] = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return "{" + ",".join(f'"{name}":{text}' for name, text in parts.items()) + "}"
+
+
+NAMES = sorted(field.name for field in fields(RunConfig))
+
+
+@lru_cache(maxsize=2**16, typed=True)
+def _json(value: Any) -> str:
+    if isinstance(value, DataConfig):
+        plain: Any = identity(value)
+    else:
+        plain = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(canonical: str) -> str:
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def run_config(values: Mapping[str, Any]) -> RunConfig:
+    """A checked run from plain nested mappings; other top-level keys than the run's are ignored.
+
+    Raises:
+        InputError: a value of the wrong type or out of bounds, an unknown or a missing key.
+    """
+    parts: dict[str, Any] = {
+        "model": family(group(values, "model").get("family")).config,
+        "data": config_class(group(values, "data").get("name")),
+        "train": TrainConfig,
+    }
+    known = {name: [field.name for field in fields(part)] for name, part in parts.items()}
+    values = resolve(values, AXES, known)
+    return RunConfig(
+        **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
+        init=initial_weights(values.get("init")),
+        seed=one_value(int, values.get("seed"), "seed"),
+        device=one_value(str, values.get("device"), "device"),
+        precision=one_value(str, values.get("precision"), "precision"),
+    )
+
+
+def _part(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+    """`from_values`, once for equal values: the cells of a grid share most of their parts."""
+    # The types, because 1 == True and only one of them is a number.
+    items = tuple((k, tuple(v) if isinstance(v, list) else v, type(v)) for k, v in values.items())
+    try:
+        return _shared_part(cls, path, items)  # type: ignore[arg-type, no-any-return]
+    except TypeError:  # a mapping is among the values
+        return from_values(cls, values, path)
+
+
+@lru_cache(maxsize=2**16)
+def _shared_part(cls: type[T], path: str, items: tuple[tuple[str, Any, type], ...]) -> T:
+    values = {k: list(v) if kind is list else v for k, v, kind in items}
+    return from_values(cls, values, path)

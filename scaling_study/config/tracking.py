@@ -1,0 +1,157 @@
+"""What a user says about tracking, and whether it can work: checked before anything is launched."""
+
+import argparse
+import hashlib
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import group, one_value, require, suggest
+
+MIRRORED = ("online", "offline")
+MODES = ("none", *MIRRORED, "tensorboard")
+# W&B refuses longer tags. A longer name is cut, and so many digits of its hash tell it from others.
+TAG_LENGTH, TAG_DIGITS = 64, 8
+FORBIDDEN = "/ \\ # ? % :"
+NAME_RULE = f"must be a name without {FORBIDDEN}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tracking:
+    """Where a run's metrics are mirrored. `study` is the grid that trains the run, if there is one.
+
+    The mirror has `finish_timeout_s` seconds to send the rest when the run has ended.
+    """
+
+    name: str
+    project: str
+    entity: str | None
+    tags: tuple[str, ...]
+    finish_timeout_s: float
+    study: str | None
+
+    def __post_init__(self) -> None:
+        require(
+            self.name in MODES, "tracking.name", self.name, f"unknown; known: {', '.join(MODES)}"
+        )
+        require(_is_name(self.project), "tracking.project", self.project, NAME_RULE)
+        for tag in self.tags:
+            require(
+                0 < len(tag) <= TAG_LENGTH, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters"
+            )
+        limit = self.finish_timeout_s
+        require(limit > 0, "tracking.finish_timeout_s", limit, "must be more than 0 seconds")
+
+
+def tracking_of(settings: Mapping[str, Any]) -> Tracking:
+    """The group `tracking` of an entry point's settings.
+
+    Raises:
+        InputError: an unknown key, or a value of the wrong type.
+    """
+    values = group(settings, "tracking")
+    known = [field.name for field in fields(Tracking) if field.name != "study"]
+    for key in values:
+        if key not in known:
+            raise InputError(f"tracking.{key}: no such setting{suggest(key, known)}")
+    entity, tags = values.get("entity"), values.get("tags")
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InputError(f"tracking.tags={tags!r}: must be a list of names, as in [lab,paper]")
+    grid = settings.get("grid")
+    study = grid.get("name") if isinstance(grid, Mapping) else None
+    return Tracking(
+        name=one_value(str, values.get("name"), "tracking.name"),
+        project=one_value(str, values.get("project"), "tracking.project"),
+        entity=None if entity is None else one_value(str, entity, "tracking.entity"),
+        tags=tuple(tags),
+        finish_timeout_s=one_value(
+            float, values.get("finish_timeout_s"), "tracking.finish_timeout_s"
+        ),
+        study=study if isinstance(study, str) else None,
+    )
+
+
+def tag_of(study: str) -> str:
+    """The tag of runs that a study lists: its name, unless that is too long for W&B."""
+    if len(study) <= TAG_LENGTH:
+        return study
+    digits = hashlib.sha256(study.encode()).hexdigest()[:TAG_DIGITS]
+    return f"{study[: TAG_LENGTH - TAG_DIGITS - 1]}-{digits}"
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and not set(text) & set(FORBIDDEN.split())
+
+
+def _name(text: str) -> str:
+    if not _is_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: {NAME_RULE}")
+    return text
+
+
+def study_parser(program: str, description: str) -> argparse.ArgumentParser:
+    """Options of the commands that send a study to W&B; defaults are those of conf/run.yaml."""
+    values = yaml.safe_load((data_dir("conf") / "run.yaml").read_text(encoding="utf-8"))
+    known = values["tracking"]
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
+    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
+    parser.add_argument(
+        "--project", type=_name, default=known["project"], help="default: %(default)s"
+    )
+    parser.add_argument("--entity", type=_name, default=known["entity"], help="W&B's user or team")
+    return parser
+
+
+def check(tracking: Tracking) -> None:
+    """See that what the user asked for can work; nothing is sent.
+
+    Raises:
+        InputError: no key for W&B, or TensorBoard is not installed.
+    """
+    if tracking.name == "online":
+        require_key("tracking=online")
+    if tracking.name == "tensorboard" and importlib.util.find_spec("tensorboard") is None:
+        raise InputError(
+            "tracking=tensorboard: TensorBoard is not installed; "
+            "pip install 'scaling-study[tensorboard]' installs it"
+        )
+
+
+def require_key(wanted: str) -> None:
+    """See that W&B's client would find a key, without asking for one and without the network.
+
+    Raises:
+        InputError: it would not, or what it finds cannot be a key.
+    """
+    import wandb
+    from wandb.errors import AuthenticationError
+    from wandb.sdk.lib.wbauth import AuthApiKey, read_netrc_auth
+
+    url = base_url()
+    advice = (
+        "set WANDB_API_KEY, or run `wandb login`, or track with tracking=offline and sync later"
+    )
+    try:
+        if key := os.environ.get("WANDB_API_KEY"):
+            AuthApiKey(host=url, api_key=key)
+            return
+        if os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or read_netrc_auth(host=url):
+            return
+    except (AuthenticationError, wandb.errors.UsageError):  # its message may quote the key
+        raise InputError(f"{wanted}: the key for {url} is not a valid one; {advice}") from None
+    raise InputError(f"{wanted}: no key for {url}; {advice}")
+
+
+def base_url() -> str:
+    """The W&B server that the client would talk to."""
+    from wandb.sdk import wandb_setup
+
+    url = os.environ.get("WANDB_BASE_URL") or wandb_setup.singleton().settings.base_url
+    return str(url).rstrip("/")

@@ -1,0 +1,1 @@
+"""What a run costs: parameters and FLOPs in closed form, time from measurements."""

@@ -1,0 +1,187 @@
+"""What a run costs before it is paid for: closed forms of its config. No torch.
+
+Parameters, FLOPs, activations and images are exact. Memory is torch's allocations (not the resident
+set of a CPU process) and lies within `planning.memory.TOLERANCE` of the estimate.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.config.recipe import TrainConfig
+from scaling_study.config.run import RunConfig
+from scaling_study.data import facts
+from scaling_study.data.base import DataConfig
+from scaling_study.data.splits import Facts
+from scaling_study.models import network
+from scaling_study.models.family import ModelConfig
+from scaling_study.models.layers import Cost, Network, Shape, total
+from scaling_study.models.memory import TOLERANCE, Footprint, footprint
+
+# Forward and backward: the gradients by weights and by inputs cost one forward pass each.
+TRAINING_PASSES = 3
+# Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
+STEP_ENTRY, METRICS_LINE = 18, 100
+# The device that `devices_needed` counts in: bytes of memory, of which a step may take all but a
+# share for kernels' work space.
+LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
+# config.yaml, result.json, job.json and log.txt of a run that went well.
+RECORDS = 4000
+# How far off, relative, bytes on disk are: what torch writes beside tensors is estimated.
+DISK_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
+
+    `memory_bytes` is the most that a training step has allocated, by default in one process that
+    takes the whole batch in `train.accumulation` passes; `checkpoint_bytes` the checkpoint
+    of a run in work, `disk_bytes` what a finished run keeps; `data_bytes` all decoded images.
+    """
+
+    params: int
+    flops: int
+    activations: int
+    train_flops: int
+    steps: int
+    memory_bytes: int
+    checkpoint_bytes: int
+    disk_bytes: int
+    data_bytes: int
+
+
+def run_cost(run: RunConfig) -> RunCost:
+    """Cost of training `run`.
+
+    Raises:
+        InputError: the network cannot be built, or the images or the batch do not fit it.
+    """
+    data = known_facts(run.data)
+    return _run_cost(run.model, run.data.resolution, data, run.train, run.precision)
+
+
+def forward(run: RunConfig) -> Cost:
+    """Parameters, FLOPs and activations of `run`'s network for one image, without the rest.
+
+    Raises:
+        InputError: the network cannot be built, or the images do not fit it.
+    """
+    return _forward(run.model, run.data.resolution, known_facts(run.data).n_classes)
+
+
+def train_flops(run: RunConfig) -> int:
+    """FLOPs of the whole training."""
+    return _train_flops(forward(run), run.train, known_facts(run.data))
+
+
+def _train_flops(cost: Cost, train: TrainConfig, data: Facts) -> int:
+    return TRAINING_PASSES * cost.flops * train.epochs * data.n_train
+
+
+def memory_bytes(run: RunConfig, processes: int) -> int:
+    """Most bytes that a training step has allocated on each device where `processes` share it."""
+    kept, passing = run.train.optimizer_tensors
+    memory = _memory(run.model, run.data.resolution, known_facts(run.data).n_classes, run.precision)
+    images = -(-run.train.batch_size // (processes * run.train.accumulation))
+    return memory.peak_bytes(images, kept, passing)
+
+
+def devices_needed(run: RunConfig) -> int | None:
+    """The least number of 80-GB devices, 1, 2, 4, …, that hold a step as the recipe has it.
+
+    None if two images, the least that batch norm takes, are too many for one.
+    """
+    most, devices = run.train.batch_size // (2 * run.train.accumulation), 1
+    while memory_bytes(run, devices) > USABLE * LARGE_DEVICE_BYTES:
+        devices *= 2
+        if devices > most:
+            return None
+    return devices
+
+
+@cache
+def known_facts(data: DataConfig) -> Facts:
+    """Sizes of a data set, looked up once a process."""
+    return facts(data)
+
+
+@cache
+def _run_cost(
+    model: ModelConfig, resolution: int, data: Facts, train: TrainConfig, precision: str
+) -> RunCost:
+    if train.batch_size > data.n_train:
+        raise InputError(
+            f"train.batch_size={train.batch_size}: more than the {data.n_train} training images"
+        )
+    cost = _forward(model, resolution, data.n_classes)
+    memory = _memory(model, resolution, data.n_classes, precision)
+    steps = train.epochs * (data.n_train // train.batch_size)
+    kept, passing = train.optimizer_tensors
+    times = STEP_ENTRY * steps
+    return RunCost(
+        params=cost.params,
+        flops=cost.flops,
+        activations=cost.activations,
+        train_flops=_train_flops(cost, train, data),
+        steps=steps,
+        memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
+        checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
+        disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
+        data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
+    )
+
+
+@cache
+def _network(model: ModelConfig, n_classes: int) -> Network:
+    return network(model, n_classes)
+
+
+@cache
+def _forward(model: ModelConfig, resolution: int, n_classes: int) -> Cost:
+    net = _network(model, n_classes)
+    if resolution < net.stride:
+        raise InputError(
+            f"data.resolution={resolution}: too small for a network that halves the image to "
+            f"1/{net.stride}; the smallest side is {net.stride} px"
+            + (
+                " (model.stem=small takes 16 px)"
+                if net.stride > 16 and hasattr(model, "stem")
+                else ""
+            )
+        )
+    _, cost = total(net.layers, Shape(3, resolution))
+    return cost
+
+
+@cache
+def _memory(model: ModelConfig, resolution: int, n_classes: int, precision: str) -> Footprint:
+    return footprint(_network(model, n_classes).layers, Shape(3, resolution), precision)
+
+
+def describe(run: RunConfig) -> dict[str, Any]:
+    """The result columns that are known before training."""
+    data, cost = known_facts(run.data), run_cost(run)
+    return {
+        "run_id": run.run_id,
+        "config_id": run.config_id,
+        "data": run.data.name,
+        "family": run.model.family,
+        "depth": run.model.depth,
+        "width": run.model.width,
+        "resolution": run.data.resolution,
+        "epochs": run.train.epochs,
+        "seed": run.seed,
+        "recipe": run.train.recipe,
+        "batch_size": run.train.batch_size,
+        "lr": run.train.lr,
+        "params": cost.params,
+        "flops": cost.flops,
+        "activations": cost.activations,
+        "train_flops": cost.train_flops,
+        "precision": run.precision,
+        "n_train": data.n_train,
+        "n_val": data.n_val,
+        "eval_split": data.eval_split,
+    }

@@ -1,0 +1,169 @@
+"""What is known about time on a device: finished runs of the store, and probes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scaling_study.common.device import UNKNOWN, device_name
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import suggest
+from scaling_study.config.run import RunConfig
+from scaling_study.cost.time_model import Estimate, Forecast, Timing, forecast_for, shape_of
+from scaling_study.study.result import Result
+
+# Costs that are blank until something is measured.
+MEASURED = ("step_time_s", "forecast_s", "gpu_hours")
+HOUR = 3600
+# A time model whose median error on shapes that it was not fitted to is above this is no model.
+ABSURD = 0.5
+
+
+class UnmeasuredError(InputError):
+    """A condition, a solve or a budget asks for a time, and none is measured on this device."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: nothing has been measured on this device yet; "
+            "plan.probe=true measures a few cells first"
+        )
+
+
+class Times:
+    """Forecasts of runs by `processes` processes together with `threads` CPU threads each.
+
+    `slots_per_gpu` runs share a GPU. `device` is the name of the device whose times count for runs
+    of its class; empty: this machine's. A machine without a GPU plans for the only one that was
+    measured.
+    """
+
+    def __init__(
+        self,
+        timings: Iterable[Timing],
+        threads: int,
+        processes: int = 1,
+        slots_per_gpu: int = 1,
+        device: str = "",
+    ) -> None:
+        self._timings = list(timings)
+        self._how = threads, processes, slots_per_gpu, device
+        self.processes = processes
+        self._conditions: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._forecasts: dict[tuple[Any, ...], Forecast] = {}
+
+    def but(self, timings: Sequence[Timing]) -> "Times":
+        """A copy that goes by `timings` alone, for the device classes and precisions in them."""
+        copy = self.over(self._timings)
+        for conditions in dict.fromkeys(timing.conditions for timing in timings):
+            copy._conditions[_class_of(conditions[0]), conditions[1]] = conditions
+            copy._forecasts[conditions] = forecast_for(timings, conditions)
+        return copy
+
+    def over(self, timings: Iterable[Timing]) -> "Times":
+        """Forecasts of the same runs from other measurements."""
+        return Times(timings, *self._how)
+
+    def used(self) -> list[Timing]:
+        """The measurements that were looked at."""
+        return [timing for forecast in self._forecasts.values() for timing in forecast.timings]
+
+    def devices(self, kind: str) -> list[str]:
+        """Names of the devices of a class (cpu, cuda) that something was measured on."""
+        names = {timing.conditions[0] for timing in self._timings}
+        return sorted(name for name in names if _class_of(name) == kind)
+
+    def device(self, kind: str) -> str:
+        """Name of the device whose times count for runs on cpu or cuda."""
+        *_, named = self._how
+        if _class_of(named) == kind:
+            return named
+        here = device_name(kind)
+        known = self.devices(kind)
+        return known[0] if here == UNKNOWN and len(known) == 1 else here
+
+    def conditions(self, run: RunConfig) -> tuple[Any, ...]:
+        """What must agree for a measurement to say something about `run`."""
+        key = run.device, run.precision
+        if key not in self._conditions:
+            threads, processes, *_ = self._how
+            self._conditions[key] = (
+                self.device(run.device),
+                run.precision,
+                threads,
+                processes,
+            )
+        return self._conditions[key]
+
+    def forecast(self, run: RunConfig) -> Forecast:
+        """What is known under the run's conditions."""
+        conditions = self.conditions(run)
+        if conditions not in self._forecasts:
+            self._forecasts[conditions] = forecast_for(self._timings, conditions)
+        return self._forecasts[conditions]
+
+    def step(self, run: RunConfig, columns: Mapping[str, Any]) -> Estimate | None:
+        """Seconds of one training step of a run with these columns; None if unmeasured."""
+        return self.forecast(run).step_time(shape_of(columns))
+
+    def whole(self, run: RunConfig, columns: Mapping[str, Any]) -> Estimate | None:
+        """Seconds of the whole run; None if nothing is measured."""
+        return self.forecast(run).run_time(columns)
+
+    def gpus(self, run: RunConfig) -> float:
+        """GPUs that train a run together, or slots where it trains on the CPU.
+
+        All of its processes have one each, or a share of one. With `slots_per_gpu` auto, which is
+        known once it is launched, it counts as alone.
+        """
+        *_, slots_per_gpu, _ = self._how
+        sharing = max(1, slots_per_gpu) if run.device == "cuda" else 1
+        return self.processes / sharing
+
+    def gpu_hours(self, run: RunConfig, time: Estimate) -> Estimate:
+        """Hours of all of its `gpus` that a run of this time (s) takes."""
+        return time.times(self.gpus(run) / HOUR)
+
+    def notes(self, runs: Iterable[RunConfig]) -> list[str]:
+        """Whose times count where they are not this machine's, and models that are none."""
+        lines = []
+        for run in {(run.device, run.precision): run for run in runs}.values():
+            used, known = self.device(run.device), self.devices(run.device)
+            if used != device_name(run.device):
+                lines.append(f"forecast: times are those of {used}, not of this machine")
+            elif used == UNKNOWN and known:
+                lines.append(
+                    "forecast: blank, because no GPU is visible here and several were measured: "
+                    f"{', '.join(known)}; plan.device='{known[0]}' says whose times count"
+                )
+            error = self.forecast(run).held_out_error
+            if error is not None and error > ABSURD:
+                lines.append(
+                    f"warning: times of {used} do not follow the time model: shapes held out of it "
+                    f"are {100 * error:.0f} % off (median); if the machine was busy then, "
+                    "plan.probe=true measures what was probed again"
+                )
+        return list(dict.fromkeys(lines))
+
+
+def _class_of(device: str) -> str:
+    """Of a device's name: cpu or cuda."""
+    return device.partition(":")[0]
+
+
+def device_named(name: str, timings: Iterable[Timing]) -> str:
+    """The device that was measured and has this name, with its class or without.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = sorted({str(timing.conditions[0]) for timing in timings})
+    for device in known:
+        if name in (device, device.partition(": ")[2]):
+            return device
+    raise InputError(
+        f"plan.device={name!r}: nothing was measured on such a device{suggest(name, known)}; "
+        f"known: {', '.join(known) or 'none'}"
+    )
+
+
+def timings_of(results: Iterable[Result | None]) -> list[Timing]:
+    """The measurements in those results that could be read."""
+    return [t for r in results if r is not None and (t := Timing.of(vars(r))) is not None]

@@ -1,0 +1,45 @@
+"""Measurements of time as lines of a file: probes in the cache, what a study's cells go by."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from scaling_study.cost.time_model import CONDITIONS, SHAPE, Timing
+
+
+def read_timings(path: Path) -> list[Timing]:
+    """The measurements in a file, a line each; a line that is none is passed over."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    return [timing for line in lines if (timing := _timing(line)) is not None]
+
+
+def _timing(line: bytes) -> Timing | None:
+    try:
+        record = json.loads(line)
+        wall_s = record["wall_s"]
+        timing = Timing(
+            tuple(record["conditions"]),
+            tuple(record["shape"]),
+            float(record["step_time_s"]),
+            float(record["steps"]),
+            float(record["scored"]),
+            None if wall_s is None else float(wall_s),
+        )
+        sizes = [*timing.shape, timing.step_time_s, 1.0 if wall_s is None else timing.wall_s]
+        good = all(math.isfinite(size) and size > 0 for size in sizes)
+        good = good and math.isfinite(timing.steps + timing.scored)
+        good = good and all(isinstance(value, str | int) for value in timing.conditions)
+        lengths = len(timing.shape), len(timing.conditions)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return timing if good and lengths == (len(SHAPE), len(CONDITIONS)) else None
+
+
+def written(timings: Iterable[Timing]) -> str:
+    """What `read_timings` reads."""
+    return "".join(json.dumps(asdict(timing)) + "\n" for timing in timings)

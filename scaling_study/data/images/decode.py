@@ -1,0 +1,130 @@
+"""Encoded images into pixels: JPEG by simplejpeg, at a fraction of the size where that suffices;
+everything else by Pillow. The result is RGB, upright, laid on white where it is transparent.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from scaling_study.data.images.crops import Box, centre_box
+
+ORIENTATION = 0x0112
+# EXIF values, and how the pixels are turned to stand upright.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)
+# Where a JPEG's EXIF block can begin: the segments before it are short.
+EXIF_WITHIN = 65_536
+MAX_PIXELS = 250_000_000
+
+
+class CorruptImageError(Exception):
+    """These bytes are no image that can be decoded; the message says why."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size in px of the upright image, and how its pixels are stored."""
+
+    width: int
+    height: int
+    orientation: int
+
+
+def crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) -> NDArray[np.uint8]:
+    """(side, side, 3): the part of the image that `choose(width, height)` says, resized bicubically
+    with antialiasing; without `choose` the centre. Random crops decode no finer than they need.
+
+    Raises:
+        CorruptImageError: it cannot be decoded.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow's, about bytes that do no harm
+            return _crop(encoded, side, choose)
+    except MemoryError:
+        raise
+    except UnidentifiedImageError:  # its own message is the address of an object
+        raise CorruptImageError("in no format that Pillow knows") from None
+    except Exception as error:  # damaged bytes can raise anything
+        raise CorruptImageError(f"{type(error).__name__}: {error}") from None
+
+
+def _crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) -> NDArray[np.uint8]:
+    if (shape := _jpeg_shape(encoded)) is not None:
+        box = (choose or centre_box)(shape.width, shape.height)
+        share = _needed(box, side) if choose else 1.0
+        image = _decode_jpeg(encoded, shape, share)
+    else:
+        image = _decode_any(encoded)
+        shape = Shape(image.width, image.height, 1)
+        box = (choose or centre_box)(image.width, image.height)
+    x, y = image.width / shape.width, image.height / shape.height
+    scaled = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=scaled))
+
+
+def _needed(box: Box, side: int) -> float:
+    """The share of the image's size at which `box` still has `side` px both ways, at most 1."""
+    return min(1.0, max(side / (box[2] - box[0]), side / (box[3] - box[1])))
+
+
+def _jpeg_shape(encoded: bytes) -> Shape | None:
+    """None if simplejpeg is not to decode it: no JPEG, in CMYK, or with a header it refuses."""
+    if not encoded.startswith(b"\xff\xd8\xff"):
+        return None
+    try:
+        height, width, space, _ = simplejpeg.decode_jpeg_header(encoded)
+    except ValueError:
+        return None
+    if space in ("CMYK", "YCCK") or width * height > MAX_PIXELS:
+        return None
+    orientation = 1
+    if b"Exif\0\0" in encoded[:EXIF_WITHIN]:
+        orientation = Image.open(io.BytesIO(encoded)).getexif().get(ORIENTATION, 1)
+    if orientation in SIDEWAYS:
+        width, height = height, width
+    return Shape(width, height, orientation)
+
+
+def _decode_jpeg(encoded: bytes, shape: Shape, share: float) -> Image.Image:
+    width, height = shape.width, shape.height
+    if shape.orientation in SIDEWAYS:
+        width, height = height, width
+    least = (int(np.ceil(height * share)), int(np.ceil(width * share)))
+    try:
+        pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_height=least[0], min_width=least[1])
+    except ValueError:
+        # It is strict: stray bytes between segments are no reason to lose an image.
+        return _decode_any(encoded)
+    image = Image.fromarray(pixels)
+    if (turn := UPRIGHT.get(shape.orientation)) is not None:
+        image = image.transpose(turn)
+    return image
+
+
+def _decode_any(encoded: bytes) -> Image.Image:
+    image: Image.Image = Image.open(io.BytesIO(encoded))
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} px")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")

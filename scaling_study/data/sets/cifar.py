@@ -1,0 +1,137 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 32 px colour images, from the official archives.
+
+The binary version is read: unlike the Python version it holds no pickles, which can run code.
+"""
+
+import tarfile
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
+from scaling_study.data.base import INFRASTRUCTURE, DataConfig, DataSet, Sizes
+from scaling_study.data.splits import Images
+from scaling_study.data.storage.array_cache import cached
+from scaling_study.data.storage.download import fetched
+
+SIDE = 32
+# Raised whenever the arrays made from an archive change.
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CifarConfig(DataConfig):
+    """`root` is the folder of the archive, which is downloaded from `url` unless it is there."""
+
+    root: str = field(metadata=INFRASTRUCTURE)
+    url: str = field(metadata=INFRASTRUCTURE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(bool(self.root), "data.root", "''", "must be a folder")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An official archive: records of `label_bytes` labels, the last of them the class, and an
+    image, 3 planes of 32 x 32, in the members `train` and `test`.
+    """
+
+    file_name: str
+    md5: str
+    n_classes: int
+    label_bytes: int
+    members: dict[str, tuple[str, ...]]
+    images: dict[str, int]
+
+
+IMAGES = {"train": 50_000, "test": 10_000}
+ARCHIVES = {
+    "cifar10": Archive(
+        file_name="cifar-10-binary.tar.gz",
+        md5="c32a1d4ab5d03f1284b67883e8d87530",
+        n_classes=10,
+        label_bytes=1,
+        members={
+            "train": tuple(f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)),
+            "test": ("cifar-10-batches-bin/test_batch.bin",),
+        },
+        images=IMAGES,
+    ),
+    "cifar100": Archive(
+        file_name="cifar-100-binary.tar.gz",
+        md5="03b5dce01913d631647c71ecec9e9cb8",
+        n_classes=100,
+        label_bytes=2,
+        members={
+            "train": ("cifar-100-binary/train.bin",),
+            "test": ("cifar-100-binary/test.bin",),
+        },
+        images=IMAGES,
+    ),
+}
+
+
+def sizes(name: str, data: CifarConfig, cache_dir: Path | None) -> Sizes:
+    """Known without the archive; `load` checks them."""
+    return Sizes(ARCHIVES[name].n_classes, ARCHIVES[name].images)
+
+
+def prepare(name: str, data: CifarConfig, cache_dir: Path) -> None:
+    """Download the archive unless it is there, before machines without a network start runs."""
+    archive = ARCHIVES[name]
+    fetched(Path(data.root).expanduser() / archive.file_name, data.url, archive.md5)
+
+
+def load(name: str, data: CifarConfig, part: str, cache_dir: Path) -> Images:
+    """The images of `part`, resized bicubically unless `data.resolution` is 32, and cached."""
+    archive = ARCHIVES[name]
+
+    def make() -> dict[str, Images]:
+        prepare(name, data, cache_dir)
+        path = Path(data.root).expanduser() / archive.file_name
+        return {part: read(path, archive, part, data.resolution) for part in archive.members}
+
+    key = f"{archive.md5[:8]}-r{data.resolution}-{VERSION}"
+    return cached(cache_dir / f"{name}-{key}.npz", part, make)
+
+
+def read(path: Path, archive: Archive, part: str, resolution: int) -> Images:
+    """The images of `part`, read from the archive at `path`.
+
+    Raises:
+        InputError: the archive does not hold what it should.
+    """
+    try:
+        with tarfile.open(path, "r:gz") as tar:
+            members = [tar.extractfile(name) for name in archive.members[part]]
+            content = b"".join(member.read() for member in members if member is not None)
+    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as {archive.file_name} ({error})") from None
+    expected = archive.images[part] * (archive.label_bytes + 3 * SIDE**2)
+    if len(content) != expected:
+        raise InputError(f"{path}: {len(content)} bytes of {part} images, expected {expected}")
+    records = np.frombuffer(content, np.uint8).reshape(archive.images[part], -1)
+    labels = records[:, archive.label_bytes - 1].astype(np.int64)
+    if labels.max() >= archive.n_classes:
+        raise InputError(f"{path}: class {labels.max()} of {archive.n_classes}, counted from 0")
+    planes = records[:, archive.label_bytes :].reshape(-1, 3, SIDE, SIDE)
+    return Images(_resized(planes.transpose(0, 2, 3, 1), resolution), labels)
+
+
+def _resized(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    if side == SIDE:
+        return np.ascontiguousarray(pixels)
+    size, bicubic = (side, side), Image.Resampling.BICUBIC
+    return np.stack([np.asarray(Image.fromarray(image).resize(size, bicubic)) for image in pixels])
+
+
+DATA_SETS = {
+    name: DataSet(CifarConfig, partial(sizes, name), partial(load, name), partial(prepare, name))
+    for name in ARCHIVES
+}

@@ -1,0 +1,126 @@
+"""ImageNet's layout: ROOT/train/CLASS/NAME.JPEG and ROOT/val/CLASS/NAME.JPEG."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from scaling_study.common.errors import InputError
+from scaling_study.data.base import DataSet, Sizes
+from scaling_study.data.splits import Encoded
+from scaling_study.data.storage.encoded_files import FilesConfig, all_of
+from scaling_study.data.storage.index import Columns, Listing, packed, unpacked
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFolderConfig(FilesConfig):
+    """A folder a class; classes are numbered in the order of their names."""
+
+    EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("val",)
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Images by number, from paths below `root`."""
+
+    root: Path
+    columns: Columns
+
+    def read(self, number: int) -> bytes:
+        return self._path(number).read_bytes()
+
+    def place(self, number: int) -> str:
+        return str(self._path(number))
+
+    def _path(self, number: int) -> Path:
+        return self.root / unpacked(self.columns, number)
+
+
+def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
+    return _listing(data).sizes(cache_dir)
+
+
+def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
+    columns = _listing(data).read(part, cache_dir)
+    return all_of(FolderSource(data.folder / part, columns), columns["labels"])
+
+
+def _listing(data: ImageFolderConfig) -> Listing:
+    classes = {part: _class_folders(data, part) for part in data.parts}
+    _check_same(data, {part: set(times) for part, times in classes.items()})
+
+    def columns(part: str) -> Columns:
+        labels, paths = [], []
+        for label, name in enumerate(sorted(classes["train"])):
+            images = _images(data.folder / part / name)
+            labels += [label] * len(images)
+            paths += [f"{name}/{image}" for image in images]
+        return {"labels": np.array(labels, np.int64), **packed(paths)}
+
+    found = [str(data.folder.resolve()), classes]
+    return Listing(data.name, found, data.parts, ("text", "ends"), columns)
+
+
+def _class_folders(data: ImageFolderConfig, part: str) -> dict[str, int]:
+    """Folders of `part`, and when their lists of files last changed (ns)."""
+    folder = data.folder / part
+    if not folder.is_dir():
+        raise InputError(
+            f"data.root={data.root}: there is no folder {part} in it; "
+            f"the layout is ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE"
+            + ("" if part == "train" else "; data.split=minival needs no val")
+        )
+    with _entries(folder) as entries:
+        folders = [entry for entry in entries if entry.is_dir() and entry.name[0] != "."]
+        times = {entry.name: entry.stat().st_mtime_ns for entry in folders}
+    if len(times) < 2:
+        raise InputError(
+            f"data.root={data.root}: {folder} holds {len(times)} class folders; "
+            f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
+        )
+    return dict(sorted(times.items()))
+
+
+def _check_same(data: ImageFolderConfig, classes: dict[str, set[str]]) -> None:
+    for part, names in classes.items():
+        if odd := sorted(names ^ classes["train"]):
+            raise InputError(
+                f"data.root={data.root}: train has {len(classes['train'])} class folders and "
+                f"{part} {len(names)}; not in both: {', '.join(odd[:5])}"
+            )
+
+
+def _images(folder: Path) -> list[str]:
+    with _entries(folder) as entries:
+        names = [entry.name for entry in entries if _is_image(entry)]
+    if not names:
+        raise InputError(
+            f"data.root: {folder} holds no images; accepted: {', '.join(SUFFIXES)}, "
+            "directly in the class folder"
+        )
+    return sorted(names)
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """By its name. A link to nothing counts: the image is lost, which a run will report."""
+    if not entry.name.lower().endswith(SUFFIXES) or entry.name[0] == ".":
+        return False
+    return entry.is_file() or (entry.is_symlink() and not entry.is_dir())
+
+
+@contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except OSError as error:
+        raise InputError(f"data.root: {folder} cannot be read ({error.strerror})") from None
+
+
+DATA_SET = DataSet(ImageFolderConfig, sizes, load)

@@ -1,0 +1,169 @@
+"""WebDataset shards: tar files; members NAME.jpg (.jpeg, .png) and NAME.cls belong together.
+
+The shards are read once for an index of where each image lies; training then reads images at
+random places, so an epoch is shuffled whole, and step k is the same after a crash.
+"""
+
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
+from scaling_study.data.base import DataSet, Sizes
+from scaling_study.data.splits import Encoded
+from scaling_study.data.storage.encoded_files import FilesConfig, all_of, named, read_range
+from scaling_study.data.storage.index import Columns, Listing
+
+IMAGES = ("jpg", "jpeg", "png")
+LABEL = "cls"
+# Of what lies behind a shard's last member; the padding of common tools is shorter.
+END_BYTES = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebDatasetConfig(FilesConfig):
+    """Shards below `root`: `train` and `val` are patterns, with * or a range as in {000..127}."""
+
+    EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("val",)
+
+    train: str
+    val: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for part in ("train", "val"):
+            pattern = getattr(self, part)
+            plain = pattern.endswith(".tar")
+            require(
+                plain,
+                f"data.{part}",
+                pattern,
+                "must name .tar files; packed ones cannot be "
+                "read at random places, and JPEG does not get smaller",
+            )
+
+
+@dataclass(frozen=True)
+class ShardSource:
+    """Images by number, from byte ranges of tar files."""
+
+    paths: tuple[Path, ...]
+    columns: Columns
+
+    def read(self, number: int) -> bytes:
+        shard, offset, size = self._range(number)
+        return read_range(self.paths[shard], offset, size)
+
+    def place(self, number: int) -> str:
+        shard, offset, _ = self._range(number)
+        return f"{self.paths[shard]} at byte {offset}"
+
+    def _range(self, number: int) -> tuple[int, int, int]:
+        shard, offset, size = (int(self.columns[n][number]) for n in ("shard", "offset", "size"))
+        return shard, offset, size
+
+
+def sizes(data: WebDatasetConfig, cache_dir: Path | None) -> Sizes:
+    return _listing(data).sizes(cache_dir)
+
+
+def load(data: WebDatasetConfig, part: str, cache_dir: Path) -> Encoded:
+    columns = _listing(data).read(part, cache_dir)
+    return all_of(ShardSource(tuple(_shards(data, part)), columns), columns["labels"])
+
+
+def _listing(data: WebDatasetConfig) -> Listing:
+    paths = {part: _shards(data, part) for part in data.parts}
+    found = named(paths)
+
+    def columns(part: str) -> Columns:
+        rows = [(n, *row) for n, path in enumerate(paths[part]) for row in _members(path)]
+        shard, offset, size, labels = np.array(rows, np.int64).reshape(-1, 4).T.copy()
+        return {"labels": labels, "shard": shard, "offset": offset, "size": size}
+
+    return Listing(data.name, found, data.parts, ("shard", "offset", "size"), columns)
+
+
+def _shards(data: WebDatasetConfig, part: str) -> list[Path]:
+    """The shards of a part in order, each once.
+
+    Raises:
+        InputError: none, one of a range is missing, or it is no pattern.
+    """
+    pattern, paths = getattr(data, part), []
+    if not (names := expand(pattern)):
+        raise InputError(f"data.{part}={pattern}: a range counts upwards, as in {{000..127}}")
+    for name in names:
+        try:
+            found = sorted(data.folder.glob(name))
+        except (NotImplementedError, ValueError) as error:
+            why = f"must be a pattern below data.root ({error})"
+            raise InputError(f"data.{part}={pattern}: {why}") from None
+        if not found:
+            raise InputError(f"data.{part}={pattern}: there is no {name} in {data.folder}")
+        paths += found
+    return list(dict.fromkeys(paths))
+
+
+def expand(pattern: str) -> list[str]:
+    """Names of a pattern with ranges: a-{08..10}.tar is a-08.tar, a-09.tar, a-10.tar."""
+    if (match := re.search(r"\{(\d+)\.\.(\d+)\}", pattern)) is None:
+        return [pattern]
+    first, last = match.groups()
+    before, after = pattern[: match.start()], pattern[match.end() :]
+    numbers = (f"{n:0{len(first)}d}" for n in range(int(first), int(last) + 1))
+    return [name for number in numbers for name in expand(before + number + after)]
+
+
+def _members(path: Path) -> Iterator[tuple[int, int, int]]:
+    """Offset and size of each image in a shard, and its label.
+
+    Raises:
+        InputError: it is no tar file, is not whole, or a sample lacks its image or label.
+    """
+    samples: dict[str, dict[str, Any]] = {}
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                folder, _, file_name = member.name.rpartition("/")
+                stem, _, kind = file_name.partition(".")
+                sample = samples.setdefault(f"{folder}/{stem}", {}) if member.isfile() else {}
+                if kind.lower() in IMAGES:
+                    sample["image"] = member.offset_data, member.size
+                elif kind == LABEL:
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    sample["label"] = int(file.read())
+            end = tar.offset
+        _check_end(path, end)
+    except (tarfile.TarError, ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path}: no shard that can be read ({error})") from None
+    for name, sample in samples.items():
+        if sample.keys() != {"image", "label"}:
+            raise InputError(
+                f"{path}: sample {name.lstrip('/')!r} needs one image ({', '.join(IMAGES)}) and "
+                f"its class number (.{LABEL}); it has {', '.join(sample) or 'neither'}"
+            )
+        yield (*sample["image"], sample["label"])
+
+
+def _check_end(path: Path, end: int) -> None:
+    """Zeros behind the last member: tarfile takes any header that it cannot read for the end.
+
+    Raises:
+        ValueError: something else is there, or nothing.
+    """
+    tail = read_range(path, end, END_BYTES)
+    if len(tail) < tarfile.BLOCKSIZE:
+        raise ValueError(f"truncated at byte {end + len(tail)}, within or behind a member")
+    if any(tail):
+        raise ValueError(f"damaged at byte {end}, or shards that were joined")
+
+
+DATA_SET = DataSet(WebDatasetConfig, sizes, load)

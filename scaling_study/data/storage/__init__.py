@@ -1,0 +1,1 @@
+"""Where images lie: downloads, indexes of folders, arrays in the cache."""

@@ -1,0 +1,76 @@
+"""Files fetched once, and believed only when their checksum is right."""
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from scaling_study.common.errors import InputError
+from scaling_study.data.storage.array_cache import one_at_a_time
+
+CHUNK = 2**20
+# Without any byte for this long a server is taken for dead.
+TIMEOUT_S = 60
+
+
+def md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def fetched(path: Path, url: str, md5: str) -> Path:
+    """`path`, which is downloaded from `url` unless it is there. Its checksum is right.
+
+    Nothing is written to the folder of a file that is there: it may be shared and read-only.
+
+    Raises:
+        InputError: the download fails, the folder or the file cannot be used, or the bytes are not
+            those with checksum `md5`.
+    """
+    try:
+        if not path.is_file():
+            with one_at_a_time(path):
+                if not path.is_file():  # another run may have got it meanwhile
+                    _download(path, url, md5)
+        found = md5_of(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be used ({error.strerror}); data.root must be the folder that has the "
+            "file, or one that can be written"
+        ) from None
+    if found != md5:
+        raise InputError(
+            f"{path}: its MD5 is {found}, the official archive's {md5}; remove the file, and "
+            "it is downloaded again"
+        )
+    return path
+
+
+def _download(path: Path, url: str, md5: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    print(f"downloading {url} to {path}", flush=True)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, temporary.open("wb") as file:
+            while chunk := answer.read(CHUNK):
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if (found := md5_of(temporary)) != md5:
+            raise InputError(
+                f"{url}: {temporary.stat().st_size} bytes with MD5 {found}, expected {md5}; "
+                f"put the right file at {path}, or give its address as data.url"
+            )
+        os.replace(temporary, path)
+    except InputError:
+        raise
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        raise InputError(
+            f"{url}: cannot be downloaded ({error}); put the file at {path}, or give another "
+            "address as data.url"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""What data sets of encoded files have in common."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
+from scaling_study.data.base import INFRASTRUCTURE, MINIVAL, DataConfig
+from scaling_study.data.splits import Encoded, Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesConfig(DataConfig):
+    """Images under `root`. Those that cannot be decoded are left out (`corrupt` skip) or end the
+    run (fail).
+    """
+
+    root: str
+    corrupt: str = field(metadata=INFRASTRUCTURE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(bool(self.root), "data.root", "''", "must be the folder of the images")
+        policies = ("skip", "fail")
+        require(self.corrupt in policies, "data.corrupt", self.corrupt, "must be skip or fail")
+
+    @property
+    def folder(self) -> Path:
+        """`root`, which must be there.
+
+        Raises:
+            InputError: there is no such folder.
+        """
+        folder = Path(self.root).expanduser()
+        if not folder.is_dir():
+            raise InputError(f"data.root={self.root}: no such folder")
+        return folder
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts that a run on this data uses: train, and the evaluation split unless minival."""
+        return ("train",) if self.split == MINIVAL else ("train", self.split)
+
+
+def all_of(source: Source, labels: NDArray[np.int64]) -> Encoded:
+    """Every image of a source that reads any of them as fast as any other."""
+    return Encoded(source, labels, np.arange(len(labels)))
+
+
+def named(paths: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[str, int, int]]]:
+    """Path, bytes and time of change (ns) of each file of each part: a listing's `found`.
+
+    Raises:
+        InputError: a file is not there, or no one may look at it.
+    """
+    return {part: [_named(path) for path in files] for part, files in paths.items()}
+
+
+def _named(path: Path) -> tuple[str, int, int]:
+    try:
+        stat = path.stat()
+        return str(path.resolve()), stat.st_size, stat.st_mtime_ns
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_range(path: Path, offset: int, size: int) -> bytes:
+    """`size` bytes of a file."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(size)

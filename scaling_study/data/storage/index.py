@@ -1,0 +1,122 @@
+"""What lies where in a data set of files: labels, and places of the images, listed once.
+
+A listing is kept in the cache folder under a key made from the files' names and times of change, so
+that neither a plan nor a run walks through a million files again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scaling_study.common.errors import InputError
+from scaling_study.data.base import Sizes
+from scaling_study.data.storage.array_cache import one_at_a_time, read_arrays, save_arrays
+
+# Raised whenever what a listing holds changes, so that an old one is not taken for the new.
+VERSION = 2
+
+# Arrays of one part of a data set; `labels` (n,) is always there.
+Columns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A data set of files before anything is read: how to list its parts, and what names it.
+
+    `found` says which files there are and when they changed: it changes when the listing must.
+    `columns(part)` makes the arrays, the same `names` for every part.
+    """
+
+    data: str
+    found: Any
+    parts: tuple[str, ...]
+    names: tuple[str, ...]
+    columns: Callable[[str], Columns]
+
+    @property
+    def key(self) -> str:
+        text = json.dumps([VERSION, self.data, self.found, self.parts])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def sizes(self, cache_dir: Path | None) -> Sizes:
+        """Numbers of classes and images, from the kept listing if there is one."""
+        if cache_dir is None or not _can_keep(cache_dir):
+            return _sizes({part: self.columns(part)["labels"] for part in self.parts})
+        path = self._path(cache_dir).with_suffix(".json")
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            return Sizes(known["n_classes"], {part: known["images"][part] for part in self.parts})
+        except (OSError, ValueError, KeyError, TypeError):
+            labels = {part: self.read(part, cache_dir)["labels"] for part in self.parts}
+            sizes = _sizes(labels)
+        path.write_text(json.dumps({"n_classes": sizes.n_classes, "images": dict(sizes.images)}))
+        return sizes
+
+    def read(self, part: str, cache_dir: Path) -> Columns:
+        """The arrays of one part."""
+        path = self._path(cache_dir)
+        columns = ("labels", *self.names)
+        keys = tuple(f"{part}_{name}" for name in columns)
+        with one_at_a_time(path):
+            if (stored := read_arrays(path, keys)) is None:
+                print(f"listing the images of data={self.data} once", flush=True)
+                made = {part: self.columns(part) for part in self.parts}
+                _sizes({part: columns["labels"] for part, columns in made.items()})
+                save_arrays(path, {f"{p}_{n}": a for p, c in made.items() for n, a in c.items()})
+                return made[part]
+        return dict(zip(columns, stored, strict=True))
+
+    def _path(self, cache_dir: Path) -> Path:
+        return cache_dir / f"{self.data}-{self.key}.npz"
+
+
+def _can_keep(cache_dir: Path) -> bool:
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache_dir, os.W_OK)
+
+
+def _sizes(labels: Mapping[str, NDArray[Any]]) -> Sizes:
+    """Sizes from the labels of all parts.
+
+    Raises:
+        InputError: no labels, or such that cannot be class numbers or that training never shows.
+    """
+    for part, numbers in labels.items():
+        if not len(numbers):
+            raise InputError(f"{part}: the files hold no images")
+    n_classes = int(labels["train"].max()) + 1
+    for part, numbers in labels.items():
+        if numbers.min() < 0:
+            raise InputError(
+                f"{part}: an image has the label {numbers.min()}; classes count from 0"
+            )
+        unknown = np.setdiff1d(numbers, labels["train"])
+        if len(unknown):
+            raise InputError(f"{part}: class {unknown[0]} is not among the training images")
+    if n_classes < 2:
+        raise InputError("train: all images have one label; at least two classes are needed")
+    return Sizes(n_classes, {part: len(numbers) for part, numbers in labels.items()})
+
+
+def packed(texts: list[str]) -> dict[str, NDArray[Any]]:
+    """Strings as two arrays, `text` (UTF-8 bytes) and `ends` (n,), that cost no objects."""
+    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
+    return {"text": np.frombuffer(b"".join(encoded), np.uint8), "ends": ends}
+
+
+def unpacked(columns: Columns, number: int) -> str:
+    """One string of those that `packed` made."""
+    ends = columns["ends"]
+    start = int(ends[number - 1]) if number else 0
+    return bytes(columns["text"][start : int(ends[number])]).decode("utf-8", "surrogateescape")

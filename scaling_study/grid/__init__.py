@@ -1,0 +1,1 @@
+"""From a grid file to cells: axes, tied points, conditions, equal-compute axes."""

@@ -1,0 +1,147 @@
+"""From a grid's candidates to its cells: runs that its conditions and solves leave, each once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scaling_study.common.validation import flat_items
+from scaling_study.config.axes import AXES
+from scaling_study.config.keys import RUN_KEYS
+from scaling_study.config.run import RunConfig
+from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
+from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
+from scaling_study.grid.expand import Candidate, candidates, failed
+from scaling_study.grid.expression import Expression
+from scaling_study.grid.run_at_point import cost_of, run_at
+from scaling_study.grid.schema import COSTS, VARIANT, Point
+from scaling_study.models import timm_weights
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a grid, the values that the grid gave it, its variant, and what was solved."""
+
+    run: RunConfig
+    point: Point
+    variant: str | None = None
+    solved: Solved | None = None
+
+
+@dataclass(frozen=True)
+class Left:
+    """A point that is no cell, and why."""
+
+    point: Point
+    why: str
+    infeasible: bool = False
+    twin: str | None = None  # the variant that it is the same run as
+
+
+def settings_that_vary(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The config keys that may be axes, with the values they have where they are none."""
+    return dict(flat_items({key: settings[key] for key in RUN_KEYS}))
+
+
+def cells_of(
+    grid: Mapping[str, Any], settings: Mapping[str, Any], times: Times | None
+) -> tuple[list[Cell], list[Left]]:
+    """The cells of a grid, in order, and the points that are none.
+
+    With `times=None` (somebody is about to measure) conditions on times hold, and for a target in
+    seconds there are cells of a few values of the axis.
+
+    Raises:
+        InputError: a value that a run cannot have; the message names the point. Or a file of first
+            weights that does not fit its model.
+    """
+    known = settings_that_vary(settings)
+    base = {key: settings[key] for key in RUN_KEYS}
+    cells: dict[str, Cell] = {}
+    left: list[Left] = []
+    solver = Solver(base, times)
+    for candidate in candidates(grid, known):
+        found = _cells(candidate, solver, known)
+        if isinstance(found, Left):
+            left.append(found)
+            continue
+        for cell in found:
+            same = cells.setdefault(cell.run.run_id, cell)
+            if same is not cell:
+                twin = same.variant if same.variant != cell.variant else None
+                left.append(Left(cell.point, f"the same run as {cell.run.run_id}", twin=twin))
+    check_initial_weights([cell.run for cell in cells.values()])
+    return list(cells.values()), left
+
+
+def check_initial_weights(runs: Sequence[RunConfig]) -> None:
+    """Every model against the file that it starts from; torch is asked where there is one.
+
+    Raises:
+        InputError: a file cannot be read, or does not fit.
+    """
+    for run in {(repr(run.model), run.init): run for run in runs if run.init}.values():
+        assert run.init is not None
+        timm_weights.check(run.model, run.init)
+
+
+def _cells(candidate: Candidate, solver: Solver, known: Mapping[str, Any]) -> list[Cell] | Left:
+    """The cells of a candidate: one, but for a target in seconds that is not known yet."""
+    if candidate.out:
+        return Left(candidate.point, candidate.out)
+    try:
+        points = _solved(candidate, solver)
+    except InfeasibleError as no:
+        return Left(candidate.point, str(no), infeasible=True)
+    cells = []
+    for point, solved in points:
+        run = run_at(solver.base, point)
+        if why := _failed(candidate.where, run, point, known, solver.times):
+            left = Left(point, why)
+        else:
+            cells.append(Cell(run, point, point.get(VARIANT), solved))
+    return cells or left
+
+
+def _solved(candidate: Candidate, solver: Solver) -> list[tuple[Point, Solved | None]]:
+    """The candidate's points with the axis that is solved for."""
+    point, asked, target = candidate.point, candidate.solve, candidate.target
+    if asked is None:
+        return [(point, None)]
+    key = AXES[asked.axis]
+    if solver.times is None and asked.quantity in MEASURED:
+        return [({**point, key: value}, None) for value in solver.spread(asked, point)]
+    assert target is not None
+    solved = solver.solve(asked, target, point)
+    return [({**point, key: solved.value}, solved)]
+
+
+def _failed(
+    tests: Sequence[Expression],
+    run: RunConfig,
+    point: Point,
+    known: Mapping[str, Any],
+    times: Times | None,
+) -> str:
+    """Why a condition leaves the run out; empty if none does."""
+    for test in tests:
+        values = _values(test, run, point, known, times)
+        if times is None and any(values[name] is None for name in test.names if name in MEASURED):
+            continue
+        if not test.holds(values):
+            return failed(test, values)
+    return ""
+
+
+def _values(
+    test: Expression, run: RunConfig, point: Point, known: Mapping[str, Any], times: Times | None
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in test.names:
+        key = AXES.get(name, name)
+        if name in COSTS:
+            found[name] = cost_of(name, run, times)
+            if found[name] is None and times is not None:
+                raise UnmeasuredError(f"where {test.text!r}")
+        else:
+            found[name] = point[key] if key in point else known.get(key)
+    return found

@@ -1,0 +1,95 @@
+"""From a point of a grid to a checked run, and what one run costs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scaling_study.common.device import best_precision
+from scaling_study.common.errors import InputError
+from scaling_study.config.keys import RUN_KEYS
+from scaling_study.config.run import RunConfig, run_config
+from scaling_study.cost.closed_form import describe, forward, known_facts, run_cost, train_flops
+from scaling_study.cost.device_times import MEASURED, Times
+from scaling_study.cost.time_model import Shape
+from scaling_study.grid.schema import VARIANT, Point
+
+# What decides which other settings there are.
+KINDS = frozenset({"model.family", "data.name"})
+
+
+def runs_of(settings: Mapping[str, Any], points: Sequence[Point]) -> list[RunConfig]:
+    """One checked run per point, in order; points that lead to the same run count once.
+
+    Raises:
+        InputError: a value that a run cannot have; the message names the point.
+    """
+    runs = (run_at(settings, point) for point in points)
+    return list({run.run_id: run for run in runs}.values())
+
+
+def run_at(
+    settings: Mapping[str, Any], point: Point, fits: Callable[[RunConfig], object] = run_cost
+) -> RunConfig:
+    """The checked run at one point; `fits` raises InputError for what cannot be built.
+
+    Raises:
+        InputError: a value that a run cannot have; the message names the point.
+    """
+    try:
+        run = run_config(with_point(settings, point))
+        fits(run)
+    except InputError as error:
+        where = ", ".join(f"{key}={value}" for key, value in point.items())
+        why = f"{error}" + (f" (in the run with {where})" if where else "")
+        for key in KINDS & point.keys():
+            why += f"; another {key} may have other settings, and then takes a grid of its own"
+        raise InputError(why) from None
+    return run
+
+
+def with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
+    """The settings with a point's values; what the point does not touch is shared, not copied."""
+    values = {key: settings[key] for key in RUN_KEYS}
+    copied: dict[str, dict[str, Any]] = {"": values}
+    for key, value in point.items():
+        if key == VARIANT:
+            continue
+        group, (*path, name) = values, key.split(".")
+        for depth, part in enumerate(path, 1):
+            prefix = ".".join(path[:depth])
+            if prefix not in copied:
+                group[part] = copied[prefix] = dict(group[part])
+            group = copied[prefix]
+        group[name] = value
+    if values["precision"] == "auto":
+        values["precision"] = best_precision(values["device"])
+    return values
+
+
+def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
+    """One of `COSTS` of a run; None for a time that nothing is known about."""
+    if name in MEASURED:
+        return _time_of(name, run, times) if times else None
+    if name in ("params", "flops", "activations"):  # without the memory, which takes longer
+        return float(getattr(forward(run), name))
+    if name == "train_flops":
+        return float(train_flops(run))
+    if name == "lr":
+        return run.train.lr
+    if name in ("n_train", "n_val"):
+        return float(getattr(known_facts(run.data), name))
+    return float(getattr(run_cost(run), name))
+
+
+def _time_of(name: str, run: RunConfig, times: Times) -> float | None:
+    if name == "step_time_s":
+        step = times.forecast(run).step_time(step_shape(run))
+        return step.value if step else None
+    if (whole := times.whole(run, describe(run))) is None:
+        return None
+    return (times.gpu_hours(run, whole) if name == "gpu_hours" else whole).value
+
+
+def step_shape(run: RunConfig) -> Shape:
+    """What the time of a run's step depends on."""
+    cost = forward(run)
+    return cost.flops, cost.activations, run.train.batch_size

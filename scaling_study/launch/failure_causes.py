@@ -1,0 +1,69 @@
+"""What kind of failure it was: one of `results.CAUSES`, told from exceptions and exit codes."""
+
+import errno
+import signal
+from pathlib import Path
+
+from scaling_study.common.stop_request import Stopped
+from scaling_study.training.out_of_memory import gpu_memory_ran_out
+
+# Reasons to stop after which a run just continues later: no failure is recorded.
+RESUMED = ("interrupted", "preempted")
+# Signals that a run's process understands as a request to stop, and what for.
+REQUESTS = {
+    signal.SIGTERM: "cancelled",
+    signal.SIGALRM: "timeout",
+    signal.SIGUSR1: "interrupted",
+    signal.SIGUSR2: "preempted",
+}
+# Within a scheduler's job TERM may be a requeue as well: the scheduler knows, the process does not.
+REQUESTS_IN_JOB = {**REQUESTS, signal.SIGTERM: "interrupted"}
+HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough mem")
+# What broken machines say: trying again elsewhere helps, trying again here does not.
+NODE = (
+    "uncorrectable ECC error",
+    "has fallen off the bus",
+    "no CUDA-capable device is detected",
+    "all CUDA-capable devices are busy or unavailable",
+    "unspecified launch failure",
+    "NCCL error: remote process exited or there was a network error",
+)
+
+
+def cause_of(error: BaseException) -> str:
+    """The cause of what a run raised; for `Stopped` its reason, which may be one of `RESUMED`."""
+    if isinstance(error, Stopped):
+        return error.reason
+    text = str(error)
+    if gpu_memory_ran_out(error):
+        return "gpu_memory"
+    if isinstance(error, MemoryError) or any(words in text for words in HOST_MEMORY):
+        return "host_memory"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return "host_memory"
+    if any(words in text for words in NODE):
+        return "node"
+    return "error"
+
+
+def kernel_oom_kills() -> int:
+    """Processes that Linux has killed since boot because memory ran out; 0 elsewhere."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
+    return int(counts[0]) if counts else 0
+
+
+def cause_of_exit(exit_code: int | None, oom_kills: int) -> tuple[str, str]:
+    """Cause and words for a process that left no result.
+
+    `oom_kills` says how many the kernel killed for memory while the process lived.
+    """
+    if exit_code is None or exit_code >= 0:
+        return "error", f"the process ended with exit code {exit_code} and left no result"
+    name = signal.Signals(-exit_code).name
+    if name == "SIGKILL" and oom_kills > 0:
+        return "host_memory", "the process was killed by SIGKILL because memory ran out"
+    return "error", f"the process was killed by {name}"

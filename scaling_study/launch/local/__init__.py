@@ -1,0 +1,1 @@
+"""The launcher `local`: a pool of processes on this machine."""

@@ -1,0 +1,43 @@
+"""The process that runs are forked from: it has torch, so that a run starts in milliseconds."""
+
+import os
+import signal
+import sys
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import ForkServerContext
+
+from scaling_study.launch.failure_causes import REQUESTS
+
+# Spinning threads of one run would take the core of another (OpenMP's default is to spin).
+THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# What the server imports once: the trainer, and what main modules of ours import.
+PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
+
+
+def serving(threads: int) -> ForkServerContext:
+    """Where processes of `threads` CPU threads each are forked from; starts the server if needed.
+
+    It is started deaf to requests to stop: a scheduler signals every process of a job.
+    """
+    _limit_threads(threads)
+    context = get_context("forkserver")
+    context.set_forkserver_preload([*PRELOAD, *_imported(), "scaling_study.launch.local.preload"])
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in REQUESTS}
+    try:
+        forkserver.ensure_running()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    return context
+
+
+def _limit_threads(threads: int) -> None:
+    """Set what OpenMP reads when torch is loaded; the server inherits it."""
+    for name in THREAD_LIMITS:
+        os.environ[name] = str(threads)
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+
+
+def _imported() -> list[str]:
+    """What this process has of ours: each child would import it again with the main module."""
+    return [name for name in sys.modules if name.startswith("scaling_study.")]

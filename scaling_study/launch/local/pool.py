@@ -1,0 +1,135 @@
+"""A pool of slots on this machine: one fresh process per run, forked from a server with torch.
+
+A slot is a GPU, a share of one, or a CPU core. A run that crashes, or is killed for its memory,
+takes nothing else with it.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
+
+from scaling_study.launch.job import Job
+from scaling_study.launch.local.fork_server import serving
+from scaling_study.launch.local.process import Work, body
+from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
+from scaling_study.launch.policy import UNLIMITED, Policy, Retries, SameError
+from scaling_study.launch.slots import Slot
+from scaling_study.launch.stop_signals import Stop
+
+# How often limits of time and memory are looked at.
+LOOK_S = 0.2
+
+
+def launch(
+    jobs: Sequence[Job],
+    slots: Sequence[Slot],
+    policy: Policy = UNLIMITED,
+    stop: Stop | None = None,
+) -> Iterator[Outcome]:
+    """Outcomes as the runs end. Leaving the iterator kills the runs in work.
+
+    A request at `stop` lets them write checkpoints and starts no others; a second one kills them.
+
+    Raises:
+        PoolError: the server that starts the runs was killed.
+        RepeatedError: see `Policy.stop_after_same_error`; the runs in work have ended.
+    """
+    if not jobs:
+        return
+    pool = _Pool(jobs, slots, policy, stop)
+    try:
+        while pool.queue or pool.working:
+            pool.fill()
+            for ready in pool.wait():
+                if (outcome := pool.take(ready)) is not None:
+                    yield outcome
+            pool.watch()
+    finally:
+        pool.close()
+    if pool.failure is not None:
+        n = policy.stop_after_same_error
+        raise RepeatedError(f"the first {n} runs failed with {pool.failure.error}")
+
+
+class _Pool:
+    """Jobs in a queue, and those in work by what tells that their process has ended.
+
+    `failure` is what the first runs had in common, if it was that.
+    """
+
+    def __init__(
+        self, jobs: Sequence[Job], slots: Sequence[Slot], policy: Policy, stop: Stop | None
+    ) -> None:
+        self.queue, self.working = deque(jobs), dict[int, Work]()
+        self.failure: Outcome | None = None
+        assert slots, "a pool without slots would wait forever"
+        self._free, self._policy, self._stop = list(slots), policy, stop
+        self._retries, self._same = Retries(policy), SameError(policy.stop_after_same_error)
+        self._context = serving(jobs[0].setting.threads)
+        # Runs hold the reading end; it reports the end of file when this process is gone.
+        self._reader, self._writer = self._context.Pipe(duplex=False)
+
+    def fill(self) -> None:
+        """Start runs in all free slots, unless a request is to be heeded first."""
+        while self.queue and self._free and not self._stopping:
+            job, slot = self.queue.popleft(), self._free.pop()
+            arguments = (job, slot, self._reader)
+            process = self._context.Process(target=body, args=arguments, name=slot.name)
+            try:
+                process.start()
+            except (EOFError, ConnectionError) as error:
+                raise PoolError("because the server of the runs is gone") from error
+            self.working[process.sentinel] = Work(process, slot, job, self._policy)
+
+    def wait(self) -> list[int]:
+        """Sleep until runs have ended, a request has come, or limits are to be looked at."""
+        asked = [self._stop.fileno()] if self._stop else []
+        limited = self._policy.timeout_min is not None or self._policy.memory_gb is not None
+        ready = wait([*self.working, *asked], LOOK_S if limited or self._stopping else None)
+        return [end for end in ready if isinstance(end, int)]
+
+    def take(self, ready: int) -> Outcome | None:
+        """The outcome of a run that has ended, unless it is tried again or `ready` is a request."""
+        if self._stop is not None and ready == self._stop.fileno():
+            self._heed(self._stop)
+            return None
+        work = self.working.pop(ready)
+        outcome = work.end()
+        self._free.append(work.slot)
+        if self.failure is not None or self._stopping:
+            return outcome
+        if self._same.stops(outcome):
+            self.failure = outcome
+            self.queue.clear()
+        elif self._retries.again(outcome):
+            print(f"again, after {outcome.cause}: {outcome.run_id}", flush=True)
+            self.queue.append(work.job)
+            return None
+        return outcome
+
+    def watch(self) -> None:
+        """Enforce limits and requests. A process that just starts hears nothing: ask again."""
+        for work in self.working.values():
+            work.watch()
+            if self._stop is not None and self._stop.reasons:
+                work.ask(self._stop.reasons[0])
+
+    def close(self) -> None:
+        """Kill the runs in work."""
+        for work in self.working.values():
+            work.process.kill()
+        for work in self.working.values():
+            work.process.join()
+        self._reader.close()
+        self._writer.close()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stop is not None and bool(self._stop.reasons)
+
+    def _heed(self, stop: Stop) -> None:
+        """Start nothing more; the second time, kill what is in work."""
+        self.queue.clear()
+        if stop.take():
+            for work in self.working.values():
+                work.interrupt()

@@ -1,0 +1,153 @@
+"""One run in a process of its own: what the process does, and what the pool knows of it."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from scaling_study.common import stop_request
+from scaling_study.launch.failure_causes import (
+    REQUESTS,
+    REQUESTS_IN_JOB,
+    cause_of_exit,
+    kernel_oom_kills,
+)
+from scaling_study.launch.job import Job
+from scaling_study.launch.outcome import Outcome
+from scaling_study.launch.policy import Policy
+from scaling_study.launch.slots import Slot
+from scaling_study.launch.stop_signals import listen
+from scaling_study.study.claims import JOB_VARIABLE
+
+# How often a process looks at the limits that it keeps by itself.
+LOOK_S = 1
+# From the request to stop at a time limit until the process is killed.
+GRACE_S = 60
+# The same when the pool is gone: nobody waits for the run any more.
+ORPHAN_GRACE_S = 5
+
+
+class Work:
+    """A run in work: its process, its slot, and the limits on it."""
+
+    def __init__(self, process: ForkServerProcess, slot: Slot, job: Job, policy: Policy) -> None:
+        self.process, self.slot, self.job = process, slot, job
+        self._policy, self._began, self._oom_kills = policy, time.monotonic(), kernel_oom_kills()
+        self._killed_for: tuple[str, str] | None = None
+        self._interrupted = False
+
+    def ask(self, reason: str) -> None:
+        """Let the run write a checkpoint and end; asked again and again, it hears it for sure."""
+        number = next(n for n, known in REQUESTS.items() if known == reason)
+        if self.process.pid and self.process.is_alive():
+            os.kill(self.process.pid, number)
+
+    def watch(self) -> None:
+        """Enforce the limits of time and memory."""
+        if self._policy.timeout_min is not None:
+            over = time.monotonic() - self._began - 60 * self._policy.timeout_min
+            said = f"longer than launcher.timeout_min={self._policy.timeout_min:g}"
+            if over > GRACE_S:
+                self._kill("timeout", f"{said}, and did not stop")
+            elif over > 0:
+                self.ask("timeout")
+        if (limit := self._policy.memory_gb) is not None:
+            used = resident_bytes(self.process.pid)
+            if used > 1e9 * limit:
+                said = f"{used / 1e9:.2f} GB resident, more than launcher.memory_gb={limit:g}"
+                self._kill("host_memory", said)
+
+    def interrupt(self) -> None:
+        """Kill the process because a person wants it: the run continues another time."""
+        self._interrupted = True
+        self.process.kill()
+
+    def _kill(self, cause: str, said: str) -> None:
+        self._killed_for = self._killed_for or (cause, said)
+        self.process.kill()
+
+    def end(self) -> Outcome:
+        """The outcome of the run; a process that died by itself without a result left a failure."""
+        self.process.join()
+        outcome = self.job.outcome()
+        code = self.process.exitcode
+        if code == 0 and outcome.status != "planned":
+            return outcome
+        if outcome.status in ("planned", "failed", "queued") and self._interrupted:
+            self.job.store.end(self.job.run.run_id, "interrupted")
+            return self.job.outcome()
+        if outcome.status in ("planned", "failed", "queued"):
+            kills = kernel_oom_kills() - self._oom_kills
+            cause, said = self._killed_for or cause_of_exit(code, kills)
+            self.job.write_failure(said, cause)
+            self.job.store.end(self.job.run.run_id, cause)
+            return self.job.outcome()
+        return outcome
+
+
+def resident_bytes(pid: int | None) -> int:
+    """Resident memory of a process, what it shares with others included; 0 if it is gone."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def limited(policy: Policy) -> Iterator[None]:
+    """Ask the run in this process to stop once it is above its limits of time or memory.
+
+    For runs of several processes, which no pool watches: what one is told stops all of them.
+    """
+    over = threading.Event()
+    threading.Thread(target=_keep_limits, args=(policy, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _keep_limits(policy: Policy, over: threading.Event) -> None:
+    began = time.monotonic()
+    while not over.wait(LOOK_S) and stop_request.requested() is None:
+        minutes = (time.monotonic() - began) / 60
+        if policy.timeout_min is not None and minutes > policy.timeout_min:
+            stop_request.request("timeout")
+        elif policy.memory_gb is not None and resident_bytes(os.getpid()) > 1e9 * policy.memory_gb:
+            stop_request.request("host_memory")
+
+
+def body(job: Job, slot: Slot, parent: Connection) -> None:
+    """Body of a run's process: output to the run's log, then the job."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
+    listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)
+    os.environ.update(slot.environment)
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    print_to_log(job)
+    job()
+
+
+def print_to_log(job: Job) -> None:
+    """From now on what this process prints goes to the run's log."""
+    run_dir = job.store.run_dir(job.run.run_id)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    log = os.open(run_dir / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _leave_with(parent: Connection) -> None:
+    """End this process when the parent is gone, however it ended; with a checkpoint, if quick."""
+    try:
+        parent.recv()
+    except EOFError:
+        stop_request.request("interrupted")
+        time.sleep(ORPHAN_GRACE_S)
+        os._exit(1)

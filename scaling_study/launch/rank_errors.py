@@ -1,0 +1,39 @@
+"""RUN/error.json: why the first of a run's several processes failed, told to rank 0 by disk.
+
+The others see no more of it than a closed connection.
+"""
+
+import json
+from pathlib import Path
+
+from scaling_study.launch.failure_causes import cause_of
+
+NAME = "error.json"
+
+
+def said_of(error: BaseException) -> str:
+    """An exception as the column `error` has it."""
+    return f"{type(error).__name__}: {error}"
+
+
+def note(run_dir: Path, error: BaseException) -> None:
+    """Leave `error` for rank 0, unless a process that failed before has left its own."""
+    try:
+        with (run_dir / NAME).open("x", encoding="utf-8") as file:
+            json.dump({"error": said_of(error), "cause": cause_of(error)}, file)
+    except FileExistsError:
+        pass
+
+
+def noted(run_dir: Path) -> tuple[str, str] | None:
+    """Error and cause that the first process to fail has left; None if none has."""
+    try:
+        record = json.loads((run_dir / NAME).read_text(encoding="utf-8"))
+        return str(record["error"]), str(record["cause"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def clear(run_dir: Path) -> None:
+    """Forget it, before another attempt."""
+    (run_dir / NAME).unlink(missing_ok=True)

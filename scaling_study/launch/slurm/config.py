@@ -1,0 +1,70 @@
+"""What a site and a user say about SLURM jobs: conf/launcher/slurm.yaml as a dataclass."""
+
+from dataclasses import dataclass
+
+from scaling_study.common.validation import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """How jobs are made and submitted; None leaves it to the site or to the forecast.
+
+    `runs_per_job` runs share a job, which has room for `slots` of them at a time. A run gets
+    `gpus_per_run` GPUs (None: one with device=cuda, else none) on each of `nodes` nodes. `time_min`
+    minutes and `memory_gb_per_run` (10^9 bytes) are those of one run; without them they come from
+    the forecast times `safety`, or are `fallback_…` where there is no forecast. `notice_s` seconds
+    before the time limit runs are told to stop.
+    """
+
+    runs_per_job: int
+    max_running: int
+    max_array: int | None
+    max_submit: int | None
+    gpus_per_run: int | None
+    nodes: int
+    whole_node: bool
+    time_min: float | None
+    memory_gb_per_run: float | None
+    fallback_time_min: float
+    fallback_memory_gb: float
+    safety: float
+    notice_s: int
+    partition: str | None
+    account: str | None
+    qos: str | None
+    constraint: str | None
+    gres: str | None
+    exclude: str | None
+    lines: tuple[str, ...]
+    setup: tuple[str, ...]
+    python: str | None
+    wait: bool
+    allow_dirty: bool
+
+    def __post_init__(self) -> None:
+        for name in ("runs_per_job", "max_running", "max_array", "max_submit", "nodes", "notice_s"):
+            value = getattr(self, name)
+            require(value is None or value >= 1, f"launcher.{name}", value, "must be 1 or more")
+        for name in ("time_min", "memory_gb_per_run", "fallback_time_min", "fallback_memory_gb"):
+            value = getattr(self, name)
+            require(value is None or value > 0, f"launcher.{name}", value, "must be above 0")
+        require(
+            self.time_min is None or 60 * self.time_min > self.notice_s,
+            "launcher.time_min",
+            self.time_min,
+            f"must be more than launcher.notice_s={self.notice_s} seconds, which end each job",
+        )
+        require(self.safety >= 1, "launcher.safety", self.safety, "must be 1 or more")
+        gpus = self.gpus_per_run
+        require(gpus is None or gpus >= 0, "launcher.gpus_per_run", gpus, "must be 0 or more")
+        several = self.nodes > 1 or (gpus or 0) > 1
+        require(
+            not several or self.runs_per_job == 1,
+            "launcher.runs_per_job",
+            self.runs_per_job,
+            "must be 1 where a run has several GPUs or nodes to itself",
+        )
+        for line in self.lines:
+            require(
+                line.startswith("--"), "launcher.lines", line, "must be options of sbatch's: --…"
+            )

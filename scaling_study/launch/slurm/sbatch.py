@@ -1,0 +1,235 @@
+"""From runs to sbatch: classes of resources, arrays within the site's limits, frozen code."""
+
+import io
+import re
+import shlex
+import sys
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.launch.policy import Policy
+from scaling_study.launch.request import Request
+from scaling_study.launch.slurm import commands
+from scaling_study.launch.slurm.config import Cluster
+from scaling_study.launch.slurm.resource_classes import Bundle, Resources, classes
+from scaling_study.launch.slurm.submissions import Ledger, Submission
+from scaling_study.launch.slurm.worker import Worker
+
+# Tasks of an array where the controller does not say its limit: SLURM's own default.
+DEFAULT_MAX_ARRAY = 1001
+# What sbatch says where the site's limit of submitted jobs is reached: AssocMaxSubmitJobLimit,
+# QOSMaxSubmitJobPerUserLimit, AssocGrpSubmitJobsLimit and their like.
+FULL = re.compile(r"SubmitJobs?\w*Limit")
+# What sbatch says if no node is left to run a job.
+NO_NODE = "node configuration is not available"
+
+
+class FullError(commands.SchedulerError):
+    """The site lets this user submit no such number of jobs now."""
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Submits runs of the study in `study_dir`, whose jobs have room for `slots` of them.
+
+    Jobs run the code in `snapshot`.
+    """
+
+    study_dir: Path
+    cluster: Cluster
+    policy: Policy
+    slots: int
+    slots_per_gpu: int
+    threads: int
+    snapshot: Path
+
+    def submit(self, requests: Sequence[Request], avoid: Sequence[str]) -> Iterator[Submission]:
+        """Submit as many as the site's limits allow, on other nodes than `avoid`, as recorded.
+
+        Raises:
+            InputError: a request that makes no sense, or that the site refuses.
+        """
+        alike = classes(requests, self.cluster, self.slots, self.slots_per_gpu, self.threads)
+        name = uuid.uuid4().hex[:12]
+        try:
+            arrays = deque(_within(alike, *self._limits()))
+            while arrays:
+                resources, bundles = arrays.popleft()
+                try:
+                    job = self._place(resources, bundles, name, avoid)
+                except FullError:
+                    if len(bundles) == 1:
+                        return
+                    half = len(bundles) // 2
+                    arrays.extendleft([(resources, bundles[half:]), (resources, bundles[:half])])
+                    continue
+                yield self._record(name, job, resources, bundles)
+        except commands.SchedulerError as error:
+            raise InputError(f"launcher=slurm: {error}") from None
+
+    def _record(
+        self, name: str, job: str, resources: Resources, bundles: Sequence[Bundle]
+    ) -> Submission:
+        """Write down that `job` is to do these runs."""
+        submission = Submission(
+            submission=name,
+            job=job,
+            submitted=time.time(),
+            runs=tuple(tuple(one.run.run_id for one in bundle) for bundle in bundles),
+            resources=asdict(resources)
+            | {"max_running": self.cluster.max_running, "slots": self.slots},
+            snapshot=str(self.snapshot),
+            git_commit=bundles[0][0].setting.git_commit,
+        )
+        Ledger(self.study_dir).add(submission)
+        for task, bundle in zip(submission.tasks(), bundles, strict=True):
+            for one in bundle:
+                one.store.enqueue(one.run.run_id, task)
+        return submission
+
+    def _limits(self) -> tuple[int, int]:
+        """Tasks in an array, and jobs that may still be submitted."""
+        largest = self.cluster.max_array or _max_array()
+        if self.cluster.max_submit is None:
+            return largest, sys.maxsize
+        return largest, max(0, self.cluster.max_submit - commands.mine())
+
+    def _place(
+        self,
+        resources: Resources,
+        bundles: Sequence[Bundle],
+        submission: str,
+        avoid: Sequence[str],
+    ) -> str:
+        """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
+        try:
+            return self._array(resources, bundles, submission, avoid)
+        except commands.SchedulerError as error:
+            if not avoid or NO_NODE not in str(error):
+                raise
+        print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
+        return self._array(resources, bundles, submission, ())
+
+    def _array(
+        self,
+        resources: Resources,
+        bundles: Sequence[Bundle],
+        submission: str,
+        avoid: Sequence[str],
+    ) -> str:
+        """SLURM's id of the array of these jobs."""
+        from submitit.core.utils import FailedJobError
+        from submitit.slurm.slurm import SlurmExecutor
+
+        folder = (self.study_dir / "jobs").resolve()
+        executor = SlurmExecutor(folder, python=self.cluster.python)
+        executor.update_parameters(
+            **parameters(resources, self.cluster, self.study_dir.name, self.snapshot, avoid)
+        )
+        workers = [
+            Worker(
+                jobs=bundle,
+                submission=submission,
+                study_dir=str(self.study_dir.resolve()),
+                slots=min(self.slots, len(bundle)),
+                slots_per_gpu=self.slots_per_gpu,
+                gpus=resources.gpus,
+                ranks=resources.tasks * resources.nodes,
+                notice_s=self.cluster.notice_s,
+                policy=self.policy,
+            )
+            for bundle in bundles
+        ]
+        said = io.StringIO()  # submitit prints what its error says
+        try:
+            with redirect_stdout(said), redirect_stderr(said):
+                jobs = executor.map_array(_call, workers)
+        except FailedJobError as error:
+            kind = FullError if FULL.search(f"{error}") else commands.SchedulerError
+            raise kind(f"sbatch: {error}") from None
+        return str(jobs[0].job_id).partition("_")[0]
+
+
+@cache
+def _max_array() -> int:
+    """Tasks of an array, as the controller says; asked once."""
+    return commands.max_array_size() or DEFAULT_MAX_ARRAY
+
+
+def _call(worker: Worker) -> None:
+    worker()
+
+
+def _within(
+    alike: Mapping[Resources, Sequence[Bundle]], largest: int, room: int
+) -> Iterator[tuple[Resources, Sequence[Bundle]]]:
+    """Arrays of at most `largest` tasks, and `room` tasks in all; the longest jobs come first."""
+    for resources in sorted(alike, reverse=True):
+        bundles = alike[resources]
+        for first in range(0, len(bundles), largest):
+            if chunk := bundles[first : first + largest][:room]:
+                room -= len(chunk)
+                yield resources, chunk
+
+
+def parameters(
+    resources: Resources, cluster: Cluster, study: str, snapshot: Path, avoid: Sequence[str]
+) -> dict[str, Any]:
+    """submitit's parameters for jobs of one class."""
+    gpus = resources.gpus
+    exclude = ",".join([*filter(None, [cluster.exclude]), *avoid])
+    path = f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}"
+    return {
+        "job_name": f"study-{study}",
+        "time": resources.time_min,
+        "mem": f"{resources.memory_gb}GB",
+        "nodes": resources.nodes,
+        "ntasks_per_node": resources.tasks,
+        "cpus_per_task": resources.cpus,
+        "gpus_per_node": gpus if gpus and not cluster.gres else None,
+        "gres": f"{cluster.gres}:{gpus}" if gpus and cluster.gres else None,
+        "partition": cluster.partition,
+        "account": cluster.account,
+        "qos": cluster.qos,
+        "constraint": cluster.constraint,
+        "exclude": exclude or None,
+        "exclusive": True if cluster.whole_node else None,
+        "array_parallelism": cluster.max_running,
+        "signal_delay_s": cluster.notice_s,
+        "stderr_to_stdout": True,
+        "additional_parameters": {"requeue": True, **_options(cluster.lines)},
+        "setup": [
+            # Since 22.05 srun no longer takes this from the job.
+            "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK",
+            *cluster.setup,
+            path,
+        ],
+        "srun_args": ["--kill-on-bad-exit=1"],
+    }
+
+
+def _options(lines: Sequence[str]) -> dict[str, Any]:
+    """--mail-type=FAIL and the like as submitit takes them."""
+    found: dict[str, Any] = {}
+    for line in lines:
+        name, equals, value = line.removeprefix("--").partition("=")
+        found[name] = value if equals else True
+    return found
+
+
+def script(given: Mapping[str, Any], folder: Path, tasks: int) -> str:
+    """The sbatch file of an array of `tasks` jobs, as submitit writes it."""
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    command = (
+        f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(folder))}"
+    )
+    return str(_make_sbatch_string(command, folder, map_count=tasks, **given))

@@ -1,0 +1,66 @@
+"""Asking a launcher to stop: its runs write checkpoints; a person who asks twice kills them."""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+from scaling_study.common import stop_request
+
+
+class Stop:
+    """Requests to stop, readable like a file, so that a launcher waits for them and for runs.
+
+    With `patient` a second request, as schedulers send it, changes nothing.
+    """
+
+    def __init__(self, patient: bool = False) -> None:
+        self._patient = patient
+        self._reader, self._writer = os.pipe()
+        self.reasons: list[str] = []
+
+    def fileno(self) -> int:
+        """The end to wait on: readable after a request that nobody took yet."""
+        return self._reader
+
+    def request(self, reason: str) -> None:
+        """Ask for an end of all work; `reason` becomes that of the runs."""
+        self.reasons.append(reason)
+        os.write(self._writer, b"x")
+
+    def take(self) -> bool:
+        """Whether everything is to be killed; the end to wait on is quiet again."""
+        os.read(self._reader, 64)
+        return len(self.reasons) > 1 and not self._patient
+
+    def close(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+@contextmanager
+def requested_by(signals: Mapping[signal.Signals, str], patient: bool = False) -> Iterator[Stop]:
+    """A `Stop` that these signals request while the context lasts."""
+    stop = Stop(patient)
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        stop.request(signals[signal.Signals(number)])
+
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+        stop.close()
+
+
+def listen(signals: Mapping[signal.Signals, str]) -> None:
+    """Let these signals ask the run in this process to stop."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        stop_request.request(signals[signal.Signals(number)])
+
+    for number in signals:
+        signal.signal(number, handler)

@@ -1,0 +1,212 @@
+"""timm's ResNets by name: its state dicts into our modules, and ours into its names.
+
+timm itself is not needed. All seven `resnetrs*` fit, and any of its ResNets that our pieces make
+(resnet50, resnet50d, seresnet50 …). Names are made from layer values, without torch.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaling_study.common.errors import InputError
+from scaling_study.models import network
+from scaling_study.models.families.resnet import ResNetConfig
+from scaling_study.models.family import ModelConfig
+from scaling_study.models.initial_weights import InitialWeights, sha256
+from scaling_study.models.layers import BatchNorm, Conv, Layer, Linear, Residual, SqueezeExcite
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+STEMS = {
+    "plain": ("conv1", "bn1"),
+    "deep": ("conv1.0", "conv1.1", "conv1.3", "conv1.4", "conv1.6", "bn1"),
+    "rs": ("conv1.0", "conv1.1", "conv1.3", "conv1.4", "conv1.6", "bn1", "maxpool.0", "maxpool.1"),
+}
+# With an average pool the convolution of the shortcut comes second.
+SHORTCUTS = {
+    "projection": ("downsample.0", "downsample.1"),
+    "average": ("downsample.1", "downsample.2"),
+}
+CLASSIFIER = "fc"
+COUNTER = "num_batches_tracked"
+SHOWN = 3
+UNREADABLE = "is no state dict that can be read"
+
+
+def names(model: ModelConfig) -> dict[str, str]:
+    """Our name of every layer with weights to timm's, in order.
+
+    Raises:
+        InputError: timm has no network like it.
+    """
+    if not isinstance(model, ResNetConfig):
+        raise InputError(f"model.family={model.family}: only ResNets have names of timm's")
+    if model.stem not in STEMS:
+        known = ", ".join(STEMS)
+        raise InputError(f"model.stem={model.stem}: timm has no such network; it has {known}")
+    if model.block == "bottleneck" and model.stride_in != "conv2":
+        raise InputError(f"model.stride_in={model.stride_in}: timm's bottleneck blocks have conv2")
+    layers = network(model, 1).layers
+    return dict(zip(_ours(layers), _theirs(model, layers), strict=True))
+
+
+def _ours(layers: Sequence[Layer]) -> Iterator[str]:
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Residual):
+            for block in range(len(layer.drop_rates)):
+                for part, inner in (("body", layer.body), ("shortcut", layer.shortcut)):
+                    yield from (f"{i}.{block}.{part}.{name}" for name in _ours(inner))
+        elif isinstance(layer, SqueezeExcite):
+            yield from (f"{i}.reduce", f"{i}.expand")
+        elif isinstance(layer, Conv | BatchNorm | Linear):
+            yield str(i)
+
+
+def _theirs(model: ResNetConfig, layers: Sequence[Layer]) -> Iterator[str]:
+    yield from STEMS[model.stem]
+    shortcuts = [
+        layer.shortcut for layer in layers if isinstance(layer, Residual) for _ in layer.drop_rates
+    ]
+    convolutions = 3 if model.block == "bottleneck" else 2
+    body = [f"{kind}{n}" for n in range(1, convolutions + 1) for kind in ("conv", "bn")]
+    if model.se_ratio > 0:
+        body += ["se.fc1", "se.fc2"]
+    for stage, blocks in enumerate(model.layouts[model.depth], start=1):
+        for block in range(blocks):
+            tail = SHORTCUTS[model.shortcut] if shortcuts.pop(0) else ()
+            yield from (f"layer{stage}.{block}.{name}" for name in (*body, *tail))
+    yield CLASSIFIER
+
+
+def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
+    """Copy the file's weights into `module`, which was built from `model`.
+
+    A classifier for another number of classes stays as it was drawn, with a line in the log.
+
+    Raises:
+        InputError: the file changed since the plan, cannot be read, or holds another network.
+    """
+    stored, wanted, said = _fitting(module, model, init)
+    print(said, end="")
+    for key, tensor in wanted.items():
+        tensor.copy_(stored[key])
+
+
+def check(model: ModelConfig, init: InitialWeights) -> None:
+    """Compare the file's names and shapes with the model's; nothing is loaded into anything.
+
+    Raises:
+        InputError: see `load`.
+    """
+    import torch
+
+    from scaling_study.models.modules import build
+
+    with torch.device("meta"):
+        module = build(network(model, 1))
+    _fitting(module, model, init)
+
+
+def _fitting(
+    module: "nn.Module", model: ModelConfig, init: InitialWeights
+) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"], str]:
+    """The file's tensors and the module's to copy them to, by timm's names, and a line to log."""
+    file = Path(init.path)
+    if sha256(file) != init.sha256:
+        raise InputError(f"init={init.names}:{file}: the file has changed since it was planned")
+    stored, table = _read(file), names(model)
+    wanted = {_rename(key, table): tensor for key, tensor in module.state_dict().items()}
+    for key in list(wanted):
+        if key.endswith(COUNTER) and key not in stored:
+            del wanted[key]  # some files leave these counters out; nothing depends on them
+    said = _keep_own_classifier(file, stored, wanted)
+    _check(file, stored, wanted)
+    return stored, wanted, said
+
+
+def _keep_own_classifier(
+    file: Path, stored: dict[str, "Tensor"], wanted: dict[str, "Tensor"]
+) -> str:
+    weight, bias = f"{CLASSIFIER}.weight", f"{CLASSIFIER}.bias"
+    if not {weight, bias} <= stored.keys():
+        return ""
+    theirs, ours = stored[weight].shape, wanted[weight].shape
+    if theirs[1:] != ours[1:] or theirs == ours:
+        return ""
+    for key in (weight, bias):
+        del stored[key], wanted[key]
+    return f"{file.name} has {theirs[0]} classes, not {ours[0]}: the classifier is drawn anew\n"
+
+
+def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> None:
+    """Write our `state` by timm's names: a .safetensors file, else torch's own format.
+
+    Raises:
+        InputError: timm has no network like it, or the file cannot be written.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    table = names(model)
+    renamed = {_rename(key, table): tensor.contiguous() for key, tensor in state.items()}
+    try:
+        if file.suffix == ".safetensors":
+            save_file(renamed, file)
+        else:
+            torch.save(renamed, file)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{file}: cannot be written ({error})") from None
+
+
+def _rename(key: str, table: Mapping[str, str]) -> str:
+    layer, _, tensor = key.rpartition(".")
+    return f"{table[layer]}.{tensor}"
+
+
+def _read(file: Path) -> dict[str, "Tensor"]:
+    import pickle
+
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # its own message advises to load such a file unsafely
+        raise InputError(f"init: {file} {UNREADABLE} (nothing but tensors is read)") from None
+    except Exception as error:  # damaged bytes can raise anything
+        said = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
+        raise InputError(f"init: {file} {UNREADABLE} ({said})") from None
+    # Training scripts keep the weights under one of these.
+    for part in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(part), dict):
+            state = state[part]
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
+    ):
+        raise InputError(f"init: {file} holds something else than a state dict")
+    return state
+
+
+def _check(file: Path, stored: Mapping[str, "Tensor"], wanted: Mapping[str, "Tensor"]) -> None:
+    shapes = [
+        f"{key} {tuple(stored[key].shape)} instead of {tuple(tensor.shape)}"
+        for key, tensor in wanted.items()
+        if key in stored and stored[key].shape != tensor.shape
+    ]
+    problems = {
+        "lacks": [key for key in wanted if key not in stored],
+        "has beside them": [key for key in stored if key not in wanted],
+        "has": shapes,
+    }
+    said = [
+        f"it {verb} {', '.join(found[:SHOWN])}"
+        + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+        for verb, found in problems.items()
+        if found
+    ]
+    if said:
+        raise InputError(f"init: {file.name} is not this model's: {'; '.join(said)}")

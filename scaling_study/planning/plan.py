@@ -1,0 +1,130 @@
+"""The plan: every run of a grid with its cost and state, before anything is paid for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.config.run import RunConfig
+from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_cost
+from scaling_study.cost.device_times import HOUR, Times
+from scaling_study.cost.time_model import Estimate
+from scaling_study.grid.cells import Cell, Left, cells_of
+from scaling_study.grid.expand import declared_grid
+from scaling_study.study.forecasts import RunForecast
+from scaling_study.study.result import FINISHED, Result
+from scaling_study.study.store import Store
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run: its config, the result columns known beforehand, its costs, times (s) and state.
+
+    `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts, None if nothing is
+    measured; `actual_s` and `actual_gpu_hours` are what a finished run took.
+    """
+
+    cell: Cell
+    columns: Mapping[str, Any]
+    cost: RunCost
+    step: Estimate | None
+    time: Estimate | None
+    gpu_hours: Estimate | None
+    state: str
+    actual_s: float | None
+    actual_gpu_hours: float | None
+
+    @property
+    def run(self) -> RunConfig:
+        return self.cell.run
+
+    @property
+    def forecast_s(self) -> float | None:
+        return self.time.value if self.time else None
+
+
+def planned_cells(
+    settings: Mapping[str, Any], overrides: Sequence[str], times: Times | None
+) -> tuple[dict[str, Any], list[Cell], list[Left]]:
+    """The grid in `settings`, checked, its cells, and the points that are none.
+
+    Raises:
+        InputError: no grid, or one that cannot be planned.
+    """
+    grid = declared_grid(settings.get("grid"), overrides)
+    cells, left = cells_of(grid, settings, times)
+    if not cells:
+        why = f"; the first point: {left[0].why}" if left else ""
+        raise InputError(f"grid.name={grid['name']}: no cell is left of {len(left)} points{why}")
+    return grid, cells, left
+
+
+def check_accepted(
+    runs: Iterable[RunConfig], store: Store, results: Mapping[str, Result | None]
+) -> None:
+    """Refuse finished results that left out corrupt images, where data.corrupt=fail is asked.
+
+    Raises:
+        InputError: there are some; the message has the number of images.
+    """
+    strict = [run.run_id for run in runs if getattr(run.data, "corrupt", None) == "fail"]
+    stored = [result for run_id in strict if (result := results.get(run_id)) is not None]
+    if found := [r for r in stored if r.status in FINISHED and r.corrupt_images]:
+        first, more = found[0], len(found) - 1
+        raise InputError(
+            f"data.corrupt=fail: {first.run_id} has a result that left out {first.corrupt_images} "
+            f"corrupt images{f', and {more} more runs have such' if more else ''}; "
+            "data.corrupt=skip takes it as it is; to train again, mend the images and remove "
+            f"{store.run_dir(first.run_id)}"
+        )
+
+
+def plan(
+    cells: Sequence[Cell],
+    store: Store,
+    results: Mapping[str, Result | None],
+    times: Times,
+) -> list[Planned]:
+    """Cost, forecast and state of every cell; `results` is what `store.read()` has found.
+
+    Memory is that of each of the processes that train a run together.
+    """
+    rows = [_planned(cell, store, results, times) for cell in cells]
+    return rows if times.processes == 1 else [_shared(row, times.processes) for row in rows]
+
+
+def forecasts_of(rows: Iterable[Planned]) -> dict[str, RunForecast | None]:
+    """The forecast run time of each row by run id, as a study keeps it; None if unmeasured."""
+    return {
+        row.run.run_id: RunForecast(time.value, time.low, time.high) if (time := row.time) else None
+        for row in rows
+    }
+
+
+def _shared(row: Planned, processes: int) -> Planned:
+    return replace(row, cost=replace(row.cost, memory_bytes=memory_bytes(row.run, processes)))
+
+
+def _planned(
+    cell: Cell, store: Store, results: Mapping[str, Result | None], times: Times
+) -> Planned:
+    run_id, columns = cell.run.run_id, describe(cell.run)
+    result = results.get(run_id)
+    if result is not None and result.status in FINISHED:
+        state = result.status
+    else:
+        # A folder without a result: in work, failed, torn, or left by a crash.
+        state = store.state(run_id) if run_id in results else "planned"
+    time = times.whole(cell.run, columns)
+    actual_s = result.wall_s if result is not None and state in FINISHED else None
+    return Planned(
+        cell=cell,
+        columns=columns,
+        cost=run_cost(cell.run),
+        step=times.step(cell.run, columns),
+        time=time,
+        gpu_hours=times.gpu_hours(cell.run, time) if time else None,
+        state=state,
+        actual_s=actual_s,
+        actual_gpu_hours=None if actual_s is None else actual_s * times.gpus(cell.run) / HOUR,
+    )

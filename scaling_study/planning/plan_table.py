@@ -1,0 +1,117 @@
+"""A plan as a table: a row a run, as printed, written to plan.csv and read by the analysis."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.files import replace_file
+from scaling_study.common.validation import flat_items
+from scaling_study.config.axes import AXES
+from scaling_study.config.run import RunConfig
+from scaling_study.config.scale_dependent import GROUPS
+from scaling_study.cost.closed_form import (
+    DISK_TOLERANCE,
+    devices_needed,
+)
+from scaling_study.cost.time_model import Estimate
+from scaling_study.grid.expand import axis_keys
+from scaling_study.models.memory import TOLERANCE
+from scaling_study.planning.plan import Planned
+
+
+def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The plan as columns: those of a result that are known, costs with intervals, state.
+
+    Config keys that the grid varies, and all others that differ between runs because a recipe's
+    regimes set them, are columns of their own name unless a column has them. Blank is what was not
+    measured.
+    """
+    settings = Settings()
+    varied = axis_keys(grid) | settings.differing([row.run for row in rows])
+    more = sorted(varied - set(AXES.values()))
+    return [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
+
+
+class Settings:
+    """The settings of runs by their dotted names; runs share parts, and each is looked at once."""
+
+    def __init__(self) -> None:
+        self._flat: dict[int, dict[str, Any]] = {}
+
+    def _part(self, run: RunConfig, name: str) -> dict[str, Any]:
+        part = getattr(run, name)
+        if id(part) not in self._flat:
+            self._flat[id(part)] = dict(flat_items(vars(part), f"{name}."))
+        return self._flat[id(part)]
+
+    def of(self, run: RunConfig) -> dict[str, Any]:
+        """All settings of a run."""
+        parts = (self._part(run, name) for name in GROUPS)
+        return vars(run) | {key: value for part in parts for key, value in part.items()}
+
+    def differing(self, runs: Sequence[RunConfig]) -> set[str]:
+        """Those under model, data and train that are not the same in all runs."""
+        found: set[str] = set()
+        for name in GROUPS:
+            parts = list({id(getattr(run, name)): self._part(run, name) for run in runs}.values())
+            keys = {key for part in parts for key in part}
+            found |= {k for k in keys if any(p.get(k) != parts[0].get(k) for p in parts)}
+        return found
+
+
+def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    cost, solved = row.cost, row.cell.solved
+    return {
+        **row.columns,
+        "variant": row.cell.variant,
+        **{key: settings.get(key) for key in more},
+        "steps": cost.steps,
+        **around("memory_bytes", cost.memory_bytes, TOLERANCE),
+        "devices_80gb": devices_needed(row.run),
+        **around("checkpoint_bytes", cost.checkpoint_bytes, DISK_TOLERANCE),
+        **around("disk_bytes", cost.disk_bytes, DISK_TOLERANCE),
+        **around("data_bytes", cost.data_bytes, 0.0),
+        **interval("forecast_step_time_s", row.step),
+        **interval("forecast_s", row.time),
+        **interval("gpu_hours", row.gpu_hours),
+        "solved": solved.axis if solved else None,
+        "solve_for": solved.quantity if solved else None,
+        "solve_target": solved.target if solved else None,
+        "solve_achieved": solved.achieved if solved else None,
+        "solve_tolerance": solved.tolerance if solved else None,
+        "state": row.state,
+        "actual_s": row.actual_s,
+    }
+
+
+def interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    """An estimate as three columns."""
+    value, low, high = (estimate.value, estimate.low, estimate.high) if estimate else (None,) * 3
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def around(name: str, value: int, tolerance: float) -> dict[str, int]:
+    """Bytes as three columns, the ends a relative `tolerance` away; 0 if they are exact."""
+    low, high = (round(value * (1 + sign * tolerance)) for sign in (-1, 1))
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> None:
+    """Write the plan as a table, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    text = io.StringIO()
+    records = table(rows, grid)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(records[0])
+    writer.writerows(record.values() for record in records)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.getvalue())
+    except OSError as error:
+        raise InputError(f"{path}: cannot write there ({error.strerror})") from None

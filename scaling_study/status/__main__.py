@@ -1,0 +1,75 @@
+"""python -m scaling_study.status results/NAME [--json | --watch]: how a study stands."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from scaling_study.common.command_line import report
+from scaling_study.common.errors import InputError
+from scaling_study.launch.slurm.commands import Task
+from scaling_study.status.overview import Overview, overview
+from scaling_study.status.view import screen, view
+from scaling_study.study.active_sweep import sweep_process
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the status of the study that the command line names; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.watch:
+            _watch(options.study, options.every)
+        elif options.json:
+            print(overview(options.study).as_json(), flush=True)
+        else:
+            Console().print(view(overview(options.study)))
+    except InputError as error:
+        return report(str(error))
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # The reader, as `head` does, has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scaling_study.status", description=__doc__)
+    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="everything as one JSON object")
+    how.add_argument("--watch", action="store_true", help="a live view until nothing is left")
+    parser.add_argument("--every", type=_seconds, default=15.0, metavar="S", help="of --watch")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    if not (value := float(text)) >= 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be 1 second or more")
+    return value
+
+
+def _watch(study: Path, every_s: float) -> None:
+    """Show the study until nothing of it is in work or waits for its turn."""
+    told: dict[str, Task] = {}
+    seen, console = overview(study, told), Console()
+    with Live(screen(seen, console), console=console, auto_refresh=False) as live:
+        while _goes_on(seen, study):
+            time.sleep(every_s)
+            seen = overview(study, told)
+            live.update(screen(seen, console), refresh=True)
+
+
+def _goes_on(seen: Overview, study: Path) -> bool:
+    """Also between two runs, and before the first, while a sweep here still has runs to start."""
+    at_work = bool(seen.counts["running"] or seen.counts["queued"])
+    return at_work or sweep_process(study) is not None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

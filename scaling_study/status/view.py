@@ -1,0 +1,109 @@
+"""What a person sees of an overview: a map of the runs, what goes on, and what went wrong."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from scaling_study.common.format import duration, engineering
+from scaling_study.status.overview import LOG_LINES, STATES, Overview, RunStatus
+
+# A sign and a colour for each state: a log without colours can be read too.
+SIGNS = {
+    "ok": ("●", "green"),
+    "diverged": ("◆", "magenta"),
+    "running": ("◐", "yellow"),
+    "queued": ("○", "cyan"),
+    "planned": ("·", "dim"),
+    "failed": ("✗", "bold red"),
+    "unreadable": ("?", "bold red"),
+}
+MOST_FAILURES = 5
+
+
+def view(seen: Overview) -> RenderableType:
+    """Everything about a study, where the last lines are what is in sight."""
+    return Group(_map(seen.runs), _legend(seen), *_lines(seen), *_failures(seen, MOST_FAILURES))
+
+
+def screen(seen: Overview, console: Console) -> RenderableType:
+    """The same for one screen: first what is told in words, then as much of the map as fits."""
+    most = min(MOST_FAILURES, max(1, console.height // 2 // (LOG_LINES + 2)))
+    words = Group(_legend(seen), *_lines(seen), *_failures(seen, most))
+    return Group(words, _map(seen.runs, console.height - len(console.render_lines(words))))
+
+
+def _failures(seen: Overview, most: int) -> list[Text]:
+    failures = [run for run in seen.runs if run.state in ("failed", "unreadable")]
+    shown = [_failure(run) for run in failures[:most]]
+    more = len(failures) - len(shown)
+    return [*shown, *([Text(f"… and {more} more (--json lists all)")] if more else [])]
+
+
+def _map(runs: Sequence[RunStatus], most_lines: int | None = None) -> Group:
+    """Depth and width down, resolution and epochs across, a sign for each run of a cell."""
+    columns = sorted({(run.resolution, run.epochs) for run in runs})
+    cells: dict[tuple[float, float], dict[tuple[int, int], list[RunStatus]]] = {}
+    for run in runs:
+        row = cells.setdefault((run.depth, run.width), {})
+        row.setdefault((run.resolution, run.epochs), []).append(run)
+    table = Table("depth × width", box=None, pad_edge=False)
+    for resolution, epochs in columns:
+        table.add_column(f"{resolution} px, {epochs} ep")
+    # Beside the rows there is the head, and a line for those that are left out.
+    cut = most_lines is not None and len(cells) + 1 > most_lines
+    shown = sorted(cells)[: max(0, most_lines - 2)] if cut and most_lines else sorted(cells)
+    for depth, width in shown:
+        row = cells[depth, width]
+        table.add_row(f"{depth:g} × {width:g}", *(_cell(row.get(c, [])) for c in columns))
+    rest = len(cells) - len(shown)
+    return Group(table, *([Text(f"… and {rest} rows more")] if rest else []))
+
+
+def _cell(runs: Sequence[RunStatus]) -> Text:
+    text = Text()
+    for run in sorted(runs, key=lambda run: run.seed):
+        text.append(*SIGNS[run.state])
+        if run.state == "running":
+            text.append(f"{int(100 * min(run.epoch / run.epochs, 1))}%", "yellow")
+    return text
+
+
+def _legend(seen: Overview) -> Text:
+    text = Text()
+    for state in STATES:
+        if seen.counts[state]:
+            text.append(*SIGNS[state]).append(f" {seen.counts[state]} {state}   ")
+    return text
+
+
+def _lines(seen: Overview) -> list[Text]:
+    lines = []
+    if seen.runs_per_hour is not None:
+        speed = seen.train_flops_per_s
+        each = "" if speed is None else f", {engineering(speed)}FLOP/s each"
+        lines.append(f"throughput: {seen.runs_per_hour:.3g} runs an hour{each}")
+    if any(seen.counts[state] for state in ("running", "queued", "planned")):
+        left = duration(seen.eta_s) if seen.eta_s is not None else "unknown"
+        lines.append(f"left, with the queue: {left}")
+    if seen.reasons:
+        said = ", ".join(f"{n} for {reason}" for reason, n in seen.reasons.items())
+        lines.append(f"waiting in the queue: {said}")
+    if seen.causes:
+        said = ", ".join(f"{n} {cause}" for cause, n in seen.causes.items())
+        lines.append(f"causes of failures: {said}")
+    if seen.scheduler == "silent":
+        lines.append("SLURM does not answer: jobs may be in another state than shown")
+    if seen.stopped:
+        lines.append(f"stopped: {seen.stopped}; after mending it, the sweep's command goes on")
+    return [Text(line) for line in lines]
+
+
+def _failure(run: RunStatus) -> Text:
+    where = f" on {run.node}" if run.node else ""
+    text = Text(f"{run.run_id} {run.state}", "bold red")
+    text.append(f" ({run.cause or 'unknown'}{where}): {run.error or ''}\n", "default")
+    for line in run.log_tail:
+        text.append(f"    {line}\n", "dim")
+    return text.append(f"    {run.log}", "dim")

@@ -1,0 +1,145 @@
+"""The command that repeats one run, from the config that its folder holds; Hydra is not needed.
+
+A run's config.yaml is fully resolved. The command says what differs from conf/'s defaults, after
+choosing the options of the groups that differ least.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaling_study.common.paths import data_dir
+
+GROUPS = ("model", "data", "train")
+PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
+# Bare words that Hydra reads as something other than text.
+WORDS = ("true", "false", "null", "nan", "inf", "on", "off", "yes", "no")
+Values = dict[str, Any]
+
+
+def overrides(config: Mapping[str, Any]) -> list[str]:
+    """Hydra overrides that turn the defaults into this run, such as `model.depth=26`."""
+    top, options = _defaults()
+    found = []
+    for group in GROUPS:
+        values = dict(_flat(config.get(group) or {}))
+        name, known = _closest(group, options[group], values)
+        if name != options[group]:
+            found.append(f"{group}={name}")
+        found += _changes(values, known, f"{group}.")
+    rest = {key: value for key, value in config.items() if key not in GROUPS}
+    if "init" in rest:
+        rest["init"] = _first_weights(rest["init"])
+    return [*found, *_changes(dict(_flat(rest)), {k: top.get(k) for k in rest}, "")]
+
+
+def command(config: Mapping[str, Any], results_dir: str) -> str:
+    """What to type to train the run, into RESULTS_DIR/runs: a store that has it trains nothing."""
+    values = [*overrides(config), f"results_dir={text(results_dir)}"]
+    return shlex.join(["python", "-m", "scaling_study.train", *values])
+
+
+def text(value: Any) -> str:
+    """A value in the grammar of Hydra's overrides."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(text, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{k}:{text(v)}" for k, v in value.items()) + "}"
+    if not isinstance(value, str):
+        return repr(value)
+    if PLAIN.fullmatch(value) and value.lower() not in WORDS:
+        return value
+    # Backslashes count only before a quote and before an interpolation.
+    quoted = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
+    quoted = re.sub(r"(\\*)\$\{", lambda m: 2 * m[1] + "\\${", quoted)
+    return f"'{quoted}'"
+
+
+def _first_weights(init: Mapping[str, str] | None) -> str:
+    """`init` as it is typed; a run's config has the file's digest beside it."""
+    return "none" if init is None else f"{init['names']}:{init['path']}"
+
+
+def _changes(values: Values, known: Values, prefix: str) -> list[str]:
+    """What sets `known` to `values`; Hydra adds a new key with + and drops one with ~."""
+    changed = [
+        f"{'' if key in known else '+'}{prefix}{key}={text(value)}"
+        for key, value in values.items()
+        if key not in known or not _same(value, known[key])
+    ]
+    return [*changed, *(f"~{prefix}{key}" for key in known if key not in values)]
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a default, as YAML reads it, is this value: 5e-4 is text to YAML 1.1."""
+    if isinstance(value, bool) or isinstance(default, bool) or value is None or default is None:
+        return value is default
+    if isinstance(value, int | float):
+        try:
+            return float(default) == value
+        except (TypeError, ValueError):
+            return False
+    return bool(value == default)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _closest(group: str, default: str, values: Values) -> tuple[str, Values]:
+    """The option of a group from which the fewest changes lead to `values`, the default first."""
+
+    def changes(item: tuple[str, Values]) -> tuple[int, int, bool]:
+        name, known = item
+        odd = len(set(known) ^ set(values))
+        return odd, len(_changes(values, known, "")), name != default
+
+    return min(_options(group).items(), key=changes)
+
+
+@cache
+def _options(group: str) -> dict[str, Values]:
+    """Those options that set their own group alone; what others lead to is said key by key."""
+    paths = sorted((data_dir("conf") / group).glob("*.yaml"))
+    return {path.stem: _option(path) for path in paths if not _is_global(path)}
+
+
+def _is_global(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith("# @package _global_")
+
+
+def _option(path: Path) -> Values:
+    """An option's values on top of those that its own defaults list names in the same group."""
+    loaded = _yaml(path)
+    values: Values = {}
+    for base in loaded.pop("defaults", []):
+        if isinstance(base, str) and base != "_self_":
+            values |= _option(path.with_name(f"{base.removesuffix('.yaml')}.yaml"))
+    return values | dict(_flat(loaded))
+
+
+@cache
+def _defaults() -> tuple[Values, dict[str, str]]:
+    """Top-level values of a run, and the option of each group that is the default."""
+    loaded = _yaml(data_dir("conf") / "run.yaml")
+    chosen: dict[str, str] = {}
+    for entry in loaded.pop("defaults"):
+        if isinstance(entry, dict):
+            chosen |= entry
+    return dict(_flat(loaded)), {group: chosen[group] for group in GROUPS}
+
+
+def _yaml(path: Path) -> Values:
+    values: Values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return values

@@ -1,0 +1,198 @@
+"""One JSON file per run is the truth; this module says what is in it and reads tables of it.
+
+A study is a folder `results/GRID` whose `plan.csv` lists run ids; the runs themselves live in one
+store, `results/runs/RUN_ID`, shared by all grids.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    pass
+from scaling_study.common.files import replace_file
+
+SCHEMA = 2
+
+COLUMNS: dict[str, str] = {
+    "schema": "version of this list of columns",
+    "run_id": "name of the run's folder: readable prefix and hash of the whole run config",
+    "config_id": "the same without the seed: runs that share it are replicates",
+    "status": "ok, diverged (non-finite loss: an observation, kept) or failed (retried)",
+    "data": "data set",
+    "family": "model family",
+    "depth": "nominal number of layers, or the depth multiplier of a family that has one",
+    "width": "width multiplier",
+    "resolution": "training and evaluation image side, px",
+    "epochs": "passes over the training images",
+    "seed": "replicate number",
+    "recipe": "name of the training recipe",
+    "batch_size": "images per optimizer step, over all processes",
+    "lr": "peak learning rate, after scaling by batch size / 256",
+    "threads": "CPU threads of the process",
+    "world_size": "processes that trained together",
+    "params": "trainable parameters",
+    "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
+    "activations": "output elements of all convolutions, per image",
+    "train_flops": "3 x flops x epochs x n_train",
+    "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
+    "train_error": "top-1 error on clean training images, EMA weights, fraction",
+    "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
+    "step_time_s": "median time of a training step without warm-up steps, s",
+    "step_time_mean_s": "mean of the same step times, s",
+    "step_time_cv": "standard deviation / mean of the same step times; on a GPU of 20-step means",
+    "images_per_s": "batch_size / step_time_s",
+    "bound": "data or compute: what the steps waited for",
+    "peak_memory_bytes": "largest resident set of the process (CPU) or allocation (GPU), bytes",
+    "wall_s": "training and evaluation time over all attempts, s",
+    "device": "device class and model, as in 'cpu: AMD EPYC'",
+    "precision": "fp32, or bf16 or fp16 (autocast)",
+    "n_train": "training images",
+    "n_val": "evaluation images",
+    "eval_split": "which images val_error is about",
+    "micro_batch_size": "images per forward pass of one process; batch norm sees no more",
+    "memory_halvings": "times the micro-batch was halved because memory ran out",
+    "corrupt_images": "images of the data set that could not be read or decoded and were left out",
+    "cause": "what kind of failure: one of results.CAUSES",
+    "error": "why a run failed",
+    "git_commit": "commit of the code that ran, if it ran from a checkout",
+    "git_dirty": "whether that checkout had uncommitted changes",
+    "versions": "versions of python, torch and scaling_study",
+}
+
+
+# A run that ended in one of these is never trained again.
+FINISHED = ("ok", "diverged")
+STATUSES = (*FINISHED, "failed")
+# Memory of the GPU or of the host ran out, a time limit came, the scheduler wanted the machine
+# back, the node died, somebody stopped it, or the run itself raised an error.
+CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelled", "error")
+FRACTIONS = ("val_error", "train_error")
+POSITIVE = (
+    *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
+    *(
+        "activations",
+        "train_flops",
+        "n_train",
+        "n_val",
+        "step_time_s",
+        "step_time_mean_s",
+        "images_per_s",
+    ),
+    *("threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one run left behind. Units are in `COLUMNS`; None is a value that was never measured."""
+
+    run_id: str
+    config_id: str
+    status: str
+    data: str
+    family: str
+    depth: float
+    width: float
+    resolution: int
+    epochs: int
+    seed: int
+    recipe: str
+    batch_size: int
+    lr: float
+    params: int
+    flops: int
+    activations: int
+    train_flops: int
+    precision: str
+    n_train: int
+    n_val: int
+    eval_split: str
+    schema: int = SCHEMA
+    threads: int | None = None
+    world_size: int | None = None
+    val_error: float | None = None
+    train_error: float | None = None
+    val_loss: float | None = None
+    step_time_s: float | None = None
+    step_time_mean_s: float | None = None
+    step_time_cv: float | None = None
+    images_per_s: float | None = None
+    bound: str | None = None
+    peak_memory_bytes: int | None = None
+    wall_s: float | None = None
+    micro_batch_size: int | None = None
+    memory_halvings: int | None = None
+    corrupt_images: int | None = None
+    cause: str | None = None
+    device: str | None = None
+    error: str | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    versions: Mapping[str, str] | None = None
+
+
+def write_result(run_dir: Path, result: Result) -> None:
+    """Store `result` as RUN_DIR/result.json, whole or not at all."""
+    replace_file(run_dir / "result.json", json.dumps(asdict(result), indent=1) + "\n")
+
+
+def read_result(path: Path) -> Result:
+    """The result in one result.json.
+
+    Raises:
+        ValueError: the file is not JSON, lacks a column, has an unknown one, another schema, or a
+            value that the column cannot have.
+        FileNotFoundError: there is no such file.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply for a result") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"it holds {type(record).__name__}, not an object")
+    if record.get("schema") != SCHEMA:
+        raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
+    types = _types()
+    if odd := sorted(set(types).symmetric_difference(record)):
+        raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
+    for name, value in record.items():
+        if not _possible(name, value, types[name]):
+            raise ValueError(f"{name}={value!r} is not possible")
+    return Result(**record)
+
+
+@cache
+def _types() -> dict[str, set[Any]]:
+    """The types that a value of each column can have, looked up once: sweeps read thousands."""
+    return {
+        name: {get_origin(part) or part for part in get_args(kind) or (kind,)}
+        for name, kind in get_type_hints(Result).items()
+    }
+
+
+def _possible(name: str, value: object, kinds: set[Any]) -> bool:
+    """Whether a column can have this value: its type, and for numbers its range."""
+    if name == "status":
+        return value in STATUSES
+    if name == "cause":
+        return value is None or value in CAUSES
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number_possible(name, value, kinds)
+    if isinstance(value, dict):
+        return Mapping in kinds
+    return type(value) in kinds
+
+
+def _number_possible(name: str, value: float, kinds: set[Any]) -> bool:
+    if not math.isfinite(value) or not {int, float} & kinds:
+        return False
+    if isinstance(value, float) and float not in kinds:
+        return False
+    if name in FRACTIONS:
+        return 0 <= value <= 1
+    return value > 0 if name in POSITIVE else value >= 0

@@ -1,0 +1,168 @@
+"""The run folders: what state a run is in, who works on it, and how a worker claims it.
+
+RUN/{config.yaml, metrics.jsonl, checkpoint.pt, result.json, log.txt, job.json}. A result is final;
+without one, a live process named in job.json means the run is in work, and a scheduler's job named
+there that it waits for one. job.json also remembers the earlier attempts: where, how they ended.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.study.claims import Claim, alive, attempts_in, beat, me, read_note, write_note
+from scaling_study.study.result import Result, read_result
+
+
+class Store:
+    """All runs under RESULTS/runs, shared by every grid."""
+
+    def __init__(self, results_dir: Path) -> None:
+        self.root = results_dir / "runs"
+
+    def run_dir(self, run_id: str) -> Path:
+        return self.root / run_id
+
+    def result(self, run_id: str) -> Result | None:
+        """The run's result, or None if there is none.
+
+        Raises:
+            ValueError: result.json cannot be read as a result.
+        """
+        try:
+            return read_result(self.run_dir(run_id) / "result.json")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def run_ids(self) -> list[str]:
+        """Names of all run folders, of any grid."""
+        try:
+            with os.scandir(self.root) as entries:
+                return [entry.name for entry in entries if entry.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read(self) -> dict[str, Result | None]:
+        """The result of every run folder, of any grid; None where there is none to be read."""
+        found: dict[str, Result | None] = {}
+        for run_id in self.run_ids():
+            try:
+                found[run_id] = self.result(run_id)
+            except (OSError, ValueError):
+                found[run_id] = None
+        return found
+
+    def state(self, run_id: str) -> str:
+        """planned, queued, running, ok, diverged, failed, or unreadable.
+
+        Files alone are asked: whether a queued run's job is still there the scheduler knows.
+        """
+        try:
+            result = self.result(run_id)
+        except (ValueError, OSError):
+            return "unreadable"
+        if result is not None and result.status != "failed":
+            return result.status
+        if alive(self.run_dir(run_id) / "job.json"):
+            return "running"
+        if "queued" in self.job(run_id):
+            return "queued"
+        return "planned" if result is None else "failed"
+
+    def set_aside(self, run_id: str) -> Path:
+        """Rename an unreadable result.json to result.json.bad, so that the run is done again."""
+        path = self.run_dir(run_id) / "result.json"
+        bad = path.with_name("result.json.bad")
+        os.replace(path, bad)
+        return bad
+
+    def job(self, run_id: str) -> dict[str, Any]:
+        """What job.json says: who works or worked on the run, and `attempts` before that."""
+        return read_note(self.run_dir(run_id) / "job.json")
+
+    def sign_of_life(self, run_id: str) -> float:
+        """When job.json was last written or its worker's heart beat, in s since 1970; 0: never."""
+        try:
+            return (self.run_dir(run_id) / "job.json").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def attempts(self, run_id: str) -> list[dict[str, Any]]:
+        """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""
+        return attempts_in(self.job(run_id))
+
+    def enqueue(self, run_id: str, job: str, cause: str | None = None) -> None:
+        """The scheduler's `job` will work on the run; `cause` ended the attempt before."""
+        path = self.run_dir(run_id) / "job.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            if not alive(path):
+                earlier = attempts_in(read_note(path), cause)
+                note = {"queued": job, "submitted": time.time(), "attempts": earlier}
+                write_note(path, note)
+
+    def end(self, run_id: str, cause: str | None) -> None:
+        """Note that nobody works on the run, nor will: its job is gone, because of `cause`."""
+        path = self.run_dir(run_id) / "job.json"
+        with self._lock():
+            note = read_note(path)
+            began = note.pop("submitted", time.time())
+            note.setdefault("job", note.pop("queued", None))
+            note = {"began": began} | note | {"ended": time.time(), "cause": cause}
+            write_note(path, note)
+
+    @contextmanager
+    def claim(self, run_id: str) -> Iterator[Claim | None]:
+        """A claim if this process may work on the run; its heartbeat shows it at work meanwhile.
+
+        None if a live process has it already. The claim dies with the process.
+        """
+        path = self.run_dir(run_id) / "job.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            free = not alive(path)
+            mine = me() | {"attempts": attempts_in(read_note(path))}
+            if free:
+                write_note(path, mine)
+        if not free:
+            yield None
+            return
+        claim, stop = Claim(), threading.Event()
+        heart = threading.Thread(target=beat, args=(path, stop), daemon=True)
+        heart.start()
+        try:
+            yield claim
+        finally:
+            stop.set()
+            heart.join()
+            write_note(path, mine | {"ended": time.time(), "cause": claim.cause})
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def check_writable(folder: Path, setting: str, value: str) -> None:
+    """Create `folder` and try to write there.
+
+    Raises:
+        InputError: that fails; the message names the setting and its value.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"{setting}={value}: cannot write to {folder} ({error.strerror}); "
+            f"give a writable folder as {setting}=FOLDER"
+        ) from None

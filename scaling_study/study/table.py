@@ -1,0 +1,118 @@
+"""A study's results and its plan as tables."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from scaling_study.common.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+from scaling_study.study.result import COLUMNS, Result, read_result
+
+# Columns of a plan that its analysis compares runs by, where the grid has them.
+PLANNED = ("variant", "solved", "solve_for", "solve_target")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid's results: a row per finished run, and why planned runs are not among them.
+
+    `epochs` are the lengths of training in the plan, finished or not; `plan` has its rows, as
+    written, by run id.
+    """
+
+    name: str
+    path: Path
+    grid: Mapping[str, Any]
+    runs: "pd.DataFrame"
+    left_out: Mapping[str, str]
+    epochs: tuple[int, ...]
+    plan: Mapping[str, Mapping[str, str]]
+
+
+def table(results: Iterable[Result]) -> "pd.DataFrame":
+    """A frame with `COLUMNS`, a row per result, in the order given."""
+    import pandas as pd
+
+    return pd.DataFrame([asdict(result) for result in results], columns=list(COLUMNS))
+
+
+def read_plan(study_dir: Path) -> list[dict[str, str]]:
+    """The rows of a study's plan.csv, each run once.
+
+    Raises:
+        InputError: the folder holds no plan, so it is no study, or one that cannot be read.
+    """
+    path = study_dir / "plan.csv"
+    if not path.is_file():
+        raise InputError(
+            f"no study in {study_dir} (no plan.csv there); give a folder that "
+            "`python -m scaling_study.sweep +grid=NAME` made, such as results/depth_vs_width"
+        )
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = {row["run_id"]: row for row in csv.DictReader(file)}
+            for row in rows.values():
+                int(row["epochs"])
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(
+            f"{path} is no plan ({error!r}); the sweep's command, repeated, writes it anew"
+        ) from None
+    return list(rows.values())
+
+
+def read_study(study_dir: Path) -> Study:
+    """The results of every run in a study's plan; nothing on disk is changed.
+
+    Rows are the runs with status ok or diverged. Runs that are missing, failed or unreadable are
+    in `left_out` with the reason.
+
+    Raises:
+        InputError: `study_dir` is no study.
+    """
+    plan = read_plan(study_dir)
+    rows, left_out = [], {}
+    # What a plan has beside the columns of a result: settings, with a dot, variants and solves.
+    first = plan[0] if plan else {}
+    varied = [
+        name
+        for name in first
+        if "." in name or (name in PLANNED and any(row[name] for row in plan))
+    ]
+    planned = {row["run_id"]: row for row in plan}
+    for run_id in planned:
+        try:
+            result = read_result(study_dir.parent / "runs" / run_id / "result.json")
+        except FileNotFoundError:
+            left_out[run_id] = "no result yet"
+        except (ValueError, OSError) as error:
+            left_out[run_id] = f"unreadable result.json: {error}"
+        else:
+            if result.status == "failed":
+                cause = f" ({result.cause})" if result.cause else ""
+                left_out[run_id] = f"failed{cause}: {result.error}"
+            else:
+                rows.append(result)
+    epochs = tuple(sorted({int(row["epochs"]) for row in plan}))
+    grid = _read_grid(study_dir / "grid.yaml")
+    runs = table(rows)
+    for name in varied:
+        runs[name] = [planned[run_id][name] for run_id in runs["run_id"]]
+    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs, planned)
+
+
+def _read_grid(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read as YAML ({error})") from None
+    if not isinstance(grid, dict) or not isinstance(grid.get("n_classes", 2), int):
+        raise InputError(f"{path} is no grid; the sweep's command, repeated, writes it anew")
+    return {str(key): value for key, value in grid.items()}

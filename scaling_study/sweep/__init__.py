@@ -1,0 +1,1 @@
+"""`python -m scaling_study.sweep`: from a grid to trained runs."""

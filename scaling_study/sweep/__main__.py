@@ -1,0 +1,232 @@
+"""python -m scaling_study.sweep +grid=NAME: compose, plan, launch what is missing, sum up."""
+
+import shlex
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.errors import MissingConfigException
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import suggest
+from scaling_study.config import hydra_app
+from scaling_study.config.execution import Setting
+from scaling_study.config.keys import check_keys
+from scaling_study.config.tracking import check as check_tracking
+from scaling_study.cost.device_times import Times, timings_of
+from scaling_study.grid.cells import Cell
+from scaling_study.grid.expand import names
+from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
+from scaling_study.launch import registry
+from scaling_study.launch.options import LauncherConfig, launcher_of, setting_of, with_code
+from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
+from scaling_study.launch.slots import Slot, cpu_slots
+from scaling_study.launch.slurm import launcher as slurm_launcher
+from scaling_study.launch.stop_signals import Stop, requested_by
+from scaling_study.planning.budget import budget_of
+from scaling_study.planning.order import check as check_order
+from scaling_study.planning.order import to_do
+from scaling_study.planning.plan import Planned, forecasts_of, planned_cells
+from scaling_study.planning.plan_table import write_csv
+from scaling_study.study import forecasts
+from scaling_study.study.store import Store
+from scaling_study.study.table import read_plan
+from scaling_study.sweep import decisions, display, live_report, prepare
+from scaling_study.sweep.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
+from scaling_study.sweep.options import Asked, asked_of
+from scaling_study.sweep.probe import in_pool
+from scaling_study.sweep.requests import let_orphans_end, places
+
+SOME_FAILED = 1
+# Asked by these once, runs write checkpoints and end; asked twice, they are killed.
+STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
+
+
+def main(settings: dict[str, Any], overrides: list[str]) -> int:
+    """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
+    check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
+    asked, budget = asked_of(settings), budget_of(settings)
+    check_order(asked.order)
+    setting, launcher = setting_of(settings), launcher_of(settings)
+    check_tracking(setting.tracking)
+    probes = in_pool(setting, launcher) if asked.probe else None
+    found, said = draft(settings, overrides, setting, probes, decisions.check)
+    if said:
+        print("\n".join(said))
+    if asked.explain or asked.diff:
+        print("\n".join(_explained(found, asked, setting, overrides)))
+        return 0
+    store, grid = Store(Path(setting.results_dir)), dict(found.grid)
+    study_dir = Path(setting.results_dir) / grid["name"]
+    if asked.dry_run:
+        rows = slurm_launcher.standing(found.rows, store, study_dir)
+    else:
+        let_orphans_end([row.run.run_id for row in found.rows], store, study_dir)
+        rows = slurm_launcher.settled(found.rows, store, study_dir)
+    report = live_report.refresher(settings, study_dir, launcher.stays)
+    slots = _slots(rows, launcher, asked.dry_run)
+    notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
+    notes += orphan_lines(found, store.root.parent)
+    plan = decisions.Plan(rows, study_dir, grid)
+    budget = replace(budget, own=forecasts.started(study_dir))
+    notes += plan.unfair(rows)
+    shown = display.lines(rows, len(slots), asked.order, launcher.processes)
+    print("\n".join([*shown, *notes, *plan.decides(rows), *decisions.budget_lines(rows, budget)]))
+    if asked.out:
+        write_csv(rows, grid, Path(asked.out))
+    if not budget.allows(rows, rows):
+        rows = decisions.within(rows, budget, plan)
+        found = replace(found, rows=rows)
+    if asked.dry_run:
+        return 0
+    if missing := to_do(rows, asked.order):
+        setting = with_code(setting)
+        registry.check(setting, launcher)
+    prepare.make_ready(store, study_dir, setting, grid, rows)
+    freeze(found, study_dir)
+    if missing:
+        forecasts.keep(forecasts_of(missing), study_dir)
+        with requested_by(STOPS) as stop, report:
+            outcomes = registry.launch(missing, setting, launcher, study_dir, slots, stop)
+            _follow(outcomes, missing, len(slots), stop, _left_behind(launcher, study_dir))
+        ended = redrawn(found, setting)
+        rows = ended.rows
+        write_csv(rows, grid, study_dir / "plan.csv")
+        _compare(missing, ended)
+    return _summary(rows, study_dir, launcher.stays)
+
+
+def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:
+    """Where runs would execute; a dry run may plan for GPUs that are not here, one at a time."""
+    try:
+        return places(launcher, rows)
+    except InputError:
+        if not dry_run:
+            raise
+        return cpu_slots(max(1, launcher.slots))
+
+
+def _explained(
+    found: Draft, asked: Asked, setting: Setting, overrides: Sequence[str]
+) -> Iterator[str]:
+    cells = [row.cell for row in found.rows]
+    if asked.explain:
+        yield from explained(cells, found.left)
+    if not asked.diff:
+        return
+    here = {cell.run.run_id: described(cell.point) for cell in cells}
+    if (Path(asked.diff) / "plan.csv").is_file():
+        other = {row["run_id"]: row["state"] for row in read_plan(Path(asked.diff))}
+    else:
+        rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
+        values = _grid_named(asked.diff, rest)
+        others = _cells_of(values, rest, asked.diff, found.times)
+        other = {cell.run.run_id: described(cell.point) for cell in others}
+    yield from difference(str(found.grid["name"]), here, asked.diff, other)
+
+
+def _cells_of(
+    settings: dict[str, Any], overrides: Sequence[str], name: str, times: Times
+) -> list[Cell]:
+    """The cells of another grid."""
+    try:
+        _, cells, _ = planned_cells(settings, overrides, deciding(settings, overrides, times))
+    except InputError as error:
+        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
+    return cells
+
+
+def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """The settings of another grid."""
+    try:
+        return hydra_app.composed("sweep", [*hydra_app.told_hydra(), f"+grid={name}", *overrides])
+    except MissingConfigException as error:
+        known = sorted({*names(), *(error.options or ())})
+        raise InputError(
+            f"diff={name}: neither a grid{suggest(name, known)} nor the folder of a study; "
+            f"grids: {', '.join(known)}"
+        ) from None
+
+
+def _compare(started: Sequence[Planned], ended: Draft) -> None:
+    """Print forecasts, as they were before, beside what the runs took."""
+    ids = {row.run.run_id for row in started}
+    done = [row for row in ended.rows if row.run.run_id in ids]
+    now = ended.times.over(timings_of(ended.results.values()))
+    if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
+        print("\n".join(lines))
+
+
+def _follow(
+    outcomes: Iterator[Outcome], rows: list[Planned], slots: int, stop: Stop, left_behind: str
+) -> None:
+    """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first."""
+    try:
+        for _ in display.follow(outcomes, rows, slots):
+            pass
+    except PoolError as error:
+        _stopped(f" {error}; nothing is lost")
+    except RepeatedError as error:
+        print(f"stopped: {error}; after mending it: {_command()}", file=sys.stderr)
+        return
+    if stop.reasons:
+        _stopped(f"; {left_behind}")
+
+
+def _left_behind(launcher: LauncherConfig, study_dir: Path) -> str:
+    """What a stopped sweep leaves."""
+    if launcher.cluster is None:
+        return "nothing is lost"
+    cancel = f"python -m scaling_study.cancel {study_dir}"
+    return f"nothing is lost: its jobs stay in the queue, and {cancel} cancels them"
+
+
+def _stopped(why: str) -> NoReturn:
+    print(f"\nstopped{why}. To continue: {_command()}", file=sys.stderr)
+    raise KeyboardInterrupt
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "scaling_study.sweep", *sys.argv[1:]])
+
+
+def _summary(rows: Sequence[Planned], study_dir: Path, stays: bool) -> int:
+    """Print what the study has now; the exit code says whether runs failed.
+
+    `stays`: whether the sweep was there until its runs were done. Of one that submits and leaves
+    no run has failed that only waits for room in the queue.
+    """
+    counts = Counter(row.state for row in rows)
+    print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+    store = Store(study_dir.parent)
+    bad = ("failed", "unreadable", *(("planned",) if stays else ()))
+    failed = [row for row in rows if row.state in bad]
+    for row in failed:
+        print(f"  {_why(row, store)}: see {store.run_dir(row.run.run_id)}/log.txt")
+    if failed:
+        print(f"to retry: {_command()}")
+        return SOME_FAILED
+    if counts["planned"]:
+        print(f"the same command submits the rest: {_command()}")
+    if counts["queued"]:
+        print(f"watch them: python -m scaling_study.status {study_dir}")
+    elif counts["running"]:
+        print(f"{counts['running']} runs are in work in another process; {_command()} looks again")
+    else:
+        print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
+    return 0
+
+
+def _why(row: Planned, store: Store) -> str:
+    """The run, its state, and the cause of its failure."""
+    result = store.result(row.run.run_id) if row.state == "failed" else None
+    cause = f" ({result.cause})" if result is not None and result.cause else ""
+    return f"{row.run.run_id} {row.state}{cause}"
+
+
+if __name__ == "__main__":
+    hydra_app.run(main, "sweep")

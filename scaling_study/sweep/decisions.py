@@ -1,0 +1,131 @@
+"""What a plan can decide and whether it compares like with like: the analysis, asked beforehand.
+
+The analysis is imported in the functions: only a sweep that runs needs it.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.config.axes import AXES
+from scaling_study.grid.cells import Cell, Left
+from scaling_study.planning.budget import Budget, Needs, affordable, over
+from scaling_study.planning.plan import Planned
+from scaling_study.planning.plan_table import Settings, table
+
+
+def check(
+    results_dir: Path, grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[Left]
+) -> None:
+    """Everything that a grid declares for its analysis, before anything is paid for.
+
+    `left` are its points that are no cells.
+
+    Raises:
+        InputError: rules or planning that make no sense, or that name what no cell or point has.
+    """
+    from analysis.rules import check_names, design_analysis, preregistration
+
+    preregistration.prereg(results_dir / str(grid["name"]), grid)  # the frozen rules too
+    rules, planning = preregistration.prereg(None, grid), design_analysis.planning_of(grid)
+    check_names.check(rules, planning, grid, lambda name: _values(name, cells, left))
+
+
+def _values(name: str, cells: Sequence[Cell], left: Sequence[Left]) -> set[Any]:
+    """What cells have of an axis, a setting, or as variant or target, and points that are none."""
+    key = AXES.get(name, name)
+    found = {point.point[key] for point in left if key in point.point}
+    if name == "target":
+        solved = {(s.quantity, s.target) for cell in cells if (s := cell.solved)}
+        return found | {f"{quantity} {target:g}" for quantity, target in solved}
+    if name == "variant":
+        return found | {cell.variant for cell in cells if cell.variant}
+    if name == "lr":
+        return found | {cell.run.train.lr for cell in cells}
+    settings = Settings()
+    return found | {settings.of(cell.run).get(key) for cell in cells}
+
+
+class Plan:
+    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
+
+    def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
+        from analysis.rules import design_analysis, preregistration
+        from analysis.study import compared_settings
+
+        known = compared_settings.told_apart(table(rows, grid), grid)
+        self._rows = {row["run_id"]: row for row in known}
+        self._grid = grid
+        self.prereg = preregistration.prereg(study_dir, grid)
+        self.planning = design_analysis.planning_of(grid)
+
+    def powers(self, part: Sequence[Planned]) -> list[Any]:
+        """What each rule can decide with part of the plan."""
+        from analysis.rules import design_analysis
+
+        rows = [self._rows[row.run.run_id] for row in part]
+        return design_analysis.decidable(rows, self.prereg, self.planning)
+
+    def decides(self, part: Sequence[Planned]) -> list[str]:
+        """Lines for people: what each rule can decide with part of the plan."""
+        from analysis.rules import design_analysis
+
+        return design_analysis.describe(self.powers(part))
+
+    def worth(self, part: Sequence[Planned]) -> tuple[float, ...]:
+        """How many rules part of the plan can test, and how small the effects that it decides."""
+        powers = [power for power in self.powers(part) if power.testable]
+        return len(powers), -sum(p.mde80 for p in powers if p.mde80 is not None)
+
+    def needs(self) -> Needs:
+        """For each rule the sets of cells that are enough for it."""
+        from analysis.rules import design_analysis, sufficient_cells
+
+        cells = design_analysis.planned_cells([*self._rows.values()], self.planning)
+        return [sufficient_cells.needs(cells, self.prereg, rule) for rule in self.prereg.rules]
+
+    def unfair(self, rows: Sequence[Planned]) -> list[str]:
+        """What differs between runs that the rules compare, beside what the grid compares."""
+        from analysis.rules import confounders
+        from analysis.study import compared_settings
+
+        records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
+        found = confounders.differences(
+            records, compared_settings.compared(self._grid), self.prereg
+        )
+        return [f"not the same in all runs: {line}" for line in found]
+
+
+def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
+    """The part of the plan that the budget pays for and that decides most rules, if it is taken.
+
+    Raises:
+        InputError: it is not to be taken, or nothing fits.
+    """
+    part = affordable(rows, budget, plan.worth, plan.needs())
+    if not part:
+        raise InputError(f"{over(rows, budget)}; not one run fits")
+    print(
+        f"what fits: {len(part)} of {len(rows)} runs, {said(budget.needed(part))} to do, ", end=""
+    )
+    print("which decide")
+    print("\n".join(f"  {line}" for line in plan.decides(part)))
+    if not budget.fit:
+        raise InputError(
+            f"{over(rows, budget)}; nothing is started. "
+            f"budget.fit=true takes the {len(part)} runs that fit"
+        )
+    return part
+
+
+def budget_lines(rows: Sequence[Planned], budget: Budget) -> list[str]:
+    """What the study has spent of its budget, and whether what is to do may exceed it."""
+    spent = {name: cost for name, cost in budget.spent(rows).items() if cost}
+    lines = [f"already spent by this study: {said(spent)}"] if spent else []
+    warning = budget.may_exceed(rows) if budget.allows(rows, rows) else ""
+    return [*lines, *filter(None, [warning])]
+
+
+def said(costs: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {cost:.4g}" for name, cost in costs.items())

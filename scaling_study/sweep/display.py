@@ -1,0 +1,169 @@
+"""What a person sees of a sweep: the plan as text, progress with an ETA, the summary."""
+
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from scaling_study.common.format import duration, engineering
+from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
+from scaling_study.cost.time_model import COVERAGE, Estimate
+from scaling_study.launch.outcome import Outcome, ended
+from scaling_study.planning.order import makespan, to_do
+from scaling_study.planning.plan import Planned
+
+# More runs than this are not listed one by one; plan.out=FILE.csv has all.
+MOST_LINES = 200
+
+
+def lines(rows: Sequence[Planned], slots: int, order: str, processes: int = 1) -> list[str]:
+    """The plan for people: a line a run, then the totals for `slots` runs at a time.
+
+    `processes` train a run together, each with the memory that is shown.
+    """
+    width = max(len(row.run.run_id) for row in rows)
+    head = (
+        f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'memory':>8}  "
+        f"{'actual':>8}  {'forecast':>8}  state"
+    )
+    listed = [_line(row, width) for row in rows[:MOST_LINES]]
+    if more := len(rows) - len(listed):
+        listed.append(f"… and {more} runs more; plan.out=FILE.csv has them all")
+    return [head, *listed, *_totals(rows, slots, order, processes)]
+
+
+def _line(row: Planned, width: int) -> str:
+    c = row.columns
+    text = (
+        f"{row.run.run_id:{width}}  {engineering(c['params']):>8}  {engineering(c['flops']):>9}  "
+        f"{c['train_flops']:>11.3g}  {engineering(row.cost.memory_bytes):>7}B  "
+        f"{duration(row.actual_s):>8}  {duration(row.forecast_s):>8}  {row.state}"
+    )
+    notes = []
+    if row.cell.variant:
+        notes.append(row.cell.variant)
+    if s := row.cell.solved:
+        notes.append(f"{s.quantity} {s.achieved:.4g}, {100 * s.off:+.1f} % of {s.target:.4g}")
+    return f"{text}  {'; '.join(notes)}" if notes else text
+
+
+def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> list[str]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.state] = counts.get(row.state, 0) + 1
+    missing = to_do(rows, order)
+    flops = sum(row.columns["train_flops"] for row in missing)
+    states = ", ".join(f"{n} {state}" for state, n in counts.items())
+    text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]
+    if missing:
+        disk = sum(row.cost.disk_bytes for row in missing)
+        text.append(f"{_largest(missing, processes)}; all: {engineering(disk)}B on disk when done")
+    times = [row.time for row in missing if row.time is not None]
+    if len(times) < len(missing):
+        text.append(
+            "forecast: blank, because nothing has been measured on this device yet "
+            "(plan.probe=true measures)"
+        )
+    elif missing:
+        whole = sum(time.value for time in times)
+        text.append(
+            f"forecast: {duration(whole)} of run time{_between(times)}, "
+            f"{duration(makespan(missing, slots))} on {slots} slots{_gpu_hours(missing)}"
+        )
+    return text
+
+
+def _gpu_hours(rows: Sequence[Planned]) -> str:
+    """What runs on GPUs cost in all: several may train a run, and several runs may share one."""
+    hours = [row.gpu_hours.value for row in rows if row.gpu_hours and row.run.device == "cuda"]
+    return f", {sum(hours):.4g} GPU-hours" if hours else ""
+
+
+def _largest(rows: Sequence[Planned], processes: int) -> str:
+    """What the run with most memory needs, and how many devices hold it if one does not."""
+    row = max(rows, key=lambda row: row.cost.memory_bytes)
+    memory = row.cost.memory_bytes
+    where = "one device" if processes == 1 else f"each of {processes} devices"
+    text = f"largest run: {engineering(memory)}B of memory on {where}"
+    if memory <= LARGE_DEVICE_BYTES:
+        return text
+    devices = devices_needed(row.run)
+    held = "nor does any number" if devices is None else f"{devices} do, or more passes"
+    return f"{text}, which 80 GB do not hold: {held}"
+
+
+def _between(times: Sequence[Estimate]) -> str:
+    """Ends of the interval of a sum whose errors go together, the worst case."""
+    low, high = sum(t.low for t in times), sum(t.high for t in times)
+    return f" ({duration(low)} to {duration(high)}, {100 * COVERAGE:g} %)"
+
+
+def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
+    """Forecast beside actual wall time of the runs that were to do in `rows` and are done now."""
+    done = [row for row in rows if row.actual_s is not None and row.forecast_s is not None]
+    width = max((len(row.run.run_id) for row in done), default=0)
+    text = [
+        f"{row.run.run_id:{width}}  forecast {duration(row.forecast_s)}{_range(row.time)}, "
+        f"actual {duration(row.actual_s)}"
+        for row in done[:MOST_LINES]
+    ]
+    if done:
+        off = statistics.median(abs(row.forecast_s / row.actual_s - 1) for row in done)  # type: ignore[operator]
+        text.append(f"forecast against actual: median absolute error {100 * off:.0f} %")
+    if held_out is not None:
+        text.append(
+            f"step times of shapes held out of the time model: median absolute error "
+            f"{100 * held_out:.0f} %"
+        )
+    return text
+
+
+def _range(time: Estimate | None) -> str:
+    return f" ({duration(time.low)} to {duration(time.high)})" if time else ""
+
+
+def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned], slots: int) -> Iterator[Outcome]:
+    """Pass `outcomes` on and show them: a progress bar on a terminal, a line each in a log."""
+    if sys.stdout.isatty():
+        yield from _with_bar(outcomes, rows)
+        return
+    started = time.monotonic()
+    done = 0.0
+    whole = sum(_weight(row) for row in rows)
+    weights = {row.run.run_id: _weight(row) for row in rows}
+    for number, outcome in enumerate(outcomes, 1):
+        done += weights[outcome.run_id]
+        left = (time.monotonic() - started) * (whole - done) / done
+        print(f"[{number}/{len(rows)}] {ended(outcome)}, {duration(left)} left", flush=True)
+        yield outcome
+
+
+def _with_bar(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> Iterator[Outcome]:
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
+        TimeElapsedColumn(),
+        TextColumn("elapsed, left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    weights = {row.run.run_id: _weight(row) for row in rows}
+    with Progress(*columns, speed_estimate_period=600) as bar:
+        task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(rows))
+        for number, outcome in enumerate(outcomes, 1):
+            bar.update(task, advance=weights[outcome.run_id], done=number)
+            if outcome.status != "ok":
+                bar.print(ended(outcome), markup=False)
+            yield outcome
+
+
+def _weight(row: Planned) -> float:
+    """Share of the work, for the ETA: training FLOPs are known without any measurement."""
+    return float(row.columns["train_flops"])

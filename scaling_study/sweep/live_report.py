@@ -1,0 +1,161 @@
+"""A running sweep's report: `python -m analysis` every so often, in a process of its own.
+
+Nothing here can fail the sweep or delay a run: the analysis has low priority, one thread and a time
+limit, what it prints goes to STUDY/report.log, and a refresh that fails is tried again next time.
+At the end the sweep waits for a last one, for at most `LAST_LIMIT_S`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.files import replace_file
+from scaling_study.common.validation import group
+
+UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
+LEAST_S = 1.0
+# A refresh that takes longer than this is given up; one of 500 runs takes about ten seconds.
+LIMIT_S = 900.0
+LAST_LIMIT_S = 120.0
+NICENESS = 10
+# What tells a page to load itself anew.
+LIVE = re.compile(r'"live_s":[^,}]+')
+# The runs have the cores.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def seconds(value: object) -> float | None:
+    """60, "60s", "5min" or "1h" in seconds; None stays None.
+
+    Raises:
+        InputError: anything else, or less than a second.
+    """
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|)", str(value).strip())
+    if isinstance(value, bool) or not found or (s := float(found[1]) * UNITS[found[2]]) < LEAST_S:
+        raise InputError(
+            f"report.every={value!r}: must be a time of a second or more, as in 60s, 5min or 1h, "
+            "or null"
+        )
+    return s
+
+
+def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool) -> "Refresher":
+    """What `report.every` and `report.out` ask for.
+
+    `stays` says whether the sweep is there until its runs are done.
+
+    Raises:
+        InputError: a value that makes no sense, or nobody would be there to refresh the report.
+    """
+    values = group(settings, "report")
+    out = values.get("out")
+    if not (out is None or isinstance(out, str)):
+        raise InputError(f"report.out={out!r}: must be a folder, or null for figures/GRID")
+    folder = Path(out) if out else Path("figures") / study_dir.name
+    every_s = seconds(values.get("every"))
+    if every_s is not None and not stays:
+        raise InputError(
+            f"report.every={values['every']}: this sweep submits its runs and leaves; give "
+            f"launcher.wait=true, or repeat `python -m analysis {study_dir} -o {folder} --live "
+            f"{every_s:g}`"
+        )
+    return Refresher(study_dir, folder, every_s)
+
+
+class Refresher:
+    """Writes the study's report to `figures_dir` every `every_s` seconds inside a with block.
+
+    Leaving the block ends a refresh in work and makes a last one, unless an exception leaves it;
+    however that goes, the page that stays does not load itself anew. With `every_s` None nothing
+    is done.
+    """
+
+    def __init__(self, study_dir: Path, figures_dir: Path, every_s: float | None) -> None:
+        self.study_dir = study_dir
+        self.figures_dir = figures_dir
+        self._page = figures_dir / "report.html"
+        self.every_s = every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> "Refresher":
+        if self.every_s is not None:
+            print(f"report: {self._page}, refreshed every {self.every_s:g} s", flush=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        if self.every_s is None:
+            return
+        self._thread.join()
+        if kind is None and self._refresh(threading.Event(), [], LAST_LIMIT_S):
+            return
+        _put_to_rest(self._page)
+        if kind is None:
+            print(f"the report was not refreshed: {self._said()}")
+
+    def _said(self) -> str:
+        """The last line of the analysis, or where to look for one."""
+        log = self.study_dir / "report.log"
+        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+        return next((line for line in reversed(lines) if line.strip()), f"see {log}")
+
+    def _work(self) -> None:
+        while not self._stop.wait(self.every_s):
+            self._refresh(self._stop, ["--live", str(self.every_s)], LIMIT_S)
+
+    def _refresh(self, stop: threading.Event, extra: list[str], limit_s: float) -> bool:
+        """Analyse once, until `stop`, for at most `limit_s`; whether that went well."""
+        command = [sys.executable, "-m", "analysis", str(self.study_dir)]
+        command += ["-o", str(self.figures_dir), *extra]
+        try:
+            with (self.study_dir / "report.log").open("w") as log:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ | ONE_THREAD,
+                    start_new_session=True,
+                )
+        except OSError:
+            return False
+        with suppress(OSError):  # it has ended already
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        return _wait(process, stop, limit_s)
+
+
+def _wait(process: subprocess.Popen[bytes], stop: threading.Event, limit_s: float) -> bool:
+    """Whether the process ends well before `stop` and its time limit; it is gone afterwards."""
+    end = time.monotonic() + limit_s
+    while process.poll() is None:
+        if stop.wait(0.1) or time.monotonic() > end:
+            process.kill()
+            process.wait()
+            return False
+    return process.returncode == 0
+
+
+def _put_to_rest(page: Path) -> None:
+    """Let the page say no longer that the sweep is running, nor load itself anew."""
+    with suppress(OSError, ValueError):  # there is none
+        text = page.read_bytes().decode("utf-8")
+        if LIVE.search(text):
+            replace_file(page, LIVE.sub('"live_s":null', text))

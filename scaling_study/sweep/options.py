@@ -1,0 +1,42 @@
+"""What a sweep is asked to do: dry run, probes, report, limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scaling_study.common.validation import one_value
+from scaling_study.config.keys import check_group
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a sweep is to do with its plan; an empty `out`, `diff` or `device` is not asked for."""
+
+    dry_run: bool
+    explain: bool
+    diff: str
+    out: str
+    probe: bool
+    resolve: bool
+    device: str
+    order: str
+
+
+def asked_of(settings: Mapping[str, Any]) -> Asked:
+    """The settings `dry_run`, `explain`, `diff` and `plan`.
+
+    Raises:
+        InputError: a value of the wrong type.
+    """
+    plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
+    diff, out, device = settings.get("diff"), plan["out"], plan["device"]
+    return Asked(
+        dry_run=one_value(bool, settings.get("dry_run"), "dry_run"),
+        explain=one_value(bool, settings.get("explain"), "explain"),
+        diff="" if diff is None else one_value(str, diff, "diff"),
+        out="" if out is None else one_value(str, out, "plan.out"),
+        probe=one_value(bool, plan["probe"], "plan.probe"),
+        resolve=one_value(bool, plan["resolve"], "plan.resolve"),
+        device="" if device is None else one_value(str, device, "plan.device"),
+        order=one_value(str, plan["order"], "plan.order"),
+    )

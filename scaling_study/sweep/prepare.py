@@ -1,0 +1,54 @@
+"""What a study needs on disk before its first run starts."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaling_study.common.files import replace_file
+from scaling_study.config.execution import Setting
+from scaling_study.data import facts, prepare
+from scaling_study.planning.plan import Planned
+from scaling_study.planning.plan_table import write_csv
+from scaling_study.study.result import FINISHED
+from scaling_study.study.store import Store, check_writable
+from scaling_study.study.table import read_plan
+
+
+def make_ready(
+    store: Store, study_dir: Path, setting: Setting, grid: dict[str, Any], rows: list[Planned]
+) -> None:
+    """Images, folders, frozen rules and the plan; unreadable results are set aside.
+
+    Raises:
+        InputError: a folder cannot be written, or the data set is not there.
+    """
+    from analysis.rules import preregistration
+
+    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
+    check_writable(store.root, "results_dir", setting.results_dir)
+    check_writable(study_dir, "results_dir", setting.results_dir)
+    for data in {row.run.data for row in rows if row.state not in FINISHED}:
+        prepare(data, Path(setting.cache_dir))
+    for row in rows:
+        if row.state == "unreadable":
+            bad = store.set_aside(row.run.run_id)
+            print(f"unreadable result set aside, its run is done again: {bad}")
+    _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
+    classes = {facts(row.run.data).n_classes for row in rows}
+    known = {"n_classes": classes.pop()} if len(classes) == 1 else {}
+    preregistration.freeze(study_dir, grid)
+    replace_file(study_dir / "grid.yaml", yaml.safe_dump(grid | known, sort_keys=False))
+    write_csv(rows, grid, study_dir / "plan.csv")
+
+
+def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
+    """A study is what its last sweep planned; the runs of another one stay in the store."""
+    if not (study_dir / "plan.csv").is_file():
+        return
+    others = {row["run_id"] for row in read_plan(study_dir)} - run_ids
+    if others:
+        print(
+            f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
+            "store; to keep both studies, give one its own name with grid.name=NAME"
+        )

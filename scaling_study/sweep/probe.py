@@ -1,0 +1,156 @@
+"""A short probe: real training steps of a few cells, so that a first forecast is a measurement.
+
+The cells that are probed span the plan's FLOPs and activations. A probe is a run of the trainer
+with the cell's network, resolution, batch and precision on few rendered images, in a process and a
+slot of its own as any run; its step time is kept in CACHE/probes.jsonl with the device's name, and
+counts until the shape is probed again.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaling_study.common.device import visible_gpus
+from scaling_study.common.errors import InputError
+from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import from_values
+from scaling_study.config.execution import Setting
+from scaling_study.config.run import RunConfig
+from scaling_study.cost.closed_form import describe, known_facts
+from scaling_study.cost.device_times import Times
+from scaling_study.cost.time_model import Shape, Timing, shape_of
+from scaling_study.cost.timings import read_timings, written
+from scaling_study.data import config_class
+from scaling_study.launch.job import Job
+from scaling_study.launch.local import pool
+from scaling_study.launch.options import LauncherConfig
+from scaling_study.launch.outcome import Outcome
+from scaling_study.launch.slots import slots_for
+from scaling_study.study.result import Result
+from scaling_study.study.store import Store
+
+# As many shapes as the log-linear model needs, and two to judge it by.
+PROBES = 6
+# Epochs, and steps in each: few images are rendered, and seen again. A GPU is timed in windows,
+# here of an epoch, the first of which does not count.
+EPOCHS_AND_STEPS = {"cpu": (14, 1), "cuda": (20, 5)}
+MOST_CLASSES = 64
+
+FILE = "probes.jsonl"
+NO_GPU = (
+    "plan.probe=true: no GPU is visible here; where a cluster has them, put srun with a GPU before "
+    "this command with dry_run=true (cache_dir must be shared), as in srun --gpus=1 python -m "
+    "scaling_study.sweep … plan.probe=true dry_run=true; or submit a small grid first: "
+    "its runs are measurements too"
+)
+
+# Runs what it is given, with results under the folder.
+Launch = Callable[[Sequence[RunConfig], Path], Iterator[Outcome]]
+
+
+def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
+    """Cells to probe: at most PROBES shapes a device, far apart, less those that are measured."""
+    groups: dict[tuple[object, ...], dict[Shape, RunConfig]] = {}
+    for run in runs:
+        groups.setdefault(times.conditions(run), {}).setdefault(shape_of(describe(run)), run)
+    chosen = []
+    for shapes in groups.values():
+        known = set(times.forecast(next(iter(shapes.values()))).shapes)
+        chosen += [shapes[shape] for shape in _far_apart(list(shapes)) if shape not in known]
+    return chosen
+
+
+def _far_apart(shapes: list[Shape]) -> list[Shape]:
+    """The cheapest shape, then ever again the one furthest from those chosen, in logarithms."""
+    where = {s: (math.log(s[0] * s[2]), math.log(s[1] * s[2])) for s in shapes}
+    chosen = [min(shapes, key=lambda s: where[s])]
+    while len(chosen) < min(PROBES, len(shapes)):
+        rest = [s for s in shapes if s not in chosen]
+        chosen.append(max(rest, key=lambda s: min(math.dist(where[s], where[c]) for c in chosen)))
+    return chosen
+
+
+def measure(
+    runs: Sequence[RunConfig], times: Times, launch: Launch
+) -> Iterator[tuple[RunConfig, Timing | str]]:
+    """Each run with its timing, or with why there is none."""
+    short = {(probe := shortened(run)).run_id: (run, probe) for run in runs}
+    with tempfile.TemporaryDirectory(prefix="probe-") as folder:
+        store = Store(Path(folder))
+        for outcome in launch([probe for _, probe in short.values()], Path(folder)):
+            run, _ = short[outcome.run_id]
+            result = store.result(outcome.run_id) if outcome.status != "failed" else None
+            if result is None or result.step_time_s is None:
+                yield run, outcome.error or f"the probe ended as {outcome.status}"
+            else:
+                yield run, _timing(run, result, times)
+
+
+def _timing(run: RunConfig, result: Result, times: Times) -> Timing:
+    """The probe's time as one of `run`: it has the run's network but for the classes.
+
+    What it took beside its steps is what any run takes to start and to end.
+    """
+    timing = Timing.of(vars(result))
+    assert timing is not None
+    return replace(timing, conditions=times.conditions(run), shape=shape_of(describe(run)))
+
+
+def shortened(run: RunConfig) -> RunConfig:
+    """`run` for a few steps on few rendered images of its size."""
+    epochs, steps = EPOCHS_AND_STEPS[run.device]
+    images = steps * run.train.batch_size
+    classes = min(known_facts(run.data).n_classes, MOST_CLASSES, images)
+    few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
+    values = _rendered() | {"resolution": run.data.resolution} | few
+    data = from_values(config_class("fractals"), values, "data.")
+    return replace(run, data=data, train=replace(run.train, epochs=epochs, warmup_epochs=0.0))
+
+
+def _rendered() -> dict[str, Any]:
+    """Settings of the rendered data set, which every machine has."""
+    text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
+    assert isinstance(values, dict)
+    return values
+
+
+def kept(cache_dir: Path) -> list[Timing]:
+    """The probes of earlier plans, of each shape the newest."""
+    found = {(t.conditions, t.shape): t for t in read_timings(cache_dir / FILE)}
+    return list(found.values())
+
+
+def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
+    """Append probes to those of earlier plans."""
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with (cache_dir / FILE).open("a", encoding="utf-8") as file:
+        file.write(written(timings))
+
+
+def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
+    """What runs the probes: the pool of this machine, whatever launches the sweep.
+
+    Raises:
+        InputError: several processes will train a run, and a probe is one; or, once it launches,
+            a probe needs a GPU that is not here.
+    """
+    if launcher.processes > 1:
+        raise InputError(
+            f"plan.probe=true: {launcher.processes} processes train a run together, which a probe, "
+            "one process, does not time; finished runs will"
+        )
+
+    def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
+        if any(run.device == "cuda" for run in runs) and not visible_gpus():
+            raise InputError(NO_GPU)
+        slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)
+        probing = replace(setting, results_dir=str(folder))
+        return pool.launch([Job(run, probing) for run in runs], slots)
+
+    return launch

@@ -1,0 +1,1 @@
+"""What a run trains for and how its outcome is scored."""

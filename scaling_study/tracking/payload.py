@@ -1,0 +1,111 @@
+"""What of a run is mirrored: read from the files in its folder, without W&B's client."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scaling_study.config.run import run_config
+from scaling_study.config.tracking import tag_of
+from scaling_study.cost.closed_form import describe
+from scaling_study.study.result import FINISHED, read_result
+from scaling_study.study.table import read_plan
+
+# In the summary: the hash of what was sent, so that a later call knows without sending.
+DIGEST = "files_sha256"
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A run as W&B sees it: config, rows with their step numbers, summary."""
+
+    run_id: str
+    config: Mapping[str, Any]
+    rows: tuple[tuple[int, Mapping[str, Any]], ...]
+    summary: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it."""
+        canonical = json.dumps([self.config, self.rows, self.summary], sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run has no result: it is to continue."""
+        return "status" not in self.summary
+
+    @property
+    def failed(self) -> bool:
+        return self.summary.get("status") not in FINISHED
+
+
+def mirror_of(run_dir: Path) -> Mirror:
+    """The run in `run_dir`, finished or not.
+
+    Raises:
+        ValueError: its config or its result cannot be read.
+        OSError: it has no config.
+    """
+    config = config_of(run_dir)
+    summary = {k: v for k, v in _result(run_dir).items() if k not in config and v is not None}
+    return Mirror(run_dir.name, config, rows_of(run_dir), summary)
+
+
+def config_of(run_dir: Path) -> dict[str, Any]:
+    """Our columns that are known before training, and the whole run config under `run`.
+
+    Raises:
+        ValueError, OSError: there is no config.yaml that describes a run.
+    """
+    try:
+        values = yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"config.yaml: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError("config.yaml holds no settings")
+    return describe(run_config(values)) | {"run": values}
+
+
+def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
+    """Lines of metrics.jsonl, each with a number for W&B, which takes rising numbers only.
+
+    The number is the training step, or if a line before has it already, the next one.
+    """
+    try:
+        lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+            step = int(row["step"])
+        except (ValueError, KeyError, TypeError):
+            continue  # the torn last line of a killed process
+        rows.append((max(step, rows[-1][0] + 1) if rows else step, row))
+    return tuple(rows)
+
+
+def _result(run_dir: Path) -> dict[str, Any]:
+    try:
+        return asdict(read_result(run_dir / "result.json"))
+    except FileNotFoundError:
+        return {}
+
+
+def studies(results_dir: Path) -> dict[str, list[str]]:
+    """For every planned run the names of the studies that list it, as W&B's tags."""
+    found: dict[str, list[str]] = {}
+    for plan in sorted(results_dir.glob("*/plan.csv")):
+        try:
+            rows: Iterable[Mapping[str, str]] = read_plan(plan.parent)
+        except ValueError:
+            continue  # another study's plan is no concern of this one
+        for row in rows:
+            found.setdefault(row["run_id"], []).append(tag_of(plan.parent.name))
+    return found

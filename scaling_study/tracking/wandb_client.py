@@ -1,0 +1,252 @@
+"""W&B's client, with limits on how long it may take. Everything that imports wandb goes here."""
+
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scaling_study.config.tracking import base_url
+from scaling_study.tracking.payload import DIGEST, Mirror
+
+if TYPE_CHECKING:
+    from wandb import Run
+
+# A server that does not answer a plain request in this time, s, is not there; others take longer.
+PROBE_S = 3
+API_S = 30
+# Runs that are asked about in one request.
+PAGE = 50
+
+
+class TrackingError(Exception):
+    """W&B did not take what was sent; the message says why."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a run goes in W&B, and under what it is found there."""
+
+    project: str
+    entity: str | None
+    group: str | None
+    tags: tuple[str, ...]
+    job_type: str = "train"
+
+
+def quiet_environment() -> None:
+    """Before wandb is imported: no reports of its own errors to anybody, no chatter."""
+    os.environ["WANDB_ERROR_REPORTING"] = "false"
+    os.environ["WANDB_SILENT"] = "true"
+
+
+def reachable() -> bool:
+    """Whether anything answers at the server's address, soon."""
+    request = urllib.request.Request(base_url(), method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=PROBE_S).close()
+    except urllib.error.HTTPError:
+        return True  # it answers
+    except OSError:
+        return False
+    return True
+
+
+def require_answer() -> None:
+    """See that a server is there, before a client waits for half a minute.
+
+    Raises:
+        TrackingError: it is not.
+    """
+    if not reachable():
+        raise TrackingError(f"nothing answers at {base_url()}")
+
+
+class Upload:
+    """One run, open at W&B or in W&B's offline files.
+
+    Args of `open`: `folder` gets W&B's own folder `wandb`; `timeout_s` limits opening and
+    finishing each.
+    """
+
+    def __init__(self, run: "Run") -> None:
+        self.run = run
+        self._next = run.step  # what the server has already
+
+    @classmethod
+    def open(
+        cls,
+        run_id: str,
+        config: Mapping[str, Any],
+        target: Target,
+        folder: Path,
+        timeout_s: float,
+        offline: bool = False,
+    ) -> "Upload":
+        """Open the run, or continue it if the server knows it.
+
+        Raises:
+            TrackingError: the server refuses, or is not there in time.
+        """
+        import wandb
+
+        shutil.rmtree(folder / "wandb", ignore_errors=True)
+        try:
+            run = wandb.init(
+                id=run_id,
+                name=run_id,
+                project=target.project,
+                entity=target.entity,
+                group=target.group,
+                job_type=target.job_type,
+                tags=list(target.tags),
+                config=dict(config),
+                resume=None if offline else "allow",
+                mode="offline" if offline else "online",
+                dir=str(folder),
+                settings=_settings(timeout_s, offline),
+            )
+        except (wandb.errors.Error, TimeoutError, OSError) as error:
+            raise TrackingError(_one_line(error)) from None
+        if target.job_type == "train":
+            run.define_metric("epoch")
+            run.define_metric("*", step_metric="epoch")
+        return cls(run)
+
+    def send(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        """Rows that the server does not have yet."""
+        for number, row in rows:
+            if number >= self._next:
+                self.run.log(dict(row), step=number, commit=True)
+                self._next = number + 1
+
+    def finish(self, mirror: Mirror) -> None:
+        """The rest of a run, its summary, and the end.
+
+        Raises:
+            TrackingError: not everything was taken in time.
+        """
+        self.send(mirror.rows)
+        self.run.summary.update({**mirror.summary, DIGEST: mirror.digest})
+        if mirror.unfinished:
+            self.run.mark_preempting()  # W&B shows it as preempted, not as failed
+        self.close(exit_code=1 if mirror.failed else 0)
+
+    def close(self, exit_code: int) -> None:
+        """End the run as it is.
+
+        Raises:
+            TrackingError: not everything was taken in time.
+        """
+        try:
+            self.run.finish(exit_code=exit_code)
+        except TimeoutError as error:
+            raise TrackingError(_one_line(error)) from None
+
+
+def _settings(timeout_s: float, offline: bool) -> Any:
+    """W&B's settings: nothing of the machine, of the code or of the console is collected."""
+    import wandb
+
+    return wandb.Settings(
+        console="off",
+        disable_git=True,
+        save_code=False,
+        silent=True,
+        init_timeout=timeout_s,
+        finish_timeout=timeout_s,
+        finish_timeout_raises=True,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+        # Our own files are the copy on disk.
+        x_skip_transaction_log=not offline,
+    )
+
+
+@dataclass(frozen=True)
+class Known:
+    """What W&B has of a run."""
+
+    digest: str | None
+    group: str | None
+    tags: tuple[str, ...]
+
+
+def known(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str, Known]:
+    """What W&B has of those runs that it knows.
+
+    Raises:
+        TrackingError: it does not answer.
+    """
+    import wandb
+
+    found: dict[str, Known] = {}
+    try:
+        api = wandb.Api(timeout=API_S)
+        path = f"{entity or api.default_entity}/{project}"
+        for start in range(0, len(run_ids), PAGE):
+            names = {"name": {"$in": list(run_ids[start : start + PAGE])}}
+            for run in api.runs(path, filters=names, per_page=PAGE, lazy=False):
+                digest = run.summary_metrics.get(DIGEST)
+                found[run.id] = Known(digest, run.group, tuple(run.tags))
+    except ValueError as error:
+        if "Could not find project" not in str(error):
+            raise
+        return {}  # the first run makes it
+    except (wandb.errors.Error, OSError) as error:
+        raise TrackingError(_one_line(error)) from None
+    return found
+
+
+def default_entity() -> str:
+    """Whose runs the key writes when nobody is named.
+
+    Raises:
+        TrackingError: W&B does not answer, or names nobody.
+    """
+    import wandb
+
+    try:
+        entity = wandb.Api(timeout=API_S).default_entity
+    except (wandb.errors.Error, OSError) as error:
+        raise TrackingError(_one_line(error)) from None
+    if not entity:
+        raise TrackingError("the key has no default entity; give --entity")
+    return str(entity)
+
+
+def app_url() -> str:
+    """Where a person looks at runs."""
+    from wandb.sdk.lib.wbauth.host_url import HostUrl
+
+    return HostUrl(base_url()).app_url
+
+
+def save_workspace(workspace: Any, earlier: str | None) -> str:
+    """Save a workspace, over the one at the address `earlier` if it is still there; its address.
+
+    Raises:
+        TrackingError: W&B does not take it.
+    """
+    import wandb
+
+    target = workspace
+    try:
+        if earlier:
+            with suppress(ValueError):  # somebody deleted it
+                target = type(workspace).from_url(earlier)
+                target.sections = workspace.sections
+                target.runset_settings = workspace.runset_settings
+        return str(target.save().url)
+    except (wandb.errors.Error, OSError, KeyError, TypeError) as error:
+        raise TrackingError(_one_line(error)) from None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

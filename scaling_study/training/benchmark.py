@@ -1,0 +1,59 @@
+"""Speed and memory of one network on this device: a short training, and forward passes alone."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scaling_study.config.execution import Setting
+from scaling_study.config.run import RunConfig
+from scaling_study.data import facts
+from scaling_study.models import network
+from scaling_study.models.modules import build
+from scaling_study.training.loop import AUTOCAST, train
+from scaling_study.training.numerics import fastest
+
+# Forward passes that choose kernels, and those that are timed.
+WARMUP, TIMED = 3, 10
+# What a short training measures.
+TRAINED = ("step_time_s", "step_time_cv", "images_per_s", "peak_memory_bytes")
+
+
+def measure(run: RunConfig, setting: Setting) -> dict[str, Any]:
+    """Columns of one cell: `TRAINED` as in a result, and the median time of a forward pass.
+
+    `inference_time_s` is that of a batch of `train.batch_size` images in evaluation mode, in the
+    run's precision and memory format, on images that are on the device already.
+    """
+    with tempfile.TemporaryDirectory(prefix="measure-") as folder:
+        trained = train(run, Path(folder), setting)
+    seconds = inference_time_s(run)
+    return {name: trained.get(name) for name in TRAINED} | {
+        "inference_time_s": seconds,
+        "inference_images_per_s": run.train.batch_size / seconds,
+    }
+
+
+@torch.inference_mode()
+def inference_time_s(run: RunConfig) -> float:
+    """Median seconds of `TIMED` forward passes of one batch."""
+    layout = torch.channels_last if run.train.channels_last else torch.contiguous_format
+    module = build(network(run.model, facts(run.data).n_classes)).eval()
+    module.to(run.device, memory_format=layout)  # type: ignore[call-overload]
+    side = run.data.resolution
+    images = torch.rand(run.train.batch_size, 3, side, side, device=run.device)
+    images = images.contiguous(memory_format=layout)
+    seconds = []
+    cast = torch.autocast(run.device, AUTOCAST.get(run.precision), run.precision in AUTOCAST)
+    with fastest(run.device):
+        for _ in range(WARMUP + TIMED):
+            begin = time.perf_counter()
+            with cast:  # each pass casts the weights, as one alone would
+                module(images)
+            if run.device == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - begin)
+    return statistics.median(seconds[WARMUP:])

@@ -1,0 +1,153 @@
+"""A step's gradients from as many forward passes as memory allows.
+
+A pass sees a micro-batch. Their number is the recipe's `accumulation`, doubled each time memory
+runs out: the gradient is that of the same batch, only batch norm sees fewer images at a time.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from scaling_study.common.ranks import World
+from scaling_study.training.distributed import total, without_averaging
+from scaling_study.training.out_of_memory import HalvingNote, gpu_memory_ran_out
+
+# Batch norm needs more than one image.
+SMALLEST = 2
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Scale = Callable[[Tensor], Tensor]
+
+
+class MicroBatches:
+    """Backward passes over one process's `share` (images) of each batch.
+
+    `loss` gives the mean loss of a micro-batch in the network that it gets; `seed` seeds torch's
+    generator, which dropout and stochastic depth draw from, for a step. A joint step that fails
+    leaves word in `note` for the next attempt, which begins with what it says.
+    """
+
+    def __init__(
+        self, module: nn.Module, loss: Loss, share: int, accumulation: int, note: HalvingNote
+    ) -> None:
+        self._module, self._loss, self._share = module, loss, share
+        self._accumulation = accumulation
+        self._buffers = [b for b in module.buffers() if b.is_floating_point()]
+        self._saved = [torch.empty_like(b) for b in self._buffers]
+        self._note = note
+        self.halvings = note.read()
+
+    @property
+    def passes(self) -> int:
+        """Forward passes of one step."""
+        return self._accumulation << self.halvings
+
+    @property
+    def size(self) -> int:
+        """Images of the largest micro-batch."""
+        return -(-self._share // self.passes)
+
+    def backward(
+        self, network: nn.Module, images: Tensor, labels: Tensor, seed: int, scale: Scale
+    ) -> Tensor:
+        """Add the gradients of this share's mean loss to those that are there; returns the loss.
+
+        Raises:
+            RuntimeError: even the smallest micro-batch does not fit, or the step is a joint one.
+        """
+        _copy(self._saved, self._buffers)
+        joint = network is not self._module and dist.is_initialized()
+        while True:
+            _seed(seed, images.device.type)
+            try:
+                return self._passes(network, images, labels, scale)
+            except RuntimeError as error:
+                if not gpu_memory_ran_out(error) or not self._can_halve():
+                    raise
+                if joint:  # the others wait in the middle of it
+                    self._note.write(self.halvings + 1)
+                    raise
+            # Out of the handler, so that nothing holds the failed pass's activations any more.
+            self._as_before()
+            self._halve()
+
+    def find_size(self, images: Tensor, labels: Tensor, world: World, kept: int) -> None:
+        """Halve until a step fits on every rank, before they depend on each other in one.
+
+        A rank that ran out of memory in the middle of a joint step would leave the others waiting.
+        There is room left for the `kept` tensors of each weight's size that the optimizer is still
+        to make; the gradients are as large as the buckets that will replace them. There must be no
+        gradients before, and there are none behind; statistics are left as they were.
+        """
+        _copy(self._saved, self._buffers)
+        while True:
+            failed = torch.zeros((), device=images.device)
+            try:
+                self._probe(images, labels, kept)
+            except RuntimeError as error:
+                if not gpu_memory_ran_out(error):
+                    raise
+                failed += 1
+            self._as_before()
+            if not total(failed, world):
+                return
+            if not self._can_halve():
+                raise torch.OutOfMemoryError(
+                    f"no memory for {self.size} images at a time in every process"
+                )
+            self._halve()
+
+    def _probe(self, images: Tensor, labels: Tensor, kept: int) -> None:
+        """A step's passes beside as much memory as the optimizer will hold."""
+        weights = list(self._module.parameters())
+        _room = [torch.empty_like(weight) for weight in weights for _ in range(kept)]
+        self._passes(self._module, images, labels, lambda loss: loss)
+
+    def _passes(self, network: nn.Module, images: Tensor, labels: Tensor, scale: Scale) -> Tensor:
+        passes = self.passes
+        if passes == 1:
+            loss = self._loss(network, images, labels)
+            scale(loss).backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+        losses = []
+        pairs = zip(images.tensor_split(passes), labels.tensor_split(passes), strict=True)
+        for number, (part, wanted) in enumerate(pairs, start=1):
+            with nullcontext() if number == passes else without_averaging(network):
+                loss = self._loss(network, part, wanted) * (len(part) / len(images))
+                scale(loss).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
+
+    def _can_halve(self) -> bool:
+        return self._share // (2 * self.passes) >= SMALLEST
+
+    def _as_before(self) -> None:
+        """As at the step's start: no gradients, the statistics of before."""
+        for parameter in self._module.parameters():
+            parameter.grad = None
+        _copy(self._buffers, self._saved)
+
+    def _halve(self) -> None:
+        self.halvings += 1
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        print(
+            f"warning: memory ran out; {self.passes} forward passes a step of at most {self.size} "
+            "images from now on, so batch norm sees fewer at a time",
+            flush=True,
+        )
+
+
+def _copy(to: list[Tensor], source: list[Tensor]) -> None:
+    """Copy tensors in place; a network without batch norm has none."""
+    if to:
+        torch._foreach_copy_(to, source)
+
+
+def _seed(seed: int, device: str) -> None:
+    """Seed what dropout draws from; torch.manual_seed would note a stack trace for absent GPUs."""
+    torch.default_generator.manual_seed(seed)
+    if device == "cuda":
+        torch.cuda.manual_seed(seed)

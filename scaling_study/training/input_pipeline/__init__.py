@@ -1,0 +1,1 @@
+"""Batches: which images, decoded and augmented by workers, on the device ahead of time."""

@@ -1,0 +1,154 @@
+"""Training and evaluation batches: order and augmentation depend on the run and the step alone.
+
+Every random number of a run comes from a generator seeded by SHA-256 of (run id, purpose, number).
+Nothing has to be stored to resume: step k draws the same after a crash as without one, on however
+many processes, and with however many workers.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scaling_study.common.device import cpu_cores
+from scaling_study.config.execution import Setting
+from scaling_study.config.run import RunConfig
+from scaling_study.data import load
+from scaling_study.data.base import MAX_TRAIN_IMAGES
+from scaling_study.data.splits import Images, Part, Splits
+from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
+from scaling_study.training.input_pipeline.loader import stream
+from scaling_study.training.input_pipeline.make_batch import EvaluationBatch, Task, TrainingBatch
+from scaling_study.training.seeds import generator
+
+# Images of one evaluation batch.
+EVALUATION_BATCH = 250
+# ImageNet's mean and standard deviation of red, green and blue, for every set of encoded images.
+PHOTO_MEAN = (123.675, 116.28, 103.53)
+PHOTO_STD = (58.395, 57.12, 57.375)
+
+# Pixels whose levels are counted at a time.
+CHUNK = 2**18
+
+# uint8 images (n, channels, side, side) and int64 labels (n,).
+Batch = tuple[Tensor, Tensor]
+
+
+class TrainingData:
+    """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
+
+    An incomplete last batch of an epoch is left out. Images that cannot be decoded are left out of
+    evaluation, and in training the next one in the data set takes the place. At most `workers`
+    processes decode, one per CPU core.
+    """
+
+    def __init__(
+        self, run: RunConfig, splits: Splits, corrupt: CorruptImages, workers: int
+    ) -> None:
+        self.facts = splits.facts
+        self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
+        self._run, self._splits, self._corrupt = run, splits, corrupt
+        self._workers = min(workers, cpu_cores())
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        mean, std = normalisation(splits.train)
+        self.mean = torch.tensor(mean, device=run.device)[:, None, None]
+        self.std = torch.tensor(std, device=run.device)[:, None, None]
+
+    @classmethod
+    def of(cls, run: RunConfig, setting: Setting, run_dir: Path) -> "TrainingData":
+        """The run's images; those that turn out to be corrupt are noted in `run_dir`."""
+        splits = load(run.data, Path(setting.cache_dir))
+        corrupt = CorruptImages(run_dir, fail=getattr(run.data, "corrupt", "skip") == "fail")
+        return cls(run, splits, corrupt, setting.loader_workers)
+
+    @property
+    def corrupt_images(self) -> int:
+        """Images met so far, by any attempt at this run, that could not be decoded."""
+        return len(self._corrupt)
+
+    def batches(self, first: int, last: int, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        """Augmented images of the steps from `first` until before `last`: this rank's share of each
+        global batch. The shares of all ranks are the same global batch for every world size.
+        """
+        size = self._run.train.batch_size
+        low, high = rank * size // world_size, (rank + 1) * size // world_size
+        tasks = (Task(step, low, self._chosen(step)[low:high]) for step in range(first, last))
+        make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
+        return self._stream(make, tasks, rank)
+
+    def evaluation(self, split: str, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        """Clean images of `val`, or of `train` (all, or an even selection of a large set): this
+        rank's share of the batches.
+        """
+        part = self._splits.val if split == "val" else self._splits.train
+        chosen = np.arange(len(part.labels))
+        if split == "train" and len(chosen) > MAX_TRAIN_IMAGES:
+            chosen = np.linspace(0, len(chosen) - 1, MAX_TRAIN_IMAGES).astype(np.int64)
+        n_batches = -(-len(chosen) // EVALUATION_BATCH)
+        tasks = (
+            Task(n, 0, chosen[n * EVALUATION_BATCH : (n + 1) * EVALUATION_BATCH])
+            for n in range(rank, n_batches, world_size)
+        )
+        return self._stream(EvaluationBatch(part, self._run.data), tasks, rank)
+
+    def _stream(
+        self, make: TrainingBatch | EvaluationBatch, tasks: Iterator[Task], rank: int
+    ) -> Iterator[Batch]:
+        encoded, cuda = not isinstance(make.part, Images), self._run.device == "cuda"
+        for pixels, labels, corrupt in stream(
+            make, tasks, self._workers if encoded else None, cuda
+        ):
+            self._corrupt.note(corrupt, rank)
+            yield pixels, labels
+
+    def _chosen(self, step: int) -> NDArray[np.int64]:
+        """Positions in the training images of the global batch of `step`."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if self._order[0] != epoch:
+            rng = generator(self._run.run_id, "order", epoch)
+            self._order = epoch, epoch_order(self._splits.train, rng)
+        size = self._run.train.batch_size
+        return self._order[1][position * size : (position + 1) * size]
+
+
+def epoch_order(part: Part, rng: torch.Generator) -> NDArray[np.int64]:
+    """All positions in random order; groups that are read together stay within one window."""
+    n = len(part.labels)
+    groups = None if isinstance(part, Images) else part.groups
+    order = torch.randperm(n, generator=rng).numpy()
+    if groups is None or isinstance(part, Images):
+        return order
+    turn = torch.randperm(int(groups.max()) + 1, generator=rng).numpy()
+    window = turn[groups] // part.mixed_groups
+    return order[np.argsort(window[order], kind="stable")]
+
+
+def normalisation(part: Part) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, in grey levels."""
+    if not isinstance(part, Images):
+        return PHOTO_MEAN, PHOTO_STD
+    channels = part.pixels.reshape(-1, 1 if part.pixels.ndim == 3 else 3)
+    found = [_mean_and_std(_histogram(channel)) for channel in channels.T]
+    return tuple(mean for mean, _ in found), tuple(max(std, 1.0) for _, std in found)
+
+
+def _histogram(values: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each of the 256 levels occurs; floats of all pixels would take much memory."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(values), CHUNK):
+        counts += np.bincount(values[start : start + CHUNK], minlength=256)
+    return counts
+
+
+def _mean_and_std(counts: NDArray[np.int64]) -> tuple[float, float]:
+    levels, n = np.arange(256), int(counts.sum())
+    mean = int(counts @ levels) / n
+    return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / n))
+
+
+def to_input(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Images (n, channels, side, side), 0 to 255, as normalised float images (n, 3, side, side)."""
+    return ((pixels.float() - mean) / std).expand(-1, 3, -1, -1)

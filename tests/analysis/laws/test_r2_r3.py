@@ -1,0 +1,261 @@
+"""Resolution (exponent, returns, level) and breaks of power laws: golden, guards, calibration."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.fits.fit import fit
+from analysis.fits.laws import SIZE
+from analysis.laws.breakpoint import bootstrap_p, deviation, judge_deviation, low_cost_exponent
+from analysis.laws.cheapest_path import (
+    compound_exponents,
+    elasticities,
+    hessians,
+    judge_slower,
+    level_ratio,
+    path_exponent,
+    path_exponents,
+    surface_gradient,
+)
+from analysis.laws.competing_forms import alternatives, dispersion, judge_dispersion, judge_kink
+from analysis.laws.harmful_steps import harm, judge_harm
+from analysis.laws.points import points_of, steps
+from analysis.laws.returns import (
+    by_step,
+    depth_minus_resolution,
+    diminishing,
+    judge_depth_first,
+    judge_diminishing,
+)
+from analysis.paper.figure_2 import figure_2
+from analysis.paper.tables import read
+from helpers.analysis_data import cell
+from scaling_study.common.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return figure_2()
+
+
+def law_points(y, cost=None):
+    """Configurations along one cost axis."""
+    cost = np.geomspace(1e8, 1e11, len(y)) if cost is None else cost
+    return {"cost": cost, "error": np.asarray(y, dtype=float), "se": np.full(len(y), 0.001)}
+
+
+def family(name):
+    rows = read(name)
+    resolution = np.array([float(row["image_res_px"]) for row in rows])
+    return resolution, np.array([1 - float(row["top1_pct_paper_table7"]) / 100 for row in rows])
+
+
+def scaled(points, factor):
+    return {**points, "cost": factor * points["cost"]}
+
+
+def test_golden_break(grid):
+    found = deviation(grid)
+    assert found.sup_f > 100
+    assert 4e9 < found.break_cost < 9e9
+    assert found.break_low < found.break_cost < found.break_high
+    assert found.slope_below == pytest.approx(-0.192, abs=0.01)
+    assert found.slope_above == pytest.approx(-0.065, abs=0.01)
+    assert found.p == 0.001
+    verdict = judge_deviation(grid)
+    assert verdict.value == "supported"
+    assert judge_deviation(grid, margin=0.2).value == "refuted"
+
+
+def test_golden_alternatives(grid):
+    table = {a.form: a for a in alternatives(grid)}
+    assert set(table) == {"pl", "spl", "seg", "u", "bnsl1"}
+    assert abs(table["seg"].bic - table["spl"].bic) < 6
+    assert table["seg"].bic == pytest.approx(-706.7, abs=3)
+    assert table["pl"].bic - table["spl"].bic > 80
+    assert sum(a.weight for a in table.values()) == pytest.approx(1)
+    assert judge_kink(grid).value == "inconclusive"
+    assert "not distinguishable" in judge_kink(grid).reason
+
+
+def test_golden_dispersion(grid):
+    found = dispersion(grid)
+    assert found.estimate == pytest.approx(0.31, abs=0.02)
+    assert found.p == pytest.approx(4e-4, rel=0.5)
+    assert found.sd_below < found.sd_above
+    assert judge_dispersion(grid).value == "supported"
+
+
+def test_golden_harm(grid):
+    shares = {axis: harm(grid, axis).estimate for axis in SIZE}
+    assert shares["width"] == pytest.approx(0.11, abs=0.01)
+    assert shares["depth"] == pytest.approx(0.05, abs=0.015)
+    assert shares["resolution"] == 0
+    a, b = steps(grid, "width")
+    rises = grid["error"][b] - grid["error"][a] > 2 * math.sqrt(2) * 0.001
+    wide = grid["width"][a] >= 1
+    assert rises[wide].mean() == pytest.approx(0.25, abs=0.02)
+    assert not rises[~wide].any()
+    assert judge_harm(grid, "width").value == "supported"
+    assert judge_harm(grid, "resolution").value != "supported"
+
+
+def test_exponent_below_the_break(grid):
+    broken = deviation(grid, draws=19)
+    found = low_cost_exponent(grid, broken)
+    assert found.estimate == pytest.approx(-0.20, abs=0.02)
+    assert found.low < found.estimate < found.high
+    assert found.up_to == broken.break_low
+
+
+def test_golden_resolution_exponent(grid):
+    found = path_exponent(grid)
+    assert found.estimate == pytest.approx(0.215, abs=0.01)
+    assert found.p_definite == pytest.approx(0.994, abs=0.01)
+    assert found.low == pytest.approx(0.171, abs=0.01)
+    assert found.high == pytest.approx(0.404, abs=0.03)
+    assert elasticities(grid) == pytest.approx([0.89, 2.0, 2.0], abs=0.02)
+    assert judge_slower(grid).value == "inconclusive"
+
+
+def test_compound_exponents():
+    gamma = compound_exponents()
+    values = [gamma[axis] for axis in SIZE]
+    assert values == pytest.approx([0.2794, 0.1461, 0.2142], abs=5e-5)
+    assert values @ np.array([1, 2, 2]) == pytest.approx(1)
+
+
+def test_golden_returns(grid):
+    found = {s.start: s for s in by_step(grid)}
+    expected = {128: 0.200, 160: 0.191, 224: 0.080, 320: 0.052}
+    for start, value in expected.items():
+        assert found[start].estimate == pytest.approx(value, abs=0.01)
+        assert found[start].sem == pytest.approx(0.01, abs=0.003)
+    ratio = diminishing(grid)
+    assert ratio.estimate == pytest.approx(0.27, abs=0.015)
+    assert ratio.low < 0.23
+    assert ratio.high > 0.31
+    assert judge_diminishing(grid).value == "supported"
+    gap = depth_minus_resolution(grid)
+    assert gap.estimate == pytest.approx(0.078, abs=0.003)
+    assert gap.se == pytest.approx(0.025, abs=0.001)
+    assert judge_depth_first(grid).value == "supported"
+    large = depth_minus_resolution(grid, large_models=True)
+    assert large.n == (7, 3)
+    assert large.se == pytest.approx(0.051, abs=0.003)
+    assert large.low < 0 < large.high
+    assert large.seed_se == pytest.approx(0.012, abs=0.004)
+
+
+def test_resolution_level_of_two_families():
+    found = level_ratio(family("resnet_rs_family"), family("efficientnet_family"))
+    assert found.low == pytest.approx(1.50, abs=0.01)
+    assert found.high == pytest.approx(2.06, abs=0.01)
+    assert found.n == 6
+    with pytest.raises(InputError, match="share no range"):
+        level_ratio(family("resnet_rs_family"), (np.array([32.0]), np.array([0.9])))
+
+
+def test_exponents_on_a_separable_surface_equal_their_closed_form():
+    """The quadratic that touches E + sum(A x^-a) at an optimum leads along the same path."""
+    powers, c = np.array([0.8, 1.1, 0.9]), np.array([1.0, 2.0, 2.0])
+    # On the cheapest path a_i A_i x_i^-a_i is proportional to c_i.
+    terms = 0.1 * c / powers
+    error = 0.3 + terms.sum()
+    gradient = -powers * terms / error
+    h = np.diag(powers**2 * terms / error) - np.outer(gradient, gradient)
+    gamma, definite = path_exponents(h[None], c)
+    # gamma_i = (1 / a_i) / sum(c / a), for a cost that is a product of powers c.
+    closed = (1 / powers) / (c / powers).sum()
+    assert definite[0]
+    assert gamma[0] == pytest.approx(closed)
+    assert closed @ c == pytest.approx(1)
+
+
+def test_exponents_from_a_fit_of_a_quadratic(grid):
+    h = np.array([[0.10, 0.02, 0.0], [0.02, 0.30, 0.05], [0.0, 0.05, 0.40]])
+    x = np.stack([np.log(grid[a]) for a in SIZE], axis=1)
+    x -= x.mean(axis=0)
+    error = np.exp(-1.7 - x @ [0.1, 0.2, 0.3] + 0.5 * np.einsum("ni,ij,nj->n", x, h, x))
+    noise = np.exp(0.002 * np.random.default_rng(1).standard_normal(len(x)))
+    points = {**grid, "error": error * noise}
+    found = path_exponent(points)
+    truth = path_exponents(h[None], found.elasticities)[0][0, 2]
+    assert found.low < truth < found.high
+    assert found.estimate == pytest.approx(truth, abs=0.01)
+    surface = fit(points, "quad3", y="error")
+    assert surface_gradient(surface, points) == pytest.approx(x @ h - [0.1, 0.2, 0.3], abs=0.02)
+    assert hessians(surface.vector[None])[0] == pytest.approx(h, abs=0.02)
+
+
+def test_a_saddle_is_not_testable(grid):
+    x = np.log(grid["resolution"] / 224)
+    points = {**grid, "error": grid["error"] * np.exp(-0.6 * x**2)}
+    assert judge_slower(points).value == "not_testable"
+    few = {k: v[:9] for k, v in grid.items()}
+    assert judge_slower(few).value == "not_testable"
+
+
+def test_units_of_cost_change_no_verdict(grid):
+    for judge in (judge_deviation, judge_kink, judge_dispersion, judge_slower,
+                  judge_diminishing, judge_depth_first):  # fmt: skip
+        assert judge(scaled(grid, 1e-9)).value == judge(grid).value
+    one, two = deviation(grid, draws=19), deviation(scaled(grid, 1e3), draws=19)
+    assert two.break_cost == pytest.approx(1e3 * one.break_cost, rel=1e-3)
+    assert two.sup_f == pytest.approx(one.sup_f)
+    assert diminishing(scaled(grid, 7)).estimate == pytest.approx(diminishing(grid).estimate)
+
+
+def test_a_power_law_is_not_broken():
+    x = np.geomspace(1e8, 1e11, 40)
+    noise = np.exp(0.03 * np.random.default_rng(3).standard_normal(40))
+    verdict = judge_deviation(law_points(30 * x**-0.2 * noise))
+    assert verdict.value == "inconclusive"
+
+
+def test_a_steepening_law_refutes():
+    x = np.linspace(0, 7, 40)
+    y = np.exp(-0.1 * x - 0.3 * np.maximum(x - 3.5, 0))
+    y *= np.exp(0.01 * np.random.default_rng(3).standard_normal(40))
+    verdict = judge_deviation(law_points(y, np.exp(x)))
+    assert verdict.value == "refuted"
+    assert verdict.reason.startswith("reversed")
+
+
+def test_too_few_configurations_are_not_testable():
+    points = law_points(np.linspace(0.5, 0.3, 6))
+    for judge in (judge_deviation, judge_kink, judge_dispersion):
+        verdict = judge(points)
+        assert verdict.value == "not_testable"
+        assert "6 configurations" in verdict.reason
+    cells = [cell(f"c{i}", 10.0**i, (0.5, 0.49)) for i in range(3)]
+    points = points_of(cells, "flops")
+    assert judge_harm(points, "depth").reason.startswith("nothing says how runs scatter")
+    assert judge_diminishing(points).value == "not_testable"
+    assert judge_depth_first(points).value == "not_testable"
+
+
+@pytest.mark.slow
+def test_sup_f_bootstrap_level():
+    """Nominal 5 %; 400 true power laws of 60 configurations, standard error 1.1 %."""
+    x = np.linspace(0, 7, 60)
+    rejected = []
+    for seed in range(400):
+        y = -0.2 * x + 0.05 * np.random.default_rng(seed).standard_normal(60)
+        rejected.append(bootstrap_p(x, y, draws=199, seed=seed)[0] < 0.05)
+    assert 0.03 <= np.mean(rejected) <= 0.075
+
+
+@pytest.mark.slow
+def test_exponent_intervals_cover(grid):
+    """Nominal 95 %; 300 quadratic surfaces with the scatter of the paper's grid."""
+    surface = fit(grid, "quad3", y="error")
+    truth = path_exponent(grid, count=50).estimate
+    mean, sd = surface.log_predict(grid), math.sqrt(surface.variance)
+    hits = []
+    for seed in range(300):
+        noise = sd * np.random.default_rng(seed).standard_normal(len(mean))
+        found = path_exponent({**grid, "error": np.exp(mean + noise)}, count=1000)
+        hits.append(found.low <= truth <= found.high)
+    assert 0.92 <= np.mean(hits) <= 0.99

@@ -1,0 +1,193 @@
+"""Recommendations from studies whose error surface is known."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.fits.laws import FORMS
+from analysis.laws.error_surface import carried, predict, surface_of
+from analysis.laws.points import points_of
+from analysis.laws.recommend.candidates import DEPTHS, cost_law
+from analysis.laws.recommend.choose import recommend
+from analysis.paper.figure_2 import figure_2
+from analysis.recommend import main
+from analysis.study.cells import cells_of
+from analysis.study.table import table_of
+from helpers.analysis_data import run, write_study
+from scaling_study.common.errors import InputError
+from scaling_study.models.families.resnet import LAYOUTS
+from scaling_study.study.table import read_study
+
+GRID = [(d, w, r) for d in (14, 26, 50, 101) for w in (0.25, 0.5, 1.0) for r in (32, 48, 64, 96)]
+
+
+def truth(depth, width, resolution, epochs=10):
+    """Error with an interior optimum of depth at each cost."""
+    d, w, r = math.log(depth / 40), math.log(width / 0.5), math.log(resolution / 55)
+    bowl = 0.06 * d * d + 0.05 * w * w + 0.09 * r * r
+    return 0.3 * math.exp(-0.15 * d - 0.2 * w - 0.25 * r + bowl - 0.1 * math.log(epochs / 10))
+
+
+def finished(depth, width, resolution, epochs, seed, error):
+    flops = round(4e4 * depth * width**2 * resolution**2)
+    return replace(
+        run(depth, width, epochs, seed, error),
+        run_id=f"d{depth}-w{width:g}-r{resolution}-e{epochs}-s{seed}",
+        config_id=f"d{depth}-w{width:g}-r{resolution}-e{epochs}",
+        resolution=resolution,
+        flops=flops,
+        params=round(1e4 * depth * width**2),
+        step_time_s=1e-9 * flops**0.8,
+        peak_memory_bytes=round(1e3 * flops**0.6),
+    )
+
+
+def results(grid=GRID, epochs=(10,), seeds=3, sd=0.002):
+    generator = np.random.default_rng(3)
+    return [
+        finished(*shape, e, s, truth(*shape, e) * (1 + sd * generator.standard_normal()))
+        for shape in grid
+        for e in epochs
+        for s in range(seeds)
+    ]
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    study = write_study(tmp_path_factory.mktemp("study"), results())
+    return cells_of(table_of(read_study(study), {}).rows)
+
+
+def recommended(cells, **options):
+    budget = options.pop("budgets", {"flops": 1e9})
+    return recommend(cells, budget, steps_per_epoch=10.0, **options)
+
+
+def test_depths_are_those_of_the_models():
+    assert tuple(LAYOUTS) == DEPTHS
+
+
+def test_the_best_of_a_known_surface(cells):
+    found = recommended(cells)
+    best = found.best
+    assert best.costs["flops"] <= 1e9
+    shapes = [
+        (d, w, r)
+        for d in (14, 26, 38, 50, 101)
+        for w in np.arange(0.25, 1.01, 0.125)
+        for r in (32, 48, 64, 80, 96)
+        if 4e4 * d * w**2 * r**2 <= 1e9
+    ]
+    least = min(truth(*shape) for shape in shapes)
+    assert truth(best.depth, best.width, best.resolution) == pytest.approx(least, rel=0.003)
+    assert best.error == pytest.approx(least, rel=0.01)
+    assert best.low < least < best.high
+    assert best.inside
+    assert found.cheapest.error <= best.error * 1.005
+    assert found.cheapest.costs["flops"] <= best.costs["flops"]
+    assert found.surface.dropped == ()
+
+
+def test_repeats_are_cells_that_matter(cells):
+    found = recommended(cells)
+    gains = [gain for _, gain in found.repeats]
+    assert len(gains) == 3
+    assert sorted(gains, reverse=True) == gains
+    assert 0 < gains[0] < 0.2
+
+
+def test_scaling_a_cost_changes_no_choice(cells):
+    scaled = [
+        replace(c, costs={k: tuple(7.0 * x for x in v) for k, v in c.costs.items()}) for c in cells
+    ]
+    one, two = recommended(cells), recommended(scaled, budgets={"flops": 7e9})
+    assert (one.best.depth, one.best.width) == (two.best.depth, two.best.width)
+    assert one.best.error == pytest.approx(two.best.error)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "said"),
+    [
+        ({}, "give a positive budget"),
+        ({"flops": 1e3}, "the cheapest needs"),
+        ({"flops": 1e15}, "outside the data"),
+        ({"gpu_hours": -1.0}, "give a positive budget"),
+    ],
+)
+def test_budgets_that_are_refused(cells, budgets, said):
+    with pytest.raises(InputError, match=said):
+        recommended(cells, budgets=budgets)
+
+
+def test_other_training_lengths_are_refused(cells):
+    with pytest.raises(InputError, match="--epochs 20: this study trained 10 to 10"):
+        recommended(cells, epochs=20)
+
+
+def test_extrapolation_is_marked(cells):
+    found = recommended(cells, budgets={"flops": 1e15}, extrapolate=True)
+    assert not found.best.inside
+    assert found.best.distance > 1.3
+
+
+def test_every_budget_counts(cells):
+    budgets = {"flops": 1e9, "params": 1.2e5, "step_time_s": 1.0, "peak_memory_bytes": 2.3e8}
+    best = recommended(cells, budgets=budgets | {"gpu_hours": 1.0}).best
+    assert all(best.costs[name] <= limit for name, limit in budgets.items())
+    law = cost_law(cells, "flops")
+    assert law.slopes == pytest.approx([1, 2, 2], abs=1e-6)
+    assert law.sd < 1e-6
+
+
+def test_a_cost_nobody_measured(cells):
+    bare = [replace(c, costs={"flops": c.costs["flops"]}) for c in cells]
+    with pytest.raises(InputError, match="--max-step-time: 0 configurations"):
+        recommended(bare, budgets={"step_time_s": 1.0})
+
+
+def test_a_design_of_two_arms_gets_fewer_terms(tmp_path):
+    arms = [(14, 0.25, 32), (26, 0.25, 32), (50, 0.25, 32), (101, 0.25, 32)]
+    arms += [(14, 0.5, 32), (14, 0.75, 32), (14, 1.0, 32)]
+    study = write_study(tmp_path, results(arms, (4, 20)))
+    cells = cells_of(table_of(read_study(study), {}).rows)
+    found = recommended(cells, budgets={"flops": 5e8}, epochs=10)
+    assert "resolution" in found.surface.dropped
+    assert "epochs*epochs" in found.surface.dropped
+    assert found.best.resolution == 32
+    assert found.best.inside
+
+
+def test_a_region_no_arm_visited_is_outside():
+    points = {k: v[figure_2()["resolution"] == 224] for k, v in figure_2().items()}
+    arms = (points["depth"] == 26) | (points["width"] == 0.25)
+    surface = surface_of({k: v[arms] for k, v in points.items()})
+    corner = {"depth": [400.0], "width": [2.0], "resolution": [224.0], "epochs": [350.0]}
+    near = corner | {"depth": [101.0], "width": [0.25]}
+    assert not predict(surface, {k: np.array(v) for k, v in corner.items()}).inside[0]
+    assert predict(surface, {k: np.array(v) for k, v in near.items()}).inside[0]
+
+
+def test_terms_never_use_up_the_configurations():
+    points = {k: v[:8] for k, v in figure_2().items()}
+    kept, missing = carried(points, FORMS["quad3"])
+    assert len(kept) <= 5
+    assert len(kept) + len(missing) == 10
+
+
+def test_one_configuration_is_refused(cells):
+    with pytest.raises(InputError, match="do not vary enough"):
+        surface_of(points_of(cells[:1], "flops"))
+
+
+def test_command_line(tmp_path, capsys):
+    study = write_study(tmp_path, results())
+    assert main([str(study), "--max-flops", "1e9", "--gpu-hours", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("best: depth ")
+    assert "10-fold: relative error" in out
+    assert "one more seed of d" in out
+    assert main([str(study)]) == 2
+    assert "error: give a positive budget: --max-flops" in capsys.readouterr().err
+    assert main([str(tmp_path), "--max-flops", "1e9"]) == 2

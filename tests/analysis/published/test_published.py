@@ -1,0 +1,114 @@
+"""The paper's numbers give the paper's claims; the values here are golden."""
+
+import json
+
+import pytest
+
+from analysis.laws.competing_forms import alternatives
+from analysis.paper.figure_2 import figure_2
+from analysis.paper.tables import depth_width_table, half_unit
+from analysis.published.__main__ import _judged, main, speedups
+from analysis.rules.judge import judge
+from analysis.rules.kinds.arms import gaps
+from analysis.rules.preregistration import prereg
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return prereg(None, {"rules": {"seed_sd": "prior"}})
+
+
+@pytest.fixture(scope="module")
+def described(rules):
+    records = gaps(depth_width_table(), rules)
+    return {(r["cost"], r["epochs"], r["resolution"]): r["estimate"] for r in records}
+
+
+@pytest.mark.parametrize(
+    ("cost", "epochs", "percent"),
+    [
+        ("step_time_s", 10, -1.38),
+        ("step_time_s", 100, 0.75),
+        ("step_time_s", 350, 2.81),
+        ("flops", 10, -0.53),
+        ("params", 10, 0.93),
+    ],
+)
+def test_gaps_of_figure_3(described, cost, epochs, percent):
+    assert 100 * described[cost, epochs, None] == pytest.approx(percent, abs=0.1)
+
+
+def test_gaps_per_resolution(described):
+    long = [100 * described["step_time_s", 350, r] for r in (128, 160, 224, 320)]
+    assert long == pytest.approx([2.07, 1.49, 2.90, 4.79], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("cost", "values"),
+    [
+        ("step_time_s", ["supported", "supported", "supported"]),
+        ("flops", ["supported", "inconclusive", "inconclusive"]),
+        ("params", ["supported", "refuted", "refuted"]),
+    ],
+)
+def test_verdicts_by_cost(rules, cost, values):
+    judgements = judge(depth_width_table(), rules, cost)
+    judgements = [j for j in judgements if j.rule.name in ("R1-long", "R1-short", "R1")]
+    assert [j.verdict.value for j in judgements] == values
+    if cost == "params":
+        assert judgements[1].verdict.reason.startswith("below_margin")
+
+
+def test_what_the_page_says_of_the_claims_is_what_the_numbers_say(rules):
+    """The page's sentences about what is and is not established are written by hand."""
+    by_cost, _ = _judged(depth_width_table(), rules, speedups())
+    found = {
+        cost: {j.rule.name: j.verdict.value for j in judgements}
+        for cost, judgements in by_cost.items()
+    }
+    main = found["step_time_s"]
+    assert (main["R1-long"], main["R1-short"], main["R1"]) == ("supported",) * 3
+    assert found["flops"]["R1-short"] == "inconclusive"
+    assert found["params"]["R1-short"] == "refuted"
+    assert (main["R2"], main["R2-exponent"], main["R3"]) == (
+        "supported",
+        "inconclusive",
+        "supported",
+    )
+    kink, floor = (a.bic for a in alternatives(figure_2()) if a.form in ("seg", "spl"))
+    assert abs(kink - floor) < 6
+
+
+def test_speedups_of_table_7():
+    found = speedups()
+    ranges = {k: [f"{f(s.ratio[1:-1]):.1f}" for f in (min, max)] for k, s in found.items()}
+    assert ranges == {"TPUv3": ["1.7", "2.7"], "V100": ["2.1", "3.3"]}
+    assert found["TPUv3"].mean == pytest.approx(1.94, abs=0.02)
+    assert found["V100"].mean == pytest.approx(2.35, abs=0.02)
+    for s in found.values():
+        assert s.outside == ("EfficientNet-B0@224", "EfficientNet-B7@600")
+        assert 1 < s.mean_low < s.mean < s.mean_high
+
+
+@pytest.mark.parametrize(
+    ("printed", "half"), [("0.47", 0.005), ("4.0", 0.05), ("710", 5.0), ("1100", 5.0)]
+)
+def test_half_unit(printed, half):
+    assert half_unit(printed, 10.0) == pytest.approx(half)
+
+
+def test_command_writes_everything(tmp_path, capsys):
+    assert main(["-o", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count('"id":"d') == 72  # every cell of Figure 3 can be explored
+    content = json.loads((tmp_path / "verdicts.json").read_text())
+    assert content["verdicts"]["R1"]["verdict"] == "supported"
+    assert content["by_cost"]["params"]["R1-short"]["verdict"] == "refuted"
+    assert set(content["left_out"]) == {f"d400-r320-e{e}" for e in (10, 100, 350)}
+    for name in ("arms_step_time_s", "frontier_flops", "frontier_step_time_s", "gaps", "speedups"):
+        for end in ("png", "svg", "csv"):
+            assert (tmp_path / f"{name}.{end}").stat().st_size > 100
+    out = capsys.readouterr().out
+    assert "R1              supported" in out
+    assert "left out: d400-r320-e10" in out
+    assert "B7" in out

@@ -1,0 +1,167 @@
+"""`python -m analysis.dashboard` against a server that speaks W&B's protocol."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import dashboard
+from helpers.analysis_data import add_run, runs, write_study
+from helpers.tracked import call, secrets_in, server
+from helpers.wandb_server import Server
+from scaling_study.config.tracking import tag_of
+
+__all__ = ["server"]
+
+
+def panels(spec: dict[str, Any], section: str) -> list[dict[str, Any]]:
+    (found,) = [s for s in spec["section"]["panelBankConfig"]["sections"] if s["name"] == section]
+    return [{"type": p["viewType"], **p["config"]} for p in found["panels"]]
+
+
+def table(server: Server, name: str) -> list[dict[str, Any]]:
+    """The last table of that name in the analysis run, as it was uploaded."""
+    row = server.runs["analysis-demo"].history[-1]
+    stored = json.loads(server.runs["analysis-demo"].files[row[name]["path"]])
+    return [dict(zip(stored["columns"], line, strict=True)) for line in stored["data"]]
+
+
+@pytest.mark.slow
+def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_path: Path) -> None:
+    study = write_study(tmp_path, runs({4: -0.05, 20: 0.08}))
+    arguments = (str(study), "--entity", "me", "--project", "lab")
+    code, output = call("analysis.dashboard", *arguments, cwd=tmp_path)
+    assert code == 0, output
+    figures = tmp_path / "figures/demo"
+    run = server.runs["analysis-demo"]
+    assert (run.group, run.job_type, run.tags, run.exit_code) == ("demo", "analysis", ["demo"], 0)
+
+    (row,) = run.history
+    for png in figures.glob("*.png"):
+        assert run.files[row[f"figures/{png.stem}"]["path"]] == png.read_bytes()
+    with (figures / "frontier.csv").open() as file:
+        expected = list(csv.DictReader(file))
+    assert [r["config_id"] for r in table(server, "frontier")] == [r["config_id"] for r in expected]
+    assert [r["error"] for r in table(server, "frontier")] == [float(r["error"]) for r in expected]
+    verdicts = json.loads((figures / "verdicts.json").read_text())["verdicts"]
+    assert {r["rule"]: r["verdict"] for r in table(server, "verdicts")} == {
+        name: verdict["verdict"] for name, verdict in verdicts.items()
+    }
+    assert run.summary["verdict/R1-long"] == "supported"
+
+    ((name, view),) = server.views.items()
+    spec = json.loads(view["spec"])
+    costs = list(dict.fromkeys(row["cost_axis"] for row in expected))
+    drawn = [panel["stringSettings"]["title"] for panel in panels(spec, "Frontiers by regime")]
+    assert drawn == [f"Frontiers over {cost}" for cost in costs]
+    for cost in costs:
+        check_frontiers(
+            table(server, f"frontiers/{cost}_table"),
+            [r for r in expected if r["cost_axis"] == cost and r["on_frontier"] == "True"],
+        )
+    scatter = panels(spec, "Runs")
+    assert scatter[0]["xAxis"] == "config:flops.value"
+    assert {(p["yAxis"], p["zAxis"]) for p in scatter} == {
+        ("summary:val_error", "config:epochs.value")
+    }
+    assert not any(panel.get("showMinYAxisLine") for panel in scatter)  # it would pool the regimes
+    assert [panel["stringSettings"]["title"] for panel in panels(spec, "Arms by regime")] == [
+        "Arms at 4 epochs",
+        "Arms at 20 epochs",
+    ]
+    assert panels(spec, "All axes")[0]["type"] == "Parallel Coordinates Plot"
+    (runset,) = spec["section"]["runSets"]
+    assert [key["name"] for key in runset["grouping"]] == ["epochs.value", "config_id.value"]
+    assert runset["filters"]["filters"][0]["value"] == ["demo"]
+
+    # Again: the same workspace, and the analysis is there already.
+    code, _ = call("analysis.dashboard", *arguments, cwd=tmp_path)
+    assert code == 0
+    assert list(server.views) == [name]
+    assert server.views[name]["id"] == f"id-{name}"
+    assert len(run.history) == 1
+    assert server.unknown <= {"ServerFeaturesQuery"}
+    assert secrets_in(tmp_path) == []
+
+
+def check_frontiers(drawn: list[dict[str, Any]], expected: list[dict[str, str]]) -> None:
+    """A falling line for each regime, through the points of its own frontier and no others."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for point in drawn:
+        lines.setdefault(point["lineKey"], []).append((point["step"], point["lineVal"]))
+    assert {len({x for x, _ in line}) for line in lines.values()} != {1}
+    for name, line in lines.items():
+        regime = [r for r in expected if f"{r['epochs']} epochs" == name]
+        assert line == sorted((float(r["cost"]), float(r["error"])) for r in regime)
+        assert [y for _, y in line] == sorted((y for _, y in line), reverse=True)
+    assert len(lines) == len({r["epochs"] for r in expected}) == 2
+
+
+@pytest.mark.slow
+def test_a_study_that_grew_is_analysed_and_sent_anew(server: Server, tmp_path: Path) -> None:
+    results = runs({4: -0.05, 20: 0.08})
+    study = write_study(tmp_path, [r for r in results if r.epochs == 4])
+    (tmp_path / "figures/demo").mkdir(parents=True)
+    (tmp_path / "figures/demo/verdicts.json").write_text("{", encoding="utf-8")  # it is no matter
+    arguments = (str(study), "--entity", "me", "--project", "lab")
+    code, output = call("analysis.dashboard", *arguments, cwd=tmp_path)
+    assert code == 0, output
+    run = server.runs["analysis-demo"]
+    assert run.summary["verdict/R1-long"] == "not_testable"
+    for result in results:
+        if result.epochs == 20:
+            add_run(study, result)
+    code, output = call("analysis.dashboard", *arguments, "--where", "resolution=32", cwd=tmp_path)
+    assert code == 0, output
+    assert f"{len(results)} runs with resolution=32 in " in output
+    assert run.summary["verdict/R1-long"] == "supported"
+    assert len(run.history) == 2
+    assert {row["epochs"] for row in table(server, "frontier")} == {4, 20}
+
+
+@pytest.mark.slow
+def test_a_long_name_is_cut_to_the_tag_that_its_runs_carry(server: Server, tmp_path: Path) -> None:
+    name = "n" * 70
+    study = write_study(tmp_path, runs({4: -0.05}))
+    study = study.rename(study.with_name(name))
+    code, output = call("analysis.dashboard", str(study), "--entity", "me", cwd=tmp_path)
+    assert code == 0, output
+    (run,) = server.runs.values()
+    assert (run.group, run.tags) == (name, [tag_of(name)])
+    (view,) = server.views.values()
+    (runset,) = json.loads(view["spec"])["section"]["runSets"]
+    assert runset["filters"]["filters"][0]["value"] == [tag_of(name)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("results/none",), "no study in results/none"),
+        (("results/demo", "-o", "other"), "-o other: that is the analysis of x, not of demo"),
+        (("results/demo", "-o", "whole"), "W&B: nothing answers at http://127.0.0.1:"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: tuple[str, ...],
+    message: str,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    write_study(tmp_path, runs({4: 0.0}))
+    for folder, name in (("other", "x"), ("whole", "demo")):
+        (tmp_path / folder).mkdir()
+        text = f'{{"study": "{name}", "verdicts": {{}}}}'
+        (tmp_path / folder / "verdicts.json").write_text(text, encoding="utf-8")
+    server.stop()
+    assert dashboard.main(arguments) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, len(printed.err.splitlines())) == ("", 1)
+    assert message in printed.err
+    assert server.requests == []

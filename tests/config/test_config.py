@@ -1,0 +1,83 @@
+"""The run's identity is pinned: a change of it makes every stored result worthless."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.tiny import TINY, tiny
+from scaling_study.common.errors import InputError
+from scaling_study.config.run import run_config
+
+
+def test_run_id_is_pinned() -> None:
+    # Golden: whoever changes these lines throws away every result in every store.
+    assert tiny().run_id == "d14-w0.125-r16-e2-s0-4439e345e8"
+    assert tiny().config_id == "d14-w0.125-r16-e2-c1efbc2fe2"
+
+
+def test_seed_is_in_the_run_id_and_not_in_the_config_id() -> None:
+    one, other = tiny(), tiny(seed=1)
+    assert one.run_id != other.run_id
+    assert one.config_id == other.config_id
+
+
+def test_spelling_of_a_number_is_not_part_of_the_identity() -> None:
+    assert tiny(**{"model.width": 1}).run_id == tiny(**{"model.width": 1.0}).run_id
+    assert tiny(**{"train.epochs": 3.0}).run_id == tiny(**{"train.epochs": 3}).run_id
+
+
+CHANGES = {
+    "model.depth": 26,
+    "model.width": 0.5,
+    "model.stem": "rs",
+    "data.resolution": 32,
+    "data.seed": 1,
+    "data.flip": False,
+    "train.epochs": 3,
+    "train.lr_per_256": 0.2,
+    "train.recipe": "other",
+    "precision": "bf16",
+    "device": "cuda",
+}
+
+
+@given(st.sets(st.sampled_from(sorted(CHANGES))), st.sets(st.sampled_from(sorted(CHANGES))))
+def test_two_runs_share_an_id_only_if_all_settings_agree(one: set[str], other: set[str]) -> None:
+    ids = [tiny(**{key: CHANGES[key] for key in keys}).run_id for keys in (one, other)]
+    assert (ids[0] == ids[1]) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("model.width", 0, "model.width=0: must be above 0"),
+        ("model.width", -1, "model.width=-1"),
+        ("model.depth", 2.5, "model.depth=2.5: must be a whole number"),
+        ("model.depth", True, "model.depth=True: must be a whole number"),
+        ("model.dropout", 1, "model.dropout=1.0: must be in [0, 1)"),
+        ("data.flip", 1, "data.flip=1: must be true or false"),
+        ("data.name", "imagnet", "known: fractals, digits"),
+        ("train.epochs", 0, "train.epochs=0: must be at least 1"),
+        ("train.warmup_epochs", 2, "must be in [0, train.epochs=2)"),
+        ("train.lr_per_256", "fast", "train.lr_per_256='fast': must be a finite number"),
+        ("train.lr_per_256", float("nan"), "train.lr_per_256"),
+        ("device", "tpu", "must be cpu or cuda"),
+        ("seed", -1, "seed=-1"),
+    ],
+)
+def test_bad_value_is_named_with_what_is_accepted(key: str, value: object, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        tiny(**{key: value})
+    assert said in str(raised.value)
+
+
+def test_unknown_setting_is_refused_with_a_suggestion() -> None:
+    values = TINY | {"model": TINY["model"] | {"widht": 1}}
+    with pytest.raises(InputError, match=r"model.widht: no such setting \(did you mean width"):
+        run_config(values)
+
+
+def test_missing_setting_is_named() -> None:
+    values = TINY | {"model": {k: v for k, v in TINY["model"].items() if k != "depth"}}
+    with pytest.raises(InputError, match=r"model.depth=None: must be a whole number"):
+        run_config(values)

@@ -1,0 +1,1 @@
+"""What tests share: made-up studies, tiny runs, servers that a real client talks to."""

@@ -1,0 +1,81 @@
+"""A W&B server for tests, commands against it, and studies made without training."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conftest import environment
+from helpers.tiny import tiny
+from helpers.wandb_server import KEY, Server, serving
+from scaling_study.cost.closed_form import describe
+from scaling_study.study.result import Result, write_result
+from scaling_study.tracking.payload import rows_of
+
+EPOCHS = 4
+
+
+def finished_run(run_dir: Path, seed: int) -> str:
+    """The folder of a run with one line an epoch, one within, the evaluation, a result; its id."""
+    run = tiny(seed=seed, **{"train.epochs": EPOCHS})
+    run_dir = run_dir / run.run_id
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / "config.yaml").write_text(yaml.safe_dump(asdict(run)), encoding="utf-8")
+    rows = [{"step": 8 * e, "epoch": e, "loss": 2.0 / e, "lr": 0.1} for e in range(1, EPOCHS + 1)]
+    rows.insert(1, {"step": 12, "epoch": 1.5, "loss": 1.5, "lr": 0.1})
+    rows.append({"step": 8 * EPOCHS, "epoch": EPOCHS, "val_error": 0.25, "train_error": 0.125})
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (run_dir / "metrics.jsonl").write_text(lines, encoding="utf-8")
+    measured = {"val_error": 0.25, "train_error": 0.125, "step_time_s": 0.01}
+    write_result(run_dir, Result(**describe(run), status="ok", **measured))
+    return run.run_id
+
+
+def study(results_dir: Path, name: str, runs: int) -> Path:
+    """A study of that many finished runs that differ in their seed."""
+    rows = [f"{finished_run(results_dir / 'runs', seed)},{EPOCHS}\n" for seed in range(runs)]
+    (results_dir / name).mkdir()
+    (results_dir / name / "plan.csv").write_text("run_id,epochs\n" + "".join(rows))
+    return results_dir / name
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    """A W&B server that the client finds, with a key, in a home of its own."""
+    with serving() as running:
+        monkeypatch.setenv("WANDB_BASE_URL", running.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        yield running
+
+
+def start(module: str, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def call(module: str, *arguments: str, cwd: Path) -> tuple[int, str]:
+    with start(module, *arguments, cwd=cwd) as process:
+        output, _ = process.communicate(timeout=300)
+    return process.returncode, output
+
+
+def secrets_in(folder: Path) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()]
+
+
+def logged(run_dir: Path) -> list[dict[str, Any]]:
+    return [{"_step": number, **row} for number, row in rows_of(run_dir)]

@@ -1,0 +1,187 @@
+"""Two processes that train one run, against one process that trains it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import environment
+from helpers.tiny import tiny
+from scaling_study.common.errors import InputError
+from scaling_study.common.ranks import ALONE, World, world_of
+from scaling_study.study.result import Result, read_result
+
+TESTS = Path(__file__).resolve().parent.parent
+# Masks of dropped images differ between ranks, so these two are off.
+PLAIN = {"model.dropout": 0.0, "model.stochastic_depth": 0.0, "train.sync_batch_norm": True}
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+
+
+def trained(
+    processes: int,
+    results: Path,
+    cache_dir: Path,
+    changes: dict[str, Any],
+    failing: int = 0,
+    **more: Any,
+) -> tuple[list[dict[str, float]], Result, str]:
+    """Records, result and output of the tiny run in so many processes, of which some fail."""
+    arguments = [str(results), str(cache_dir), json.dumps(PLAIN | changes), json.dumps(more)]
+    command = [sys.executable, str(TESTS / "helpers" / "together.py"), *arguments]
+    path = {"PYTHONPATH": os.pathsep.join((str(TESTS.parent), str(TESTS)))}
+    started = [
+        subprocess.Popen(
+            command,
+            env=environment() | path | place,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for place in places(processes)
+    ]
+    said = [process.communicate(timeout=120) for process in started]
+    codes = [process.returncode for process in started]
+    assert codes == [0] * (processes - failing) + [1] * failing, said
+    (run_dir,) = (results / "runs").glob("d*")
+    text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
+    records = [json.loads(line) for line in text.splitlines()]
+    result = run_dir / "result.json"
+    output = "".join(out for out, _ in said)
+    return records, read_result(result) if result.exists() else None, output  # type: ignore[return-value]
+
+
+def places(processes: int) -> list[dict[str, str]]:
+    """The environment that torchrun would give each process, without its own start."""
+    if processes == 1:
+        return [{}]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [common | {"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(processes)]
+
+
+def losses(records: list[dict[str, float]]) -> list[float]:
+    return [record["loss"] for record in records if "loss" in record]
+
+
+def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> None:
+    alone, one, _ = trained(1, tmp_path / "one", cache_dir, {})
+    records, two, said = trained(2, tmp_path / "two", cache_dir, {})
+    assert len(losses(alone)) == 16
+    assert losses(records) == pytest.approx(losses(alone), rel=1e-9)
+    assert (one.world_size, two.world_size) == (1, 2)
+    assert (one.micro_batch_size, two.micro_batch_size) == (16, 8)
+    assert (two.status, two.val_error) == ("ok", one.val_error)
+    assert two.val_loss == pytest.approx(one.val_loss, rel=1e-6)
+    assert sorted(said.split()) == ["ok", "running"]  # rank 0 alone reports
+
+
+@pytest.mark.slow
+def test_two_processes_stop_halve_and_continue_as_one(tmp_path: Path, cache_dir: Path) -> None:
+    changes = {"train.accumulation": 2}
+    _, one, _ = trained(1, tmp_path / "one", cache_dir, {"train.accumulation": 4})
+    results = tmp_path / "two"
+    records, nothing, said = trained(2, results, cache_dir, changes, stop_at=5, fits=2)
+    assert nothing is None
+    # Rank 1 alone was asked; both stop, for its reason.
+    assert said.splitlines().count("stopped") == 2
+    (note,) = results.glob("runs/*/job.json")
+    assert json.loads(note.read_text(encoding="utf-8"))["cause"] == "interrupted"
+    assert len(losses(records)) == 6
+    records, two, said = trained(2, results, cache_dir, changes)
+    assert "resuming at step 6 of 16" in said
+    assert len(losses(records)) == 16
+    assert (two.status, two.memory_halvings, two.micro_batch_size) == ("ok", 1, 2)
+    assert one.micro_batch_size == 4
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_in_a_joint_step_halves_the_next_attempt(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    results = tmp_path / "two"
+    _, failed, _ = trained(2, results, cache_dir, {}, failing=1, fits_later=4)
+    assert (failed.status, failed.cause) == ("failed", "gpu_memory")
+    assert failed.error == "OutOfMemoryError: no memory left"
+    (note,) = results.glob("runs/*/error.json")
+    _, two, _ = trained(2, results, cache_dir, {}, fits_later=4)
+    assert (two.status, two.memory_halvings, two.micro_batch_size) == ("ok", 1, 4)
+    assert not note.exists()
+
+
+@pytest.mark.slow
+def test_an_error_of_another_process_is_the_runs_error(tmp_path: Path, cache_dir: Path) -> None:
+    _, failed, _ = trained(2, tmp_path / "two", cache_dir, {}, failing=1, fails_at=3)
+    assert (failed.status, failed.cause) == ("failed", "error")
+    assert failed.error == "ValueError: this one cannot go on"
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_does_not_go_on_with_a_run(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    results = tmp_path / "runs"
+    trained(2, results, cache_dir, {}, stop_at=5)
+    _, refused, _ = trained(1, results, cache_dir, {})
+    assert refused.status == "failed"
+    assert str(refused.error).startswith("InputError: ")
+    assert "of a run in 2 process(es)" in str(refused.error)
+    assert "torchrun --nproc-per-node 2" in str(refused.error)
+    _, two, said = trained(2, results, cache_dir, {})
+    assert "resuming at step 6 of 16" in said
+    assert (two.status, two.world_size) == ("ok", 2)
+
+
+@pytest.mark.slow
+def test_one_command_under_torchrun(tmp_path: Path, cache_dir: Path) -> None:
+    arguments = ("data.classes=4", "data.train_per_class=32", "data.val_per_class=8")
+    model = ("model.depth=14", "model.width=0.125", "train.epochs=2", "train.batch_size=16")
+    cache = f"cache_dir={cache_dir}"
+    done = subprocess.run(
+        [sys.executable, *TORCHRUN, "-m", "scaling_study.train", *arguments, *model, cache],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    (path,) = tmp_path.glob("results/runs/*/result.json")
+    assert read_result(path).world_size == 2
+
+
+def test_the_environment_of_torchrun_and_of_srun() -> None:
+    rendezvous = {"MASTER_ADDR": "node1", "MASTER_PORT": "29500"}
+    torchrun = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"} | rendezvous
+    assert world_of(torchrun) == World(5, 8, 1, "node1", 29500)
+    srun = {"SLURM_PROCID": "5", "SLURM_STEP_NUM_TASKS": "8", "SLURM_LOCALID": "1"}
+    srun |= {"SLURM_JOB_ID": "77", "SLURM_STEP_ID": "0", "SLURM_NTASKS": "8"}
+    found = world_of(srun | {"SLURM_STEP_NODELIST": "gpu[003-010,017],cpu1"})
+    assert (found.rank, found.size, found.local_rank, found.address) == (5, 8, 1, "gpu003")
+    assert 15_000 <= found.port < 25_000
+    other = world_of(srun | {"SLURM_STEP_NODELIST": "a", "SLURM_STEP_ID": "1"})
+    assert other.port != found.port
+    assert world_of(srun | {"SLURM_STEP_NODELIST": "node-a,node-b"}).address == "node-a"
+    # A batch script has SLURM_NTASKS too, and is one process.
+    assert world_of({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "77"}) == ALONE
+    assert world_of({}) == ALONE
+    assert world_of({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}) == ALONE
+    for broken in ({"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}, {"WORLD_SIZE": "two"}):
+        with pytest.raises(InputError, match="torchrun"):
+            world_of(broken)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused() -> None:
+    with pytest.raises(InputError, match=r"train.batch_size=16: .* 3 processes"):
+        tiny().train.share(3)
+    assert tiny(**{"train.accumulation": 4}).train.share(2) == 8
+    with pytest.raises(InputError, match=r"train.accumulation=8 passes"):
+        tiny(**{"train.accumulation": 8}).train.share(2)
