@@ -11,7 +11,7 @@ from analysis.report.analyse import analyse
 from analysis.report.findings import Request
 from analysis.report.page.waiting_page import write_waiting_page
 from analysis.rules.preregistration import freeze, prereg
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.study.errors import NothingToCompareError
 from analysis.study.table import SAME, Table, table_of
 from scaling_study.common.command_line import run
@@ -95,7 +95,7 @@ def command(
     return analyse(table, rules, output, Request(published, results, live_s))
 
 
-def _marked(rules: Prereg, table: Table) -> Prereg:
+def _marked(rules: Preregistration, table: Table) -> Preregistration:
     """What makes verdicts exploratory: chosen cells, or a look before all planned runs are there.
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.

@@ -18,10 +18,10 @@ from analysis.rules.design_analysis import (
     planning_of,
 )
 from analysis.rules.preregistration import prereg as prereg_of
-from analysis.rules.rule import Prereg, Rule
+from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances
 from analysis.study.cells import Cell
-from analysis.study.compared_settings import told_apart
+from analysis.study.compared_settings import with_comparison_settings
 
 # Gaps at equal step time in the paper's Figure 3 (`python -m analysis.published`), by regime.
 PAPER_EFFECTS = {"longest": 0.028, "shortest": -0.014}
@@ -29,7 +29,9 @@ NOISE_FACTORS = (0.5, 1.0, 2.0)
 SEEDS = (2, 3, 5, 10)
 
 
-def table(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning) -> list[str]:
+def table(
+    rows: Sequence[Mapping[str, Any]], prereg: Preregistration, planning: Planning
+) -> list[str]:
     """Share of simulated studies that support each rule, by seeds per cell and seed SD."""
     powers = decidable(rows, prereg, planning)
     cells = planned_cells(rows, planning)
@@ -52,7 +54,12 @@ def table(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning)
 
 
 def _row(
-    cells: Sequence[Cell], prereg: Prereg, rule: Rule, power: Power, seeds: int, effect: float
+    cells: Sequence[Cell],
+    prereg: Preregistration,
+    rule: Rule,
+    power: Power,
+    seeds: int,
+    effect: float,
 ) -> str:
     assert power.epochs is not None
     parts = []
@@ -71,14 +78,14 @@ def main() -> None:
     """The entry point: the grid and the overrides are those of the sweep."""
     # Only here the analysis asks for a plan: everything else in it knows results alone.
     from scaling_study.config import hydra_app
-    from scaling_study.launch.options import setting_of
+    from scaling_study.launch.options import execution_config_of
     from scaling_study.planning.plan_table import table as plan_table
     from scaling_study.sweep import decisions
     from scaling_study.sweep.draft import draft
 
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
-        found, _ = draft(settings, overrides, setting_of(settings), None, decisions.check)
-        rows = told_apart(plan_table(found.rows, found.grid), found.grid)
+        found, _ = draft(settings, overrides, execution_config_of(settings), None, decisions.check)
+        rows = with_comparison_settings(plan_table(found.rows, found.grid), found.grid)
         print("\n".join(table(rows, prereg_of(None, found.grid), planning_of(found.grid)))[1:])
         return 0
 

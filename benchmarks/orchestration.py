@@ -25,7 +25,7 @@ from typing import Any
 
 from scaling_study.common.device import cpu_cores
 from scaling_study.common.ranks import World
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.config.tracking import Tracking
 from scaling_study.grid.run_at_point import runs_of
@@ -86,7 +86,7 @@ def runs(count: int) -> list[RunConfig]:
 
 def ours(count: int, folder: Path) -> tuple[float, float, list[float]]:
     """Seconds of the first run, of each other one, and the idle seconds of slots between two."""
-    setting = Setting(
+    execution = ExecutionConfig(
         results_dir=str(folder),
         cache_dir=str(folder),
         threads=1,
@@ -104,7 +104,7 @@ def ours(count: int, folder: Path) -> tuple[float, float, list[float]]:
     ]
     # Limits are on, so that looking after them is part of what is measured.
     policy = Policy(retry={}, timeout_min=60, memory_gb=64, stop_after_same_error=3)
-    jobs = [Empty(run, setting) for run in runs(count + 1)]
+    jobs = [Empty(run, execution) for run in runs(count + 1)]
     began = time.perf_counter()
     list(pool.launch(jobs[:1], slots, UNLIMITED))
     first = time.perf_counter() - began

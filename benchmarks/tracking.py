@@ -23,8 +23,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from conftest import NOT_TRACKED  # noqa: E402
 from helpers.tiny import tiny  # noqa: E402
 from helpers.wandb_server import KEY, Server, serving  # noqa: E402
-from scaling_study.config.execution import Setting  # noqa: E402
-from scaling_study.launch.job import Job, settle_mirrors  # noqa: E402
+from scaling_study.config.execution import ExecutionConfig  # noqa: E402
+from scaling_study.launch.job import Job, wait_for_uploads  # noqa: E402
 
 EPOCHS, TIMEOUT_S = 40, 5.0
 HANGS: Callable[..., Any] = lambda path, _: time.sleep(60) if "file_stream" in path else None  # noqa: E731
@@ -38,9 +38,9 @@ CASES: dict[str, Any] = {
 }
 
 
-def setting(folder: Path, name: str) -> Setting:
+def execution(folder: Path, name: str) -> ExecutionConfig:
     """One thread, W&B's answers waited for as long as by default."""
-    return Setting(
+    return ExecutionConfig(
         results_dir=str(folder / "results"),
         cache_dir=str(folder / "cache"),
         threads=1,
@@ -58,11 +58,11 @@ def measured(folder: Path, case: str, seed: int, server: Server) -> tuple[float,
     """Seconds of training, of the job beyond it, of the wait at the end; the run's status."""
     server.behave = CASES[case] or CASES["server in order"]
     name = "none" if case == "tracking=none" else "online"
-    job = Job(tiny(seed=seed, **{"train.epochs": EPOCHS}), setting(folder / case, name))
+    job = Job(tiny(seed=seed, **{"train.epochs": EPOCHS}), execution(folder / case, name))
     start = time.perf_counter()
     outcome = job()
     ended = time.perf_counter()
-    settle_mirrors([job])
+    wait_for_uploads([job])
     trained = outcome.wall_s or float("nan")
     return trained, ended - start - trained, time.perf_counter() - ended, outcome.status
 

@@ -36,7 +36,7 @@ from torch.nn.functional import cross_entropy  # noqa: E402
 
 from scaling_study.common.device import device_name  # noqa: E402
 from scaling_study.common.paths import data_dir  # noqa: E402
-from scaling_study.config.execution import Setting  # noqa: E402
+from scaling_study.config.execution import ExecutionConfig  # noqa: E402
 from scaling_study.config.run import RunConfig, run_config  # noqa: E402
 from scaling_study.config.tracking import Tracking  # noqa: E402
 from scaling_study.models import network  # noqa: E402
@@ -101,18 +101,18 @@ class Clock:
         return self.times[-1] - self.times[0]
 
 
-def ours(run: RunConfig, setting: Setting) -> float:
+def ours(run: RunConfig, execution: ExecutionConfig) -> float:
     """Seconds of all epochs but the first in our loop, with its checkpoints and records."""
     clock = Clock(run.device)
     with tempfile.TemporaryDirectory() as folder:
-        train(run, Path(folder), setting, sinks=[clock])
+        train(run, Path(folder), execution, sinks=[clock])
     return clock.seconds()
 
 
-def bare(run: RunConfig, setting: Setting) -> float:
+def bare(run: RunConfig, execution: ExecutionConfig) -> float:
     """Seconds of the same epochs of what no training loop can do without."""
     with tempfile.TemporaryDirectory() as folder:
-        data = TrainingData.of(run, setting, Path(folder))
+        data = TrainingData.of(run, execution, Path(folder))
         torch.manual_seed(seed_of(run.run_id, "init"))
         module = build(network(run.model, data.facts.n_classes))
         module.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -179,7 +179,7 @@ def loops(device: str, precision: str, repeats: int) -> list[dict[str, Any]]:
     """Our loop beside the bare one, on each network of this device."""
     found = []
     with tempfile.TemporaryDirectory() as cache:
-        setting = Setting(
+        execution = ExecutionConfig(
             results_dir=cache,
             cache_dir=cache,
             threads=torch.get_num_threads(),
@@ -197,7 +197,7 @@ def loops(device: str, precision: str, repeats: int) -> list[dict[str, Any]]:
             more = (f"train.epochs={EPOCHS}", "data.val_per_class=8", f"device={device}")
             run = composed(*by_device[device], *more, precision=precision)
             turns = compared(
-                lambda r=run: ours(r, setting), lambda r=run: bare(r, setting), repeats
+                lambda r=run: ours(r, execution), lambda r=run: bare(r, execution), repeats
             )
             found.append({"network": name, "target": TARGET_LOOP} | turns)
             show(f"our loop / bare loop, {name}", found[-1])

@@ -17,14 +17,14 @@ from typing import Any
 from scaling_study.common.device import device_name
 from scaling_study.common.files import replace_file
 from scaling_study.config import hydra_app
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.keys import check_keys
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Timing, shape_of
 from scaling_study.launch.local.fork_server import THREAD_LIMITS
-from scaling_study.launch.options import launcher_of, setting_of
+from scaling_study.launch.options import execution_config_of, launcher_of
 from scaling_study.launch.slots import slots_for
 from scaling_study.study.store import check_writable
 from scaling_study.sweep import probe
@@ -40,17 +40,17 @@ CELL = (
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Measure what the grid's cells have in common with no other, into measured.csv."""
     check_keys(settings, ("grid",))
-    setting, threads = setting_of(settings), launcher_of(settings).threads
+    execution, threads = execution_config_of(settings), launcher_of(settings).threads
     grid, runs = planned_runs(settings, overrides)
     cells = {replace(probe.shortened(run), seed=0).run_id: run for run in reversed(runs)}
     (slot, *_) = slots_for([run.device for run in runs], 1, threads)
-    study_dir = Path(setting.results_dir) / grid["name"]
-    check_writable(study_dir, "results_dir", setting.results_dir)
-    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
+    study_dir = Path(execution.results_dir) / grid["name"]
+    check_writable(study_dir, "results_dir", execution.results_dir)
+    check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
     os.environ.update(dict.fromkeys(THREAD_LIMITS, str(threads)) | dict(slot.environment))
     rows: list[dict[str, Any]] = []
     for number, run in enumerate(reversed(cells.values()), 1):
-        row, said = _measured(run, setting)
+        row, said = _measured(run, execution)
         print(f"[{number}/{len(cells)}] {run.config_id}: {said}", flush=True)
         if row is not None:
             rows.append(row)
@@ -59,22 +59,22 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     return 0 if len(rows) == len(cells) else 1
 
 
-def _measured(run: RunConfig, setting: Setting) -> tuple[dict[str, Any] | None, str]:
+def _measured(run: RunConfig, execution: ExecutionConfig) -> tuple[dict[str, Any] | None, str]:
     """Columns of one cell and words about them; None and why, if it cannot be trained."""
     from scaling_study.training.benchmark import measure
 
     load = os.getloadavg()[0]
     # A fresh process: what one cell has allocated would count as the memory of the next.
     with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-        future = alone.submit(measure, probe.shortened(run), setting)
+        future = alone.submit(measure, probe.shortened(run), execution)
         if (error := future.exception()) is not None:
             return None, f"failed: {error!r}"
     found, columns = future.result(), describe(run)
     timing = Timing(
-        Times([], setting.threads).conditions(run), shape_of(columns), found["step_time_s"]
+        Times([], execution.threads).conditions(run), shape_of(columns), found["step_time_s"]
     )
-    probe.keep(Path(setting.cache_dir), [timing])
-    known = {"device": device_name(run.device), "threads": setting.threads}
+    probe.keep(Path(execution.cache_dir), [timing])
+    known = {"device": device_name(run.device), "threads": execution.threads}
     row = {name: columns[name] for name in CELL} | known | found | {"load": load}
     return row, (
         f"step {found['step_time_s']:.4g} s, forward {found['inference_time_s']:.4g} s, "

@@ -20,7 +20,7 @@ from scaling_study.study.table import read_plan
 from scaling_study.tracking import wandb_client
 from scaling_study.tracking.payload import Mirror, mirror_of, studies
 from scaling_study.tracking.upload_record import Mark, read_mark, write_mark
-from scaling_study.tracking.uploader_handle import at_work
+from scaling_study.tracking.uploader_handle import is_running
 from scaling_study.tracking.wandb_client import Known, Target, TrackingError, Upload
 
 SOME_FAILED = 1
@@ -115,7 +115,7 @@ def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[st
     items, problems = [], {}
     for run_id in run_ids:
         run_dir = store.run_dir(run_id)
-        if not _shows(run_dir) or store.state(run_id) == "running" or at_work(run_dir):
+        if not _shows(run_dir) or store.state(run_id) == "running" or is_running(run_dir):
             continue
         try:
             mirror = mirror_of(run_dir)

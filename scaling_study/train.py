@@ -16,8 +16,8 @@ from scaling_study.data import prepare
 from scaling_study.grid.cells import check_initial_weights
 from scaling_study.grid.run_at_point import runs_of
 from scaling_study.launch import inline
-from scaling_study.launch.job import Job, settle_mirrors
-from scaling_study.launch.options import launcher_of, setting_of, with_code
+from scaling_study.launch.job import Job, finish_uploads
+from scaling_study.launch.options import execution_config_of, launcher_of, with_code
 from scaling_study.launch.outcome import ended
 from scaling_study.launch.slots import slots_for
 from scaling_study.planning.plan import check_accepted
@@ -28,30 +28,30 @@ from scaling_study.study.store import Store, check_writable
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Train the run that `settings` describe unless the store has its result."""
     check_keys(settings)
-    setting, launcher = setting_of(settings), launcher_of(settings)
-    check_tracking(setting.tracking)
+    execution, launcher = execution_config_of(settings), launcher_of(settings)
+    check_tracking(execution.tracking)
     if launcher.name != "inline":
         raise InputError(
             f"launcher={launcher.name}: one run trains in this process; sweep uses launchers"
         )
     (run,) = runs_of(settings, [{}])
-    slots_for([run.device], 1, setting.threads)
-    store, world = Store(Path(setting.results_dir)), world_of(os.environ)
+    slots_for([run.device], 1, execution.threads)
+    store, world = Store(Path(execution.results_dir)), world_of(os.environ)
     run.train.share(world.size)
-    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
-    check_writable(store.root, "results_dir", setting.results_dir)
+    check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
+    check_writable(store.root, "results_dir", execution.results_dir)
     if store.state(run.run_id) in FINISHED:
         check_accepted([run], store, {run.run_id: store.result(run.run_id)})
     else:
         check_initial_weights([run])
-        prepare(run.data, Path(setting.cache_dir))
+        prepare(run.data, Path(execution.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
-    job = Job(run, with_code(setting))
+    job = Job(run, with_code(execution))
     (outcome,) = inline.launch([job])
     if world.rank == 0:
         print(ended(outcome), flush=True)
-        settle_mirrors([job])
+        finish_uploads([job])
     if outcome.status == "stopped":
         return hydra_app.INTERRUPTED
     return 1 if outcome.status == "failed" else 0

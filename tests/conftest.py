@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from scaling_study import data
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.tracking import Tracking
 
 
@@ -28,13 +28,13 @@ NOT_TRACKED = Tracking(
 
 
 @pytest.fixture
-def setting(tmp_path: Path, cache_dir: Path) -> Setting:
-    return plain_setting(tmp_path / "results", cache_dir)
+def execution(tmp_path: Path, cache_dir: Path) -> ExecutionConfig:
+    return plain_execution(tmp_path / "results", cache_dir)
 
 
-def plain_setting(results_dir: Path, cache_dir: Path) -> Setting:
+def plain_execution(results_dir: Path, cache_dir: Path) -> ExecutionConfig:
     """One thread, every checkpoint written, nothing tracked."""
-    return Setting(
+    return ExecutionConfig(
         results_dir=str(results_dir),
         cache_dir=str(cache_dir),
         threads=1,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, gap_of
 from analysis.stats.noise import Noise
 from analysis.study.arms import pairs_of
@@ -36,7 +36,9 @@ class Bases:
         }
 
 
-def bases(cells: Sequence[Cell], prereg: Prereg, epochs: int, cost: str, noise: Noise) -> Bases:
+def bases(
+    cells: Sequence[Cell], prereg: Preregistration, epochs: int, cost: str, noise: Noise
+) -> Bases:
     """The gap of R1 from each (depth, width, resolution) whose arms share enough cost.
 
     Raises:

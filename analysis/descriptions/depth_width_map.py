@@ -22,7 +22,7 @@ from analysis.laws.convex_hull import reach
 from analysis.laws.error_surface import surface_of
 from analysis.laws.points import AXES, Points, points_of
 from analysis.rules.kinds.arms import gap_at
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand
 from analysis.study.arms import Base
 from analysis.study.cells import Cell
@@ -137,7 +137,7 @@ def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]
 
 
 def regime_map(
-    cells: Sequence[Cell], prereg: Prereg, base: Base, multiplier: float = 1.8
+    cells: Sequence[Cell], prereg: Preregistration, base: Base, multiplier: float = 1.8
 ) -> RegimeMap:
     """The map of a study with several lengths of training.
 
@@ -174,7 +174,7 @@ def regime_map(
 
 
 def _left_out(
-    cells: Sequence[Cell], prereg: Prereg, base: Base, multiplier: float
+    cells: Sequence[Cell], prereg: Preregistration, base: Base, multiplier: float
 ) -> tuple[float | None, float | None]:
     """Share of right signs and Brier score at resolutions that the surface has not seen."""
     right, squares = [], []

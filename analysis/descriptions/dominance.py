@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.stats.attainment import deviation
 from analysis.stats.indicators import compare
 from analysis.stats.interpolation import Floats
@@ -24,7 +24,7 @@ def _seed_deviation(regime: Sequence[Cell], cost: str) -> float | None:
     return deviation(measured, cost)
 
 
-def dominance(cells: Sequence[Cell], prereg: Prereg) -> list[Record]:
+def dominance(cells: Sequence[Cell], prereg: Preregistration) -> list[Record]:
     """One record per regime, cost and setting of the other axes where both arms were run.
 
     `depth_share` and `width_share` are the arm's hypervolume over that of both, on (ln cost,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import t_quantile
 from analysis.stats.noise import noise_of
 from analysis.study.arms import base_of, pairs_of
@@ -27,7 +27,7 @@ def gap_cells(cells: Sequence[Cell]) -> list[Cell]:
     ]
 
 
-def slopes(cells: Sequence[Cell], prereg: Prereg) -> list[dict[str, Any]]:
+def slopes(cells: Sequence[Cell], prereg: Preregistration) -> list[dict[str, Any]]:
     """Gain of the gap (fraction of error) per unit of ln(cost), by regime, setting and arm.
 
     Least squares through the arm's cells; the 95 % interval is Student's t with the seed noise of

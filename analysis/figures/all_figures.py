@@ -18,7 +18,7 @@ from analysis.figures.files import Saved, save
 from analysis.study.columns import Record
 from analysis.figures.records import arm_records, frontier_records, overfit_records
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.descriptions.depth_width_map import regime_map
 from analysis.figures.verdict_records import verdict_records
 from analysis.rules.wording import percent, winner
@@ -59,7 +59,7 @@ def _titles(
     }
 
 
-def all_frontiers(cells: Sequence[Cell], prereg: Prereg) -> dict[str, list[Record]]:
+def all_frontiers(cells: Sequence[Cell], prereg: Preregistration) -> dict[str, list[Record]]:
     """Frontier records by cost; empty where a cost was not measured."""
     base = base_of(cells, prereg.base)
     return {axis: frontier_records(cells, base, axis) for axis in FRONTIERS}
@@ -67,7 +67,7 @@ def all_frontiers(cells: Sequence[Cell], prereg: Prereg) -> dict[str, list[Recor
 
 def figures(
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     judgements: Sequence[Judgement],
     described: Sequence[Record],
     frontiers: Mapping[str, Sequence[Record]],
@@ -98,7 +98,7 @@ def figures(
 def _comparisons(
     gallery: Gallery,
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     judgements: Sequence[Judgement],
     described: Sequence[Record],
 ) -> None:
@@ -141,7 +141,7 @@ def _frontiers(
         gallery.add(drawn, members, f"frontier_{axis}", title)
 
 
-def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Prereg) -> None:
+def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Preregistration) -> None:
     """Laws of error over FLOPs, returns of resolution and the regime map, where they can be had."""
     if rows := study_law_rows(cells):
         title = "Error over FLOPs with fitted laws, 95 % intervals"

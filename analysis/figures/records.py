@@ -98,7 +98,7 @@ def _seed_records(cells: Sequence[Cell], axis: str) -> list[Record]:
     if min(c.n for c in cells) < 2:
         return [dict.fromkeys(names) for _ in cells]
     a = attainment_of(cells, axis)
-    columns = np.column_stack([a.low, a.median, a.high, a.honest]).tolist()
+    columns = np.column_stack([a.low, a.median, a.high, a.cross_validated]).tolist()
     return [dict(zip(names, row, strict=True)) for row in columns]
 
 

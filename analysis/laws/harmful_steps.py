@@ -26,7 +26,7 @@ class Harm:
     n: int
 
 
-def rises(points: Points, axis: str | None = None) -> Mask:
+def error_increases(points: Points, axis: str | None = None) -> Mask:
     """For each step from one level of an axis (or all) to the next: does it make error worse?
 
     Raises:
@@ -53,7 +53,7 @@ def harm(points: Points, axis: str | None = None, level: float = 0.95) -> Harm:
     Raises:
         InputError: no steps, or no standard errors.
     """
-    worse = rises(points, axis)
+    worse = error_increases(points, axis)
     k, n, tail = int(worse.sum()), len(worse), (1 - level) / 2
     low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
     high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0

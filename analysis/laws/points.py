@@ -25,9 +25,9 @@ def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> P
     known = [c for c in cells if c.cost(cost) is not None]
     axes = {axis: np.array([c.value(axis) for c in known]) for axis in (*AXES, "epochs")}
     variances = [noise.variances[c.config_id] / c.n if noise else math.nan for c in known]
-    groups = sorted({c.apart for c in known})
+    groups = sorted({c.comparison_group for c in known})
     return axes | {
-        "group": np.array([float(groups.index(c.apart)) for c in known]),
+        "group": np.array([float(groups.index(c.comparison_group)) for c in known]),
         "n": np.array([float(c.n) for c in known]),
         "cost": np.array([c.cost(cost) or math.nan for c in known]),
         "error": np.array([c.error for c in known]),

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.fits.inputs import check_identified, usable
 from analysis.fits.laws import FORMS, SIZE
-from analysis.laws.harmful_steps import rises
+from analysis.laws.harmful_steps import error_increases
 from analysis.laws.points import Points, points_of
 from analysis.laws.returns import depth_and_resolution_steps, resolution_steps
 from analysis.stats.noise import noise_of
@@ -46,7 +46,7 @@ CHECKS: dict[str, Callable[[Points], object]] = {
     "depth_first": depth_and_resolution_steps,
     "slower": quadratic_in_size,
     "dispersion": different_costs,
-    "harm": lambda points: rises(points, "width"),
+    "harm": lambda points: error_increases(points, "width"),
 }
 
 

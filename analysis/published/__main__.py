@@ -37,7 +37,7 @@ from analysis.report.page.study_page import CELL_COLUMNS, cell_records, data
 from analysis.rules.judge import Judgement, judge
 from analysis.rules.kinds.laws import LAWS
 from analysis.rules.preregistration import prereg
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, lines, record
 from analysis.stats.speedup import Speedup, speedup_of
 from analysis.study.cells import Cell, cells_of
@@ -112,7 +112,7 @@ READING = (
 
 
 def _judged(
-    table: Table, rules: Prereg, fast: Mapping[str, Speedup]
+    table: Table, rules: Preregistration, fast: Mapping[str, Speedup]
 ) -> tuple[dict[str, list[Judgement]], Points]:
     """Judgements about arms by cost, those at the declared cost with laws and speed."""
     about_arms = replace(

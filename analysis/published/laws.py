@@ -25,7 +25,7 @@ from analysis.laws.returns import by_step
 from analysis.paper.tables import figure_2_cells, read
 from analysis.rules.judge import Judgement
 from analysis.rules.kinds.laws import LAWS
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict, holm, value_of
 from analysis.stats.noise import noise_of
@@ -35,7 +35,7 @@ from analysis.study.columns import Record
 EPOCHS = 350
 
 
-def judge_laws(points: Points, prereg: Prereg) -> list[Judgement]:
+def judge_laws(points: Points, prereg: Preregistration) -> list[Judgement]:
     """The declared rules about laws, on Figure 2's cells."""
     found = []
     for rule in prereg.rules:
@@ -45,7 +45,7 @@ def judge_laws(points: Points, prereg: Prereg) -> list[Judgement]:
     return found
 
 
-def judge_speed(results: Mapping[str, Speedup], prereg: Prereg) -> list[Judgement]:
+def judge_speed(results: Mapping[str, Speedup], prereg: Preregistration) -> list[Judgement]:
     """The declared rules about speed, by the hardware on which the difference is least."""
     hardware, least = min(results.items(), key=lambda item: item[1].mean)
     logs = np.log([least.mean_low, least.mean, least.mean_high])
@@ -73,7 +73,7 @@ def as_family(judgements: Sequence[Judgement], alpha: float) -> list[Judgement]:
     return [replace(j, verdict=corrected.get(j.rule.name, j.verdict)) for j in judgements]
 
 
-def base_records(prereg: Prereg) -> list[Record]:
+def base_records(prereg: Preregistration) -> list[Record]:
     """The gap between depth and width from every base of Figure 2, on average and by width."""
     cells = figure_2_cells()
     noise = noise_of(cells)

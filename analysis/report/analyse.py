@@ -15,14 +15,14 @@ from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences
 from analysis.rules.judge import Judgement, judge
 from analysis.rules.kinds.arms import gaps
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.rules.wording import lines, record
 from analysis.study.cells import cells_of
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts
 
 
-def summary(table: Table, prereg: Prereg, judgements: list[Judgement]) -> dict[str, Any]:
+def summary(table: Table, prereg: Preregistration, judgements: list[Judgement]) -> dict[str, Any]:
     """What verdicts.json holds about a table."""
     cells = cells_of(table.rows)
     return {
@@ -47,7 +47,7 @@ def summary(table: Table, prereg: Prereg, judgements: list[Judgement]) -> dict[s
     }
 
 
-def findings(table: Table, prereg: Prereg, request: Request) -> Findings:
+def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
     cells = cells_of(table.rows)
     judgements = judge(table, prereg)
@@ -66,7 +66,7 @@ def findings(table: Table, prereg: Prereg, request: Request) -> Findings:
     )
 
 
-def analyse(table: Table, prereg: Prereg, directory: Path, request: Request) -> list[str]:
+def analyse(table: Table, prereg: Preregistration, directory: Path, request: Request) -> list[str]:
     """Write verdicts.json, fits.json, frontier.csv, figures and report.html; lines to print."""
     found = findings(table, prereg, request)
     write_json(directory / "verdicts.json", found.summary)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.rules.judge import Judgement
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.study.cells import Cell
 from analysis.study.columns import Record
 from analysis.study.table import Table
@@ -36,7 +36,7 @@ class Findings:
     """
 
     table: Table
-    prereg: Prereg
+    prereg: Preregistration
     cells: Sequence[Cell]
     judgements: Sequence[Judgement]
     summary: Mapping[str, Any]

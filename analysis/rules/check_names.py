@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.rules.design_analysis import Planning
-from analysis.rules.rule import Prereg, Rule
+from analysis.rules.rule import Preregistration, Rule
 from analysis.study.columns import Level
 from analysis.study.compared_settings import AXES, LR, SHORT, crossed
 from analysis.study.matched_cells import SETTINGS
@@ -19,7 +19,9 @@ from scaling_study.common.validation import suggest
 Values = Callable[[str], Iterable[Any]]
 
 
-def check(prereg: Prereg, planning: Planning, grid: Mapping[str, Any], values: Values) -> None:
+def check(
+    prereg: Preregistration, planning: Planning, grid: Mapping[str, Any], values: Values
+) -> None:
     """Compare what rules and `planning` name with what the grid has.
 
     `values` gives all values that the planned cells, and points left out of the plan, have of an

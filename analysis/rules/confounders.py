@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.rules.kinds.levels import in_regime, level_of
-from analysis.rules.rule import KINDS, Prereg, Rule
+from analysis.rules.rule import KINDS, Preregistration, Rule
 from analysis.study.arms import arm_of, base_of
 from analysis.study.cells import Cell, cells_of
 from analysis.study.compared_settings import AXES, LR
@@ -29,7 +29,7 @@ Sides = Mapping[str, Collection[str]]
 
 
 def differences(
-    rows: Sequence[Row], purpose: Collection[str] = (), prereg: Prereg | None = None
+    rows: Sequence[Row], purpose: Collection[str] = (), prereg: Preregistration | None = None
 ) -> list[str]:
     """One line per setting that is not the same in all runs, and one about uneven seeds.
 
@@ -98,13 +98,13 @@ def _span(values: Iterable[str]) -> str:
     return " to ".join(f"{n:g}" for n in dict.fromkeys((numbers[0], numbers[-1])))
 
 
-def _sides(rows: Sequence[Row], prereg: Prereg) -> list[Sides]:
+def _sides(rows: Sequence[Row], prereg: Preregistration) -> list[Sides]:
     cells = cells_of({**row, "val_error": 1.0} for row in rows)
     found = (_sides_of(cells, rule, prereg) for rule in prereg.rules)
     return [sides for sides in found if len(sides) > 1]
 
 
-def _sides_of(cells: Sequence[Cell], rule: Rule, prereg: Prereg) -> Sides:
+def _sides_of(cells: Sequence[Cell], rule: Rule, prereg: Preregistration) -> Sides:
     """The config ids of each arm, the base in both, or of each level; empty without sides."""
     if "arms" in KINDS[rule.kind]:
         base = base_of(cells, prereg.base, rule.arms)

@@ -14,7 +14,7 @@ from analysis.laws.preconditions import CHECKS, law_points
 from analysis.rules.kinds.arms import difference, regime_noise, regimes_of
 from analysis.rules.kinds.levels import in_regime, level_gap, regime_of
 from analysis.rules.kinds.regret import common_ranges
-from analysis.rules.rule import ONE_FAMILY, Prereg, Rule
+from analysis.rules.rule import ONE_FAMILY, Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import mde80, seeds_needed
 from analysis.stats.noise import Noise, prior_sd
@@ -105,7 +105,7 @@ class _Design(NamedTuple):
     """Planned cells under the rules; `planning` says what errors and noise they are to have."""
 
     cells: Sequence[Cell]
-    prereg: Prereg
+    prereg: Preregistration
     planning: Planning
 
     def typical(self, epochs: int) -> tuple[float, float, str]:
@@ -235,7 +235,9 @@ def _composite(rule: Rule, parts: Mapping[str, Power], alpha: float) -> Power:
     return Power(rule.name, None, rule.margin, alpha, reason=reason)
 
 
-def decidable(rows: Sequence[Mapping[str, Any]], prereg: Prereg, planning: Planning) -> list[Power]:
+def decidable(
+    rows: Sequence[Mapping[str, Any]], prereg: Preregistration, planning: Planning
+) -> list[Power]:
     """What each rule can decide with the planned runs, in the order of the rules.
 
     Args:

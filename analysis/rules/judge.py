@@ -15,7 +15,7 @@ from analysis.rules.kinds.levels import (
     regime_of,
 )
 from analysis.rules.kinds.regret import transfer_of
-from analysis.rules.rule import ONE_FAMILY, Prereg, Rule
+from analysis.rules.rule import ONE_FAMILY, Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.decision import Verdict, combine, decide, holm
 from analysis.stats.noise import Noise
@@ -62,11 +62,13 @@ def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
     return cells_of(rows)
 
 
-def _decide(gap: Gap, rule: Rule, prereg: Prereg, seeds: float, cells: int) -> Verdict:
+def _decide(gap: Gap, rule: Rule, prereg: Preregistration, seeds: float, cells: int) -> Verdict:
     return decide(gap, rule.sign, rule.margin, prereg.alpha, seeds, cells)
 
 
-def _arms(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+def _arms(
+    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
+) -> Attempt:
     epochs = regimes_of(cells)[rule.regime == "longest"]
     gap, pairs, noise = gap_at(cells, prereg, epochs, estimand, rule.arms)
     seeds = [c.n for pair in pairs for c in pair.cells]
@@ -75,7 +77,9 @@ def _arms(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand)
     return gap, verdict, (*_notes(gap, noise), *_sample_note(sample, gap, rule))
 
 
-def _interaction(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+def _interaction(
+    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
+) -> Attempt:
     shorter, longer = (
         gap_at(cells, prereg, epochs, estimand, rule.arms) for epochs in regimes_of(cells)
     )
@@ -85,7 +89,9 @@ def _interaction(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Es
     return gap, _decide(gap, rule, prereg, sum(seeds) / len(seeds), count), _notes(gap, longer[2])
 
 
-def _regret(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+def _regret(
+    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
+) -> Attempt:
     found = transfer_of(cells, prereg, estimand.axis, rule.arms)
     seeds = sum(c.n for c in cells) / len(cells)
     each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
@@ -98,7 +104,9 @@ def _regret(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estiman
     return found.regret, _decide(found.regret, rule, prereg, seeds, len(cells)), notes
 
 
-def _levels(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+def _levels(
+    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
+) -> Attempt:
     gap, matches, noises = compare_levels(cells, prereg, rule, estimand)
     seeds = [c.n for match in matches for c in (match.first, match.second)]
     count = sum(len(noise.variances) for noise in noises.values())
@@ -112,17 +120,19 @@ def _levels(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estiman
     return gap, verdict, tuple(notes)
 
 
-def _law(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+def _law(cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
     epochs = regime_of(cells, rule)
     assert epochs is not None
     return judge_law(cells, rule, epochs, estimand.axis, prereg.alpha)
 
 
-def _speed(cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand) -> Attempt:
+def _speed(
+    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
+) -> Attempt:
     raise PreconditionError(ONE_FAMILY)
 
 
-KINDS: dict[str, Callable[[Sequence[Cell], Prereg, Rule, Estimand], Attempt]] = {
+KINDS: dict[str, Callable[[Sequence[Cell], Preregistration, Rule, Estimand], Attempt]] = {
     "arms": _arms,
     "interaction": _interaction,
     "levels": _levels,
@@ -156,7 +166,7 @@ def _sample_note(
 
 def _attempt(
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     rule: Rule,
     estimand: Estimand,
     planned: tuple[int, ...],
@@ -181,7 +191,9 @@ def _variants(rule: Rule, cost: str) -> dict[str, Estimand]:
     } | others
 
 
-def _excluded_note(table: Table, prereg: Prereg, rule: Rule, epochs: int | None) -> list[str]:
+def _excluded_note(
+    table: Table, prereg: Preregistration, rule: Rule, epochs: int | None
+) -> list[str]:
     runs = [row for row in table.excluded if epochs in (None, row["epochs"])]
     if not runs:
         return []
@@ -195,7 +207,7 @@ def _excluded_note(table: Table, prereg: Prereg, rule: Rule, epochs: int | None)
     return [f"{len(runs)} excluded runs by side: {counts}{known}"]
 
 
-def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
+def judge_rule(table: Table, prereg: Preregistration, rule: Rule) -> Judgement:
     """One rule that is not of kind `all`, with sensitivities.
 
     A verdict that changes when excluded runs are scored at chance is lowered to inconclusive.
@@ -219,7 +231,7 @@ def judge_rule(table: Table, prereg: Prereg, rule: Rule) -> Judgement:
     return Judgement(rule, verdict, epochs, gap, notes, tuple(sensitivities))
 
 
-def judge(table: Table, prereg: Prereg, cost: str | None = None) -> list[Judgement]:
+def judge(table: Table, prereg: Preregistration, cost: str | None = None) -> list[Judgement]:
     """Every declared rule; those about arms at `cost` if it is given, else at their declared one.
 
     Headline rules are a family: a decision stays only if Holm's correction over those that could

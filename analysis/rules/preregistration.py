@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from analysis.rules.rule import NUMBERS, Prereg, parse
+from analysis.rules.rule import NUMBERS, Preregistration, parse
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.common.validation import suggest
@@ -15,7 +15,7 @@ from scaling_study.common.validation import suggest
 DEFAULTS = Path(__file__).with_name("prereg.yaml")
 
 
-def prereg(study_dir: Path | None, grid: Mapping[str, Any]) -> Prereg:
+def prereg(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistration:
     """The rules of a study: the frozen ones if there are any, else those the grid declares.
 
     Frozen rules win; if the grid declares others, `exploratory` names what differs.
@@ -73,7 +73,7 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _difference(frozen: Prereg, declared: Prereg) -> str:
+def _difference(frozen: Preregistration, declared: Preregistration) -> str:
     """Which decision differs, in words."""
     names = (*NUMBERS, "cost", "base", "looks", "seed_sd", "rules")
     odd = [n for n in names if getattr(frozen, n) != getattr(declared, n)]

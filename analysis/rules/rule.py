@@ -61,7 +61,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Prereg:
+class Preregistration:
     """The rules of a study and the SHA-256 of the file that declares them.
 
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
@@ -191,7 +191,7 @@ def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> R
     )
 
 
-def parse(declared: Mapping[str, Any], sha256: str, exploratory: str = "") -> Prereg:
+def parse(declared: Mapping[str, Any], sha256: str, exploratory: str = "") -> Preregistration:
     """The rules that `declared` names, in its order.
 
     Raises:
@@ -202,7 +202,7 @@ def parse(declared: Mapping[str, Any], sha256: str, exploratory: str = "") -> Pr
     for rule in rules:
         for part in rule.parts:
             _one_of(part, simple, f"rules.rules.{rule.name}.parts")
-    return Prereg(
+    return Preregistration(
         cost=_one_of(declared["cost"], ALL_COST_NAMES, "rules.cost"),
         base=_base(declared["base"]),
         looks=_looks(declared["looks"]),

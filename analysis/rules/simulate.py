@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from analysis.rules.rule import Prereg, Rule
+from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, combine_weights
 from analysis.stats.decision import value_of
 from analysis.stats.interpolation import Floats
@@ -32,7 +32,7 @@ class Chances:
 
 def chances(
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     rule: Rule,
     epochs: int,
     *,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from analysis.laws.preconditions import CHECKS, law_points
 from analysis.rules.kinds.arms import regimes_of
 from analysis.rules.kinds.levels import in_regime, regime_of
-from analysis.rules.rule import KINDS, Prereg, Rule
+from analysis.rules.rule import KINDS, Preregistration, Rule
 from analysis.stats.contrast import check_overlap
 from analysis.study.arms import Pair, base_of, pairs_of
 from analysis.study.cells import Cell
@@ -13,11 +13,11 @@ from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
 
 # Config ids of cells that are enough for a rule.
-Enough = frozenset[str]
+CellIds = frozenset[str]
 COST = "flops"
 
 
-def needs(cells: Sequence[Cell], prereg: Prereg, rule: Rule) -> list[Enough]:
+def sufficient_cells(cells: Sequence[Cell], prereg: Preregistration, rule: Rule) -> list[CellIds]:
     """Sets of planned cells, each of which is enough for the rule; none if nothing is.
 
     `levels`: every pair of cells that differ in the level alone. Rules about arms: both arms at one
@@ -30,7 +30,7 @@ def needs(cells: Sequence[Cell], prereg: Prereg, rule: Rule) -> list[Enough]:
         return []
 
 
-def _needs(cells: Sequence[Cell], prereg: Prereg, rule: Rule) -> Iterator[Enough]:
+def _needs(cells: Sequence[Cell], prereg: Preregistration, rule: Rule) -> Iterator[CellIds]:
     if rule.kind == "levels":
         for match in matches_of(in_regime(cells, rule), rule.along, rule.levels):
             yield _ids((match.first, match.second))
@@ -40,11 +40,11 @@ def _needs(cells: Sequence[Cell], prereg: Prereg, rule: Rule) -> Iterator[Enough
         yield from _of_law(cells, rule)
 
 
-def _ids(cells: Sequence[Cell]) -> Enough:
+def _ids(cells: Sequence[Cell]) -> CellIds:
     return frozenset(cell.config_id for cell in cells)
 
 
-def _of_arms(cells: Sequence[Cell], prereg: Prereg, rule: Rule) -> Iterator[Enough]:
+def _of_arms(cells: Sequence[Cell], prereg: Preregistration, rule: Rule) -> Iterator[CellIds]:
     base = base_of(cells, prereg.base, rule.arms)
     short, long = (
         {pair.label: pair for pair in pairs_of(cells, base, epochs, COST)}
@@ -75,7 +75,7 @@ def _least(pair: Pair, min_overlap: float) -> Pair:
     return pair if found is None else up_to(found)
 
 
-def _of_law(cells: Sequence[Cell], rule: Rule) -> Iterator[Enough]:
+def _of_law(cells: Sequence[Cell], rule: Rule) -> Iterator[CellIds]:
     epochs = regime_of(cells, rule)
     assert epochs is not None
     regime = sorted((c for c in cells if c.epochs == epochs), key=lambda c: c.cost(COST) or 0.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.rules.judge import Judgement, Sensitivity
 from analysis.rules.kinds.levels import equal_cost, level_names
-from analysis.rules.rule import Prereg, Rule
+from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import UNDECIDED
 from analysis.study.columns import ALL_COST_NAMES
@@ -78,7 +78,7 @@ def else_equal(rule: Rule, gap: Gap) -> str:
     return cost if equal_cost(gap) else "with all else equal"
 
 
-def line(judgement: Judgement, prereg: Prereg) -> str:
+def line(judgement: Judgement, prereg: Preregistration) -> str:
     """One line per verdict, the same wherever it is shown."""
     verdict, gap = judgement.verdict, judgement.gap
     head = f"{judgement.rule.name:<14}  {verdict.value}"
@@ -103,7 +103,7 @@ def seeds(judgement: Judgement) -> str:
     return f"about {needed} seeds per cell would decide it if the estimate stays"
 
 
-def lines(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
+def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
     """All verdicts, then the rules they are judged by."""
     rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
@@ -145,7 +145,7 @@ def _sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
     return record | _gap_record(sensitivity.gap)
 
 
-def record(judgement: Judgement, prereg: Prereg) -> dict[str, Any]:
+def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
     """One verdict as JSON: effects are relative errors, positive where the first arm is better
     (a regret: fraction of error).
 

@@ -33,7 +33,7 @@ class Attainment:
     low: Floats
     median: Floats
     high: Floats
-    honest: Floats
+    cross_validated: Floats
 
     @property
     def label(self) -> str:

@@ -54,7 +54,7 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
     groups: dict[tuple[Any, tuple[float, ...]], list[Cell]] = {}
     for cell in sorted(usable, key=lambda c: [c.value(axis) for axis in others]):
         values = tuple(cell.value(axis) for axis in others)
-        groups.setdefault((cell.apart, values), []).append(cell)
+        groups.setdefault((cell.comparison_group, values), []).append(cell)
     varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
     pairs = []
     for ((variant, settings), values), members in groups.items():

@@ -44,7 +44,7 @@ class Cell:
         return len(self.errors)
 
     @property
-    def apart(self) -> tuple[str, Settings]:
+    def comparison_group(self) -> tuple[str, Settings]:
         """What keeps it from being compared along an axis: its variant and its other settings."""
         return self.variant or "", self.settings
 

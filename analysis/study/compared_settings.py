@@ -47,7 +47,9 @@ def varied(part: Mapping[str, Any]) -> set[str]:
     return found.union(*(varied(one) for one in parts))
 
 
-def told_apart(rows: Iterable[Mapping[str, Any]], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+def with_comparison_settings(
+    rows: Iterable[Mapping[str, Any]], grid: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Rows of a plan or of a study, each with the `settings` by which the grid tells it apart."""
     keys = crossed(grid)
     return [{**row, "settings": settings_of(row, keys)} for row in rows]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.study.compared_settings import compared, told_apart
+from analysis.study.compared_settings import compared, with_comparison_settings
 from analysis.study.errors import NothingToCompareError
 from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
@@ -157,7 +157,9 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     """
     records = study.runs.to_dict("records")
     everything: list[Row] = [
-        *told_apart((clean({str(k): v for k, v in r.items()}) for r in records), study.grid)
+        *with_comparison_settings(
+            (clean({str(k): v for k, v in r.items()}) for r in records), study.grid
+        )
     ]
     selected = _selected(everything, where)
     halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}

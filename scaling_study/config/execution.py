@@ -7,7 +7,7 @@ from scaling_study.config.tracking import Tracking
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class ExecutionConfig:
     """Where and how a run executes: nothing here is part of its identity.
 
     A checkpoint is written at most every `checkpoint_every_s` seconds; `checkpoint_keep` says what

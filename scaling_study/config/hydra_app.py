@@ -69,7 +69,7 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     sys.exit(max(codes, default=0))
 
 
-def told_hydra() -> list[str]:
+def hydra_overrides() -> list[str]:
     """What the command line of the running entry point says to Hydra itself: a search path."""
     return list(HydraConfig.get().overrides.hydra)
 

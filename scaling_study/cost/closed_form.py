@@ -11,9 +11,9 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.data import facts
+from scaling_study.data import data_info
 from scaling_study.data.base import DataConfig
-from scaling_study.data.splits import Facts
+from scaling_study.data.splits import DataInfo
 from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.layers import Cost, Network, Shape, total
@@ -58,7 +58,7 @@ def run_cost(run: RunConfig) -> RunCost:
     Raises:
         InputError: the network cannot be built, or the images or the batch do not fit it.
     """
-    data = known_facts(run.data)
+    data = known_data_info(run.data)
     return _run_cost(run.model, run.data.resolution, data, run.train, run.precision)
 
 
@@ -68,22 +68,24 @@ def forward(run: RunConfig) -> Cost:
     Raises:
         InputError: the network cannot be built, or the images do not fit it.
     """
-    return _forward(run.model, run.data.resolution, known_facts(run.data).n_classes)
+    return _forward(run.model, run.data.resolution, known_data_info(run.data).n_classes)
 
 
 def train_flops(run: RunConfig) -> int:
     """FLOPs of the whole training."""
-    return _train_flops(forward(run), run.train, known_facts(run.data))
+    return _train_flops(forward(run), run.train, known_data_info(run.data))
 
 
-def _train_flops(cost: Cost, train: TrainConfig, data: Facts) -> int:
+def _train_flops(cost: Cost, train: TrainConfig, data: DataInfo) -> int:
     return TRAINING_PASSES * cost.flops * train.epochs * data.n_train
 
 
 def memory_bytes(run: RunConfig, processes: int) -> int:
     """Most bytes that a training step has allocated on each device where `processes` share it."""
     kept, passing = run.train.optimizer_tensors
-    memory = _memory(run.model, run.data.resolution, known_facts(run.data).n_classes, run.precision)
+    memory = _memory(
+        run.model, run.data.resolution, known_data_info(run.data).n_classes, run.precision
+    )
     images = -(-run.train.batch_size // (processes * run.train.accumulation))
     return memory.peak_bytes(images, kept, passing)
 
@@ -102,14 +104,14 @@ def devices_needed(run: RunConfig) -> int | None:
 
 
 @cache
-def known_facts(data: DataConfig) -> Facts:
+def known_data_info(data: DataConfig) -> DataInfo:
     """Sizes of a data set, looked up once a process."""
-    return facts(data)
+    return data_info(data)
 
 
 @cache
 def _run_cost(
-    model: ModelConfig, resolution: int, data: Facts, train: TrainConfig, precision: str
+    model: ModelConfig, resolution: int, data: DataInfo, train: TrainConfig, precision: str
 ) -> RunCost:
     if train.batch_size > data.n_train:
         raise InputError(
@@ -162,7 +164,7 @@ def _memory(model: ModelConfig, resolution: int, n_classes: int, precision: str)
 
 def describe(run: RunConfig) -> dict[str, Any]:
     """The result columns that are known before training."""
-    data, cost = known_facts(run.data), run_cost(run)
+    data, cost = known_data_info(run.data), run_cost(run)
     return {
         "run_id": run.run_id,
         "config_id": run.config_id,

@@ -49,15 +49,15 @@ class Times:
         self._conditions: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._forecasts: dict[tuple[Any, ...], Forecast] = {}
 
-    def but(self, timings: Sequence[Timing]) -> "Times":
+    def only_with(self, timings: Sequence[Timing]) -> "Times":
         """A copy that goes by `timings` alone, for the device classes and precisions in them."""
-        copy = self.over(self._timings)
+        copy = self.with_timings(self._timings)
         for conditions in dict.fromkeys(timing.conditions for timing in timings):
             copy._conditions[_class_of(conditions[0]), conditions[1]] = conditions
             copy._forecasts[conditions] = forecast_for(timings, conditions)
         return copy
 
-    def over(self, timings: Iterable[Timing]) -> "Times":
+    def with_timings(self, timings: Iterable[Timing]) -> "Times":
         """Forecasts of the same runs from other measurements."""
         return Times(timings, *self._how)
 

@@ -17,7 +17,7 @@ from scaling_study.data.sets import (
     parquet,
     webdataset,
 )
-from scaling_study.data.splits import Facts, Splits
+from scaling_study.data.splits import DataInfo, Splits
 
 DATA_SETS: dict[str, DataSet] = {
     "fractals": fractals.DATA_SET,
@@ -59,7 +59,7 @@ def keep_listings_in(cache_dir: Path) -> None:
 
 
 @cache
-def facts(data: DataConfig) -> Facts:
+def data_info(data: DataConfig) -> DataInfo:
     """Sizes of `data`: numbers of classes and images, and what is evaluated on.
 
     Raises:
@@ -68,9 +68,11 @@ def facts(data: DataConfig) -> Facts:
     sizes = data_set(data.name).sizes(data, _listings[0] if _listings else None)
     n_train = sizes.images["train"]
     if data.split != MINIVAL:
-        return Facts(sizes.n_classes, n_train, sizes.images[data.split], data.split, sizes.channels)
+        return DataInfo(
+            sizes.n_classes, n_train, sizes.images[data.split], data.split, sizes.channels
+        )
     n_held = _n_held_out(n_train, data.minival)
-    return Facts(sizes.n_classes, n_train - n_held, n_held, MINIVAL, sizes.channels)
+    return DataInfo(sizes.n_classes, n_train - n_held, n_held, MINIVAL, sizes.channels)
 
 
 def prepare(data: DataConfig, cache_dir: Path) -> None:
@@ -91,9 +93,9 @@ def load(data: DataConfig, cache_dir: Path) -> Splits:
     read = data_set(data.name).load
     train = read(data, "train", cache_dir)
     if data.split != MINIVAL:
-        return Splits(train, read(data, data.split, cache_dir), facts(data))
+        return Splits(train, read(data, data.split, cache_dir), data_info(data))
     held, kept = _held_out(len(train.labels), data.minival)
-    return Splits(train.take(kept), train.take(held), facts(data))
+    return Splits(train.take(kept), train.take(held), data_info(data))
 
 
 def _n_held_out(n: int, share: float) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from scaling_study.common.validation import require
-from scaling_study.data.splits import Part
+from scaling_study.data.splits import Split
 
 # The held-out share of the training images, to select on.
 MINIVAL = "minival"
@@ -89,5 +89,5 @@ class DataSet:
 
     config: type[DataConfig]
     sizes: Callable[[Any, Path | None], Sizes]
-    load: Callable[[Any, str, Path], Part]
+    load: Callable[[Any, str, Path], Split]
     prepare: Callable[[Any, Path], None] = nothing_to_prepare

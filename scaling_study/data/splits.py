@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataInfo:
     """Sizes of a data set; `eval_split` names the images that val_error is measured on.
 
     `channels` is 1 for grey images, 3 for colour.
@@ -70,13 +70,13 @@ class Encoded:
         return Encoded(self.source, labels, numbers, groups, self.mixed_groups)
 
 
-Part = Images | Encoded
+Split = Images | Encoded
 
 
 @dataclass(frozen=True)
 class Splits:
     """Training images, and the images that are evaluated once, at the end."""
 
-    train: Part
-    val: Part
-    facts: Facts
+    train: Split
+    val: Split
+    facts: DataInfo

@@ -28,7 +28,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Left:
+class ExcludedPoint:
     """A point that is no cell, and why."""
 
     point: Point
@@ -44,7 +44,7 @@ def settings_that_vary(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def cells_of(
     grid: Mapping[str, Any], settings: Mapping[str, Any], times: Times | None
-) -> tuple[list[Cell], list[Left]]:
+) -> tuple[list[Cell], list[ExcludedPoint]]:
     """The cells of a grid, in order, and the points that are none.
 
     With `times=None` (somebody is about to measure) conditions on times hold, and for a target in
@@ -57,18 +57,20 @@ def cells_of(
     known = settings_that_vary(settings)
     base = {key: settings[key] for key in RUN_KEYS}
     cells: dict[str, Cell] = {}
-    left: list[Left] = []
+    left: list[ExcludedPoint] = []
     solver = Solver(base, times)
     for candidate in candidates(grid, known):
         found = _cells(candidate, solver, known)
-        if isinstance(found, Left):
+        if isinstance(found, ExcludedPoint):
             left.append(found)
             continue
         for cell in found:
             same = cells.setdefault(cell.run.run_id, cell)
             if same is not cell:
                 twin = same.variant if same.variant != cell.variant else None
-                left.append(Left(cell.point, f"the same run as {cell.run.run_id}", twin=twin))
+                left.append(
+                    ExcludedPoint(cell.point, f"the same run as {cell.run.run_id}", twin=twin)
+                )
     check_initial_weights([cell.run for cell in cells.values()])
     return list(cells.values()), left
 
@@ -84,19 +86,21 @@ def check_initial_weights(runs: Sequence[RunConfig]) -> None:
         timm_weights.check(run.model, run.init)
 
 
-def _cells(candidate: Candidate, solver: Solver, known: Mapping[str, Any]) -> list[Cell] | Left:
+def _cells(
+    candidate: Candidate, solver: Solver, known: Mapping[str, Any]
+) -> list[Cell] | ExcludedPoint:
     """The cells of a candidate: one, but for a target in seconds that is not known yet."""
     if candidate.out:
-        return Left(candidate.point, candidate.out)
+        return ExcludedPoint(candidate.point, candidate.out)
     try:
         points = _solved(candidate, solver)
     except InfeasibleError as no:
-        return Left(candidate.point, str(no), infeasible=True)
+        return ExcludedPoint(candidate.point, str(no), infeasible=True)
     cells = []
     for point, solved in points:
         run = run_at(solver.base, point)
         if why := _failed(candidate.where, run, point, known, solver.times):
-            left = Left(point, why)
+            left = ExcludedPoint(point, why)
         else:
             cells.append(Cell(run, point, point.get(VARIANT), solved))
     return cells or left

@@ -14,7 +14,7 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.config.axes import AXES
 from scaling_study.config.run import RunConfig, run_config
-from scaling_study.cost.closed_form import forward, known_facts
+from scaling_study.cost.closed_form import forward, known_data_info
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.run_at_point import cost_of, run_at, step_shape, with_point
 from scaling_study.grid.schema import Point, Solve
@@ -133,7 +133,7 @@ def spread(
     values: Sequence[float], flops: Callable[[float], float], axis: str, own: float
 ) -> list[float]:
     """Legal values to measure before anything is: `own`, and SPREAD times less and more FLOPs."""
-    line = Line(values, flops, flops if rises(axis, "flops") else None)
+    line = Line(values, flops, flops if is_increasing(axis, "flops") else None)
     try:
         middle = flops(own)
     except InputError:
@@ -141,7 +141,7 @@ def spread(
     return list(dict.fromkeys(nearest(line, middle * f) for f in (1 / SPREAD, 1, SPREAD)))
 
 
-def rises(axis: str, quantity: str) -> bool:
+def is_increasing(axis: str, quantity: str) -> bool:
     """Whether a quantity is ever more, the more of an axis."""
     return quantity in RISING and axis != "depth"
 
@@ -222,7 +222,7 @@ class Solver:
             return found
 
         values, at = self._legal(axis, point), cache(at)
-        if not rises(axis, asked.quantity):
+        if not is_increasing(axis, asked.quantity):
             return Line(values, at)
         if asked.quantity not in MEASURED:
             return Line(values, at, at)
@@ -240,7 +240,7 @@ class Solver:
     def _legal(self, axis: str, point: Point) -> Sequence[float]:
         # The solved axis has the value of the settings here: only the others matter.
         like = run_config(with_point(self.base, point))
-        return legal_values(axis, like.model, known_facts(like.data).n_classes)
+        return legal_values(axis, like.model, known_data_info(like.data).n_classes)
 
     def _run(self, axis: str, value: float, point: Point) -> RunConfig:
         return run_at(self.base, {**point, AXES[axis]: value}, forward)

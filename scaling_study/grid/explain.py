@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scaling_study.config.axes import AXES
-from scaling_study.grid.cells import Cell, Left
+from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.schema import VARIANT
 
 # More lines of one kind than this are not listed.
@@ -13,7 +13,7 @@ MOST_LINES = 20
 SHORT = {key: name for name, key in AXES.items()}
 
 
-def explained(cells: Sequence[Cell], left: Sequence[Left]) -> Iterator[str]:
+def explained(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Iterator[str]:
     """A line a point: those that are in, then those that are out, with the reason."""
     for cell in cells:
         yield f"in   {described(cell.point)}: {cell.run.run_id}{_solved(cell)}"
@@ -22,7 +22,7 @@ def explained(cells: Sequence[Cell], left: Sequence[Left]) -> Iterator[str]:
     yield f"{len(cells)} cells in, {len(left)} points out"
 
 
-def infeasible(left: Sequence[Left]) -> list[str]:
+def infeasible(left: Sequence[ExcludedPoint]) -> list[str]:
     """A line for each target that no legal value meets, seeds counted together."""
     points = ((described({k: v for k, v in p.point.items() if k != "seed"}), p) for p in left)
     found = Counter(f"infeasible: {where}: {p.why}" for where, p in points if p.infeasible)
@@ -32,7 +32,7 @@ def infeasible(left: Sequence[Left]) -> list[str]:
     return [*some, f"… and {more} more; explain=true lists them"] if more > 0 else lines
 
 
-def unchanged(cells: Sequence[Cell], left: Sequence[Left]) -> list[str]:
+def unchanged(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> list[str]:
     """A line for each variant that is, everywhere or somewhere, the same run as another."""
     there = {cell.variant for cell in cells}
     pairs = Counter((p.point[VARIANT], p.twin) for p in left if p.twin is not None)

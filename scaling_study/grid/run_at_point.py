@@ -7,7 +7,7 @@ from scaling_study.common.device import best_precision
 from scaling_study.common.errors import InputError
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig, run_config
-from scaling_study.cost.closed_form import describe, forward, known_facts, run_cost, train_flops
+from scaling_study.cost.closed_form import describe, forward, known_data_info, run_cost, train_flops
 from scaling_study.cost.device_times import MEASURED, Times
 from scaling_study.cost.time_model import Shape
 from scaling_study.grid.schema import VARIANT, Point
@@ -76,7 +76,7 @@ def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
     if name == "lr":
         return run.train.lr
     if name in ("n_train", "n_val"):
-        return float(getattr(known_facts(run.data), name))
+        return float(getattr(known_data_info(run.data), name))
     return float(getattr(run_cost(run), name))
 
 

@@ -7,27 +7,27 @@ from pathlib import Path
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import PACKAGE
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 
 
-def refuse_dirty(setting: Setting, allow_dirty: bool) -> None:
+def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
     """Only code that a commit tells is submitted, unless `allow_dirty`.
 
     Raises:
         InputError: the checkout has uncommitted changes, and those are not allowed.
     """
-    if setting.git_dirty and not allow_dirty:
+    if execution.git_dirty and not allow_dirty:
         raise InputError(
             "launcher.allow_dirty=false: the checkout has uncommitted changes, which no commit "
             "would tell; commit them, or submit with launcher.allow_dirty=true"
         )
 
 
-def freeze(setting: Setting, folder: Path) -> Path:
+def freeze(execution: ExecutionConfig, folder: Path) -> Path:
     """A folder for PYTHONPATH under `folder` with this package as it is now; named by commit and
     content, so that equal code is copied once."""
     files = sorted(path for path in PACKAGE.rglob("*") if _is_code(path))
-    name = (setting.git_commit or "installed")[:12] + ("-dirty" if setting.git_dirty else "")
+    name = (execution.git_commit or "installed")[:12] + ("-dirty" if execution.git_dirty else "")
     target = folder / f"{name}-{_digest(files)}"
     if not target.is_dir():
         partial = folder / f".{target.name}.{os.getpid()}"

@@ -16,7 +16,7 @@ from scaling_study.common.files import replace_file
 from scaling_study.common.provenance import versions
 from scaling_study.common.ranks import World, world_of
 from scaling_study.common.stop_request import Stopped
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.data import keep_listings_in
@@ -25,7 +25,7 @@ from scaling_study.launch.failure_causes import RESUMED, cause_of
 from scaling_study.launch.outcome import Outcome
 from scaling_study.study.result import FINISHED, Result, write_result
 from scaling_study.study.store import Store
-from scaling_study.tracking.uploader_handle import mirrored, settle
+from scaling_study.tracking.uploader_handle import mirrored, wait_for_uploads
 
 WITHOUT_RESULT = ("planned", "queued", "running")
 # The last one stays unless `checkpoint.keep=none`; the one before it goes when there is a result.
@@ -37,18 +37,18 @@ class Job:
     """Trains one run in the process that calls it."""
 
     run: RunConfig
-    setting: Setting
+    execution: ExecutionConfig
 
     @property
     def store(self) -> Store:
-        return Store(Path(self.setting.results_dir))
+        return Store(Path(self.execution.results_dir))
 
     def __call__(self) -> Outcome:
         """Train and write the result; an exception becomes the run's failure, with its traceback.
 
         Nothing is trained if the run has a result already or another live process works on it.
         """
-        keep_listings_in(Path(self.setting.cache_dir))
+        keep_listings_in(Path(self.execution.cache_dir))
         if (world := world_of(os.environ)).rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
@@ -61,7 +61,7 @@ class Job:
                 return self.outcome()
             assert claim is not None
             replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
-            with mirrored(run_dir, self.setting.tracking):
+            with mirrored(run_dir, self.execution.tracking):
                 try:
                     self._write(self._train(run_dir, world))
                 except KeyboardInterrupt:
@@ -69,7 +69,7 @@ class Job:
                 except BaseException as error:  # whatever it is, it is this run's failure alone
                     claim.cause = self._record(error, world)
             if store.state(run_id) in FINISHED:
-                spare = 0 if self.setting.checkpoint_keep == "none" else 1
+                spare = 0 if self.execution.checkpoint_keep == "none" else 1
                 for name in CHECKPOINTS[spare:]:
                     (run_dir / name).unlink(missing_ok=True)
         return self.outcome()
@@ -84,7 +84,7 @@ class Job:
                 except Stopped as stopped:
                     return Outcome(self.run.run_id, "stopped", cause=stopped.reason)
                 except Exception as error:
-                    rank_errors.note(run_dir, error)
+                    rank_errors.write_error(run_dir, error)
                     raise
         return Outcome(self.run.run_id, "running")
 
@@ -115,11 +115,11 @@ class Job:
             self.write_failure(f"stopped with a checkpoint: {cause}", cause)
         else:
             traceback.print_exc()
-            said = rank_errors.said_of(error)
+            said = rank_errors.describe(error)
             if world.size > 1:
                 run_dir = self.store.run_dir(self.run.run_id)
-                rank_errors.note(run_dir, error)
-                said, cause = rank_errors.noted(run_dir) or (said, cause)
+                rank_errors.write_error(run_dir, error)
+                said, cause = rank_errors.read_error(run_dir) or (said, cause)
             self.write_failure(said, cause)
         return cause
 
@@ -127,14 +127,14 @@ class Job:
         # Planning and submitting never import torch.
         from scaling_study.training.loop import train
 
-        return train(self.run, run_dir, self.setting, world)
+        return train(self.run, run_dir, self.execution, world)
 
     def _write(self, measured: Mapping[str, Any]) -> None:
         known: dict[str, Any] = {
-            "threads": self.setting.threads,
+            "threads": self.execution.threads,
             "device": device_name(self.run.device),
-            "git_commit": self.setting.git_commit,
-            "git_dirty": self.setting.git_dirty,
+            "git_commit": self.execution.git_commit,
+            "git_dirty": self.execution.git_dirty,
             "versions": versions(),
         }
         result = Result(**describe(self.run), **known, **measured)
@@ -161,12 +161,12 @@ def _yaml(values: Mapping[str, Any]) -> str:
     return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
 
 
-def settle_mirrors(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
+def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
     """Wait once, `limit_s` or less, for W&B to take the rest of those of `jobs` that have ended."""
     if jobs:
         store, ids = jobs[0].store, [job.run.run_id for job in jobs]
         ended = (store.run_dir(run_id) for run_id in ids if store.state(run_id) != "running")
-        settle(ended, jobs[0].setting.tracking, limit_s)
+        wait_for_uploads(ended, jobs[0].execution.tracking, limit_s)
 
 
 def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from scaling_study.common.provenance import git_state
 from scaling_study.common.validation import from_values, group, one_value, require
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.tracking import tracking_of
 from scaling_study.data import keep_listings_in
 from scaling_study.launch.policy import UNLIMITED, Policy
@@ -44,7 +44,7 @@ class LauncherConfig(Slots):
     cluster: Cluster | None
 
     @property
-    def stays(self) -> bool:
+    def waits_for_runs(self) -> bool:
         """Whether a sweep is there until its runs are done; else it submits them and leaves."""
         return self.cluster is None or self.cluster.wait
 
@@ -132,7 +132,7 @@ def _part(values: dict[str, Any], cls: type) -> dict[str, Any]:
     return {field.name: values.pop(field.name) for field in fields(cls) if field.name in values}
 
 
-def setting_of(settings: Mapping[str, Any]) -> Setting:
+def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
     """Where and how the runs execute; which code runs is left for `with_code`.
 
     Raises:
@@ -142,7 +142,7 @@ def setting_of(settings: Mapping[str, Any]) -> Setting:
     checkpoint = from_values(Checkpointing, group(settings, "checkpoint"), "checkpoint.")
     loader = from_values(Loader, group(settings, "loader"), "loader.")
     keep_listings_in(Path(folders.cache_dir))
-    return Setting(
+    return ExecutionConfig(
         results_dir=folders.results_dir,
         cache_dir=folders.cache_dir,
         threads=launcher_of(settings).threads,
@@ -156,7 +156,7 @@ def setting_of(settings: Mapping[str, Any]) -> Setting:
     )
 
 
-def with_code(setting: Setting) -> Setting:
+def with_code(execution: ExecutionConfig) -> ExecutionConfig:
     """The setting with the state of the checkout: asked only when something is to run."""
     commit, dirty = git_state()
-    return replace(setting, git_commit=commit, git_dirty=dirty)
+    return replace(execution, git_commit=commit, git_dirty=dirty)

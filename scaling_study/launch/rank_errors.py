@@ -11,21 +11,21 @@ from scaling_study.launch.failure_causes import cause_of
 NAME = "error.json"
 
 
-def said_of(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """An exception as the column `error` has it."""
     return f"{type(error).__name__}: {error}"
 
 
-def note(run_dir: Path, error: BaseException) -> None:
+def write_error(run_dir: Path, error: BaseException) -> None:
     """Leave `error` for rank 0, unless a process that failed before has left its own."""
     try:
         with (run_dir / NAME).open("x", encoding="utf-8") as file:
-            json.dump({"error": said_of(error), "cause": cause_of(error)}, file)
+            json.dump({"error": describe(error), "cause": cause_of(error)}, file)
     except FileExistsError:
         pass
 
 
-def noted(run_dir: Path) -> tuple[str, str] | None:
+def read_error(run_dir: Path) -> tuple[str, str] | None:
     """Error and cause that the first process to fail has left; None if none has."""
     try:
         record = json.loads((run_dir / NAME).read_text(encoding="utf-8"))

@@ -22,9 +22,9 @@ PAID = (*FINISHED, "running", "queued")
 LEVELS = ("seed", "epochs", "resolution", "width", "depth")
 
 # How much a part of a plan decides: more is better, compared in order.
-Worth = Callable[[Sequence[Planned]], tuple[float, ...]]
+Score = Callable[[Sequence[Planned]], tuple[float, ...]]
 # For each rule sets of config ids, each of which is enough for it.
-Needs = Sequence[Sequence[frozenset[str]]]
+SufficientSets = Sequence[Sequence[frozenset[str]]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def budget_of(settings: Mapping[str, Any]) -> Budget:
 
 
 def affordable(
-    rows: Sequence[Planned], budget: Budget, worth: Worth, needs: Needs = ()
+    rows: Sequence[Planned], budget: Budget, worth: Score, needs: SufficientSets = ()
 ) -> list[Planned]:
     """The part of a plan within the budget that is worth most; empty if nothing can be paid.
 
@@ -142,7 +142,9 @@ def affordable(
     return max(fitting, key=lambda part: (*worth(part), len(part)), default=[])
 
 
-def _parts(rows: Sequence[Planned], budget: Budget, needs: Needs) -> Iterator[list[Planned]]:
+def _parts(
+    rows: Sequence[Planned], budget: Budget, needs: SufficientSets
+) -> Iterator[list[Planned]]:
     yield [row for row in rows if row.state in PAID]
     seeds = sorted({row.run.seed for row in rows})
     for kept in range(len(seeds), 0, -1):
@@ -213,7 +215,7 @@ def _filled(
     return taken
 
 
-def _for_rules(prices: _Prices, needs: Needs) -> Iterator[frozenset[str]]:
+def _for_rules(prices: _Prices, needs: SufficientSets) -> Iterator[frozenset[str]]:
     """Cells for each rule alone, then for one rule more at a time, and last all that fits.
 
     The next rule is the one that costs least on top of what is taken.
@@ -242,7 +244,7 @@ def _for_rules(prices: _Prices, needs: Needs) -> Iterator[frozenset[str]]:
     yield _filled(prices, every, taken)
 
 
-def over(rows: Sequence[Planned], budget: Budget) -> str:
+def excess(rows: Sequence[Planned], budget: Budget) -> str:
     """What the plan costs against each limit that it breaks."""
     spent, parts = budget.spent(rows), []
     for name, cost in budget.needed(rows).items():

@@ -9,7 +9,7 @@ from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_cost
 from scaling_study.cost.device_times import HOUR, Times
 from scaling_study.cost.time_model import Estimate
-from scaling_study.grid.cells import Cell, Left, cells_of
+from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
 from scaling_study.grid.expand import declared_grid
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.result import FINISHED, Result
@@ -45,7 +45,7 @@ class Planned:
 
 def planned_cells(
     settings: Mapping[str, Any], overrides: Sequence[str], times: Times | None
-) -> tuple[dict[str, Any], list[Cell], list[Left]]:
+) -> tuple[dict[str, Any], list[Cell], list[ExcludedPoint]]:
     """The grid in `settings`, checked, its cells, and the points that are none.
 
     Raises:

@@ -12,7 +12,7 @@ from rich.live import Live
 
 from scaling_study.common.command_line import report
 from scaling_study.common.errors import InputError
-from scaling_study.launch.slurm.commands import Task
+from scaling_study.launch.slurm.commands import ArrayTask
 from scaling_study.status.overview import Overview, overview
 from scaling_study.status.view import screen, view
 from scaling_study.study.active_sweep import sweep_process
@@ -56,7 +56,7 @@ def _seconds(text: str) -> float:
 
 def _watch(study: Path, every_s: float) -> None:
     """Show the study until nothing of it is in work or waits for its turn."""
-    told: dict[str, Task] = {}
+    told: dict[str, ArrayTask] = {}
     seen, console = overview(study, told), Console()
     with Live(screen(seen, console), console=console, auto_refresh=False) as live:
         while _goes_on(seen, study):

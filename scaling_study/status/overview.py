@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scaling_study.launch.queue_view import Standing, View
-from scaling_study.launch.slurm.commands import Task
+from scaling_study.launch.queue_view import QueueView, RunInQueue
+from scaling_study.launch.slurm.commands import ArrayTask
 from scaling_study.launch.slurm.reconcile import fate, job_logs, look, tail
 from scaling_study.launch.slurm.submissions import Ledger
 from scaling_study.planning.order import last_end_s
@@ -81,7 +81,7 @@ class Overview:
         return json.dumps(asdict(self), indent=1)
 
 
-def overview(study_dir: Path, told: dict[str, Task] | None = None) -> Overview:
+def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overview:
     """How the study in this folder stands; see `look` for `told`.
 
     Raises:
@@ -120,7 +120,7 @@ def _result(store: Store, run_id: str) -> Result | None:
 
 
 def _run(
-    row: Mapping[str, str], result: Result | None, standing: Standing, store: Store, study: Path
+    row: Mapping[str, str], result: Result | None, standing: RunInQueue, store: Store, study: Path
 ) -> RunStatus:
     run_id = row["run_id"]
     note = store.job(run_id)
@@ -211,7 +211,7 @@ def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
     return 3600 * len(recent) / max(1.0, until - since)
 
 
-def _at_once(study_dir: Path, view: View) -> int | None:
+def _at_once(study_dir: Path, view: QueueView) -> int | None:
     """Runs at a time that arrays with waiting jobs allow, or a sweep that is at work."""
     live = {task.id.partition("_")[0] for task in _live(view)}
     arrays = [one for one in Ledger(study_dir).submissions() if one.job in live]
@@ -223,12 +223,12 @@ def _at_once(study_dir: Path, view: View) -> int | None:
     )
 
 
-def _live(view: View) -> list[Task]:
+def _live(view: QueueView) -> list[ArrayTask]:
     return [s.task for s in view.runs.values() if s.task is not None and s.task.live]
 
 
 def _eta_s(
-    runs: Sequence[RunStatus], speed: float | None, view: View, at_once: int | None
+    runs: Sequence[RunStatus], speed: float | None, view: QueueView, at_once: int | None
 ) -> float | None:
     left = [run for run in runs if run.state in ("running", "queued", "planned")]
     work = [(run.state == "running", _seconds(run, speed)) for run in left]
@@ -244,7 +244,7 @@ def _eta_s(
     return start_s + last_end_s(seconds, max(running, at_once or 1))
 
 
-def _first_start_s(view: View, at_once: int | None) -> float | None:
+def _first_start_s(view: QueueView, at_once: int | None) -> float | None:
     """Seconds until a run starts while none is in work: SLURM says, or a sweep is at it."""
     if not (tasks := _live(view)):
         return None if at_once is None else 0.0

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.files import replace_file
-from scaling_study.study.claims import alive, me
+from scaling_study.study.claims import alive, claim_of_this_process
 
 
 @contextmanager
-def noted(study_dir: Path, slots: int) -> Iterator[None]:
+def recorded(study_dir: Path, slots: int) -> Iterator[None]:
     """While this process works on the study, sweep.json says so: `cancel` stops it by that."""
     path = _path(study_dir)
-    replace_file(path, json.dumps(me() | {"slots": slots}) + "\n")
+    replace_file(path, json.dumps(claim_of_this_process() | {"slots": slots}) + "\n")
     try:
         yield
     finally:

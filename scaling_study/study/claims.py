@@ -56,7 +56,7 @@ def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[
     return found
 
 
-def me() -> dict[str, str | int | float]:
+def claim_of_this_process() -> dict[str, str | int | float]:
     """A claim of this process."""
     pid, host = os.getpid(), socket.gethostname()
     mine: dict[str, str | int | float] = {"host": host, "pid": pid, "started": _started(pid) or ""}

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.study.claims import Claim, alive, attempts_in, beat, me, read_note, write_note
+from scaling_study.study.claims import (
+    Claim,
+    alive,
+    attempts_in,
+    beat,
+    claim_of_this_process,
+    read_note,
+    write_note,
+)
 from scaling_study.study.result import Result, read_result
 
 
@@ -126,7 +134,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             free = not alive(path)
-            mine = me() | {"attempts": attempts_in(read_note(path))}
+            mine = claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
             if free:
                 write_note(path, mine)
         if not free:

@@ -14,7 +14,7 @@ from hydra.errors import MissingConfigException
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.cost.device_times import Times, timings_of
@@ -22,7 +22,7 @@ from scaling_study.grid.cells import Cell
 from scaling_study.grid.expand import names
 from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.launch import registry
-from scaling_study.launch.options import LauncherConfig, launcher_of, setting_of, with_code
+from scaling_study.launch.options import LauncherConfig, execution_config_of, launcher_of, with_code
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
 from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.slurm import launcher as slurm_launcher
@@ -37,7 +37,7 @@ from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 from scaling_study.sweep import decisions, display, live_report, prepare
 from scaling_study.sweep.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
-from scaling_study.sweep.options import Asked, asked_of
+from scaling_study.sweep.options import SweepOptions, sweep_options_of
 from scaling_study.sweep.probe import in_pool
 from scaling_study.sweep.requests import let_orphans_end, places
 
@@ -49,25 +49,25 @@ STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
-    asked, budget = asked_of(settings), budget_of(settings)
+    asked, budget = sweep_options_of(settings), budget_of(settings)
     check_order(asked.order)
-    setting, launcher = setting_of(settings), launcher_of(settings)
-    check_tracking(setting.tracking)
-    probes = in_pool(setting, launcher) if asked.probe else None
-    found, said = draft(settings, overrides, setting, probes, decisions.check)
+    execution, launcher = execution_config_of(settings), launcher_of(settings)
+    check_tracking(execution.tracking)
+    probes = in_pool(execution, launcher) if asked.probe else None
+    found, said = draft(settings, overrides, execution, probes, decisions.check)
     if said:
         print("\n".join(said))
     if asked.explain or asked.diff:
-        print("\n".join(_explained(found, asked, setting, overrides)))
+        print("\n".join(_explained(found, asked, execution, overrides)))
         return 0
-    store, grid = Store(Path(setting.results_dir)), dict(found.grid)
-    study_dir = Path(setting.results_dir) / grid["name"]
+    store, grid = Store(Path(execution.results_dir)), dict(found.grid)
+    study_dir = Path(execution.results_dir) / grid["name"]
     if asked.dry_run:
         rows = slurm_launcher.standing(found.rows, store, study_dir)
     else:
         let_orphans_end([row.run.run_id for row in found.rows], store, study_dir)
         rows = slurm_launcher.settled(found.rows, store, study_dir)
-    report = live_report.refresher(settings, study_dir, launcher.stays)
+    report = live_report.refresher(settings, study_dir, launcher.waits_for_runs)
     slots = _slots(rows, launcher, asked.dry_run)
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
@@ -84,20 +84,20 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if asked.dry_run:
         return 0
     if missing := to_do(rows, asked.order):
-        setting = with_code(setting)
-        registry.check(setting, launcher)
-    prepare.make_ready(store, study_dir, setting, grid, rows)
+        execution = with_code(execution)
+        registry.check(execution, launcher)
+    prepare.make_ready(store, study_dir, execution, grid, rows)
     freeze(found, study_dir)
     if missing:
         forecasts.keep(forecasts_of(missing), study_dir)
         with requested_by(STOPS) as stop, report:
-            outcomes = registry.launch(missing, setting, launcher, study_dir, slots, stop)
+            outcomes = registry.launch(missing, execution, launcher, study_dir, slots, stop)
             _follow(outcomes, missing, len(slots), stop, _left_behind(launcher, study_dir))
-        ended = redrawn(found, setting)
+        ended = redrawn(found, execution)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
         _compare(missing, ended)
-    return _summary(rows, study_dir, launcher.stays)
+    return _summary(rows, study_dir, launcher.waits_for_runs)
 
 
 def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:
@@ -111,7 +111,7 @@ def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> 
 
 
 def _explained(
-    found: Draft, asked: Asked, setting: Setting, overrides: Sequence[str]
+    found: Draft, asked: SweepOptions, execution: ExecutionConfig, overrides: Sequence[str]
 ) -> Iterator[str]:
     cells = [row.cell for row in found.rows]
     if asked.explain:
@@ -143,7 +143,9 @@ def _cells_of(
 def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     """The settings of another grid."""
     try:
-        return hydra_app.composed("sweep", [*hydra_app.told_hydra(), f"+grid={name}", *overrides])
+        return hydra_app.composed(
+            "sweep", [*hydra_app.hydra_overrides(), f"+grid={name}", *overrides]
+        )
     except MissingConfigException as error:
         known = sorted({*names(), *(error.options or ())})
         raise InputError(
@@ -156,7 +158,7 @@ def _compare(started: Sequence[Planned], ended: Draft) -> None:
     """Print forecasts, as they were before, beside what the runs took."""
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.rows if row.run.run_id in ids]
-    now = ended.times.over(timings_of(ended.results.values()))
+    now = ended.times.with_timings(timings_of(ended.results.values()))
     if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.config.axes import AXES
-from scaling_study.grid.cells import Cell, Left
-from scaling_study.planning.budget import Budget, Needs, affordable, over
+from scaling_study.grid.cells import Cell, ExcludedPoint
+from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import Settings, table
 
 
 def check(
-    results_dir: Path, grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[Left]
+    results_dir: Path, grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[ExcludedPoint]
 ) -> None:
     """Everything that a grid declares for its analysis, before anything is paid for.
 
@@ -32,7 +32,7 @@ def check(
     check_names.check(rules, planning, grid, lambda name: _values(name, cells, left))
 
 
-def _values(name: str, cells: Sequence[Cell], left: Sequence[Left]) -> set[Any]:
+def _values(name: str, cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> set[Any]:
     """What cells have of an axis, a setting, or as variant or target, and points that are none."""
     key = AXES.get(name, name)
     found = {point.point[key] for point in left if key in point.point}
@@ -54,7 +54,7 @@ class Plan:
         from analysis.rules import design_analysis, preregistration
         from analysis.study import compared_settings
 
-        known = compared_settings.told_apart(table(rows, grid), grid)
+        known = compared_settings.with_comparison_settings(table(rows, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
         self.prereg = preregistration.prereg(study_dir, grid)
@@ -78,12 +78,15 @@ class Plan:
         powers = [power for power in self.powers(part) if power.testable]
         return len(powers), -sum(p.mde80 for p in powers if p.mde80 is not None)
 
-    def needs(self) -> Needs:
+    def needs(self) -> SufficientSets:
         """For each rule the sets of cells that are enough for it."""
         from analysis.rules import design_analysis, sufficient_cells
 
         cells = design_analysis.planned_cells([*self._rows.values()], self.planning)
-        return [sufficient_cells.needs(cells, self.prereg, rule) for rule in self.prereg.rules]
+        return [
+            sufficient_cells.sufficient_cells(cells, self.prereg, rule)
+            for rule in self.prereg.rules
+        ]
 
     def unfair(self, rows: Sequence[Planned]) -> list[str]:
         """What differs between runs that the rules compare, beside what the grid compares."""
@@ -105,15 +108,17 @@ def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
     """
     part = affordable(rows, budget, plan.worth, plan.needs())
     if not part:
-        raise InputError(f"{over(rows, budget)}; not one run fits")
+        raise InputError(f"{excess(rows, budget)}; not one run fits")
+    costs = costs_in_words(budget.needed(part))
     print(
-        f"what fits: {len(part)} of {len(rows)} runs, {said(budget.needed(part))} to do, ", end=""
+        f"what fits: {len(part)} of {len(rows)} runs, {costs} to do, ",
+        end="",
     )
     print("which decide")
     print("\n".join(f"  {line}" for line in plan.decides(part)))
     if not budget.fit:
         raise InputError(
-            f"{over(rows, budget)}; nothing is started. "
+            f"{excess(rows, budget)}; nothing is started. "
             f"budget.fit=true takes the {len(part)} runs that fit"
         )
     return part
@@ -122,10 +127,10 @@ def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
 def budget_lines(rows: Sequence[Planned], budget: Budget) -> list[str]:
     """What the study has spent of its budget, and whether what is to do may exceed it."""
     spent = {name: cost for name, cost in budget.spent(rows).items() if cost}
-    lines = [f"already spent by this study: {said(spent)}"] if spent else []
+    lines = [f"already spent by this study: {costs_in_words(spent)}"] if spent else []
     warning = budget.may_exceed(rows) if budget.allows(rows, rows) else ""
     return [*lines, *filter(None, [warning])]
 
 
-def said(costs: Mapping[str, float]) -> str:
+def costs_in_words(costs: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {cost:.4g}" for name, cost in costs.items())

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.files import replace_file
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import Times, device_named, timings_of
 from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import read_timings, written
-from scaling_study.grid.cells import Cell, Left
+from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.expand import declared_grid
 from scaling_study.launch.options import launcher_of
 from scaling_study.planning.order import to_do
@@ -28,7 +28,7 @@ from scaling_study.sweep import probe
 
 FILE = "timings.jsonl"
 # What a grid has to pass: where results lie, its values, its cells, and the points that are none.
-Check = Callable[[Path, Mapping[str, Any], Sequence[Cell], Sequence[Left]], None]
+Check = Callable[[Path, Mapping[str, Any], Sequence[Cell], Sequence[ExcludedPoint]], None]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Draft:
 
     grid: Mapping[str, Any]
     rows: list[Planned]
-    left: list[Left]
+    left: list[ExcludedPoint]
     times: Times
     decided: Times
     results: Mapping[str, Result | None]
@@ -50,7 +50,7 @@ class Draft:
 def draft(
     settings: Mapping[str, Any],
     overrides: Sequence[str],
-    setting: Setting,
+    execution: ExecutionConfig,
     launch: probe.Launch | None,
     check: Check,
 ) -> tuple[Draft, list[str]]:
@@ -62,14 +62,14 @@ def draft(
     Raises:
         InputError: no grid, one that cannot be planned, see `check_accepted`, or of `check`.
     """
-    results_dir, cache_dir = Path(setting.results_dir), Path(setting.cache_dir)
+    results_dir, cache_dir = Path(execution.results_dir), Path(execution.cache_dir)
     store, said = Store(results_dir), list[str]()
     results = store.read()
     if launch is not None:
-        check_writable(cache_dir, "cache_dir", setting.cache_dir)
+        check_writable(cache_dir, "cache_dir", execution.cache_dir)
         grid, cells, left = planned_cells(settings, overrides, None)
         check(results_dir, grid, cells, left)
-        known = Times(timings_of(results.values()), setting.threads)
+        known = Times(timings_of(results.values()), execution.threads)
         said = list(_probed([cell.run for cell in cells], known, launch, cache_dir))
     times = _times(settings, timings_of(results.values()) + probe.kept(cache_dir))
     decided = deciding(settings, overrides, times)
@@ -101,8 +101,8 @@ def deciding(settings: Mapping[str, Any], overrides: Sequence[str], times: Times
     """
     grid = declared_grid(settings.get("grid"), overrides)
     if (settings.get("plan") or {}).get("resolve"):
-        return times.but([])
-    return times.but(read_timings(Path(str(settings["results_dir"])) / grid["name"] / FILE))
+        return times.only_with([])
+    return times.only_with(read_timings(Path(str(settings["results_dir"])) / grid["name"] / FILE))
 
 
 def freeze(found: Draft, study_dir: Path) -> None:
@@ -141,9 +141,9 @@ def _probed(
         yield "probe: finished runs have measured all that it would time"
 
 
-def redrawn(old: Draft, setting: Setting) -> Draft:
+def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:
     """The same plan after runs have ended, its forecasts as they were made."""
-    store = Store(Path(setting.results_dir))
+    store = Store(Path(execution.results_dir))
     results = store.read()
     rows = plan([row.cell for row in old.rows], store, results, old.times)
     return replace(old, rows=rows, results=results)

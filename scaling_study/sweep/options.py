@@ -9,7 +9,7 @@ from scaling_study.config.keys import check_group
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SweepOptions:
     """What a sweep is to do with its plan; an empty `out`, `diff` or `device` is not asked for."""
 
     dry_run: bool
@@ -22,7 +22,7 @@ class Asked:
     order: str
 
 
-def asked_of(settings: Mapping[str, Any]) -> Asked:
+def sweep_options_of(settings: Mapping[str, Any]) -> SweepOptions:
     """The settings `dry_run`, `explain`, `diff` and `plan`.
 
     Raises:
@@ -30,7 +30,7 @@ def asked_of(settings: Mapping[str, Any]) -> Asked:
     """
     plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
     diff, out, device = settings.get("diff"), plan["out"], plan["device"]
-    return Asked(
+    return SweepOptions(
         dry_run=one_value(bool, settings.get("dry_run"), "dry_run"),
         explain=one_value(bool, settings.get("explain"), "explain"),
         diff="" if diff is None else one_value(str, diff, "diff"),

@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from scaling_study.common.files import replace_file
-from scaling_study.config.execution import Setting
-from scaling_study.data import facts, prepare
+from scaling_study.config.execution import ExecutionConfig
+from scaling_study.data import data_info, prepare
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.study.result import FINISHED
@@ -16,7 +16,11 @@ from scaling_study.study.table import read_plan
 
 
 def make_ready(
-    store: Store, study_dir: Path, setting: Setting, grid: dict[str, Any], rows: list[Planned]
+    store: Store,
+    study_dir: Path,
+    execution: ExecutionConfig,
+    grid: dict[str, Any],
+    rows: list[Planned],
 ) -> None:
     """Images, folders, frozen rules and the plan; unreadable results are set aside.
 
@@ -25,17 +29,17 @@ def make_ready(
     """
     from analysis.rules import preregistration
 
-    check_writable(Path(setting.cache_dir), "cache_dir", setting.cache_dir)
-    check_writable(store.root, "results_dir", setting.results_dir)
-    check_writable(study_dir, "results_dir", setting.results_dir)
+    check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
+    check_writable(store.root, "results_dir", execution.results_dir)
+    check_writable(study_dir, "results_dir", execution.results_dir)
     for data in {row.run.data for row in rows if row.state not in FINISHED}:
-        prepare(data, Path(setting.cache_dir))
+        prepare(data, Path(execution.cache_dir))
     for row in rows:
         if row.state == "unreadable":
             bad = store.set_aside(row.run.run_id)
             print(f"unreadable result set aside, its run is done again: {bad}")
     _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
-    classes = {facts(row.run.data).n_classes for row in rows}
+    classes = {data_info(row.run.data).n_classes for row in rows}
     known = {"n_classes": classes.pop()} if len(classes) == 1 else {}
     preregistration.freeze(study_dir, grid)
     replace_file(study_dir / "grid.yaml", yaml.safe_dump(grid | known, sort_keys=False))

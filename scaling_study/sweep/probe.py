@@ -19,9 +19,9 @@ from scaling_study.common.device import visible_gpus
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.cost.closed_form import describe, known_facts
+from scaling_study.cost.closed_form import describe, known_data_info
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Shape, Timing, shape_of
 from scaling_study.cost.timings import read_timings, written
@@ -105,7 +105,7 @@ def shortened(run: RunConfig) -> RunConfig:
     """`run` for a few steps on few rendered images of its size."""
     epochs, steps = EPOCHS_AND_STEPS[run.device]
     images = steps * run.train.batch_size
-    classes = min(known_facts(run.data).n_classes, MOST_CLASSES, images)
+    classes = min(known_data_info(run.data).n_classes, MOST_CLASSES, images)
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
     values = _rendered() | {"resolution": run.data.resolution} | few
     data = from_values(config_class("fractals"), values, "data.")
@@ -133,7 +133,7 @@ def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
         file.write(written(timings))
 
 
-def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
+def in_pool(execution: ExecutionConfig, launcher: LauncherConfig) -> Launch:
     """What runs the probes: the pool of this machine, whatever launches the sweep.
 
     Raises:
@@ -150,7 +150,7 @@ def in_pool(setting: Setting, launcher: LauncherConfig) -> Launch:
         if any(run.device == "cuda" for run in runs) and not visible_gpus():
             raise InputError(NO_GPU)
         slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)
-        probing = replace(setting, results_dir=str(folder))
+        probing = replace(execution, results_dir=str(folder))
         return pool.launch([Job(run, probing) for run in runs], slots)
 
     return launch

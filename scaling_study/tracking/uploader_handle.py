@@ -63,7 +63,7 @@ def _leave(companion: subprocess.Popen[bytes]) -> None:
     threading.Thread(target=companion.wait, daemon=True).start()
 
 
-def at_work(run_dir: Path) -> bool:
+def is_running(run_dir: Path) -> bool:
     """Whether a companion of the run in `run_dir` lives, as far as locks are seen here."""
     try:
         with (run_dir / "tracking.txt").open("r+b") as log:
@@ -75,7 +75,7 @@ def at_work(run_dir: Path) -> bool:
     return False
 
 
-def settle(run_dirs: Iterable[Path], tracking: Tracking, limit_s: float) -> None:
+def wait_for_uploads(run_dirs: Iterable[Path], tracking: Tracking, limit_s: float) -> None:
     """Wait, once for all of these runs that have ended, until their companions have ended too.
 
     That takes at most the time that these have, or `limit_s`; a line says so.
@@ -83,7 +83,7 @@ def settle(run_dirs: Iterable[Path], tracking: Tracking, limit_s: float) -> None
     if tracking.name not in MIRRORED:
         return
     limit_s = min(limit_s, tracking.finish_timeout_s)
-    left = [run_dir for run_dir in run_dirs if at_work(run_dir)]
+    left = [run_dir for run_dir in run_dirs if is_running(run_dir)]
     if left:
         print(
             f"W&B: the end of {len(left)} runs is sent, for at most {limit_s:g} s; what it does "
@@ -93,4 +93,4 @@ def settle(run_dirs: Iterable[Path], tracking: Tracking, limit_s: float) -> None
     end = time.monotonic() + limit_s + 2 * GRACE_S
     while left and time.monotonic() < end:
         time.sleep(LOOK_S)
-        left = [run_dir for run_dir in left if at_work(run_dir)]
+        left = [run_dir for run_dir in left if is_running(run_dir)]

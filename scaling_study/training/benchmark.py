@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.data import facts
+from scaling_study.data import data_info
 from scaling_study.models import network
 from scaling_study.models.modules import build
 from scaling_study.training.loop import AUTOCAST, train
@@ -22,14 +22,14 @@ WARMUP, TIMED = 3, 10
 TRAINED = ("step_time_s", "step_time_cv", "images_per_s", "peak_memory_bytes")
 
 
-def measure(run: RunConfig, setting: Setting) -> dict[str, Any]:
+def measure(run: RunConfig, execution: ExecutionConfig) -> dict[str, Any]:
     """Columns of one cell: `TRAINED` as in a result, and the median time of a forward pass.
 
     `inference_time_s` is that of a batch of `train.batch_size` images in evaluation mode, in the
     run's precision and memory format, on images that are on the device already.
     """
     with tempfile.TemporaryDirectory(prefix="measure-") as folder:
-        trained = train(run, Path(folder), setting)
+        trained = train(run, Path(folder), execution)
     seconds = inference_time_s(run)
     return {name: trained.get(name) for name in TRAINED} | {
         "inference_time_s": seconds,
@@ -41,7 +41,7 @@ def measure(run: RunConfig, setting: Setting) -> dict[str, Any]:
 def inference_time_s(run: RunConfig) -> float:
     """Median seconds of `TIMED` forward passes of one batch."""
     layout = torch.channels_last if run.train.channels_last else torch.contiguous_format
-    module = build(network(run.model, facts(run.data).n_classes)).eval()
+    module = build(network(run.model, data_info(run.data).n_classes)).eval()
     module.to(run.device, memory_format=layout)  # type: ignore[call-overload]
     side = run.data.resolution
     images = torch.rand(run.train.batch_size, 3, side, side, device=run.device)

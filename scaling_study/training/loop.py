@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import network as layers_of
 from scaling_study.models import timm_weights
@@ -40,7 +40,7 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def train(
     run: RunConfig,
     run_dir: Path,
-    setting: Setting,
+    execution: ExecutionConfig,
     world: World = ALONE,
     sinks: Sequence[Sink] = (),
 ) -> dict[str, Any]:
@@ -59,10 +59,10 @@ def train(
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
     with torch.random.fork_rng(gpus), fastest(run.device):
         threads = torch.get_num_threads()
-        torch.set_num_threads(setting.threads)
-        checkpoints = Checkpoints(run_dir, setting.checkpoint_every_s)
+        torch.set_num_threads(execution.threads)
+        checkpoints = Checkpoints(run_dir, execution.checkpoint_every_s)
         try:
-            return _train(run, run_dir, setting, world, sinks, checkpoints)
+            return _train(run, run_dir, execution, world, sinks, checkpoints)
         finally:
             checkpoints.close()
             torch.set_num_threads(threads)
@@ -71,7 +71,7 @@ def train(
 def _train(
     run: RunConfig,
     run_dir: Path,
-    setting: Setting,
+    execution: ExecutionConfig,
     world: World,
     sinks: Sequence[Sink],
     checkpoints: Checkpoints,
@@ -80,7 +80,7 @@ def _train(
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     run_id = run.run_id  # a hash of the whole config, every time that it is asked for
     share = recipe.share(world.size)
-    data = TrainingData.of(run, setting, run_dir)
+    data = TrainingData.of(run, execution, run_dir)
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
 
@@ -115,8 +115,8 @@ def _train(
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = state["loss"]
         print(f"resuming at step {first} of {steps}", flush=True)
-    places = [*_sinks(run_dir, first, setting), *sinks] if first_rank else []
-    metrics = Metrics(places, setting.metrics_every_s)
+    places = [*_sinks(run_dir, first, execution), *sinks] if first_rank else []
+    metrics = Metrics(places, execution.metrics_every_s)
 
     def save(step: int) -> None:
         if not first_rank:
@@ -218,10 +218,10 @@ def _train(
     return measured("ok", val_error=val.error, val_loss=val.loss, train_error=seen.error)
 
 
-def _sinks(run_dir: Path, first: int, setting: Setting) -> list[Sink]:
+def _sinks(run_dir: Path, first: int, execution: ExecutionConfig) -> list[Sink]:
     """Where the records of a run that goes on at step `first` lie: metrics.jsonl, always."""
     sinks: list[Sink] = [MetricsFile(run_dir / "metrics.jsonl", first)]
-    if setting.tracking.name == "tensorboard":
+    if execution.tracking.name == "tensorboard":
         sinks.append(EventFiles(run_dir, first))
     return sinks
 

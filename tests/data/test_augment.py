@@ -14,7 +14,7 @@ from helpers.tiny import tiny
 from scaling_study.data.images.crops import ATTEMPTS, centre_box, random_box
 from scaling_study.data.images.randaugment import NAMES, OPERATIONS, randaugment
 from scaling_study.data.splits import Images
-from scaling_study.training.input_pipeline.make_batch import Task, TrainingBatch
+from scaling_study.training.input_pipeline.make_batch import BatchSpec, TrainingBatch
 
 Array = NDArray[np.float64]
 sides = st.integers(1, 600)
@@ -231,7 +231,7 @@ def test_a_random_crop_of_an_image_in_memory_is_resized_bicubically() -> None:
     edge[:, :, 16:] = 192
     data = tiny(**{"data.crop": "random_resized", "data.resolution": 32, "data.shift": 0.0}).data
     make = TrainingBatch(Images(edge, np.zeros(1, np.int64)), data, 1, "run")
-    shown = torch.cat([make(Task(step, 0, np.array([0])))[0] for step in range(10)])
+    shown = torch.cat([make(BatchSpec(step, 0, np.array([0])))[0] for step in range(10)])
     # A cubic overshoots at an edge, which no average of its two sides does.
     assert shown.min() < 64
     assert shown.max() > 192

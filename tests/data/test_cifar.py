@@ -18,7 +18,7 @@ from test_data import values
 from conftest import Command
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
-from scaling_study.data import config_class, facts, load, prepare
+from scaling_study.data import config_class, data_info, load, prepare
 from scaling_study.data.sets import cifar
 from scaling_study.data.sets.cifar import CifarConfig
 
@@ -104,7 +104,7 @@ def config(name: str, root: Path, url: str, **changes: Any) -> CifarConfig:
 
 def test_sizes_are_known_before_anything_is_there(tmp_path: Path) -> None:
     for name, classes in (("cifar10", 10), ("cifar100", 100)):
-        known = facts(config(name, tmp_path / "none", "http://localhost:1"))
+        known = data_info(config(name, tmp_path / "none", "http://localhost:1"))
         assert (known.n_classes, known.n_train, known.n_val) == (classes, 50_000, 10_000)
         assert known.eval_split == "test"
 

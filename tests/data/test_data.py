@@ -10,13 +10,13 @@ import yaml
 
 from helpers.tiny import tiny
 from scaling_study.common.validation import from_values
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.hydra_app import composed
-from scaling_study.data import DATA_SETS, config_class, facts, load
+from scaling_study.data import DATA_SETS, config_class, data_info, load
 from scaling_study.data.sets import fractals
 from scaling_study.data.sets.digits import DigitsConfig
 from scaling_study.data.sets.fractals import FractalsConfig
-from scaling_study.data.splits import Facts, Images
+from scaling_study.data.splits import DataInfo, Images
 from scaling_study.training.loop import train
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,7 +49,7 @@ def test_sizes_are_those_announced_without_rendering(cache_dir: Path) -> None:
     splits = load(FRACTALS, cache_dir)
     assert isinstance(splits.train, Images)
     assert isinstance(splits.val, Images)
-    known = facts(FRACTALS)
+    known = data_info(FRACTALS)
     assert splits.train.pixels.shape == (known.n_train, 16, 16) == (128, 16, 16)
     assert splits.val.pixels.shape == (known.n_val, 16, 16) == (64, 16, 16)
     assert np.bincount(splits.train.labels).tolist() == [32] * 4
@@ -103,7 +103,7 @@ def test_label_noise_redraws_that_share_of_training_labels_only(cache_dir: Path)
 def test_digits_are_split_without_overlap(cache_dir: Path) -> None:
     data = from_values(DigitsConfig, values("digits"), "data.")
     splits = load(data, cache_dir)
-    known = facts(data)
+    known = data_info(data)
     assert len(splits.train.labels) == known.n_train == 1200
     assert len(splits.val.labels) == known.n_val == 597
     seen = {image.tobytes() for image in splits.train.pixels}
@@ -113,7 +113,7 @@ def test_digits_are_split_without_overlap(cache_dir: Path) -> None:
 
 
 def test_the_documented_example_of_a_data_set_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: Setting
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, execution: ExecutionConfig
 ) -> None:
     text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
     code, settings = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "yaml"))
@@ -123,8 +123,8 @@ def test_the_documented_example_of_a_data_set_works(
     monkeypatch.setitem(DATA_SETS, "stripes", importlib.import_module("stripes").DATA_SET)
     config = from_values(config_class("stripes"), yaml.safe_load(settings), "data.")
     run = replace(tiny(), data=config)
-    assert facts(config) == Facts(2, 200, 200, "test")
-    assert train(run, tmp_path, setting)["val_error"] < 0.2
+    assert data_info(config) == DataInfo(2, 200, 200, "test")
+    assert train(run, tmp_path, execution)["val_error"] < 0.2
 
 
 @pytest.mark.parametrize("name", DATA_SETS)

@@ -38,8 +38,8 @@ def config(name: str, root: Path, **changes: Any) -> Any:
 
 def facts(data: DataConfig) -> Any:
     """As a new process would find them."""
-    data_sets.facts.cache_clear()
-    return data_sets.facts(data)
+    data_sets.data_info.cache_clear()
+    return data_sets.data_info(data)
 
 
 def encoded_part(part: object) -> Encoded:
@@ -119,7 +119,7 @@ def test_facts_of_a_listed_set_cost_no_more_than_a_look_at_its_folders(
     monkeypatch.setattr(imagefolder, "sizes", None)
     monkeypatch.setattr(os, "scandir", None)
     # A plan asks for every cell, up to 100,000 of them.
-    assert all(data_sets.facts(replace(data)) is known for _ in range(1000))
+    assert all(data_sets.data_info(replace(data)) is known for _ in range(1000))
 
 
 @pytest.mark.parametrize("name", [*WRITERS, "fractals"])

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conftest import plain_setting
+from conftest import plain_execution
 from helpers.tiny import tiny
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import leave_if_of_several
@@ -88,8 +88,8 @@ def run_out_of_memory_later(fits: int) -> None:
 
 def main() -> None:
     results, cache, changes, more = sys.argv[1:]
-    setting = plain_setting(Path(results), Path(cache))
-    setting = replace(setting, checkpoint_every_s=1e9, metrics_every_s=0)
+    execution = plain_execution(Path(results), Path(cache))
+    execution = replace(execution, checkpoint_every_s=1e9, metrics_every_s=0)
     in_float64()
     wanted = json.loads(more)
     if "stop_at" in wanted:
@@ -100,7 +100,7 @@ def main() -> None:
         run_out_of_memory_above(wanted["fits"])
     if "fits_later" in wanted:
         run_out_of_memory_later(wanted["fits_later"])
-    print(Job(tiny(**json.loads(changes)), setting)().status, flush=True)
+    print(Job(tiny(**json.loads(changes)), execution)().status, flush=True)
     leave_if_of_several(0)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from helpers.tiny import tiny
 from scaling_study.common.ranks import World
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
@@ -61,15 +61,15 @@ def by_seed(outcomes: Iterable[Outcome], jobs: list[Job]) -> list[Outcome]:
     return [found[job.run.run_id] for job in jobs]
 
 
-def test_what_one_run_does_to_itself_touches_no_other(setting: Setting) -> None:
+def test_what_one_run_does_to_itself_touches_no_other(execution: ExecutionConfig) -> None:
     jobs = [
-        Job(tiny(seed=0), setting),
-        Kills(tiny(seed=1), setting),
-        Exits(tiny(seed=2), setting),
-        Kills(tiny(seed=3), setting, signal.SIGSEGV),
+        Job(tiny(seed=0), execution),
+        Kills(tiny(seed=1), execution),
+        Exits(tiny(seed=2), execution),
+        Kills(tiny(seed=3), execution, signal.SIGSEGV),
         # An exception: no images can be stored in a folder that is a file.
-        Job(tiny(seed=4), replace(setting, cache_dir="/dev/null/cache")),
-        Job(tiny(seed=5), setting),
+        Job(tiny(seed=4), replace(execution, cache_dir="/dev/null/cache")),
+        Job(tiny(seed=5), execution),
     ]
     ok, killed, left, crashed, raised, also_ok = by_seed(pool.launch(jobs, cpu_slots(2)), jobs)
     assert (ok.status, also_ok.status) == ("ok", "ok")
@@ -84,8 +84,8 @@ def test_what_one_run_does_to_itself_touches_no_other(setting: Setting) -> None:
     assert "Traceback" in log.read_text(encoding="utf-8")
 
 
-def test_slots_bound_what_runs_at_once_and_confine_it(setting: Setting) -> None:
-    jobs: list[Job] = [Sleeps(tiny(seed=i), setting) for i in range(6)]
+def test_slots_bound_what_runs_at_once_and_confine_it(execution: ExecutionConfig) -> None:
+    jobs: list[Job] = [Sleeps(tiny(seed=i), execution) for i in range(6)]
     for job in jobs:
         job.store.run_dir(job.run.run_id).mkdir(parents=True)
     list(pool.launch(jobs, gpu_slots(["4", "7"])))
@@ -97,9 +97,9 @@ def test_slots_bound_what_runs_at_once_and_confine_it(setting: Setting) -> None:
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
-def test_leaving_the_pool_stops_its_runs(setting: Setting) -> None:
-    jobs = [Job(tiny(seed=i, **{"train.epochs": 500}), setting) for i in range(2)]
-    outcomes = pool.launch([Exits(tiny(seed=9), setting), *jobs], cpu_slots(3))
+def test_leaving_the_pool_stops_its_runs(execution: ExecutionConfig) -> None:
+    jobs = [Job(tiny(seed=i, **{"train.epochs": 500}), execution) for i in range(2)]
+    outcomes = pool.launch([Exits(tiny(seed=9), execution), *jobs], cpu_slots(3))
     assert next(outcomes).error == "the process ended with exit code 3 and left no result"
     outcomes.close()  # type: ignore[attr-defined]
     assert [job.store.state(job.run.run_id) for job in jobs] == ["planned", "planned"]
@@ -130,24 +130,24 @@ class DiesOnce(Job):
         return super()._train(run_dir, world)
 
 
-def test_a_killed_run_continues_from_its_checkpoint(setting: Setting) -> None:
-    job = DiesOnce(tiny(**{"train.epochs": 8}), setting)
+def test_a_killed_run_continues_from_its_checkpoint(execution: ExecutionConfig) -> None:
+    job = DiesOnce(tiny(**{"train.epochs": 8}), execution)
     run_dir = job.store.run_dir(job.run.run_id)
     (outcome,) = pool.launch([job], cpu_slots(1))
     assert outcome.error == "the process was killed by SIGKILL"
     (again,) = pool.launch([job], cpu_slots(1))
     assert again.status == "ok"
     assert "resuming at step" in (run_dir / "log.txt").read_text(encoding="utf-8")
-    elsewhere = replace(setting, results_dir=str(Path(setting.results_dir) / "whole"))
+    elsewhere = replace(execution, results_dir=str(Path(execution.results_dir) / "whole"))
     (whole,) = inline.launch([Job(job.run, elsewhere)])
     assert whole.val_error == again.val_error
     assert same_weights(run_dir, Path(elsewhere.results_dir) / "runs" / job.run.run_id)
 
 
 def test_a_finished_run_is_not_trained_again(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = Job(tiny(), setting)
+    job = Job(tiny(), execution)
     (first,) = inline.launch([job])
     monkeypatch.setattr(Job, "_train", None)
     (second,) = inline.launch([job])
@@ -155,8 +155,8 @@ def test_a_finished_run_is_not_trained_again(
     assert first.status == "ok"
 
 
-def test_kept_checkpoints_are_a_choice(setting: Setting) -> None:
-    job = Job(tiny(), replace(setting, checkpoint_keep="none"))
+def test_kept_checkpoints_are_a_choice(execution: ExecutionConfig) -> None:
+    job = Job(tiny(), replace(execution, checkpoint_keep="none"))
     list(inline.launch([job]))
     names = {path.name for path in job.store.run_dir(job.run.run_id).iterdir()}
     assert names == {"config.yaml", "job.json", "metrics.jsonl", "result.json"}

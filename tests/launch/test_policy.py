@@ -13,7 +13,7 @@ import pytest
 from helpers.tiny import tiny
 from scaling_study.common.ranks import World
 from scaling_study.common.stop_request import Stopped
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.failure_causes import cause_of, cause_of_exit
 from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
@@ -67,8 +67,8 @@ def starts(job: Job) -> int:
     return len((job.store.run_dir(job.run.run_id) / "count").read_text())
 
 
-def test_a_run_above_its_memory_is_killed_alone(setting: Setting) -> None:
-    jobs = [Fills(tiny(seed=0), setting), Job(tiny(seed=1), setting)]
+def test_a_run_above_its_memory_is_killed_alone(execution: ExecutionConfig) -> None:
+    jobs = [Fills(tiny(seed=0), execution), Job(tiny(seed=1), execution)]
     policy = replace(UNLIMITED, memory_gb=1.5)
     found = {o.run_id: o for o in pool.launch(jobs, cpu_slots(2), policy)}
     full, ok = (found[job.run.run_id] for job in jobs)
@@ -78,8 +78,10 @@ def test_a_run_above_its_memory_is_killed_alone(setting: Setting) -> None:
     assert ok.status == "ok"
 
 
-def test_a_run_over_its_time_stops_with_a_checkpoint_and_goes_on(setting: Setting) -> None:
-    job = Job(tiny(**{"train.epochs": 3000}), replace(setting, checkpoint_every_s=1000))
+def test_a_run_over_its_time_stops_with_a_checkpoint_and_goes_on(
+    execution: ExecutionConfig,
+) -> None:
+    job = Job(tiny(**{"train.epochs": 3000}), replace(execution, checkpoint_every_s=1000))
     policy = replace(UNLIMITED, timeout_min=1 / 60, retry={"timeout": 1})
     (outcome,) = pool.launch([job], cpu_slots(1), policy)
     assert (outcome.status, outcome.cause) == ("failed", "timeout")
@@ -89,10 +91,10 @@ def test_a_run_over_its_time_stops_with_a_checkpoint_and_goes_on(setting: Settin
     assert [a["cause"] for a in job.store.attempts(job.run.run_id)] == ["timeout", "timeout"]
 
 
-def test_retries_are_counted_by_cause(setting: Setting) -> None:
-    memory = Raises(tiny(seed=0), setting)
-    error = Raises(tiny(seed=1), setting, "RuntimeError")
-    luck = Raises(tiny(seed=2), setting, "RuntimeError", times=1)
+def test_retries_are_counted_by_cause(execution: ExecutionConfig) -> None:
+    memory = Raises(tiny(seed=0), execution)
+    error = Raises(tiny(seed=1), execution, "RuntimeError")
+    luck = Raises(tiny(seed=2), execution, "RuntimeError", times=1)
     policy = replace(UNLIMITED, retry={"host_memory": 2, "error": 1})
     found = {o.run_id: o for o in pool.launch([memory, error, luck], cpu_slots(1), policy)}
     assert [found[j.run.run_id].status for j in (memory, error, luck)] == ["failed", "failed", "ok"]
@@ -100,8 +102,8 @@ def test_retries_are_counted_by_cause(setting: Setting) -> None:
     assert [starts(j) for j in (memory, error, luck)] == [3, 2, 2]
 
 
-def test_the_same_error_in_the_first_runs_starts_no_more(setting: Setting) -> None:
-    jobs = [Raises(tiny(seed=i), setting) for i in range(5)]
+def test_the_same_error_in_the_first_runs_starts_no_more(execution: ExecutionConfig) -> None:
+    jobs = [Raises(tiny(seed=i), execution) for i in range(5)]
     policy = replace(UNLIMITED, stop_after_same_error=2)
     seen: list[Outcome] = []
     with pytest.raises(RepeatedError, match="the first 2 runs failed with MemoryError"):
@@ -117,14 +119,16 @@ def test_a_machine_that_breaks_is_no_error_of_all_runs() -> None:
         assert not any(same.stops(outcome) for outcome in broken)
 
 
-def test_an_early_success_lets_failures_pass(setting: Setting) -> None:
-    jobs = [Job(tiny(seed=9), setting), *(Raises(tiny(seed=i), setting) for i in range(3))]
+def test_an_early_success_lets_failures_pass(execution: ExecutionConfig) -> None:
+    jobs = [Job(tiny(seed=9), execution), *(Raises(tiny(seed=i), execution) for i in range(3))]
     policy = replace(UNLIMITED, stop_after_same_error=2)
     assert len(list(pool.launch(jobs, cpu_slots(1), policy))) == 4
 
 
-def test_the_first_request_writes_checkpoints_and_starts_no_more(setting: Setting) -> None:
-    slow = replace(setting, checkpoint_every_s=1000)
+def test_the_first_request_writes_checkpoints_and_starts_no_more(
+    execution: ExecutionConfig,
+) -> None:
+    slow = replace(execution, checkpoint_every_s=1000)
     jobs = [Job(tiny(seed=i, **{"train.epochs": 3000}), slow) for i in range(3)]
     stop = Stop()
     request_at_work(stop, jobs[:2])
@@ -145,8 +149,8 @@ class Deaf(Job):
         raise AssertionError
 
 
-def test_the_second_request_kills_and_fails_nothing(setting: Setting) -> None:
-    jobs, stop = [Deaf(tiny(seed=i), setting) for i in range(3)], Stop()
+def test_the_second_request_kills_and_fails_nothing(execution: ExecutionConfig) -> None:
+    jobs, stop = [Deaf(tiny(seed=i), execution) for i in range(3)], Stop()
     jobs[0].write_failure("before", "node")
     request_at_work(stop, jobs, times=2)
     policy = replace(UNLIMITED, stop_after_same_error=3, retry={"error": 1})

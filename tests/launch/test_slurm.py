@@ -17,17 +17,17 @@ from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.provenance import changed
 from scaling_study.common.ranks import World
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch import rank_errors
 from scaling_study.launch.code_snapshot import freeze, refuse_dirty
 from scaling_study.launch.job import Job
 from scaling_study.launch.policy import UNLIMITED, Policy
-from scaling_study.launch.queue_view import Standing, View
+from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.launch.request import Request
 from scaling_study.launch.slurm import commands
-from scaling_study.launch.slurm.commands import Task, condensed
+from scaling_study.launch.slurm.commands import ArrayTask, condensed
 from scaling_study.launch.slurm.config import Cluster
-from scaling_study.launch.slurm.reconcile import fate, reason_in, settle
+from scaling_study.launch.slurm.reconcile import fate, reason_in, record_lost_runs
 from scaling_study.launch.slurm.requeue import avoided, why_restarted
 from scaling_study.launch.slurm.resource_classes import Resources, classes
 from scaling_study.launch.slurm.sbatch import parameters, script
@@ -96,17 +96,17 @@ def test_the_batch_script(
 
 
 def request(
-    setting: Setting,
+    execution: ExecutionConfig,
     seed: int,
     forecast_s: float | None = None,
     memory_bytes: int | None = None,
     failures: Mapping[str, int] | None = None,
 ) -> Request:
-    return Request(Job(tiny(seed=seed), setting), forecast_s, memory_bytes, failures or {})
+    return Request(Job(tiny(seed=seed), execution), forecast_s, memory_bytes, failures or {})
 
 
-def test_few_classes_hold_runs_of_all_sizes(setting: Setting) -> None:
-    some = [request(setting, i, 60 * 1.02**i, int(5e8 * 1.01**i)) for i in range(400)]
+def test_few_classes_hold_runs_of_all_sizes(execution: ExecutionConfig) -> None:
+    some = [request(execution, i, 60 * 1.02**i, int(5e8 * 1.01**i)) for i in range(400)]
     found = classes(some, CLUSTER, 1, 1, 1)
     assert sum(len(bundles) for bundles in found.values()) == 400
     assert len(found) < 32
@@ -119,18 +119,20 @@ def test_few_classes_hold_runs_of_all_sizes(setting: Setting) -> None:
         assert 1.5 * one.memory_bytes / 1e9 + 0.5 <= resources.memory_gb
 
 
-def test_without_a_forecast_the_fallback_counts_and_failures_double_it(setting: Setting) -> None:
-    plain, failed = request(setting, 0), request(setting, 1, failures={"host_memory": 1})
-    late = request(setting, 2, failures={"timeout": 2})
+def test_without_a_forecast_the_fallback_counts_and_failures_double_it(
+    execution: ExecutionConfig,
+) -> None:
+    plain, failed = request(execution, 0), request(execution, 1, failures={"host_memory": 1})
+    late = request(execution, 2, failures={"timeout": 2})
     (one,), (more,), (longer,) = (classes([r], CLUSTER, 1, 1, 1) for r in (plain, failed, late))
     assert (one.time_min, one.memory_gb) == (90, 6)
     assert (more.time_min, more.memory_gb) == (90, 12)
     assert (longer.time_min, longer.memory_gb) == (360, 6)
 
 
-def test_packed_jobs_have_room_for_what_runs_at_once(setting: Setting) -> None:
+def test_packed_jobs_have_room_for_what_runs_at_once(execution: ExecutionConfig) -> None:
     cluster = replace(CLUSTER, runs_per_job=8, gpus_per_run=1)
-    some = [request(setting, i, 600.0, int(1e9)) for i in range(16)]
+    some = [request(execution, i, 600.0, int(1e9)) for i in range(16)]
     ((resources, bundles),) = classes(some, cluster, 4, 2, 3).items()
     assert [len(bundle) for bundle in bundles] == [8, 8]
     assert (resources.gpus, resources.cpus) == (2, 12)  # four at once, two to a GPU
@@ -142,8 +144,10 @@ def test_sets_of_tasks_are_written_briefly() -> None:
     assert condensed(["7_0", "7_1", "7_2", "7_5", "8", "9_3"]) == ["8", "7_[0-2,5]", "9_[3]"]
 
 
-def test_code_is_frozen_once_and_dirty_code_is_refused(setting: Setting, tmp_path: Path) -> None:
-    clean = replace(setting, git_commit="abcdef0123456789", git_dirty=False)
+def test_code_is_frozen_once_and_dirty_code_is_refused(
+    execution: ExecutionConfig, tmp_path: Path
+) -> None:
+    clean = replace(execution, git_commit="abcdef0123456789", git_dirty=False)
     frozen = freeze(clean, tmp_path)
     assert frozen.name.startswith("abcdef012345-")
     assert freeze(clean, tmp_path) == frozen
@@ -222,9 +226,9 @@ def refuse(program: str, *arguments: str) -> str:
 
 
 def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
-    setting: Setting, tmp_path: Path, in_job: None
+    execution: ExecutionConfig, tmp_path: Path, in_job: None
 ) -> None:
-    jobs = [Fails(tiny(seed=i), setting) for i in range(5)]
+    jobs = [Fails(tiny(seed=i), execution) for i in range(5)]
     study = tmp_path / "study"
     worker(jobs, study, replace(UNLIMITED, stop_after_same_error=2))()
     states = [job.store.state(job.run.run_id) for job in jobs]
@@ -233,10 +237,10 @@ def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
 
 
 def test_where_no_gpu_is_visible_the_node_is_to_blame(
-    setting: Setting, tmp_path: Path, in_job: None, monkeypatch: pytest.MonkeyPatch
+    execution: ExecutionConfig, tmp_path: Path, in_job: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    job = Job(tiny(), setting)
+    job = Job(tiny(), execution)
     call = worker([job], tmp_path / "study", replace(UNLIMITED, retry={"node": 1}), gpus=1)
     call()
     (attempt,) = job.store.attempts(job.run.run_id)
@@ -248,10 +252,10 @@ def test_where_no_gpu_is_visible_the_node_is_to_blame(
 
 
 def test_a_requeued_job_leaves_out_what_has_failed_in_it(
-    setting: Setting, tmp_path: Path, in_job: None
+    execution: ExecutionConfig, tmp_path: Path, in_job: None
 ) -> None:
     """The old failure of a run that was submitted again does not count, that in this job does."""
-    jobs = [Fails(tiny(seed=0), setting), Job(tiny(seed=1), setting)]
+    jobs = [Fails(tiny(seed=0), execution), Job(tiny(seed=1), execution)]
     jobs[1].write_failure("an old one", "error")
     call = worker(jobs, tmp_path / "study", replace(UNLIMITED, retry={"preempted": 9}))
     call()
@@ -261,10 +265,10 @@ def test_a_requeued_job_leaves_out_what_has_failed_in_it(
 
 
 def test_a_job_that_ended_well_fails_no_run_and_a_failure_stays(tmp_path: Path) -> None:
-    done = Task("7", "COMPLETED", "", "n1", "")
-    assert not fate(Standing("planned", "7", done, gone=True), {"pid": 1}, tmp_path).failed
+    done = ArrayTask("7", "COMPLETED", "", "n1", "")
+    assert not fate(RunInQueue("planned", "7", done, gone=True), {"pid": 1}, tmp_path).failed
     waited = {"queued": "7", "attempts": [{"job": "7", "cause": "node", "node": "n1"}]}
-    cancelled = Standing("failed", "7", Task("7", "CANCELLED", "", "", ""), gone=True)
+    cancelled = RunInQueue("failed", "7", ArrayTask("7", "CANCELLED", "", "", ""), gone=True)
     seen = fate(cancelled, waited, tmp_path)
     assert (seen.failed, seen.cause) == (False, None)
 
@@ -374,18 +378,18 @@ def test_bad_settings_of_a_site(tmp_path: Path, override: str, said: str) -> Non
     ],
 )
 def test_a_run_that_srun_ended_has_the_error_of_the_process_that_failed_first(
-    setting: Setting, tmp_path: Path, state: str, said: str, cause: str
+    execution: ExecutionConfig, tmp_path: Path, state: str, said: str, cause: str
 ) -> None:
-    run, store = tiny(), Job(tiny(), setting).store
+    run, store = tiny(), Job(tiny(), execution).store
     run_dir = store.run_dir(run.run_id)
     run_dir.mkdir(parents=True)
     # Rank 0 began, and was ended before it could write.
     note = {"pid": 1, "host": "elsewhere", "job": "7", "attempts": []}
     (run_dir / "job.json").write_text(json.dumps(note), encoding="utf-8")
     for said_by in ("CUDA out of memory", "Connection closed by peer"):
-        rank_errors.note(run_dir, RuntimeError(said_by))
-    gone = Standing("planned", "7", Task("7", state, "", "", ""), gone=True)
-    settle(View({run.run_id: gone}, True), {run.run_id: run}, store, tmp_path)
+        rank_errors.write_error(run_dir, RuntimeError(said_by))
+    gone = RunInQueue("planned", "7", ArrayTask("7", state, "", "", ""), gone=True)
+    record_lost_runs(QueueView({run.run_id: gone}, True), {run.run_id: run}, store, tmp_path)
     result = store.result(run.run_id)
     assert result is not None
     assert (result.status, result.error, result.cause) == ("failed", said, cause)

@@ -11,7 +11,7 @@ from torch.distributed._tools.mem_tracker import MemTracker
 from torch.nn.functional import cross_entropy
 
 from helpers.tiny import tiny
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost import closed_form
 from scaling_study.cost.closed_form import devices_needed, memory_bytes, run_cost
@@ -103,9 +103,9 @@ def test_peak_is_that_of_the_gpus_allocator(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
-def test_bytes_on_disk(tmp_path: Path, setting: Setting, optimizer: str) -> None:
+def test_bytes_on_disk(tmp_path: Path, execution: ExecutionConfig, optimizer: str) -> None:
     run = tiny(**{"model.width": 0.5, "train.epochs": 2, "train.optimizer": optimizer})
-    train(run, tmp_path, replace(setting, checkpoint_every_s=0))
+    train(run, tmp_path, replace(execution, checkpoint_every_s=0))
     kept = sum(path.stat().st_size for path in tmp_path.iterdir() if path.name != NAMES[1])
     assert run_cost(run).disk_bytes == pytest.approx(kept, rel=0.05)
     assert run_cost(run).checkpoint_bytes > run_cost(run).disk_bytes * 1.4

@@ -18,10 +18,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from conftest import Command, plain_setting
+from conftest import Command, plain_execution
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.export import main as export
 from scaling_study.launch.job import Job
@@ -260,12 +260,14 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: Any) -> No
         timm_weights.check(tiny(**SMALL).model, init)
 
 
-def test_a_run_starts_from_the_weights_and_is_exported(tmp_path: Path, setting: Setting) -> None:
+def test_a_run_starts_from_the_weights_and_is_exported(
+    tmp_path: Path, execution: ExecutionConfig
+) -> None:
     state = weights(tiny(**SMALL), 4)
     file = written(tmp_path / "w.safetensors", state)
     # A rate so small that the weights stay where they began.
     run = tiny(**SMALL, init=f"timm:{file}", **{"train.lr_per_256": 1e-30, "train.weight_decay": 0})
-    job = Job(run, setting)
+    job = Job(run, execution)
     assert job().status == "ok"
     run_dir = job.store.run_dir(run.run_id)
     out = tmp_path / "out.safetensors"
@@ -280,7 +282,7 @@ def test_a_run_starts_from_the_weights_and_is_exported(tmp_path: Path, setting: 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
     """Folder of a run of a network that timm has."""
-    job = Job(tiny(**SMALL), plain_setting(tmp_path_factory.mktemp("results"), cache_dir))
+    job = Job(tiny(**SMALL), plain_execution(tmp_path_factory.mktemp("results"), cache_dir))
     assert job().status == "ok"
     return job.store.run_dir(job.run.run_id)
 
@@ -336,9 +338,9 @@ def test_export_falls_back_to_the_previous_checkpoint(
 
 
 def test_export_of_a_network_that_timm_does_not_have_is_refused(
-    tmp_path: Path, setting: Setting
+    tmp_path: Path, execution: ExecutionConfig
 ) -> None:
-    job = Job(tiny(**ONE_EPOCH), setting)
+    job = Job(tiny(**ONE_EPOCH), execution)
     assert job().status == "ok"
     run_dir = job.store.run_dir(job.run.run_id)
     done = subprocess.run(

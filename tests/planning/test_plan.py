@@ -400,7 +400,7 @@ def test_the_same_run_twice_is_explained() -> None:
     assert f"the same run as {cells[0].run.run_id}" in lines[1]
 
 
-def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, setting: Any) -> None:
+def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, execution: Any) -> None:
     from scaling_study.launch import inline
     from scaling_study.launch.job import Job
 
@@ -411,7 +411,9 @@ def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, setting: Any) -> Non
     assert {min(flops), max(flops)} <= {describe(run)["flops"] for run in chosen}
 
     def launch(some: Any, folder: Path) -> Any:
-        return inline.launch([Job(run, replace(setting, results_dir=str(folder))) for run in some])
+        return inline.launch(
+            [Job(run, replace(execution, results_dir=str(folder))) for run in some]
+        )
 
     (found,) = probe.measure(chosen[:1], NOTHING, launch)
     assert isinstance(found[1], Timing), found
@@ -486,18 +488,18 @@ def test_unknown_runs_of_the_store_are_reported_and_kept(
     assert "in no study" not in sweep_here("+grid=smoke", "dry_run=true").stdout
 
 
-def test_grids_share_one_store(setting: Any) -> None:
+def test_grids_share_one_store(execution: Any) -> None:
     values = composed("sweep", ["+grid=smoke"])
-    found, _ = draft(values, [], setting, None, check)
+    found, _ = draft(values, [], execution, None, check)
     run = found.rows[0].run
-    folder = Path(setting.results_dir) / "runs" / run.run_id
+    folder = Path(execution.results_dir) / "runs" / run.run_id
     folder.mkdir(parents=True)
     result = Result(**describe(run), status="ok", wall_s=3.0)
     (folder / "result.json").write_text(json.dumps(asdict(result)), "utf-8")
     other = composed("sweep", ["+grid=smoke", "grid.name=other", "grid.axes.depth=[14]"])
-    shared, _ = draft(other, [], setting, None, check)
+    shared, _ = draft(other, [], execution, None, check)
     assert [(row.state, row.actual_s) for row in shared.rows] == [("ok", 3.0), ("planned", None)]
-    assert orphans(shared, Path(setting.results_dir)) == []
+    assert orphans(shared, Path(execution.results_dir)) == []
 
 
 @pytest.mark.slow
@@ -566,10 +568,10 @@ def test_a_study_whose_cells_depend_on_times_trains_only_what_is_missing(
     assert "4 runs: 4 ok" not in anew.stdout
 
 
-def test_conditions_on_times_stay_as_they_were(setting: Any, tmp_path: Path) -> None:
+def test_conditions_on_times_stay_as_they_were(execution: Any, tmp_path: Path) -> None:
     values = composed("sweep", ["+grid=smoke", "precision=fp32"])
-    values["results_dir"] = setting.results_dir
-    own = replace(setting, cache_dir=str(tmp_path / "probes"))
+    values["results_dir"] = execution.results_dir
+    own = replace(execution, cache_dir=str(tmp_path / "probes"))
     (cell, *_) = planned_cells(values, [], NOTHING)[1]
     probe.keep(tmp_path / "probes", [made_up(0.01, cell.run)])
     everything, _ = draft(values, [], own, None, check)
@@ -577,7 +579,7 @@ def test_conditions_on_times_stay_as_they_were(setting: Any, tmp_path: Path) -> 
     values["grid"]["where"] = [f"gpu_hours < {limit / 3600}"]
     first, _ = draft(values, [], own, None, check)
     assert 0 < len(first.rows) < 4
-    study = Path(setting.results_dir) / "smoke"
+    study = Path(execution.results_dir) / "smoke"
     study.mkdir(parents=True)
     freeze(first, study)
     probe.keep(tmp_path / "probes", [made_up(1e-5, cell.run)])
@@ -589,8 +591,8 @@ def test_conditions_on_times_stay_as_they_were(setting: Any, tmp_path: Path) -> 
     assert len(draft(values, [], own, None, check)[0].rows) == 4
 
 
-def test_a_study_without_times_freezes_none(setting: Any, tmp_path: Path) -> None:
-    found, _ = draft(composed("sweep", ["+grid=smoke"]), [], setting, None, check)
+def test_a_study_without_times_freezes_none(execution: Any, tmp_path: Path) -> None:
+    found, _ = draft(composed("sweep", ["+grid=smoke"]), [], execution, None, check)
     freeze(found, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -665,12 +667,12 @@ def test_a_machine_without_a_gpu_plans_by_the_gpus_that_were_measured(
     assert "srun --gpus=1" in probing.stderr
 
 
-def test_gpu_hours_count_every_gpu_of_a_run(setting: Any, tmp_path: Path) -> None:
+def test_gpu_hours_count_every_gpu_of_a_run(execution: Any, tmp_path: Path) -> None:
     """8 GPUs on 4 nodes train a run: an hour of it is 32 GPU-hours, in plan, where and budget."""
     ask = ["+grid=smoke", "device=cuda", "precision=bf16"]
     several = ["launcher=slurm", "launcher.gpus_per_run=8", "launcher.nodes=4"]
     values = composed("sweep", [*ask, *several])
-    own = replace(setting, cache_dir=str(tmp_path / "probes"))
+    own = replace(execution, cache_dir=str(tmp_path / "probes"))
     (cell, *_) = planned_cells(values, [], NOTHING)[1]
     probe.keep(tmp_path / "probes", [made_up(36.0, cell.run, "", 32)])
     rows = draft(values, [], own, None, check)[0].rows

@@ -19,18 +19,18 @@ from rich.console import Console
 
 from conftest import environment
 from helpers.tiny import tiny
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.device_times import Times
 from scaling_study.grid.cells import Cell
 from scaling_study.launch.job import Job
-from scaling_study.launch.queue_view import Standing, View
-from scaling_study.launch.slurm.commands import Task
+from scaling_study.launch.queue_view import QueueView, RunInQueue
+from scaling_study.launch.slurm.commands import ArrayTask
 from scaling_study.planning.plan import plan
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.status.__main__ import _goes_on
 from scaling_study.status.overview import SCHEMA, STATES, RunStatus, _eta_s, overview
 from scaling_study.status.view import view
-from scaling_study.study.claims import _started, me
+from scaling_study.study.claims import _started, claim_of_this_process
 from scaling_study.study.store import Store
 from scaling_study.sweep.requests import let_orphans_end
 
@@ -83,11 +83,11 @@ def test_a_sweep_is_watched_and_cancelled(tmp_path: Path, cache_dir: Path) -> No
 
 
 @pytest.fixture
-def study(tmp_path: Path, setting: Setting) -> Path:
+def study(tmp_path: Path, execution: ExecutionConfig) -> Path:
     """A study of two depths and two lengths in which all has gone differently."""
     folder = tmp_path / "results"
     runs = [tiny(**{"model.depth": d, "train.epochs": e}) for d in (14, 26) for e in (2, 3)]
-    jobs = [Job(run, replace(setting, results_dir=str(folder))) for run in runs]
+    jobs = [Job(run, replace(execution, results_dir=str(folder))) for run in runs]
     store = jobs[0].store
     jobs[0]()
     jobs[1].write_failure("CUDA out of memory", "gpu_memory")
@@ -131,7 +131,7 @@ def test_watching_goes_on_before_the_first_run_starts(study: Path) -> None:
     idle = replace(overview(study), counts=dict.fromkeys(STATES, 0))
     assert not _goes_on(idle, study)
     with subprocess.Popen(["sleep", "60"]) as sweep:
-        note = me() | {"pid": sweep.pid, "started": _started(sweep.pid) or ""}
+        note = claim_of_this_process() | {"pid": sweep.pid, "started": _started(sweep.pid) or ""}
         (study / "sweep.json").write_text(json.dumps(note), encoding="utf-8")
         assert _goes_on(idle, study)
         sweep.kill()
@@ -194,8 +194,8 @@ def run_of(i: int, state: str, forecast_s: float) -> RunStatus:
 
 def test_the_time_that_is_left_follows_from_how_many_run_at_once() -> None:
     start = datetime.now() + timedelta(seconds=60)
-    task = Task("7_0", "PENDING", "Resources", "", start.isoformat())
-    view = View({"r0": Standing("queued", "7_0", task)}, True)
+    task = ArrayTask("7_0", "PENDING", "Resources", "", start.isoformat())
+    view = QueueView({"r0": RunInQueue("queued", "7_0", task)}, True)
     queued = [run_of(i, "queued", 600) for i in range(300)]
     for at_once, left in ((1, 180_000), (100, 1800), (300, 600)):
         assert _eta_s(queued, None, view, at_once) == pytest.approx(left + 60, abs=5)
@@ -204,8 +204,8 @@ def test_the_time_that_is_left_follows_from_how_many_run_at_once() -> None:
     uneven = [run_of(0, "running", 36_000), *(run_of(i, "running", 60) for i in range(1, 101))]
     assert _eta_s(uneven, None, view, None) == 36_000
     # Nothing in work: a sweep is between two runs, or nobody is at it.
-    assert _eta_s([run_of(0, "planned", 60)], None, View({}, None), 2) == 60
-    assert _eta_s([run_of(0, "planned", 60)], None, View({}, None), None) is None
+    assert _eta_s([run_of(0, "planned", 60)], None, QueueView({}, None), 2) == 60
+    assert _eta_s([run_of(0, "planned", 60)], None, QueueView({}, None), None) is None
 
 
 def test_a_job_cancelled_in_the_queue_attempted_nothing(study: Path) -> None:
@@ -221,10 +221,10 @@ def test_a_job_cancelled_in_the_queue_attempted_nothing(study: Path) -> None:
 def test_runs_of_a_killed_sweep_are_waited_for(study: Path) -> None:
     store, run_id = Store(study.parent), overview(study).runs[3].run_id
     with subprocess.Popen(["sleep", "60"]) as sweep:
-        killed = me() | {"pid": sweep.pid, "started": _started(sweep.pid) or ""}
+        killed = claim_of_this_process() | {"pid": sweep.pid, "started": _started(sweep.pid) or ""}
         sweep.kill()
     with subprocess.Popen(["sleep", "1"]) as orphan:
-        note = me() | {"pid": orphan.pid, "started": _started(orphan.pid) or ""}
+        note = claim_of_this_process() | {"pid": orphan.pid, "started": _started(orphan.pid) or ""}
         store.run_dir(run_id).mkdir(parents=True, exist_ok=True)
         (store.run_dir(run_id) / "job.json").write_text(json.dumps(note), encoding="utf-8")
         let_orphans_end([run_id], store, study)  # nobody's sweep was killed here

@@ -13,7 +13,7 @@ import pytest
 
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.job import Job
 from scaling_study.study.result import COLUMNS, Result, read_result, write_result
 from scaling_study.study.store import Store, check_writable
@@ -22,8 +22,8 @@ RUN = tiny()
 
 
 @pytest.fixture
-def job(setting: Setting) -> Job:
-    return Job(RUN, setting)
+def job(execution: ExecutionConfig) -> Job:
+    return Job(RUN, execution)
 
 
 def test_states_follow_the_files(job: Job) -> None:
@@ -47,11 +47,11 @@ def hold(results: str, started: Event) -> None:
         time.sleep(60)
 
 
-def test_a_claim_holds_against_others_and_dies_with_its_process(setting: Setting) -> None:
-    store = Store(Path(setting.results_dir))
+def test_a_claim_holds_against_others_and_dies_with_its_process(execution: ExecutionConfig) -> None:
+    store = Store(Path(execution.results_dir))
     context = multiprocessing.get_context("spawn")
     started = context.Event()
-    holder = context.Process(target=hold, args=(setting.results_dir, started))
+    holder = context.Process(target=hold, args=(execution.results_dir, started))
     holder.start()
     assert started.wait(30)
     assert store.state(RUN.run_id) == "running"
@@ -72,11 +72,13 @@ def race(results: str, line: Barrier, won: "Queue[int]") -> None:
         time.sleep(1)
 
 
-def test_of_many_claims_at_once_one_wins(setting: Setting) -> None:
+def test_of_many_claims_at_once_one_wins(execution: ExecutionConfig) -> None:
     context = multiprocessing.get_context("spawn")
     won: Queue[int] = context.Queue()
     line = context.Barrier(6)
-    racers = [context.Process(target=race, args=(setting.results_dir, line, won)) for _ in range(6)]
+    racers = [
+        context.Process(target=race, args=(execution.results_dir, line, won)) for _ in range(6)
+    ]
     for racer in racers:
         racer.start()
     for racer in racers:

@@ -21,15 +21,15 @@ from helpers.tiny import tiny
 from helpers.tracked import call, logged, secrets_in, server, start
 from helpers.wandb_server import KEY, Server, serving
 from scaling_study.common.errors import InputError
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.tracking import check, tag_of, tracking_of
 from scaling_study.launch import inline
-from scaling_study.launch.job import Job, settle_mirrors
+from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.local import pool
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.slots import cpu_slots
 from scaling_study.tracking.payload import rows_of
-from scaling_study.tracking.uploader_handle import at_work
+from scaling_study.tracking.uploader_handle import is_running
 
 # One run of a second or two, as a user would type it.
 SMALL = (
@@ -83,14 +83,14 @@ def stop_in_the_middle(process: "subprocess.Popen[str]", server: Server, folder:
     return checkpoint.parent
 
 
-def tracked(setting: Setting, **changes: Any) -> Setting:
+def tracked(execution: ExecutionConfig, **changes: Any) -> ExecutionConfig:
     values: dict[str, Any] = {"name": "online", "study": "g", "finish_timeout_s": 1.0} | changes
-    return replace(setting, tracking=replace(NOT_TRACKED, **values))
+    return replace(execution, tracking=replace(NOT_TRACKED, **values))
 
 
-def train(setting: Setting, seed: int = 0, epochs: int = 4) -> tuple[Path, Outcome]:
+def train(execution: ExecutionConfig, seed: int = 0, epochs: int = 4) -> tuple[Path, Outcome]:
     """The run's folder and its outcome; its mirror may be at work still."""
-    job = Job(tiny(seed=seed, **{"train.epochs": epochs}), setting)
+    job = Job(tiny(seed=seed, **{"train.epochs": epochs}), execution)
     (outcome,) = inline.launch([job])
     return job.store.run_dir(job.run.run_id), outcome
 
@@ -178,9 +178,9 @@ def test_of_two_processes_that_train_together_one_is_mirrored(
     assert run.history == [pytest.approx(row) for row in logged(run_dir)]
 
 
-def test_a_dead_server_costs_a_run_nothing(server: Server, setting: Setting) -> None:
+def test_a_dead_server_costs_a_run_nothing(server: Server, execution: ExecutionConfig) -> None:
     server.stop()
-    run_dir, outcome = train(tracked(setting, finish_timeout_s=HANG_S))
+    run_dir, outcome = train(tracked(execution, finish_timeout_s=HANG_S))
     assert outcome.status == "ok"
     begin = time.monotonic()
     wait_for(lambda: not left_behind(run_dir))
@@ -217,10 +217,10 @@ def killed_at_the_end(*run_dirs: Path) -> Iterator[None]:
     [("inline", "graphql"), pytest.param("local", "file_stream", marks=pytest.mark.slow)],
 )
 def test_no_run_waits_for_a_server_that_hangs(
-    launcher: str, where: str, server: Server, setting: Setting
+    launcher: str, where: str, server: Server, execution: ExecutionConfig
 ) -> None:
     out_of_order(server, where, None)
-    jobs = [Job(tiny(seed=seed), tracked(setting, finish_timeout_s=HANG_S)) for seed in range(2)]
+    jobs = [Job(tiny(seed=seed), tracked(execution, finish_timeout_s=HANG_S)) for seed in range(2)]
     run_dirs = [job.store.run_dir(job.run.run_id) for job in jobs]
     begin = time.monotonic()
     with killed_at_the_end(*run_dirs):
@@ -229,7 +229,7 @@ def test_no_run_waits_for_a_server_that_hangs(
         # One after the other in one slot: a run that waited would have taken twice as long.
         assert time.monotonic() - begin < PATIENCE_S
         # The mirrors go on without them.
-        assert all(at_work(run_dir) for run_dir in run_dirs)
+        assert all(is_running(run_dir) for run_dir in run_dirs)
 
 
 @pytest.mark.slow
@@ -239,28 +239,28 @@ def test_what_a_server_out_of_order_does_not_take_is_left_to_sync(
     answer: int | None,
     where: str,
     server: Server,
-    setting: Setting,
+    execution: ExecutionConfig,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out_of_order(server, where, answer)
-    job = Job(tiny(), tracked(setting))
+    job = Job(tiny(), tracked(execution))
     run_dir = job.store.run_dir(job.run.run_id)
     assert job().status == "ok"
     # Its time is a second, the server's HANG_S; W&B's own helper goes a moment later.
-    wait_for(lambda: not left_behind(run_dir) and not at_work(run_dir))
-    settle_mirrors([job])
+    wait_for(lambda: not left_behind(run_dir) and not is_running(run_dir))
+    finish_uploads([job])
     assert capsys.readouterr().out.count("W&B") == 0
-    assert secrets_in(Path(setting.results_dir)) == []
+    assert secrets_in(Path(execution.results_dir)) == []
 
 
-def test_the_wait_for_mirrors_is_limited(setting: Setting) -> None:
-    job = Job(tiny(), tracked(setting, finish_timeout_s=HANG_S))
+def test_the_wait_for_mirrors_is_limited(execution: ExecutionConfig) -> None:
+    job = Job(tiny(), tracked(execution, finish_timeout_s=HANG_S))
     run_dir = job.store.run_dir(job.run.run_id)
     run_dir.mkdir(parents=True)
     with (run_dir / "tracking.txt").open("wb") as mirror:
         fcntl.flock(mirror, fcntl.LOCK_EX)
         begin = time.monotonic()
-        settle_mirrors([job], 0.1)
+        finish_uploads([job], 0.1)
         assert time.monotonic() - begin < PATIENCE_S
 
 
@@ -282,9 +282,11 @@ def test_a_sweep_waits_once_for_a_server_that_hangs(
     assert secrets_in(tmp_path) == []
 
 
-def test_the_mirror_of_an_earlier_attempt_ends_first(server: Server, setting: Setting) -> None:
+def test_the_mirror_of_an_earlier_attempt_ends_first(
+    server: Server, execution: ExecutionConfig
+) -> None:
     study = "n" * 70
-    job = Job(tiny(), tracked(setting, study=study, finish_timeout_s=PATIENCE_S))
+    job = Job(tiny(), tracked(execution, study=study, finish_timeout_s=PATIENCE_S))
     run_dir = job.store.run_dir(job.run.run_id)
     run_dir.mkdir(parents=True)
     with (run_dir / "tracking.txt").open("wb") as earlier:
@@ -325,9 +327,9 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
 
 
 def test_offline_sends_nothing_and_wandb_sync_sends_it(
-    server: Server, setting: Setting, tmp_path: Path
+    server: Server, execution: ExecutionConfig, tmp_path: Path
 ) -> None:
-    run_dir, outcome = train(tracked(setting, name="offline", finish_timeout_s=60.0))
+    run_dir, outcome = train(tracked(execution, name="offline", finish_timeout_s=60.0))
     assert outcome.status == "ok"
     wait_for(lambda: not left_behind(run_dir))
     assert server.requests == []
@@ -415,20 +417,20 @@ def test_bad_settings_are_named(changes: dict[str, Any], message: str) -> None:
     assert message in str(refused.value)
 
 
-def test_tracking_is_outside_the_run_id(setting: Setting, server: Server) -> None:
+def test_tracking_is_outside_the_run_id(execution: ExecutionConfig, server: Server) -> None:
     server.stop()
-    first, _ = train(setting)
+    first, _ = train(execution)
     result = (first / "result.json").stat()
-    second, outcome = train(tracked(setting))
+    second, outcome = train(tracked(execution))
     assert first == second
     assert outcome.status == "ok"
     assert (second / "result.json").stat() == result  # it was there
     assert os.listdir(first).count("tracking.txt") == 0
 
 
-def test_metrics_within_an_epoch_are_written_at_most_so_often(setting: Setting) -> None:
-    rare, _ = train(setting, epochs=4)
-    often, _ = train(replace(setting, metrics_every_s=0), seed=1, epochs=4)
+def test_metrics_within_an_epoch_are_written_at_most_so_often(execution: ExecutionConfig) -> None:
+    rare, _ = train(execution, epochs=4)
+    often, _ = train(replace(execution, metrics_every_s=0), seed=1, epochs=4)
     assert [row["epoch"] for _, row in rows_of(rare)] == [1, 2, 3, 4, 4]
     steps = [row["step"] for _, row in rows_of(often)]
     assert steps == [*range(1, 4 * 8 + 1), 32]
@@ -450,10 +452,10 @@ def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
     return {k: [(e.step, e.value) for e in events.Scalars(k)] for k in events.Tags()["scalars"]}
 
 
-def test_tensorboard_shows_a_resumed_run_once(setting: Setting) -> None:
+def test_tensorboard_shows_a_resumed_run_once(execution: ExecutionConfig) -> None:
     from scaling_study.tracking.tensorboard import EventFiles
 
-    run_dir, outcome = train(tracked(setting, name="tensorboard"))
+    run_dir, outcome = train(tracked(execution, name="tensorboard"))
     assert outcome.status == "ok"
     shown = scalars(run_dir)
     assert [step for step, _ in shown["loss"]] == [8, 16, 24, 32]

@@ -18,7 +18,7 @@ from test_files import config
 from conftest import Command
 from helpers.photos import CLASSES, WRITERS, encoded, picture, write_folders, write_parquet
 from helpers.tiny import tiny
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.splits import Encoded, Images
@@ -36,7 +36,7 @@ from scaling_study.training.input_pipeline.batches import (
 )
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 from scaling_study.training.input_pipeline.loader import stream
-from scaling_study.training.input_pipeline.make_batch import Moves, Task
+from scaling_study.training.input_pipeline.make_batch import BatchSpec, Moves
 from scaling_study.training.loop import train
 
 RANDOM = {"flip": True, "shift": 0.1, "crop": "random_resized", "randaugment_layers": 2}
@@ -113,7 +113,7 @@ def test_workers_change_nothing(name: str, tmp_path: Path) -> None:
     assert shown(helped.evaluation("val")) == shown(alone.evaluation("val"))
 
 
-def parent_of_worker(task: Task) -> Any:
+def parent_of_worker(task: BatchSpec) -> Any:
     return torch.tensor(os.getppid()), torch.tensor(0), []
 
 
@@ -121,7 +121,7 @@ class AsksParents(Job):
     """A run that notes its own pid, and the parent of its loader's worker."""
 
     def __call__(self) -> Outcome:
-        tasks = iter([Task(0, 0, np.arange(1))])
+        tasks = iter([BatchSpec(0, 0, np.arange(1))])
         ((parent, _, _),) = stream(parent_of_worker, tasks, 1, cuda=False)
         note = self.store.run_dir(self.run.run_id) / "note"
         note.write_text(f"{int(parent)} {os.getpid()}", encoding="utf-8")
@@ -129,9 +129,9 @@ class AsksParents(Job):
         return self.outcome()
 
 
-def test_workers_are_children_of_the_run_in_a_local_pool_too(setting: Setting) -> None:
+def test_workers_are_children_of_the_run_in_a_local_pool_too(execution: ExecutionConfig) -> None:
     # Children end with their parent; those of the pool's server would stay when a run is killed.
-    job = AsksParents(tiny(), setting)
+    job = AsksParents(tiny(), execution)
     (outcome,) = pool.launch([job], cpu_slots(1))
     assert outcome.error == "no training"
     parent, run = (job.store.run_dir(outcome.run_id) / "note").read_text().split()
@@ -148,9 +148,9 @@ def test_a_thread_gives_batches_in_order_its_error_and_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
-    tasks = [Task(step, 0, np.arange(2)) for step in range(20)]
+    tasks = [BatchSpec(step, 0, np.arange(2)) for step in range(20)]
 
-    def make(task: Task) -> Any:
+    def make(task: BatchSpec) -> Any:
         if task.step == 15:
             raise ValueError("no more")
         return torch.tensor([task.step]), torch.tensor([0]), []
@@ -344,10 +344,10 @@ def test_a_set_of_nothing_but_corrupt_images_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_run_trains_on_files(name: str, setting: Setting, tmp_path: Path) -> None:
+def test_a_run_trains_on_files(name: str, execution: ExecutionConfig, tmp_path: Path) -> None:
     run = files_run(name, WRITERS[name](tmp_path / "set", 12, 4), randaugment_layers=0)
     run = replace(run, train=replace(run.train, epochs=6))
-    measured = train(run, tmp_path, replace(setting, cache_dir=str(tmp_path / "cache")))
+    measured = train(run, tmp_path, replace(execution, cache_dir=str(tmp_path / "cache")))
     assert measured["status"] == "ok"
     assert measured["train_error"] < 0.5  # chance is 2/3
     assert measured["corrupt_images"] == 0

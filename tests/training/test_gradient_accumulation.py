@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from helpers.tiny import tiny
 from scaling_study.common.ranks import ALONE
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch import inline
 from scaling_study.launch.failure_causes import cause_of
 from scaling_study.launch.job import Job
@@ -137,9 +137,9 @@ def test_two_images_that_do_not_fit_are_an_error(
 
 
 def test_a_run_with_too_little_memory_is_the_run_with_smaller_micro_batches(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = Job(tiny(), setting)
+    job = Job(tiny(), execution)
     limit(monkeypatch, 5, nn.Conv2d)
     (outcome,) = inline.launch([job])
     assert outcome.status == "ok"
@@ -151,15 +151,15 @@ def test_a_run_with_too_little_memory_is_the_run_with_smaller_micro_batches(
 
 
 def test_a_resumed_run_keeps_its_halved_micro_batch(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_dir = Path(setting.results_dir) / "one"
+    run_dir = Path(execution.results_dir) / "one"
     run_dir.mkdir(parents=True)
     seen = limit(monkeypatch, 8, nn.Conv2d)
-    first = train(tiny(), run_dir, replace(setting, checkpoint_every_s=1e9))
+    first = train(tiny(), run_dir, replace(execution, checkpoint_every_s=1e9))
     assert first["memory_halvings"] == 1
     tries = seen.count(16)
-    again = train(tiny(), run_dir, setting)
+    again = train(tiny(), run_dir, execution)
     assert again["memory_halvings"] == 1
     assert seen.count(16) == tries == 1
 
@@ -219,14 +219,14 @@ def test_another_error_of_a_step_is_not_taken_for_memory(
 
 @pytest.mark.parametrize("fits", [1, 7, 16])
 def test_an_evaluation_that_does_not_fit_is_scored_in_parts(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, fits: int
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, fits: int
 ) -> None:
-    plain, other = (Path(setting.results_dir) / name for name in ("plain", "other"))
+    plain, other = (Path(execution.results_dir) / name for name in ("plain", "other"))
     for run_dir in (plain, other):
         run_dir.mkdir(parents=True)
-    whole = train(tiny(), plain, setting)
+    whole = train(tiny(), plain, execution)
     seen = limit(monkeypatch, fits, nn.Linear, training=False)
-    again = train(tiny(), other, setting)
+    again = train(tiny(), other, execution)
     for name in ("val_error", "train_error"):
         assert again[name] == whole[name]
     assert again["val_loss"] == pytest.approx(whole["val_loss"], rel=1e-6)
@@ -235,27 +235,27 @@ def test_an_evaluation_that_does_not_fit_is_scored_in_parts(
 
 
 def test_an_image_that_does_not_fit_fails_the_evaluation(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     limit(monkeypatch, 0, nn.Linear, training=False)
     with pytest.raises(torch.OutOfMemoryError):
-        train(tiny(), tmp_path, setting)
+        train(tiny(), tmp_path, execution)
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible")
 
 
 @needs_gpu
-def test_a_gpu_that_is_full_halves_the_micro_batch(setting: Setting) -> None:
+def test_a_gpu_that_is_full_halves_the_micro_batch(execution: ExecutionConfig) -> None:
     _, total = torch.cuda.mem_get_info()
     run = tiny(
         device="cuda", **{"train.batch_size": 128, "model.width": 1.0, "data.resolution": 64}
     )
-    run_dir = Path(setting.results_dir) / "one"
+    run_dir = Path(execution.results_dir) / "one"
     run_dir.mkdir(parents=True)
     torch.cuda.set_per_process_memory_fraction(min(1.0, 1e9 / total))
     try:
-        measured = train(run, run_dir, setting)
+        measured = train(run, run_dir, execution)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert measured["status"] == "ok"
@@ -265,11 +265,11 @@ def test_a_gpu_that_is_full_halves_the_micro_batch(setting: Setting) -> None:
 
 @needs_gpu
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_a_gpu_trains_what_the_cpu_trains(setting: Setting, precision: str) -> None:
+def test_a_gpu_trains_what_the_cpu_trains(execution: ExecutionConfig, precision: str) -> None:
     errors = []
     for device in ("cpu", "cuda"):
-        run_dir = Path(setting.results_dir) / device
+        run_dir = Path(execution.results_dir) / device
         run_dir.mkdir(parents=True)
         run = tiny(device=device, precision=precision, **{"train.epochs": 8})
-        errors.append(train(run, run_dir, setting)["val_error"])
+        errors.append(train(run, run_dir, execution)["val_error"])
     assert all(error < 0.5 for error in errors)

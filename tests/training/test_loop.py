@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
 from helpers.tiny import tiny
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import network, timm_weights
 from scaling_study.models.modules import build
@@ -41,9 +41,11 @@ def in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "evaluate", in_float32)
 
 
-def first_logits(run: RunConfig, setting: Setting, run_dir: Path) -> tuple[Tensor, Tensor]:
+def first_logits(
+    run: RunConfig, execution: ExecutionConfig, run_dir: Path
+) -> tuple[Tensor, Tensor]:
     """Logits and labels of the first step of `run`, in float64."""
-    data = TrainingData.of(run, setting, run_dir)
+    data = TrainingData.of(run, execution, run_dir)
     pixels, labels = next(data.batches(0, 1))
     torch.manual_seed(seed_of(run.run_id, "init"))
     module = build(network(run.model, data.facts.n_classes)).double().train()
@@ -52,13 +54,13 @@ def first_logits(run: RunConfig, setting: Setting, run_dir: Path) -> tuple[Tenso
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_the_first_loss_is_the_smoothed_cross_entropy_of_the_first_batch(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, smoothing: float
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, smoothing: float
 ) -> None:
     run = tiny(**SILENT, **{"train.label_smoothing": smoothing})
     with monkeypatch.context() as patch, torch.random.fork_rng([]):
         in_float64(patch)
-        _, run_dir = trained(run, replace(setting, metrics_every_s=0), "one")
-        logits, labels = first_logits(run, setting, run_dir)
+        _, run_dir = trained(run, replace(execution, metrics_every_s=0), "one")
+        logits, labels = first_logits(run, execution, run_dir)
     # The definition (Szegedy et al. 2016): a share of the target is spread over all classes.
     log_p = log_softmax(logits, 1)
     right = log_p.gather(1, labels[:, None])[:, 0]
@@ -68,29 +70,31 @@ def test_the_first_loss_is_the_smoothed_cross_entropy_of_the_first_batch(
 
 
 @torch.no_grad()
-def val_loss(run: RunConfig, setting: Setting, run_dir: Path, weights: str) -> float:
+def val_loss(run: RunConfig, execution: ExecutionConfig, run_dir: Path, weights: str) -> float:
     """Cross-entropy of the evaluation split in the network that a run's checkpoint holds."""
-    data = TrainingData.of(run, setting, run_dir)
+    data = TrainingData.of(run, execution, run_dir)
     module = build(network(run.model, data.facts.n_classes)).eval()
     module.load_state_dict(torch.load(run_dir / "checkpoint.pt", weights_only=True)[weights])
     pixels, labels = (torch.cat(parts) for parts in zip(*data.evaluation("val"), strict=True))
     return float(cross_entropy(module(to_input(pixels, data.mean, data.std)), labels))
 
 
-def test_what_is_scored_is_the_average_and_not_the_live_weights(setting: Setting) -> None:
-    measured, run_dir = trained(tiny(), setting, "one")
-    averaged, live = (val_loss(tiny(), setting, run_dir, part) for part in ("ema", "model"))
+def test_what_is_scored_is_the_average_and_not_the_live_weights(execution: ExecutionConfig) -> None:
+    measured, run_dir = trained(tiny(), execution, "one")
+    averaged, live = (val_loss(tiny(), execution, run_dir, part) for part in ("ema", "model"))
     assert measured["val_loss"] == pytest.approx(averaged, rel=1e-5)
     assert measured["val_loss"] != pytest.approx(live, rel=1e-2)
 
 
-def test_without_an_average_the_live_weights_are_scored(setting: Setting) -> None:
+def test_without_an_average_the_live_weights_are_scored(execution: ExecutionConfig) -> None:
     run = tiny(**{"train.ema_decay": 0.0})
-    measured, run_dir = trained(run, setting, "one")
-    assert measured["val_loss"] == pytest.approx(val_loss(run, setting, run_dir, "model"), rel=1e-5)
+    measured, run_dir = trained(run, execution, "one")
+    assert measured["val_loss"] == pytest.approx(
+        val_loss(run, execution, run_dir, "model"), rel=1e-5
+    )
 
 
-def spied(monkeypatch: pytest.MonkeyPatch, run: RunConfig, setting: Setting) -> list[Any]:
+def spied(monkeypatch: pytest.MonkeyPatch, run: RunConfig, execution: ExecutionConfig) -> list[Any]:
     """Of every convolution while `run` trains and is scored: training, output type, layouts."""
     seen: list[Any] = []
     forward = nn.Conv2d.forward
@@ -104,7 +108,7 @@ def spied(monkeypatch: pytest.MonkeyPatch, run: RunConfig, setting: Setting) -> 
 
     with monkeypatch.context() as patch:
         patch.setattr(nn.Conv2d, "forward", spy)
-        trained(run, setting, "spied")
+        trained(run, execution, "spied")
     return seen
 
 
@@ -117,39 +121,39 @@ def spied(monkeypatch: pytest.MonkeyPatch, run: RunConfig, setting: Setting) -> 
     ],
 )
 def test_convolutions_compute_in_the_runs_precision(
-    setting: Setting,
+    execution: ExecutionConfig,
     monkeypatch: pytest.MonkeyPatch,
     precision: str,
     training: torch.dtype,
     scoring: torch.dtype,
 ) -> None:
-    seen = spied(monkeypatch, tiny(precision=precision), setting)
+    seen = spied(monkeypatch, tiny(precision=precision), execution)
     assert {dtype for trains, dtype, *_ in seen if trains} == {training}
     assert {dtype for trains, dtype, *_ in seen if not trains} == {scoring}
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_images_lie_in_memory_as_the_recipe_says(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, channels_last: bool
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, channels_last: bool
 ) -> None:
     run = tiny(**{"train.channels_last": channels_last})
-    seen = spied(monkeypatch, run, setting)
+    seen = spied(monkeypatch, run, execution)
     assert {layout for _, _, *layouts in seen for layout in layouts} == {channels_last}
 
 
 def test_a_resumed_fp16_run_goes_on_with_its_gradient_scale(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The scale doubles every fifth step, so that it has changed before the stop and after it.
     scaler = partial(torch.amp.GradScaler, init_scale=256.0, growth_interval=5)
     monkeypatch.setattr(torch.amp, "GradScaler", scaler)
     run = tiny(precision="fp16")
-    whole, whole_dir = trained(run, setting, "whole")
-    run_dir = Path(setting.results_dir) / "resumed"
+    whole, whole_dir = trained(run, execution, "whole")
+    run_dir = Path(execution.results_dir) / "resumed"
     run_dir.mkdir()
-    stopped(run, run_dir, setting, monkeypatch, 7)
+    stopped(run, run_dir, execution, monkeypatch, 7)
     assert scale_of(run_dir) == (512.0, 3)
-    resumed = train(run, run_dir, setting)
+    resumed = train(run, run_dir, execution)
     assert scale_of(run_dir) == scale_of(whole_dir) == (2048.0, 1)
     assert resumed["val_loss"] == whole["val_loss"]
 
@@ -161,16 +165,16 @@ def scale_of(run_dir: Path) -> tuple[float, int]:
 
 
 def test_a_resumed_run_does_not_need_the_file_of_its_first_weights(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     drawn = tiny(**{"model.stem": "rs", "data.resolution": 32})
     state = build(network(drawn.model, 4)).state_dict()
     file = tmp_path / "first.pth"
     timm_weights.export(state, drawn.model, file)
     run = tiny(**{"model.stem": "rs", "data.resolution": 32}, init=f"timm:{file}")
-    whole, _ = trained(run, setting, "whole")
-    run_dir = Path(setting.results_dir) / "resumed"
+    whole, _ = trained(run, execution, "whole")
+    run_dir = Path(execution.results_dir) / "resumed"
     run_dir.mkdir()
-    stopped(run, run_dir, setting, monkeypatch, 7)
+    stopped(run, run_dir, execution, monkeypatch, 7)
     file.unlink()
-    assert train(run, run_dir, setting)["val_loss"] == whole["val_loss"]
+    assert train(run, run_dir, execution)["val_loss"] == whole["val_loss"]

@@ -17,7 +17,7 @@ from torch import nn
 from helpers.tiny import tiny
 from scaling_study.common import stop_request
 from scaling_study.common.errors import InputError
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.launch.job import Job
 from scaling_study.models.modules import Residual
@@ -41,10 +41,12 @@ def test_stochastic_depth_keeps_the_expectation_and_drops_whole_images() -> None
     assert torch.equal(block.eval()(x), 2 * x)
 
 
-def trained(run: RunConfig, setting: Setting, name: str) -> tuple[dict[str, object], Path]:
-    run_dir = Path(setting.results_dir) / name
+def trained(
+    run: RunConfig, execution: ExecutionConfig, name: str
+) -> tuple[dict[str, object], Path]:
+    run_dir = Path(execution.results_dir) / name
     run_dir.mkdir(parents=True)
-    return train(run, run_dir, setting), run_dir
+    return train(run, run_dir, execution), run_dir
 
 
 def lines(run_dir: Path) -> list[dict[str, float]]:
@@ -64,13 +66,13 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_same_run_gives_the_same_bits(setting: Setting, precision: str) -> None:
+def test_same_run_gives_the_same_bits(execution: ExecutionConfig, precision: str) -> None:
     run = tiny(precision=precision)
-    one, one_dir = trained(run, setting, "one")
-    two, two_dir = trained(run, setting, "two")
+    one, one_dir = trained(run, execution, "one")
+    two, two_dir = trained(run, execution, "two")
     assert [one[k] for k in MEASURED] == [two[k] for k in MEASURED]
     assert same(weights(one_dir), weights(two_dir))
-    other, other_dir = trained(tiny(precision=precision, seed=1), setting, "other")
+    other, other_dir = trained(tiny(precision=precision, seed=1), execution, "other")
     assert not same(weights(one_dir), weights(other_dir))
     assert other["val_loss"] != one["val_loss"]
 
@@ -88,13 +90,17 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def stopped(
-    run: RunConfig, run_dir: Path, setting: Setting, monkeypatch: pytest.MonkeyPatch, step: int
+    run: RunConfig,
+    run_dir: Path,
+    execution: ExecutionConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
 ) -> None:
     """Train `run` until it has stopped behind 0-based `step`."""
     with monkeypatch.context() as patch:
         stop_at(patch, step)
         with pytest.raises(stop_request.Stopped) as raised:
-            train(run, run_dir, setting)
+            train(run, run_dir, execution)
     stop_request.clear()
     assert raised.value.reason == "interrupted"
     assert torch.load(run_dir / "checkpoint.pt", weights_only=True)["step"] == step + 1
@@ -112,14 +118,14 @@ KINDS: dict[str, dict[str, Any]] = {
     ("kind", "step"), [("plain", 0), ("plain", 7), *((kind, 10) for kind in KINDS)]
 )
 def test_a_stopped_run_ends_with_the_weights_of_an_uninterrupted_one(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, kind: str, step: int
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, kind: str, step: int
 ) -> None:
     run = tiny(**KINDS[kind])
-    whole, whole_dir = trained(run, setting, "whole")
-    run_dir = Path(setting.results_dir) / "resumed"
+    whole, whole_dir = trained(run, execution, "whole")
+    run_dir = Path(execution.results_dir) / "resumed"
     run_dir.mkdir()
-    stopped(run, run_dir, setting, monkeypatch, step)
-    resumed = train(run, run_dir, setting)
+    stopped(run, run_dir, execution, monkeypatch, step)
+    resumed = train(run, run_dir, execution)
     assert [resumed[k] for k in MEASURED] == [whole[k] for k in MEASURED]
     assert same(weights(run_dir), weights(whole_dir))
     assert lines(run_dir) == lines(whole_dir)
@@ -127,18 +133,20 @@ def test_a_stopped_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 def test_a_stop_in_the_last_step_finds_the_run_finished(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_at(monkeypatch, 15)
-    measured, _ = trained(tiny(), setting, "one")
+    measured, _ = trained(tiny(), execution, "one")
     stop_request.clear()
     assert measured["status"] == "ok"
 
 
-def test_a_lost_result_costs_no_training(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, run_dir = trained(tiny(), setting, "whole")
+def test_a_lost_result_costs_no_training(
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, run_dir = trained(tiny(), execution, "whole")
     monkeypatch.setattr(loop, "cross_entropy", None)  # no step can be trained any more
-    again = train(tiny(), run_dir, setting)
+    again = train(tiny(), run_dir, execution)
     assert [again[k] for k in MEASURED] == [whole[k] for k in MEASURED]
     assert again["step_time_s"] == whole["step_time_s"]
 
@@ -155,20 +163,23 @@ def spoil(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["truncated", "one byte", "gone"])
 def test_a_damaged_checkpoint_falls_back_to_the_previous_one(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+    execution: ExecutionConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
 ) -> None:
-    whole, whole_dir = trained(tiny(), setting, "whole")
-    run_dir = Path(setting.results_dir) / "broken"
+    whole, whole_dir = trained(tiny(), execution, "whole")
+    run_dir = Path(execution.results_dir) / "broken"
     run_dir.mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "due", lambda self: not self.busy)
-        stopped(tiny(), run_dir, setting, monkeypatch, 10)
+        stopped(tiny(), run_dir, execution, monkeypatch, 10)
     latest = run_dir / "checkpoint.pt"
     earlier = torch.load(run_dir / "checkpoint.prev.pt", weights_only=True)["step"]
     assert 0 < earlier < 11
     latest.unlink() if how == "gone" else spoil(latest, how)
     capsys.readouterr()
-    again = train(tiny(), run_dir, setting)
+    again = train(tiny(), run_dir, execution)
     said = capsys.readouterr().out
     assert f"resuming at step {earlier} of 16" in said
     assert ("warning: checkpoint.pt is" in said) == (how != "gone")
@@ -177,29 +188,29 @@ def test_a_damaged_checkpoint_falls_back_to_the_previous_one(
 
 
 def test_a_damaged_checkpoint_never_becomes_the_previous_one(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = replace(setting, checkpoint_every_s=1e9)
-    run_dir = Path(setting.results_dir) / "broken"
+    execution = replace(execution, checkpoint_every_s=1e9)
+    run_dir = Path(execution.results_dir) / "broken"
     run_dir.mkdir(parents=True)
     for step in (3, 6):
-        stopped(tiny(), run_dir, setting, monkeypatch, step)
+        stopped(tiny(), run_dir, execution, monkeypatch, step)
     spoil(run_dir / "checkpoint.pt", "truncated")
-    stopped(tiny(), run_dir, setting, monkeypatch, 8)
+    stopped(tiny(), run_dir, execution, monkeypatch, 8)
     spoil(run_dir / "checkpoint.pt", "truncated")
-    stopped(tiny(), run_dir, setting, monkeypatch, 10)
+    stopped(tiny(), run_dir, execution, monkeypatch, 10)
     assert torch.load(run_dir / "checkpoint.prev.pt", weights_only=True)["step"] == 4
 
 
 def test_without_a_usable_checkpoint_the_run_starts_again(
-    setting: Setting, capsys: pytest.CaptureFixture[str]
+    execution: ExecutionConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, run_dir = trained(tiny(), setting, "whole")
+    whole, run_dir = trained(tiny(), execution, "whole")
     shutil.copy(run_dir / "checkpoint.pt", run_dir / "checkpoint.prev.pt")
     for name in ("checkpoint.pt", "checkpoint.prev.pt"):
         spoil(run_dir / name, "truncated")
     capsys.readouterr()
-    assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+    assert train(tiny(), run_dir, execution)["val_loss"] == whole["val_loss"]
     latest, previous, *_ = said = capsys.readouterr().out.splitlines()
     assert latest.startswith("warning: checkpoint.pt is unreadable")
     assert latest.endswith("; falling back")
@@ -208,25 +219,25 @@ def test_without_a_usable_checkpoint_the_run_starts_again(
     assert not any("resuming" in line for line in said)
 
 
-def test_a_checkpoint_of_another_network_starts_the_run_again(setting: Setting) -> None:
-    whole, run_dir = trained(tiny(), setting, "whole")
+def test_a_checkpoint_of_another_network_starts_the_run_again(execution: ExecutionConfig) -> None:
+    whole, run_dir = trained(tiny(), execution, "whole")
     state = torch.load(run_dir / "checkpoint.pt", weights_only=True)
     for damage in ({"step": 8, "model": {}}, {"ema": {"a": torch.zeros(1)}}):
         torch.save(state | damage, run_dir / "checkpoint.pt")
-        assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+        assert train(tiny(), run_dir, execution)["val_loss"] == whole["val_loss"]
     del state["loss"]
     torch.save(state, run_dir / "checkpoint.pt")
-    assert train(tiny(), run_dir, setting)["val_loss"] == whole["val_loss"]
+    assert train(tiny(), run_dir, execution)["val_loss"] == whole["val_loss"]
 
 
-def test_a_checkpoint_of_other_processes_is_refused_and_stays(setting: Setting) -> None:
-    _, run_dir = trained(tiny(), setting, "whole")
+def test_a_checkpoint_of_other_processes_is_refused_and_stays(execution: ExecutionConfig) -> None:
+    _, run_dir = trained(tiny(), execution, "whole")
     path = run_dir / "checkpoint.pt"
     state = torch.load(path, weights_only=True)
     torch.save(state | {"world_size": 4}, path)
     content = path.read_bytes()
     with pytest.raises(InputError, match=r"4 process.*torchrun --nproc-per-node 4 .*or remove"):
-        train(tiny(), run_dir, setting)
+        train(tiny(), run_dir, execution)
     assert path.read_bytes() == content
 
 
@@ -253,9 +264,9 @@ def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path) -> None
 
 
 def test_windows_of_steps_end_with_the_epoch(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, plain_dir = trained(tiny(), setting, "plain")
+    plain, plain_dir = trained(tiny(), execution, "plain")
     begin = StepTimes.__init__
 
     def as_on_a_gpu(self: StepTimes, device: str) -> None:
@@ -263,22 +274,22 @@ def test_windows_of_steps_end_with_the_epoch(
         self._window = 5
 
     monkeypatch.setattr(StepTimes, "__init__", as_on_a_gpu)
-    wide, wide_dir = trained(tiny(), setting, "wide")
+    wide, wide_dir = trained(tiny(), execution, "wide")
     one, other = lines(wide_dir), lines(plain_dir)
     summed = [[line.pop("loss", 0) for line in records] for records in (one, other)]
     assert summed[0] == pytest.approx(summed[1], rel=1e-6)  # windows add up in another order
     assert one == other
     assert wide["val_loss"] == plain["val_loss"]
-    diverged, _ = trained(tiny(**{"train.lr_per_256": 1e30}), setting, "diverged")
+    diverged, _ = trained(tiny(**{"train.lr_per_256": 1e30}), execution, "diverged")
     assert diverged["status"] == "diverged"
 
 
-def test_the_process_is_left_as_it_was(setting: Setting) -> None:
+def test_the_process_is_left_as_it_was(execution: ExecutionConfig) -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
     threads = torch.get_num_threads()
-    trained(tiny(), setting, "one")
+    trained(tiny(), execution, "one")
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
 
@@ -295,22 +306,22 @@ def test_a_gpu_takes_the_fastest_kernels_for_the_time_of_a_run(
         assert torch.backends.cudnn.benchmark == before
 
 
-def test_a_non_finite_loss_ends_the_run_as_diverged(setting: Setting) -> None:
-    measured, _ = trained(tiny(**{"train.lr_per_256": 1e30}), setting, "one")
+def test_a_non_finite_loss_ends_the_run_as_diverged(execution: ExecutionConfig) -> None:
+    measured, _ = trained(tiny(**{"train.lr_per_256": 1e30}), execution, "one")
     assert measured["status"] == "diverged"
     assert "loss is not finite at step" in str(measured["error"])
     assert "val_error" not in measured
 
 
-def test_it_learns(setting: Setting) -> None:
-    measured, run_dir = trained(tiny(**{"train.epochs": 8}), setting, "one")
+def test_it_learns(execution: ExecutionConfig) -> None:
+    measured, run_dir = trained(tiny(**{"train.epochs": 8}), execution, "one")
     assert lines(run_dir)[0]["loss"] > lines(run_dir)[-2]["loss"]
     assert measured["val_error"] < 0.5  # type: ignore[operator]  # chance is 0.75
     assert measured["bound"] in ("data", "compute")
     assert measured["peak_memory_bytes"] > 50e6  # type: ignore[operator]
 
 
-def test_records_go_to_every_sink(setting: Setting) -> None:
+def test_records_go_to_every_sink(execution: ExecutionConfig) -> None:
     class Kept:
         def __init__(self) -> None:
             self.records: list[dict[str, float]] = []
@@ -318,9 +329,9 @@ def test_records_go_to_every_sink(setting: Setting) -> None:
         def write(self, **values: float) -> None:
             self.records.append(values)
 
-    kept, run_dir = Kept(), Path(setting.results_dir) / "one"
+    kept, run_dir = Kept(), Path(execution.results_dir) / "one"
     run_dir.mkdir(parents=True)
-    train(tiny(), run_dir, replace(setting, metrics_every_s=0), sinks=[kept])
+    train(tiny(), run_dir, replace(execution, metrics_every_s=0), sinks=[kept])
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     assert [json.loads(line) for line in text.splitlines()] == kept.records
     assert [r["step"] for r in kept.records] == [*range(1, 17), 16]
@@ -351,11 +362,11 @@ def test_step_times_leave_out_warm_up_and_what_was_disturbed(
 
 
 def test_a_run_killed_between_steps_of_several_passes_repeats_no_bit_differently(
-    setting: Setting,
+    execution: ExecutionConfig,
 ) -> None:
     run = tiny(**{"train.accumulation": 2, "train.epochs": 12})
-    whole, whole_dir = trained(run, setting, "whole")
-    job = Job(run, setting)
+    whole, whole_dir = trained(run, execution, "whole")
+    job = Job(run, execution)
     run_dir = job.store.run_dir(run.run_id)
     program = "import pickle, sys; pickle.load(sys.stdin.buffer)()"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
@@ -367,7 +378,7 @@ def test_a_run_killed_between_steps_of_several_passes_repeats_no_bit_differently
             time.sleep(0.002)
         process.kill()
     assert job.store.state(run.run_id) == "planned"
-    again = train(run, run_dir, setting)
+    again = train(run, run_dir, execution)
     assert [again[k] for k in MEASURED] == [whole[k] for k in MEASURED]
     assert same(weights(run_dir), weights(whole_dir))
     assert lines(run_dir) == lines(whole_dir)

@@ -7,7 +7,7 @@ from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
 from analysis.rules.judge import Judgement
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.rules.sentences import sentence, why
 from analysis.rules.wording import line, percent
 from analysis.study.cells import Cell
@@ -18,7 +18,7 @@ from analysis.study.table import Table
 TO_TRAIN = {"planned", "failed", "unreadable"}
 
 
-def _verdict(j: Judgement, prereg: Prereg) -> str:
+def _verdict(j: Judgement, prereg: Preregistration) -> str:
     notes = [line(j, prereg)] if j.gap is not None else []
     notes += j.notes
     notes += [
@@ -34,7 +34,7 @@ def _verdict(j: Judgement, prereg: Prereg) -> str:
     return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
 
 
-def verdicts(judgements: Sequence[Judgement], prereg: Prereg) -> list[str]:
+def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
     """The verdicts in words, those that could not be tested folded away."""
     tested = [j for j in judgements if j.verdict.value != "not_testable"]
     others = [_verdict(j, prereg) for j in judgements if j.verdict.value == "not_testable"]
@@ -192,7 +192,7 @@ def left_out(table: Table) -> list[str]:
     return [html.paragraph(text), html.table(rows, columns, text=("state", "reason"))]
 
 
-def rules(prereg: Prereg) -> list[str]:
+def rules(prereg: Preregistration) -> list[str]:
     """What the verdicts were judged by, with the hash of the file that declares it."""
     text = (
         f"Level {prereg.alpha:g}, margin {100 * prereg.margin:g} % relative error, equal "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, Gap, gap_of, t_quantile
 from analysis.stats.noise import Noise, noise_of
 from analysis.stats.sequential import inflation
@@ -37,7 +37,7 @@ def check_regimes(cells: Sequence[Cell], planned: Sequence[int]) -> None:
         raise PreconditionError(f"no run of {epochs} epochs, which the plan has, can be analysed")
 
 
-def regime_noise(cells: Sequence[Cell], prereg: Prereg, epochs: int) -> Noise:
+def regime_noise(cells: Sequence[Cell], prereg: Preregistration, epochs: int) -> Noise:
     """Noise of one regime: how much runs scatter changes with how long they train.
 
     Raises:
@@ -56,7 +56,7 @@ def regime_noise(cells: Sequence[Cell], prereg: Prereg, epochs: int) -> Noise:
     return noise
 
 
-def _external(regime: Sequence[Cell], prior: Noise | None, prereg: Prereg) -> Noise:
+def _external(regime: Sequence[Cell], prior: Noise | None, prereg: Preregistration) -> Noise:
     """Noise that the rules declare, because one seed per cell measures none."""
     if prereg.seed_sd == "prior" and prior is not None:
         return prior
@@ -72,7 +72,7 @@ def _external(regime: Sequence[Cell], prior: Noise | None, prereg: Prereg) -> No
 
 def gap_at(
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     epochs: int,
     estimand: Estimand,
     arms: tuple[str, str] = DEPTH_WIDTH,
@@ -87,10 +87,10 @@ def gap_at(
     pairs = pairs_of(cells, base_of(cells, prereg.base, arms), epochs, estimand.axis)
     noise = regime_noise(cells, prereg, epochs)
     gap = gap_of(pairs, noise, estimand, prereg.alpha, prereg.min_overlap)
-    return looked_at(gap, [c.n for pair in pairs for c in pair.cells], prereg), pairs, noise
+    return widen_for_looks(gap, [c.n for pair in pairs for c in pair.cells], prereg), pairs, noise
 
 
-def looked_at(gap: Gap, seeds: Sequence[int], prereg: Prereg) -> Gap:
+def widen_for_looks(gap: Gap, seeds: Sequence[int], prereg: Preregistration) -> Gap:
     """A gap with the interval that planned looks ask for, at these seeds per cell."""
     if not prereg.looks:
         return gap
@@ -122,7 +122,7 @@ def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
 
 def as_sample(
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     epochs: int,
     estimand: Estimand,
     arms: tuple[str, str] = DEPTH_WIDTH,
@@ -143,7 +143,7 @@ def as_sample(
     return mean, mean - half, mean + half
 
 
-def gaps(table: Table, prereg: Prereg) -> list[dict[str, Any]]:
+def gaps(table: Table, prereg: Preregistration) -> list[dict[str, Any]]:
     """Width minus depth at every regime and cost, averaged and at each resolution: no test.
 
     One record each: epochs, cost, resolution (px, None for the average), then estimate, low, high
@@ -161,7 +161,9 @@ def gaps(table: Table, prereg: Prereg) -> list[dict[str, Any]]:
     return records
 
 
-def _measured(cells: Sequence[Cell], prereg: Prereg, epochs: int, axis: str) -> dict[str, Any]:
+def _measured(
+    cells: Sequence[Cell], prereg: Preregistration, epochs: int, axis: str
+) -> dict[str, Any]:
     try:
         gap, _, _ = gap_at(cells, prereg, epochs, Estimand(axis))
     except PreconditionError as reason:

@@ -4,8 +4,8 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from analysis.rules.kinds.arms import looked_at, regime_noise
-from analysis.rules.rule import Prereg, Rule
+from analysis.rules.kinds.arms import regime_noise, widen_for_looks
+from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import ROUNDING, Estimand, Gap, t_quantile
 from analysis.stats.noise import Noise
 from analysis.study.cells import Cell
@@ -17,7 +17,7 @@ EQUAL = 1.2
 
 
 def compare_levels(
-    cells: Sequence[Cell], prereg: Prereg, rule: Rule, estimand: Estimand
+    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
 ) -> tuple[Gap, list[Match], dict[int, Noise]]:
     """The gap between the rule's levels, the cells it is about, and the noise by epochs.
 
@@ -28,7 +28,7 @@ def compare_levels(
     members = [cell for match in matches for cell in (match.first, match.second)]
     noises = {e: regime_noise(cells, prereg, e) for e in sorted({c.epochs for c in members})}
     gap = level_gap(matches, noises, estimand, prereg.alpha)
-    return looked_at(gap, [c.n for c in members], prereg), matches, noises
+    return widen_for_looks(gap, [c.n for c in members], prereg), matches, noises
 
 
 def in_regime(cells: Sequence[Cell], rule: Rule) -> list[Cell]:

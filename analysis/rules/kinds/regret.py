@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.rules.kinds.arms import regime_noise, regimes_of
-from analysis.rules.rule import Prereg
+from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 from analysis.stats.interpolation import Floats, overlap_of, smoother
 from analysis.stats.noise import Noise
@@ -56,7 +56,7 @@ class _Common:
 
 def common_ranges(
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     cost: str,
     arms: tuple[str, str] = DEPTH_WIDTH,
     regimes: tuple[int, int] | None = None,
@@ -132,7 +132,7 @@ def _drawn(
 
 def transfer_of(
     cells: Sequence[Cell],
-    prereg: Prereg,
+    prereg: Preregistration,
     cost: str,
     arms: tuple[str, str] = DEPTH_WIDTH,
     regimes: tuple[int, int] | None = None,

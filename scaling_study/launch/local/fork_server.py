@@ -14,7 +14,7 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 
 
-def serving(threads: int) -> ForkServerContext:
+def start_fork_server(threads: int) -> ForkServerContext:
     """Where processes of `threads` CPU threads each are forked from; starts the server if needed.
 
     It is started deaf to requests to stop: a scheduler signals every process of a job.

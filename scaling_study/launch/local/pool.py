@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
 
 from scaling_study.launch.job import Job
-from scaling_study.launch.local.fork_server import serving
-from scaling_study.launch.local.process import Work, body
+from scaling_study.launch.local.fork_server import start_fork_server
+from scaling_study.launch.local.process import RunProcess, run_process_main
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
 from scaling_study.launch.policy import UNLIMITED, Policy, Retries, SameError
 from scaling_study.launch.slots import Slot
@@ -60,12 +60,12 @@ class _Pool:
     def __init__(
         self, jobs: Sequence[Job], slots: Sequence[Slot], policy: Policy, stop: Stop | None
     ) -> None:
-        self.queue, self.working = deque(jobs), dict[int, Work]()
+        self.queue, self.working = deque(jobs), dict[int, RunProcess]()
         self.failure: Outcome | None = None
         assert slots, "a pool without slots would wait forever"
         self._free, self._policy, self._stop = list(slots), policy, stop
         self._retries, self._same = Retries(policy), SameError(policy.stop_after_same_error)
-        self._context = serving(jobs[0].setting.threads)
+        self._context = start_fork_server(jobs[0].execution.threads)
         # Runs hold the reading end; it reports the end of file when this process is gone.
         self._reader, self._writer = self._context.Pipe(duplex=False)
 
@@ -74,12 +74,12 @@ class _Pool:
         while self.queue and self._free and not self._stopping:
             job, slot = self.queue.popleft(), self._free.pop()
             arguments = (job, slot, self._reader)
-            process = self._context.Process(target=body, args=arguments, name=slot.name)
+            process = self._context.Process(target=run_process_main, args=arguments, name=slot.name)
             try:
                 process.start()
             except (EOFError, ConnectionError) as error:
                 raise PoolError("because the server of the runs is gone") from error
-            self.working[process.sentinel] = Work(process, slot, job, self._policy)
+            self.working[process.sentinel] = RunProcess(process, slot, job, self._policy)
 
     def wait(self) -> list[int]:
         """Sleep until runs have ended, a request has come, or limits are to be looked at."""

@@ -32,7 +32,7 @@ GRACE_S = 60
 ORPHAN_GRACE_S = 5
 
 
-class Work:
+class RunProcess:
     """A run in work: its process, its slot, and the limits on it."""
 
     def __init__(self, process: ForkServerProcess, slot: Slot, job: Job, policy: Policy) -> None:
@@ -123,7 +123,7 @@ def _keep_limits(policy: Policy, over: threading.Event) -> None:
             stop_request.request("host_memory")
 
 
-def body(job: Job, slot: Slot, parent: Connection) -> None:
+def run_process_main(job: Job, slot: Slot, parent: Connection) -> None:
     """Body of a run's process: output to the run's log, then the job."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
     listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)

@@ -34,7 +34,7 @@ class SchedulerError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Task:
+class ArrayTask:
     """A job, or a task of an array: its state, why it waits, on which nodes, expected start."""
 
     id: str
@@ -58,7 +58,7 @@ def available() -> bool:
     return shutil.which("squeue") is not None and shutil.which("sbatch") is not None
 
 
-def tasks(jobs: Iterable[str]) -> dict[str, Task]:
+def tasks(jobs: Iterable[str]) -> dict[str, ArrayTask]:
     """The tasks of these jobs that squeue still knows, ended ones included, by id.
 
     Raises:
@@ -76,7 +76,7 @@ def tasks(jobs: Iterable[str]) -> dict[str, Task]:
     return _parse(text)
 
 
-def accounts(jobs: Iterable[str]) -> dict[str, Task]:
+def accounts(jobs: Iterable[str]) -> dict[str, ArrayTask]:
     """What accounting knows of these jobs; it lags by seconds, and a site may have none.
 
     Raises:
@@ -128,7 +128,7 @@ def max_array_size() -> int | None:
     return int(found[1]) if found else None
 
 
-def mine() -> int:
+def my_queued_jobs() -> int:
     """Jobs and array tasks of this user in the queue."""
     return len(call("squeue", "--me", "--noheader", "--array", "--format=%i").split())
 
@@ -168,11 +168,11 @@ def _ranges(numbers: list[int]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
 
 
-def _parse(text: str) -> dict[str, Task]:
+def _parse(text: str) -> dict[str, ArrayTask]:
     found = {}
     for line in text.splitlines():
         name, state, reason, nodes, start = (*line.split("|"), "", "", "", "")[:5]
         # "CANCELLED by 0", and a "+" where a column was too narrow.
         if words := state.replace("+", "").split():
-            found[name] = Task(name, words[0], reason, nodes, start)
+            found[name] = ArrayTask(name, words[0], reason, nodes, start)
     return found

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.code_snapshot import freeze
 from scaling_study.launch.job import Job
 from scaling_study.launch.options import LauncherConfig
 from scaling_study.launch.outcome import Outcome, RepeatedError
 from scaling_study.launch.request import Request
-from scaling_study.launch.slurm.reconcile import look, settle
+from scaling_study.launch.slurm.reconcile import look, record_lost_runs
 from scaling_study.launch.slurm.requeue import avoided
 from scaling_study.launch.slurm.sbatch import Submitter
 from scaling_study.launch.slurm.submissions import Ledger, Submission
@@ -38,30 +38,30 @@ def standing(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Pla
 def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Planned]:
     """The same, and what became of jobs that are gone is written down."""
     view = look(store, [row.run.run_id for row in rows], told={})
-    settle(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
+    record_lost_runs(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
     states = {r: store.state(r) if seen.gone else seen.state for r, seen in view.runs.items()}
     return [replace(row, state=states[row.run.run_id]) for row in rows]
 
 
-class Batch:
+class SubmittedRuns:
     """The runs of one call of the sweep; whatever it submits, and when, runs the same code."""
 
     def __init__(
         self,
         rows: Sequence[Planned],
-        setting: Setting,
+        execution: ExecutionConfig,
         launcher: LauncherConfig,
         study_dir: Path,
         stop: Stop,
     ) -> None:
         assert launcher.cluster is not None
-        self._setting = replace(
-            setting,
-            results_dir=str(Path(setting.results_dir).resolve()),
-            cache_dir=str(Path(setting.cache_dir).resolve()),
+        self._execution = replace(
+            execution,
+            results_dir=str(Path(execution.results_dir).resolve()),
+            cache_dir=str(Path(execution.cache_dir).resolve()),
         )
         self._rows = {row.run.run_id: row for row in rows}
-        self._store = Store(Path(setting.results_dir))
+        self._store = Store(Path(execution.results_dir))
         self._study_dir, self._stop, self._policy = study_dir, stop, launcher.policy
         self._submitter = Submitter(
             study_dir,
@@ -70,7 +70,7 @@ class Batch:
             launcher.slots_in_job,
             launcher.slots_per_gpu,
             launcher.threads,
-            freeze(self._setting, Path(setting.results_dir) / "snapshots"),
+            freeze(self._execution, Path(execution.results_dir) / "snapshots"),
         )
         # Runs that this call has submitted, and how often each again after which cause.
         self._given, self._retried = set[str](), Counter[tuple[str, str | None]]()
@@ -107,7 +107,7 @@ class Batch:
 
     def _ended(self, row: Planned) -> Outcome | None:
         """The outcome of a run for which this call does nothing more."""
-        run_id, outcome = row.run.run_id, Job(row.run, self._setting).outcome()
+        run_id, outcome = row.run.run_id, Job(row.run, self._execution).outcome()
         if outcome.status in ("running", "queued", "stopped"):
             return None
         if outcome.status not in ("planned", "failed"):
@@ -126,7 +126,7 @@ class Batch:
         again = [r for r in now if r.state in ("planned", "failed") and self._ended(r) is None]
         if not again:
             return
-        outcomes = [Job(row.run, self._setting).outcome() for row in again]
+        outcomes = [Job(row.run, self._execution).outcome() for row in again]
         causes = {o.run_id: o.cause for o in outcomes if o.status == "failed"}
         retries = {r: cause for r, cause in causes.items() if r in self._given}
         try:
@@ -168,7 +168,7 @@ class Batch:
 
     def _request(self, row: Planned, attempts: Sequence[Mapping[str, Any]]) -> Request:
         return Request(
-            Job(row.run, self._setting),
+            Job(row.run, self._execution),
             row.forecast_s,
             row.cost.memory_bytes + PROCESS_BYTES if row.run.device == "cpu" else None,
             Counter(a["cause"] for a in attempts if a.get("cause")),

@@ -15,9 +15,9 @@ from scaling_study.config.run import RunConfig
 from scaling_study.launch import rank_errors
 from scaling_study.launch.failure_causes import RESUMED
 from scaling_study.launch.job import record_failure
-from scaling_study.launch.queue_view import Standing, View
+from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.launch.slurm import commands
-from scaling_study.launch.slurm.commands import Task
+from scaling_study.launch.slurm.commands import ArrayTask
 from scaling_study.study.result import CAUSES, FINISHED
 from scaling_study.study.store import Store
 
@@ -31,7 +31,7 @@ MEMORY_WORDS = ("oom-kill", "oom_kill", "exceeded memory limit", "Exceeded job m
 
 
 @dataclass(frozen=True)
-class Fate:
+class JobOutcome:
     """What a job that is gone did to a run: a failure, or it just did not run; `said` in words.
 
     A failure that has been written down before is no new one: it stays.
@@ -42,7 +42,9 @@ class Fate:
     said: str
 
 
-def look(store: Store, run_ids: Iterable[str], told: dict[str, Task] | None = None) -> View:
+def look(
+    store: Store, run_ids: Iterable[str], told: dict[str, ArrayTask] | None = None
+) -> QueueView:
     """How these runs stand.
 
     sacct is asked about the jobs that squeue has forgotten; what it says is kept in `told`, and not
@@ -51,13 +53,13 @@ def look(store: Store, run_ids: Iterable[str], told: dict[str, Task] | None = No
     states = {run_id: store.state(run_id) for run_id in run_ids}
     jobs = {run_id: job for run_id in states if (job := _job(store, run_id, states[run_id]))}
     if not jobs or not commands.available():
-        return View({r: Standing(s, jobs.get(r)) for r, s in states.items()}, None)
+        return QueueView({r: RunInQueue(s, jobs.get(r)) for r, s in states.items()}, None)
     try:
         tasks = commands.tasks(jobs.values())
     except commands.SchedulerError:
         # Nothing is known: nobody may submit these runs again.
-        unknown = {run_id: Standing("queued", job) for run_id, job in jobs.items()}
-        return View({r: Standing(s) for r, s in states.items()} | unknown, False)
+        unknown = {run_id: RunInQueue("queued", job) for run_id, job in jobs.items()}
+        return QueueView({r: RunInQueue(s) for r, s in states.items()} | unknown, False)
     answered = True
     if told is not None:
         answered = _account(set(jobs.values()) - set(tasks), told)
@@ -66,17 +68,17 @@ def look(store: Store, run_ids: Iterable[str], told: dict[str, Task] | None = No
     for run_id in [run_id for run_id, seen in found.items() if seen.gone]:
         # It may have worked and ended between the two looks, at its files and at the queue.
         if (now := store.state(run_id)) != states[run_id]:
-            found[run_id] = Standing(now)
+            found[run_id] = RunInQueue(now)
     if told is not None:
         young = time.time() - LAG_S
         for run_id, seen in found.items():
             late = not answered or store.sign_of_life(run_id) > young
             if seen.gone and seen.task is None and late:
-                found[run_id], answered = Standing("queued", seen.job), False
-    return View(found, answered)
+                found[run_id], answered = RunInQueue("queued", seen.job), False
+    return QueueView(found, answered)
 
 
-def _account(jobs: set[str], told: dict[str, Task]) -> bool:
+def _account(jobs: set[str], told: dict[str, ArrayTask]) -> bool:
     """Add to `told` what accounting says of jobs that squeue has forgotten; whether it answered."""
     for job in [job for job, task in told.items() if task.live]:
         del told[job]  # it said so before the job's end had come there
@@ -102,17 +104,19 @@ def _array(job: str) -> str:
     return job.partition("_")[0]
 
 
-def _standing(state: str, job: str | None, tasks: Mapping[str, Task]) -> Standing:
+def _standing(state: str, job: str | None, tasks: Mapping[str, ArrayTask]) -> RunInQueue:
     if job is None:
-        return Standing(state)
+        return RunInQueue(state)
     # Waiting tasks that were cancelled together share the row of their array.
     task = tasks.get(job) or tasks.get(_array(job))
     if task is not None and task.live:
-        return Standing("queued", job, task)
-    return Standing("failed" if state == "failed" else "planned", job, task, gone=True)
+        return RunInQueue("queued", job, task)
+    return RunInQueue("failed" if state == "failed" else "planned", job, task, gone=True)
 
 
-def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) -> None:
+def record_lost_runs(
+    view: QueueView, runs: Mapping[str, RunConfig], store: Store, logs: Path
+) -> None:
     """Write down what became of runs whose job is gone and left no word."""
     for run_id, standing in view.runs.items():
         if not standing.gone or run_id not in runs:
@@ -123,13 +127,13 @@ def settle(view: View, runs: Mapping[str, RunConfig], store: Store, logs: Path) 
             said, cause = seen.said, seen.cause
             if cause == "error" and "pid" in note:
                 # One of its processes may have said more before all were ended.
-                said, cause = rank_errors.noted(store.run_dir(run_id)) or (said, cause)
+                said, cause = rank_errors.read_error(store.run_dir(run_id)) or (said, cause)
             record_failure(store, runs[run_id], said, cause)
         else:
             store.end(run_id, seen.cause)
 
 
-def fate(standing: Standing, note: Mapping[str, Any], logs: Path) -> Fate:
+def fate(standing: RunInQueue, note: Mapping[str, Any], logs: Path) -> JobOutcome:
     """What became of a run whose job is gone; `note` is its job.json.
 
     One that had begun has failed, because of what ended the job; one that had not is free again.
@@ -137,17 +141,17 @@ def fate(standing: Standing, note: Mapping[str, Any], logs: Path) -> Fate:
     cause, said = _cause(standing, logs)
     if note.get("cause") in RESUMED and cause in (None, "error"):
         # It stopped with a checkpoint, and SLURM did not start the job again.
-        return Fate(False, note["cause"] if note["cause"] in CAUSES else None, said)
+        return JobOutcome(False, note["cause"] if note["cause"] in CAUSES else None, said)
     earlier = note.get("attempts", ())
     in_job = any(attempt.get("job") == standing.job for attempt in earlier)
     if in_job and "pid" not in note and standing.state == "failed" and cause != "host_memory":
         # It failed in this job and waited to be tried again: that failure tells more.
-        return Fate(False, None, said)
+        return JobOutcome(False, None, said)
     failed = cause is not None and ("pid" in note or in_job or cause in ("error", "host_memory"))
-    return Fate(failed, cause, said)
+    return JobOutcome(failed, cause, said)
 
 
-def _cause(standing: Standing, logs: Path) -> tuple[str | None, str]:
+def _cause(standing: RunInQueue, logs: Path) -> tuple[str | None, str]:
     """What ended a job that is gone, and words for it; no cause if nobody knows it any more."""
     task = standing.task
     if task is None:

@@ -87,7 +87,7 @@ class Submitter:
             resources=asdict(resources)
             | {"max_running": self.cluster.max_running, "slots": self.slots},
             snapshot=str(self.snapshot),
-            git_commit=bundles[0][0].setting.git_commit,
+            git_commit=bundles[0][0].execution.git_commit,
         )
         Ledger(self.study_dir).add(submission)
         for task, bundle in zip(submission.tasks(), bundles, strict=True):
@@ -100,7 +100,7 @@ class Submitter:
         largest = self.cluster.max_array or _max_array()
         if self.cluster.max_submit is None:
             return largest, sys.maxsize
-        return largest, max(0, self.cluster.max_submit - commands.mine())
+        return largest, max(0, self.cluster.max_submit - commands.my_queued_jobs())
 
     def _place(
         self,

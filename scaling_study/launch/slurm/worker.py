@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scaling_study.common.device import visible_gpus
 from scaling_study.common.ranks import leave_if_of_several
-from scaling_study.launch.job import Job, settle_mirrors
+from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.local import pool
 from scaling_study.launch.local.process import limited, print_to_log
 from scaling_study.launch.outcome import Outcome
@@ -122,7 +122,7 @@ class Worker:
 
     def _settle_mirrors(self, stopped: bool) -> None:
         """Let W&B take the rest, because the job's processes end with it."""
-        settle_mirrors(self.jobs, STOPPED_MIRRORS_S if stopped else math.inf)
+        finish_uploads(self.jobs, STOPPED_MIRRORS_S if stopped else math.inf)
 
     def _slots(self) -> list[Slot]:
         """Places for runs in this allocation: its GPUs if runs have some, else as many as asked."""

@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scaling_study.common.device import cpu_cores
-from scaling_study.config.execution import Setting
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.base import MAX_TRAIN_IMAGES
-from scaling_study.data.splits import Images, Part, Splits
+from scaling_study.data.splits import Images, Split, Splits
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 from scaling_study.training.input_pipeline.loader import stream
-from scaling_study.training.input_pipeline.make_batch import EvaluationBatch, Task, TrainingBatch
+from scaling_study.training.input_pipeline.make_batch import (
+    BatchSpec,
+    EvaluationBatch,
+    TrainingBatch,
+)
 from scaling_study.training.seeds import generator
 
 # Images of one evaluation batch.
@@ -58,11 +62,11 @@ class TrainingData:
         self.std = torch.tensor(std, device=run.device)[:, None, None]
 
     @classmethod
-    def of(cls, run: RunConfig, setting: Setting, run_dir: Path) -> "TrainingData":
+    def of(cls, run: RunConfig, execution: ExecutionConfig, run_dir: Path) -> "TrainingData":
         """The run's images; those that turn out to be corrupt are noted in `run_dir`."""
-        splits = load(run.data, Path(setting.cache_dir))
+        splits = load(run.data, Path(execution.cache_dir))
         corrupt = CorruptImages(run_dir, fail=getattr(run.data, "corrupt", "skip") == "fail")
-        return cls(run, splits, corrupt, setting.loader_workers)
+        return cls(run, splits, corrupt, execution.loader_workers)
 
     @property
     def corrupt_images(self) -> int:
@@ -75,7 +79,7 @@ class TrainingData:
         """
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
-        tasks = (Task(step, low, self._chosen(step)[low:high]) for step in range(first, last))
+        tasks = (BatchSpec(step, low, self._chosen(step)[low:high]) for step in range(first, last))
         make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
         return self._stream(make, tasks, rank)
 
@@ -89,13 +93,13 @@ class TrainingData:
             chosen = np.linspace(0, len(chosen) - 1, MAX_TRAIN_IMAGES).astype(np.int64)
         n_batches = -(-len(chosen) // EVALUATION_BATCH)
         tasks = (
-            Task(n, 0, chosen[n * EVALUATION_BATCH : (n + 1) * EVALUATION_BATCH])
+            BatchSpec(n, 0, chosen[n * EVALUATION_BATCH : (n + 1) * EVALUATION_BATCH])
             for n in range(rank, n_batches, world_size)
         )
         return self._stream(EvaluationBatch(part, self._run.data), tasks, rank)
 
     def _stream(
-        self, make: TrainingBatch | EvaluationBatch, tasks: Iterator[Task], rank: int
+        self, make: TrainingBatch | EvaluationBatch, tasks: Iterator[BatchSpec], rank: int
     ) -> Iterator[Batch]:
         encoded, cuda = not isinstance(make.part, Images), self._run.device == "cuda"
         for pixels, labels, corrupt in stream(
@@ -114,7 +118,7 @@ class TrainingData:
         return self._order[1][position * size : (position + 1) * size]
 
 
-def epoch_order(part: Part, rng: torch.Generator) -> NDArray[np.int64]:
+def epoch_order(part: Split, rng: torch.Generator) -> NDArray[np.int64]:
     """All positions in random order; groups that are read together stay within one window."""
     n = len(part.labels)
     groups = None if isinstance(part, Images) else part.groups
@@ -126,7 +130,7 @@ def epoch_order(part: Part, rng: torch.Generator) -> NDArray[np.int64]:
     return order[np.argsort(window[order], kind="stable")]
 
 
-def normalisation(part: Part) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalisation(part: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, in grey levels."""
     if not isinstance(part, Images):
         return PHOTO_MEAN, PHOTO_STD

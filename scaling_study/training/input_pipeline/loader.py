@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterator
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from scaling_study.training.input_pipeline.make_batch import Made, Task
+from scaling_study.training.input_pipeline.make_batch import BatchSpec, LoadedBatch
 
 # Batches that wait ready for the training loop, of each worker or of the thread.
 AHEAD = 2
 # Signals by which a scheduler asks the training process for a checkpoint: not its workers' affair.
 PARENTS_SIGNALS = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
-Maker = Callable[[Task], Made]
+Maker = Callable[[BatchSpec], LoadedBatch]
 
 
-def stream(make: Maker, tasks: Iterator[Task], workers: int | None, cuda: bool) -> Iterator[Made]:
+def stream(
+    make: Maker, tasks: Iterator[BatchSpec], workers: int | None, cuda: bool
+) -> Iterator[LoadedBatch]:
     """What `make` makes of each task, in order.
 
     By `workers` processes (0: this one); with None by no process: images in memory are ready
@@ -32,18 +34,20 @@ def stream(make: Maker, tasks: Iterator[Task], workers: int | None, cuda: bool) 
     return map(make, tasks)
 
 
-class _Tasks(Dataset[Made]):
+class _Tasks(Dataset[LoadedBatch]):
     """Tasks as items of a data set, so that torch's loader deals them out to its workers."""
 
     def __init__(self, make: Maker) -> None:
         self._make = make
 
-    def __getitem__(self, task: Task) -> Made:
+    def __getitem__(self, task: BatchSpec) -> LoadedBatch:
         return self._make(task)
 
 
-def _from_workers(make: Maker, tasks: Iterator[Task], workers: int, cuda: bool) -> Iterator[Made]:
-    loader: DataLoader[Made] = DataLoader(
+def _from_workers(
+    make: Maker, tasks: Iterator[BatchSpec], workers: int, cuda: bool
+) -> Iterator[LoadedBatch]:
+    loader: DataLoader[LoadedBatch] = DataLoader(
         _Tasks(make),
         batch_size=None,
         sampler=tasks,
@@ -64,11 +68,11 @@ def _begin_worker(number: int) -> None:
         signal.signal(name, signal.SIG_IGN)
 
 
-def _from_thread(make: Maker, tasks: Iterator[Task]) -> Iterator[Made]:
-    ready: queue.Queue[Made | BaseException | None] = queue.Queue(AHEAD)
+def _from_thread(make: Maker, tasks: Iterator[BatchSpec]) -> Iterator[LoadedBatch]:
+    ready: queue.Queue[LoadedBatch | BaseException | None] = queue.Queue(AHEAD)
     stopped = threading.Event()
 
-    def put(item: Made | BaseException | None) -> None:
+    def put(item: LoadedBatch | BaseException | None) -> None:
         while not stopped.is_set():
             try:
                 return ready.put(item, timeout=0.1)

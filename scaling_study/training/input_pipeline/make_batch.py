@@ -15,7 +15,7 @@ from scaling_study.data.base import DataConfig
 from scaling_study.data.images.crops import Box, random_box
 from scaling_study.data.images.decode import CorruptImageError, crop
 from scaling_study.data.images.randaugment import randaugment
-from scaling_study.data.splits import Encoded, Images, Part
+from scaling_study.data.splits import Encoded, Images, Split
 from scaling_study.training.seeds import generator, seed_of
 
 # A data set in which this many images after each other are corrupt is not worth a run; what one
@@ -23,7 +23,7 @@ from scaling_study.training.seeds import generator, seed_of
 MAX_CORRUPT_RUN = 10_000
 
 
-class Task(NamedTuple):
+class BatchSpec(NamedTuple):
     """Images at these positions, for the places from `low` on in the global batch of `step`."""
 
     step: int
@@ -32,7 +32,7 @@ class Task(NamedTuple):
 
 
 # Images (n, channels, side, side), labels (n,), and place and reason of each corrupt image.
-Made = tuple[Tensor, Tensor, list[tuple[str, str]]]
+LoadedBatch = tuple[Tensor, Tensor, list[tuple[str, str]]]
 Array = NDArray[np.uint8]
 
 
@@ -40,12 +40,12 @@ Array = NDArray[np.uint8]
 class TrainingBatch:
     """Makes augmented batches: every image is drawn for by (run, step, place in the batch)."""
 
-    part: Part
+    part: Split
     data: DataConfig
     batch_size: int
     run_id: str
 
-    def __call__(self, task: Task) -> Made:
+    def __call__(self, task: BatchSpec) -> LoadedBatch:
         seed = seed_of(self.run_id, "image", task.step)
         places = range(task.low, task.low + len(task.chosen))
         corrupt: list[tuple[str, str]]
@@ -110,10 +110,10 @@ class TrainingBatch:
 class EvaluationBatch:
     """Makes clean batches: whole images from arrays, the centre of encoded ones."""
 
-    part: Part
+    part: Split
     data: DataConfig
 
-    def __call__(self, task: Task) -> Made:
+    def __call__(self, task: BatchSpec) -> LoadedBatch:
         if isinstance(self.part, Images):
             taken = self.part.take(task.chosen)
             return (

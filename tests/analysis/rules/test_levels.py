@@ -16,7 +16,7 @@ from analysis.rules.wording import line, lines
 from analysis.stats.contrast import Estimand
 from analysis.stats.noise import noise_of
 from analysis.study.cells import Cell
-from analysis.study.compared_settings import crossed, told_apart
+from analysis.study.compared_settings import crossed, with_comparison_settings
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
 from analysis.study.table import table_of
@@ -209,7 +209,7 @@ def test_what_it_can_decide_is_known_before() -> None:
          "seed": s, "n_val": 2000, "flops": 1e6, "train.weight_decay": w}
         for d in (14, 26) for w in DECAYS for s in range(3)
     ]  # fmt: skip
-    power = decidable(told_apart(rows, grid), rules, {8: (0.4, 0.004)})[0]
+    power = decidable(with_comparison_settings(rows, grid), rules, {8: (0.4, 0.004)})[0]
     # One pair of two cells with three seeds each; the noise is that of all four cells.
     assert power.se == pytest.approx(math.sqrt(2 * 0.004**2 / 3) / 0.4)
     assert (power.df, power.seeds) == (8, 3)
