@@ -12,6 +12,9 @@ from analysis.published_tables import depth_width_table, half_unit
 from analysis.scaling.alternatives import alternatives
 from analysis.scaling.points import figure_2
 
+# One worker describes the tables once.
+pytestmark = pytest.mark.xdist_group("published")
+
 
 @pytest.fixture(scope="module")
 def rules():
