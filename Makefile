@@ -7,6 +7,7 @@ GRID ?= depth_vs_width
 RESULTS ?= results/$(GRID)
 FIGURES ?= figures/$(notdir $(RESULTS))
 ARGS ?=
+PARALLEL := -n auto --maxprocesses 8 --dist loadgroup
 TORCH_INDEX ?=
 
 .PHONY: help install sweep pareto-plots report dashboard published test test-slow slurm-test
@@ -40,10 +41,10 @@ published: $(VENV)/.installed  ## the paper's claims on the paper's numbers, int
 	$(BIN)/python -m analysis.published -o figures/published
 
 test: $(VENV)/.installed  ## the tests (a few minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-slow: $(VENV)/.installed  ## the tests that take long
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine (root on Debian installs it)
 	$(BIN)/python tests/slurm/install.py

@@ -1,19 +1,59 @@
 """Shared fixtures: where tiny runs go, and the entry points as a user starts them."""
 
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 
 from scaling_study import data
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.tracking import Tracking
+
+# How long an example takes says nothing while other workers have the processors.
+hypothesis.settings.register_profile("beside_others", deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _beside_others(config):
+        hypothesis.settings.load_profile("beside_others")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A test that is to be alone waits until all workers rest, and they wait for it."""
+    if not _beside_others(item.config):
+        return (yield)
+    alone = item.get_closest_marker("alone") is not None
+    with _turn(Path(item.config.option.basetemp).parent, alone):
+        return (yield)
+
+
+def _beside_others(config: pytest.Config) -> bool:
+    """Whether this process is one of the workers of pytest-xdist."""
+    return hasattr(config, "workerinput")
+
+
+@contextmanager
+def _turn(shared: Path, alone: bool) -> Iterator[None]:
+    with (shared / "door").open("wb") as door, (shared / "room").open("wb") as room:
+        # Who wants to be alone waits in the door, else there would always be somebody in the room.
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            # Closing is not enough: forked processes have the open file as well.
+            fcntl.flock(room, fcntl.LOCK_UN)
 
 
 @pytest.fixture(scope="session")

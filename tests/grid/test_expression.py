@@ -106,6 +106,7 @@ def test_everything_else_is_refused(text: str, said: str) -> None:
         holds(text)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "text",
     [

@@ -287,6 +287,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
     return job.store.run_dir(job.run.run_id)
 
 
+@pytest.mark.xdist_group("ended")
 @pytest.mark.parametrize(
     ("damage", "out", "said"),
     [
@@ -323,6 +324,7 @@ def test_what_cannot_be_exported_is_one_message(
     assert len(told.splitlines()) == 1
 
 
+@pytest.mark.xdist_group("ended")
 def test_export_falls_back_to_the_previous_checkpoint(
     ended: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """The launcher on a real SLURM that does its worst."""
 
+import fcntl
 import getpass
 import json
 import re
@@ -26,14 +27,18 @@ ENDLESS = ("train.epochs=20000", *LONG[1:])
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A SLURM with two nodes, wiped at the end."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A SLURM with two nodes, of each worker its own, wiped at the end."""
     if absent := missing():
         pytest.skip(f"no SLURM to start, not installed: {', '.join(absent)}")
     with tempfile.TemporaryDirectory(prefix="slurm") as folder:
         cluster = Cluster(Path(folder) / "c")
         try:
-            cluster.start()
+            # One after the other: ports are free until the daemons have them.
+            with (tmp_path_factory.getbasetemp().parent / "ports").open("wb") as ports:
+                fcntl.flock(ports, fcntl.LOCK_EX)
+                cluster.start()
+                fcntl.flock(ports, fcntl.LOCK_UN)
             daemons = 4 + len(cluster.nodes)
             assert len(cluster.left_over()) >= daemons
             yield cluster

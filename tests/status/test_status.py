@@ -218,6 +218,7 @@ def test_a_job_cancelled_in_the_queue_attempted_nothing(study: Path) -> None:
         assert overview(study).runs[2].attempts == 0
 
 
+@pytest.mark.alone
 def test_runs_of_a_killed_sweep_are_waited_for(study: Path) -> None:
     store, run_id = Store(study.parent), overview(study).runs[3].run_id
     with subprocess.Popen(["sleep", "60"]) as sweep:

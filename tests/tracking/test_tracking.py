@@ -45,14 +45,20 @@ __all__ = ["server"]
 
 def left_behind(run_dir: Path) -> dict[int, str]:
     """Processes that work for the run, or were started by one that does: ids, command lines."""
-    found = {}
+    found: dict[str, str] = {}
+    ours: set[str] = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                found[entry.name] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                line = found[entry.name] = " ".join(words).strip()
+                # Runs with the same id train in other folders at the same time.
+                if "companion" in line and run_dir in map(
+                    (entry / "cwd").readlink().joinpath, words
+                ):
+                    ours.add(entry.name)
             except OSError:
                 continue
-    ours = {pid for pid, line in found.items() if run_dir.name in line and "companion" in line}
     # The client's own process names the one that it serves.
     served = {p for p, line in found.items() if "wandb-core" in line and line.split()[-1] in ours}
     return {int(pid): found[pid] for pid in ours | served}

@@ -20,6 +20,9 @@ from scaling_study.common.errors import InputError
 from scaling_study.models.families.resnet import LAYOUTS
 from scaling_study.study.table import read_study
 
+# One worker makes the study once.
+pytestmark = pytest.mark.xdist_group("recommend")
+
 GRID = [(d, w, r) for d in (14, 26, 50, 101) for w in (0.25, 0.5, 1.0) for r in (32, 48, 64, 96)]
 
 

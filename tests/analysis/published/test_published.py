@@ -12,6 +12,9 @@ from analysis.rules.judge import judge
 from analysis.rules.kinds.arms import gaps
 from analysis.rules.preregistration import prereg
 
+# One worker describes the tables once.
+pytestmark = pytest.mark.xdist_group("published")
+
 
 @pytest.fixture(scope="module")
 def rules():

@@ -14,6 +14,9 @@ import pytest
 from analysis.__main__ import command
 from helpers.analysis_data import add_run, write_real_study
 
+# One worker makes the page and starts the browser.
+pytestmark = pytest.mark.xdist_group("browser")
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

@@ -284,6 +284,7 @@ def test_the_environment_counts_runs(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_report_of_500_runs_is_small_and_soon_there(tmp_path):
     study = tmp_path / "results" / "demo"
     results = write_real_study(study, seeds=13, resolutions=(16, 24, 32, 40))
