@@ -54,13 +54,33 @@ def total(layers: Sequence[Layer], shape: Shape) -> tuple[Shape, Cost]:
     return shape, Cost(params, flops, activations)
 
 
+class _Layer:
+    """Layers whose torch module `models.build` makes."""
+
+    __slots__ = ()
+
+    def module(self) -> "nn.Module":
+        from scaling_study.models.build import module_of
+
+        return module_of(self)
+
+
+class _Free(_Layer):
+    """Layers that keep the shape and cost nothing by the conventions above."""
+
+    __slots__ = ()
+
+    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
+        return shape, FREE
+
+
 def halved(side: int, stride: int) -> int:
     """Side of the output of a layer with `stride` that pads so that no pixel is lost."""
     return -(-side // stride)
 
 
 @dataclass(frozen=True, slots=True)
-class Conv:
+class Conv(_Layer):
     """Square convolution without bias, padded by kernel // 2 so that side becomes side / stride.
 
     `init` is he (normal, variance 2 / fan-out; He et al. 2015) or xavier (uniform, variance
@@ -81,14 +101,9 @@ class Conv:
         pixels = side * side
         return Shape(self.c_out, side), Cost(params, 2 * params * pixels, self.c_out * pixels)
 
-    def module(self) -> "nn.Module":
-        from scaling_study.models.build import convolution
-
-        return convolution(self)
-
 
 @dataclass(frozen=True, slots=True)
-class BatchNorm:
+class BatchNorm(_Layer):
     """Batch normalisation; `zero_gamma` starts its scale at zero (Goyal et al. 2017).
 
     `momentum` is the share of the new batch in the running statistics (torch's convention; one
@@ -103,41 +118,19 @@ class BatchNorm:
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return shape, Cost(2 * self.channels)
 
-    def module(self) -> "nn.Module":
-        from torch import nn
 
-        norm = nn.BatchNorm2d(self.channels, eps=self.eps, momentum=self.momentum)
-        if self.zero_gamma:
-            nn.init.zeros_(norm.weight)
-        return norm
+@dataclass(frozen=True, slots=True)
+class ReLU(_Free):
+    """max(x, 0), in place."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReLU:
-    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, FREE
-
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.ReLU(inplace=True)
-
-
-@dataclass(frozen=True, slots=True)
-class SiLU:
+class SiLU(_Free):
     """x sigmoid(x), also called swish. Not in place: its gradient needs its input."""
 
-    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, FREE
-
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.SiLU()
-
 
 @dataclass(frozen=True, slots=True)
-class AvgPool:
+class AvgPool(_Layer):
     """Average pooling, kernel = stride; a partial window at the border averages what it has."""
 
     stride: int
@@ -145,53 +138,30 @@ class AvgPool:
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return Shape(shape.channels, halved(shape.side, self.stride)), FREE
 
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.AvgPool2d(self.stride, ceil_mode=True, count_include_pad=False)
-
 
 @dataclass(frozen=True, slots=True)
-class MaxPool:
+class MaxPool(_Layer):
     """Maximum over 3x3 pixels at every second one."""
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return Shape(shape.channels, halved(shape.side, 2)), FREE
 
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.MaxPool2d(3, 2, 1)
-
 
 @dataclass(frozen=True, slots=True)
-class GlobalPool:
+class GlobalPool(_Layer):
     """Mean over all pixels."""
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return Shape(shape.channels, 1), FREE
 
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-
 
 @dataclass(frozen=True, slots=True)
-class Dropout:
+class Dropout(_Free):
     rate: float
 
-    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, FREE
-
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.Dropout(self.rate) if self.rate > 0 else nn.Identity()
-
 
 @dataclass(frozen=True, slots=True)
-class Linear:
+class Linear(_Layer):
     """The classifier. `init` is normal (standard deviation 0.01, as in the released ResNet-RS code)
     or uniform (within 1 / sqrt(c_out), as in EfficientNet's)."""
 
@@ -203,14 +173,9 @@ class Linear:
         weights = self.c_in * self.c_out
         return Shape(self.c_out, 1), Cost(weights + self.c_out, 2 * weights)
 
-    def module(self) -> "nn.Module":
-        from scaling_study.models.build import linear
-
-        return linear(self)
-
 
 @dataclass(frozen=True, slots=True)
-class SqueezeExcite:
+class SqueezeExcite(_Layer):
     """Channel gate (Hu et al. 2018): global mean, 1x1 convolution to `hidden`, ReLU (or SiLU), 1x1
     convolution back, sigmoid. `init` as in `Conv`; biases start at zero."""
 
@@ -224,14 +189,9 @@ class SqueezeExcite:
         biases = self.hidden + self.channels
         return shape, Cost(weights + biases, 2 * weights, biases)
 
-    def module(self) -> "nn.Module":
-        from scaling_study.models import build
-
-        return build.SqueezeExcite(self.channels, self.hidden, self.silu, self.init)
-
 
 @dataclass(frozen=True, slots=True)
-class Residual:
+class Residual(_Layer):
     """A row of equal blocks, one per drop rate: shortcut(x) + body(x), then a ReLU if `relu`.
 
     In training the body of block i is dropped per image at drop_rates[i] (Huang et al. 2016).
@@ -251,11 +211,6 @@ class Residual:
         times = len(self.drop_rates)
         assert times == 1 or out == shape, (out, shape)
         return out, Cost(*(times * (b + s) for b, s in zip(body, shortcut, strict=True)))
-
-    def module(self) -> "nn.Module":
-        from scaling_study.models.build import residuals
-
-        return residuals(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Expressions of a grid, such as `flops < 2e9 and not (width > 1 and epochs <= 10)`.
 
 The language has numbers, quoted text, settings (`depth`, `train.lr_per_256`), arithmetic,
-comparisons, `in [..]`, `and or not` and FUNCTIONS. Python's `ast` parses it and nothing is passed to
-`eval`: numbers, texts and names are first replaced by placeholders, and only the kinds of syntax
-tree in `_Compiler._node` are accepted. Every number is a float, so nothing can grow.
+comparisons, `in [..]`, `and or not` and FUNCTIONS. Python's `ast` parses it and nothing is
+evaluated as Python: numbers, texts and names are first replaced by placeholders, and only the kinds
+of syntax tree in `_Compiler._node` are accepted. Every number is a float, so nothing can grow.
 """
 
 import ast
@@ -35,7 +35,7 @@ TOKEN = re.compile(
     re.ASCII | re.DOTALL,
 )
 WORDS = ("and", "or", "not", "in")
-# Python accepts a trailing comma and an empty list, and reports two operands side by side elsewhere.
+# Python accepts a trailing comma and an empty list, and blames adjacent operands on the first one.
 MISPLACED = re.compile(r"(?:_\d+|[)\]]) +(?=_)|, +(?=[)\]])|\[ +(?=\])")
 FUNCTIONS: dict[str, Callable[..., float]] = {
     function.__name__: function
