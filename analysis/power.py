@@ -10,15 +10,8 @@ from typing import Any
 
 from analysis.declared import prereg as prereg_of
 from analysis.noise import Cell
-from analysis.prospects import (
-    Planning,
-    Power,
-    decidable,
-    describe,
-    line,
-    planned_cells,
-    planning_of,
-)
+from analysis.pilot import Planning, planning_of
+from analysis.prospects import Power, decidable, describe, line, planned_cells
 from analysis.rules import Prereg, Rule
 from analysis.settings import told_apart
 from analysis.simulate import chances

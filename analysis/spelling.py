@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.matching import SETTINGS
-from analysis.prospects import Planning
+from analysis.pilot import Planning
 from analysis.rules import Level, Prereg, Rule
 from analysis.settings import AXES, LR, SHORT, crossed
 from scaling_study.errors import InputError

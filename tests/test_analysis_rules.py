@@ -13,8 +13,9 @@ from analysis.arms import base_of, pairs_of
 from analysis.contrast import Estimand, Gap, gap_of
 from analysis.declared import freeze, prereg
 from analysis.noise import cells_of, noise_of
+from analysis.pilot import planning_of
 from analysis.power import SEEDS, table
-from analysis.prospects import decidable, describe, planning_of
+from analysis.prospects import decidable, describe
 from analysis.verdict import Verdict, combine, decide, mde80, seeds_needed
 from analysis_data import DEPTHS, WIDTHS, run
 from scaling_study.errors import InputError

@@ -29,8 +29,6 @@ from scaling_study.display import lines
 from scaling_study.errors import InputError
 from scaling_study.forecast import (
     SCORING,
-    SLOPES,
-    SLOPES_SD,
     Estimate,
     Forecast,
     Timing,
@@ -47,6 +45,7 @@ from scaling_study.planning.explain import explained
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.times import Times, UnmeasuredError
 from scaling_study.results import Result
+from scaling_study.step_law import SLOPES, SLOPES_SD
 from scaling_study.store import Store
 from scaling_study.worth import check
 from tiny import TINY, tiny
