@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.rules.design_analysis import (
-    Planning,
     Power,
     decidable,
     describe,
     line,
     planned_cells,
-    planning_of,
 )
+from analysis.rules.pilot import Planning, planning_of
 from analysis.rules.preregistration import prereg as prereg_of
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances

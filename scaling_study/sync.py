@@ -1,7 +1,7 @@
-"""python -m scaling_study.sync results/NAME: send a study's runs to W&B, as often as one likes.
+"""python -m scaling_study.sync results/NAME: send a study's runs to W&B.
 
-Runs are replayed from their files. What W&B holds already is not sent again; what failed is listed,
-and the next call tries it again.
+Runs are replayed from their files. Runs that W&B already has are not sent again; failures are
+listed, and the next call retries them.
 """
 
 import argparse
@@ -25,17 +25,17 @@ from scaling_study.tracking.wandb_client import Known, Target, TrackingError, Up
 
 SOME_FAILED = 1
 BAD_INPUT = 2
-# Requests that the client makes for a run: a test counts them.
+# Requests that the client makes per run; a test counts them.
 REQUESTS_A_RUN = 10
-# After so many failures in a row the server is taken to be out of order.
+# Failures in a row after which the server is assumed to be out of order.
 GIVE_UP = 3
-# W&B may take a moment to show what it took, s.
+# W&B may show a new run only after a moment, s.
 SETTLE_S = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where to, and how gently: at most `rate` requests/s, at most `timeout_s` to open or end."""
+    """Destination, and limits: `rate` requests/s, `timeout_s` to open or to end a run."""
 
     project: str
     entity: str | None
@@ -92,8 +92,9 @@ def sync(study_dir: Path, options: Options) -> int:
     sent: list[Item] = []
     if stale:
         try:
-            stale, groups = _ask(stale, options)
-            sent, failed = _send(stale, groups, options)
+            wandb_client.require_answer()
+            stale, known = _mark_held(stale, options)
+            sent, failed = _send(stale, known, options)
             problems |= failed | _confirm(sent, options)
         except TrackingError as error:
             problems |= {item.mirror.run_id: str(error) for item in stale}
@@ -110,7 +111,7 @@ def sync(study_dir: Path, options: Options) -> int:
 
 
 def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[str, str]]:
-    """The runs that have something to show, and why others that should cannot be read."""
+    """Runs with something to mirror, and the reason for each that cannot be read."""
     store, listed = Store(study_dir.parent), studies(study_dir.parent)
     items, problems = [], {}
     for run_id in run_ids:
@@ -154,39 +155,33 @@ def _mark(item: Item, found: Known, options: Options) -> None:
     write_mark(item.run_dir, mark)
 
 
-def _holds(found: Known | None, item: Item) -> bool:
+def _holds(found: Known, item: Item) -> bool:
     """Whether W&B has all of the run."""
-    return (
-        found is not None
-        and found.digest == item.mirror.digest
-        and set(item.tags) <= set(found.tags)
-    )
+    return found.digest == item.mirror.digest and set(item.tags) <= set(found.tags)
 
 
-def _known(items: Sequence[Item], options: Options) -> dict[str, Known]:
-    ids = [item.mirror.run_id for item in items]
-    return wandb_client.known(ids, options.project, options.entity)
-
-
-def _ask(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str, Known]]:
-    """The runs that W&B does not hold as they are, and what it knows of them.
+def _mark_held(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str, Known]]:
+    """Mark the runs that W&B has; the others, and what it knows of any.
 
     Raises:
         TrackingError: it does not answer.
     """
-    wandb_client.require_answer()
-    known = _known(items, options)
+    ids = [item.mirror.run_id for item in items]
+    known = wandb_client.known(ids, options.project, options.entity)
+    left = []
     for item in items:
-        if _holds(found := known.get(item.mirror.run_id), item):
-            assert found is not None
+        found = known.get(item.mirror.run_id)
+        if found is not None and _holds(found, item):
             _mark(item, found, options)
-    return [item for item in items if not _holds(known.get(item.mirror.run_id), item)], known
+        else:
+            left.append(item)
+    return left, known
 
 
 def _send(
     items: Sequence[Item], known: dict[str, Known], options: Options
 ) -> tuple[list[Item], dict[str, str]]:
-    """Replay the runs one after the other; those that were sent, and what stopped the others."""
+    """Replay the runs one after the other; those that were sent, and the others' errors."""
     sent, failed, in_a_row = [], {}, 0
     for item in items:
         run_id, start = item.mirror.run_id, time.monotonic()
@@ -216,7 +211,7 @@ def _replay(item: Item, found: Known | None, options: Options) -> None:
 
 
 def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
-    """Mark the runs that W&B says it holds; the client alone does not notice all refusals.
+    """Mark the sent runs that W&B shows: its client does not notice every refusal.
 
     Raises:
         TrackingError: it does not answer.
@@ -225,12 +220,7 @@ def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
     for wait in (0, SETTLE_S):
         if waiting:
             time.sleep(wait)
-            known = _known(waiting, options)
-            for item in waiting:
-                if _holds(found := known.get(item.mirror.run_id), item):
-                    assert found is not None
-                    _mark(item, found, options)
-            waiting = [i for i in waiting if not _holds(known.get(i.mirror.run_id), i)]
+            waiting, _ = _mark_held(waiting, options)
     return {item.mirror.run_id: "W&B does not show what was sent" for item in waiting}
 
 

@@ -7,7 +7,7 @@ read (`rules.py`).
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.rules.design_analysis import Planning
+from analysis.rules.pilot import Planning
 from analysis.rules.rule import Preregistration, Rule
 from analysis.study.columns import Level
 from analysis.study.compared_settings import AXES, LR, SHORT, crossed

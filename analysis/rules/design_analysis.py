@@ -1,8 +1,8 @@
-"""What a grid can decide before it is trained: every rule's preconditions, asked of planned cells.
+"""Design analysis: what a grid can decide before it is trained.
 
-A planned cell has as many equal errors as there are planned seeds, and the costs that are known
-without measuring. Where a rule's interval follows from the noise between seeds alone, the least
-effect that it decides is known too.
+Every rule's preconditions are checked on planned cells, which have as many equal errors as planned
+seeds, and the costs that are known without measuring. Where a rule's interval depends only on the
+noise between seeds, the minimum detectable effect is computed too.
 """
 
 import math
@@ -14,6 +14,7 @@ from analysis.laws.preconditions import CHECKS, law_points
 from analysis.rules.kinds.arms import difference, regime_noise, regimes_of
 from analysis.rules.kinds.levels import in_regime, level_gap, regime_of
 from analysis.rules.kinds.regret import common_ranges
+from analysis.rules.pilot import TYPICAL_ERROR, Planning
 from analysis.rules.rule import ONE_FAMILY, Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import mde80, seeds_needed
@@ -22,58 +23,16 @@ from analysis.study.arms import base_of, pairs_of
 from analysis.study.cells import Cell, cells_of
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
-from scaling_study.common.errors import InputError
-from scaling_study.common.validation import suggest
-
-# Error and seed SD, fractions, by epochs; an SD of None is not known.
-Planning = Mapping[int, tuple[float, float | None]]
-TYPICAL_ERROR = 0.4
-
-
-def planning_of(grid: Mapping[str, Any]) -> Planning:
-    """What a grid's `planning: {EPOCHS: {error: …, seed_sd: …}}` says a pilot has measured.
-
-    Raises:
-        InputError: an entry that is no pair of fractions.
-    """
-    declared = grid.get("planning") or {}
-    accepted = "must be {EPOCHS: {error: 0.4, seed_sd: 0.01}}"
-    if not isinstance(declared, Mapping) or not all(
-        isinstance(pilot, Mapping) for pilot in declared.values()
-    ):
-        raise InputError(f"grid.planning={declared!r}: {accepted}")
-    return {_epochs_of(key): _measured(key, pilot, accepted) for key, pilot in declared.items()}
-
-
-def _epochs_of(key: Any) -> int:
-    try:
-        return int(str(key))
-    except ValueError:
-        raise InputError(f"grid.planning.{key}: must be a number of epochs") from None
-
-
-def _measured(epochs: Any, pilot: Mapping[Any, Any], accepted: str) -> tuple[float, float]:
-    where, names = f"grid.planning.{epochs}", ("error", "seed_sd")
-    for name in pilot:
-        if name not in names:
-            raise InputError(
-                f"{where}.{name}: no such setting{suggest(str(name), names)}; planning {accepted}"
-            )
-    for name in names:
-        value = pilot.get(name)
-        if not isinstance(value, float) or not 0 < value < 1:
-            raise InputError(f"{where}.{name}={value!r}: must be a fraction; planning {accepted}")
-    return float(pilot["error"]), float(pilot["seed_sd"])
 
 
 @dataclass(frozen=True)
 class Power:
-    """What one rule's test can decide with the planned seeds; all effects are relative errors.
+    """Power of one rule's test with the planned seeds; all effects are relative errors.
 
-    `mde80` is the least effect in the claimed direction supported with 80 % power, None where it
-    depends on more than the noise between seeds; `reason` says why the rule is not testable, and is
-    empty if it is. `epochs` is None for a rule about several regimes. `error` and `seed_sd` are the
-    fractions planned with, `source` where the SD is from: a pilot, the rules, or a prior.
+    `mde80` is the minimum detectable effect in the claimed direction at 80 % power, None where it
+    depends on more than the noise between seeds; `reason` is why the rule is not testable, empty if
+    it is. `epochs` is None for a rule about several regimes. `error` and `seed_sd` are the assumed
+    fractions, `source` the origin of the SD: a pilot, the rules, or a prior.
     """
 
     rule: str
@@ -102,14 +61,14 @@ class Power:
 
 
 class _Design(NamedTuple):
-    """Planned cells under the rules; `planning` says what errors and noise they are to have."""
+    """Planned cells under the rules; `planning` has their assumed errors and noise."""
 
     cells: Sequence[Cell]
     prereg: Preregistration
     planning: Planning
 
     def typical(self, epochs: int) -> tuple[float, float, str]:
-        """Error and seed SD planned with in one regime (fractions), and where the SD is from."""
+        """Assumed error and seed SD in one regime (fractions), and the origin of the SD."""
         error, measured = self.planning.get(epochs, (TYPICAL_ERROR, None))
         declared = self.prereg.seed_sd
         if isinstance(declared, float) and all(c.n == 1 for c in self.cells if c.epochs == epochs):
@@ -121,28 +80,25 @@ class _Design(NamedTuple):
         return error, prior_sd(error, n_val), "prior"
 
     def noise(self, epochs: int) -> Noise:
-        """What the regime's seeds will say of the noise."""
+        """The noise that the regime's seeds will measure, with the assumed SD."""
         noise = regime_noise(self.cells, self.prereg, epochs)
         _, sd, _ = self.typical(epochs)
         return replace(noise, variances=dict.fromkeys(noise.variances, sd**2))
 
     def cost(self, rule: Rule) -> str:
-        """The rule's cost if it is known before anything is measured, else FLOPs."""
+        """The rule's cost if it is known without measuring, else FLOPs."""
         return rule.cost if all(c.cost(rule.cost) for c in self.cells) else "flops"
 
 
-# The planned gap (zero, with its SE) and the cells that it is between; None where there is no gap
-# whose noise is that of seeds alone.
+# The planned gap (zero, with its SE) and its cells; None if the interval of the rule's effect
+# depends on more than the noise between seeds.
 Found = tuple[Gap, Sequence[Cell]] | None
 
 
 def planned_cells(rows: Sequence[Mapping[str, Any]], planning: Planning) -> list[Cell]:
     """Cells with as many equal errors as there are planned seeds."""
-
-    def error(epochs: int) -> float:
-        return planning.get(epochs, (TYPICAL_ERROR, None))[0]
-
-    return cells_of({**row, "val_error": error(int(row["epochs"]))} for row in rows)
+    errors = [planning.get(int(row["epochs"]), (TYPICAL_ERROR, None))[0] for row in rows]
+    return cells_of({**row, "val_error": e} for row, e in zip(rows, errors, strict=True))
 
 
 def _levels(design: _Design, rule: Rule) -> Found:
@@ -197,7 +153,7 @@ KINDS = {
 
 
 def _epochs(cells: Sequence[Cell], rule: Rule) -> int | None:
-    """The regime that a rule is about, None if it is about several."""
+    """The regime of a rule, None if it is about several."""
     one = rule.kind in ("arms", "levels", *CHECKS)
     return regime_of(cells, rule) if one else None
 
@@ -229,7 +185,7 @@ def _power(design: _Design, rule: Rule) -> Power:
 
 
 def _composite(rule: Rule, parts: Mapping[str, Power], alpha: float) -> Power:
-    """A rule that needs all of several parts is testable if they are."""
+    """A rule of kind `all` is testable if all its parts are."""
     blocked = [name for name in rule.parts if not parts[name].testable]
     reason = f"{', '.join(blocked)} cannot be tested" if blocked else ""
     return Power(rule.name, None, rule.margin, alpha, reason=reason)
@@ -244,8 +200,8 @@ def decidable(
         rows: one mapping per planned run with config_id, depth, width, resolution, epochs, seed,
             flops and n_val, as `analysis.study.compared_settings.told_apart` makes them.
         prereg: the rules.
-        planning: typical error and seed SD (fractions) by epochs, as a pilot measured them; for
-            other epochs the error is 0.4 and the SD the prior sqrt(error / (2 n_val)).
+        planning: error and seed SD (fractions) of a pilot by epochs; for other epochs the error is
+            0.4 and the SD the prior sqrt(error / (2 n_val)).
 
     Raises:
         ValueError: no rows.
@@ -261,17 +217,17 @@ def decidable(
 
 
 def describe(powers: Sequence[Power]) -> list[str]:
-    """A short line for people per rule with a known power, and one per reason for the others."""
+    """A line per rule with a known power, and one per reason for the others."""
     return list(_lines(powers))
 
 
 def _lines(powers: Sequence[Power]) -> Iterator[str]:
-    told: set[str] = set()
+    seen: set[str] = set()
     for power in powers:
         if power.mde80 is not None:
             yield line(power)
-        elif power.reason not in told:
-            told.add(power.reason)
+        elif power.reason not in seen:
+            seen.add(power.reason)
             names = [p.rule for p in powers if p.mde80 is None and p.reason == power.reason]
             verdict = f"not testable: {power.reason}" if power.reason else "testable"
             yield f"{', '.join(names)}: {verdict}"

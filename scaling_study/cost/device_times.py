@@ -50,7 +50,7 @@ class Times:
         self._forecasts: dict[tuple[Any, ...], Forecast] = {}
 
     def only_with(self, timings: Sequence[Timing]) -> "Times":
-        """A copy that goes by `timings` alone, for the device classes and precisions in them."""
+        """Copy that uses only `timings` for each (device class, precision) they cover."""
         copy = self.with_timings(self._timings)
         for conditions in dict.fromkeys(timing.conditions for timing in timings):
             copy._conditions[_class_of(conditions[0]), conditions[1]] = conditions
@@ -62,16 +62,16 @@ class Times:
         return Times(timings, *self._how)
 
     def used(self) -> list[Timing]:
-        """The measurements that were looked at."""
+        """The measurements that forecasts use."""
         return [timing for forecast in self._forecasts.values() for timing in forecast.timings]
 
     def devices(self, kind: str) -> list[str]:
-        """Names of the devices of a class (cpu, cuda) that something was measured on."""
+        """Names of the measured devices of a class (cpu, cuda)."""
         names = {timing.conditions[0] for timing in self._timings}
         return sorted(name for name in names if _class_of(name) == kind)
 
     def device(self, kind: str) -> str:
-        """Name of the device whose times count for runs on cpu or cuda."""
+        """Name of the device whose times are used for runs on cpu or cuda."""
         *_, named = self._how
         if _class_of(named) == kind:
             return named
@@ -80,7 +80,7 @@ class Times:
         return known[0] if here == UNKNOWN and len(known) == 1 else here
 
     def conditions(self, run: RunConfig) -> tuple[Any, ...]:
-        """What must agree for a measurement to say something about `run`."""
+        """Conditions that a measurement must share with `run` to forecast it."""
         key = run.device, run.precision
         if key not in self._conditions:
             threads, processes, *_ = self._how
@@ -93,7 +93,7 @@ class Times:
         return self._conditions[key]
 
     def forecast(self, run: RunConfig) -> Forecast:
-        """What is known under the run's conditions."""
+        """The forecast under the run's conditions."""
         conditions = self.conditions(run)
         if conditions not in self._forecasts:
             self._forecasts[conditions] = forecast_for(self._timings, conditions)

@@ -1,9 +1,7 @@
-"""How long a run will take, from what this device has measured; never from a data sheet.
+"""How long a run will take, from measurements on this device, never from a data sheet.
 
-Measurements are finished runs and probes (`planning.probe`). ln t = k0 + k1 ln FLOPs + k2 ln
-activations of a batch (Dollar et al. 2021: activations predict run time). More work takes no less
-time, so k1 and k2 are at least 0, and few shapes, or shapes that grow alike, leave them near what
-they are elsewhere. Intervals hold 90 % of new measurements, by Student's t.
+Measurements are finished runs and probes (`planning.probe`); `step_law` is the model of a step's
+time. Intervals contain 90 % of new measurements, by Student's t.
 """
 
 import math
@@ -15,26 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scaling_study.cost.step_law import TYPICAL, Law, fitted
 from scaling_study.data.base import MAX_TRAIN_IMAGES
 
 # What makes step times comparable.
 CONDITIONS = ("device", "precision", "threads", "world_size")
 SHAPE = ("flops", "activations", "batch_size")
-# Two slopes, and something to judge them by.
+# Two slopes need more shapes than two for their error to be estimated.
 ENOUGH_SHAPES = 4
 ENOUGH_REPEATS = 8
 COVERAGE = 0.90
-# k1 and k2 of some 500 convnets on GPUs (timm's tables), and the SD that a device may be off.
-SLOPES, SLOPES_SD = np.array([0.2, 0.85]), 0.3
-# What a run takes beside its start, in times of a step: its steps, and batches scored at the end, a
-# forward pass of the three that a step is. Each with how far off, as an SD, finished runs may show
-# it to be; TYPICAL is the SD of a run's or a step's time about its fit, relative, which counts
-# until there are as many degrees of freedom as ENOUGH_DF.
-STEPPING, SCORING, TYPICAL = (1.0, 0.1), (1 / 3, 0.15), 0.15
-ENOUGH_DF = 4
-# Rounds in which a fit and its noise agree; a few do, unless there is no noise.
-MOST_ROUNDS = 100
-# Shapes that are held out at most: more say no more about the median, and each takes a fit.
+# Prior for a run's time, in step times: its steps, plus scoring at 1/3 step a batch, one forward
+# pass of a step's three; each as (mean, SD).
+STEPPING, SCORING = (1.0, 0.1), (1 / 3, 0.15)
+# More held-out shapes do not make the median more accurate, and each takes a fit.
 MOST_HELD_OUT = 200
 
 Shape = tuple[Any, ...]
@@ -42,7 +34,7 @@ Shape = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with the interval that holds it in 90 % of cases."""
+    """A number with the interval that contains it in 90 % of cases."""
 
     value: float
     low: float
@@ -83,7 +75,7 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
 
 
 def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
-    """What a run does: training steps, and batches' worth of images scored at its end."""
+    """Amount of work in a run: training steps, and batches of images scored at its end."""
     batch, n_train = columns["batch_size"], columns["n_train"]
     scored = (min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]) / batch
     return float(columns["epochs"] * (n_train // batch)), scored
@@ -99,7 +91,7 @@ class Forecast:
     def step_time(self, shape: Shape) -> Estimate | None:
         """Seconds of a training step of this (FLOPs, activations, batch size); None if unmeasured.
 
-        The median of measurements of the same shape; else what the log-linear model says.
+        The median of measurements of the same shape; else by the log-linear model.
         """
         if shape not in self._steps:
             self._steps[shape] = self._step_time(shape)
@@ -110,7 +102,7 @@ class Forecast:
         return math.exp(self._law.ln_time(features(shape))) if self._by_shape else None
 
     def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
-        """Seconds of a whole run, start and end included as far as runs and probes tell."""
+        """Seconds of a whole run, including start and end where runs or probes measured them."""
         if (step := self.step_time(shape_of(columns))) is None:
             return None
         steps, scored = amounts(columns)
@@ -124,15 +116,14 @@ class Forecast:
 
     @property
     def shapes(self) -> list[Shape]:
-        """What is measured."""
+        """Shapes that are measured."""
         return list(self._by_shape)
 
     @cached_property
     def held_out_error(self) -> float | None:
-        """Median |measured / forecast - 1| of shapes that the model was not fitted to.
+        """Median |measured / forecast - 1| by leave-one-out over at most MOST_HELD_OUT shapes.
 
-        Each shape is left out once, or MOST_HELD_OUT evenly chosen ones are. None with fewer than
-        ENOUGH_SHAPES.
+        None with fewer than ENOUGH_SHAPES.
         """
         x, y = self._observed
         if len(y) < ENOUGH_SHAPES:
@@ -148,8 +139,8 @@ class Forecast:
         if not (measured := self._by_shape.get(shape)):
             return _interval(law.ln_time(x), law.sd_at(x), law.df)
         sd, df = self._repeats
-        # Few repeats, made one after the other, do not show how a machine's pace drifts: then at
-        # worst a measurement is as far off as the model.
+        # A few repeats in a row do not show how a machine's speed drifts over hours: then the wider
+        # of their interval and the model's counts.
         if df < ENOUGH_REPEATS:
             sd, df = max(self._repeats, (law.sd, law.df), key=_reach)
         return _interval(float(np.log(np.median(measured))), sd, df)
@@ -172,10 +163,10 @@ class Forecast:
 
     @cached_property
     def _whole(self) -> tuple[tuple[float, float, float], tuple[float, float]]:
-        """What a run takes: times of a step per step and per batch scored, and seconds to start.
+        """Step times per step and per scored batch, seconds to start; and 90 % of actual / fitted.
 
-        By least squares of relative errors on whole runs and probes, drawn to what FLOPs say of the
-        first two, the more the fewer there are; and the central 90 % of actual over fitted time.
+        Ridge regression of relative errors on whole runs and probes, with the prior STEPPING and
+        SCORING, which matters less the more runs there are.
         """
         done = [t for t in self.timings if t.wall_s]
         wall_s = np.array([t.wall_s for t in done])
@@ -202,64 +193,8 @@ class Forecast:
         return x, np.log([np.median(times) for times in self._by_shape.values()])
 
     @cached_property
-    def _law(self) -> "Law":
+    def _law(self) -> Law:
         return fitted(*self._observed)
-
-
-@dataclass(frozen=True)
-class Law:
-    """The log-linear model of a device, about the centre of what was measured.
-
-    `sd`, of a measurement about the model, has `df` degrees of freedom; `inverse` is the variance
-    of the slopes in units of its square.
-    """
-
-    centre: NDArray[np.float64]
-    level: float
-    slopes: NDArray[np.float64]
-    inverse: NDArray[np.float64]
-    sd: float
-    df: float
-    n: int
-
-    def ln_time(self, x: NDArray[np.float64]) -> float:
-        return self.level + float((x - self.centre) @ self.slopes)
-
-    def sd_at(self, x: NDArray[np.float64]) -> float:
-        """SD of ln of a new measurement at `x` about the forecast."""
-        away = x - self.centre
-        return self.sd * math.sqrt(1 + 1 / self.n + float(away @ self.inverse @ away))
-
-
-def fitted(x: NDArray[np.float64], y: NDArray[np.float64]) -> Law:
-    """The model of ln times `y` at `x`: least squares, slopes drawn to SLOPES and never below 0.
-
-    How much they are drawn follows from the noise, which follows from the fit: both in turn.
-    """
-    n, centre, level = len(y), x.mean(0), float(y.mean())
-    dx, dy = x - centre, y - level
-    values, vectors = np.linalg.eigh(dx.T @ dx)
-    sd = TYPICAL
-    for _ in range(MOST_ROUNDS):
-        before, trust = sd, max((sd / SLOPES_SD) ** 2, 1e-12)
-        inverse = (vectors / (values + trust)) @ vectors.T
-        slopes = _non_negative(dx.T @ dx + trust * np.eye(2), dx.T @ dy + trust * SLOPES)
-        rest = dy - dx @ slopes
-        free = n - 1 - float((values / (values + trust)).sum())
-        assumed = max(0.0, ENOUGH_DF - free)
-        sd = math.sqrt((float(rest @ rest) + assumed * TYPICAL**2) / (free + assumed))
-        if math.isclose(sd, before, rel_tol=1e-9):
-            break
-    return Law(centre, level, slopes, inverse, sd, free + assumed, n)
-
-
-def _non_negative(gram: NDArray[np.float64], moment: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The k >= 0 that minimises k' gram k / 2 - moment' k."""
-    free = np.linalg.solve(gram, moment)
-    if (free >= 0).all():
-        return np.asarray(free)
-    alone = np.diag((moment / np.diag(gram)).clip(min=0))
-    return np.asarray(min(alone, key=lambda k: float(k @ gram @ k / 2 - moment @ k)))
 
 
 def _interval(log_value: float, sd: float, df: float) -> Estimate:
@@ -268,7 +203,7 @@ def _interval(log_value: float, sd: float, df: float) -> Estimate:
 
 
 def _reach(error: tuple[float, float]) -> float:
-    """Half of the interval of a (SD, degrees of freedom); -1 if they say nothing."""
+    """Half width of the interval of a (SD, degrees of freedom); -1 if it is not defined."""
     sd, df = error
     if df <= 0 or not math.isfinite(sd):
         return -1.0
@@ -284,5 +219,5 @@ def features(shape: Shape) -> NDArray[np.float64]:
 
 
 def forecast_for(timings: Iterable[Timing], conditions: tuple[Any, ...]) -> Forecast:
-    """The forecast from those timings that were measured under `conditions`."""
+    """The forecast from the timings that were measured under `conditions`."""
     return Forecast([timing for timing in timings if timing.conditions == conditions])

@@ -1,4 +1,4 @@
-"""A grid: what varies. It is turned into candidates, each a point with what is still to be decided.
+"""A grid says what varies; it expands to candidates: points whose costs are not known yet.
 
 A grid is the union of its `blocks` (or one block, without that word). A block's candidates are its
 tied `points` x `variants` x `axes`; the top of the grid counts for every block. `when` adds axes to
@@ -8,30 +8,38 @@ the points that a condition holds for, `where` keeps those that all its conditio
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.config.axes import AXES
 from scaling_study.config.keys import study_name
+from scaling_study.grid.axis_values import MOST_POINTS
 from scaling_study.grid.expression import Expression
 from scaling_study.grid.schema import (
     BLOCK_KEYS,
-    MOST_POINTS,
+    OF_AXES,
     VARIANT,
     Block,
     Point,
     Solve,
     When,
     check_keys,
+    mapping,
+    mappings,
     read_block,
     refuse_twice,
 )
 
-# name: the study's folder; rules: what the analysis is to decide (analysis/prereg.yaml);
+# name: the study's folder; rules: what the analysis decides (analysis/prereg.yaml);
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py).
 KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning")
+SHAPES = {
+    "axes": OF_AXES,
+    "solve": "an axis to its targets, {width: {flops: [1e9]}}",
+    "variants": "cumulative or independent to named overrides",
+}
 FILE = "a grid's file begins with the line '# @package _global_', and has all it says under grid:"
 
 
@@ -39,8 +47,8 @@ FILE = "a grid's file begins with the line '# @package _global_', and has all it
 class Candidate:
     """A point of a grid before its cost is known.
 
-    `solve` is to set one more axis to meet `target`; `where` are the conditions that need costs or
-    the solved axis. `out` says why the point is no cell; empty if nothing speaks against it yet.
+    `solve` will set one more axis to meet `target`; `where` are the conditions that need costs or
+    the solved axis. `out` is the reason why the point is no cell; empty if there is none yet.
     """
 
     point: Point
@@ -51,10 +59,10 @@ class Candidate:
 
 
 def expand(grid: Mapping[str, Any], known: Mapping[str, Any] | Iterable[str]) -> list[Point]:
-    """All points that no condition on axes leaves out, in order, each once; solves are not done.
+    """Distinct points, in order, that pass all conditions on axes; solves are not done.
 
-    `known` are the config keys that may vary, with their values where conditions ask for them;
-    short axis names are replaced by theirs.
+    `known` are the config keys that may vary, with their values where conditions use them. Points
+    have config keys in place of axis names.
 
     Raises:
         InputError: an unknown part of the grid or axis, an axis without values, or one given twice.
@@ -69,7 +77,7 @@ def expand(grid: Mapping[str, Any], known: Mapping[str, Any] | Iterable[str]) ->
 def candidates(
     grid: Mapping[str, Any], known: Mapping[str, Any] | Iterable[str]
 ) -> Iterator[Candidate]:
-    """Every point of every block, those that conditions on axes leave out included.
+    """Every point of every block, including those that conditions on axes exclude.
 
     Raises:
         InputError: see `expand`; the whole grid is checked before the first candidate.
@@ -85,7 +93,7 @@ def candidates(
 
 
 def read_blocks(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Block]:
-    """The grid's blocks, each joined with what the top of the grid says for all."""
+    """The grid's blocks, each joined with the top of the grid, which applies to all."""
     check_keys(grid, KEYS, "grid")
     top = read_block(grid, settings, "grid")
     parts = grid.get("blocks")
@@ -141,41 +149,36 @@ def _points(block: Block, settings: Mapping[str, Any]) -> Iterator[Point]:
 def _with_more(point: Point, whens: Sequence[When], settings: Mapping[str, Any]) -> list[Point]:
     points = [point]
     for when in whens:
-        grown = []
-        for p in points:
-            if not when.condition.holds(lookup(when.condition, p, settings)):
-                grown.append(p)
-                continue
-            for tied, values in product(when.points, product(*when.axes.values())):
-                more = tied | dict(zip(when.axes, values, strict=True))
-                if both := sorted(set(more) & set(p)):
-                    raise InputError(
-                        f"grid.when: {both[0]} is set already where {when.condition.text!r} holds"
-                    )
-                grown.append(p | more)
-        points = grown
+        points = [more for p in points for more in _with(p, when, settings)]
     return points
 
 
+def _with(point: Point, when: When, settings: Mapping[str, Any]) -> Iterator[Point]:
+    """The point with each combination of what `when` adds; as it is where that does not apply."""
+    if not when.condition.holds(lookup(when.condition, point, settings)):
+        yield point
+        return
+    for tied, values in product(when.points, product(*when.axes.values())):
+        more = tied | dict(zip(when.axes, values, strict=True))
+        if both := sorted(set(more) & set(point)):
+            where = f"where {when.condition.text!r} holds"
+            raise InputError(f"grid.when: {both[0]} is set already {where}")
+        yield point | more
+
+
 def lookup(test: Expression, point: Point, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What `test` asks for, from the point, else from the settings that do not vary."""
-    found = {}
-    for name in test.names:
-        key = AXES.get(name, name)
-        found[name] = point[key] if key in point else settings.get(key)
-    return found
+    """Values of the names in `test`: from the point, else from the settings that do not vary."""
+    keys = {name: AXES.get(name, name) for name in test.names}
+    return {n: point[key] if key in point else settings.get(key) for n, key in keys.items()}
 
 
 def _failed(tests: Sequence[Expression], point: Point, settings: Mapping[str, Any]) -> str:
-    for test in tests:
-        values = lookup(test, point, settings)
-        if not test.holds(values):
-            return failed(test, values)
-    return ""
+    found = ((test, lookup(test, point, settings)) for test in tests)
+    return next((failed(test, values) for test, values in found if not test.holds(values)), "")
 
 
 def failed(test: Expression, values: Mapping[str, Any]) -> str:
-    """Why a condition leaves a cell out, with the values that it looked at."""
+    """Why a condition excludes a cell, with the values that it used."""
     shown = ", ".join(
         f"{n}={v:g}" if isinstance(v, float) else f"{n}={v}" for n, v in values.items()
     )
@@ -183,7 +186,7 @@ def failed(test: Expression, values: Mapping[str, Any]) -> str:
 
 
 def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
-    """The grid that a command line adds, unless `overrides` also set what it varies.
+    """The grid that a command line adds; `overrides` may not set what it varies.
 
     Raises:
         InputError: no grid (the message lists those there are), or an axis set as one value.
@@ -195,21 +198,16 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
     if not isinstance(grid, dict):
         raise InputError(f"grid={grid!r}: must be a mapping with {', '.join(KEYS)}")
     if "name" not in grid:
-        raise InputError(
-            "grid.name is missing: it names the study's folder"
-            + ("" if set(grid) & set(KEYS) else f"; {FILE}")
-        )
+        hint = "" if set(grid) & set(KEYS) else f"; {FILE}"
+        raise InputError(f"grid.name is missing: it names the study's folder{hint}")
     study_name(grid["name"])
     varied = axis_keys(grid)
-    short = {key: name for name, key in AXES.items()}
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         if key in varied:
-            name = short.get(key, key)
-            raise InputError(
-                f"{override}: {name} is an axis of the grid {grid['name']}; "
-                f"set it by {_spelling(grid, name, value)}"
-            )
+            name = next((short for short, full in AXES.items() if full == key), key)
+            axis = f"{name} is an axis of the grid {grid['name']}"
+            raise InputError(f"{override}: {axis}; set it by {_spelling(grid, name, value)}")
     return grid
 
 
@@ -227,9 +225,8 @@ def _spelling(grid: Mapping[str, Any], name: str, value: str) -> str:
 def names() -> list[str]:
     """Names of the grids that ship with the project."""
     folder = data_dir("sweeps") / "grid"
-    return sorted(
-        path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml")
-    )
+    files = folder.rglob("*.yaml")
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
 
 
 def axis_keys(grid: Mapping[str, Any]) -> set[str]:
@@ -240,33 +237,14 @@ def axis_keys(grid: Mapping[str, Any]) -> set[str]:
 def _varied(part: object) -> Iterator[str]:
     """Names under axes, points, variants and solve, at any depth of a grid."""
     if isinstance(part, list | tuple):
-        for item in part:
-            yield from _varied(item)
+        yield from chain.from_iterable(map(_varied, part))
     if not isinstance(part, Mapping):
         return
-    _check_shape(part)
-    yield from part.get("axes") or {}
-    yield from part.get("solve") or {}
-    for point in part.get("points") or []:
-        yield from point
-    for rows in (part.get("variants") or {}).values():
-        for row in rows.values() if isinstance(rows, Mapping) else ():
-            yield from row if isinstance(row, Mapping) else ()
-    for name in ("blocks", "when"):
-        yield from _varied(part.get(name))
-
-
-MAPPINGS = {
-    "axes": "axis names to lists of values",
-    "solve": "an axis to its targets, {width: {flops: [1e9]}}",
-    "variants": "cumulative or independent to named overrides",
-}
-
-
-def _check_shape(part: Mapping[str, Any]) -> None:
-    for name, accepted in MAPPINGS.items():
-        if not isinstance(values := part.get(name) or {}, Mapping):
-            raise InputError(f"grid.{name}={values!r}: must map {accepted}")
-    points = part.get("points") or []
-    if not isinstance(points, list | tuple) or not all(isinstance(p, Mapping) for p in points):
-        raise InputError(f"grid.points={points!r}: must be a list of mappings, {{depth: 26, …}}")
+    axes, solve, variants = (
+        mapping(part.get(name) or {}, f"grid.{name}", accepted) for name, accepted in SHAPES.items()
+    )
+    points = mappings(part.get("points") or [], "grid.points")
+    modes = (rows.values() for rows in variants.values() if isinstance(rows, Mapping))
+    overrides = (row for row in chain(*modes) if isinstance(row, Mapping))
+    yield from chain(axes, solve, *points, *overrides)
+    yield from _varied([part.get("blocks"), part.get("when")])

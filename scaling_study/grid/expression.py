@@ -1,16 +1,19 @@
 """Expressions of a grid, such as `flops < 2e9 and not (width > 1 and epochs <= 10)`.
 
-A parser of our own for a language with numbers, quoted names, settings (`depth`,
-`train.lr_per_256`), arithmetic, comparisons, `in [..]`, `and or not` and a few functions. There is
-nothing else in it: no attributes, no calls of anything but FUNCTIONS, and every number is a float,
-so nothing can grow.
+The language has numbers, quoted text, settings (`depth`, `train.lr_per_256`), arithmetic,
+comparisons, `in [..]`, `and or not` and FUNCTIONS. Python's `ast` parses it and nothing is
+evaluated as Python: numbers, texts and names are first replaced by placeholders, and only the kinds
+of syntax tree in `_Compiler._node` are accepted. Every number is a float, so nothing can grow.
 """
 
+import ast
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from scaling_study.common.errors import InputError
@@ -18,44 +21,45 @@ from scaling_study.common.validation import suggest
 
 Lookup = Mapping[str, Any]
 Node = Callable[[Lookup], Any]
+Test = Callable[[Any, Any], bool]
 
 LONGEST, DEEPEST = 1000, 40
+# Columns of each token in the source that Python parses: enough for `_999` and a space.
+COLUMNS = 5
 TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![A-Za-z_\d.])"
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![A-Za-z_\d.])"
     r"|(?P<name>[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_][A-Za-z_0-9]*)*)"
     r"|(?P<text>'[^'\\]*'|\"[^\"\\]*\")"
-    r"|(?P<sign>\*\*|//|<=|>=|==|!=|[-+*/%<>()\[\],]))",
-    re.ASCII,
+    r"|(?P<sign>\*\*|//|<=|>=|==|!=|[-+*/%<>()\[\],])"
+    r"|(?P<other>\S.*)",
+    re.ASCII | re.DOTALL,
 )
+WORDS = ("and", "or", "not", "in")
+# Python accepts a trailing comma and an empty list, and blames adjacent operands on the first one.
+MISPLACED = re.compile(r"(?:_\d+|[)\]]) +(?=_)|, +(?=[)\]])|\[ +(?=\])")
 FUNCTIONS: dict[str, Callable[..., float]] = {
-    "abs": abs,
-    "min": min,
-    "max": max,
-    "sqrt": math.sqrt,
-    "log": math.log,
-    "log2": math.log2,
-    "log10": math.log10,
-    "exp": math.exp,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "round": round,
+    function.__name__: function
+    for function in (
+        *(abs, min, max, math.sqrt, math.log, math.log2, math.log10, math.exp),
+        *(math.floor, math.ceil, round),
+    )
 }
-WORDS = ("and", "or", "not", "in", "true", "false")
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
+ARITHMETIC: dict[type, Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: math.pow,  # always a float or an error, where `**` can be complex
 }
-# How tightly binary operators bind; ** is above the sign of a number and groups to the right.
-SUMS: dict[str, Callable[[float, float], float]] = {"+": operator.add, "-": operator.sub}
-PRODUCTS: dict[str, Callable[[float, float], float]] = {
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
+COMPARISONS: dict[type, Test] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
 }
 
 
@@ -92,187 +96,131 @@ def condition(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
         raise InputError(f"{text!r}: must be a condition in quotes, such as 'flops < 2e9'")
     if len(text) > LONGEST:
         raise InputError(f"{text[:40]!r}…: longer than {LONGEST} characters")
-    parser = _Parser(text)
-    node = parser.whole()
-    for name in sorted(parser.names):
+    compiler = _Compiler(text)
+    node = compiler.compile()
+    for name in sorted(compiler.names):
         if name not in known:
             near = suggest(name, list(known))
             raise InputError(f"{text!r}: {name}: no such setting, axis or cost{near}")
-    return Expression(text, frozenset(parser.names), node)
+    return Expression(text, frozenset(compiler.names), node)
 
 
-class _Parser:
-    """Recursive descent: a method reads one level of the grammar, returns what computes it."""
+class _Compiler:
+    """Compiles text to closures.
+
+    Token i starts at column i * COLUMNS of the source for Python, so columns lead back to tokens.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.names: set[str] = set()
-        self._tokens = list(_tokens(text))
-        self._at = self._depth = 0
+        self._tokens: list[tuple[str, str]] = []
+        for match in TOKEN.finditer(text.strip()):
+            if other := match["other"]:
+                raise self._error(f"{other[:20]!r} not expected")
+            assert match.lastgroup
+            self._tokens.append((match.lastgroup, match[0]))
 
-    def whole(self) -> Node:
-        node = self._either()
-        if self._at < len(self._tokens):
-            raise self._error(f"{self._tokens[self._at][1]!r} was not expected")
-        return node
+    def compile(self) -> Node:
+        source = "".join(
+            f"{text if kind == 'sign' or text in WORDS else f'_{index}':{COLUMNS}}"
+            for index, (kind, text) in enumerate(self._tokens)
+        )
+        if max(accumulate((c == "(") - (c == ")") for c in source), default=0) >= DEEPEST:
+            raise self._error(f"nested more than {DEEPEST} deep")
+        if misplaced := MISPLACED.search(source):
+            raise self._unexpected(misplaced.end())
+        try:
+            return self._node(ast.parse(source, mode="eval").body)
+        except SyntaxError as error:
+            for opening, closing in ("()", "[]"):
+                if source.count(opening) > source.count(closing):
+                    raise self._error(f"{closing!r} is missing") from None
+            if not error.offset:
+                raise self._error("it ends too early") from None
+            raise self._unexpected(error.offset - 1) from None
+        except RecursionError:
+            raise self._error("too many operators in a row") from None
 
     def _error(self, what: str) -> InputError:
         return InputError(f"{self.text!r}: not an expression: {what}")
 
-    def _peek(self) -> str:
-        """The next sign or word; of other tokens only that they are none."""
-        if self._at == len(self._tokens):
-            return ""
-        kind, text = self._tokens[self._at]
-        return text if kind == "sign" or text in WORDS else f"a {kind}"
+    def _unexpected(self, column: int) -> InputError:
+        return self._error(f"{self._tokens[column // COLUMNS][1]!r} was not expected")
 
-    def _take(self, *signs: str) -> str:
-        """The next token if it is one of `signs`, else an empty string."""
-        if (found := self._peek()) in signs:
-            self._at += 1
-            return found
-        return ""
+    def _node(self, tree: ast.expr) -> Node:
+        match tree:
+            case ast.Name():
+                return self._operand(*self._tokens[tree.col_offset // COLUMNS])
+            case ast.BoolOp(op, values):
+                combine = any if isinstance(op, ast.Or) else all
+                parts = [self._node(value) for value in values]
+                return lambda v: combine(_truth(part(v)) for part in parts)
+            case ast.UnaryOp(op, part):
+                node = self._node(part)
+                if isinstance(op, ast.Not):
+                    return lambda v: not _truth(node(v))
+                return node if isinstance(op, ast.UAdd) else lambda v: -_number(node(v))
+            case ast.BinOp(first, op, second):
+                function, left, right = ARITHMETIC[type(op)], self._node(first), self._node(second)
+                return lambda v: function(_number(left(v)), _number(right(v)))
+            case ast.Compare(first, ops, rest):
+                steps = [self._step(op, right) for op, right in zip(ops, rest, strict=True)]
+                return partial(_chain, self._node(first), steps)
+            case ast.Call(ast.Name(), arguments, []):
+                return self._call(tree.func.col_offset // COLUMNS, arguments)
+            case ast.Call(part) | ast.Subscript(part) | ast.Tuple([part, *_]):
+                assert part.end_col_offset is not None
+                raise self._unexpected(part.end_col_offset + COLUMNS)
+        raise self._unexpected(tree.col_offset)
 
-    def _expect(self, sign: str) -> None:
-        if not self._take(sign):
-            raise self._error(f"{sign!r} is missing")
-
-    def _either(self) -> Node:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise self._error(f"nested more than {DEEPEST} deep")
-        parts = [self._both()]
-        while self._take("or"):
-            parts.append(self._both())
-        self._depth -= 1
-        return parts[0] if len(parts) == 1 else lambda v: any(_truth(part(v)) for part in parts)
-
-    def _both(self) -> Node:
-        parts = [self._negated()]
-        while self._take("and"):
-            parts.append(self._negated())
-        return parts[0] if len(parts) == 1 else lambda v: all(_truth(part(v)) for part in parts)
-
-    def _negated(self) -> Node:
-        turns = 0
-        while self._take("not"):
-            turns += 1
-        node = self._compared()
-        return node if not turns else lambda v: _truth(node(v)) ^ bool(turns % 2)
-
-    def _compared(self) -> Node:
-        first = self._sum()
-        steps: list[tuple[Callable[[Any, Any], bool], Node]] = []
-        while sign := self._take(*COMPARISONS, "in", "not"):
-            if sign in ("in", "not"):
-                if sign == "not":
-                    self._expect("in")
-                steps.append((_without if sign == "not" else _within, self._list()))
-            else:
-                steps.append((_same_kind(COMPARISONS[sign]), self._sum()))
-        if not steps:
-            return first
-
-        def compare(values: Lookup) -> bool:
-            left = first(values)
-            for test, node in steps:
-                right = node(values)
-                if not test(left, right):
-                    return False
-                left = right
-            return True
-
-        return compare
-
-    def _list(self) -> Node:
-        self._expect("[")
-        items = [self._sum()]
-        while self._take(","):
-            items.append(self._sum())
-        self._expect("]")
-        return lambda v: [item(v) for item in items]
-
-    def _sum(self) -> Node:
-        return self._chain(SUMS, self._product)
-
-    def _product(self) -> Node:
-        return self._chain(PRODUCTS, self._signed)
-
-    def _chain(
-        self, operators: Mapping[str, Callable[[float, float], float]], part: Callable[[], Node]
-    ) -> Node:
-        node = part()
-        while sign := self._take(*operators):
-            node = _computed(operators[sign], node, part())
-        return node
-
-    def _signed(self) -> Node:
-        turns = 0
-        while sign := self._take("-", "+"):
-            turns += sign == "-"
-        base = self._atom()
-        if self._take("**"):
-            self._depth += 1
-            if self._depth > DEEPEST:
-                raise self._error(f"nested more than {DEEPEST} deep")
-            base = _computed(math.pow, base, self._signed())
-            self._depth -= 1
-        return base if turns % 2 == 0 else lambda v: -_number(base(v))
-
-    def _atom(self) -> Node:
-        if self._take("("):
-            node = self._either()
-            self._expect(")")
-            return node
-        if self._at == len(self._tokens):
-            raise self._error("it ends too early")
-        kind, text = self._tokens[self._at]
-        if kind == "sign" or text in ("and", "or", "not", "in"):
-            raise self._error(f"{text!r} was not expected")
-        self._at += 1
+    def _operand(self, kind: str, text: str) -> Node:
         if kind == "number":
             number = float(text)
             return lambda v: number
-        if kind == "text":
-            return lambda v: text[1:-1]
-        if text in ("true", "false"):
-            return lambda v: text == "true"
-        return self._call(text) if self._take("(") else self._setting(text)
+        if kind == "text" or text in ("true", "false"):
+            constant = text[1:-1] if kind == "text" else text == "true"
+            return lambda v: constant
+        self.names.add(text)
+        return lambda v: v[text]
 
-    def _setting(self, name: str) -> Node:
-        self.names.add(name)
-        return lambda v: v[name]
+    def _step(self, op: ast.cmpop, right: ast.expr) -> tuple[Test, Node]:
+        if not isinstance(op, ast.In | ast.NotIn):
+            return partial(_compared, COMPARISONS[type(op)]), self._node(right)
+        if not isinstance(right, ast.List):
+            raise self._error("'[' is missing")
+        items, inside = [self._node(item) for item in right.elts], isinstance(op, ast.In)
+        return lambda a, b: (a in b) == inside, lambda v: [item(v) for item in items]
 
-    def _call(self, name: str) -> Node:
+    def _call(self, index: int, arguments: list[ast.expr]) -> Node:
+        kind, name = self._tokens[index]
+        if kind != "name" or name in ("true", "false"):
+            raise self._unexpected((index + 1) * COLUMNS)
         if name not in FUNCTIONS:
             near = suggest(name, list(FUNCTIONS))
             raise self._error(f"{name}: no such function{near}; known: {', '.join(FUNCTIONS)}")
-        parts = [self._either()]
-        while self._take(","):
-            parts.append(self._either())
-        self._expect(")")
         several = name in ("min", "max")
-        if several != (len(parts) > 1):
+        if not arguments or several != (len(arguments) > 1):
             raise self._error(f"{name} takes {'two or more values' if several else 'one value'}")
-        function = FUNCTIONS[name]
+        function, parts = FUNCTIONS[name], [self._node(argument) for argument in arguments]
         return lambda v: float(function(*(_number(part(v)) for part in parts)))
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    found, at, end = [], 0, len(text.rstrip())
-    while at < end:
-        if (match := TOKEN.match(text, at)) is None:
-            raise InputError(
-                f"{text!r}: not an expression: {text[at:].strip()[:20]!r} not expected"
-            )
-        assert match.lastgroup
-        found.append((match.lastgroup, match.group(match.lastgroup)))
-        at = match.end()
-    return found
+def _chain(first: Node, steps: Sequence[tuple[Test, Node]], values: Lookup) -> bool:
+    """A chain of comparisons; as in Python, operands after a failed one are not computed."""
+    left = first(values)
+    for test, node in steps:
+        right = node(values)
+        if not test(left, right):
+            return False
+        left = right
+    return True
 
 
-def _computed(function: Callable[[float, float], float], left: Node, right: Node) -> Node:
-    return lambda v: function(_number(left(v)), _number(right(v)))
+def _compared(test: Test, left: object, right: object) -> bool:
+    if isinstance(left, str) != isinstance(right, str):
+        raise TypeError(f"{left!r} and {right!r} cannot be compared")
+    return test(left, right)
 
 
 def _number(value: object) -> float:
@@ -285,20 +233,3 @@ def _truth(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{value!r} is neither true nor false")
     return value
-
-
-def _same_kind(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def compare(left: object, right: object) -> bool:
-        if isinstance(left, str) != isinstance(right, str):
-            raise TypeError(f"{left!r} and {right!r} cannot be compared")
-        return test(left, right)
-
-    return compare
-
-
-def _within(value: object, items: list[object]) -> bool:
-    return value in items
-
-
-def _without(value: object, items: list[object]) -> bool:
-    return value not in items

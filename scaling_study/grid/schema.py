@@ -1,33 +1,31 @@
-"""The words of a grid file, checked: blocks of axes, tied points, variants, conditions, solves.
+"""Schema of a grid file: blocks of axes, tied points, variants, conditions and solves.
 
-Everything in a grid is read here before any run is looked at, so that a mistake anywhere in the
-file is found before anything starts.
+The whole grid is checked here before any run is planned, so that a mistake anywhere in the file is
+found before anything starts.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from math import prod
 from typing import Any
-
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require, suggest
 from scaling_study.config.axes import AXES
+from scaling_study.grid.axis_values import axis_values
 from scaling_study.grid.expression import Expression, condition
 
 Point = dict[str, Any]
-# The key of a point under which the name of its variant stands; it is no setting.
+# Key of a point that holds the name of its variant; it is no setting.
 VARIANT = "variant"
-# Costs that a condition may ask for, in the words of the plan's columns.
+# Costs that a condition may use, named as the plan's columns.
 COSTS = (
     *("params", "flops", "activations", "train_flops", "steps", "n_train", "n_val", "lr"),
     *("memory_bytes", "checkpoint_bytes", "disk_bytes", "data_bytes"),
     *("step_time_s", "forecast_s", "gpu_hours"),
 )
-# What an equal-compute axis can be solved for, and which axes do not change it.
+# Quantities that an axis can be solved for, and the axes that do not change them.
 TARGETS: dict[str, tuple[str, ...]] = {
     "flops": ("epochs",),
     "train_flops": (),
@@ -38,16 +36,15 @@ TARGETS: dict[str, tuple[str, ...]] = {
 SOLVABLE = ("depth", "width", "resolution", "epochs")
 TOLERANCE = 0.05
 ABOVE_0 = "must be a number above 0"
-# More than anyone trains, and what is planned in minutes.
-MOST_POINTS = 1_000_000
-# What the top of a grid and each of its blocks may say.
+# Keys of a grid's top and of each of its blocks.
 BLOCK_KEYS = ("axes", "points", "variants", "when", "solve", "where")
+OF_AXES = "axis names to lists of values"
 CUMULATIVE, INDEPENDENT = "cumulative", "independent"
 
 
 @dataclass(frozen=True)
 class Solve:
-    """Find `axis` so that `quantity` meets each target, `tolerance` being a relative difference."""
+    """Find `axis` so that `quantity` meets each target within the relative `tolerance`."""
 
     axis: str
     quantity: str
@@ -77,13 +74,12 @@ class Block:
 
     def keys(self) -> set[str]:
         """The config keys that the block varies."""
-        tied = {key for point in (*self.points, *self.variants.values()) for key in point}
-        more = {key for w in self.when for key in (*w.axes, *(k for p in w.points for k in p))}
+        points = [*self.points, *self.variants.values(), *(p for w in self.when for p in w.points)]
         solved = {AXES[self.solve.axis]} if self.solve else set()
-        return {*self.axes, *tied, *more, *solved}
+        return solved.union(self.axes, *points, *(when.axes for when in self.when))
 
     def size(self) -> int:
-        """How many candidates it has, before `when` adds some."""
+        """Number of candidates before `when` adds some."""
         targets = len(self.solve.targets) if self.solve else 1
         tied = len(self.points) * max(1, len(self.variants))
         return tied * prod(map(len, self.axes.values())) * targets
@@ -93,27 +89,20 @@ def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> 
     """The block under `path` of a grid; `known` are the config keys that may vary.
 
     Raises:
-        InputError: anything in it that is unknown or of the wrong shape, or an axis given twice.
+        InputError: a part that is unknown or of the wrong shape, or an axis given twice.
     """
     axes = _axes(part.get("axes") or {}, known, f"{path}.axes")
     points = _points(part.get("points") or [{}], known, f"{path}.points")
     variants = _variants(part.get("variants") or {}, known, f"{path}.variants")
     solve = _solve(part.get("solve") or {}, f"{path}.solve")
     solved = dict.fromkeys([AXES[solve.axis]] if solve else [])
-    refuse_twice(path, axes=axes, points=_union(points), solve=solved)
-    refuse_twice(path, axes=axes, variants=_union([*variants.values()]), solve=solved)
-    names = {*AXES, *known, *COSTS, VARIANT}
-    return Block(
-        axes=axes,
-        points=points,
-        variants=variants,
-        when=_whens(part.get("when") or [], known, f"{path}.when"),
-        solve=solve,
-        where=[
-            _condition(text, names, f"{path}.where")
-            for text in _list(part.get("where"), f"{path}.where")
-        ],
-    )
+    refuse_twice(path, axes=axes, points=dict.fromkeys(chain(*points)), solve=solved)
+    refuse_twice(path, axes=axes, variants=dict.fromkeys(chain(*variants.values())), solve=solved)
+    whens = enumerate(_list(part.get("when") or [], f"{path}.when"))
+    when = [_when(one, known, f"{path}.when[{number}]") for number, one in whens]
+    names, tests = {*AXES, *known, *COSTS, VARIANT}, _list(part.get("where"), f"{path}.where")
+    where = [_condition(text, names, f"{path}.where") for text in tests]
+    return Block(axes, points, variants, when, solve, where)
 
 
 def refuse_twice(path: str, **parts: Mapping[str, Any]) -> None:
@@ -122,14 +111,13 @@ def refuse_twice(path: str, **parts: Mapping[str, Any]) -> None:
     for name, keys in parts.items():
         for key in keys:
             if key in seen:
-                raise InputError(
-                    f"{path}: {key} is in {seen[key]} and in {name}; leave it in one of them"
-                )
+                both = f"{key} is in {seen[key]} and in {name}"
+                raise InputError(f"{path}: {both}; leave it in one of them")
             seen[key] = name
 
 
 def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, Any]:
-    """`part` as a mapping that says nothing but `allowed`."""
+    """`part`, which must be a mapping with no other keys than `allowed`."""
     if not isinstance(part, Mapping):
         raise InputError(f"{path}={part!r}: must be a mapping with {', '.join(allowed)}")
     for key in part:
@@ -161,50 +149,53 @@ def config_key(name: object, known: Mapping[str, Any], path: str) -> str:
 
 
 def _by_key(part: Mapping[Any, Any], known: Mapping[str, Any], path: str) -> Point:
-    """Values by config key; a short name and its key may not both be there."""
+    """Values by config key; an axis name and its key may not both be given."""
     names: dict[str, object] = {}
     for name in part:
-        key = config_key(name, known, path)
-        if key in names:
-            raise InputError(f"{path}: {names[key]} and {name} are the same setting; leave one")
-        names[key] = name
+        if (first := names.setdefault(config_key(name, known, path), name)) != name:
+            raise InputError(f"{path}: {first} and {name} are the same setting; leave one")
     return {key: part[name] for key, name in names.items()}
 
 
-def _union(points: Sequence[Point]) -> dict[str, None]:
-    return {key: None for point in points for key in point}
-
-
-def _list(values: object, path: str) -> list[Any]:
-    if values is None:
-        return []
-    if not isinstance(values, list | tuple):
-        raise InputError(f"{path}={values!r}: must be a list")
+def _list(values: Any, path: str) -> Sequence[Any]:
+    values = () if values is None else values
+    require(isinstance(values, list | tuple), path, repr(values), "must be a list")
     return list(values)
 
 
+def mapping(values: object, path: str, accepted: str) -> Mapping[Any, Any]:
+    """`values`, which must be a mapping; `accepted` says of what to what."""
+    if isinstance(values, Mapping):
+        return values
+    raise InputError(f"{path}={values!r}: must map {accepted}")
+
+
+def mappings(points: object, path: str) -> Sequence[Mapping[Any, Any]]:
+    """`points`, which must be a list of mappings."""
+    if isinstance(points, list | tuple) and all(isinstance(p, Mapping) for p in points):
+        return points
+    raise InputError(f"{path}={points!r}: must be a list of mappings, {{depth: 26, …}}")
+
+
 def _axes(axes: object, known: Mapping[str, Any], path: str) -> dict[str, list[Any]]:
-    if not isinstance(axes, Mapping):
-        raise InputError(f"{path}={axes!r}: must map axis names to lists of values")
-    named = _by_key({name: (name, values) for name, values in axes.items()}, known, path)
-    return {key: _values(str(name), values, path) for key, (name, values) in named.items()}
+    named = {name: (name, values) for name, values in mapping(axes, path, OF_AXES).items()}
+    found = _by_key(named, known, path)
+    return {key: axis_values(str(name), values, path) for key, (name, values) in found.items()}
 
 
 def _points(points: object, known: Mapping[str, Any], path: str) -> list[Point]:
-    if not isinstance(points, list | tuple) or not all(isinstance(p, Mapping) for p in points):
-        raise InputError(f"{path}={points!r}: must be a list of mappings, {{depth: 26, …}}")
-    return [_by_key(point, known, path) for point in points]
+    return [_by_key(point, known, path) for point in mappings(points, path)]
 
 
 def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Point]:
-    """Overrides by name; of cumulative ones each has those before it too."""
+    """Overrides by name; cumulative ones include those before them."""
     modes = check_keys(part, (CUMULATIVE, INDEPENDENT), path)
     require(len(modes) < 2, path, dict(modes), "either cumulative or independent, not both")
     found: dict[str, Point] = {}
     before: Point = {}
     for mode, rows in modes.items():
-        if not isinstance(rows, Mapping) or not all(isinstance(r, Mapping) for r in rows.values()):
-            raise InputError(f"{path}.{mode}={rows!r}: must map names to overrides, {{se: {{…}}}}")
+        good = isinstance(rows, Mapping) and all(isinstance(r, Mapping) for r in rows.values())
+        require(good, f"{path}.{mode}", repr(rows), "must map names to overrides, {se: {…}}")
         for name, row in rows.items():
             own = _by_key(row, known, f"{path}.{mode}.{name}")
             before = {**before, **own} if mode == CUMULATIVE else own
@@ -212,35 +203,24 @@ def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Po
     return found
 
 
-def _whens(parts: object, known: Mapping[str, Any], path: str) -> list[When]:
-    found = []
-    for number, part in enumerate(_list(parts, path)):
-        where = f"{path}[{number}]"
-        checked = check_keys(part, ("if", "axes", "points"), where)
-        found.append(
-            When(
-                _if(checked.get("if"), {*AXES, *known, VARIANT}, f"{where}.if"),
-                _axes(checked.get("axes") or {}, known, f"{where}.axes"),
-                _points(checked.get("points") or [{}], known, f"{where}.points"),
-            )
-        )
-    return found
+def _when(part: object, known: Mapping[str, Any], path: str) -> When:
+    part = check_keys(part, ("if", "axes", "points"), path)
+    names = {*AXES, *known, VARIANT}
+    test = _condition(part.get("if"), names.union(COSTS), f"{path}.if")
+    # Costs are known only once a point is a run.
+    if costs := sorted(test.names - names):
+        only = f"{costs[0]} is a cost; only where asks for those"
+        raise InputError(f"{path}.if: {test.text!r}: {only}")
+    axes = _axes(part.get("axes") or {}, known, f"{path}.axes")
+    return When(test, axes, _points(part.get("points") or [{}], known, f"{path}.points"))
 
 
 def _condition(text: object, names: set[str], path: str) -> Expression:
-    """The condition that stands under `path`."""
+    """The condition `text`, given under `path`."""
     try:
         return condition(text, names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def _if(text: object, names: set[str], path: str) -> Expression:
-    """A condition on settings alone: costs are known once a point is a run."""
-    test = _condition(text, names | set(COSTS), path)
-    if costs := sorted(test.names - names):
-        raise InputError(f"{path}: {test.text!r}: {costs[0]} is a cost; only where asks for those")
-    return test
 
 
 def _solve(part: object, path: str) -> Solve | None:
@@ -250,45 +230,21 @@ def _solve(part: object, path: str) -> Solve | None:
         where = f"{path}.{axis}"
         spec = check_keys(spec, (*TARGETS, "tolerance"), where)
         quantities = [name for name in spec if name != "tolerance"]
-        if len(quantities) != 1:
-            raise InputError(
-                f"{where}={dict(spec)}: must give targets of one of {', '.join(TARGETS)}"
-            )
+        accepted = f"must give targets of one of {', '.join(TARGETS)}"
+        require(len(quantities) == 1, where, dict(spec), accepted)
         (quantity,) = quantities
-        require(
-            axis not in TARGETS[quantity], where, quantity, f"{axis} does not change {quantity}"
-        )
-        targets = _values(quantity, spec[quantity], where)
-        tolerance = spec.get("tolerance", TOLERANCE)
+        unchanged = axis in TARGETS[quantity]
+        require(not unchanged, where, quantity, f"{axis} does not change {quantity}")
+        targets = axis_values(quantity, spec[quantity], where)
         for value in targets:
-            require(_within(value, 1e30), f"{where}.{quantity}", repr(value), ABOVE_0)
-        allowed = f"{ABOVE_0} and below 1, as 0.05 for 5 %"
-        require(_within(tolerance, 1), f"{where}.tolerance", repr(tolerance), allowed)
+            _positive(value, 1e30, f"{where}.{quantity}", ABOVE_0)
+        tolerance = spec.get("tolerance", TOLERANCE)
+        _positive(tolerance, 1, f"{where}.tolerance", f"{ABOVE_0} and below 1, as 0.05 for 5 %")
         return Solve(axis, quantity, tuple(float(t) for t in targets), float(tolerance))
     return None
 
 
-def _within(value: object, end: float) -> bool:
-    """Whether it is a number above 0 and below `end`."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < end
-
-
-def _values(name: str, values: Any, path: str) -> list[Any]:
-    """A list as it is; a string by Hydra's sweep grammar: 'range(0,5)', 'choice(a,b)', '1,2'."""
-    if isinstance(values, str):
-        values = _sweep(name, values, path)
-    if not isinstance(values, list) or not values:
-        raise InputError(
-            f"{path}.{name}={values!r}: must be a list of values, or range(…) or choice(…)"
-        )
-    return values
-
-
-def _sweep(name: str, text: str, path: str) -> list[Any]:
-    try:
-        override = OverridesParser.create().parse_override(f"{AXES.get(name, name)}={text}")
-        if not override.is_sweep_override():
-            return [override.value()]
-        return list(islice(override.sweep_iterator(), MOST_POINTS + 1))
-    except (HydraException, ValueError) as error:
-        raise InputError(f"{path}.{name}={text!r}: not a sweep of Hydra's: {error}") from None
+def _positive(value: object, end: float, path: str, accepted: str) -> None:
+    """Raise an InputError unless `value` is a number above 0 and below `end`."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    require(number and 0 < value < end, path, repr(value), accepted)  # type: ignore[operator]

@@ -1,8 +1,8 @@
 """Layers as plain values: what a network is made of, what each layer costs, and its torch module.
 
 One description serves both sides of a study. Planning sums `cost` over it without torch; training
-calls `module` on the same values, and only then is torch imported, so the two cannot disagree.
-A family may bring layers of its own: any value with these two methods is one.
+hands the same values to `modules.module_of`, so the two cannot disagree. A family may bring layers
+of its own: any value with a `cost` and a `module`, which imports torch when it is called.
 
 Conventions: images are square; FLOPs are 2 x multiply-adds of convolutions and linear layers,
 which is what torch's own counter reports; batch norm, activations, pooling and biases count as
@@ -11,7 +11,7 @@ zero FLOPs; activations are the output elements of convolutions (Radosavovic et 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,9 +36,14 @@ FREE = Cost()
 
 
 class Layer(Protocol):
-    """Anything that knows its output shape, its cost for one image, and its torch module."""
+    """Anything that knows its output shape and its cost for one image."""
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]: ...
+
+
+@runtime_checkable
+class LayerWithModule(Layer, Protocol):
+    """A layer that a family brings: it makes its own torch module."""
 
     def module(self) -> "nn.Module": ...
 
@@ -52,6 +57,15 @@ def total(layers: Sequence[Layer], shape: Shape) -> tuple[Shape, Cost]:
         flops += cost.flops
         activations += cost.activations
     return shape, Cost(params, flops, activations)
+
+
+class _Free:
+    """Layers that keep the shape and cost nothing by the conventions above."""
+
+    __slots__ = ()
+
+    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
+        return shape, FREE
 
 
 def halved(side: int, stride: int) -> int:
@@ -103,37 +117,15 @@ class BatchNorm:
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return shape, Cost(2 * self.channels)
 
-    def module(self) -> "nn.Module":
-        from torch import nn
 
-        norm = nn.BatchNorm2d(self.channels, eps=self.eps, momentum=self.momentum)
-        if self.zero_gamma:
-            nn.init.zeros_(norm.weight)
-        return norm
+@dataclass(frozen=True, slots=True)
+class ReLU(_Free):
+    """max(x, 0), in place."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReLU:
-    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, FREE
-
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.ReLU(inplace=True)
-
-
-@dataclass(frozen=True, slots=True)
-class SiLU:
+class SiLU(_Free):
     """x sigmoid(x), also called swish. Not in place: its gradient needs its input."""
-
-    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, FREE
-
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.SiLU()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +137,6 @@ class AvgPool:
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return Shape(shape.channels, halved(shape.side, self.stride)), FREE
 
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.AvgPool2d(self.stride, ceil_mode=True, count_include_pad=False)
-
 
 @dataclass(frozen=True, slots=True)
 class MaxPool:
@@ -157,11 +144,6 @@ class MaxPool:
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return Shape(shape.channels, halved(shape.side, 2)), FREE
-
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.MaxPool2d(3, 2, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,23 +153,10 @@ class GlobalPool:
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         return Shape(shape.channels, 1), FREE
 
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-
 
 @dataclass(frozen=True, slots=True)
-class Dropout:
+class Dropout(_Free):
     rate: float
-
-    def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        return shape, FREE
-
-    def module(self) -> "nn.Module":
-        from torch import nn
-
-        return nn.Dropout(self.rate) if self.rate > 0 else nn.Identity()
 
 
 @dataclass(frozen=True, slots=True)

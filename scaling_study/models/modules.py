@@ -18,7 +18,45 @@ def build(network: spec.Network) -> nn.Sequential:
 
 
 def _sequence(parts: Sequence[spec.Layer]) -> nn.Sequential:
-    return nn.Sequential(*(part.module() for part in parts))
+    return nn.Sequential(*(module_of(part) for part in parts))
+
+
+def module_of(layer: spec.Layer) -> nn.Module:
+    """The torch module of a layer, its weights drawn from torch's RNG; a family's own makes its."""
+    match layer:
+        case spec.Conv():
+            return convolution(layer)
+        case spec.BatchNorm():
+            return batch_norm(layer)
+        case spec.ReLU():
+            return nn.ReLU(inplace=True)
+        case spec.SiLU():
+            return nn.SiLU()
+        case spec.AvgPool(stride):
+            return nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False)
+        case spec.MaxPool():
+            return nn.MaxPool2d(3, 2, 1)
+        case spec.GlobalPool():
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        case spec.Dropout(rate):
+            return nn.Dropout(rate) if rate > 0 else nn.Identity()
+        case spec.Linear():
+            return linear(layer)
+        case spec.SqueezeExcite():
+            return SqueezeExcite(layer.channels, layer.hidden, layer.silu, layer.init)
+        case spec.Residual():
+            return residuals(layer)
+        case spec.LayerWithModule():
+            return layer.module()
+    raise AssertionError(layer)
+
+
+def batch_norm(layer: spec.BatchNorm) -> nn.BatchNorm2d:
+    """The module of a `BatchNorm`."""
+    norm = nn.BatchNorm2d(layer.channels, eps=layer.eps, momentum=layer.momentum)
+    if layer.zero_gamma:
+        nn.init.zeros_(norm.weight)
+    return norm
 
 
 def convolution(layer: spec.Conv) -> nn.Conv2d:

@@ -1,6 +1,6 @@
-"""A budget that bites: what of a plan it pays for, and which part of that decides most.
+"""Limits on what a study may cost, and the best subset of a plan within them.
 
-The budget is the study's, not a call's: what runs that the study has started have cost counts, and
+The budget is for the whole study, not for one call: runs that the study started before count, and
 runs that it found finished are free.
 """
 
@@ -17,21 +17,21 @@ from scaling_study.cost.time_model import COVERAGE
 from scaling_study.planning.plan import Planned
 from scaling_study.study.result import FINISHED
 
-# Finished runs are paid for; those in work elsewhere will be, whatever is decided here.
+# Finished runs are paid for; running and queued ones will be, whatever is chosen here.
 PAID = (*FINISHED, "running", "queued")
 LEVELS = ("seed", "epochs", "resolution", "width", "depth")
 
-# How much a part of a plan decides: more is better, compared in order.
+# Score of a subset of the plan; scores are compared lexicographically, higher is better.
 Score = Callable[[Sequence[Planned]], tuple[float, ...]]
-# For each rule sets of config ids, each of which is enough for it.
+# For each rule: alternative sets of config ids, each sufficient to test it.
 SufficientSets = Sequence[Sequence[frozenset[str]]]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits for the runs of a study; None does not limit. `fit` takes what fits.
+    """Limits for the runs of a study, None for no limit; with `fit` the best subset is trained.
 
-    `own` are the runs that the study has started itself, by their ids: their costs count.
+    `own` are the ids of runs that the study has started itself: their costs count.
     """
 
     gpu_hours: float | None
@@ -41,12 +41,12 @@ class Budget:
 
     @property
     def limits(self) -> dict[str, float]:
-        """The limits that there are."""
+        """The limits that are set."""
         both = {"train_flops": self.train_flops, "gpu_hours": self.gpu_hours}
         return {name: limit for name, limit in both.items() if limit is not None}
 
     def needed(self, rows: Iterable[Planned]) -> dict[str, float]:
-        """What the runs to do among `rows` cost, in the units that are limited.
+        """Costs of the runs in `rows` that are not done, in the limited units.
 
         Raises:
             UnmeasuredError: GPU-hours are limited and a forecast is blank.
@@ -55,39 +55,38 @@ class Budget:
 
     def spent(self, rows: Iterable[Planned]) -> dict[str, float]:
         """What the study's own runs among `rows` have cost, or will when they are done."""
-        return self._cost([row for row in rows if self._counts(row)])
-
-    def _counts(self, row: Planned) -> bool:
-        return row.state in PAID and row.run.run_id in self.own
+        paid = [row for row in rows if row.state in PAID]
+        return self._cost([row for row in paid if row.run.run_id in self.own])
 
     def free(self, rows: Iterable[Planned]) -> list[Planned]:
-        """Those of `rows` that cost the study nothing: others have paid for them."""
-        return [row for row in rows if row.state in PAID and not self._counts(row)]
+        """Those of `rows` that another study has paid for."""
+        paid = [row for row in rows if row.state in PAID]
+        return [row for row in paid if row.run.run_id not in self.own]
 
     def _cost(self, rows: Sequence[Planned]) -> dict[str, float]:
         found = {}
         if self.train_flops is not None:
             found["train_flops"] = float(sum(row.cost.train_flops for row in rows))
         if self.gpu_hours is not None:
-            hours = [_hours(row) for row in rows]
-            if None in hours:
+            hours = [h for row in rows if (h := _hours(row)) is not None]
+            if len(hours) < len(rows):
                 raise UnmeasuredError(f"budget.gpu_hours={self.gpu_hours:g}")
-            found["gpu_hours"] = sum(h for h in hours if h is not None)
+            found["gpu_hours"] = sum(hours)
         return found
 
     def shares(self, rows: Sequence[Planned]) -> tuple[float, ...]:
-        """What `rows` cost, to do or done, as shares of the limits."""
+        """Costs of `rows`, done or not, as fractions of the limits."""
         return tuple(cost / self.limits[name] for name, cost in self._cost(rows).items())
 
     def allows(self, part: Sequence[Planned], rows: Sequence[Planned]) -> bool:
-        """Whether the runs to do in `part` can be paid, after what all `rows` have cost so far."""
+        """Whether what remains of `part` is within the limits, given what `rows` cost so far."""
         if all(row.state in PAID for row in part):
             return True
         needed, spent = self.needed(part), self.spent(rows)
         return all(needed[name] + spent[name] <= limit for name, limit in self.limits.items())
 
     def may_exceed(self, rows: Sequence[Planned]) -> str:
-        """A warning where the upper end of the forecast exceeds the limit, else nothing."""
+        """A warning if the upper end of the forecast exceeds the limit, else an empty string."""
         missing = [row for row in rows if row.state not in PAID]
         if self.gpu_hours is None or not missing:
             return ""
@@ -130,12 +129,12 @@ def budget_of(settings: Mapping[str, Any]) -> Budget:
 def affordable(
     rows: Sequence[Planned], budget: Budget, worth: Score, needs: SufficientSets = ()
 ) -> list[Planned]:
-    """The part of a plan within the budget that is worth most; empty if nothing can be paid.
+    """The subset of a plan within the budget with the highest score; empty if none fits.
 
-    Looked at are the cells that rules need, alone and together, the plan without its upper levels
-    of one axis, all of this without some of its seeds too, its cheapest cells as far as the money
-    goes, and what is paid already; with equal worth, the most runs win. Runs of the study that are
-    done count as much as when they were to do, so that the same call finds the same part again.
+    Candidates: the cells that rules need, alone and together; the plan without the upper levels of
+    one axis; the cheapest cells that fit; each also with fewer seeds; and the runs already paid.
+    Ties go to the most runs. Finished runs of the study cost as much as before, so that the same
+    call finds the same subset again.
     """
     distinct = {tuple(row.run.run_id for row in part): part for part in _parts(rows, budget, needs)}
     fitting = [part for part in distinct.values() if part and budget.allows(part, rows)]
@@ -153,7 +152,9 @@ def _parts(
         yield from _without_levels(some)
         prices = _Prices(some, budget)
         free = {row.columns["config_id"] for row in budget.free(some)}
-        for chosen_cells in (*_cheapest(prices, free), *_for_rules(prices, needs)):
+        # Cells, cheapest first, while they fit.
+        cheapest = _filled(prices, [frozenset({cell}) for cell in prices.cells], frozenset(free))
+        for chosen_cells in (cheapest, *_for_rules(prices, needs)):
             yield prices.rows_of(chosen_cells)
             yield prices.rows_of(chosen_cells | free)
 
@@ -166,7 +167,7 @@ def _without_levels(rows: Sequence[Planned]) -> Iterator[list[Planned]]:
 
 
 class _Prices:
-    """What whole cells, with all of their seeds in `rows`, cost as shares of each limit.
+    """Costs of whole cells, with all of their seeds in `rows`, as fractions of each limit.
 
     Runs that the study has started itself cost as much when they are done as before.
     """
@@ -187,7 +188,7 @@ class _Prices:
         return sorted(self._shares, key=self._shares.__getitem__)
 
     def of(self, ids: Collection[str]) -> tuple[float, ...]:
-        """The price of some cells; what is too dear has a share above 1."""
+        """The price of some cells; above 1 it exceeds that limit."""
         return tuple(map(sum, zip(*(self._shares[key] for key in ids), strict=True)))
 
     def fit(self, ids: Collection[str]) -> bool:
@@ -197,15 +198,10 @@ class _Prices:
         return [row for row in self._rows if row.columns["config_id"] in ids]
 
 
-def _cheapest(prices: _Prices, free: Collection[str]) -> Iterator[frozenset[str]]:
-    """Cells, cheapest first, while they fit."""
-    yield _filled(prices, [frozenset({cell}) for cell in prices.cells], frozenset(free))
-
-
 def _filled(
     prices: _Prices, sets: Sequence[frozenset[str]], taken: frozenset[str]
 ) -> frozenset[str]:
-    """`taken` and one set after the other that still fits."""
+    """`taken`, and each of `sets` in turn if it still fits."""
     spent = prices.of(taken)
     for one in sets:
         more = prices.of(one - taken)
@@ -216,9 +212,9 @@ def _filled(
 
 
 def _for_rules(prices: _Prices, needs: SufficientSets) -> Iterator[frozenset[str]]:
-    """Cells for each rule alone, then for one rule more at a time, and last all that fits.
+    """Cells for each rule alone, then for one more rule at a time, and last all that fits.
 
-    The next rule is the one that costs least on top of what is taken.
+    The next rule is the one whose cells add the least cost.
     """
     known = set(prices.cells)
     affordable = ([s for s in sets if s <= known and prices.fit(s)] for sets in needs)
@@ -245,7 +241,7 @@ def _for_rules(prices: _Prices, needs: SufficientSets) -> Iterator[frozenset[str
 
 
 def excess(rows: Sequence[Planned], budget: Budget) -> str:
-    """What the plan costs against each limit that it breaks."""
+    """The plan's cost next to each limit that it exceeds."""
     spent, parts = budget.spent(rows), []
     for name, cost in budget.needed(rows).items():
         if cost + spent[name] > budget.limits[name]:

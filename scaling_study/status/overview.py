@@ -1,9 +1,10 @@
-"""How a study stands, from its files and one question to the scheduler: what `status` shows."""
+"""State of a study, from its files and one query of the scheduler: what `status` shows."""
 
 import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,11 +57,11 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class Overview:
-    """A study now. `counts` has every state; `runs_per_hour` is over the last hour of ends.
+    """A study now. `counts` has every state; `runs_per_hour` covers the last hour of ends.
 
-    `eta_s` is until the last run ends, with as many at a time as the arrays or the sweep allow, and
-    the wait for the first to start if none is in work; None without a measured run. `scheduler`:
-    not asked, answered, or silent.
+    `eta_s` is the time until the last run ends, with as many at a time as the arrays or the sweep
+    allow, and the wait for the first to start if none is running; None without a measured run.
+    `scheduler`: not asked, answered, or silent.
     """
 
     schema: int
@@ -82,7 +83,7 @@ class Overview:
 
 
 def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overview:
-    """How the study in this folder stands; see `look` for `told`.
+    """State of the study in this folder; see `look` for `told`.
 
     Raises:
         InputError: the folder holds no study.
@@ -94,7 +95,6 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
         _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, study_dir)
         for row in rows
     )
-    speed = _speed(runs)
     counts = Counter(run.state for run in runs)
     return Overview(
         schema=SCHEMA,
@@ -104,8 +104,8 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
         causes=dict(Counter(r.cause for r in runs if r.state == "failed" and r.cause)),
         reasons=dict(Counter(r.reason for r in runs if r.reason)),
         runs_per_hour=_runs_per_hour(store, runs),
-        train_flops_per_s=speed,
-        eta_s=_eta_s(runs, speed, view, _at_once(study_dir, view)),
+        train_flops_per_s=_speed(runs),
+        eta_s=_eta_s(runs, view, _at_once(study_dir, view)),
         scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
         stopped=Ledger(study_dir).stop_reason(),
         runs=runs,
@@ -113,10 +113,9 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
 
 
 def _result(store: Store, run_id: str) -> Result | None:
-    try:
+    with suppress(OSError, ValueError):
         return store.result(run_id)
-    except (OSError, ValueError):
-        return None
+    return None
 
 
 def _run(
@@ -127,7 +126,7 @@ def _run(
     task, ended = standing.task, result if standing.state in STATUSES else None
     gone = fate(standing, note, study / "jobs") if standing.gone else None
     state = "failed" if gone and gone.failed else standing.state
-    # Of a job that died its own log tells more, and the run may have none.
+    # The log of a dead job has more about its end, and the run may have none.
     logs = job_logs(study / "jobs", standing.job) if gone else []
     log = logs[0] if logs else store.run_dir(run_id) / "log.txt"
     return RunStatus(
@@ -155,39 +154,28 @@ def _run(
 
 
 def _cause(ended: Result | None, note: Mapping[str, Any]) -> str | None:
-    """The cause in the result; without one, why the last attempt ended."""
+    """The cause in the result; without a result, why the last attempt ended."""
     if ended is not None:
         return ended.cause
-    if note.get("cause"):
-        return str(note["cause"])
-    earlier = note.get("attempts") or [{}]
-    cause = earlier[-1].get("cause")
+    attempts = note.get("attempts") or [{}]
+    cause = note.get("cause") or attempts[-1].get("cause")
     return None if cause is None else str(cause)
 
 
 def _tail(log: Path) -> tuple[str, ...]:
     """The last lines of a log."""
-    try:
-        text = tail(log)
-    except OSError:
-        return ()
-    return tuple(line for line in text.splitlines() if line.strip())[-LOG_LINES:]
+    with suppress(OSError):
+        return tuple(line for line in tail(log).splitlines() if line.strip())[-LOG_LINES:]
+    return ()
 
 
 def _epoch(run_dir: Path) -> float:
-    """Epochs of training that the run has done, a fraction within one; lines are in order.
-
-    A last line that is only half written yet does not count.
-    """
-    try:
+    """Epochs that the run has trained, fractions included, from its last complete line."""
+    with suppress(OSError):
         lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0.0
-    for line in reversed(lines):
-        try:
-            return float(json.loads(line)["epoch"])
-        except (ValueError, TypeError, KeyError):
-            continue
+        for line in reversed(lines):
+            with suppress(ValueError, TypeError, KeyError):  # it may be only half written yet
+                return float(json.loads(line)["epoch"])
     return 0.0
 
 
@@ -205,14 +193,14 @@ def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
     recent = [n for n in notes if isinstance(n.get("ended"), float) and now - n["ended"] < 3600]
     if not recent:
         return None
-    goes_on = any(run.state in ("running", "queued") for run in runs)
-    until = now if goes_on else max(note["ended"] for note in recent)
+    live = any(run.state in ("running", "queued") for run in runs)
+    until = now if live else max(note["ended"] for note in recent)
     since = max(until - 3600, min(float(note.get("began", until)) for note in recent))
     return 3600 * len(recent) / max(1.0, until - since)
 
 
 def _at_once(study_dir: Path, view: QueueView) -> int | None:
-    """Runs at a time that arrays with waiting jobs allow, or a sweep that is at work."""
+    """Runs at a time that arrays with waiting jobs, or a live sweep, allow."""
     live = {task.id.partition("_")[0] for task in _live(view)}
     arrays = [one for one in Ledger(study_dir).submissions() if one.job in live]
     if not arrays:
@@ -227,25 +215,23 @@ def _live(view: QueueView) -> list[ArrayTask]:
     return [s.task for s in view.runs.values() if s.task is not None and s.task.live]
 
 
-def _eta_s(
-    runs: Sequence[RunStatus], speed: float | None, view: QueueView, at_once: int | None
-) -> float | None:
+def _eta_s(runs: Sequence[RunStatus], view: QueueView, at_once: int | None) -> float | None:
+    speed = _speed(runs)
     left = [run for run in runs if run.state in ("running", "queued", "planned")]
-    work = [(run.state == "running", _seconds(run, speed)) for run in left]
     if not left:
         return 0.0
-    known = [(running, s) for running, s in work if s is not None]
-    running = sum(running for running, _ in work)
+    known = [(r.state == "running", s) for r in left if (s := _seconds(r, speed)) is not None]
+    running = sum(run.state == "running" for run in left)
     start_s = 0.0 if running else _first_start_s(view, at_once)
-    if len(known) < len(work) or start_s is None:
+    if len(known) < len(left) or start_s is None:
         return None
-    # Those in work have their places; of the others the longest starts first.
+    # Running ones have their places; of the others the longest starts first.
     seconds = [s for _, s in sorted(known, reverse=True)]
     return start_s + last_end_s(seconds, max(running, at_once or 1))
 
 
 def _first_start_s(view: QueueView, at_once: int | None) -> float | None:
-    """Seconds until a run starts while none is in work: SLURM says, or a sweep is at it."""
+    """Seconds until a run starts while none is running: SLURM's estimate, 0 with a live sweep."""
     if not (tasks := _live(view)):
         return None if at_once is None else 0.0
     starts = [start for task in tasks if (start := _timestamp(task.start)) is not None]
@@ -253,14 +239,13 @@ def _first_start_s(view: QueueView, at_once: int | None) -> float | None:
 
 
 def _timestamp(text: str) -> float | None:
-    try:
+    with suppress(ValueError):  # squeue prints N/A where it has no estimate
         return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return None  # squeue says N/A
+    return None
 
 
 def _seconds(run: RunStatus, speed: float | None) -> float | None:
-    """What is left of a run: by its forecast, else by what the study's finished runs took."""
+    """Seconds that a run still needs: by its forecast, else by the study's finished runs."""
     share = 1 - min(run.epoch, run.epochs) / run.epochs if run.state == "running" else 1.0
     if run.forecast_s is not None:
         return share * run.forecast_s

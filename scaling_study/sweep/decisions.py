@@ -25,10 +25,10 @@ def check(
     Raises:
         InputError: rules or planning that make no sense, or that name what no cell or point has.
     """
-    from analysis.rules import check_names, design_analysis, preregistration
+    from analysis.rules import check_names, pilot, preregistration
 
     preregistration.prereg(results_dir / str(grid["name"]), grid)  # the frozen rules too
-    rules, planning = preregistration.prereg(None, grid), design_analysis.planning_of(grid)
+    rules, planning = preregistration.prereg(None, grid), pilot.planning_of(grid)
     check_names.check(rules, planning, grid, lambda name: _values(name, cells, left))
 
 
@@ -51,14 +51,14 @@ class Plan:
     """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
 
     def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
-        from analysis.rules import design_analysis, preregistration
+        from analysis.rules import pilot, preregistration
         from analysis.study import compared_settings
 
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
         self.prereg = preregistration.prereg(study_dir, grid)
-        self.planning = design_analysis.planning_of(grid)
+        self.planning = pilot.planning_of(grid)
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with part of the plan."""

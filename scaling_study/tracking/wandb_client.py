@@ -16,10 +16,10 @@ from scaling_study.tracking.payload import DIGEST, Mirror
 if TYPE_CHECKING:
     from wandb import Run
 
-# A server that does not answer a plain request in this time, s, is not there; others take longer.
+# Limit for a plain request, s, after which the server counts as absent; others take longer.
 PROBE_S = 3
 API_S = 30
-# Runs that are asked about in one request.
+# Runs per request.
 PAGE = 50
 
 
@@ -29,7 +29,7 @@ class TrackingError(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Where a run goes in W&B, and under what it is found there."""
+    """Where a run is stored in W&B, and its group, tags and job type there."""
 
     project: str
     entity: str | None
@@ -39,13 +39,13 @@ class Target:
 
 
 def quiet_environment() -> None:
-    """Before wandb is imported: no reports of its own errors to anybody, no chatter."""
+    """Called before wandb is imported: no error reports to third parties, no console output."""
     os.environ["WANDB_ERROR_REPORTING"] = "false"
     os.environ["WANDB_SILENT"] = "true"
 
 
 def reachable() -> bool:
-    """Whether anything answers at the server's address, soon."""
+    """Whether anything answers at the server's address within PROBE_S."""
     request = urllib.request.Request(base_url(), method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=PROBE_S).close()
@@ -57,25 +57,21 @@ def reachable() -> bool:
 
 
 def require_answer() -> None:
-    """See that a server is there, before a client waits for half a minute.
+    """Check that a server answers, before a client waits for half a minute.
 
     Raises:
-        TrackingError: it is not.
+        TrackingError: none does.
     """
     if not reachable():
         raise TrackingError(f"nothing answers at {base_url()}")
 
 
 class Upload:
-    """One run, open at W&B or in W&B's offline files.
-
-    Args of `open`: `folder` gets W&B's own folder `wandb`; `timeout_s` limits opening and
-    finishing each.
-    """
+    """One run, open at W&B or in W&B's offline files."""
 
     def __init__(self, run: "Run") -> None:
         self.run = run
-        self._next = run.step  # what the server has already
+        self._next = run.step  # number of rows that the server has
 
     @classmethod
     def open(
@@ -87,7 +83,9 @@ class Upload:
         timeout_s: float,
         offline: bool = False,
     ) -> "Upload":
-        """Open the run, or continue it if the server knows it.
+        """Open the run, or continue it if the server has it; `folder` gets W&B's folder `wandb`.
+
+        `timeout_s` limits opening, and later finishing.
 
         Raises:
             TrackingError: the server refuses, or is not there in time.
@@ -198,14 +196,14 @@ def known(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str,
     except ValueError as error:
         if "Could not find project" not in str(error):
             raise
-        return {}  # the first run makes it
+        return {}  # the first run creates the project
     except (wandb.errors.Error, OSError) as error:
         raise TrackingError(_one_line(error)) from None
     return found
 
 
 def default_entity() -> str:
-    """Whose runs the key writes when nobody is named.
+    """The entity that the key writes to by default.
 
     Raises:
         TrackingError: W&B does not answer, or names nobody.
@@ -222,7 +220,7 @@ def default_entity() -> str:
 
 
 def app_url() -> str:
-    """Where a person looks at runs."""
+    """Address of the pages that show runs."""
     from wandb.sdk.lib.wbauth.host_url import HostUrl
 
     return HostUrl(base_url()).app_url

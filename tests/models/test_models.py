@@ -17,7 +17,7 @@ from scaling_study.models.families import efficientnet, resnet
 from scaling_study.models.layers import BatchNorm, Conv, Dropout, Linear, ReLU, Shape, total
 from scaling_study.models.layers import Residual as Blocks
 from scaling_study.models.layers import SqueezeExcite as Gate
-from scaling_study.models.modules import Residual, SqueezeExcite, build
+from scaling_study.models.modules import Residual, SqueezeExcite, build, module_of
 
 EFFICIENTNET = {
     "family": "efficientnet",
@@ -56,7 +56,7 @@ def test_convolutions_start_with_the_variance_of_their_scheme(
     conv: Conv, init: str, std: float
 ) -> None:
     torch.manual_seed(0)
-    module: Any = replace(conv, init=init).module()
+    module: Any = module_of(replace(conv, init=init))
     weight = module.weight.detach()
     # Five standard errors of the standard deviation of that many normal numbers.
     assert float(weight.std()) == pytest.approx(std, rel=5 / math.sqrt(2 * weight.numel()))
@@ -82,14 +82,14 @@ def test_every_convolution_of_a_resnet_starts_by_the_models_scheme(init: str) ->
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     n, rate = 100_000, 0.25
-    dropout = Dropout(rate).module()
+    dropout = module_of(Dropout(rate))
     x = torch.ones(n)
     got = dropout.train()(x)
     assert got.unique().tolist() == pytest.approx([0, 1 / (1 - rate)])
     share = float((got == 0).double().mean())
     assert share == pytest.approx(rate, abs=5 * math.sqrt(rate * (1 - rate) / n))
     assert torch.equal(dropout.eval()(x), x)
-    assert torch.equal(Dropout(0.0).module().train()(x), x)
+    assert torch.equal(module_of(Dropout(0.0)).train()(x), x)
 
 
 @pytest.mark.parametrize("make", [resnets, efficient], ids=["resnet", "efficientnet"])
@@ -106,8 +106,8 @@ def test_dropout_of_the_model_is_that_of_the_classifiers_input(make: Any) -> Non
 
 def test_classifiers_start_as_released() -> None:
     torch.manual_seed(0)
-    normal: Any = Linear(512, 1000).module().requires_grad_(False)
-    uniform: Any = Linear(512, 1000, init="uniform").module().requires_grad_(False)
+    normal: Any = module_of(Linear(512, 1000)).requires_grad_(False)
+    uniform: Any = module_of(Linear(512, 1000, init="uniform")).requires_grad_(False)
     assert float(normal.weight.std()) == pytest.approx(0.01, rel=0.01)
     assert float(uniform.weight.std()) == pytest.approx(1 / math.sqrt(3 * 1000), rel=0.01)
     assert not normal.bias.any()
@@ -116,7 +116,7 @@ def test_classifiers_start_as_released() -> None:
 
 def test_a_gate_is_a_product_of_every_channel_with_a_number() -> None:
     torch.manual_seed(0)
-    gate: Any = Gate(8, 3, silu=True).module()
+    gate: Any = module_of(Gate(8, 3, silu=True))
     x = torch.randn(2, 8, 5, 5)
     mean = x.mean((2, 3))
     hidden = mean @ gate.reduce.weight[:, :, 0, 0].T + gate.reduce.bias
@@ -169,7 +169,7 @@ def test_efficientnets_drop_rates_count_all_blocks_also_those_without_shortcut()
 def test_stochastic_depth_drops_its_share_of_images_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     n, rate = 20_000, 0.3
-    block = Blocks((Conv(2, 2, 1),), (), (rate,), relu=False).module()
+    block = module_of(Blocks((Conv(2, 2, 1),), (), (rate,), relu=False))
     x = torch.tensor([1.0, -2.0]).reshape(1, 2, 1, 1)
     expected = block.eval()(x)
     with torch.no_grad():
@@ -192,7 +192,7 @@ ENDS: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 def test_a_block_is_the_sum_whatever_its_body_ends_with(end: str, rate: float) -> None:
     torch.manual_seed(0)
-    block: Any = Blocks(ENDS[end], (), (rate,)).module()[0].double().train()
+    block: Any = module_of(Blocks(ENDS[end], (), (rate,)))[0].double().train()
     x = torch.randn(8, 3, 4, 4, dtype=torch.float64, requires_grad=True)
     kept = x.detach().clone()
     torch.manual_seed(1)

@@ -29,10 +29,9 @@ from scaling_study.config.hydra_app import composed
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe, devices_needed
 from scaling_study.cost.device_times import Times, UnmeasuredError
+from scaling_study.cost.step_law import SLOPES, SLOPES_SD
 from scaling_study.cost.time_model import (
     SCORING,
-    SLOPES,
-    SLOPES_SD,
     Estimate,
     Forecast,
     Timing,
