@@ -20,8 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from conftest import NOT_TRACKED  # noqa: E402
-from helpers.tiny import tiny  # noqa: E402
+from helpers.tiny import NOT_TRACKED, tiny  # noqa: E402
 from helpers.wandb_server import KEY, Server, serving  # noqa: E402
 from scaling_study.config.execution import ExecutionConfig  # noqa: E402
 from scaling_study.launch.job import Job, wait_for_uploads  # noqa: E402

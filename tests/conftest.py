@@ -1,10 +1,9 @@
 """Shared fixtures: where tiny runs go, and the entry points as a user starts them."""
 
 import fcntl
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -14,9 +13,10 @@ from types import ModuleType
 import hypothesis
 import pytest
 
+from helpers.commands import Command, environment
+from helpers.tiny import plain_execution
 from scaling_study import data
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.config.tracking import Tracking
 
 # How long an example takes says nothing while other workers have the processors.
 hypothesis.settings.register_profile("beside_others", deadline=None)
@@ -62,39 +62,9 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-NOT_TRACKED = Tracking(
-    name="none", project="p", entity=None, tags=(), finish_timeout_s=5, study=None
-)
-
-
 @pytest.fixture
 def execution(tmp_path: Path, cache_dir: Path) -> ExecutionConfig:
     return plain_execution(tmp_path / "results", cache_dir)
-
-
-def plain_execution(results_dir: Path, cache_dir: Path) -> ExecutionConfig:
-    """One thread, every checkpoint written, nothing tracked."""
-    return ExecutionConfig(
-        results_dir=str(results_dir),
-        cache_dir=str(cache_dir),
-        threads=1,
-        loader_workers=0,
-        checkpoint_every_s=0,
-        checkpoint_keep="final",
-        metrics_every_s=10,
-        tracking=NOT_TRACKED,
-        git_commit=None,
-        git_dirty=None,
-    )
-
-
-Command = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def environment() -> dict[str, str]:
-    """This process's environment without what would hide a missing default of ours."""
-    hidden = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HYDRA_FULL_ERROR")
-    return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
 @pytest.fixture

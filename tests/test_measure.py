@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from conftest import Command
+from helpers.commands import Command
 
 SMOKE = ("+grid=smoke", "grid.axes.depth=[14]", "train.batch_size=8")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import environment
+from helpers.commands import environment
 from scaling_study.study.result import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,34 +1,25 @@
 """Closed-form costs against torch's own counts and the printed numbers."""
 
-import csv
 import math
 import re
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
-import analysis
-from helpers.tiny import tiny
-from scaling_study.common.paths import data_dir
-from scaling_study.config.run import RunConfig, run_config
+from helpers.tiny import composed, printed, tiny
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.models import network
 from scaling_study.models.families.resnet import BASIC_LAYOUTS, CHOICES, LAYOUTS
 from scaling_study.models.layers import Cost, Network, Shape, total
 from scaling_study.models.modules import build
 
-PAPER = Path(analysis.__file__).with_name("paper")
-CONF = data_dir("conf").resolve()
-PRESETS = sorted(path.stem for path in CONF.glob("preset/*.yaml"))
+PRESETS = sorted(path.stem for path in (data_dir("conf") / "preset").glob("*.yaml"))
 
 # Millions of parameters at width 1 and 1000 classes (released code).
 RELEASED_M = {
@@ -53,13 +44,6 @@ KNOWN_PARAMETERS = {
 }
 
 
-def composed(*overrides: str) -> RunConfig:
-    """The run that the YAML files and these overrides describe."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        values: Any = OmegaConf.to_container(compose("run", [*overrides, "precision=fp32"]))
-    return run_config(values)
-
-
 @cache
 def closed_form(depth: int, side: int) -> Cost:
     return total(resnet_rs(depth), Shape(3, side))[1]
@@ -69,11 +53,6 @@ def resnet_rs(depth: int) -> tuple[Any, ...]:
     return network(
         tiny(**{"model.depth": depth, "model.width": 1, "model.stem": "rs"}).model, 1000
     ).layers
-
-
-def printed(name: str) -> list[dict[str, str]]:
-    with (PAPER / name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def counted(net: Network, side: int) -> Cost:

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from PIL import Image
-from test_data import values
 
-from conftest import Command
+from helpers.commands import Command
+from helpers.data_settings import values
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
 from scaling_study.data import config_class, data_info, load, prepare

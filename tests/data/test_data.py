@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
+from helpers.data_settings import values
 from helpers.tiny import tiny
 from scaling_study.common.validation import from_values
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.config.hydra_app import composed
 from scaling_study.data import DATA_SETS, config_class, data_info, load
 from scaling_study.data.sets import fractals
 from scaling_study.data.sets.digits import DigitsConfig
@@ -23,11 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = tiny().data
 assert isinstance(DATA, FractalsConfig)
 FRACTALS: FractalsConfig = DATA
-
-
-def values(name: str) -> dict[str, object]:
-    """The settings of a data set, composed."""
-    return dict(composed("train", [f"data={name}"])["data"])
 
 
 def test_rendering_depends_on_the_seed_alone() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_cifar import IMAGES, archive
 
-from conftest import Command
+from helpers.commands import Command
 from helpers.pages import commands
 from helpers.photos import WRITERS
 from scaling_study.data.sets import cifar

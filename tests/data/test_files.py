@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import simplejpeg
 from PIL import Image
-from test_data import values
 from webdataset import tariterators
 
+from helpers.data_settings import config, values
 from helpers.photos import WRITERS, encoded, picture, samples, write_folders, write_shards
 from scaling_study import data as data_sets
 from scaling_study.common.errors import InputError
@@ -29,11 +29,6 @@ from scaling_study.data.sets import imagefolder, parquet
 from scaling_study.data.sets.webdataset import expand
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage import index
-
-
-def config(name: str, root: Path, **changes: Any) -> Any:
-    settings = values(name) | {"root": str(root), "resolution": 32} | changes
-    return from_values(config_class(name), settings, "data.")
 
 
 def facts(data: DataConfig) -> Any:

@@ -5,7 +5,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from conftest import Command
+from helpers.commands import Command
 
 HEAD = "# @package _global_\ngrid:\n  name: mine\n"
 

@@ -1,9 +1,21 @@
-"""A run that trains in a second."""
+"""A run that trains in a second, where it executes, and runs as the YAML files describe them."""
 
+import csv
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+import analysis
+from scaling_study.common.paths import data_dir
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig, run_config
+from scaling_study.config.tracking import Tracking
+
+CONF = data_dir("conf").resolve()
+PAPER = Path(analysis.__file__).with_name("paper")
 
 TINY: dict[str, Any] = {
     "model": {
@@ -80,3 +92,36 @@ def tiny(**changes: Any) -> RunConfig:
             group = group[part]
         group[name] = value
     return run_config(values)
+
+
+NOT_TRACKED = Tracking(
+    name="none", project="p", entity=None, tags=(), finish_timeout_s=5, study=None
+)
+
+
+def plain_execution(results_dir: Path, cache_dir: Path) -> ExecutionConfig:
+    """One thread, every checkpoint written, nothing tracked."""
+    return ExecutionConfig(
+        results_dir=str(results_dir),
+        cache_dir=str(cache_dir),
+        threads=1,
+        loader_workers=0,
+        checkpoint_every_s=0,
+        checkpoint_keep="final",
+        metrics_every_s=10,
+        tracking=NOT_TRACKED,
+        git_commit=None,
+        git_dirty=None,
+    )
+
+
+def composed(*overrides: str) -> RunConfig:
+    """The run that the YAML files and these overrides describe."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        values: Any = OmegaConf.to_container(compose("run", [*overrides, "precision=fp32"]))
+    return run_config(values)
+
+
+def printed(name: str) -> list[dict[str, str]]:
+    with (PAPER / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))

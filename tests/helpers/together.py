@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from conftest import plain_execution
-from helpers.tiny import tiny
+from helpers.tiny import plain_execution, tiny
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import leave_if_of_several
 from scaling_study.launch.job import Job

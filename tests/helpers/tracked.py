@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import environment
+from helpers.commands import environment
 from helpers.tiny import tiny
 from helpers.wandb_server import KEY, Server, serving
 from scaling_study.cost.closed_form import describe

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import environment
+from helpers.commands import environment
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.provenance import changed

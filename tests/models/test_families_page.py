@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_cost import composed, printed
 from torch.utils.flop_counter import FlopCounterMode
 
-from conftest import environment
+from helpers.commands import environment
 from helpers.pages import DOCS, blocks, commands
-from helpers.tiny import TINY
+from helpers.tiny import TINY, composed, printed
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import run_config
 from scaling_study.models import network

@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from conftest import Command, plain_execution
-from helpers.tiny import tiny
+from helpers.commands import Command
+from helpers.tiny import plain_execution, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from analysis.rules.confounders import differences
 from analysis.study.compared_settings import compared
-from conftest import Command, environment
+from helpers.commands import Command, environment
 from helpers.tiny import TINY, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from conftest import environment
+from helpers.commands import environment
 from helpers.tiny import tiny
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.device_times import Times

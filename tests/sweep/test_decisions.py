@@ -20,8 +20,8 @@ from analysis.rules.preregistration import prereg
 from analysis.rules.rule import KINDS
 from analysis.study.compared_settings import compared
 from analysis.study.table import table_of
-from conftest import Command
 from helpers.analysis_data import write_study
+from helpers.commands import Command
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Estimate

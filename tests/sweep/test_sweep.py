@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Command, environment
+from helpers.commands import Command, environment
 
 SWEEP = "scaling_study.sweep"
 MORE = ("train.epochs=2", "data.val_per_class=8")

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from conftest import NOT_TRACKED, environment
-from helpers.tiny import tiny
+from helpers.commands import environment
+from helpers.tiny import NOT_TRACKED, tiny
 from helpers.tracked import call, logged, secrets_in, server, start
 from helpers.wandb_server import KEY, Server, serving
 from scaling_study.common.errors import InputError

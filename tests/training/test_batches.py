@@ -13,9 +13,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_files import config
 
-from conftest import Command
+from helpers.commands import Command
+from helpers.data_settings import config
 from helpers.photos import CLASSES, WRITERS, encoded, picture, write_folders, write_parquet
 from helpers.tiny import tiny
 from scaling_study.config.execution import ExecutionConfig

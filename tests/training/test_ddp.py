@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conftest import environment
+from helpers.commands import environment
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import ALONE, World, world_of
