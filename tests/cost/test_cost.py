@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from helpers.tiny import composed, printed, tiny
+from scaling_study.common.paths import data_dir
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.models import network
 from scaling_study.models.families.resnet import BASIC_LAYOUTS, CHOICES, LAYOUTS
