@@ -111,7 +111,6 @@ EXCEPTIONS = {
     ("scaling_study.launch.slurm.launcher", "scaling_study.planning.plan"),
     ("scaling_study.measure", "scaling_study.sweep.draft"),
     ("scaling_study.measure", "scaling_study.sweep.probe"),
-    ("scaling_study.training.loop", "scaling_study.tracking.tensorboard"),
 }
 for module, imported in EXCEPTIONS:
     IMPORTS[module].discard(imported)

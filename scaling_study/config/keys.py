@@ -11,7 +11,7 @@ STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 # The part of the settings that a run is made of.
-RUN_KEYS = ("model", "data", "train", "init", "seed", "device", "precision")
+RUN_KEYS = ("task", "model", "data", "train", "init", "seed", "device", "precision")
 
 
 # What else an entry point knows at the top level.

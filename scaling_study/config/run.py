@@ -21,6 +21,8 @@ from scaling_study.data.base import DataConfig, identity
 from scaling_study.models import family, timm_weights
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import InitialWeights, initial_weights
+from scaling_study.tasks import DEFAULT as DEFAULT_TASK
+from scaling_study.tasks import task_of
 
 T = TypeVar("T")
 
@@ -33,13 +35,14 @@ class RunConfig:
     """Everything that decides a run's numbers. `seed` is the replicate number.
 
     `init` is a file that the first weights come from: its content is part of the run's id, where it
-    lies is not. None: they are drawn.
+    lies is not. None: they are drawn. `task` names a task as `tasks.task_of` does.
     """
 
     model: ModelConfig
     data: DataConfig
     train: TrainConfig
     init: InitialWeights | None
+    task: str
     seed: int
     device: str
     precision: str
@@ -55,6 +58,7 @@ class RunConfig:
             "true",
             "compiles for a GPU; give device=cuda, or train.compile=false",
         )
+        task_of(self.task)
         if self.init is not None:
             timm_weights.names(self.model)
 
@@ -82,6 +86,8 @@ class RunConfig:
             plain = asdict(self.init)
             del plain["path"]
             parts["init"] = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        if self.task == DEFAULT_TASK:
+            del parts["task"]  # ids from before there were tasks stay
         return "{" + ",".join(f'"{name}":{text}' for name, text in parts.items()) + "}"
 
 
@@ -117,6 +123,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     return RunConfig(
         **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
+        task=one_value(str, values.get("task", DEFAULT_TASK), "task"),
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),
         precision=one_value(str, values.get("precision"), "precision"),

@@ -18,6 +18,7 @@ from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.layers import Cost, Network, Shape, total
 from scaling_study.models.memory import TOLERANCE, Footprint, footprint
+from scaling_study.tasks import task_of
 
 # Forward and backward: the gradients by weights and by inputs cost one forward pass each.
 TRAINING_PASSES = 3
@@ -59,7 +60,7 @@ def run_cost(run: RunConfig) -> RunCost:
         InputError: the network cannot be built, or the images or the batch do not fit it.
     """
     data = known_data_info(run.data)
-    return _run_cost(run.model, run.data.resolution, data, run.train, run.precision)
+    return _run_cost(run.model, run.data.resolution, data, outputs(run), run.train, run.precision)
 
 
 def forward(run: RunConfig) -> Cost:
@@ -68,7 +69,12 @@ def forward(run: RunConfig) -> Cost:
     Raises:
         InputError: the network cannot be built, or the images do not fit it.
     """
-    return _forward(run.model, run.data.resolution, known_data_info(run.data).n_classes)
+    return _forward(run.model, run.data.resolution, outputs(run))
+
+
+def outputs(run: RunConfig) -> int:
+    """Numbers that the network gives an image."""
+    return task_of(run.task).outputs(known_data_info(run.data).n_classes)
 
 
 def train_flops(run: RunConfig) -> int:
@@ -83,9 +89,7 @@ def _train_flops(cost: Cost, train: TrainConfig, data: DataInfo) -> int:
 def memory_bytes(run: RunConfig, processes: int) -> int:
     """Most bytes that a training step has allocated on each device where `processes` share it."""
     kept, passing = run.train.optimizer_tensors
-    memory = _memory(
-        run.model, run.data.resolution, known_data_info(run.data).n_classes, run.precision
-    )
+    memory = _memory(run.model, run.data.resolution, outputs(run), run.precision)
     images = -(-run.train.batch_size // (processes * run.train.accumulation))
     return memory.peak_bytes(images, kept, passing)
 
@@ -111,14 +115,19 @@ def known_data_info(data: DataConfig) -> DataInfo:
 
 @cache
 def _run_cost(
-    model: ModelConfig, resolution: int, data: DataInfo, train: TrainConfig, precision: str
+    model: ModelConfig,
+    resolution: int,
+    data: DataInfo,
+    outputs: int,
+    train: TrainConfig,
+    precision: str,
 ) -> RunCost:
     if train.batch_size > data.n_train:
         raise InputError(
             f"train.batch_size={train.batch_size}: more than the {data.n_train} training images"
         )
-    cost = _forward(model, resolution, data.n_classes)
-    memory = _memory(model, resolution, data.n_classes, precision)
+    cost = _forward(model, resolution, outputs)
+    memory = _memory(model, resolution, outputs, precision)
     steps = train.epochs * (data.n_train // train.batch_size)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
@@ -136,13 +145,13 @@ def _run_cost(
 
 
 @cache
-def _network(model: ModelConfig, n_classes: int) -> Network:
-    return network(model, n_classes)
+def _network(model: ModelConfig, outputs: int) -> Network:
+    return network(model, outputs)
 
 
 @cache
-def _forward(model: ModelConfig, resolution: int, n_classes: int) -> Cost:
-    net = _network(model, n_classes)
+def _forward(model: ModelConfig, resolution: int, outputs: int) -> Cost:
+    net = _network(model, outputs)
     if resolution < net.stride:
         raise InputError(
             f"data.resolution={resolution}: too small for a network that halves the image to "
@@ -158,8 +167,8 @@ def _forward(model: ModelConfig, resolution: int, n_classes: int) -> Cost:
 
 
 @cache
-def _memory(model: ModelConfig, resolution: int, n_classes: int, precision: str) -> Footprint:
-    return footprint(_network(model, n_classes).layers, Shape(3, resolution), precision)
+def _memory(model: ModelConfig, resolution: int, outputs: int, precision: str) -> Footprint:
+    return footprint(_network(model, outputs).layers, Shape(3, resolution), precision)
 
 
 def describe(run: RunConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from scaling_study.launch.failure_causes import RESUMED, cause_of
 from scaling_study.launch.outcome import Outcome
 from scaling_study.study.result import FINISHED, Result, write_result
 from scaling_study.study.store import Store
+from scaling_study.tracking.tensorboard import EventFiles
 from scaling_study.tracking.uploader_handle import mirrored, wait_for_uploads
 
 WITHOUT_RESULT = ("planned", "queued", "running")
@@ -127,7 +129,10 @@ class Job:
         # Planning and submitting never import torch.
         from scaling_study.training.loop import train
 
-        return train(self.run, run_dir, self.execution, world)
+        sinks = []
+        if self.execution.tracking.name == "tensorboard":
+            sinks.append(partial(EventFiles, run_dir))
+        return train(self.run, run_dir, self.execution, world, sinks)
 
     def _write(self, measured: Mapping[str, Any]) -> None:
         known: dict[str, Any] = {

@@ -1,13 +1,80 @@
 """Image classification: top-1 error."""
 
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from scaling_study.tasks.base import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
 LEARNED_SHARE = 0.1
+
+
+def chance_error(n_classes: int) -> float:
+    """The error of a guesser."""
+    return 1 - 1 / n_classes
 
 
 def learned_error(n_classes: int) -> float:
     """The error (a fraction) above which a run has learned nothing.
 
-    A guesser gets 1/K right. Twice that is asked for, or with few classes, where that is much
+    A guesser gets 1/K right. A run must get twice that; with few classes, where twice that is much
     (everything, of two), a tenth of what is left above a guess.
     """
     guessed = 1 / n_classes
     return 1 - guessed - min(guessed, LEARNED_SHARE * (1 - guessed))
+
+
+def noise_prior(error: float, n_val: int) -> float:
+    """Seed SD of an error rate before it is measured: sqrt(e / (2 n)), as a fraction.
+
+    If two runs disagree independently on each of n images the variance of one run's error is
+    half their disagreement over n; for calibrated runs the disagreement equals the error
+    (Jordan 2023, arXiv 2304.01910).
+    """
+    return math.sqrt(error / (2 * n_val))
+
+
+def one_each(n_classes: int) -> int:
+    """A logit for each class."""
+    return n_classes
+
+
+def loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
+    """Mean cross-entropy, in nats (Szegedy et al. 2016 for the smoothing)."""
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+
+def wrong(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many images have another class as their largest logit."""
+    return (logits.argmax(1) != labels).sum()
+
+
+def nats(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum of the cross-entropies."""
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(logits, labels, reduction="sum")
+
+
+TASK = Task(
+    outcome="val_error",
+    unit="fraction",
+    direction="lower",
+    columns={
+        "val_error": ("val", "error"),
+        "val_loss": ("val", "loss"),
+        "train_error": ("train", "error"),
+    },
+    chance=chance_error,
+    worst_learned=learned_error,
+    noise_prior=noise_prior,
+    outputs=one_each,
+    loss=loss,
+    metrics={"error": wrong, "loss": nats},
+)

@@ -13,8 +13,9 @@ from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
 from scaling_study.models import network
 from scaling_study.models.modules import build
-from scaling_study.training.loop import AUTOCAST, train
-from scaling_study.training.numerics import fastest
+from scaling_study.tasks import task_of
+from scaling_study.training.loop import train
+from scaling_study.training.numerics import autocast, tuned_convolutions
 
 # Forward passes that choose kernels, and those that are timed.
 WARMUP, TIMED = 3, 10
@@ -41,17 +42,17 @@ def measure(run: RunConfig, execution: ExecutionConfig) -> dict[str, Any]:
 def inference_time_s(run: RunConfig) -> float:
     """Median seconds of `TIMED` forward passes of one batch."""
     layout = torch.channels_last if run.train.channels_last else torch.contiguous_format
-    module = build(network(run.model, data_info(run.data).n_classes)).eval()
+    outputs = task_of(run.task).outputs(data_info(run.data).n_classes)
+    module = build(network(run.model, outputs)).eval()
     module.to(run.device, memory_format=layout)  # type: ignore[call-overload]
     side = run.data.resolution
     images = torch.rand(run.train.batch_size, 3, side, side, device=run.device)
     images = images.contiguous(memory_format=layout)
     seconds = []
-    cast = torch.autocast(run.device, AUTOCAST.get(run.precision), run.precision in AUTOCAST)
-    with fastest(run.device):
+    with tuned_convolutions(run.device):
         for _ in range(WARMUP + TIMED):
             begin = time.perf_counter()
-            with cast:  # each pass casts the weights, as one alone would
+            with autocast(run):  # each pass casts the weights, as one alone would
                 module(images)
             if run.device == "cuda":
                 torch.cuda.synchronize()

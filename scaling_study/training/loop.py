@@ -2,14 +2,14 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
@@ -18,7 +18,7 @@ from scaling_study.config.run import RunConfig
 from scaling_study.models import network as layers_of
 from scaling_study.models import timm_weights
 from scaling_study.models.modules import build
-from scaling_study.tracking.tensorboard import EventFiles
+from scaling_study.tasks import task_of
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.distributed import from_first, parallel, total
 from scaling_study.training.ema import Ema
@@ -27,14 +27,15 @@ from scaling_study.training.gradient_accumulation import MicroBatches
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.prefetch import on_device
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
-from scaling_study.training.numerics import fastest
+from scaling_study.training.numerics import autocast, gradient_scaler, tuned_convolutions
 from scaling_study.training.optimizers import optimizer_of
 from scaling_study.training.out_of_memory import HalvingNote
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
 from scaling_study.training.step_timer import StepTimes, peak_memory_bytes
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+# Opens a sink for a run that begins at this step: 0, or that of the checkpoint it resumes from.
+OpenSink = Callable[[int], Sink]
 
 
 def train(
@@ -42,7 +43,7 @@ def train(
     run_dir: Path,
     execution: ExecutionConfig,
     world: World = ALONE,
-    sinks: Sequence[Sink] = (),
+    sinks: Sequence[OpenSink] = (),
 ) -> dict[str, Any]:
     """Train `run`, resuming from its checkpoint if there is one; returns the measured columns.
 
@@ -57,7 +58,7 @@ def train(
     """
     # Only the generators that are drawn from: torch warns where there are several GPUs.
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
-    with torch.random.fork_rng(gpus), fastest(run.device):
+    with torch.random.fork_rng(gpus), tuned_convolutions(run.device):
         threads = torch.get_num_threads()
         torch.set_num_threads(execution.threads)
         checkpoints = Checkpoints(run_dir, execution.checkpoint_every_s)
@@ -73,11 +74,12 @@ def _train(
     run_dir: Path,
     execution: ExecutionConfig,
     world: World,
-    sinks: Sequence[Sink],
+    sinks: Sequence[OpenSink],
     checkpoints: Checkpoints,
 ) -> dict[str, Any]:
     started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
+    task = task_of(run.task)
     run_id = run.run_id  # a hash of the whole config, every time that it is asked for
     share = recipe.share(world.size)
     data = TrainingData.of(run, execution, run_dir)
@@ -86,18 +88,18 @@ def _train(
 
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    module = build(layers_of(run.model, data.facts.n_classes)).to(device, memory_format=layout)  # type: ignore[call-overload]
+    module = build(layers_of(run.model, task.outputs(data.facts.n_classes)))
+    module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
         timm_weights.load(module, run.model, run.init)
     optimizer = optimizer_of(module, recipe)
-    scaler = torch.amp.GradScaler(device, enabled=run.precision == "fp16")
+    scaler = gradient_scaler(run)
     ema = Ema(module, recipe.ema_decay)
 
     def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        with torch.autocast(device, AUTOCAST.get(run.precision), run.precision in AUTOCAST):
-            logits = network(images)
-            return cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        with autocast(run):
+            return task.loss(network(images), labels, recipe.label_smoothing)
 
     note = HalvingNote(run_dir, world.size)
     micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation, note)
@@ -115,8 +117,10 @@ def _train(
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = state["loss"]
         print(f"resuming at step {first} of {steps}", flush=True)
-    places = [*_sinks(run_dir, first, execution), *sinks] if first_rank else []
-    metrics = Metrics(places, execution.metrics_every_s)
+    openers: list[OpenSink] = []
+    if first_rank:
+        openers = [partial(MetricsFile, run_dir / "metrics.jsonl"), *sinks]
+    metrics = Metrics([opener(first) for opener in openers], execution.metrics_every_s)
 
     def save(step: int) -> None:
         if not first_rank:
@@ -212,18 +216,12 @@ def _train(
     module.load_state_dict(ema.state_dict())
     val = evaluate(module, "val", data, layout, run, world)
     seen = evaluate(module, "train", data, layout, run, world)
-    if not math.isfinite(val.loss):
+    if not all(map(math.isfinite, val.values())):
         return measured("diverged", error="the evaluation loss is not finite")
-    metrics.write(step=steps, epoch=recipe.epochs, val_error=val.error, train_error=seen.error)
-    return measured("ok", val_error=val.error, val_loss=val.loss, train_error=seen.error)
-
-
-def _sinks(run_dir: Path, first: int, execution: ExecutionConfig) -> list[Sink]:
-    """Where the records of a run that goes on at step `first` lie: metrics.jsonl, always."""
-    sinks: list[Sink] = [MetricsFile(run_dir / "metrics.jsonl", first)]
-    if execution.tracking.name == "tensorboard":
-        sinks.append(EventFiles(run_dir, first))
-    return sinks
+    found = task.report({"val": val, "train": seen})
+    outcomes = {column: found[column] for column in task.outcome_columns}
+    metrics.write(step=steps, epoch=recipe.epochs, **outcomes)
+    return measured("ok", **found)
 
 
 def _agreed(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | None]:

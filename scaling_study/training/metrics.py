@@ -55,4 +55,5 @@ def _at_most(line: str, step: int) -> bool:
         record = json.loads(line)
     except ValueError:
         return False  # the torn last line of a killed process
-    return bool(record["step"] <= step) and "val_error" not in record
+    # The line of the final scores, which has no loss, is written anew.
+    return bool(record["step"] <= step) and "loss" in record

@@ -1,13 +1,33 @@
-"""Which kernels convolutions take on a GPU."""
+"""How a run's numbers are computed: its precision, and the kernels of its convolutions."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
+from scaling_study.config.run import RunConfig
+
+# What autocast computes in; fp32 is without it.
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(run: RunConfig) -> AbstractContextManager[None]:
+    """Inside, forward passes are in the run's precision.
+
+    Training, evaluation and the timing of forward passes all use this: a run is scored with the
+    numbers that it was trained and timed with.
+    """
+    dtype = AUTOCAST.get(run.precision)
+    return torch.autocast(run.device, dtype, enabled=dtype is not None)
+
+
+def gradient_scaler(run: RunConfig) -> torch.amp.GradScaler:
+    """Keeps gradients within the range of fp16, which is small; it does nothing for the others."""
+    return torch.amp.GradScaler(run.device, enabled=run.precision == "fp16")
+
 
 @contextmanager
-def fastest(device: str) -> Iterator[None]:
+def tuned_convolutions(device: str) -> Iterator[None]:
     """On a GPU cuDNN tries its kernels for every shape that is new, and takes the fastest.
 
     Which one that is may differ between two runs, and with it the last bits of their numbers.

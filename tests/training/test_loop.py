@@ -117,7 +117,7 @@ def spied(monkeypatch: pytest.MonkeyPatch, run: RunConfig, execution: ExecutionC
     [
         ("fp32", torch.float32, torch.float32),
         ("bf16", torch.bfloat16, torch.bfloat16),
-        ("fp16", torch.float16, torch.float32),
+        ("fp16", torch.float16, torch.float16),
     ],
 )
 def test_convolutions_compute_in_the_runs_precision(

@@ -24,7 +24,7 @@ from scaling_study.models.modules import Residual
 from scaling_study.training import loop
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.loop import train
-from scaling_study.training.numerics import fastest
+from scaling_study.training.numerics import tuned_convolutions
 from scaling_study.training.step_timer import StepTimes
 
 MEASURED = ("val_error", "val_loss", "train_error")
@@ -299,10 +299,10 @@ def test_a_gpu_takes_the_fastest_kernels_for_the_time_of_a_run(
     monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
-    with fastest("cuda"):
+    with tuned_convolutions("cuda"):
         assert torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.benchmark == before
-    with fastest("cpu"):
+    with tuned_convolutions("cpu"):
         assert torch.backends.cudnn.benchmark == before
 
 
@@ -331,7 +331,7 @@ def test_records_go_to_every_sink(execution: ExecutionConfig) -> None:
 
     kept, run_dir = Kept(), Path(execution.results_dir) / "one"
     run_dir.mkdir(parents=True)
-    train(tiny(), run_dir, replace(execution, metrics_every_s=0), sinks=[kept])
+    train(tiny(), run_dir, replace(execution, metrics_every_s=0), sinks=[lambda first: kept])
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     assert [json.loads(line) for line in text.splitlines()] == kept.records
     assert [r["step"] for r in kept.records] == [*range(1, 17), 16]

@@ -1,0 +1,71 @@
+"""What a task is to the rest: the outcome of a run, and how a network is trained and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from scaling_study.common.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task's TASK: what a module declares to become a task.
+
+    Planning and analysis read the description, which needs no torch. `loss` and `metrics` import
+    torch when they are called, and only a process that trains calls them.
+
+    Description:
+        outcome: the column that runs are compared by.
+        unit: of the outcome.
+        direction: which outcome is better. The analysis minimises: declare an error or a loss.
+        columns: result columns that the task fills, each with the split (val or train) and the
+            metric that it is the mean of. They are columns of `study.result.Result`.
+        chance: outcome of a guesser among so many classes; None if guessing has no fixed outcome.
+        worst_learned: outcome above which a run has learned nothing, of so many classes; None if
+            there is no such limit.
+        noise_prior: SD of an outcome between seeds, before it is measured, from the outcome and
+            the number of evaluation images; None if nothing is known.
+        outputs: numbers that the network's head gives an image, of so many classes.
+
+    Training, with the head's outputs (n, outputs) and the labels (n,) of a batch:
+        loss: the mean over the images, to be minimised, with a share of label smoothing.
+        metrics: of each, by its name, the sum over the images.
+    """
+
+    outcome: str
+    unit: str
+    direction: Literal["lower", "higher"]
+    columns: Mapping[str, tuple[str, str]]
+    chance: Callable[[int], float | None]
+    worst_learned: Callable[[int], float | None]
+    noise_prior: Callable[[float, int], float | None]
+    outputs: Callable[[int], int]
+    loss: Callable[[Tensor, Tensor, float], Tensor]
+    metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+
+    def __post_init__(self) -> None:
+        if self.direction != "lower":
+            raise InputError(
+                f"task.direction={self.direction}: outcomes are minimised; declare 1 - accuracy or "
+                "a loss, and lower"
+            )
+        if self.outcome not in self.columns:
+            raise InputError(
+                f"task.outcome={self.outcome}: must be one of its columns, "
+                f"{', '.join(self.columns)}"
+            )
+
+    def report(self, means: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """The result columns, from the mean of each metric on each split."""
+        return {column: means[split][metric] for column, (split, metric) in self.columns.items()}
+
+    @property
+    def outcome_columns(self) -> list[str]:
+        """The outcome and, where there is one, the same metric of the training images."""
+        metric = self.columns[self.outcome][1]
+        return [column for column, (_, other) in self.columns.items() if other == metric]
