@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import Command
 from write_store import (
     COMPARED,
     GRIDS,
@@ -23,8 +24,6 @@ from write_store import (
     status,
     sweep,
 )
-
-from conftest import Command
 
 # Of `status`: what depends on when it is asked.
 CLOCK = {"time", "runs_per_hour"}
