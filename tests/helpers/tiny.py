@@ -18,6 +18,7 @@ CONF = data_dir("conf").resolve()
 PAPER = Path(analysis.__file__).with_name("paper")
 
 TINY: dict[str, Any] = {
+    "task": "classification",
     "model": {
         "family": "resnet",
         "depth": 14,

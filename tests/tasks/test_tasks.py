@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from helpers import ordinal_task
 from helpers.tiny import tiny
-
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import run_cost
@@ -62,7 +62,7 @@ def test_a_task_that_is_none_is_named(name: str, said: str) -> None:
 
 
 def test_a_task_declares_an_outcome_that_it_fills_and_that_is_minimised() -> None:
-    with pytest.raises(InputError, match="task.outcome=accuracy: must be one of its columns"):
+    with pytest.raises(InputError, match=r"task\.outcome=accuracy: must be one of its columns"):
         replace(CLASSIFICATION, outcome="accuracy")
     with pytest.raises(InputError, match="declare 1 - accuracy"):
         replace(CLASSIFICATION, direction="higher")

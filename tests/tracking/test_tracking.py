@@ -53,7 +53,7 @@ def left_behind(run_dir: Path) -> dict[int, str]:
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
                 line = found[entry.name] = " ".join(words).strip()
                 # Runs with the same id train in other folders at the same time.
-                if "companion" in line and run_dir in map(
+                if "tracking.uploader" in line and run_dir in map(
                     (entry / "cwd").readlink().joinpath, words
                 ):
                     ours.add(entry.name)
