@@ -90,7 +90,7 @@ def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
     run_id = f"analysis-{target.tags[0]}"
     digest = payload.digest(output)
     url = f"{wandb_client.app_url()}/{target.entity}/{target.project}/runs/{run_id}"
-    found = wandb_client.known([run_id], target.project, target.entity).get(run_id)
+    found = wandb_client.stored_runs([run_id], target.project, target.entity).get(run_id)
     if found is not None and found.digest == digest:
         return url
     with tempfile.TemporaryDirectory(prefix="scaling_study_") as folder:

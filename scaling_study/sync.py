@@ -18,19 +18,19 @@ from scaling_study.config.tracking import base_url, require_key, study_parser
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 from scaling_study.tracking import wandb_client
-from scaling_study.tracking.payload import Mirror, mirror_of, studies
-from scaling_study.tracking.upload_record import Mark, read_mark, write_mark
+from scaling_study.tracking.payload import Payload, payload_of, studies
+from scaling_study.tracking.upload_record import UploadRecord, read_record, write_record
 from scaling_study.tracking.uploader_handle import is_running
-from scaling_study.tracking.wandb_client import Known, Target, TrackingError, Upload
+from scaling_study.tracking.wandb_client import StoredRun, Target, TrackingError, Upload
 
 SOME_FAILED = 1
 BAD_INPUT = 2
 # Requests that the client makes per run; a test counts them.
 REQUESTS_A_RUN = 10
-# Failures in a row after which the server is assumed to be out of order.
+# Failures in a row after which the remaining runs are not tried.
 GIVE_UP = 3
-# W&B may show a new run only after a moment, s.
-SETTLE_S = 2
+# W&B may list a new run only after a moment, s.
+VISIBLE_AFTER_S = 2
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Item:
-    """A run to be mirrored, with the studies that list it."""
+    """A run to send, tagged with the studies that list it."""
 
-    mirror: Mirror
+    payload: Payload
     run_dir: Path
     tags: tuple[str, ...]
 
@@ -88,20 +88,20 @@ def sync(study_dir: Path, options: Options) -> int:
     wandb_client.quiet_environment()
     require_key("sync")
     items, problems = _items([row["run_id"] for row in plan], study_dir)
-    stale = [item for item in items if not _marked(item, options)]
+    stale = [item for item in items if not _is_recorded(item, options)]
     sent: list[Item] = []
     if stale:
         try:
             wandb_client.require_answer()
-            stale, known = _mark_held(stale, options)
+            stale, known = _record_stored(stale, options)
             sent, failed = _send(stale, known, options)
             problems |= failed | _confirm(sent, options)
         except TrackingError as error:
-            problems |= {item.mirror.run_id: str(error) for item in stale}
+            problems |= {item.payload.run_id: str(error) for item in stale}
     for run_id, problem in problems.items():
         print(f"  {run_id} not sent: {problem}")
-    done = sum(item.mirror.run_id not in problems for item in sent)
-    up_to_date = sum(item.mirror.run_id not in problems for item in items) - done
+    done = sum(item.payload.run_id not in problems for item in sent)
+    up_to_date = sum(item.payload.run_id not in problems for item in items) - done
     waiting = len(plan) - done - up_to_date - len(problems)
     print(
         f"{study_dir}: {done} runs sent, {up_to_date} up to date, {len(problems)} not sent, "
@@ -111,85 +111,87 @@ def sync(study_dir: Path, options: Options) -> int:
 
 
 def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[str, str]]:
-    """Runs with something to mirror, and the reason for each that cannot be read."""
+    """Runs with something to send, and the reason for each that cannot be read."""
     store, listed = Store(study_dir.parent), studies(study_dir.parent)
     items, problems = [], {}
     for run_id in run_ids:
         run_dir = store.run_dir(run_id)
-        if not _shows(run_dir) or store.state(run_id) == "running" or is_running(run_dir):
+        if not _has_files(run_dir) or store.state(run_id) == "running" or is_running(run_dir):
             continue
         try:
-            mirror = mirror_of(run_dir)
+            payload = payload_of(run_dir)
         except (ValueError, OSError) as error:
             problems[run_id] = f"unreadable: {error}"
         else:
-            items.append(Item(mirror, run_dir, tuple(listed[run_id])))
+            items.append(Item(payload, run_dir, tuple(listed[run_id])))
     return items, problems
 
 
-def _shows(run_dir: Path) -> bool:
-    """Whether there is something to mirror: a run may fail before its first line of metrics."""
+def _has_files(run_dir: Path) -> bool:
+    """Whether there is something to send: a run may fail before its first line of metrics."""
     return any((run_dir / name).exists() for name in ("metrics.jsonl", "result.json"))
 
 
-def _marked(item: Item, options: Options) -> bool:
-    mark = read_mark(item.run_dir)
+def _is_recorded(item: Item, options: Options) -> bool:
+    record = read_record(item.run_dir)
     where = (base_url(), options.entity, options.project)
     return (
-        mark is not None
-        and (mark.url, mark.entity, mark.project) == where
-        and mark.files_sha256 == item.mirror.digest
-        and set(item.tags) <= set(mark.tags)
+        record is not None
+        and (record.url, record.entity, record.project) == where
+        and record.files_sha256 == item.payload.digest
+        and set(item.tags) <= set(record.tags)
     )
 
 
-def _mark(item: Item, found: Known, options: Options) -> None:
-    mark = Mark(
+def _record(item: Item, found: StoredRun, options: Options) -> None:
+    record = UploadRecord(
         url=base_url(),
         entity=options.entity,
         project=options.project,
         group=found.group,
         tags=found.tags,
-        files_sha256=item.mirror.digest,
+        files_sha256=item.payload.digest,
     )
-    write_mark(item.run_dir, mark)
+    write_record(item.run_dir, record)
 
 
-def _holds(found: Known, item: Item) -> bool:
+def _holds(found: StoredRun, item: Item) -> bool:
     """Whether W&B has all of the run."""
-    return found.digest == item.mirror.digest and set(item.tags) <= set(found.tags)
+    return found.digest == item.payload.digest and set(item.tags) <= set(found.tags)
 
 
-def _mark_held(items: Sequence[Item], options: Options) -> tuple[list[Item], dict[str, Known]]:
-    """Mark the runs that W&B has; the others, and what it knows of any.
+def _record_stored(
+    items: Sequence[Item], options: Options
+) -> tuple[list[Item], dict[str, StoredRun]]:
+    """Write a record for each run that W&B has; returns the others, and what W&B has of any.
 
     Raises:
         TrackingError: it does not answer.
     """
-    ids = [item.mirror.run_id for item in items]
-    known = wandb_client.known(ids, options.project, options.entity)
+    ids = [item.payload.run_id for item in items]
+    known = wandb_client.stored_runs(ids, options.project, options.entity)
     left = []
     for item in items:
-        found = known.get(item.mirror.run_id)
+        found = known.get(item.payload.run_id)
         if found is not None and _holds(found, item):
-            _mark(item, found, options)
+            _record(item, found, options)
         else:
             left.append(item)
     return left, known
 
 
 def _send(
-    items: Sequence[Item], known: dict[str, Known], options: Options
+    items: Sequence[Item], known: dict[str, StoredRun], options: Options
 ) -> tuple[list[Item], dict[str, str]]:
-    """Replay the runs one after the other; those that were sent, and the others' errors."""
+    """Send the runs one after the other; returns those sent, and the errors of the others."""
     sent, failed, in_a_row = [], {}, 0
     for item in items:
-        run_id, start = item.mirror.run_id, time.monotonic()
+        run_id, start = item.payload.run_id, time.monotonic()
         if in_a_row >= GIVE_UP:
             failed[run_id] = f"not tried, after {GIVE_UP} failures in a row"
             continue
         try:
-            _replay(item, known.get(run_id), options)
+            _send_one(item, known.get(run_id), options)
         except TrackingError as error:
             failed[run_id] = str(error)
             in_a_row += 1
@@ -200,28 +202,28 @@ def _send(
     return sent, failed
 
 
-def _replay(item: Item, found: Known | None, options: Options) -> None:
+def _send_one(item: Item, found: StoredRun | None, options: Options) -> None:
     group = found.group if found and found.group else options.study
     tags = tuple(dict.fromkeys([*(found.tags if found else ()), *item.tags]))
     target = Target(options.project, options.entity, group, tags)
-    mirror, folder = item.mirror, item.run_dir
-    upload = Upload.open(mirror.run_id, mirror.config, target, folder, options.timeout_s)
-    upload.finish(mirror)
+    payload, folder = item.payload, item.run_dir
+    upload = Upload.open(payload.run_id, payload.config, target, folder, options.timeout_s)
+    upload.finish(payload)
     shutil.rmtree(folder / "wandb", ignore_errors=True)
 
 
 def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
-    """Mark the sent runs that W&B shows: its client does not notice every refusal.
+    """Record the sent runs that W&B lists, because its client does not notice every refusal.
 
     Raises:
         TrackingError: it does not answer.
     """
     waiting = list(sent)
-    for wait in (0, SETTLE_S):
+    for wait in (0, VISIBLE_AFTER_S):
         if waiting:
             time.sleep(wait)
-            waiting, _ = _mark_held(waiting, options)
-    return {item.mirror.run_id: "W&B does not show what was sent" for item in waiting}
+            waiting, _ = _record_stored(waiting, options)
+    return {item.payload.run_id: "W&B does not show what was sent" for item in waiting}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,8 +15,8 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import group, one_value, require, suggest
 
-MIRRORED = ("online", "offline")
-MODES = ("none", *MIRRORED, "tensorboard")
+WANDB_MODES = ("online", "offline")
+MODES = ("none", *WANDB_MODES, "tensorboard")
 # W&B refuses longer tags. A longer name is cut, and so many digits of its hash tell it from others.
 TAG_LENGTH, TAG_DIGITS = 64, 8
 FORBIDDEN = "/ \\ # ? % :"
@@ -25,9 +25,9 @@ NAME_RULE = f"must be a name without {FORBIDDEN}"
 
 @dataclass(frozen=True, kw_only=True)
 class Tracking:
-    """Where a run's metrics are mirrored. `study` is the grid that trains the run, if there is one.
+    """Where else a run's metrics go. `study` is the grid that trains the run, if there is one.
 
-    The mirror has `finish_timeout_s` seconds to send the rest when the run has ended.
+    After a run W&B has `finish_timeout_s` seconds to get the rest.
     """
 
     name: str

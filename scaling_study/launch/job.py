@@ -27,7 +27,7 @@ from scaling_study.launch.outcome import Outcome
 from scaling_study.study.result import FINISHED, Result, write_result
 from scaling_study.study.store import Store
 from scaling_study.tracking.tensorboard import EventFiles
-from scaling_study.tracking.uploader_handle import mirrored, wait_for_uploads
+from scaling_study.tracking.uploader_handle import uploading, wait_for_uploads
 
 WITHOUT_RESULT = ("planned", "queued", "running")
 # The last one stays unless `checkpoint.keep=none`; the one before it goes when there is a result.
@@ -63,7 +63,7 @@ class Job:
                 return self.outcome()
             assert claim is not None
             replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
-            with mirrored(run_dir, self.execution.tracking):
+            with uploading(run_dir, self.execution.tracking):
                 try:
                     self._write(self._train(run_dir, world))
                 except KeyboardInterrupt:

@@ -1,1 +1,1 @@
-"""A mirror of runs in Weights & Biases: the files are the truth, and nothing is sent unasked."""
+"""Copies of runs in W&B and TensorBoard. The files are the truth; nothing is sent unasked."""

@@ -1,4 +1,4 @@
-"""What of a run is mirrored: read from the files in its folder, without W&B's client."""
+"""What W&B gets of a run, read from the files in its folder, without W&B's client."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from scaling_study.cost.closed_form import describe
 from scaling_study.study.result import FINISHED, read_result
 from scaling_study.study.table import read_plan
 
-# In the summary: the hash of what was sent, so that a later call knows without sending.
+# Name in the summary of the payload's hash, by which a later call sees that nothing is missing.
 DIGEST = "files_sha256"
 
 
 @dataclass(frozen=True)
-class Mirror:
-    """A run as W&B sees it: config, rows with their step numbers, summary."""
+class Payload:
+    """A run as W&B stores it: config, rows with their step numbers, summary."""
 
     run_id: str
     config: Mapping[str, Any]
@@ -36,7 +36,7 @@ class Mirror:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the run has no result: it is to continue."""
+        """Whether the run has no result yet; it will continue."""
         return "status" not in self.summary
 
     @property
@@ -44,7 +44,7 @@ class Mirror:
         return self.summary.get("status") not in FINISHED
 
 
-def mirror_of(run_dir: Path) -> Mirror:
+def payload_of(run_dir: Path) -> Payload:
     """The run in `run_dir`, finished or not.
 
     Raises:
@@ -53,7 +53,7 @@ def mirror_of(run_dir: Path) -> Mirror:
     """
     config = config_of(run_dir)
     summary = {k: v for k, v in _result(run_dir).items() if k not in config and v is not None}
-    return Mirror(run_dir.name, config, rows_of(run_dir), summary)
+    return Payload(run_dir.name, config, rows_of(run_dir), summary)
 
 
 def config_of(run_dir: Path) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def config_of(run_dir: Path) -> dict[str, Any]:
 
 
 def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
-    """Lines of metrics.jsonl, each with a number for W&B, which takes rising numbers only.
+    """Lines of metrics.jsonl, each with a number for W&B, which accepts increasing numbers only.
 
     The number is the training step, or if a line before has it already, the next one.
     """
@@ -105,7 +105,7 @@ def studies(results_dir: Path) -> dict[str, list[str]]:
         try:
             rows: Iterable[Mapping[str, str]] = read_plan(plan.parent)
         except ValueError:
-            continue  # another study's plan is no concern of this one
+            continue  # an unreadable plan of another study does not matter here
         for row in rows:
             found.setdefault(row["run_id"], []).append(tag_of(plan.parent.name))
     return found

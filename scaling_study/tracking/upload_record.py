@@ -1,4 +1,4 @@
-"""RUN/wandb.json: what was sent where, so that a second call sends nothing and asks nothing."""
+"""RUN/wandb.json: what was sent where; with it a second call neither sends nor asks again."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,8 +8,8 @@ from scaling_study.common.files import replace_file
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
-    """A mirror that the server has confirmed to hold."""
+class UploadRecord:
+    """A payload that the server has confirmed to have, and where."""
 
     url: str
     entity: str | None
@@ -19,15 +19,15 @@ class Mark:
     files_sha256: str
 
 
-def read_mark(run_dir: Path) -> Mark | None:
-    """The run's mark; None if there is none that can be read."""
+def read_record(run_dir: Path) -> UploadRecord | None:
+    """The run's record; None if there is none or it cannot be read."""
     try:
         values = json.loads((run_dir / "wandb.json").read_text(encoding="utf-8"))
-        return Mark(**values | {"tags": tuple(values["tags"])})
+        return UploadRecord(**values | {"tags": tuple(values["tags"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def write_mark(run_dir: Path, mark: Mark) -> None:
+def write_record(run_dir: Path, record: UploadRecord) -> None:
     """Replace RUN_DIR/wandb.json."""
-    replace_file(run_dir / "wandb.json", json.dumps(asdict(mark), indent=1) + "\n")
+    replace_file(run_dir / "wandb.json", json.dumps(asdict(record), indent=1) + "\n")

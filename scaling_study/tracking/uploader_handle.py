@@ -1,6 +1,6 @@
-"""What a run does for its mirror: start a process beside itself, and leave it behind at the end.
+"""A run's side of its upload: it starts the uploader process, and does not wait for it at the end.
 
-That process, the companion, holds a lock on RUN/tracking.txt as long as it lives.
+The uploader holds a lock on RUN/tracking.txt as long as it lives.
 """
 
 import fcntl
@@ -14,32 +14,34 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from scaling_study.config.tracking import MIRRORED, Tracking
+from scaling_study.config.tracking import WANDB_MODES, Tracking
 
-# From the end of a companion's time until it is gone, s.
+# From the end of an uploader's time until it is gone, s.
 GRACE_S = 1
 LOOK_S = 0.1
 
 
 @contextmanager
-def mirrored(run_dir: Path, tracking: Tracking) -> Iterator[None]:
-    """Inside, the run in `run_dir` is mirrored as `tracking` asks for; it is never held up there.
+def uploading(run_dir: Path, tracking: Tracking) -> Iterator[None]:
+    """Inside, the run in `run_dir` is uploaded if `tracking` says so; the run never waits for it.
 
-    At the end nobody waits: the companion has `finish_timeout_s` seconds to send the rest.
+    After the end the uploader has `finish_timeout_s` seconds to send the rest.
     """
-    companion = _start(run_dir, tracking) if tracking.name in MIRRORED else None
+    uploader = _start(run_dir, tracking) if tracking.name in WANDB_MODES else None
     try:
         yield
     finally:
-        if companion is not None:
-            _leave(companion)
+        if uploader is not None:
+            _let_end(uploader)
 
 
 def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
     command = [sys.executable, "-m", "scaling_study.tracking.uploader", str(run_dir)]
     try:
         with (run_dir / "tracking.txt").open("ab") as log:
-            with suppress(OSError):  # one of an earlier attempt still has it, or no locks here
+            with suppress(
+                OSError
+            ):  # an earlier attempt's uploader still has it, or the disk has no locks
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return subprocess.Popen(
                 [*command, json.dumps(asdict(tracking))],
@@ -48,23 +50,23 @@ def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
                 stderr=log,
                 start_new_session=True,
             )
-    except OSError as error:  # no memory or no process left: the run matters more
+    except OSError as error:  # no memory or no process left: the run goes on without
         print(f"not tracked: {error}", flush=True)
         return None
 
 
-def _leave(companion: subprocess.Popen[bytes]) -> None:
-    """Tell the companion that the run has ended; it ends by itself."""
-    assert companion.stdin is not None
+def _let_end(uploader: subprocess.Popen[bytes]) -> None:
+    """Signal the end of the run; the uploader then ends by itself."""
+    assert uploader.stdin is not None
     with suppress(OSError):
-        companion.stdin.write(b".")  # a child of the run may hold the pipe open
-        companion.stdin.close()
-    # If this process lives on, no zombie stays.
-    threading.Thread(target=companion.wait, daemon=True).start()
+        uploader.stdin.write(b".")  # a child of the run may hold the pipe open
+        uploader.stdin.close()
+    # Reaps the process, or it would stay as a zombie while this one lives.
+    threading.Thread(target=uploader.wait, daemon=True).start()
 
 
 def is_running(run_dir: Path) -> bool:
-    """Whether a companion of the run in `run_dir` lives, as far as locks are seen here."""
+    """Whether the run in `run_dir` has an uploader; locks of other hosts may be invisible."""
     try:
         with (run_dir / "tracking.txt").open("r+b") as log:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,11 +78,11 @@ def is_running(run_dir: Path) -> bool:
 
 
 def wait_for_uploads(run_dirs: Iterable[Path], tracking: Tracking, limit_s: float) -> None:
-    """Wait, once for all of these runs that have ended, until their companions have ended too.
+    """Wait until the uploaders of all of these runs, which have ended, have ended too.
 
-    That takes at most the time that these have, or `limit_s`; a line says so.
+    Waits `tracking.finish_timeout_s` or `limit_s` seconds at most, and prints a line about it.
     """
-    if tracking.name not in MIRRORED:
+    if tracking.name not in WANDB_MODES:
         return
     limit_s = min(limit_s, tracking.finish_timeout_s)
     left = [run_dir for run_dir in run_dirs if is_running(run_dir)]

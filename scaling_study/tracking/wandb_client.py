@@ -1,4 +1,4 @@
-"""W&B's client, with limits on how long it may take. Everything that imports wandb goes here."""
+"""W&B's client, with limits on how long it may take. Only this module imports wandb."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaling_study.config.tracking import base_url
-from scaling_study.tracking.payload import DIGEST, Mirror
+from scaling_study.tracking.payload import DIGEST, Payload
 
 if TYPE_CHECKING:
     from wandb import Run
 
-# Limit for a plain request, s, after which the server counts as absent; others take longer.
+# Time limits, s: of a plain request, after which the server counts as absent, and of API calls.
 PROBE_S = 3
 API_S = 30
 # Runs per request.
@@ -71,7 +71,7 @@ class Upload:
 
     def __init__(self, run: "Run") -> None:
         self.run = run
-        self._next = run.step  # number of rows that the server has
+        self._next = run.step  # rows below this number are on the server
 
     @classmethod
     def open(
@@ -122,17 +122,17 @@ class Upload:
                 self.run.log(dict(row), step=number, commit=True)
                 self._next = number + 1
 
-    def finish(self, mirror: Mirror) -> None:
+    def finish(self, payload: Payload) -> None:
         """The rest of a run, its summary, and the end.
 
         Raises:
             TrackingError: not everything was taken in time.
         """
-        self.send(mirror.rows)
-        self.run.summary.update({**mirror.summary, DIGEST: mirror.digest})
-        if mirror.unfinished:
-            self.run.mark_preempting()  # W&B shows it as preempted, not as failed
-        self.close(exit_code=1 if mirror.failed else 0)
+        self.send(payload.rows)
+        self.run.summary.update({**payload.summary, DIGEST: payload.digest})
+        if payload.unfinished:
+            self.run.mark_preempting()  # W&B then lists it as preempted, not as failed
+        self.close(exit_code=1 if payload.failed else 0)
 
     def close(self, exit_code: int) -> None:
         """End the run as it is.
@@ -168,23 +168,23 @@ def _settings(timeout_s: float, offline: bool) -> Any:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What W&B has of a run."""
+class StoredRun:
+    """What W&B has of a run: the hash of the payload that it got, group and tags."""
 
     digest: str | None
     group: str | None
     tags: tuple[str, ...]
 
 
-def known(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str, Known]:
-    """What W&B has of those runs that it knows.
+def stored_runs(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str, StoredRun]:
+    """What W&B has of these runs; those that it does not have are left out.
 
     Raises:
         TrackingError: it does not answer.
     """
     import wandb
 
-    found: dict[str, Known] = {}
+    found: dict[str, StoredRun] = {}
     try:
         api = wandb.Api(timeout=API_S)
         path = f"{entity or api.default_entity}/{project}"
@@ -192,11 +192,11 @@ def known(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str,
             names = {"name": {"$in": list(run_ids[start : start + PAGE])}}
             for run in api.runs(path, filters=names, per_page=PAGE, lazy=False):
                 digest = run.summary_metrics.get(DIGEST)
-                found[run.id] = Known(digest, run.group, tuple(run.tags))
+                found[run.id] = StoredRun(digest, run.group, tuple(run.tags))
     except ValueError as error:
         if "Could not find project" not in str(error):
             raise
-        return {}  # the first run creates the project
+        return {}  # W&B creates a project with its first run
     except (wandb.errors.Error, OSError) as error:
         raise TrackingError(_one_line(error)) from None
     return found
@@ -220,7 +220,7 @@ def default_entity() -> str:
 
 
 def app_url() -> str:
-    """Address of the pages that show runs."""
+    """Address of the web pages of runs."""
     from wandb.sdk.lib.wbauth.host_url import HostUrl
 
     return HostUrl(base_url()).app_url

@@ -3,24 +3,7 @@
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd import Function
-from torch.autograd.function import FunctionCtx
-
-
-class _Sum(Function):
-    """The sum over all ranks; the gradient of a sum is the sum of all ranks' gradients."""
-
-    @staticmethod
-    def forward(_: FunctionCtx, values: Tensor) -> Tensor:
-        total = values.clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(_: FunctionCtx, gradient: Tensor) -> Tensor:
-        total = gradient.contiguous().clone()
-        dist.all_reduce(total)
-        return total
+from torch.distributed.nn.functional import all_reduce  # the one whose sum has a gradient
 
 
 class SyncBatchNorm(nn.BatchNorm2d):
@@ -42,16 +25,16 @@ class SyncBatchNorm(nn.BatchNorm2d):
             return super().forward(x)
         ranks = dist.get_world_size()
         y = x.to(torch.promote_types(x.dtype, torch.float32))  # half precision is too coarse
-        mean: Tensor = _Sum.apply(y.mean((0, 2, 3))) / ranks  # type: ignore[no-untyped-call]
+        mean: Tensor = all_reduce(y.mean((0, 2, 3))) / ranks  # type: ignore[no-untyped-call]
         centred = y - mean[:, None, None]
-        variance: Tensor = _Sum.apply(centred.square().mean((0, 2, 3))) / ranks  # type: ignore[no-untyped-call]
-        self._remember(mean.detach(), variance.detach(), ranks * x.numel() // x.shape[1])
+        variance: Tensor = all_reduce(centred.square().mean((0, 2, 3))) / ranks  # type: ignore[no-untyped-call]
+        self._update_running(mean.detach(), variance.detach(), ranks * x.numel() // x.shape[1])
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Update the running statistics; the variance is remembered without its bias."""
+    def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Update the running statistics; torch, too, keeps the unbiased variance there."""
         assert self.momentum is not None
         assert self.running_mean is not None
         assert self.running_var is not None

@@ -76,4 +76,3 @@ def test_classification_scores_top_1_and_cross_entropy() -> None:
     assert float(CLASSIFICATION.loss(logits, labels, 0.0)) == pytest.approx(right + 1)
     assert CLASSIFICATION.chance(4) == 0.75
     assert task_of("classification") is CLASSIFICATION
-

@@ -80,7 +80,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 def stop_in_the_middle(process: "subprocess.Popen[str]", server: Server, folder: Path) -> Path:
     """Halt a training run with a checkpoint until W&B has seen of it; its folder.
 
-    Its companion goes on. So it does not matter how fast either of them is.
+    Its uploader goes on. So it does not matter how fast either of them is.
     """
     wait_for(lambda: [line for path in folder.glob(RUNS) for line in logged(path.parent)])
     process.send_signal(signal.SIGSTOP)

@@ -1,10 +1,10 @@
-"""Batches made off the critical path: by worker processes, or by a thread beside a GPU."""
+"""Batches made while a step computes: by worker processes, or by a thread where there is a GPU."""
 
-import queue
 import signal
 import sys
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -13,51 +13,54 @@ from scaling_study.training.input_pipeline.make_batch import BatchSpec, LoadedBa
 
 # Batches that wait ready for the training loop, of each worker or of the thread.
 AHEAD = 2
-# Signals by which a scheduler asks the training process for a checkpoint: not its workers' affair.
+# Signals by which a scheduler asks the training process for a checkpoint; workers ignore them.
 PARENTS_SIGNALS = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 Maker = Callable[[BatchSpec], LoadedBatch]
 
 
 def stream(
-    make: Maker, tasks: Iterator[BatchSpec], workers: int | None, cuda: bool
+    make: Maker, specs: Iterator[BatchSpec], workers: int | None, cuda: bool
 ) -> Iterator[LoadedBatch]:
-    """What `make` makes of each task, in order.
+    """The batches that `make` makes of `specs`, in order.
 
     By `workers` processes (0: this one); with None by no process: images in memory are ready
-    before another process could have sent them, and only beside a GPU has a thread a core to spare.
+    before another process could have sent them, and only with a GPU does a thread have a free core.
     """
     if workers is not None:
-        return _from_workers(make, tasks, workers, cuda)
+        return _from_workers(make, specs, workers, cuda)
     if cuda:
-        return _from_thread(make, tasks)
-    return map(make, tasks)
+        return _from_thread(make, specs)
+    return map(make, specs)
 
 
-class _Tasks(Dataset[LoadedBatch]):
-    """Tasks as items of a data set, so that torch's loader deals them out to its workers."""
+class _Batches(Dataset[LoadedBatch]):
+    """Batches as items of a data set with specs as indices, so that torch's loader shares them
+    among its workers.
+    """
 
     def __init__(self, make: Maker) -> None:
         self._make = make
 
-    def __getitem__(self, task: BatchSpec) -> LoadedBatch:
-        return self._make(task)
+    def __getitem__(self, spec: BatchSpec) -> LoadedBatch:
+        return self._make(spec)
 
 
 def _from_workers(
-    make: Maker, tasks: Iterator[BatchSpec], workers: int, cuda: bool
+    make: Maker, specs: Iterator[BatchSpec], workers: int, cuda: bool
 ) -> Iterator[LoadedBatch]:
     loader: DataLoader[LoadedBatch] = DataLoader(
-        _Tasks(make),
+        _Batches(make),
         batch_size=None,
-        sampler=tasks,
+        sampler=specs,
         num_workers=workers,
-        # A run of a local pool has the pool's start method, whose workers would outlive the run.
+        # Not the start method of the local pool that the run may be in: its workers would outlive
+        # the run.
         multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         prefetch_factor=AHEAD if workers else None,
         pin_memory=cuda,
         worker_init_fn=_begin_worker,
-        # Without it the loader would draw from torch's own generator.
+        # The loader draws a seed; from torch's own generator it would change what dropout draws.
         generator=torch.Generator(),
     )
     yield from loader
@@ -68,35 +71,19 @@ def _begin_worker(number: int) -> None:
         signal.signal(name, signal.SIG_IGN)
 
 
-def _from_thread(make: Maker, tasks: Iterator[BatchSpec]) -> Iterator[LoadedBatch]:
-    ready: queue.Queue[LoadedBatch | BaseException | None] = queue.Queue(AHEAD)
-    stopped = threading.Event()
+def _from_thread(make: Maker, specs: Iterator[BatchSpec]) -> Iterator[LoadedBatch]:
+    def pinned(spec: BatchSpec) -> LoadedBatch:
+        pixels, labels, corrupt = make(spec)
+        return pixels.contiguous().pin_memory(), labels.pin_memory(), corrupt
 
-    def put(item: LoadedBatch | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for task in tasks:
-                pixels, labels, corrupt = make(task)
-                put((pixels.contiguous().pin_memory(), labels.pin_memory(), corrupt))
-                if stopped.is_set():
-                    return
-            put(None)
-        except Exception as error:  # it belongs to the thread that waits for batches
-            put(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    ready: deque[Future[LoadedBatch]] = deque()
+    thread = ThreadPoolExecutor(max_workers=1)
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        for spec in specs:
+            ready.append(thread.submit(pinned, spec))
+            if len(ready) > AHEAD:
+                yield ready.popleft().result()
+        while ready:
+            yield ready.popleft().result()
     finally:
-        stopped.set()
-        thread.join()
+        thread.shutdown(cancel_futures=True)
