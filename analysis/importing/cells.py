@@ -9,10 +9,10 @@ import numpy as np
 from analysis.importing.columns import TEXT
 from analysis.importing.families import positive
 from analysis.importing.read_csv import CELL, Imported, with_numbers
-from analysis.stats.noise import prior_sd
 from analysis.stats.pareto import Mask, on_frontier
 from analysis.study.columns import Record
 from scaling_study.common.errors import InputError
+from scaling_study.tasks.classification import prior_sd
 
 if TYPE_CHECKING:
     import pandas as pd

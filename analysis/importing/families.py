@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.stats.noise import prior_sd
 from analysis.stats.pareto import Floats
 from analysis.stats.speedup import Family, Speedup, speedup_of
 from scaling_study.common.errors import InputError
+from scaling_study.tasks.classification import prior_sd
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis.stats.noise import prior_sd
 from analysis.stats.speedup import Family
 from analysis.study.cells import Cell
 from analysis.study.table import Table
+from scaling_study.tasks.classification import prior_sd
 
 PAPER = Path(__file__).parent
 # Two percent of the 1,281,167 training images are held out as the paper's "minival" split.

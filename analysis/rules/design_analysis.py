@@ -18,11 +18,12 @@ from analysis.rules.pilot import TYPICAL_ERROR, Planning
 from analysis.rules.rule import ONE_FAMILY, Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import mde80, seeds_needed
-from analysis.stats.noise import Noise, prior_sd
+from analysis.stats.noise import Noise
 from analysis.study.arms import base_of, pairs_of
 from analysis.study.cells import Cell, cells_of
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
+from scaling_study.tasks.classification import prior_sd
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,7 @@ Attempt = tuple[Gap, Verdict, tuple[str, ...]]
 def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
     rows: list[Any] = list(table.rows)
     if scored_at_chance:
-        assert table.n_classes
-        chance = 1 - 1 / table.n_classes
-        rows += [{**row, "val_error": chance} for row in table.excluded]
+        rows += [{**row, "val_error": table.chance} for row in table.excluded]
     return cells_of(rows)
 
 
@@ -220,7 +218,7 @@ def judge_rule(table: Table, prereg: Preregistration, rule: Rule) -> Judgement:
         Sensitivity(name, *_attempt(cells, prereg, rule, estimand, table.epochs)[:2])
         for name, estimand in (_variants(rule, rule.cost).items() if gap else ())
     ]
-    if table.excluded and table.n_classes:
+    if table.excluded and table.chance is not None:
         name = "excluded runs scored at chance"
         other = _attempt(_cells(table, True), prereg, rule, Estimand(rule.cost), table.epochs)
         sensitivities.append(Sensitivity(name, *other[:2]))

@@ -51,18 +51,9 @@ def brown_forsythe(groups: Sequence[Sequence[float]]) -> float | None:
     return float(fdtrc(k - 1, n - k, (between / (k - 1)) / (within / (n - k))))
 
 
-def prior_sd(error: float, n_val: int) -> float:
-    """Seed SD of an error rate before it is measured: sqrt(e / (2 n)), as a fraction.
-
-    If two runs disagree independently on each of n images the variance of one run's error is
-    half their disagreement over n; for calibrated runs the disagreement equals the error
-    (Jordan 2023, arXiv 2304.01910).
-    """
-    return math.sqrt(error / (2 * n_val))
-
-
 def _prior(cells: Sequence[Cell]) -> Noise | None:
-    variances = {c.config_id: prior_sd(c.error, c.n_val) ** 2 for c in cells if c.n_val}
+    known = {c.config_id: c.noise_prior(c.error, c.n_val) for c in cells if c.n_val}
+    variances = {config_id: sd**2 for config_id, sd in known.items() if sd is not None}
     if len(variances) < len(cells):
         return None
     mean = 100 * math.sqrt(float(np.mean(list(variances.values()))))

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from analysis.study.compared_settings import Settings
+from scaling_study.tasks import DEFAULT, task_of
+from scaling_study.tasks.base import NoisePrior
+from scaling_study.tasks.classification import TASK
 
 COSTS = ("step_time_s", "flops", "params", "activations", "peak_memory_bytes", "train_flops")
 
@@ -34,6 +37,7 @@ class Cell:
     train_errors: tuple[float, ...] = ()
     costs: Mapping[str, tuple[float, ...]]
     n_val: int | None
+    noise_prior: NoisePrior = TASK.noise_prior
 
     def value(self, axis: str) -> float:
         """Its setting on an axis: depth, width, resolution (px), epochs or lr (0 if unknown)."""
@@ -98,6 +102,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             train_errors=_measured(group, "train_error"),
             costs={axis: _measured(group, axis) for axis in COSTS},
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
+            noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
         )
         for config_id, group in groups.items()
     ]

@@ -11,7 +11,8 @@ from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
 from scaling_study.study.table import Study
-from scaling_study.tasks.classification import learned_error
+from scaling_study.tasks import DEFAULT, task_of
+from scaling_study.tasks.base import Task
 
 # What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
 SAME = ("data", "eval_split", "n_val", "device", "threads", "world_size")
@@ -47,6 +48,11 @@ class Table:
     on_purpose: frozenset[str] = frozenset()
     grid: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[Row, ...] = ()
+
+    @property
+    def chance(self) -> float | None:
+        """The outcome of a guesser; None where it is not known."""
+        return task_in(self.grid).chance(self.n_classes) if self.n_classes else None
 
     def states(self) -> list[tuple[Row, str]]:
         """Every planned run and how it stands: ok, diverged, left out, or why it has no result."""
@@ -130,14 +136,33 @@ def _refuse_twins(rows: Sequence[Row]) -> None:
             )
 
 
-def _why_excluded(row: Row, n_classes: int | None) -> str | None:
+def task_in(grid: Mapping[str, Any]) -> Task:
+    """The task of a study, which its grid.yaml names unless it is classification.
+
+    Raises:
+        InputError: a module of the user's that cannot be found any more.
+    """
+    return task_of(grid.get("task", DEFAULT))
+
+
+def _with_outcome(row: Row, grid: Mapping[str, Any]) -> Row:
+    """The row with its task's outcome where the analysis looks for it."""
+    if "task" not in grid:
+        return row
+    return {**row, "task": grid["task"], "val_error": row[task_in(grid).outcome]}
+
+
+def _why_excluded(row: Row, n_classes: int | None, task: Task) -> str | None:
     error = row["val_error"]
     if row["status"] == "diverged":
         return "diverged: non-finite loss"
     if error is None or not math.isfinite(error):
         return "no validation error"
-    if n_classes and error > learned_error(n_classes):
-        return f"hardly better than chance: error {100 * error:.1f} % with {n_classes} classes"
+    worst = task.worst_learned(n_classes) if n_classes else None
+    if worst is not None and error > worst:
+        percent = task.unit == "fraction"
+        value = f"error {100 * error:.1f} %" if percent else f"{task.outcome} {error:.4g}"
+        return f"hardly better than chance: {value} with {n_classes} classes"
     return None
 
 
@@ -158,7 +183,8 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     records = study.runs.to_dict("records")
     everything: list[Row] = [
         *with_comparison_settings(
-            (clean({str(k): v for k, v in r.items()}) for r in records), study.grid
+            (_with_outcome(clean({str(k): v for k, v in r.items()}), study.grid) for r in records),
+            study.grid,
         )
     ]
     selected = _selected(everything, where)
@@ -178,7 +204,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         _refuse_mixed(group, SAME_SETTINGS)
     _refuse_twins(rows)
     n_classes = study.grid.get("n_classes")
-    reasons = {row["run_id"]: _why_excluded(row, n_classes) for row in rows}
+    reasons = {row["run_id"]: _why_excluded(row, n_classes, task_in(study.grid)) for row in rows}
     kept = tuple(row for row in rows if reasons[row["run_id"]] is None)
     if not kept:
         raise (InputError if where else NothingToCompareError)(

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.data import data_info, prepare
@@ -13,6 +14,7 @@ from scaling_study.planning.plan_table import write_csv
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store, check_writable
 from scaling_study.study.table import read_plan
+from scaling_study.tasks import DEFAULT
 
 
 def make_ready(
@@ -40,7 +42,12 @@ def make_ready(
             print(f"unreadable result set aside, its run is done again: {bad}")
     _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
     classes = {data_info(row.run.data).n_classes for row in rows}
-    known = {"n_classes": classes.pop()} if len(classes) == 1 else {}
+    known: dict[str, Any] = {"n_classes": classes.pop()} if len(classes) == 1 else {}
+    tasks = {row.run.task for row in rows}
+    if len(tasks) > 1:
+        raise InputError(f"task={', '.join(sorted(tasks))}: a study compares runs of one task")
+    if tasks != {DEFAULT}:
+        known["task"] = tasks.pop()
     preregistration.freeze(study_dir, grid)
     replace_file(study_dir / "grid.yaml", yaml.safe_dump(grid | known, sort_keys=False))
     write_csv(rows, grid, study_dir / "plan.csv")

@@ -11,6 +11,8 @@ from scaling_study.common.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+NoisePrior = Callable[[float, int], float | None]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -43,7 +45,7 @@ class Task:
     columns: Mapping[str, tuple[str, str]]
     chance: Callable[[int], float | None]
     worst_learned: Callable[[int], float | None]
-    noise_prior: Callable[[float, int], float | None]
+    noise_prior: NoisePrior
     outputs: Callable[[int], int]
     loss: Callable[[Tensor, Tensor, float], Tensor]
     metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]

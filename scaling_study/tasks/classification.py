@@ -28,7 +28,7 @@ def learned_error(n_classes: int) -> float:
     return 1 - guessed - min(guessed, LEARNED_SHARE * (1 - guessed))
 
 
-def noise_prior(error: float, n_val: int) -> float:
+def prior_sd(error: float, n_val: int) -> float:
     """Seed SD of an error rate before it is measured: sqrt(e / (2 n)), as a fraction.
 
     If two runs disagree independently on each of n images the variance of one run's error is
@@ -73,7 +73,7 @@ TASK = Task(
     },
     chance=chance_error,
     worst_learned=learned_error,
-    noise_prior=noise_prior,
+    noise_prior=prior_sd,
     outputs=one_each,
     loss=loss,
     metrics={"error": wrong, "loss": nats},

@@ -3,16 +3,22 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from analysis.stats.noise import noise_of
+from analysis.study.cells import cells_of
+from analysis.study.table import Table, table_of
 from helpers import ordinal_task
+from helpers.analysis_data import run, write_study
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.launch.job import Job
+from scaling_study.study.table import read_study
 from scaling_study.tasks import task_of
 from scaling_study.tasks.classification import TASK as CLASSIFICATION
 
@@ -21,10 +27,10 @@ LEARNS = {"train.epochs": 8, "train.ema_decay": 0.0, "train.lr_per_256": 0.2}
 
 
 def test_a_task_of_ones_own_is_trained_scored_and_stored(execution: ExecutionConfig) -> None:
-    run = tiny(task=ORDINAL, **LEARNS)
-    outcome = Job(run, execution)()
+    config = tiny(task=ORDINAL, **LEARNS)
+    outcome = Job(config, execution)()
     assert outcome.status == "ok", outcome.error
-    run_dir = Path(execution.results_dir) / "runs" / run.run_id
+    run_dir = Path(execution.results_dir) / "runs" / config.run_id
     result = json.loads((run_dir / "result.json").read_text(encoding="utf-8"))
     # Better than the best constant, so the task's own loss was what was minimised.
     assert 0 < result["val_loss"] < 0.9 * ordinal_task.variance(4)
@@ -76,3 +82,36 @@ def test_classification_scores_top_1_and_cross_entropy() -> None:
     assert float(CLASSIFICATION.loss(logits, labels, 0.0)) == pytest.approx(right + 1)
     assert CLASSIFICATION.chance(4) == 0.75
     assert task_of("classification") is CLASSIFICATION
+
+
+def study_of(tmp_path: Path, task: str) -> Table:
+    """The table of a study of two runs, the second of which has learned nothing."""
+    own = task == ORDINAL
+    results: list[Any] = [
+        replace(
+            run(14, 0.25, 4, seed, 0.9),
+            **{"val_loss": loss} | ({"val_error": None, "train_error": None} if own else {}),
+        )
+        for seed, loss in enumerate([20.0, 85.0])
+    ]
+    named = "" if task == "classification" else f"task: {task}\n"
+    return table_of(read_study(write_study(tmp_path, results, f"n_classes: 32\n{named}")), {})
+
+
+def test_the_analysis_reads_outcome_chance_and_noise_prior_from_the_task(tmp_path: Path) -> None:
+    table = study_of(tmp_path / "ordinal", ORDINAL)
+    assert [row["seed"] for row in table.rows] == [0]
+    assert list(table.left_out.values()) == [
+        "hardly better than chance: val_loss 85 with 32 classes"
+    ]
+    assert table.chance == ordinal_task.variance(32)
+    (cell,) = cells_of(table.rows)
+    assert cell.errors == (20.0,)
+    assert noise_of([cell]) is None  # the prior of error rates does not hold for it
+    plain = study_of(tmp_path / "plain", "classification")
+    assert len(plain.rows) == 2
+    assert plain.chance == 31 / 32
+    (cell,) = cells_of(plain.rows[:1])
+    noise = noise_of([cell])
+    assert noise is not None
+    assert noise.kind == "prior"

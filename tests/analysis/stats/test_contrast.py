@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from analysis.stats.contrast import Estimand, gap_of
 from analysis.stats.decision import decide
 from analysis.stats.interpolation import arm_weights, smoother
-from analysis.stats.noise import Noise, brown_forsythe, noise_of, prior_sd
+from analysis.stats.noise import Noise, brown_forsythe, noise_of
 from analysis.study.arms import Pair, arm_of, base_of, pairs_of
 from analysis.study.errors import PreconditionError
 from helpers.analysis_data import cell
+from scaling_study.tasks.classification import prior_sd
 
 FLOPS = Estimand("flops")
 COSTS = (1.0, 1.8, 3.1, 5.0)
