@@ -12,6 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 
 from scaling_study import data
 from scaling_study.config import Setting
@@ -24,6 +25,7 @@ hypothesis.settings.register_profile("beside_others", deadline=None)
 def pytest_configure(config: pytest.Config) -> None:
     if _beside_others(config):
         hypothesis.settings.load_profile("beside_others")
+        torch.set_num_threads(1)
 
 
 @pytest.hookimpl(wrapper=True)
