@@ -195,7 +195,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         "launcher.slots=1",
         "grid.axes.seed=[0,1]",
         "grid.axes.depth=[14]",
-        "train.epochs=80",
+        "train.epochs=30",
         "checkpoint.every_s=0",
     )
     sweep = start(tmp_path, cache_dir, *arguments)
