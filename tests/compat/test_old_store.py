@@ -8,6 +8,7 @@ import tarfile
 from difflib import unified_diff
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,11 +28,11 @@ from write_store import (
 
 # Of `status`: what depends on when it is asked.
 CLOCK = {"time", "runs_per_hour"}
-# What training measures, and so differs between two runs of one config.
+# Of a result: what training measures, and so differs between two runs of one config.
 MEASURED = {
     *("val_error", "train_error", "val_loss", "wall_s", "peak_memory_bytes", "bound"),
     *("step_time_s", "step_time_mean_s", "step_time_cv", "images_per_s"),
-    *("device", "git_commit", "git_dirty", "versions"),
+    *("device", "git_commit", "git_dirty", "versions", "schema"),
 }
 same_digits = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),
@@ -57,6 +58,15 @@ def assert_same(new: Path, old: Path) -> None:
         pytest.fail("\n".join(islice(unified_diff(*texts, str(old), str(new), "", "", 0), 20)))
 
 
+def fields_of(old: Any, new: Any) -> Any:
+    """`new` without the fields that `old` lacks: fields may be added."""
+    if isinstance(old, dict):
+        return {key: fields_of(value, new[key]) for key, value in old.items()}
+    if isinstance(old, list):
+        return [fields_of(*pair) for pair in zip(old, new, strict=True)]
+    return new
+
+
 @same_digits
 @pytest.mark.parametrize("grid", GRIDS)
 def test_analyses_are_equal_byte_for_byte(grid: str, folder: Path, command: Command) -> None:
@@ -77,8 +87,8 @@ def test_plans_are_equal_byte_for_byte(grid: str, folder: Path, command: Command
 @pytest.mark.parametrize("grid", GRIDS)
 def test_the_status_is_the_same(grid: str, folder: Path) -> None:
     old = json.loads((OUTPUTS / grid / "status.json").read_text(encoding="utf-8"))
-    new = json.loads(run(folder, status(grid)))
-    assert {key: new[key] for key in new.keys() - CLOCK} == {
+    new = fields_of(old, json.loads(run(folder, status(grid))))
+    assert {key: new[key] for key in old.keys() - CLOCK} == {
         key: old[key] for key in old.keys() - CLOCK
     }
 
@@ -105,12 +115,12 @@ def test_a_sweep_trains_what_is_missing_and_continues_what_was_interrupted(
     assert lines[: len(before)] == before
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4, 5, 6, 7, 8, 8]
     result = json.loads((lost / "result.json").read_text(encoding="utf-8"))
-    assert {key: result[key] for key in result.keys() - MEASURED} == {
+    assert {key: result[key] for key in whole.keys() - MEASURED} == {
         key: whole[key] for key in whole.keys() - MEASURED
     }
-    # Other machines add in another order: equal digits cannot be promised.
-    assert result["val_loss"] == pytest.approx(whole["val_loss"], rel=0.02)
-    assert result["val_error"] == pytest.approx(whole["val_error"], abs=0.05)
+    # On one machine all digits are equal; others add in another order (1e-6 between AVX2 and 512).
+    assert result["val_loss"] == pytest.approx(whole["val_loss"], rel=1e-3)
+    assert result["val_error"] == pytest.approx(whole["val_error"], abs=0.01)
 
     again = command(*sweep("arms")[2:])
     assert again.returncode == 0, again.stderr

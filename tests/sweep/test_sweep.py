@@ -195,7 +195,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         "launcher.slots=1",
         "grid.axes.seed=[0,1]",
         "grid.axes.depth=[14]",
-        "train.epochs=80",
+        "train.epochs=30",
         "checkpoint.every_s=0",
     )
     sweep = start(tmp_path, cache_dir, *arguments)
@@ -231,6 +231,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         ),
         (["+grid=smoke", "model.width=1"], "'grid.points=[{width: 1, …}, …]'"),
         (["+grid=smoke", "depth=50"], "depth: the setting of one run is model.depth"),
+        (["+grid=smoke", "recipe=paper"], "recipe: a run's recipe is chosen by its group train"),
         (["+grid=smoke", "model.dept=50"], "model.dept: no such setting (did you mean model.depth"),
         (["+grid=smoke", "+model.dept=50"], "model.dept: no such setting (did you mean depth"),
         (["+grid=smoke", "grid.axes.depth=[15]"], "model.depth=15: no ResNet layout; known depths"),
