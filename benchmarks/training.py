@@ -115,7 +115,7 @@ def bare(run: RunConfig, execution: ExecutionConfig) -> float:
     with tempfile.TemporaryDirectory() as folder:
         data = TrainingData.of(run, execution, Path(folder))
         torch.manual_seed(seed_of(run.run_id, "init"))
-        module = build(network(run.model, data.facts.n_classes))
+        module = build(network(run.model, data.info.n_classes))
         module.to(run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = optimizer_of(module, run.train)
         clock, steps = Clock(run.device), run.train.epochs * data.steps_per_epoch

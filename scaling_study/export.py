@@ -14,7 +14,7 @@ from scaling_study.models import timm_weights
 
 
 def main(arguments: list[str]) -> int:
-    """Write the weights; 2 with one message if the run or the file is not what it has to be."""
+    """Write the weights; 2 with one message for a run or a file that cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m scaling_study.export", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="RESULTS/runs/RUN_ID")
     parser.add_argument("-o", dest="out", type=Path, required=True, help=".safetensors or .pth")
@@ -52,10 +52,10 @@ def export(run_dir: Path, out: Path, weights: str) -> None:
 
 
 def _run_in(run_dir: Path) -> RunConfig:
-    """The run that config.yaml in `run_dir` says.
+    """The run that config.yaml in `run_dir` describes.
 
     Raises:
-        InputError: it is not there, or says no run.
+        InputError: it is not there, or describes no run.
     """
     path = run_dir / "config.yaml"
     try:
@@ -68,8 +68,8 @@ def _run_in(run_dir: Path) -> RunConfig:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (ValueError, yaml.YAMLError) as error:
-        said = str(error).partition("\n")[0]
-        raise InputError(f"{path}: no YAML ({said})") from None
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: no YAML ({reason})") from None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What a run costs before it is paid for: closed forms of its config. No torch.
+"""Cost of a run before it is trained: closed forms of its config. No torch.
 
 Parameters, FLOPs, activations and images are exact. Memory is torch's allocations (not the resident
-set of a CPU process) and lies within `planning.memory.TOLERANCE` of the estimate.
+set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
 """
 
 from dataclasses import dataclass

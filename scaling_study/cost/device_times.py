@@ -13,12 +13,12 @@ from scaling_study.study.result import Result
 # Costs that are blank until something is measured.
 MEASURED = ("step_time_s", "forecast_s", "gpu_hours")
 HOUR = 3600
-# A time model whose median error on shapes that it was not fitted to is above this is no model.
+# Above this median error on held-out shapes the user is warned about the time model.
 ABSURD = 0.5
 
 
 class UnmeasuredError(InputError):
-    """A condition, a solve or a budget asks for a time, and none is measured on this device."""
+    """A condition, a solve or a budget needs a time, and none was measured on this device."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -122,7 +122,7 @@ class Times:
         return time.times(self.gpus(run) / HOUR)
 
     def notes(self, runs: Iterable[RunConfig]) -> list[str]:
-        """Whose times count where they are not this machine's, and models that are none."""
+        """Lines for a user: whose times are used if not this machine's; models that fit badly."""
         lines = []
         for run in {(run.device, run.precision): run for run in runs}.values():
             used, known = self.device(run.device), self.devices(run.device)

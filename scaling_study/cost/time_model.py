@@ -1,7 +1,7 @@
 """How long a run will take, from measurements on this device, never from a data sheet.
 
-Measurements are finished runs and probes (`planning.probe`); `step_law` is the model of a step's
-time. Intervals contain 90 % of new measurements, by Student's t.
+Measurements are finished runs and probes, a few steps of a few cells; `step_law` is the model of a
+step's time. Intervals contain 90 % of new measurements, by Student's t.
 """
 
 import math

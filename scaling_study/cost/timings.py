@@ -1,4 +1,4 @@
-"""Measurements of time as lines of a file: probes in the cache, what a study's cells go by."""
+"""Measurements of time, a line each: probes in the cache, and those a study was solved with."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from scaling_study.cost.time_model import CONDITIONS, SHAPE, Timing
 
 
 def read_timings(path: Path) -> list[Timing]:
-    """The measurements in a file, a line each; a line that is none is passed over."""
+    """The measurements in a file, a line each; other lines are ignored."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:

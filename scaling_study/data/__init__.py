@@ -1,4 +1,4 @@
-"""Data sets. `facts` is cheap and needs no pixels; `load` renders, reads or opens them."""
+"""Data sets. `data_info` is cheap and needs no pixels; `load` renders, reads or opens them."""
 
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,7 @@ def config_class(name: object) -> type[DataConfig]:
 
 
 def keep_listings_in(cache_dir: Path) -> None:
-    """From now on `facts` keeps listings of folders there; without it every process lists anew."""
+    """Keep listings of folders there from now on; without this every process lists anew."""
     _listings[:] = [cache_dir]
 
 
@@ -76,10 +76,10 @@ def data_info(data: DataConfig) -> DataInfo:
 
 
 def prepare(data: DataConfig, cache_dir: Path) -> None:
-    """What is to be done once before runs on `data` start.
+    """Download or check `data` once, before runs on it start.
 
     Raises:
-        InputError: the images cannot be had.
+        InputError: the images are not there and cannot be downloaded.
     """
     data_set(data.name).prepare(data, cache_dir)
 

@@ -76,15 +76,15 @@ class Sizes:
 
 
 def nothing_to_prepare(data: DataConfig, cache_dir: Path) -> None:
-    """Most data sets are there, or are made by the first run that needs them."""
+    """For data sets that are on disk, or that the first run makes."""
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """`sizes(config, cache_dir)` is asked when planning, before any image is there or read;
-    without a `cache_dir` nothing is kept. `load(config, part, cache_dir)` gives the images of
+    """`sizes(config, cache_dir)` is called when planning, before any image is read or downloaded;
+    without a `cache_dir` nothing is cached. `load(config, part, cache_dir)` gives the images of
     `train` or of an evaluation split. `prepare(config, cache_dir)` is called once before runs
-    start: the place for a download. All of them raise InputError for what the user can mend.
+    start: the place for a download. All of them raise InputError for what a user can correct.
     """
 
     config: type[DataConfig]

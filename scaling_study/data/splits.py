@@ -79,4 +79,4 @@ class Splits:
 
     train: Split
     val: Split
-    facts: DataInfo
+    info: DataInfo

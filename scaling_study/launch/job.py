@@ -1,4 +1,4 @@
-"""One run as a picklable call: claim it, train it, leave a result. Launchers differ in where."""
+"""One run as a picklable call: claim it, train it, write a result. Launchers say where."""
 
 import math
 import os
@@ -30,7 +30,7 @@ from scaling_study.tracking.tensorboard import EventFiles
 from scaling_study.tracking.uploader_handle import uploading, wait_for_uploads
 
 WITHOUT_RESULT = ("planned", "queued", "running")
-# The last one stays unless `checkpoint.keep=none`; the one before it goes when there is a result.
+# A finished run keeps the first one, unless `checkpoint.keep=none`, and never the second.
 CHECKPOINTS = ("checkpoint.pt", "checkpoint.prev.pt")
 
 
@@ -48,18 +48,18 @@ class Job:
     def __call__(self) -> Outcome:
         """Train and write the result; an exception becomes the run's failure, with its traceback.
 
-        Nothing is trained if the run has a result already or another live process works on it.
+        Nothing is trained if the run has a result already or another live process has its claim.
         """
         keep_listings_in(Path(self.execution.cache_dir))
         if (world := world_of(os.environ)).rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
-        with store.claim(run_id) as claim, _joined(world, self.run.device) as tell:
+        with store.claim(run_id) as claim, _process_group(world, self.run.device) as agreed:
             run_dir = store.run_dir(run_id)
             begins = claim is not None and store.state(run_id) not in FINISHED
             if begins:
                 rank_errors.clear(run_dir)
-            if not tell(begins):
+            if not agreed(begins):
                 return self.outcome()
             assert claim is not None
             replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
@@ -77,10 +77,10 @@ class Job:
         return self.outcome()
 
     def _follow(self, world: World) -> Outcome:
-        """Train with rank 0, which claims the run and writes everything but why this one failed."""
+        """Train with rank 0, which claims the run and writes all files but this rank's error."""
         run_dir = self.store.run_dir(self.run.run_id)
-        with _joined(world, self.run.device) as tell:
-            if tell(True):
+        with _process_group(world, self.run.device) as agreed:
+            if agreed(True):
                 try:
                     self._train(run_dir, world)
                 except Stopped as stopped:
@@ -91,7 +91,7 @@ class Job:
         return Outcome(self.run.run_id, "running")
 
     def outcome(self) -> Outcome:
-        """What the store says of the run now."""
+        """The run's present outcome in the store."""
         run_id = self.run.run_id
         state = self.store.state(run_id)
         cause = self.store.job(run_id).get("cause")
@@ -108,7 +108,7 @@ class Job:
         self._write({"status": "failed", "error": error, "cause": cause})
 
     def _record(self, error: BaseException, world: World) -> str:
-        """Write the failure that `error` is, unless the run is only to continue later."""
+        """Write `error` as the run's failure, unless the run continues later; returns the cause."""
         cause = cause_of(error)
         if cause in RESUMED:
             print(f"stopped with a checkpoint: {cause}", flush=True)
@@ -117,12 +117,12 @@ class Job:
             self.write_failure(f"stopped with a checkpoint: {cause}", cause)
         else:
             traceback.print_exc()
-            said = rank_errors.describe(error)
+            message = rank_errors.describe(error)
             if world.size > 1:
                 run_dir = self.store.run_dir(self.run.run_id)
                 rank_errors.write_error(run_dir, error)
-                said, cause = rank_errors.read_error(run_dir) or (said, cause)
-            self.write_failure(said, cause)
+                message, cause = rank_errors.read_error(run_dir) or (message, cause)
+            self.write_failure(message, cause)
         return cause
 
     def _train(self, run_dir: Path, world: World) -> dict[str, Any]:
@@ -149,25 +149,25 @@ class Job:
 
 
 @contextmanager
-def _joined(world: World, device: str) -> Iterator[Callable[[bool], bool]]:
-    """The processes of `world` in touch, and a call that gives rank 0's answer to all of them."""
+def _process_group(world: World, device: str) -> Iterator[Callable[[bool], bool]]:
+    """The processes of `world` connected, and a function that gives all of them rank 0's answer."""
     if world.size == 1:
         yield lambda answer: answer
         return
-    from scaling_study.training.distributed import everywhere, joined
+    from scaling_study.training.distributed import from_rank_0, process_group
 
-    with joined(world, device):
-        yield lambda answer: bool(everywhere(answer, world, device))
+    with process_group(world, device):
+        yield lambda answer: bool(from_rank_0(answer, world, device))
 
 
 def _yaml(values: Mapping[str, Any]) -> str:
-    """YAML by the C library where PyYAML has it: a tenth of the time."""
+    """YAML by the C library where PyYAML has it, which takes a tenth of the time."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
 
 
 def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
-    """Wait once, `limit_s` or less, for W&B to take the rest of those of `jobs` that have ended."""
+    """Wait `limit_s` or less for W&B to get the rest of those of `jobs` that have ended."""
     if jobs:
         store, ids = jobs[0].store, [job.run.run_id for job in jobs]
         ended = (store.run_dir(run_id) for run_id in ids if store.state(run_id) != "running")
@@ -175,7 +175,7 @@ def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
 
 
 def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:
-    """The failure of a run whose worker left no word; where it ran nobody here has seen."""
+    """Record the failure of a run whose worker is gone without a result; its device is unknown."""
     failed = Result(**describe(run), status="failed", error=error, cause=cause)
     write_result(store.run_dir(run.run_id), failed)
     store.end(run.run_id, cause)

@@ -1,9 +1,10 @@
-"""Peak memory of a training step, from the layers: what autograd keeps, and when it lets go.
+"""Peak memory of a training step, from the layers: what autograd saves, and when it frees it.
 
 Each layer value says which tensors its torch module allocates and saves for backward. The peak is
 the largest sum, over the backward pass, of what lasts (weights, optimizer, average), the saved
 tensors of the layers that are still to come, the weight gradients that exist by then, and the
-gradients that the layer at work holds. `tests/test_memory.py` compares it with torch's own count.
+gradients that the current layer holds. `tests/models/test_memory.py` compares it with torch's own
+count.
 """
 
 from collections.abc import Sequence

@@ -30,7 +30,7 @@ SHORTCUTS = {
 }
 CLASSIFIER = "fc"
 COUNTER = "num_batches_tracked"
-SHOWN = 3
+MOST_LISTED = 3
 UNREADABLE = "is no state dict that can be read"
 
 
@@ -87,8 +87,8 @@ def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
     Raises:
         InputError: the file changed since the plan, cannot be read, or holds another network.
     """
-    stored, wanted, said = _fitting(module, model, init)
-    print(said, end="")
+    stored, wanted, message = _fitting(module, model, init)
+    print(message, end="")
     for key, tensor in wanted.items():
         tensor.copy_(stored[key])
 
@@ -120,9 +120,9 @@ def _fitting(
     for key in list(wanted):
         if key.endswith(COUNTER) and key not in stored:
             del wanted[key]  # some files leave these counters out; nothing depends on them
-    said = _keep_own_classifier(file, stored, wanted)
+    message = _keep_own_classifier(file, stored, wanted)
     _check(file, stored, wanted)
-    return stored, wanted, said
+    return stored, wanted, message
 
 
 def _keep_own_classifier(
@@ -178,8 +178,8 @@ def _read(file: Path) -> dict[str, "Tensor"]:
     except pickle.UnpicklingError:  # its own message advises to load such a file unsafely
         raise InputError(f"init: {file} {UNREADABLE} (nothing but tensors is read)") from None
     except Exception as error:  # damaged bytes can raise anything
-        said = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
-        raise InputError(f"init: {file} {UNREADABLE} ({said})") from None
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
+        raise InputError(f"init: {file} {UNREADABLE} ({reason})") from None
     # Training scripts keep the weights under one of these.
     for part in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(part), dict):
@@ -187,7 +187,7 @@ def _read(file: Path) -> dict[str, "Tensor"]:
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
     ):
-        raise InputError(f"init: {file} holds something else than a state dict")
+        raise InputError(f"init: {file} holds something other than a state dict")
     return state
 
 
@@ -202,11 +202,11 @@ def _check(file: Path, stored: Mapping[str, "Tensor"], wanted: Mapping[str, "Ten
         "has beside them": [key for key in stored if key not in wanted],
         "has": shapes,
     }
-    said = [
-        f"it {verb} {', '.join(found[:SHOWN])}"
-        + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+    parts = [
+        f"it {verb} {', '.join(found[:MOST_LISTED])}"
+        + (f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else "")
         for verb, found in problems.items()
         if found
     ]
-    if said:
-        raise InputError(f"init: {file.name} is not this model's: {'; '.join(said)}")
+    if parts:
+        raise InputError(f"init: {file.name} is not this model's: {'; '.join(parts)}")

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from scaling_study.common.errors import InputError
 
-# What a checkpoint holds; `optimizer` is None after the last step. There is no generator and no
-# place in the data among it: both follow from the run id and the step.
+# What a checkpoint holds; `optimizer` is None after the last step. Random generators and the
+# position in the data are not stored, because they follow from the run id and the step.
 KEYS = {
     *("run_id", "world_size", "step", "model", "ema", "optimizer", "scaler", "halvings"),
     *("step_times", "waits", "loss", "wall_s"),
@@ -25,7 +25,7 @@ NAMES = ("checkpoint.pt", "checkpoint.prev.pt")
 
 
 class Checkpoints:
-    """Writes a run's checkpoint now and then, in the background; `due` paces it."""
+    """Writes checkpoints of a run in a background thread; `due` says when the next one may be."""
 
     def __init__(self, run_dir: Path, every_s: float) -> None:
         self.path, self.previous = (run_dir / name for name in NAMES)
@@ -33,7 +33,7 @@ class Checkpoints:
         self._last, self._cost = time.monotonic(), 0.0
         self._writer = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
-        # A damaged one is never kept as the previous one.
+        # Whether checkpoint.pt is whole: a damaged one must not replace the previous one.
         self._good = False
 
     @property
@@ -47,7 +47,7 @@ class Checkpoints:
         return not self.busy and waited >= max(self._every_s, SPACING * self._cost)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Copy `state` and return; the copy then becomes the checkpoint, and that the previous one.
+        """Copy `state` and return; a thread writes the copy, and keeps the checkpoint before it.
 
         A crash at any moment leaves one of them whole.
 

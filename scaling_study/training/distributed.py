@@ -1,4 +1,4 @@
-"""Several processes that train one run: joining, agreeing, averaging. One process is a world too.
+"""Several processes that train one run: process group, collective operations, DDP.
 
 Gloo on CPUs, NCCL on GPUs. Each process takes its share of every batch; gradients are averaged by
 DistributedDataParallel, so the batch is the global one.
@@ -17,15 +17,15 @@ from torch.nn.parallel import DistributedDataParallel
 from scaling_study.common.ranks import World
 from scaling_study.training.sync_batch_norm import SyncBatchNorm
 
-# Rank 0 alone renders or decodes a data set's cache and scores; the others wait that long at most.
+# One rank may fill a data set's cache for long, while the others wait in a collective operation.
 TIMEOUT = timedelta(hours=2)
 
 
 @contextmanager
-def joined(world: World, device: str) -> Iterator[None]:
-    """The two or more processes of `world` find each other, and part at the end.
+def process_group(world: World, device: str) -> Iterator[None]:
+    """The two or more processes of `world` as torch's process group, which ends with the block.
 
-    On GPUs every process takes the one of its local rank, unless it sees no other.
+    On GPUs each process uses the one of its local rank, or the only one that it sees.
     """
     os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = world.address, str(world.port)
     if device == "cuda":
@@ -38,7 +38,7 @@ def joined(world: World, device: str) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def everywhere(value: float, world: World, device: str) -> float:
+def from_rank_0(value: float, world: World, device: str) -> float:
     """Rank 0's `value` on every rank."""
     shared = torch.tensor(value, dtype=torch.float64, device=device)
     dist.broadcast(shared, 0)
@@ -52,7 +52,7 @@ def total(values: Tensor, world: World) -> Tensor:
     return values
 
 
-def from_first(tensors: Iterable[Tensor], world: World) -> None:
+def copy_from_rank_0(tensors: Iterable[Tensor], world: World) -> None:
     """Make `tensors` on every rank those of rank 0."""
     if world.size > 1:
         for tensor in tensors:
@@ -60,10 +60,10 @@ def from_first(tensors: Iterable[Tensor], world: World) -> None:
 
 
 def parallel(module: nn.Module, world: World, device: str, sync_batch_norm: bool) -> nn.Module:
-    """What to call for a forward pass whose gradients are to be averaged over `world`.
+    """The module to call for forward passes whose gradients are averaged over `world`.
 
-    Batch norm over all processes is torch's on GPUs, our own on CPUs; it replaces that of `module`,
-    whose parameters and buffers stay the same tensors.
+    Synchronised batch norm, torch's on GPUs and our own on CPUs, replaces that of `module`; its
+    parameters and buffers stay the same tensors.
     """
     if world.size == 1:
         return module
@@ -71,10 +71,11 @@ def parallel(module: nn.Module, world: World, device: str, sync_batch_norm: bool
         nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     elif sync_batch_norm:
         SyncBatchNorm.convert(module)
-    # Rank 0's statistics alone are used, so they need not be sent with every forward pass.
+    # broadcast_buffers would send rank 0's running statistics with every forward pass, but only
+    # rank 0's are scored.
     return DistributedDataParallel(module, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
 def without_averaging(network: nn.Module) -> AbstractContextManager[None]:
-    """Backward passes inside only add up gradients: all of a step's but the last."""
+    """Backward passes inside add up gradients on this rank alone: for all but a step's last."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()

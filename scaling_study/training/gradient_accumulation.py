@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from scaling_study.common.ranks import World
 from scaling_study.training.distributed import total, without_averaging
-from scaling_study.training.out_of_memory import HalvingNote, gpu_memory_ran_out
+from scaling_study.training.out_of_memory import HalvingsFile, gpu_memory_ran_out
 
 # Batch norm needs more than one image.
 SMALLEST = 2
@@ -25,19 +25,24 @@ class MicroBatches:
     """Backward passes over one process's `share` (images) of each batch.
 
     `loss` gives the mean loss of a micro-batch in the network that it gets; `seed` seeds torch's
-    generator, which dropout and stochastic depth draw from, for a step. A joint step that fails
-    leaves word in `note` for the next attempt, which begins with what it says.
+    generator, which dropout and stochastic depth draw from, for a step. Where several processes
+    train, a step that runs out of memory fails, and `halvings_file` tells the next attempt.
     """
 
     def __init__(
-        self, module: nn.Module, loss: Loss, share: int, accumulation: int, note: HalvingNote
+        self,
+        module: nn.Module,
+        loss: Loss,
+        share: int,
+        accumulation: int,
+        halvings_file: HalvingsFile,
     ) -> None:
         self._module, self._loss, self._share = module, loss, share
         self._accumulation = accumulation
         self._buffers = [b for b in module.buffers() if b.is_floating_point()]
         self._saved = [torch.empty_like(b) for b in self._buffers]
-        self._note = note
-        self.halvings = note.read()
+        self._halvings_file = halvings_file
+        self.halvings = halvings_file.read()
 
     @property
     def passes(self) -> int:
@@ -66,11 +71,11 @@ class MicroBatches:
             except RuntimeError as error:
                 if not gpu_memory_ran_out(error) or not self._can_halve():
                     raise
-                if joint:  # the others wait in the middle of it
-                    self._note.write(self.halvings + 1)
+                if joint:  # the other ranks wait in the middle of it
+                    self._halvings_file.write(self.halvings + 1)
                     raise
             # Out of the handler, so that nothing holds the failed pass's activations any more.
-            self._as_before()
+            self._restore()
             self._halve()
 
     def find_size(self, images: Tensor, labels: Tensor, world: World, kept: int) -> None:
@@ -90,7 +95,7 @@ class MicroBatches:
                 if not gpu_memory_ran_out(error):
                     raise
                 failed += 1
-            self._as_before()
+            self._restore()
             if not total(failed, world):
                 return
             if not self._can_halve():
@@ -100,7 +105,7 @@ class MicroBatches:
             self._halve()
 
     def _probe(self, images: Tensor, labels: Tensor, kept: int) -> None:
-        """A step's passes beside as much memory as the optimizer will hold."""
+        """A step's passes while the memory that the optimizer will need is allocated."""
         weights = list(self._module.parameters())
         _room = [torch.empty_like(weight) for weight in weights for _ in range(kept)]
         self._passes(self._module, images, labels, lambda loss: loss)
@@ -123,8 +128,8 @@ class MicroBatches:
     def _can_halve(self) -> bool:
         return self._share // (2 * self.passes) >= SMALLEST
 
-    def _as_before(self) -> None:
-        """As at the step's start: no gradients, the statistics of before."""
+    def _restore(self) -> None:
+        """Back to the start of the step: no gradients, and the running statistics of before."""
         for parameter in self._module.parameters():
             parameter.grad = None
         _copy(self._buffers, self._saved)

@@ -20,7 +20,7 @@ from scaling_study.models import timm_weights
 from scaling_study.models.modules import build
 from scaling_study.tasks import task_of
 from scaling_study.training.checkpoint import Checkpoints
-from scaling_study.training.distributed import from_first, parallel, total
+from scaling_study.training.distributed import copy_from_rank_0, parallel, total
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
 from scaling_study.training.gradient_accumulation import MicroBatches
@@ -29,7 +29,7 @@ from scaling_study.training.input_pipeline.prefetch import on_device
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.numerics import autocast, gradient_scaler, tuned_convolutions
 from scaling_study.training.optimizers import optimizer_of
-from scaling_study.training.out_of_memory import HalvingNote
+from scaling_study.training.out_of_memory import HalvingsFile
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
 from scaling_study.training.step_timer import StepTimes, peak_memory_bytes
@@ -52,9 +52,9 @@ def train(
     data cache, are left as they were.
 
     Raises:
-        Stopped: `stopping.request` was called; a checkpoint of the last step is on disk.
-        InputError: the batch cannot be shared among so many processes, or another number of them
-            began the run.
+        Stopped: `stop_request.request` was called; a checkpoint of the last step is on disk.
+        InputError: the batch cannot be split evenly over the processes of `world`, or the run was
+            begun by another number of processes.
     """
     # Only the generators that are drawn from: torch warns where there are several GPUs.
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []
@@ -80,7 +80,7 @@ def _train(
     started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     task = task_of(run.task)
-    run_id = run.run_id  # a hash of the whole config, every time that it is asked for
+    run_id = run.run_id
     share = recipe.share(world.size)
     data = TrainingData.of(run, execution, run_dir)
     steps_per_epoch = data.steps_per_epoch
@@ -88,7 +88,7 @@ def _train(
 
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    module = build(layers_of(run.model, task.outputs(data.facts.n_classes)))
+    module = build(layers_of(run.model, task.outputs(data.info.n_classes)))
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
@@ -101,8 +101,8 @@ def _train(
         with autocast(run):
             return task.loss(network(images), labels, recipe.label_smoothing)
 
-    note = HalvingNote(run_dir, world.size)
-    micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation, note)
+    halvings = HalvingsFile(run_dir, world.size)
+    micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation, halvings)
     times = StepTimes(device)
     first, wall_before, loss_sum, loss_steps = 0, 0.0, 0.0, 0
 
@@ -169,6 +169,7 @@ def _train(
         network = torch.compile(network)  # type: ignore[assignment]
     # Dropout and stochastic depth draw from torch's own generator: seeded, step by step.
     draws = "step" if first_rank else f"step of rank {world.rank}"
+    # Kept on the device until a window ends: reading one would make a GPU wait for every step.
     losses: list[Tensor] = []
 
     times.start()
@@ -184,11 +185,12 @@ def _train(
         ema.update(step)
         epoch_ends = (step + 1) % steps_per_epoch == 0
         stop = stop_request.requested()
+        # Several ranks agree on a stop only where all of them end a window.
         look = epoch_ends or (world.size == 1 and stop is not None)
         if not times.end_step(step, last=look, disturbed=checkpoints.busy):
             continue
 
-        window_loss, stop = _agreed(torch.stack(losses).sum(), stop, world)
+        window_loss, stop = _agree(torch.stack(losses).sum(), stop, world)
         if not math.isfinite(window_loss):
             return measured("diverged", error=f"loss is not finite at step {step + 1} of {steps}")
         loss_sum, loss_steps = loss_sum + window_loss, loss_steps + len(losses)
@@ -212,23 +214,24 @@ def _train(
         times.start()
     if first < steps:
         save(steps)
-    from_first(ema.state_dict().values(), world)
+    # Without sync batch norm every rank has its own running statistics; rank 0 has those it saved.
+    copy_from_rank_0(ema.state_dict().values(), world)
     module.load_state_dict(ema.state_dict())
-    val = evaluate(module, "val", data, layout, run, world)
-    seen = evaluate(module, "train", data, layout, run, world)
-    if not all(map(math.isfinite, val.values())):
+    val_scores = evaluate(module, "val", data, layout, run, world)
+    train_scores = evaluate(module, "train", data, layout, run, world)
+    if not all(map(math.isfinite, val_scores.values())):
         return measured("diverged", error="the evaluation loss is not finite")
-    found = task.report({"val": val, "train": seen})
+    found = task.report({"val": val_scores, "train": train_scores})
     outcomes = {column: found[column] for column in task.outcome_columns}
     metrics.write(step=steps, epoch=recipe.epochs, **outcomes)
     return measured("ok", **found)
 
 
-def _agreed(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | None]:
+def _agree(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | None]:
     """The mean loss of all ranks, and the reason to stop if one of them has one."""
     if world.size == 1:
         return float(loss), stop
-    told = torch.tensor([stop == reason for reason in stop_request.REASONS], device=loss.device)
-    shared = total(torch.cat([loss.double()[None], told.double()]), world).tolist()
+    flags = torch.tensor([stop == reason for reason in stop_request.REASONS], device=loss.device)
+    shared = total(torch.cat([loss.double()[None], flags.double()]), world).tolist()
     reasons = [r for r, n in zip(stop_request.REASONS, shared[1:], strict=True) if n]
     return shared[0] / world.size, reasons[0] if reasons else None

@@ -23,16 +23,16 @@ def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimize
 def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, Any]]:
     """The parameters with weight decay, and those without."""
     decayed: list[Tensor] = []
-    spared: list[Tensor] = []
+    not_decayed: list[Tensor] = []
     for part in module.modules():
         norm = isinstance(part, _BatchNorm)
         for name, parameter in part.named_parameters(recurse=False):
             bias = name == "bias" and not norm
-            spare = (norm and not recipe.decay_batch_norm) or (bias and not recipe.decay_biases)
-            (spared if spare else decayed).append(parameter)
+            exempt = (norm and not recipe.decay_batch_norm) or (bias and not recipe.decay_biases)
+            (not_decayed if exempt else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
+        {"params": not_decayed, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
 

@@ -1,10 +1,10 @@
-"""When memory has run out: how that is told, and what the next attempt at a run is told of it."""
+"""Out of memory: how to recognise it, and a file that carries the remedy to the next attempt."""
 
 from pathlib import Path
 
 from scaling_study.common.files import replace_file
 
-# Torch's exception, which has been renamed before, and the libraries that torch passes on.
+# Messages of torch's exception, whose class was renamed before, and of the libraries below it.
 GPU_MEMORY = ("CUDA out of memory", "HIP out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
@@ -15,17 +15,18 @@ def gpu_memory_ran_out(error: BaseException) -> bool:
     return any(words in str(error) for words in GPU_MEMORY)
 
 
-class HalvingNote:
-    """RUN/halvings.PROCESSES.txt: how often so many must halve the micro-batch for a step to fit.
+class HalvingsFile:
+    """RUN/halvings.PROCESSES.txt: times to halve the micro-batch, with this many processes.
 
-    One process of several cannot halve in the middle of a step, so the next attempt does.
+    One process of several cannot halve in the middle of a step, because the others wait for it in
+    a collective operation; so the run fails, and its next attempt starts with what is in the file.
     """
 
     def __init__(self, run_dir: Path, processes: int) -> None:
         self._path = run_dir / f"halvings.{processes}.txt"
 
     def read(self) -> int:
-        """The number noted; 0 where there is none."""
+        """The number in the file; 0 if there is none."""
         try:
             return int(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How long steps take, what they wait for, and how much memory a run holds."""
+"""Times of training steps, their waits for data, and the peak memory of a run."""
 
 import resource
 import statistics
@@ -27,7 +27,7 @@ class StepTimes:
         self.waits: list[float] = []
         self._cuda = device == "cuda"
         self._window = GPU_WINDOW if self._cuda else 1
-        self._ended, self._wait, self._mark = 0, 0.0, 0.0
+        self._ended, self._wait, self._asked = 0, 0.0, 0.0
         if self._cuda:
             torch.cuda.reset_peak_memory_stats()  # a process may train several runs in turn
         self._skip = WARMUP_STEPS if not self._cuda else 1
@@ -35,19 +35,19 @@ class StepTimes:
     def start(self) -> None:
         """A window begins now."""
         self._ended, self._wait = 0, 0.0
-        self._begin = self._mark = time.perf_counter()
+        self._begin = self._asked = time.perf_counter()
 
     def got_batch(self) -> None:
-        self._wait += time.perf_counter() - self._mark
+        self._wait += time.perf_counter() - self._asked
 
     def end_step(self, step: int, last: bool, disturbed: bool) -> bool:
-        """Whether a window ends with 0-based `step`: a good moment to look; `last` ends it.
+        """Whether a window ends with 0-based `step`, where losses can be read; `last` ends one.
 
         The time of a window that something else `disturbed` is not kept.
         """
         self._ended += 1
         if (step + 1) % self._window and not last:
-            self._mark = time.perf_counter()
+            self._asked = time.perf_counter()
             return False
         if self._cuda:
             torch.cuda.synchronize()

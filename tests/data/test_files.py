@@ -421,6 +421,18 @@ def test_what_is_transparent_is_white() -> None:
     assert shown[10, 2].tolist() == [255, 255, 255]
 
 
+# How stored pixels are turned to stand upright, by EXIF's orientation.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_images_stand_upright_whatever_exif_says(kind: str, orientation: int) -> None:
@@ -429,7 +441,7 @@ def test_images_stand_upright_whatever_exif_says(kind: str, orientation: int) ->
         Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
     }
     stored = marked()
-    if (turn := decode.UPRIGHT.get(orientation)) is not None:
+    if (turn := TURNS.get(orientation)) is not None:
         stored = stored.transpose(inverse.get(turn, turn))
     exif = Image.Exif()
     exif[decode.ORIENTATION] = orientation

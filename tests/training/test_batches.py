@@ -169,7 +169,7 @@ def test_evaluation_shares_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "EVALUATION_BATCH", 5)
     for run in (tiny(), files_run("imagefolder", write_folders(tmp_path / "set"))):
         data = data_of(run, tmp_path)
-        for split, n in (("val", data.facts.n_val), ("train", data.facts.n_train)):
+        for split, n in (("val", data.info.n_val), ("train", data.info.n_train)):
             whole = shown(data.evaluation(split))
             assert sum(len(labels) for _, labels in whole) == n
             shares = [shown(data.evaluation(split, rank, 3)) for rank in range(3)]
@@ -267,7 +267,7 @@ def test_files_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> N
     os.mkfifo(root / "train/bee/pipe.png")
     run = files_run("imagefolder", root)
     data = data_of(run, tmp_path)
-    assert data.facts.n_train == 24  # neither the folder nor the pipe
+    assert data.info.n_train == 24  # neither the folder nor the pipe
     assert [len(labels) for _, labels in data.batches(0, 6)] == [8] * 6
     assert sum(len(labels) for _, labels in data.evaluation("train")) == 23
     assert (tmp_path / "corrupt.0.txt").read_text(encoding="utf-8") == f"{first}\n"

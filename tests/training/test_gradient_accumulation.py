@@ -18,7 +18,7 @@ from scaling_study.launch.failure_causes import cause_of
 from scaling_study.launch.job import Job
 from scaling_study.training.gradient_accumulation import MicroBatches
 from scaling_study.training.loop import train
-from scaling_study.training.out_of_memory import HalvingNote, gpu_memory_ran_out
+from scaling_study.training.out_of_memory import HalvingsFile, gpu_memory_ran_out
 
 
 def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
 
 
 def micro_of(module: nn.Module, share: int, passes: int, run_dir: Path) -> MicroBatches:
-    return MicroBatches(module, loss_of, share, passes, HalvingNote(run_dir, 1))
+    return MicroBatches(module, loss_of, share, passes, HalvingsFile(run_dir, 1))
 
 
 def linear() -> nn.Module:

@@ -48,7 +48,7 @@ def first_logits(
     data = TrainingData.of(run, execution, run_dir)
     pixels, labels = next(data.batches(0, 1))
     torch.manual_seed(seed_of(run.run_id, "init"))
-    module = build(network(run.model, data.facts.n_classes)).double().train()
+    module = build(network(run.model, data.info.n_classes)).double().train()
     return module(to_input(pixels, data.mean, data.std).double()).detach(), labels
 
 
@@ -73,7 +73,7 @@ def test_the_first_loss_is_the_smoothed_cross_entropy_of_the_first_batch(
 def val_loss(run: RunConfig, execution: ExecutionConfig, run_dir: Path, weights: str) -> float:
     """Cross-entropy of the evaluation split in the network that a run's checkpoint holds."""
     data = TrainingData.of(run, execution, run_dir)
-    module = build(network(run.model, data.facts.n_classes)).eval()
+    module = build(network(run.model, data.info.n_classes)).eval()
     module.load_state_dict(torch.load(run_dir / "checkpoint.pt", weights_only=True)[weights])
     pixels, labels = (torch.cat(parts) for parts in zip(*data.evaluation("val"), strict=True))
     return float(cross_entropy(module(to_input(pixels, data.mean, data.std)), labels))

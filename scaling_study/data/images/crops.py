@@ -1,4 +1,4 @@
-"""Which part of an image is shown: random in training, the centre in evaluation."""
+"""Which part of an image the network gets: random in training, the centre in evaluation."""
 
 import math
 

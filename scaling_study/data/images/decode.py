@@ -15,16 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scaling_study.data.images.crops import Box, centre_box
 
 ORIENTATION = 0x0112
-# EXIF values, and how the pixels are turned to stand upright.
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+# Values of EXIF's orientation that swap width and height.
 SIDEWAYS = (5, 6, 7, 8)
 # Where a JPEG's EXIF block can begin: the segments before it are short.
 EXIF_WITHIN = 65_536
@@ -111,9 +102,10 @@ def _decode_jpeg(encoded: bytes, shape: Shape, share: float) -> Image.Image:
         # It is strict: stray bytes between segments are no reason to lose an image.
         return _decode_any(encoded)
     image = Image.fromarray(pixels)
-    if (turn := UPRIGHT.get(shape.orientation)) is not None:
-        image = image.transpose(turn)
-    return image
+    if shape.orientation == 1:
+        return image
+    image.getexif()[ORIENTATION] = shape.orientation  # simplejpeg gives the pixels without it
+    return ImageOps.exif_transpose(image)
 
 
 def _decode_any(encoded: bytes) -> Image.Image:

@@ -39,35 +39,19 @@ def _pixels(at_reference: float, image: Picture) -> float:
     return at_reference * image.width / REFERENCE_SIDE
 
 
+def _shift(image: Picture, level: float, rng: np.random.Generator) -> float:
+    return _signed(_pixels(TRANSLATE_PX * level, image), rng)
+
+
 def _fill(image: Picture) -> tuple[int, ...]:
     return (FILL,) * len(image.getbands())
 
 
-def _affine(image: Picture, rows: tuple[float, ...]) -> Picture:
+def _affine(image: Picture, *rows: float) -> Picture:
     """Output (x, y) shows input (a x + b y + c, d x + e y + f), nearest pixel."""
     return image.transform(
         image.size, Image.Transform.AFFINE, rows, Image.Resampling.NEAREST, fillcolor=_fill(image)
     )
-
-
-def _rotate(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return image.rotate(_signed(30 * level, rng), fillcolor=_fill(image))
-
-
-def _shear_x(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return _affine(image, (1, _signed(0.3 * level, rng), 0, 0, 1, 0))
-
-
-def _shear_y(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return _affine(image, (1, 0, 0, _signed(0.3 * level, rng), 1, 0))
-
-
-def _translate_x(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return _affine(image, (1, 0, _signed(_pixels(TRANSLATE_PX * level, image), rng), 0, 1, 0))
-
-
-def _translate_y(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return _affine(image, (1, 0, 0, 0, 1, _signed(_pixels(TRANSLATE_PX * level, image), rng)))
 
 
 def _cutout(image: Picture, level: float, rng: np.random.Generator) -> Picture:
@@ -83,10 +67,6 @@ def _posterize(image: Picture, level: float, rng: np.random.Generator) -> Pictur
     kept_bits = min(8, int(4 * level))
     mask = 256 - (1 << (8 - kept_bits))  # none is kept at magnitude 2 and below
     return image.point([value & mask for value in range(256)] * len(image.getbands()))
-
-
-def _solarize(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return ImageOps.solarize(image, int(256 * level))
 
 
 def _solarize_add(image: Picture, level: float, rng: np.random.Generator) -> Picture:
@@ -111,17 +91,23 @@ OPERATIONS: dict[str, Operation] = {
     "AutoContrast": lambda image, level, rng: ImageOps.autocontrast(image),
     "Equalize": lambda image, level, rng: ImageOps.equalize(image),
     "Invert": lambda image, level, rng: ImageOps.invert(image),
-    "Rotate": _rotate,
+    "Rotate": lambda image, level, rng: image.rotate(
+        _signed(30 * level, rng), fillcolor=_fill(image)
+    ),
     "Posterize": _posterize,
-    "Solarize": _solarize,
+    "Solarize": lambda image, level, rng: ImageOps.solarize(image, int(256 * level)),
     "Color": _color,
     "Contrast": _enhance(ImageEnhance.Contrast),
     "Brightness": _enhance(ImageEnhance.Brightness),
     "Sharpness": _enhance(ImageEnhance.Sharpness),
-    "ShearX": _shear_x,
-    "ShearY": _shear_y,
-    "TranslateX": _translate_x,
-    "TranslateY": _translate_y,
+    "ShearX": lambda image, level, rng: _affine(image, 1, _signed(0.3 * level, rng), 0, 0, 1, 0),
+    "ShearY": lambda image, level, rng: _affine(image, 1, 0, 0, _signed(0.3 * level, rng), 1, 0),
+    "TranslateX": lambda image, level, rng: _affine(
+        image, 1, 0, _shift(image, level, rng), 0, 1, 0
+    ),
+    "TranslateY": lambda image, level, rng: _affine(
+        image, 1, 0, 0, 0, 1, _shift(image, level, rng)
+    ),
     "Cutout": _cutout,
     "SolarizeAdd": _solarize_add,
 }

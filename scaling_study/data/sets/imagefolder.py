@@ -12,7 +12,7 @@ import numpy as np
 from scaling_study.common.errors import InputError
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
-from scaling_study.data.storage.encoded_files import FilesConfig, all_of
+from scaling_study.data.storage.encoded_files import FilesConfig, every_image_of
 from scaling_study.data.storage.index import Columns, Listing, packed, unpacked
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -48,7 +48,7 @@ def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
 
 def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
     columns = _listing(data).read(part, cache_dir)
-    return all_of(FolderSource(data.folder / part, columns), columns["labels"])
+    return every_image_of(FolderSource(data.folder / part, columns), columns["labels"])
 
 
 def _listing(data: ImageFolderConfig) -> Listing:

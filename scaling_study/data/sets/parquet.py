@@ -17,7 +17,7 @@ import numpy as np
 from scaling_study.common.errors import InputError
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
-from scaling_study.data.storage.encoded_files import FilesConfig, named
+from scaling_study.data.storage.encoded_files import FilesConfig, file_states
 from scaling_study.data.storage.index import Columns, Listing
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ GROUP_COLUMNS = ("group_rows", "group_file", "group_in_file", "group_bytes")
 
 def _listing(data: ParquetConfig) -> Listing:
     files = {part: _files(data, part) for part in data.parts}
-    found = named(files)
+    found = file_states(files)
 
     def columns(part: str) -> Columns:
         labels, groups = [], []

@@ -17,7 +17,12 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
-from scaling_study.data.storage.encoded_files import FilesConfig, all_of, named, read_range
+from scaling_study.data.storage.encoded_files import (
+    FilesConfig,
+    every_image_of,
+    file_states,
+    read_range,
+)
 from scaling_study.data.storage.index import Columns, Listing
 
 IMAGES = ("jpg", "jpeg", "png")
@@ -75,12 +80,12 @@ def sizes(data: WebDatasetConfig, cache_dir: Path | None) -> Sizes:
 
 def load(data: WebDatasetConfig, part: str, cache_dir: Path) -> Encoded:
     columns = _listing(data).read(part, cache_dir)
-    return all_of(ShardSource(tuple(_shards(data, part)), columns), columns["labels"])
+    return every_image_of(ShardSource(tuple(_shards(data, part)), columns), columns["labels"])
 
 
 def _listing(data: WebDatasetConfig) -> Listing:
     paths = {part: _shards(data, part) for part in data.parts}
-    found = named(paths)
+    found = file_states(paths)
 
     def columns(part: str) -> Columns:
         rows = [(n, *row) for n, path in enumerate(paths[part]) for row in _members(path)]

@@ -1,4 +1,4 @@
-"""Files fetched once, and believed only when their checksum is right."""
+"""Files that are downloaded once, and used only if their checksum is right."""
 
 import hashlib
 import http.client
@@ -11,7 +11,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.data.storage.array_cache import one_at_a_time
 
 CHUNK = 2**20
-# Without any byte for this long a server is taken for dead.
+# A server that sends no byte for this long counts as dead.
 TIMEOUT_S = 60
 
 

@@ -46,21 +46,21 @@ class FilesConfig(DataConfig):
         return ("train",) if self.split == MINIVAL else ("train", self.split)
 
 
-def all_of(source: Source, labels: NDArray[np.int64]) -> Encoded:
-    """Every image of a source that reads any of them as fast as any other."""
+def every_image_of(source: Source, labels: NDArray[np.int64]) -> Encoded:
+    """All images of a source with random access."""
     return Encoded(source, labels, np.arange(len(labels)))
 
 
-def named(paths: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[str, int, int]]]:
-    """Path, bytes and time of change (ns) of each file of each part: a listing's `found`.
+def file_states(paths: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[str, int, int]]]:
+    """Path, bytes and time of change (ns) of each file of each part: to recognise changes.
 
     Raises:
-        InputError: a file is not there, or no one may look at it.
+        InputError: a file is missing or not accessible.
     """
-    return {part: [_named(path) for path in files] for part, files in paths.items()}
+    return {part: [_file_state(path) for path in files] for part, files in paths.items()}
 
 
-def _named(path: Path) -> tuple[str, int, int]:
+def _file_state(path: Path) -> tuple[str, int, int]:
     try:
         stat = path.stat()
         return str(path.resolve()), stat.st_size, stat.st_mtime_ns

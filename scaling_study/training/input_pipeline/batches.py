@@ -45,14 +45,14 @@ class TrainingData:
     """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
 
     An incomplete last batch of an epoch is left out. Images that cannot be decoded are left out of
-    evaluation, and in training the next one in the data set takes the place. At most `workers`
+    evaluation, and in training the next one in the data set replaces them. At most `workers`
     processes decode, one per CPU core.
     """
 
     def __init__(
         self, run: RunConfig, splits: Splits, corrupt: CorruptImages, workers: int
     ) -> None:
-        self.facts = splits.facts
+        self.info = splits.info
         self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
         self._run, self._splits, self._corrupt = run, splits, corrupt
         self._workers = min(workers, cpu_cores())
@@ -63,7 +63,7 @@ class TrainingData:
 
     @classmethod
     def of(cls, run: RunConfig, execution: ExecutionConfig, run_dir: Path) -> "TrainingData":
-        """The run's images; those that turn out to be corrupt are noted in `run_dir`."""
+        """The run's images; those that turn out to be corrupt are listed in `run_dir`."""
         splits = load(run.data, Path(execution.cache_dir))
         corrupt = CorruptImages(run_dir, fail=getattr(run.data, "corrupt", "skip") == "fail")
         return cls(run, splits, corrupt, execution.loader_workers)
@@ -79,9 +79,9 @@ class TrainingData:
         """
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
-        tasks = (BatchSpec(step, low, self._chosen(step)[low:high]) for step in range(first, last))
+        specs = (BatchSpec(step, low, self._chosen(step)[low:high]) for step in range(first, last))
         make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
-        return self._stream(make, tasks, rank)
+        return self._stream(make, specs, rank)
 
     def evaluation(self, split: str, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         """Clean images of `val`, or of `train` (all, or an even selection of a large set): this
@@ -92,20 +92,20 @@ class TrainingData:
         if split == "train" and len(chosen) > MAX_TRAIN_IMAGES:
             chosen = np.linspace(0, len(chosen) - 1, MAX_TRAIN_IMAGES).astype(np.int64)
         n_batches = -(-len(chosen) // EVALUATION_BATCH)
-        tasks = (
+        specs = (
             BatchSpec(n, 0, chosen[n * EVALUATION_BATCH : (n + 1) * EVALUATION_BATCH])
             for n in range(rank, n_batches, world_size)
         )
-        return self._stream(EvaluationBatch(part, self._run.data), tasks, rank)
+        return self._stream(EvaluationBatch(part, self._run.data), specs, rank)
 
     def _stream(
-        self, make: TrainingBatch | EvaluationBatch, tasks: Iterator[BatchSpec], rank: int
+        self, make: TrainingBatch | EvaluationBatch, specs: Iterator[BatchSpec], rank: int
     ) -> Iterator[Batch]:
         encoded, cuda = not isinstance(make.part, Images), self._run.device == "cuda"
         for pixels, labels, corrupt in stream(
-            make, tasks, self._workers if encoded else None, cuda
+            make, specs, self._workers if encoded else None, cuda
         ):
-            self._corrupt.note(corrupt, rank)
+            self._corrupt.record(corrupt, rank)
             yield pixels, labels
 
     def _chosen(self, step: int) -> NDArray[np.int64]:

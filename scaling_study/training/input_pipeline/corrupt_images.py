@@ -5,10 +5,10 @@ from pathlib import Path
 
 
 class CorruptImages:
-    """Notes corrupt images, each once, over all attempts at a run and all of its processes.
+    """Records corrupt images, each once, over all attempts at a run and all of its processes.
 
     Raises:
-        ValueError: the run is to fail on corrupt images, and an earlier attempt left some out.
+        ValueError: corrupt images must fail the run, and an earlier attempt left some out.
     """
 
     def __init__(self, run_dir: Path, fail: bool) -> None:
@@ -20,11 +20,11 @@ class CorruptImages:
                 f"images; mend them and remove {run_dir}, or go on with data.corrupt=skip"
             )
 
-    def note(self, found: Iterable[tuple[str, str]], rank: int) -> None:
+    def record(self, found: Iterable[tuple[str, str]], rank: int) -> None:
         """Each of `found` is a place and a reason; every process has a file of its own.
 
         Raises:
-            ValueError: the run is to fail on corrupt images.
+            ValueError: corrupt images must fail the run.
         """
         for place, reason in found:
             if place in self._known:

@@ -1,4 +1,4 @@
-"""One batch from a task: images are taken or decoded, and augmented. Runs in any process."""
+"""One batch from its spec: images are copied or decoded, and augmented. Runs in any process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ from scaling_study.data.images.randaugment import randaugment
 from scaling_study.data.splits import Encoded, Images, Split
 from scaling_study.training.seeds import generator, seed_of
 
-# A data set in which this many images after each other are corrupt is not worth a run; what one
-# damaged row group of Parquet loses is less.
+# This many corrupt images in a row end a run; one damaged row group of Parquet has fewer.
 MAX_CORRUPT_RUN = 10_000
 
 
@@ -38,27 +37,27 @@ Array = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Makes augmented batches: every image is drawn for by (run, step, place in the batch)."""
+    """Makes augmented batches; the seed of an image is (run, step, position in the batch)."""
 
     part: Split
     data: DataConfig
     batch_size: int
     run_id: str
 
-    def __call__(self, task: BatchSpec) -> LoadedBatch:
-        seed = seed_of(self.run_id, "image", task.step)
-        places = range(task.low, task.low + len(task.chosen))
+    def __call__(self, spec: BatchSpec) -> LoadedBatch:
+        seed = seed_of(self.run_id, "image", spec.step)
+        places = range(spec.low, spec.low + len(spec.chosen))
         corrupt: list[tuple[str, str]]
         rngs = [np.random.default_rng([seed, place]) for place in places] if self._single else []
         if isinstance(self.part, Images):
-            taken, corrupt = self.part.take(task.chosen), []
+            taken, corrupt = self.part.take(spec.chosen), []
             pixels, labels = taken.pixels, taken.labels
             if self.data.crop == "random_resized":
                 pixels = np.stack([self._cropped(p, r) for p, r in zip(pixels, rngs, strict=True)])
         else:
-            pixels, labels, corrupt = self._decoded(self.part, task.chosen, rngs)
-        moves = Moves.draw(self.batch_size, self.data, generator(self.run_id, "augment", task.step))
-        moved = moves.apply(torch.from_numpy(pixels), task.low)
+            pixels, labels, corrupt = self._decoded(self.part, spec.chosen, rngs)
+        moves = Moves.draw(self.batch_size, self.data, generator(self.run_id, "augment", spec.step))
+        moved = moves.apply(torch.from_numpy(pixels), spec.low)
         if self.data.randaugment_layers:
             changed = zip(moved.numpy(), rngs, strict=True)
             moved = torch.from_numpy(np.stack([self._randaugment(p, r) for p, r in changed]))
@@ -66,7 +65,7 @@ class TrainingBatch:
 
     @property
     def _single(self) -> bool:
-        """Whether images are worked on one by one."""
+        """Whether images are processed one by one, each with its own generator."""
         crops = self.data.crop != "none"
         return crops or self.data.randaugment_layers > 0 or not isinstance(self.part, Images)
 
@@ -82,7 +81,7 @@ class TrainingBatch:
     def _decoded(
         self, part: Encoded, chosen: NDArray[np.int64], rngs: list[np.random.Generator]
     ) -> tuple[Array, NDArray[np.int64], list[tuple[str, str]]]:
-        """Cropped images; the next one in the data set takes the place of a corrupt one."""
+        """Cropped images; the next one in the data set replaces a corrupt one."""
         pixels, positions, corrupt = [], [], []
         for position, rng in zip(chosen.tolist(), rngs, strict=True):
             for ahead in range(MAX_CORRUPT_RUN):
@@ -113,9 +112,9 @@ class EvaluationBatch:
     part: Split
     data: DataConfig
 
-    def __call__(self, task: BatchSpec) -> LoadedBatch:
+    def __call__(self, spec: BatchSpec) -> LoadedBatch:
         if isinstance(self.part, Images):
-            taken = self.part.take(task.chosen)
+            taken = self.part.take(spec.chosen)
             return (
                 channels_first(torch.from_numpy(taken.pixels)),
                 torch.from_numpy(taken.labels),
@@ -123,7 +122,7 @@ class EvaluationBatch:
             )
         side = self.data.resolution
         pixels, positions, corrupt = [np.empty((0, side, side, 3), np.uint8)], [], []
-        for position in task.chosen.tolist():
+        for position in spec.chosen.tolist():
             try:
                 pixels.append(decoded(self.part, position, side, None)[None])
             except CorruptImageError as error:
