@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.axes import AXES
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import forward, known_data_info
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
@@ -20,6 +19,7 @@ from scaling_study.grid.run_at_point import cost_of, run_at, step_shape, with_po
 from scaling_study.grid.schema import Point, Solve
 from scaling_study.models import family, network
 from scaling_study.models.family import ModelConfig
+from scaling_study.study.axes import KEYS
 
 # How many times the FLOPs of the settings' own value are measured at most.
 SPREAD = 4
@@ -206,7 +206,7 @@ class Solver:
 
     def spread(self, asked: Solve, point: Point) -> list[float]:
         """Values of the axis to be measured."""
-        group, name = AXES[asked.axis].split(".")
+        group, name = KEYS[asked.axis].split(".")
         own = self.base[group][name]
         flops = cache(lambda value: float(forward(self._run(asked.axis, value, point)).flops))
         return spread(self._legal(asked.axis, point), flops, asked.axis, own)
@@ -243,4 +243,4 @@ class Solver:
         return legal_values(axis, like.model, known_data_info(like.data).n_classes)
 
     def _run(self, axis: str, value: float, point: Point) -> RunConfig:
-        return run_at(self.base, {**point, AXES[axis]: value}, forward)
+        return run_at(self.base, {**point, KEYS[axis]: value}, forward)
