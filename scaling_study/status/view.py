@@ -57,7 +57,11 @@ def _map(seen: Overview, most_lines: int | None = None) -> Group:
     columns = sorted({place for row in cells.values() for place in row}, key=_order)
     table = Table(" × ".join(axis.label for axis in down), box=None, pad_edge=False)
     for place in columns:
-        table.add_column(", ".join(a.text(v) for a, v in zip(across, place, strict=True)))
+        table.add_column(
+            ", ".join(
+                a.text(v) if a.unit else a.short(v) for a, v in zip(across, place, strict=True)
+            )
+        )
     # Beside the rows there is the head, and a line for those that are left out.
     cut = most_lines is not None and len(cells) + 1 > most_lines
     rows = sorted(cells, key=_order)
