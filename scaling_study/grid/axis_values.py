@@ -46,9 +46,9 @@ def check_labels(grid: Mapping[str, Any]) -> None:
     Raises:
         InputError: a label that is no text, or of something that is no such axis.
     """
-    own = [axis.key for axis in own_axes(grid)]
     labels = grid.get("labels") or {}
     require(isinstance(labels, Mapping), "grid.labels", repr(labels), "must map axes to texts")
+    own = [axis.key for axis in own_axes(grid)]
     for key, label in labels.items():
         known = f"must be about {', '.join(own)}" if own else "this grid has no axes of its own"
         require(key in own, f"grid.labels.{key}", repr(label), known)
