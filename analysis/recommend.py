@@ -13,16 +13,18 @@ from analysis.study.table import table_of
 from scaling_study.common.command_line import run
 from scaling_study.study.table import read_study
 
-UNITS = {"flops": "FLOPs", "step_time_s": "s a step", "params": "parameters",
-         "peak_memory_bytes": "bytes", "gpu_hours": "device hours"}  # fmt: skip
+NO_SIZES = (
+    "grid.yaml does not list the sizes of the model family, so only studied ones were considered; "
+    "the sweep's command, repeated, lists them"
+)
 
 
 def _line(name: str, c: Choice) -> str:
-    costs = ", ".join(f"{value:.3g} {UNITS[cost]}" for cost, value in c.costs.items())
+    costs = ", ".join(f"{value:.3g} {BUDGETS[cost].unit}" for cost, value in c.costs.items())
     place = "" if c.inside else "; EXTRAPOLATED"
     return (
-        f"{name}: depth {c.depth}, width {c.width:g}, {c.resolution} px, {c.epochs} epochs: error "
-        f"{100 * c.error:.2f} % [{100 * c.low:.2f}, {100 * c.high:.2f}], {costs}; "
+        f"{name}: depth {c.depth:g}, width {c.width:g}, {c.resolution} px, {c.epochs} epochs: "
+        f"error {100 * c.error:.2f} % [{100 * c.low:.2f}, {100 * c.high:.2f}], {costs}; "
         f"nearest studied configuration a factor {c.distance:.2f} away{place}"
     )
 
@@ -34,7 +36,7 @@ def lines(found: Recommendation, margin: float) -> list[str]:
     text = [_line("best", found.best)]
     if found.cheapest != found.best:
         text.append(_line(f"cheapest within {100 * margin:g} %", found.cheapest))
-    sds = ", ".join(f"{UNITS[name]} {100 * sd:.1f} %" for name, sd in found.cost_sd.items())
+    sds = ", ".join(f"{BUDGETS[name].unit} {100 * sd:.1f} %" for name, sd in found.cost_sd.items())
     text.append(f"predicted costs are off by (SD): {sds}")
     text += [f"one more seed of {name} narrows the surface there by {gain:.1%}"
              for name, gain in found.repeats]  # fmt: skip
@@ -49,11 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Depth, width and resolution for a budget, from a finished study.",
     )
     parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
-    units = {"--max-flops": "forward FLOPs per image", "--max-step-time": "s",
-             "--max-memory": "bytes", "--max-params": "parameters",
-             "--gpu-hours": "hours of one device for one training"}  # fmt: skip
-    for name, option in BUDGETS.items():
-        parser.add_argument(option, type=float, dest=name, help=units[option])
+    for name, budget in BUDGETS.items():
+        parser.add_argument(budget.option, type=float, dest=name, help=budget.help)
     parser.add_argument("--epochs", type=int, help="training length (default: the longest studied)")
     parser.add_argument(
         "--margin", type=float, default=MARGIN, help="relative error that is no loss"
@@ -67,7 +66,7 @@ def command(arguments: argparse.Namespace) -> list[str]:
     study = read_study(arguments.results)
     table = table_of(study, {})
     given = {name: getattr(arguments, name) for name in BUDGETS}
-    row = table.rows[0]
+    row, sizes = table.rows[0], study.grid.get("sizes") or {}
     found = recommend(
         cells_of(table.rows),
         {name: value for name, value in given.items() if value is not None},
@@ -75,9 +74,10 @@ def command(arguments: argparse.Namespace) -> list[str]:
         epochs=arguments.epochs,
         margin=arguments.margin,
         extrapolate=arguments.extrapolate,
+        sizes=sizes,
     )
     left = [f"left out: {name}: {reason}" for name, reason in table.left_out.items()]
-    return [*left, *lines(found, arguments.margin)]
+    return [*left, *lines(found, arguments.margin), *([] if sizes else [NO_SIZES])]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,9 +14,9 @@ from analysis.stats.contrast import t_quantile
 from analysis.stats.noise import Noise, noise_of
 from analysis.study.cells import Cell, by_regime, cells_of
 from analysis.study.columns import LEVEL, Record
-from analysis.study.compared_settings import SHORT, varied
+from analysis.study.compared_settings import varied
+from scaling_study.study.axes import CELL_AXES, short_name
 
-SETTINGS = ("depth", "width", "resolution", "epochs")
 # Along which axis cells of equal compute are compared: the first that has levels enough.
 ALONG = ("resolution", "depth", "width", "epochs")
 Row = Mapping[str, Any]
@@ -101,7 +101,7 @@ def _variants(
 ) -> Iterator[Series]:
     """The variants of a grid, a series for each setting of what they do not touch."""
     declared = list(_declared(grid))
-    touched = {SHORT.get(k, k) for _, named in declared for row in named.values() for k in row}
+    touched = {short_name(k) for _, named in declared for row in named.values() for k in row}
     groups = _grouped([row for row in rows if row.get("variant")], varied(grid), touched)
     for title, members in groups:
         named = {str(row["variant"]): cells[row["config_id"]] for row in members}
@@ -145,7 +145,7 @@ def _grouped(rows: Sequence[Row], own: set[str], without: set[str]) -> list[tupl
     recipe's regimes do, is not held equal.
     """
     dotted = sorted({name for row in rows for name in row if "." in name and name in own})
-    keys = [k for k in (*SETTINGS, *dotted) if k not in without]
+    keys = [k for k in (*(axis.name for axis in CELL_AXES), *dotted) if k not in without]
     varied = [k for k in keys if len({str(row.get(k)) for row in rows}) > 1]
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:

@@ -17,15 +17,14 @@ from analysis.study.cells import Cell
 from analysis.figures.files import Saved, save
 from analysis.study.columns import Record
 from analysis.figures.records import arm_records, frontier_records, overfit_records
-from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
+from analysis.study.columns import ALL_COST_NAMES, COSTS
 from analysis.rules.rule import Preregistration
 from analysis.descriptions.depth_width_map import regime_map
 from analysis.figures.verdict_records import verdict_records
 from analysis.rules.wording import percent, winner
 from scaling_study.common.errors import InputError
 
-# What a frontier is drawn over: the costs that arms are compared at, memory, and training itself.
-FRONTIERS = (*COST_NAMES, "peak_memory_bytes", "train_flops")
+FRONTIERS = tuple(cost.name for cost in COSTS if cost.frontier)
 
 
 @dataclass(frozen=True)

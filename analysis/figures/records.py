@@ -15,8 +15,7 @@ from analysis.study.cells import Cell
 from analysis.stats.noise import Noise, noise_of
 from analysis.descriptions.overfitting import gap_cells
 from analysis.stats.pareto import frontier_of
-from analysis.study.columns import Record
-from analysis.study.columns import LEVEL
+from analysis.study.columns import LEVEL, TABLE_AXES, Record
 from analysis.study.cells import by_regime
 
 
@@ -34,10 +33,8 @@ def _half_width(cell: Cell, noise: Noise | None) -> float | None:
 def _record(cell: Cell, base: Base, axis: str, noise: Noise | None) -> Record:
     """What a cell is; `noise` is the kind that its intervals rest on."""
     return {
-        "epochs": cell.epochs,
-        "resolution": cell.resolution,
-        "depth": cell.depth,
-        "width": cell.width,
+        **{axis.name: getattr(cell, axis.name) for axis in TABLE_AXES},
+        **own_columns(cell),
         "arm": arm_of(cell, base) or "neither",
         "is_base": arm_of(cell, base) == "base",
         "config_id": cell.config_id,
@@ -46,6 +43,15 @@ def _record(cell: Cell, base: Base, axis: str, noise: Noise | None) -> Record:
         "cost_axis": axis,
         "cost": cell.cost(axis),
     }
+
+
+def own_columns(cell: Cell) -> Record:
+    """What a cell has on the axes of its grid alone: each value, then all in words and in short."""
+    own = cell.own_values
+    named = [(axis, own[axis.name]) for axis in cell.own if axis.name in own]
+    words = {"setting": ", ".join(a.text(v) for a, v in named),
+             "mark": " ".join(a.short(v) for a, v in named)}  # fmt: skip
+    return own | words if own else {}
 
 
 def _interval(value: float, half: float | None, name: str) -> Record:
@@ -120,7 +126,7 @@ def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
                 curve = np.exp(smoother(x, t) @ np.log([cell.error for cell in members]))
                 records += [
                     {"epochs": epochs, "resolution": members[0].resolution, "arm": arm,
-                     "kind": "curve", "cost_axis": axis, "cost": float(np.exp(c)),
+                     **own_columns(members[0]), "kind": "curve", "cost_axis": axis, "cost": float(np.exp(c)),
                      "error": float(e)}
                     for c, e in zip(t, curve, strict=True)
                 ]  # fmt: skip

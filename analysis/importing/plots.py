@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import Label, place_labels
 from analysis.figures.drawing.published_overlay import dots, overlay
-from analysis.figures.drawing.style import AXIS_LABELS, COLORS, log_x, log_y_percent
-from analysis.study.columns import Record
+from analysis.figures.drawing.style import COLORS, log_x, log_y_percent
+from analysis.study.columns import COSTS, Record
 
-LABELS = AXIS_LABELS | {"image_time_s": "time per image"}
+LABELS = {cost.name: cost.label for cost in COSTS} | {"image_time_s": "time per image"}
 NAMED = 14
 
 

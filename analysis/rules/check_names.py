@@ -9,9 +9,7 @@ from typing import Any
 
 from analysis.rules.pilot import Planning
 from analysis.rules.rule import Preregistration, Rule
-from analysis.study.columns import Level
-from analysis.study.compared_settings import AXES, LR, SHORT, crossed
-from analysis.study.matched_cells import SETTINGS
+from analysis.study.columns import SETTINGS, Level, own_axes
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 
@@ -46,7 +44,8 @@ def check(
 def _names(grid: Mapping[str, Any], values: Values) -> list[str]:
     """What rules may be along: axes, what cells are called, and the keys that the grid crosses."""
     named = [name for name in ("variant", "target") if any(values(name))]
-    return [*SETTINGS, *named, *sorted(crossed(grid) - {*AXES, *SHORT.values(), *LR})]
+    own = [axis.name for axis in own_axes(grid) if axis.name not in SETTINGS]
+    return [*SETTINGS, *named, *own]
 
 
 def _check_rule(rule: Rule, names: Sequence[str], values: Values) -> None:

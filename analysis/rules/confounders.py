@@ -7,8 +7,9 @@ from analysis.rules.kinds.levels import in_regime, level_of
 from analysis.rules.rule import KINDS, Preregistration, Rule
 from analysis.study.arms import arm_of, base_of
 from analysis.study.cells import Cell, cells_of
-from analysis.study.compared_settings import AXES, LR
+from analysis.study.columns import LR
 from analysis.study.errors import PreconditionError
+from scaling_study.study.axes import NAMES
 
 # A difference in these may explain a gap that is put down to an axis.
 CHECKED = (
@@ -17,7 +18,7 @@ CHECKED = (
 )
 # Settings that those columns tell of.
 TOLD = {
-    **dict.fromkeys(LR, "lr"),
+    LR.key: LR.name,
     "train.recipe": "recipe",
     "train.batch_size": "batch_size",
     "data.name": "data",
@@ -55,7 +56,7 @@ def differences(
 
 def _checked(first: Iterable[Row], purpose: Collection[str]) -> list[str]:
     meant = {TOLD.get(key, key) for key in purpose}
-    dotted = {name for row in first for name in row if "." in name} - {*AXES, *TOLD}
+    dotted = {name for row in first for name in row if "." in name} - {*NAMES, *TOLD}
     return [name for name in (*CHECKED, *sorted(dotted)) if name not in meant]
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from analysis.study.cells import Cell
 from analysis.study.columns import AXES
+from scaling_study.study.axes import CELL_AXES
 
 Base = Mapping[str, float]
 DEPTH_WIDTH = ("depth", "width")
@@ -40,7 +41,7 @@ def arm_of(cell: Cell, base: Base) -> str | None:
 
 
 def _label(values: Mapping[str, float], varied: Sequence[str]) -> str:
-    units = {"resolution": " px"}
+    units = {axis.name: f" {axis.unit}" for axis in CELL_AXES if axis.unit}
     return ", ".join(f"{axis} {values[axis]:g}{units.get(axis, '')}" for axis in varied)
 
 

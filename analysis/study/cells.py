@@ -7,20 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from analysis.study.columns import COSTS
 from analysis.study.compared_settings import Settings
+from scaling_study.study.axes import CELL_AXES, Axis, display_name
 from scaling_study.tasks import DEFAULT, task_of
 from scaling_study.tasks.base import NoisePrior
 from scaling_study.tasks.classification import TASK
-
-COSTS = ("step_time_s", "flops", "params", "activations", "peak_memory_bytes", "train_flops")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One configuration and what its seeds measured: errors are fractions, costs by column name.
 
-    `settings` are the config keys, other than the axes, that the grid varies on purpose; `solved`
-    is the axis that was solved for the cost `target`, where one was.
+    `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
+    those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
+    that was solved for the cost `target`, where one was.
     """
 
     config_id: str
@@ -31,6 +32,7 @@ class Cell:
     lr: float = 0.0
     variant: str | None = None
     settings: Settings = ()
+    own: tuple[Axis, ...] = ()
     solved: str | None = None
     target: str | None = None
     errors: tuple[float, ...]
@@ -42,6 +44,18 @@ class Cell:
     def value(self, axis: str) -> float:
         """Its setting on an axis: depth, width, resolution (px), epochs or lr (0 if unknown)."""
         return float(getattr(self, axis))
+
+    @property
+    def own_values(self) -> dict[str, str | float]:
+        """Its values on the axes that only its grid has, by config key or as `lr`."""
+        known = {"lr": self.lr, **dict(self.settings)}
+        return {axis.name: known[axis.name] for axis in self.own if axis.name in known}
+
+    @property
+    def name(self) -> str:
+        """A readable name that tells it apart within its study: d26-w0.5-r32-e10-bs128."""
+        values = {axis.name: getattr(self, axis.name) for axis in CELL_AXES}
+        return display_name(values | self.own_values, self.own)
 
     @property
     def n(self) -> int:
@@ -89,18 +103,16 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     cells = [
         Cell(
             config_id=config_id,
-            depth=float(group[0]["depth"]),
-            width=float(group[0]["width"]),
-            resolution=int(group[0]["resolution"]),
-            epochs=int(group[0]["epochs"]),
+            **{axis.name: axis.kind(group[0][axis.name]) for axis in CELL_AXES},
             lr=float(group[0].get("lr") or 0.0),
             variant=group[0].get("variant") or None,
             settings=group[0].get("settings", ()),
+            own=group[0].get("own", ()),
             solved=group[0].get("solved") or None,
             target=_target(group[0]),
             errors=tuple(float(row["val_error"]) for row in group),
             train_errors=_measured(group, "train_error"),
-            costs={axis: _measured(group, axis) for axis in COSTS},
+            costs={cost.name: _measured(group, cost.name) for cost in COSTS},
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
             noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
         )

@@ -1,32 +1,82 @@
-"""Names of columns: axes, costs, and the records that figures are drawn from."""
+"""The columns of the analysis: costs and axes, as tables, sentences and figures show them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from scaling_study.study import axes
+from scaling_study.study.axes import CELL_AXES, Axis
+
 Record = dict[str, Any]
-
-
+# Quantile of the upper end of a 95 % interval.
 LEVEL = 0.975
-
-
-COST_NAMES = {
-    "step_time_s": "step time",
-    "flops": "FLOPs",
-    "params": "parameters",
-}
-
-
-MORE_COST_NAMES = {
-    "activations": "activations",
-    "peak_memory_bytes": "peak memory",
-    "train_flops": "training FLOPs",
-}
-
-
-ALL_COST_NAMES = COST_NAMES | MORE_COST_NAMES
-
-
-AXES = ("depth", "width", "resolution", "lr")
-
-
 # A value of an axis or of a setting; numbers are compared as numbers.
 Level = str | float
+CONVENTION = "2 × multiply-adds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A cost that a result has, by its `name` there: what sentences, figures and tables show.
+
+    `title` is for sentences and controls, `label` for the axis of a figure, `unit` follows numbers.
+    Arms are described at equal `compared` costs; `frontier` costs have a figure of their own.
+    """
+
+    name: str
+    title: str
+    label: str
+    unit: str = ""
+    compared: bool = False
+    frontier: bool = True
+
+
+COSTS = (
+    Column(
+        name="step_time_s",
+        title="step time",
+        label="measured time per training step",
+        unit="s",
+        compared=True,
+    ),
+    Column(
+        name="flops",
+        title="FLOPs",
+        label=f"forward FLOPs per image ({CONVENTION})",
+        compared=True,
+    ),
+    Column(name="params", title="parameters", label="trainable parameters", compared=True),
+    Column(
+        name="activations",
+        title="activations",
+        label="activations per image (outputs of convolutions)",
+        frontier=False,
+    ),
+    Column(name="peak_memory_bytes", title="peak memory", label="peak memory", unit="B"),
+    Column(
+        name="train_flops",
+        title="training FLOPs",
+        label=f"training FLOPs of a run ({CONVENTION})",
+    ),
+)
+COST = {column.name: column for column in COSTS}
+COST_NAMES = {column.name: column.title for column in COSTS if column.compared}
+ALL_COST_NAMES = {column.name: column.title for column in COSTS}
+
+# What results say of the learning rate, whatever batch size and key a grid sets it by.
+LR = Axis(
+    name="lr", key="train.lr_per_256", prefix="lr", label="learning rate", heading="learning rate"
+)
+# What every cell has a column of, and along which its arms may scale: all but training length.
+SETTINGS = (*(axis.name for axis in CELL_AXES), LR.name)
+AXES = tuple(name for name in SETTINGS if name != "epochs")
+# Tables begin with the regime.
+TABLE_AXES = tuple(
+    next(axis for axis in CELL_AXES if axis.name == name)
+    for name in ("epochs", "resolution", "depth", "width")
+)
+
+
+def own_axes(grid: Mapping[str, Any]) -> list[Axis]:
+    """The axes that only this grid has; the learning rate among them is a column of results."""
+    return [LR if axis.key == LR.key else axis for axis in axes.own_axes(grid)]

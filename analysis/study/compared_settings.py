@@ -1,13 +1,11 @@
 """Which settings a grid compares on purpose, and by which of them its cells are told apart."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-# The axes of every study. A cell has them as columns of their own.
-AXES = ("model.depth", "model.width", "data.resolution", "train.epochs", "seed")
-# Keys by which a grid sets the learning rate, which is a column of its own too.
-LR = ("train.lr_per_256",)
-SHORT = {key: key.rpartition(".")[2] for key in AXES}
+from analysis.study.columns import LR, own_axes
+from scaling_study.study.axes import Axis, crossed
+
 Settings = tuple[tuple[str, str], ...]
 
 
@@ -17,15 +15,6 @@ def compared(grid: Mapping[str, Any]) -> set[str]:
     Values tied to others in `points` or `when` are not among them: they go along with an axis.
     """
     return {*crossed(grid), *_of_variants(grid)}
-
-
-def crossed(part: Mapping[str, Any]) -> set[str]:
-    """Config keys that are axes of a grid; under a condition those with several values."""
-    found = set(part.get("axes") or {})
-    for condition in part.get("when") or []:
-        axes = condition.get("axes") or {}
-        found |= {key for key, v in axes.items() if not isinstance(v, list) or len(v) > 1}
-    return found.union(*(crossed(block) for block in part.get("blocks") or []))
 
 
 def _of_variants(part: Mapping[str, Any]) -> Iterator[str]:
@@ -50,16 +39,22 @@ def varied(part: Mapping[str, Any]) -> set[str]:
 def with_comparison_settings(
     rows: Iterable[Mapping[str, Any]], grid: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Rows of a plan or of a study, each with the `settings` by which the grid tells it apart."""
-    keys = crossed(grid)
-    return [{**row, "settings": settings_of(row, keys)} for row in rows]
+    """Rows of a plan or of a study, each with `settings`, by which its grid tells it apart.
 
-
-def settings_of(row: Mapping[str, Any], keys: Collection[str]) -> Settings:
-    """A run's values of those `keys` that are no axis of every study, sorted by name.
-
-    A key is a column of the row by its own name, as a plan has it, or by its last part.
+    `own` are the axes that only this grid has: what `settings` are about, and the learning rate.
     """
-    names = sorted(key for key in keys if key not in {*AXES, *SHORT.values(), *LR})
-    columns = {name: name if name in row else name.rpartition(".")[2] for name in names}
-    return tuple((name, str(row[column])) for name, column in columns.items() if column in row)
+    own = tuple(own_axes(grid))
+    return [{**row, "settings": _settings_of(row, own), "own": own} for row in rows]
+
+
+def _settings_of(row: Mapping[str, Any], own: Iterable[Axis]) -> Settings:
+    return tuple(
+        (axis.name, str(row[column]))
+        for axis in own
+        if axis is not LR and (column := column_of(row, axis)) in row
+    )
+
+
+def column_of(row: Mapping[str, Any], axis: Axis) -> str:
+    """The column of an axis in a row: the key itself, as a plan has it, or its last part."""
+    return axis.name if axis.name in row else axis.name.rpartition(".")[2]

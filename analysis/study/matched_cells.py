@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.study.cells import Cell
-from analysis.study.columns import Level
+from analysis.study.columns import SETTINGS, Level
 from analysis.study.errors import PreconditionError
-
-SETTINGS = ("depth", "width", "resolution", "epochs", "lr")
 
 
 @dataclass(frozen=True)

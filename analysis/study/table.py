@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.study.columns import SETTINGS
 from analysis.study.compared_settings import compared, with_comparison_settings
 from analysis.study.errors import NothingToCompareError
 from scaling_study.common.errors import InputError
@@ -18,8 +19,6 @@ from scaling_study.tasks.base import Task
 SAME = ("data", "eval_split", "n_val", "device", "threads", "world_size")
 # What must not differ between runs unless the grid varies it on purpose.
 SAME_SETTINGS = ("family", "recipe", "precision", "batch_size", "n_train")
-# Runs that agree in these and are not of one cell differ in something that is not compared.
-COMPARED = ("depth", "width", "resolution", "epochs", "lr")
 Row = Mapping[str, Any]
 HALVED = "its micro-batch was halved when memory ran out; --with-halved compares it all the same"
 
@@ -91,7 +90,7 @@ def _number(text: str | None) -> int | float | str | None:
 
 def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
     # A plan's own columns are settings, by their keys, and what variants and solves are called.
-    known = {*COLUMNS, *(name for row in rows[:1] for name in row)} - {"settings"}
+    known = {*COLUMNS, *(name for row in rows[:1] for name in row)} - {"settings", "own"}
     for column in where:
         if column not in known:
             raise InputError(f"--where {column}: no such column; known: {', '.join(sorted(known))}")
@@ -127,11 +126,11 @@ def _by_settings(rows: Sequence[Row]) -> list[list[Row]]:
 def _refuse_twins(rows: Sequence[Row]) -> None:
     cells: dict[tuple[Any, ...], str] = {}
     for row in rows:
-        key = (*(row.get(column) for column in (*COMPARED, "variant")), row["settings"])
+        key = (*(row.get(column) for column in (*SETTINGS, "variant")), row["settings"])
         if cells.setdefault(key, row["config_id"]) != row["config_id"]:
             raise InputError(
                 f"mixed table: {cells[key]} and {row['config_id']} differ in something other than "
-                f"{', '.join(COMPARED)}, and that the grid does not vary; choose one, as in "
+                f"{', '.join(SETTINGS)}, and that the grid does not vary; choose one, as in "
                 f"--where config_id={cells[key]}"
             )
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from scaling_study.study.axes import CELL_AXES
+
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
@@ -13,7 +15,7 @@ CONFIG_COSTS = {
     "train_flops": "training FLOPs",
 }
 MEASURED_COSTS = {"step_time_s": "step time, s", "peak_memory_bytes": "peak memory, bytes"}
-AXES = ("depth", "width", "resolution", "epochs")
+AXES = tuple(axis.name for axis in CELL_AXES)
 
 
 def arms_key(epochs: int) -> str:

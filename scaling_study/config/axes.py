@@ -1,10 +1,47 @@
-"""The axes of a study: short names and the config keys that they vary."""
+"""What runs have on the axes of their study (`study/axes.py`), and on any other setting."""
 
-# Short names of the study's axes, and the config keys that they stand for.
-AXES = {
-    "depth": "model.depth",
-    "width": "model.width",
-    "resolution": "data.resolution",
-    "epochs": "train.epochs",
-    "seed": "seed",
-}
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scaling_study.common.validation import flat_items
+from scaling_study.config.run import RunConfig
+from scaling_study.config.scale_dependent import GROUPS
+from scaling_study.study.axes import AXES, own_axes
+from scaling_study.study.axes import display_name as name_of
+
+
+class Settings:
+    """The settings of runs by their dotted names; runs share parts, and each is looked at once."""
+
+    def __init__(self) -> None:
+        self._flat: dict[int, dict[str, Any]] = {}
+
+    def _part(self, run: RunConfig, name: str) -> dict[str, Any]:
+        part = getattr(run, name)
+        if id(part) not in self._flat:
+            self._flat[id(part)] = dict(flat_items(vars(part), f"{name}."))
+        return self._flat[id(part)]
+
+    def of(self, run: RunConfig) -> dict[str, Any]:
+        """All settings of a run."""
+        parts = (self._part(run, name) for name in GROUPS)
+        return vars(run) | {key: value for part in parts for key, value in part.items()}
+
+    def differing(self, runs: Sequence[RunConfig]) -> set[str]:
+        """Those under model, data and train that are not the same in all runs."""
+        found: set[str] = set()
+        for name in GROUPS:
+            parts = list({id(getattr(run, name)): self._part(run, name) for run in runs}.values())
+            keys = {key for part in parts for key in part}
+            found |= {k for k in keys if any(p.get(k) != parts[0].get(k) for p in parts)}
+        return found
+
+
+def display_names(runs: Sequence[RunConfig], grid: Mapping[str, Any]) -> list[str]:
+    """A readable name of each run, where the grid has axes that run ids do not show; else none."""
+    if not (own := own_axes(grid)):
+        return []
+    settings = Settings()
+    return [
+        name_of(settings.of(run) | {axis.name: axis.of(run) for axis in AXES}, own) for run in runs
+    ]

@@ -17,7 +17,7 @@ from scaling_study.common.command_line import report
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import flat_keys, suggest
-from scaling_study.config.axes import AXES
+from scaling_study.study.axes import KEYS
 
 INTERRUPTED = 130
 # Hydra reads 1,2 and range(2) as sweeps of its own, over whole commands, unless they are texts.
@@ -105,9 +105,9 @@ def _explain(error: Exception, config_name: str) -> str:
     for name in typed:
         if name == "recipe":
             return "recipe: a run's recipe is chosen by its group train, as in train=paper"
-        if name in AXES and name not in known:
+        if name in KEYS and name not in known:
             return (
-                f"{name}: the setting of one run is {AXES[name]}; "
+                f"{name}: the setting of one run is {KEYS[name]}; "
                 f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
             )
         if name.startswith("grid.") and f"'{name}'" in message:

@@ -13,7 +13,6 @@ from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from scaling_study.common.validation import from_values, group, one_value, require
-from scaling_study.config.axes import AXES
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
 from scaling_study.data import config_class
@@ -21,6 +20,7 @@ from scaling_study.data.base import DataConfig, identity
 from scaling_study.models import family, timm_weights
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import InitialWeights, initial_weights
+from scaling_study.study.axes import CELL_AXES, KEYS
 from scaling_study.tasks import DEFAULT as DEFAULT_TASK
 from scaling_study.tasks import task_of
 
@@ -73,10 +73,7 @@ class RunConfig:
         return f"{self._prefix()}-s{self.seed}-{_digest(self._canonical(seed=self.seed))}"
 
     def _prefix(self) -> str:
-        return (
-            f"d{self.model.depth:g}-w{self.model.width:g}"
-            f"-r{self.data.resolution}-e{self.train.epochs}"
-        )
+        return "-".join(axis.short(axis.of(self)) for axis in CELL_AXES)
 
     def _canonical(self, seed: int | None) -> str:
         """JSON of the whole config, keys sorted; thousands of runs share its parts."""
@@ -119,7 +116,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
         "train": TrainConfig,
     }
     known = {name: [field.name for field in fields(part)] for name, part in parts.items()}
-    values = resolve(values, AXES, known)
+    values = resolve(values, KEYS, known)
     return RunConfig(
         **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),

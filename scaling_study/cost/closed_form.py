@@ -18,6 +18,7 @@ from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.layers import Cost, Network, Shape, total
 from scaling_study.models.memory import TOLERANCE, Footprint, footprint
+from scaling_study.study.axes import AXES
 from scaling_study.tasks import task_of
 
 # Forward and backward: the gradients by weights and by inputs cost one forward pass each.
@@ -179,11 +180,7 @@ def describe(run: RunConfig) -> dict[str, Any]:
         "config_id": run.config_id,
         "data": run.data.name,
         "family": run.model.family,
-        "depth": run.model.depth,
-        "width": run.model.width,
-        "resolution": run.data.resolution,
-        "epochs": run.train.epochs,
-        "seed": run.seed,
+        **{axis.name: axis.of(run) for axis in AXES},
         "recipe": run.train.recipe,
         "batch_size": run.train.batch_size,
         "lr": run.train.lr,

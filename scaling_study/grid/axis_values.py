@@ -1,5 +1,6 @@
-"""The values of an axis as a grid file gives them: a list, or text in Hydra's sweep grammar."""
+"""What a grid file gives an axis: values, as a list or in Hydra's sweep grammar, and a label."""
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -7,7 +8,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.axes import AXES
+from scaling_study.common.validation import require
+from scaling_study.study.axes import config_key, own_axes
 
 # More than anyone trains; planning that many takes minutes.
 MOST_POINTS = 1_000_000
@@ -30,9 +32,25 @@ def axis_values(name: str, values: Any, path: str) -> list[Any]:
 
 def _sweep(name: str, text: str, path: str) -> list[Any]:
     try:
-        override = OverridesParser.create().parse_override(f"{AXES.get(name, name)}={text}")
+        override = OverridesParser.create().parse_override(f"{config_key(name)}={text}")
         if not override.is_sweep_override():
             return [override.value()]
         return list(islice(override.sweep_iterator(), MOST_POINTS + 1))
     except (HydraException, ValueError) as error:
         raise InputError(f"{path}.{name}={text!r}: not a sweep of Hydra's: {error}") from None
+
+
+def check_labels(grid: Mapping[str, Any]) -> None:
+    """Check the labels that a grid gives to the axes that it alone has.
+
+    Raises:
+        InputError: a label that is no text, or of something that is no such axis.
+    """
+    labels = grid.get("labels") or {}
+    require(isinstance(labels, Mapping), "grid.labels", repr(labels), "must map axes to texts")
+    own = [axis.key for axis in own_axes(grid)]
+    for key, label in labels.items():
+        known = f"must be about {', '.join(own)}" if own else "this grid has no axes of its own"
+        require(key in own, f"grid.labels.{key}", repr(label), known)
+        good = isinstance(label, str) and bool(label)
+        require(good, f"grid.labels.{key}", repr(label), "must be a text")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.common.validation import flat_items
-from scaling_study.config.axes import AXES
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
@@ -15,6 +14,7 @@ from scaling_study.grid.expression import Expression
 from scaling_study.grid.run_at_point import cost_of, run_at
 from scaling_study.grid.schema import COSTS, VARIANT, Point
 from scaling_study.models import timm_weights
+from scaling_study.study.axes import KEYS, config_key
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _solved(candidate: Candidate, solver: Solver) -> list[tuple[Point, Solved | 
     point, asked, target = candidate.point, candidate.solve, candidate.target
     if asked is None:
         return [(point, None)]
-    key = AXES[asked.axis]
+    key = KEYS[asked.axis]
     if solver.times is None and asked.quantity in MEASURED:
         return [({**point, key: value}, None) for value in solver.spread(asked, point)]
     assert target is not None
@@ -141,7 +141,7 @@ def _values(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in test.names:
-        key = AXES.get(name, name)
+        key = config_key(name)
         if name in COSTS:
             found[name] = cost_of(name, run, times)
             if found[name] is None and times is not None:

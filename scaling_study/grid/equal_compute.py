@@ -5,26 +5,22 @@ in multiples of its step; epochs are whole. Values that no run can have (a width
 an image smaller than the network's stride) are passed over.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.axes import AXES
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import forward, known_data_info
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.run_at_point import cost_of, run_at, step_shape, with_point
 from scaling_study.grid.schema import Point, Solve
-from scaling_study.models import family, network
-from scaling_study.models.family import ModelConfig
+from scaling_study.grid.sizes import legal_values
+from scaling_study.study.axes import KEYS
 
 # How many times the FLOPs of the settings' own value are measured at most.
 SPREAD = 4
-# Ends of what is searched.
-WIDEST, LARGEST_PX, MOST_EPOCHS = 16, 2048, 100_000
 # Ever more of these, the more of an axis that is no list of depths; step times but for shapes whose
 # own measurement counts.
 RISING = ("flops", "train_flops", "params", "activations", "step_time_s")
@@ -49,21 +45,6 @@ class Solved:
     def off(self) -> float:
         """Relative difference from the target."""
         return self.achieved / self.target - 1
-
-
-def legal_values(axis: str, model: ModelConfig, n_classes: int) -> Sequence[float]:
-    """What an axis may be for networks like `model`, in rising order."""
-    kind = family(model.family)
-    if axis == "depth":
-        return kind.depths(model)
-    if axis == "width":
-        step = kind.width_step
-        first = math.ceil(kind.smallest_width(model) / step - 1e-9)
-        return [kind.nth_width(n) for n in range(first, round(WIDEST / step) + 1)]
-    if axis == "resolution":
-        stride = network(model, n_classes).stride
-        return range(stride, LARGEST_PX + 1, stride)
-    return range(1, MOST_EPOCHS + 1)
 
 
 @dataclass(frozen=True)
@@ -206,7 +187,7 @@ class Solver:
 
     def spread(self, asked: Solve, point: Point) -> list[float]:
         """Values of the axis to be measured."""
-        group, name = AXES[asked.axis].split(".")
+        group, name = KEYS[asked.axis].split(".")
         own = self.base[group][name]
         flops = cache(lambda value: float(forward(self._run(asked.axis, value, point)).flops))
         return spread(self._legal(asked.axis, point), flops, asked.axis, own)
@@ -243,4 +224,4 @@ class Solver:
         return legal_values(axis, like.model, known_data_info(like.data).n_classes)
 
     def _run(self, axis: str, value: float, point: Point) -> RunConfig:
-        return run_at(self.base, {**point, AXES[axis]: value}, forward)
+        return run_at(self.base, {**point, KEYS[axis]: value}, forward)

@@ -8,39 +8,25 @@ the points that a condition holds for, `where` keeps those that all its conditio
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.paths import data_dir
-from scaling_study.config.axes import AXES
-from scaling_study.config.keys import study_name
-from scaling_study.grid.axis_values import MOST_POINTS
+from scaling_study.grid.axis_values import MOST_POINTS, check_labels
+from scaling_study.grid.declared import GRID_KEYS
 from scaling_study.grid.expression import Expression
 from scaling_study.grid.schema import (
     BLOCK_KEYS,
-    OF_AXES,
     VARIANT,
     Block,
     Point,
     Solve,
     When,
     check_keys,
-    mapping,
-    mappings,
     read_block,
     refuse_twice,
 )
-
-# name: the study's folder; rules: what the analysis decides (analysis/prereg.yaml);
-# planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py).
-KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning")
-SHAPES = {
-    "axes": OF_AXES,
-    "solve": "an axis to its targets, {width: {flops: [1e9]}}",
-    "variants": "cumulative or independent to named overrides",
-}
-FILE = "a grid's file begins with the line '# @package _global_', and has all it says under grid:"
+from scaling_study.study.axes import KEYS, config_key
 
 
 @dataclass(frozen=True)
@@ -94,8 +80,9 @@ def candidates(
 
 def read_blocks(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Block]:
     """The grid's blocks, each joined with the top of the grid, which applies to all."""
-    check_keys(grid, KEYS, "grid")
+    check_keys(grid, GRID_KEYS, "grid")
     top = read_block(grid, settings, "grid")
+    check_labels(grid)
     parts = grid.get("blocks")
     if parts is None:
         return [top]
@@ -127,8 +114,8 @@ def _joined(top: Block, own: Block, path: str) -> Block:
 
 
 def _of_block(block: Block, settings: Mapping[str, Any]) -> Iterator[Candidate]:
-    solved = {block.solve.axis, AXES[block.solve.axis]} if block.solve else set()
-    free = {*AXES, *settings, VARIANT} - solved
+    solved = {block.solve.axis, KEYS[block.solve.axis]} if block.solve else set()
+    free = {*KEYS, *settings, VARIANT} - solved
     early = [test for test in block.where if test.names <= free]
     late = tuple(test for test in block.where if not test.names <= free)
     targets = block.solve.targets if block.solve else (None,)
@@ -168,7 +155,7 @@ def _with(point: Point, when: When, settings: Mapping[str, Any]) -> Iterator[Poi
 
 def lookup(test: Expression, point: Point, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Values of the names in `test`: from the point, else from the settings that do not vary."""
-    keys = {name: AXES.get(name, name) for name in test.names}
+    keys = {name: config_key(name) for name in test.names}
     return {n: point[key] if key in point else settings.get(key) for n, key in keys.items()}
 
 
@@ -183,68 +170,3 @@ def failed(test: Expression, values: Mapping[str, Any]) -> str:
         f"{n}={v:g}" if isinstance(v, float) else f"{n}={v}" for n, v in values.items()
     )
     return f"where {test.text!r} is false ({shown})"
-
-
-def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
-    """The grid that a command line adds; `overrides` may not set what it varies.
-
-    Raises:
-        InputError: no grid (the message lists those there are), or an axis set as one value.
-    """
-    if not grid:
-        if added := [text for text in overrides if text.startswith("+grid=")]:
-            raise InputError(f"{added[0]}: it says nothing of a grid; {FILE}")
-        raise InputError(f"no grid: add +grid=NAME; grids: {', '.join(names())}")
-    if not isinstance(grid, dict):
-        raise InputError(f"grid={grid!r}: must be a mapping with {', '.join(KEYS)}")
-    if "name" not in grid:
-        hint = "" if set(grid) & set(KEYS) else f"; {FILE}"
-        raise InputError(f"grid.name is missing: it names the study's folder{hint}")
-    study_name(grid["name"])
-    varied = axis_keys(grid)
-    for override in overrides:
-        key, _, value = override.lstrip("+~").partition("=")
-        if key in varied:
-            name = next((short for short, full in AXES.items() if full == key), key)
-            axis = f"{name} is an axis of the grid {grid['name']}"
-            raise InputError(f"{override}: {axis}; set it by {_spelling(grid, name, value)}")
-    return grid
-
-
-def _spelling(grid: Mapping[str, Any], name: str, value: str) -> str:
-    """How the axis `name` of this grid is set on a command line."""
-    if any(name in point for point in grid.get("points") or []):
-        return f"'grid.points=[{{{name}: {value}, …}}, …]'"
-    if name in (grid.get("axes") or {}):
-        return f"'grid.axes={{{name}: […]}}'" if "." in name else f"grid.axes.{name}=[{value}]"
-    if name in (grid.get("solve") or {}):
-        return f"grid.solve.{name}={{…}}"
-    return "editing the grid's file, which varies it in a block, a variant or a condition"
-
-
-def names() -> list[str]:
-    """Names of the grids that ship with the project."""
-    folder = data_dir("sweeps") / "grid"
-    files = folder.rglob("*.yaml")
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
-
-
-def axis_keys(grid: Mapping[str, Any]) -> set[str]:
-    """The config keys that `grid`, which need not be checked yet, varies."""
-    return {AXES.get(name, name) for name in _varied(grid)}
-
-
-def _varied(part: object) -> Iterator[str]:
-    """Names under axes, points, variants and solve, at any depth of a grid."""
-    if isinstance(part, list | tuple):
-        yield from chain.from_iterable(map(_varied, part))
-    if not isinstance(part, Mapping):
-        return
-    axes, solve, variants = (
-        mapping(part.get(name) or {}, f"grid.{name}", accepted) for name, accepted in SHAPES.items()
-    )
-    points = mappings(part.get("points") or [], "grid.points")
-    modes = (rows.values() for rows in variants.values() if isinstance(rows, Mapping))
-    overrides = (row for row in chain(*modes) if isinstance(row, Mapping))
-    yield from chain(axes, solve, *points, *overrides)
-    yield from _varied([part.get("blocks"), part.get("when")])

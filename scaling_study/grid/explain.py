@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scaling_study.config.axes import AXES
 from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.schema import VARIANT
+from scaling_study.study.axes import AXES, NAMES, plain, short_name
 
 # More lines of one kind than this are not listed.
 MOST_LINES = 20
-SHORT = {key: name for name, key in AXES.items()}
+REPLICATE = {axis.key for axis in AXES if axis.replicate}
 
 
 def explained(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Iterator[str]:
@@ -24,8 +24,8 @@ def explained(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Iterator[
 
 def infeasible(left: Sequence[ExcludedPoint]) -> list[str]:
     """A line for each target that no legal value meets, seeds counted together."""
-    points = ((described({k: v for k, v in p.point.items() if k != "seed"}), p) for p in left)
-    found = Counter(f"infeasible: {where}: {p.why}" for where, p in points if p.infeasible)
+    points = [({k: v for k, v in p.point.items() if k not in REPLICATE}, p) for p in left]
+    found = Counter(f"infeasible: {described(at)}: {p.why}" for at, p in points if p.infeasible)
     lines = [line if n == 1 else f"{line} ({n} points)" for line, n in found.items()]
     more = len(lines) - MOST_LINES
     some = lines[:MOST_LINES]
@@ -45,14 +45,10 @@ def unchanged(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> list[str]
 def described(point: Mapping[str, Any]) -> str:
     """The values of a point, short names for axes; variants by name alone."""
     if VARIANT in point:
-        point = {VARIANT: point[VARIANT]} | {k: v for k, v in point.items() if k in SHORT}
-    return ", ".join(f"{SHORT.get(key, key)}={_plain(value)}" for key, value in point.items()) or (
+        point = {VARIANT: point[VARIANT]} | {k: v for k, v in point.items() if k in NAMES}
+    return ", ".join(f"{short_name(key)}={plain(value)}" for key, value in point.items()) or (
         "the one run"
     )
-
-
-def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _solved(cell: Cell) -> str:

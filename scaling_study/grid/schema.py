@@ -12,9 +12,9 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require, suggest
-from scaling_study.config.axes import AXES
 from scaling_study.grid.axis_values import axis_values
 from scaling_study.grid.expression import Expression, condition
+from scaling_study.study.axes import AXES, KEYS, config_key
 
 Point = dict[str, Any]
 # Key of a point that holds the name of its variant; it is no setting.
@@ -33,7 +33,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "activations": ("epochs",),
     "step_time_s": ("epochs",),
 }
-SOLVABLE = ("depth", "width", "resolution", "epochs")
+SOLVABLE = tuple(axis.name for axis in AXES if axis.solvable)
 TOLERANCE = 0.05
 ABOVE_0 = "must be a number above 0"
 # Keys of a grid's top and of each of its blocks.
@@ -75,7 +75,7 @@ class Block:
     def keys(self) -> set[str]:
         """The config keys that the block varies."""
         points = [*self.points, *self.variants.values(), *(p for w in self.when for p in w.points)]
-        solved = {AXES[self.solve.axis]} if self.solve else set()
+        solved = {KEYS[self.solve.axis]} if self.solve else set()
         return solved.union(self.axes, *points, *(when.axes for when in self.when))
 
     def size(self) -> int:
@@ -95,12 +95,12 @@ def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> 
     points = _points(part.get("points") or [{}], known, f"{path}.points")
     variants = _variants(part.get("variants") or {}, known, f"{path}.variants")
     solve = _solve(part.get("solve") or {}, f"{path}.solve")
-    solved = dict.fromkeys([AXES[solve.axis]] if solve else [])
+    solved = dict.fromkeys([KEYS[solve.axis]] if solve else [])
     refuse_twice(path, axes=axes, points=dict.fromkeys(chain(*points)), solve=solved)
     refuse_twice(path, axes=axes, variants=dict.fromkeys(chain(*variants.values())), solve=solved)
     whens = enumerate(_list(part.get("when") or [], f"{path}.when"))
     when = [_when(one, known, f"{path}.when[{number}]") for number, one in whens]
-    names, tests = {*AXES, *known, *COSTS, VARIANT}, _list(part.get("where"), f"{path}.where")
+    names, tests = {*KEYS, *known, *COSTS, VARIANT}, _list(part.get("where"), f"{path}.where")
     where = [_condition(text, names, f"{path}.where") for text in tests]
     return Block(axes, points, variants, when, solve, where)
 
@@ -123,7 +123,7 @@ def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, 
     for key in part:
         if key not in allowed:
             near = suggest(str(key), list(allowed))
-            if key in AXES and "axes" in allowed:
+            if key in KEYS and "axes" in allowed:
                 near = f" (did you mean {path}.axes.{key}?)"
             raise InputError(
                 f"{path}.{key}: no such part of a grid{near}; known: {', '.join(allowed)}"
@@ -131,19 +131,19 @@ def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, 
     return part
 
 
-def config_key(name: object, known: Mapping[str, Any], path: str) -> str:
+def checked_key(name: object, known: Mapping[str, Any], path: str) -> str:
     """The config key that an axis name stands for."""
-    key = AXES.get(str(name), str(name))
+    key = config_key(str(name))
     if key not in known:
         if within := next((k for k in known if k.startswith(f"{key}.")), None):
             raise InputError(
                 f"{path}.{name}: a group of settings; an axis is one of them, as in "
                 f"'++{path}={{{within}: […]}}'"
             )
-        names = [*AXES, *known]
+        names = [*KEYS, *known]
         raise InputError(
             f"{path}.{name}: no such axis{suggest(str(name), names)}; "
-            f"axes are {', '.join(AXES)} or any key of the run config"
+            f"axes are {', '.join(KEYS)} or any key of the run config"
         )
     return key
 
@@ -152,7 +152,7 @@ def _by_key(part: Mapping[Any, Any], known: Mapping[str, Any], path: str) -> Poi
     """Values by config key; an axis name and its key may not both be given."""
     names: dict[str, object] = {}
     for name in part:
-        if (first := names.setdefault(config_key(name, known, path), name)) != name:
+        if (first := names.setdefault(checked_key(name, known, path), name)) != name:
             raise InputError(f"{path}: {first} and {name} are the same setting; leave one")
     return {key: part[name] for key, name in names.items()}
 
@@ -205,7 +205,7 @@ def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Po
 
 def _when(part: object, known: Mapping[str, Any], path: str) -> When:
     part = check_keys(part, ("if", "axes", "points"), path)
-    names = {*AXES, *known, VARIANT}
+    names = {*KEYS, *known, VARIANT}
     test = _condition(part.get("if"), names.union(COSTS), f"{path}.if")
     # Costs are known only once a point is a run.
     if costs := sorted(test.names - names):

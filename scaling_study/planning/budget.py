@@ -15,11 +15,12 @@ from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
 from scaling_study.cost.time_model import COVERAGE
 from scaling_study.planning.plan import Planned
+from scaling_study.study.axes import AXES
 from scaling_study.study.result import FINISHED
 
 # Finished runs are paid for; running and queued ones will be, whatever is chosen here.
 PAID = (*FINISHED, "running", "queued")
-LEVELS = ("seed", "epochs", "resolution", "width", "depth")
+LEVELS = tuple(axis.name for axis in reversed(AXES))
 
 # Score of a subset of the plan; scores are compared lexicographically, higher is better.
 Score = Callable[[Sequence[Planned]], tuple[float, ...]]

@@ -10,7 +10,7 @@ from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_
 from scaling_study.cost.device_times import HOUR, Times
 from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
-from scaling_study.grid.expand import declared_grid
+from scaling_study.grid.declared import declared_grid
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store

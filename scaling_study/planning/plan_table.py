@@ -8,18 +8,13 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
-from scaling_study.common.validation import flat_items
-from scaling_study.config.axes import AXES
-from scaling_study.config.run import RunConfig
-from scaling_study.config.scale_dependent import GROUPS
-from scaling_study.cost.closed_form import (
-    DISK_TOLERANCE,
-    devices_needed,
-)
+from scaling_study.config.axes import Settings
+from scaling_study.cost.closed_form import DISK_TOLERANCE, devices_needed
 from scaling_study.cost.time_model import Estimate
-from scaling_study.grid.expand import axis_keys
+from scaling_study.grid.declared import axis_keys
 from scaling_study.models.memory import TOLERANCE
 from scaling_study.planning.plan import Planned
+from scaling_study.study.axes import NAMES
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -31,35 +26,8 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
     """
     settings = Settings()
     varied = axis_keys(grid) | settings.differing([row.run for row in rows])
-    more = sorted(varied - set(AXES.values()))
+    more = sorted(varied - NAMES.keys())
     return [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
-
-
-class Settings:
-    """The settings of runs by their dotted names; runs share parts, and each is looked at once."""
-
-    def __init__(self) -> None:
-        self._flat: dict[int, dict[str, Any]] = {}
-
-    def _part(self, run: RunConfig, name: str) -> dict[str, Any]:
-        part = getattr(run, name)
-        if id(part) not in self._flat:
-            self._flat[id(part)] = dict(flat_items(vars(part), f"{name}."))
-        return self._flat[id(part)]
-
-    def of(self, run: RunConfig) -> dict[str, Any]:
-        """All settings of a run."""
-        parts = (self._part(run, name) for name in GROUPS)
-        return vars(run) | {key: value for part in parts for key, value in part.items()}
-
-    def differing(self, runs: Sequence[RunConfig]) -> set[str]:
-        """Those under model, data and train that are not the same in all runs."""
-        found: set[str] = set()
-        for name in GROUPS:
-            parts = list({id(getattr(run, name)): self._part(run, name) for run in runs}.values())
-            keys = {key for part in parts for key in part}
-            found |= {k for k in keys if any(p.get(k) != parts[0].get(k) for p in parts)}
-        return found
 
 
 def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from scaling_study.launch.slurm.reconcile import fate, job_logs, look, tail
 from scaling_study.launch.slurm.submissions import Ledger
 from scaling_study.planning.order import last_end_s
 from scaling_study.study.active_sweep import slots_at_work
+from scaling_study.study.axes import AXES, Axis, own_axes
 from scaling_study.study.result import FINISHED, STATUSES, Result
 from scaling_study.study.store import Store
-from scaling_study.study.table import read_plan
+from scaling_study.study.table import read_grid, read_plan
 
 # Version of the JSON: fields may be added under the same number, not changed or removed.
 SCHEMA = 1
@@ -31,6 +32,7 @@ class RunStatus:
     """One run of the plan. Times in seconds; `epoch` of `epochs` done; None where unknown.
 
     `job`, `node` and `reason` (why it waits) are SLURM's; `attempts` have ended before this one.
+    `settings` are its values on the axes that only its study has, as the plan writes them.
     """
 
     run_id: str
@@ -53,6 +55,7 @@ class RunStatus:
     train_flops: float
     log: str
     log_tail: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Overview:
 
     `eta_s` is the time until the last run ends, with as many at a time as the arrays or the sweep
     allow, and the wait for the first to start if none is running; None without a measured run.
-    `scheduler`: not asked, answered, or silent.
+    `scheduler`: not asked, answered, or silent. `axes` are those that only this study has.
     """
 
     schema: int
@@ -75,11 +78,13 @@ class Overview:
     eta_s: float | None
     scheduler: str
     stopped: str | None
+    axes: tuple[Axis, ...]
     runs: tuple[RunStatus, ...]
 
     def as_json(self) -> str:
         """The same as a JSON object."""
-        return json.dumps(asdict(self), indent=1)
+        labels = {axis.name: axis.label for axis in self.axes}
+        return json.dumps(asdict(self) | {"axes": labels}, indent=1)
 
 
 def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overview:
@@ -89,10 +94,11 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
         InputError: the folder holds no study.
     """
     rows, store = read_plan(study_dir), Store(study_dir.parent)
+    own = tuple(own_axes(read_grid(study_dir)))
     view = look(store, [row["run_id"] for row in rows], {} if told is None else told)
     results = {row["run_id"]: _result(store, row["run_id"]) for row in rows}
     runs = tuple(
-        _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, study_dir)
+        _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, study_dir, own)
         for row in rows
     )
     counts, speed = Counter(run.state for run in runs), _speed(runs)
@@ -108,6 +114,7 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
         eta_s=_eta_s(runs, speed, view, _at_once(study_dir, view)),
         scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
         stopped=Ledger(study_dir).stop_reason(),
+        axes=own,
         runs=runs,
     )
 
@@ -119,7 +126,12 @@ def _result(store: Store, run_id: str) -> Result | None:
 
 
 def _run(
-    row: Mapping[str, str], result: Result | None, standing: RunInQueue, store: Store, study: Path
+    row: Mapping[str, str],
+    result: Result | None,
+    standing: RunInQueue,
+    store: Store,
+    study: Path,
+    own: Sequence[Axis],
 ) -> RunStatus:
     run_id = row["run_id"]
     note = store.job(run_id)
@@ -131,11 +143,8 @@ def _run(
     log = logs[0] if logs else store.run_dir(run_id) / "log.txt"
     return RunStatus(
         run_id=run_id,
-        depth=float(row["depth"]),
-        width=float(row["width"]),
-        resolution=int(row["resolution"]),
-        epochs=int(row["epochs"]),
-        seed=int(row["seed"]),
+        **{axis.name: axis.kind(row[axis.name]) for axis in AXES},
+        settings={a.name: row[a.name] for a in own if row.get(a.name)},
         state=state,
         cause=gone.cause if gone and gone.cause else _cause(ended, note),
         error=gone.said if gone and gone.failed else None if ended is None else ended.error,

@@ -1,6 +1,7 @@
 """What a person sees of an overview: a map of the runs, what goes on, and what went wrong."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from scaling_study.common.format import duration, engineering
 from scaling_study.status.overview import LOG_LINES, STATES, Overview, RunStatus
+from scaling_study.study.axes import CELL_AXES, Axis, plain, sort_key
 
 # A sign and a colour for each state: a log without colours can be read too.
 SIGNS = {
@@ -20,18 +22,20 @@ SIGNS = {
     "unreadable": ("?", "bold red"),
 }
 MOST_FAILURES = 5
+# The values of some axes.
+Place = tuple[Any, ...]
 
 
 def view(seen: Overview) -> RenderableType:
     """Everything about a study, where the last lines are what is in sight."""
-    return Group(_map(seen.runs), _legend(seen), *_lines(seen), *_failures(seen, MOST_FAILURES))
+    return Group(_map(seen), _legend(seen), *_lines(seen), *_failures(seen, MOST_FAILURES))
 
 
 def screen(seen: Overview, console: Console) -> RenderableType:
     """The same for one screen: first what is told in words, then as much of the map as fits."""
     most = min(MOST_FAILURES, max(1, console.height // 2 // (LOG_LINES + 2)))
     words = Group(_legend(seen), *_lines(seen), *_failures(seen, most))
-    return Group(words, _map(seen.runs, console.height - len(console.render_lines(words))))
+    return Group(words, _map(seen, console.height - len(console.render_lines(words))))
 
 
 def _failures(seen: Overview, most: int) -> list[Text]:
@@ -41,24 +45,40 @@ def _failures(seen: Overview, most: int) -> list[Text]:
     return [*shown, *([Text(f"… and {more} more (--json lists all)")] if more else [])]
 
 
-def _map(runs: Sequence[RunStatus], most_lines: int | None = None) -> Group:
-    """Depth and width down, resolution and epochs across, a sign for each run of a cell."""
-    columns = sorted({(run.resolution, run.epochs) for run in runs})
-    cells: dict[tuple[float, float], dict[tuple[int, int], list[RunStatus]]] = {}
-    for run in runs:
-        row = cells.setdefault((run.depth, run.width), {})
-        row.setdefault((run.resolution, run.epochs), []).append(run)
-    table = Table("depth × width", box=None, pad_edge=False)
-    for resolution, epochs in columns:
-        table.add_column(f"{resolution} px, {epochs} ep")
+def _map(seen: Overview, most_lines: int | None = None) -> Group:
+    """Settings of the model down, all others across, a sign for each run of a cell."""
+    axes = [*CELL_AXES, *seen.axes]
+    down = [axis for axis in axes if axis.key.startswith("model.")]
+    across = [axis for axis in axes if axis not in down]
+    cells: dict[Place, dict[Place, list[RunStatus]]] = {}
+    for run in seen.runs:
+        row = cells.setdefault(_place(run, down), {})
+        row.setdefault(_place(run, across), []).append(run)
+    columns = sorted({place for row in cells.values() for place in row}, key=_order)
+    table = Table(" × ".join(axis.label for axis in down), box=None, pad_edge=False)
+    for place in columns:
+        table.add_column(
+            ", ".join(
+                a.text(v) if a.unit else a.short(v) for a, v in zip(across, place, strict=True)
+            )
+        )
     # Beside the rows there is the head, and a line for those that are left out.
     cut = most_lines is not None and len(cells) + 1 > most_lines
-    shown = sorted(cells)[: max(0, most_lines - 2)] if cut and most_lines else sorted(cells)
-    for depth, width in shown:
-        row = cells[depth, width]
-        table.add_row(f"{depth:g} × {width:g}", *(_cell(row.get(c, [])) for c in columns))
+    rows = sorted(cells, key=_order)
+    shown = rows[: max(0, most_lines - 2)] if cut and most_lines else rows
+    for place in shown:
+        signs = (_cell(cells[place].get(column, [])) for column in columns)
+        table.add_row(" × ".join(map(plain, place)), *signs)
     rest = len(cells) - len(shown)
     return Group(table, *([Text(f"… and {rest} rows more")] if rest else []))
+
+
+def _place(run: RunStatus, axes: Sequence[Axis]) -> Place:
+    return tuple(run.settings.get(axis.name, getattr(run, axis.name, "")) for axis in axes)
+
+
+def _order(place: Place) -> list[Any]:
+    return [sort_key(value) for value in place]
 
 
 def _cell(runs: Sequence[RunStatus]) -> Text:

@@ -95,14 +95,20 @@ def read_study(study_dir: Path) -> Study:
             else:
                 rows.append(result)
     epochs = tuple(sorted({int(row["epochs"]) for row in plan}))
-    grid = _read_grid(study_dir / "grid.yaml")
+    grid = read_grid(study_dir)
     runs = table(rows)
     for name in varied:
         runs[name] = [planned[run_id][name] for run_id in runs["run_id"]]
     return Study(study_dir.name, study_dir, grid, runs, left_out, epochs, planned)
 
 
-def _read_grid(path: Path) -> dict[str, Any]:
+def read_grid(study_dir: Path) -> dict[str, Any]:
+    """What grid.yaml says; empty without that file.
+
+    Raises:
+        InputError: it cannot be read, or is no grid.
+    """
+    path = study_dir / "grid.yaml"
     if not path.exists():
         return {}
     try:

@@ -14,12 +14,13 @@ from hydra.errors import MissingConfigException
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
+from scaling_study.config.axes import display_names
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.cost.device_times import Times, timings_of
 from scaling_study.grid.cells import Cell
-from scaling_study.grid.expand import names
+from scaling_study.grid.declared import names
 from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.launch import registry
 from scaling_study.launch.options import LauncherConfig, execution_config_of, launcher_of, with_code
@@ -74,7 +75,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     plan = decisions.Plan(rows, study_dir, grid)
     budget = replace(budget, own=forecasts.started(study_dir))
     notes += plan.unfair(rows)
-    shown = display.lines(rows, len(slots), asked.order, launcher.processes)
+    called = display_names([row.run for row in rows], grid)
+    shown = display.lines(rows, len(slots), asked.order, launcher.processes, called)
     print("\n".join([*shown, *notes, *plan.decides(rows), *decisions.budget_lines(rows, budget)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))

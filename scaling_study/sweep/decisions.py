@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.axes import AXES
+from scaling_study.config.axes import Settings
 from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
-from scaling_study.planning.plan_table import Settings, table
+from scaling_study.planning.plan_table import table
+from scaling_study.study.axes import config_key
 
 
 def check(
@@ -34,7 +35,7 @@ def check(
 
 def _values(name: str, cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> set[Any]:
     """Values of an axis, a setting, `variant` or `target` in the cells and the other points."""
-    key = AXES.get(name, name)
+    key = config_key(name)
     found = {point.point[key] for point in left if key in point.point}
     if name == "target":
         solved = {(s.quantity, s.target) for cell in cells if (s := cell.solved)}

@@ -16,26 +16,42 @@ from scaling_study.planning.plan import Planned
 MOST_LINES = 200
 
 
-def lines(rows: Sequence[Planned], slots: int, order: str, processes: int = 1) -> list[str]:
+def lines(
+    rows: Sequence[Planned],
+    slots: int,
+    order: str,
+    processes: int = 1,
+    names: Sequence[str] = (),
+) -> list[str]:
     """The plan for people: a line a run, then the totals for `slots` runs at a time.
 
-    `processes` train a run together, each with the memory that is shown.
+    `processes` train a run together, each with the memory that is shown. `names` are display names
+    of the runs, where their ids do not show every axis.
     """
-    width = max(len(row.run.run_id) for row in rows)
+    titles = _titles([row.run.run_id for row in rows], names)
     head = (
-        f"{'run':{width}}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'memory':>8}  "
+        f"{titles[0]}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'memory':>8}  "
         f"{'actual':>8}  {'forecast':>8}  state"
     )
-    listed = [_line(row, width) for row in rows[:MOST_LINES]]
+    shown = zip(rows[:MOST_LINES], titles[1:], strict=False)
+    listed = [_line(row, title) for row, title in shown]
     if more := len(rows) - len(listed):
         listed.append(f"… and {more} runs more; plan.out=FILE.csv has them all")
     return [head, *listed, *_totals(rows, slots, order, processes)]
 
 
-def _line(row: Planned, width: int) -> str:
+def _titles(run_ids: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The first columns of the plan, its head on top: run ids and, if there are any, names."""
+    columns = [("run", *run_ids), *([("name", *names)] if names else [])]
+    widths = [max(map(len, column)) for column in columns]
+    lines = zip(*columns, strict=True)
+    return ["  ".join(f"{t:{w}}" for t, w in zip(line, widths, strict=True)) for line in lines]
+
+
+def _line(row: Planned, title: str) -> str:
     c = row.columns
     text = (
-        f"{row.run.run_id:{width}}  {engineering(c['params']):>8}  {engineering(c['flops']):>9}  "
+        f"{title}  {engineering(c['params']):>8}  {engineering(c['flops']):>9}  "
         f"{c['train_flops']:>11.3g}  {engineering(row.cost.memory_bytes):>7}B  "
         f"{duration(row.actual_s):>8}  {duration(row.forecast_s):>8}  {row.state}"
     )

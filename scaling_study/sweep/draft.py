@@ -18,7 +18,7 @@ from scaling_study.cost.device_times import Times, device_named, timings_of
 from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import read_timings, written
 from scaling_study.grid.cells import Cell, ExcludedPoint
-from scaling_study.grid.expand import declared_grid
+from scaling_study.grid.declared import declared_grid
 from scaling_study.launch.options import launcher_of
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells

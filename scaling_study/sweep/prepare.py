@@ -9,6 +9,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.data import data_info, prepare
+from scaling_study.grid.sizes import study_sizes
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.study.result import FINISHED
@@ -49,7 +50,10 @@ def make_ready(
     if tasks != {DEFAULT}:
         known["task"] = tasks.pop()
     preregistration.freeze(study_dir, grid)
-    replace_file(study_dir / "grid.yaml", yaml.safe_dump(grid | known, sort_keys=False))
+    text = yaml.safe_dump(grid | known, sort_keys=False)
+    sizes = {"sizes": study_sizes([row.run for row in rows])}
+    text += yaml.safe_dump(sizes, default_flow_style=None)
+    replace_file(study_dir / "grid.yaml", text)
     write_csv(rows, grid, study_dir / "plan.csv")
 
 

@@ -15,10 +15,10 @@ from torch.nn.functional import log_softmax
 from helpers.tiny import TINY, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
-from scaling_study.config.axes import AXES
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.config.scale_dependent import resolve
+from scaling_study.study.axes import KEYS
 from scaling_study.training.ema import Ema
 from scaling_study.training.optimizers import RMSProp, optimizer_of, parameter_groups
 from scaling_study.training.schedule import ema_decay, learning_rate
@@ -267,7 +267,7 @@ def regime(epochs: float, width: float, rows: object = ROWS) -> dict[str, Any]:
         "model": TINY["model"] | {"dropout": "regime", "width": width},
         "train": TINY["train"] | {"epochs": epochs, "regimes": rows},
     }
-    return resolve(values, AXES, KNOWN)
+    return resolve(values, KEYS, KNOWN)
 
 
 def test_the_last_row_that_holds_wins() -> None:
@@ -287,7 +287,7 @@ def test_runs_of_equal_numbers_are_the_same_whatever_table_gave_them() -> None:
 
 def test_a_setting_that_a_data_set_lacks_is_left_out() -> None:
     values = TINY | {"data": TINY["data"] | {"elsewhere": "regime"}}
-    assert resolve(values, AXES, KNOWN)["data"] == TINY["data"]
+    assert resolve(values, KEYS, KNOWN)["data"] == TINY["data"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from scaling_study.cost.device_times import Times, UnmeasuredError
 from scaling_study.cost.time_model import Timing, shape_of
 from scaling_study.grid import equal_compute
 from scaling_study.grid.cells import Cell, cells_of
-from scaling_study.grid.equal_compute import legal_values
 from scaling_study.grid.run_at_point import cost_of, step_shape
+from scaling_study.grid.sizes import legal_values
 
 NOTHING = Times([], 1)
 SHORT = {"width": "model.width", "resolution": "data.resolution", "depth": "model.depth"}

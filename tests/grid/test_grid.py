@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_study.common.errors import InputError
-from scaling_study.grid.expand import axis_keys, expand
+from scaling_study.grid.declared import axis_keys
+from scaling_study.grid.expand import expand
 
 KNOWN = [
     "model.depth",

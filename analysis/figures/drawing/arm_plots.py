@@ -1,11 +1,12 @@
 """Both arms of each regime against a cost; drawn from `analysis.figures.records`, inside `style()`."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import Label
-from analysis.figures.drawing.panels import (color_of, finish, label, legend, name_of, names_in, outer_labels, per_regime, points, spread)
+from analysis.figures.drawing.panels import (by_setting, color_of, finish, label, legend, name_of, names_in, outer_labels, per_regime, points, spread)
 from analysis.figures.drawing.style import (COLORS, MARKERS, interval_label, log_x, log_y_percent)
 from analysis.study.columns import Record
 
@@ -14,13 +15,16 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
     """Both arms per regime with the curves that are compared; `titles` has a text per regime."""
     figure, found = per_regime(records)
     resolutions = sorted({r["resolution"] for r in records})
+    settings = by_setting(records)
     said = interval_label([r for r in records if r["kind"] == "cell"])
     labels = []
     for epochs, axes in found:
         here = [r for r in records if r["epochs"] == epochs]
         named: dict[str, Label] = {}
-        for index, resolution in enumerate(resolutions):
-            rows = [r for r in here if r["resolution"] == resolution]
+        for index, (side, setting) in enumerate(product(resolutions, settings)):
+            rows = [r for r in settings[setting][1] if r["resolution"] == side]
+            rows = [r for r in rows if r["epochs"] == epochs]
+            place = ", ".join([f"{side} px"] * (len(resolutions) > 1) + [setting] * bool(setting))
             for arm in ("depth", "width"):
                 curve = [r for r in rows if r["kind"] == "curve" and r["arm"] == arm]
                 line = [100 * r["error"] for r in curve]
@@ -28,10 +32,9 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
             cells = [r for r in rows if r["kind"] == "cell"]
             points(axes, cells, "error", MARKERS[index % len(MARKERS)])
             for r in cells:
-                if len(resolutions) == 1 or r["is_base"]:
+                if not place or r["is_base"]:
                     text = name_of(r, len(resolutions))
-                    short = f"{resolution} px" if len(resolutions) > 1 else text
-                    named[text] = Label(r["cost"], 100 * r["error"], short, color_of(r))
+                    named[text] = Label(r["cost"], 100 * r["error"], place or text, color_of(r))
         axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
         log_y_percent(axes, said, [100 * r["error"] for r in here])

@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.published_overlay import overlay, published_handle
-from analysis.figures.drawing.panels import (finish, label, legend, names_in, outer_labels, per_regime, points, room_for_ends, spread, step)
+from analysis.figures.drawing.panels import (by_setting, finish, label, legend, names_in, outer_labels, per_regime, points, room_for_ends, setting_handles, spread, step)
 from analysis.figures.drawing.style import LINES, interval_label, log_x, log_y_percent
 from analysis.study.columns import Record
 from analysis.figures.records import by_epochs
@@ -33,7 +33,8 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
                 x, low = step(costs, [r[f"{kind}_low"] for r in cells])
                 _, high = step(costs, [r[f"{kind}_high"] for r in cells])
                 axes.fill_between(x, low, high, color="#888888", alpha=alpha, lw=0)
-        points(axes, cells, "error")
+        for marker, own in by_setting(records).values():
+            points(axes, [r for r in own if r["epochs"] == epochs], "error", marker)
         others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
         said = [100 * r["error"] for r in (*cells, *published)]
@@ -43,6 +44,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
         labels.append((axes, [*own, *others]))
     outer_labels(found)
     handles: list[Line2D | Patch] = [Line2D([], [], color=GREY, label="frontier of cell means")]
+    handles += setting_handles(records)
     if any(r["band_low"] is not None for r in records):
         for alpha, where in ((0.5, "pointwise"), (0.2, "all costs at once")):
             text = f"95 % band, {where}"

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.figures.drawing.labels import Label, place_labels
-from analysis.figures.drawing.style import COLORS, WIDTH, assumed
+from analysis.figures.drawing.style import COLORS, MARKERS, WIDTH, assumed
 from analysis.study.columns import Record
+from scaling_study.study.axes import sort_key
 
 NAMES = {
     "base": "base (in both arms)",
@@ -71,7 +72,30 @@ def color_of(record: Record) -> str:
 def name_of(record: Record, resolutions: int) -> str:
     """A cell in short, as d50 w1 or d50 w1 r160."""
     name = f"d{record['depth']:g} w{record['width']:g}"
-    return f"{name} r{record['resolution']}" if resolutions > 1 else name
+    name = f"{name} r{record['resolution']}" if resolutions > 1 else name
+    return f"{name} {record['mark']}" if "mark" in record else name
+
+
+def by_setting(records: Sequence[Record]) -> dict[str, tuple[str, list[Record]]]:
+    """A marker and the records of each setting on the axes that only this study has.
+
+    A study without such axes has one nameless setting.
+    """
+    found = {record.get("setting", "") for record in records}
+    names = sorted(found, key=lambda name: [sort_key(word) for word in name.split()])
+    return {
+        name: (MARKERS[i % len(MARKERS)], [r for r in records if r.get("setting", "") == name])
+        for i, name in enumerate(names)
+    }
+
+
+def setting_handles(records: Sequence[Record]) -> list[Line2D | Patch]:
+    """What markers mean, for a legend; nothing where there is one kind."""
+    return [
+        Line2D([], [], color="#444444", marker=marker, ms=3.5, ls="", label=name)
+        for name, (marker, _) in by_setting(records).items()
+        if name
+    ]
 
 
 def label(record: Record, value: str, resolutions: int) -> Label:

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
+from analysis.study.columns import CONVENTION, COST
+
 # Okabe & Ito 2008, distinguishable with all common kinds of colour blindness.
 COLORS = {"depth": "#0072B2", "width": "#D55E00", "base": "#000000", "neither": "#999999"}
 # Those of Okabe & Ito's colours that no arm uses, for whatever else comes in several kinds.
@@ -45,16 +47,6 @@ STYLE: dict[Any, Any] = {
 }
 # The text width of a paper with one column (inches); nothing is wider.
 WIDTH = 7.0
-CONVENTION = "2 × multiply-adds"
-AXIS_LABELS = {
-    "flops": f"forward FLOPs per image ({CONVENTION})",
-    "step_time_s": "measured time per training step",
-    "params": "trainable parameters",
-    "activations": "activations per image (outputs of convolutions)",
-    "peak_memory_bytes": "peak memory",
-    "train_flops": f"training FLOPs of a run ({CONVENTION})",
-}
-UNITS = {"step_time_s": "s", "peak_memory_bytes": "B"}
 ERROR = "validation error (%)"
 # Where each configuration ran once, bars rest on a prior: they show no scatter that was measured.
 ASSUMED = "assumed noise, one seed"
@@ -110,8 +102,8 @@ def log_x(axes: Axes, column: str) -> None:
         axes.set_xlim(low / 2, 2 * high)
     axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(EngFormatter(unit=UNITS.get(column, ""), places=None))
-    axes.set_xlabel(AXIS_LABELS[column].replace(" (", "\n("))
+    axes.xaxis.set_major_formatter(EngFormatter(unit=COST[column].unit, places=None))
+    axes.set_xlabel(COST[column].label.replace(" (", "\n("))
 
 
 def log_y_percent(axes: Axes, label: str, values: Sequence[float]) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,19 +13,26 @@ from analysis.fits.laws import SIZE
 from analysis.laws.points import Points
 from analysis.study.cells import Cell
 from scaling_study.common.errors import InputError
+from scaling_study.study.axes import REACH
 
-# Depths with a known ResNet layout; widths in eighths; resolutions in steps of a stride.
-DEPTHS = (14, 26, 38, 50, 101, 152, 200, 270, 300, 350, 400, 420)
-WIDTH_STEP = 0.125
-STRIDES = (32, 16, 8)
-BEYOND = 2.0
+
+class Budget(NamedTuple):
+    """A limit that may be given: its option, what that limits, and the unit of a predicted cost."""
+
+    option: str
+    help: str
+    unit: str
+
+
 BUDGETS = {
-    "flops": "--max-flops",
-    "step_time_s": "--max-step-time",
-    "params": "--max-params",
-    "peak_memory_bytes": "--max-memory",
-    "gpu_hours": "--gpu-hours",
+    "flops": Budget("--max-flops", "forward FLOPs per image", "FLOPs"),
+    "step_time_s": Budget("--max-step-time", "s", "s a step"),
+    "params": Budget("--max-params", "parameters", "parameters"),
+    "peak_memory_bytes": Budget("--max-memory", "bytes", "bytes"),
+    "gpu_hours": Budget("--gpu-hours", "hours of one device for one training", "device hours"),
 }
+# Legal sizes by axis, as a study knows them of its model family.
+Sizes = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ def cost_law(cells: Sequence[Cell], name: str, hours_per_second: float = math.na
     known = [(c, cost) for c in cells if (cost := c.cost(column)) is not None]
     if len(known) < 3:
         raise InputError(
-            f"{BUDGETS[name]}: {len(known)} configurations of this study measured {column}; "
+            f"{BUDGETS[name].option}: {len(known)} configurations of this study measured {column}; "
             "three are needed to predict it"
         )
     logs = np.log([[c.value(a) for a in SIZE] for c, _ in known])
@@ -70,28 +78,21 @@ def cost_law(cells: Sequence[Cell], name: str, hours_per_second: float = math.na
     return CostLaw(name, float(y.mean() - centre @ slopes), slopes, sd)
 
 
-def _levels(points: Points, axis: str, beyond: float) -> list[float]:
-    """Legal settings within the study's range (times `beyond`), and the study's own ones."""
-    own = sorted({float(v) for v in points[axis]})
-    if len(own) == 1 and beyond == 1:
-        return own
-    low, high = own[0] / beyond, own[-1] * beyond
-    if axis == "depth":
-        steps = [float(d) for d in DEPTHS]
-    else:
-        fits = [s for s in STRIDES if all(v % s == 0 for v in own)]
-        step = WIDTH_STEP if axis == "width" else (fits or [1])[0]
-        steps = [step * k for k in range(1, math.floor(high / step) + 1)]
-    return sorted({*own, *(v for v in steps if low <= v <= high)})
+def _levels(own: Floats, legal: Sequence[float], beyond: float) -> list[float]:
+    """Sizes of the study, and legal ones within their range, which `beyond` widens."""
+    low, high = own.min() / beyond, own.max() * beyond
+    return sorted({*map(float, own), *(float(v) for v in legal if low <= v <= high)})
 
 
-def candidates(points: Points, epochs: float, extrapolate: bool) -> Points:
+def candidates(points: Points, epochs: float, extrapolate: bool, sizes: Sizes) -> Points:
     """Every legal combination of depth, width and resolution for one training length, in columns.
 
-    With `extrapolate` up to twice and down to half of the studied range.
+    With `extrapolate` up to REACH times the studied range. `sizes` are the legal ones; of an axis
+    that they lack, only studied ones are known.
     """
-    beyond = BEYOND if extrapolate else 1.0
-    axes = np.meshgrid(*(_levels(points, a, beyond) for a in SIZE), indexing="ij")
+    beyond = REACH if extrapolate else 1.0
+    levels = (_levels(points[axis], sizes.get(axis, ()), beyond) for axis in SIZE)
+    axes = np.meshgrid(*levels, indexing="ij")
     columns = {a: grid.ravel() for a, grid in zip(SIZE, axes, strict=True)}
     return columns | {"epochs": np.full(columns["depth"].size, epochs)}
 
@@ -109,7 +110,7 @@ def affordable(
     keeps = np.all([costs[name] <= budgets[name] for name in budgets], axis=0)
     if not (keeps & inside).any():
         said = "; ".join(
-            f"{BUDGETS[n]} {budgets[n]:g} (the cheapest needs {costs[n][inside].min():.3g})"
+            f"{BUDGETS[n].option} {budgets[n]:g} (the cheapest needs {costs[n][inside].min():.3g})"
             for n in budgets
         )
         raise InputError(
@@ -126,7 +127,8 @@ def check_reach(
     dearest = {name: float(laws[name](table)[inside].max()) for name in budgets}
     if all(budgets[name] > 1.5 * dearest[name] for name in budgets):
         said = "; ".join(
-            f"{BUDGETS[n]} {budgets[n]:g} (this study reaches {dearest[n]:.3g})" for n in budgets
+            f"{BUDGETS[n].option} {budgets[n]:g} (this study reaches {dearest[n]:.3g})"
+            for n in budgets
         )
         raise InputError(
             f"the budget lies outside the data: {said}; give --extrapolate to look there"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from analysis.laws.error_surface import Prediction, Surface, gain_of_repeats, pr
 from analysis.laws.points import Points, points_of
 from analysis.laws.recommend.candidates import (
     BUDGETS,
+    Sizes,
     affordable,
     candidates,
     check_reach,
@@ -27,7 +29,7 @@ REPEATS = 3
 class Choice:
     """A configuration with its predicted error (fraction, 95 % interval) and costs by name."""
 
-    depth: int
+    depth: float
     width: float
     resolution: int
     epochs: int
@@ -56,7 +58,7 @@ class Recommendation:
 
 def _choice(table: Points, p: Prediction, costs: Mapping[str, Floats], i: int) -> Choice:
     return Choice(
-        depth=int(table["depth"][i]),
+        depth=float(table["depth"][i]),
         width=float(table["width"][i]),
         resolution=int(table["resolution"][i]),
         epochs=int(table["epochs"][i]),
@@ -103,24 +105,26 @@ def recommend(
     epochs: int | None = None,
     margin: float = MARGIN,
     extrapolate: bool = False,
+    sizes: Sizes = MappingProxyType({}),
 ) -> Recommendation:
     """The configuration of least predicted error whose predicted costs keep the budgets.
 
     `budgets` maps names of `BUDGETS` to limits: FLOPs per image, seconds, parameters, bytes,
-    hours of one device. Costs of a candidate come from power laws of the study's own costs.
+    hours of one device. Costs of a candidate come from power laws of the study's own costs. `sizes`
+    are the legal depths, widths and resolutions; without them only studied ones are candidates.
 
     Raises:
         InputError: nothing keeps the budget, it lies outside the data, or the study is too small.
     """
     if not budgets or min(budgets.values()) <= 0:
-        raise InputError(f"give a positive budget: {', '.join(BUDGETS.values())}")
+        raise InputError(f"give a positive budget: {', '.join(b.option for b in BUDGETS.values())}")
     cells = sorted(cells, key=lambda c: c.epochs)
     points = _points(cells)
     length = _epochs(points, epochs, extrapolate)
     surface = surface_of(points)
     hours = steps_per_epoch * length / 3600
     laws = {name: cost_law(cells, name, hours) for name in budgets}
-    table = candidates(points, length, extrapolate)
+    table = candidates(points, length, extrapolate, sizes)
     predicted = predict(surface, table)
     allowed = predicted.inside | extrapolate
     if not extrapolate and allowed.any():

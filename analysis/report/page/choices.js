@@ -10,11 +10,13 @@ const defaults = {
   paper: data.published_shown ? "1" : "0", seeds: "0",
   sort: "", q: "", run: "", pause: "0",
 };
+for (const axis of data.own) defaults[axis.name] = ALL;
 const state = { ...defaults };
 for (const [key, value] of new URLSearchParams(location.hash.slice(1)))
   if (key in defaults) state[key] = value;
 const known = { cost: Object.keys(data.axes), epochs: [ALL, ...data.epochs.map(String)],
   px: [ALL, ...data.px.map(String)], view: ["frontier", "arms"] };
+for (const axis of data.own) known[axis.name] = [ALL, ...axis.values];
 for (const key in known) if (!known[key].includes(state[key])) state[key] = defaults[key];
 
 const remember = () => {

@@ -11,24 +11,27 @@ from typing import Any
 import yaml
 
 from analysis.figures.drawing.published_overlay import published_records
-from analysis.figures.drawing.style import AXIS_LABELS, UNITS
 from analysis.figures.records import arm_records
 from analysis.stats.noise import noise_of
 from analysis.stats.pareto import Frontier, frontier_of
 from analysis.study.arms import Base
 from analysis.study.cells import Cell, by_regime
-from analysis.study.columns import Record
+from analysis.study.columns import COST, COSTS, TABLE_AXES, Record, own_axes
+from analysis.study.compared_settings import column_of
 from analysis.study.table import Row, Table
+from scaling_study.study.axes import AXES as COMMON_AXES
+from scaling_study.study.axes import Axis, display_name, ordered, plain
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.overrides import command, overrides
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+AXES = tuple(axis.name for axis in TABLE_AXES)
 RUN_COLUMNS = (
-    *("epochs", "resolution", "depth", "width", "seed", "val_error", "train_error"),
-    *("step_time_s", "flops", "params", "peak_memory_bytes", "train_flops", "wall_s"),
+    *(*AXES, "seed", "val_error", "train_error"),
+    *(*(cost.name for cost in COSTS if cost.frontier), "wall_s"),
 )
 CELL_COLUMNS = (
-    *("config_id", "epochs", "resolution", "depth", "width", "arm", "is_base", "seeds"),
+    *("config_id", *AXES, "arm", "is_base", "seeds"),
     *("error", "error_low", "error_high"),
 )
 
@@ -41,6 +44,8 @@ def cell_values(
     costs = {axis: {c.config_id: c.cost(axis) for c in cells} for axis in frontiers}
     return [
         {name: known[c.config_id][name] for name in CELL_COLUMNS}
+        | {"name": c.name if c.own else c.config_id}
+        | {name: plain(value) for name, value in c.own_values.items()}
         | {"costs": {axis: by_id[c.config_id] for axis, by_id in costs.items()}}
         for c in cells
         if c.config_id in known
@@ -54,9 +59,10 @@ def assumed_regimes(cells: Sequence[Cell]) -> list[int]:
 
 
 def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any]:
-    """Cost, frontier error and its band at each cell, by cost axis, training length and px.
+    """Cost, frontier error and its band at each cell, by cost, training length and selection.
 
-    `all` stands for every px together. Noise is that of the whole regime: one px alone has few
+    A selection is all cells, those of one px, or those with one value of an axis that only this
+    study has, as in `train.batch_size=64`. Noise is that of the whole regime: fewer cells have few
     seeds.
     """
     found: dict[str, Any] = {axis: {} for axis in axes}
@@ -65,6 +71,9 @@ def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any
             noise = noise_of(regime)
             sides = sorted({c.resolution for c in regime})
             groups = {str(px): [c for c in regime if c.resolution == px] for px in sides}
+            for cell in regime:
+                for name, value in cell.own_values.items():
+                    groups.setdefault(f"{name}={plain(value)}", []).append(cell)
             found[axis][epochs] = {
                 px: _staircase(frontier_of(members, axis, noise), axis)
                 for px, members in ({"all": regime} | groups).items()
@@ -84,13 +93,13 @@ def _staircase(frontier: Frontier, axis: str) -> dict[str, list[float | None]]:
 def curve_values(cells: Sequence[Cell], base: Base, axes: Sequence[str]) -> dict[str, list[Any]]:
     """The compared curves of both arms, by cost axis: one each per training length and px."""
     found = {}
+    own = {name for cell in cells for name in cell.own_values}
     for axis in axes:
         curves: dict[tuple[Any, ...], dict[str, Any]] = {}
         for r in arm_records(cells, base, axis):
             if r["kind"] == "curve":
-                key = r["epochs"], r["resolution"], r["arm"]
-                names = dict(zip(("epochs", "resolution", "arm"), key, strict=True))
-                curve = curves.setdefault(key, {**names, "cost": [], "error": []})
+                names = {k: v for k, v in r.items() if k in {"epochs", "resolution", "arm", *own}}
+                curve = curves.setdefault((*names.values(),), {**names, "cost": [], "error": []})
                 curve["cost"].append(_short(r["cost"]))
                 curve["error"].append(_short(r["error"]))
         found[axis] = list(curves.values())
@@ -108,14 +117,39 @@ def run_values(
 
     `runs_dir` is the store of run folders; None where the runs are not ours.
     """
+    own = own_axes(table.grid)
     return [
         {"id": row["run_id"], "cell": row.get("config_id"), "state": state}
+        | {"name": display_name(row | own_texts(row, own), own) if own else row["run_id"]}
         | {name: row.get(name) for name in RUN_COLUMNS}
+        | own_texts(row, own)
         | _foretold(forecasts.get(row["run_id"]))
         | {"notes": _notes(row), "reason": table.left_out.get(row["run_id"])}
         | _repeat(runs_dir, row["run_id"], done="status" in row)
         for row, state in table.states()
     ]
+
+
+def own_texts(row: Row, own: Sequence[Axis]) -> dict[str, str]:
+    """What a run has on the axes that only its grid has, as text."""
+    values = {axis.name: row.get(column_of(row, axis)) for axis in own}
+    return {name: plain(value) for name, value in values.items() if value is not None}
+
+
+def own_values(cells: Sequence[Cell], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The axes that only this study has, with the values of its cells as text."""
+    return [
+        {"name": axis.name, "label": axis.label, "values": ordered(values)}
+        for axis in own_axes(grid)
+        if (values := {plain(c.own_values[axis.name]) for c in cells if axis.name in c.own_values})
+    ]
+
+
+def run_axes(grid: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The axes of the table of runs, those that only this study has before the seed."""
+    last = [axis for axis in COMMON_AXES if axis.replicate]
+    axes = (*TABLE_AXES, *own_axes(grid), *last)
+    return [{"name": axis.name, "heading": axis.heading} for axis in axes]
 
 
 def _foretold(forecast: RunForecast | None) -> dict[str, Any]:
@@ -156,12 +190,10 @@ def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
     return {axis: rows for axis in axes if (rows := published_records(axis))}
 
 
-def axis_values(axes: Sequence[str], names: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def axis_values(axes: Sequence[str]) -> dict[str, dict[str, str]]:
     """Short name, label and unit of each cost."""
-    return {
-        axis: {"name": names[axis], "label": AXIS_LABELS[axis], "unit": UNITS.get(axis, "")}
-        for axis in axes
-    }
+    known = {axis: COST[axis] for axis in axes}
+    return {a: {"name": c.title, "label": c.label, "unit": c.unit} for a, c in known.items()}
 
 
 def environment(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -5,7 +5,13 @@ const color = (name) => getComputedStyle(document.documentElement).getPropertyVa
 const faint = (hex, alpha) => hex + Math.round(255 * alpha).toString(16).padStart(2, "0");
 const armOf = (cell) => cell.is_base ? "base" : cell.arm;
 const regimes = () => state.epochs === ALL ? data.epochs : [Number(state.epochs)];
-const visible = (item) => state.px === ALL || String(item.resolution) === state.px;
+const visible = (item) => (state.px === ALL || String(item.resolution) === state.px) &&
+  data.own.every(({ name }) => state[name] === ALL || item[name] === state[name]);
+/* What was chosen, as the frontiers are named that have a band: all cells, or one value of one axis. */
+const selection = () => {
+  const own = data.own.filter(({ name }) => state[name] !== ALL).map(({ name }) => `${name}=${state[name]}`);
+  return own.length === 0 ? state.px : state.px === ALL && own.length === 1 ? own[0] : null;
+};
 
 /* What tells runs of this study apart comes first; what they share ends the list. */
 const setups = data.runs.map((run) => run.overrides).filter(Boolean);
@@ -26,11 +32,11 @@ const describe = (cell) => {
   const own = replicas.get(cell.config_id) || [];
   const half = cell.error_low == null ? "" : ` ± ${(50 * (cell.error_high - cell.error_low)).toFixed(2)}`;
   const axis = data.axes[state.cost];
-  return `<b>${safe(cell.config_id)}</b><br>error ${(100 * cell.error).toFixed(2)}${half} %, ` +
+  return `<b>${safe(cell.name)}</b><br>error ${(100 * cell.error).toFixed(2)}${half} %, ` +
     `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}${half && data.assumed.includes(cell.epochs) ? ", assumed noise" : ""}<br>` +
     `${safe(axis.name)} ${engineering(cell.costs[state.cost], axis.unit)}` + lines(shared(own));
 };
-const describeRun = (run) => `<b>${safe(run.id)}</b><br>error ${percent(run.val_error)}, ` +
+const describeRun = (run) => `<b>${safe(run.name)}</b><br>error ${percent(run.val_error)}, ` +
   `${duration(run.wall_s)}` + lines(run.overrides);
 
 /* Panels: the axes of a grid of plots, a plot per training length. */
@@ -131,6 +137,10 @@ const marks = (cells, cost, arm, panel, first, symbol) => ({
   text: cells.map(describe), hovertemplate: "%{text}<extra></extra>", ...panel,
 });
 /* What a mark's shape says: an entry in the legend that draws nothing. */
-const symbolOf = (px) => SYMBOLS[data.px.indexOf(px) % SYMBOLS.length];
-const keyOf = (px, panel) => ({ type: "scatter", mode: "markers", name: `${px} px`, meta: "key", x: [null], y: [null],
-  marker: { color: color("soft"), size: 7, symbol: symbolOf(px) }, hoverinfo: "skip", ...panel });
+const kindOf = (item) => [...(data.px.length > 1 ? [`${item.resolution} px`] : []),
+  ...data.own.filter(({ name }) => item[name] != null).map(({ name, label }) => `${label} ${item[name]}`)].join(", ");
+const natural = (a, b) => a.localeCompare(b, "en", { numeric: true });
+const KINDS = [...new Set(data.cells.map(kindOf))].sort(natural);
+const symbolOf = (kind) => SYMBOLS[KINDS.indexOf(kind) % SYMBOLS.length];
+const keyOf = (kind, panel) => ({ type: "scatter", mode: "markers", name: kind, meta: "key", x: [null], y: [null],
+  marker: { color: color("soft"), size: 7, symbol: symbolOf(kind) }, hoverinfo: "skip", ...panel });

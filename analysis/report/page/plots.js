@@ -1,12 +1,17 @@
 /* The interactive figures: frontiers, arms, forecasts. */
+const staircase = (cells, cost) => {
+  const sorted = [...cells].sort((a, b) => a.costs[cost] - b.costs[cost] || a.error - b.error);
+  let best = Infinity;
+  return { cost: sorted.map((c) => c.costs[cost]), error: sorted.map((c) => best = Math.min(best, c.error)), band_low: [null] };
+};
 const drawExplorer = () => {
   const node = $("explorer"), cost = state.cost, axis = data.axes[cost];
   const list = regimes().filter((e) => data.cells.some((c) => c.epochs === e && c.costs[cost] && visible(c)));
   const { layout, columns } = panelsOf(node, list, (e) => `${e} epochs`);
   const traces = [], seen = new Set();
   const once = (key) => !seen.has(key) && seen.add(key);
-  const sides = data.px.filter((px) => data.cells.some((c) => c.resolution === px && visible(c)));
-  const several = sides.length > 1; // then the mark says which, and a curve says it at its end
+  const kinds = KINDS.filter((kind) => data.cells.some((c) => kindOf(c) === kind && visible(c)));
+  const several = kinds.length > 1; // then the mark says which, and a curve says it at its end
   if (several && state.view === "arms") layout.margin.r = 44;
   list.forEach((epochs, i) => {
     const id = i ? i + 1 : "", panel = { xaxis: "x" + id, yaxis: "y" + id };
@@ -14,7 +19,7 @@ const drawExplorer = () => {
     const values = cells.flatMap((c) => [c.error, c.error_low ?? c.error, c.error_high ?? c.error].map((v) => 100 * v));
     const costs = cells.map((c) => c.costs[cost]);
     if (state.view === "frontier") {
-      const whole = data.frontiers[cost][epochs][state.px];
+      const whole = data.frontiers[cost][epochs][selection()] || staircase(cells, cost);
       if (whole.band_low[0] != null) {
         const band = { type: "scatter", mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip",
           x: whole.cost, legendgroup: "band", ...panel };
@@ -31,7 +36,7 @@ const drawExplorer = () => {
         if (curve.epochs === epochs && visible(curve))
           traces.push({ type: "scatter", mode: several ? "lines+text" : "lines", line: { color: color(curve.arm), width: 1.6 },
             x: curve.cost, y: curve.error.map((e) => 100 * e), hoverinfo: "skip", showlegend: false,
-            text: curve.cost.map((_, k) => k === curve.cost.length - 1 ? ` ${curve.resolution} px` : ""),
+            text: curve.cost.map((_, k) => k === curve.cost.length - 1 ? ` ${kindOf(curve)}` : ""),
             textposition: "middle right", textfont: { color: color(curve.arm), size: 11 }, cliponaxis: false,
             legendgroup: curve.arm, ...panel });
     }
@@ -47,7 +52,7 @@ const drawExplorer = () => {
     }
     for (const arm of Object.keys(ARMS)) {
       const own = drawn.filter((c) => armOf(c) === arm);
-      const symbol = own.map((c) => symbolOf(c.resolution));
+      const symbol = own.map((c) => symbolOf(kindOf(c)));
       if (own.length) traces.push(marks(own, cost, arm, panel, !!once(arm), symbol));
     }
     if (state.paper === "1")
@@ -60,7 +65,7 @@ const drawExplorer = () => {
           text: own.map((p) => `<b>${safe(p.model)}</b><br>error ${percent(p.error, 1)}<br>Bello et al. 2021, Table 7`),
           hovertemplate: "%{text}<extra></extra>", ...panel });
       }
-    if (several && !i) traces.push(...sides.map((px) => keyOf(px, panel)));
+    if (several && !i) traces.push(...kinds.map((kind) => keyOf(kind, panel)));
     const last = i + columns >= list.length;
     logAxis(layout["xaxis" + id], costs, last ? axis.label : "", (v) => engineering(v, axis.unit));
     logAxis(layout["yaxis" + id], values.filter((v) => v > 0), i % columns ? "" : "validation error (%)", (v) => String(+v.toPrecision(3)));

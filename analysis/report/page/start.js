@@ -4,6 +4,8 @@ if ($("controls")) {
   chips("cost", "Cost", Object.entries(data.axes).map(([key, axis]) => [key, axis.name]));
   chips("epochs", "Training length", [[ALL, "all"], ...data.epochs.map((e) => [String(e), `${e} epochs`])]);
   chips("px", "Resolution", [[ALL, "all"], ...data.px.map((p) => [String(p), `${p} px`])].slice(data.px.length > 1 ? 0 : 1));
+  for (const { name, label, values } of data.own)
+    chips(name, label[0].toUpperCase() + label.slice(1), [[ALL, "all"], ...values.map((v) => [v, v])].slice(values.length > 1 ? 0 : 1));
   ticks("Add", [["seeds", "single runs"], ["paper", "published points"]]);
 }
 if ($("table")) {

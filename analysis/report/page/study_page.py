@@ -12,14 +12,9 @@ from analysis.report.page import content, html, sections
 from analysis.report.page.page import Section, write
 from analysis.study.arms import base_of
 from analysis.study.cells import Cell
-from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+from analysis.study.columns import COST_NAMES, TABLE_AXES, Record
 
-CELL_COLUMNS = {
-    "config_id": "cell",
-    "epochs": "epochs",
-    "resolution": "px",
-    "depth": "depth",
-    "width": "width",
+AFTER_AXES = {
     "seeds": "seeds",
     "error_percent": "error (%)",
     "sd_percent": "SD (pp)",
@@ -30,15 +25,19 @@ CELL_COLUMNS = {
 }
 
 
+def cell_columns(cells: Sequence[Cell]) -> dict[str, str]:
+    """Columns of the table of cells with their heads."""
+    axes = (*TABLE_AXES, *(cells[0].own if cells else ()))
+    return {"config_id": "cell"} | {axis.name: axis.heading for axis in axes} | AFTER_AXES
+
+
 def cell_records(cells: Sequence[Cell]) -> list[Record]:
     """A row per cell for the page; percentages, and None for what was not measured."""
     return [
         {
             "config_id": c.config_id,
-            "epochs": c.epochs,
-            "resolution": c.resolution,
-            "depth": c.depth,
-            "width": c.width,
+            **{axis.name: getattr(c, axis.name) for axis in TABLE_AXES},
+            **c.own_values,
             "seeds": c.n,
             "error_percent": 100 * c.error,
             "sd_percent": 100 * c.variance**0.5 if c.n > 1 else None,
@@ -59,8 +58,10 @@ def data(found: Findings) -> dict[str, Any]:
         found.table, study_dir.parent / "runs" if study_dir else None, found.forecasts
     )
     return {
-        "axes": content.axis_values(axes, ALL_COST_NAMES),
+        "axes": content.axis_values(axes),
         "cost": found.prereg.cost if found.prereg.cost in axes else axes[0],
+        "own": content.own_values(found.cells, found.table.grid),
+        "run_axes": content.run_axes(found.table.grid),
         "epochs": sorted({c.epochs for c in found.cells}),
         "px": sorted({c.resolution for c in found.cells}),
         "cells": content.cell_values(found.cells, found.frontiers),
@@ -90,6 +91,7 @@ def explanation(found: Findings) -> list[Section]:
     table, summary = found.table, found.summary
     environment = content.environment(table.rows)
     columns = {"what": "what", "value": "value", "runs": "runs"}
+    cells = html.table(cell_records(found.cells), cell_columns(found.cells))
     details = [
         html.folded("Gaps by regime, cost and resolution", sections.gaps(summary["gaps"])),
         html.folded("The arms as frontiers", sections.dominance(shown(summary["dominance"]))),
@@ -98,7 +100,7 @@ def explanation(found: Findings) -> list[Section]:
             "Over-fitting along the arms",
             sections.overfit(summary["overfit"], found.prereg.cost),
         ),
-        html.folded("Configurations", [html.table(cell_records(found.cells), CELL_COLUMNS)]),
+        html.folded("Configurations", [cells]),
     ]
     return [
         ("details", "Numbers behind it", details),

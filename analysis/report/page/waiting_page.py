@@ -19,12 +19,13 @@ def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float
     rows = study.runs.to_dict("records")
     finished = tuple(clean({str(k): v for k, v in row.items()}) for row in rows)
     unused = tuple(without_result(study))
-    table = Table(study.name, finished, (), study.left_out, None, unused=unused)
+    table = Table(study.name, finished, (), study.left_out, None, grid=study.grid, unused=unused)
     runs_dir = study.path.parent / "runs"
     runs = content.run_values(table, runs_dir, read_forecasts(study.path))
     data: dict[str, Any] = {
         **{name: {} for name in ("axes", "published")},
-        **{name: [] for name in ("epochs", "px", "cells", "assumed")},
+        **{name: [] for name in ("own", "epochs", "px", "cells", "assumed")},
+        "run_axes": content.run_axes(study.grid),
         "cost": "",
         "published_shown": False,
         "runs": runs,

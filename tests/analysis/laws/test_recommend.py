@@ -9,20 +9,30 @@ import pytest
 from analysis.fits.laws import FORMS
 from analysis.laws.error_surface import carried, predict, surface_of
 from analysis.laws.points import points_of
-from analysis.laws.recommend.candidates import DEPTHS, cost_law
+from analysis.laws.recommend.candidates import cost_law
 from analysis.laws.recommend.choose import recommend
 from analysis.paper.figure_2 import figure_2
 from analysis.recommend import main
 from analysis.study.cells import cells_of
 from analysis.study.table import table_of
 from helpers.analysis_data import run, write_study
+from helpers.planned_study import finished as finished_study
+from helpers.tiny import TINY
 from scaling_study.common.errors import InputError
+from scaling_study.config.run import run_config
+from scaling_study.cost.closed_form import describe
 from scaling_study.models.families.resnet import LAYOUTS
 from scaling_study.study.table import read_study
 
 # One worker makes the study once.
 pytestmark = pytest.mark.xdist_group("recommend")
 
+# As the grid.yaml of a study of ResNets has them.
+SIZES = {
+    "depth": list(LAYOUTS),
+    "width": [n / 8 for n in range(1, 17)],
+    "resolution": list(range(16, 193, 16)),
+}
 GRID = [(d, w, r) for d in (14, 26, 50, 101) for w in (0.25, 0.5, 1.0) for r in (32, 48, 64, 96)]
 
 
@@ -65,11 +75,60 @@ def cells(tmp_path_factory):
 
 def recommended(cells, **options):
     budget = options.pop("budgets", {"flops": 1e9})
-    return recommend(cells, budget, steps_per_epoch=10.0, **options)
+    return recommend(cells, budget, steps_per_epoch=10.0, **{"sizes": SIZES} | options)
 
 
-def test_depths_are_those_of_the_models():
-    assert tuple(LAYOUTS) == DEPTHS
+EFFICIENTNET = {
+    **{"family": "efficientnet", "depth": 1.0, "width": 1.0, "stem": "small", "se_ratio": 0.25},
+    **{"bn_momentum": 0.01, "dropout": 0.2, "stochastic_depth": 0.2},
+}
+STACK = {"family": "helpers.stack_family", "depth": 1.0, "width": 1.0, "my_setting": 3}
+
+
+@pytest.mark.parametrize(
+    ("model", "depths", "legal", "step"),
+    [
+        (TINY["model"], (14, 50, 101), [14, 26, 38, 50, 101, 152, 200], 1 / 64),
+        (EFFICIENTNET, (1.0, 1.8, 3.2), [n / 10 for n in range(5, 61)], 0.05),
+        (STACK, (1.0, 2.5, 6.0), [n / 2 for n in range(1, 21)], 0.25),
+    ],
+    ids=["resnet", "efficientnet", "own"],
+)
+def test_a_study_recommends_sizes_that_its_family_has(
+    execution, capsys, model, depths, legal, step
+):
+    axes = {"depth": [*depths], "width": [0.5, 0.75, 1.0], "resolution": [32, 64], "seed": [0, 1]}
+
+    def error(run):
+        d, w = math.log(run.model.depth / depths[1]), math.log(run.model.width / 0.75)
+        small = math.log(64 / run.data.resolution)
+        return 0.3 * math.exp(0.2 * d * d + 0.2 * w * w + 0.2 * small) + 1e-4 * run.seed
+
+    folder = finished_study(execution, {"name": "sizes", "axes": axes}, error, model=model)
+    sizes = read_study(folder).grid["sizes"]
+    assert sizes["depth"] == legal
+    assert np.diff(sizes["width"]) == pytest.approx(step)
+    cells = cells_of(table_of(read_study(folder), {}).rows)
+    most = max(c.cost("flops") for c in cells)
+    best = recommend(cells, {"flops": most}, steps_per_epoch=10, sizes=sizes).best
+    # The optimum was run, and is among what the family has: no size near it does better.
+    assert (best.depth, best.resolution) == (depths[1], 64)
+    assert best.width == pytest.approx(0.75, abs=step)
+    assert best.width in sizes["width"]
+    shape = {"model": model | {"depth": best.depth, "width": best.width}}
+    known = describe(run_config(TINY | shape | {"data": TINY["data"] | {"resolution": 64}}))
+    assert best.costs["flops"] == pytest.approx(known["flops"], rel=0.15)
+    assert main([str(folder), "--max-flops", str(most)]) == 0
+    said = capsys.readouterr().out
+    assert f"best: depth {best.depth:g}, width {best.width:g}, 64 px" in said
+    assert "only studied ones" not in said
+
+
+def test_without_its_familys_sizes_a_study_recommends_studied_ones(cells, tmp_path, capsys):
+    best = recommended(cells, sizes={}).best
+    assert (best.depth, best.width, best.resolution) in GRID
+    assert main([str(write_study(tmp_path, results())), "--max-flops", "1e9"]) == 0
+    assert "grid.yaml does not list the sizes" in capsys.readouterr().out
 
 
 def test_the_best_of_a_known_surface(cells):

@@ -13,6 +13,8 @@ import pytest
 
 from analysis.__main__ import command
 from helpers.analysis_data import add_run, write_real_study
+from helpers.planned_study import finished
+from helpers.tiny import plain_execution
 
 # One worker makes the page and starts the browser.
 pytestmark = pytest.mark.xdist_group("browser")
@@ -436,3 +438,50 @@ def test_a_sweep_without_a_result_has_a_page_that_waits(visit, tmp_path):
     assert "0 of 2 runs are in. The sweep is running." in page.locator("#live").inner_text()
     assert "no finished run" in page.locator("#waiting").inner_text()
     assert shown_runs(page) == ["first", "second"]
+
+
+@pytest.fixture(scope="module")
+def own_axes_report(tmp_path_factory):
+    """The report of a study that crosses batch sizes with its sizes and resolutions."""
+    root = tmp_path_factory.mktemp("own")
+    points = [{"depth": d, "width": w} for d, w in ((14, 0.25), (26, 0.25), (14, 0.5))]
+    axes = {"resolution": [16, 24], "train.batch_size": [8, 16, 128]}
+    grid = {"name": "own", "points": points, "axes": axes}
+
+    def error(run):
+        return 5 / (run.model.depth * (1 + run.model.width)) + run.train.batch_size / 1000
+
+    execution = plain_execution(root / "results", root / "cache")
+    study = finished(execution, grid, error)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("analysis.report.analyse.figures", lambda *_: [])
+        command(study, root, [])
+    return root / "report.html"
+
+
+def test_axes_of_one_study_are_chosen_searched_and_in_the_legend(visit, own_axes_report):
+    page = visit(own_axes_report)
+    legend = page.locator("#explorer .legendtext").all_text_contents()
+    kinds = [f"{px} px, batch size {b}" for px in (16, 24) for b in (8, 16, 128)]
+    assert [text for text in legend if text in kinds] == kinds
+    assert "batch size" in page.locator("#table th").all_inner_texts()
+    marks = page.locator("#explorer .scatterlayer .point:visible")
+    everything = marks.count()
+    chips = page.get_by_role("group", name="Batch size")
+    chips.get_by_text("128", exact=True).click()
+    assert marks.count() < everything
+    assert "train.batch_size=128" in page.evaluate("decodeURIComponent(location.hash)")
+    assert set(page.locator("#explorer .legendtext").all_text_contents()) >= {
+        "16 px, batch size 128",
+        "Pareto frontier",
+    }
+    # Of both choices together no band was worked out: the frontier is drawn without one.
+    page.get_by_role("group", name="Resolution").get_by_text("24 px", exact=True).click()
+    texts = page.locator("#explorer .legendtext").all_text_contents()
+    assert "Pareto frontier" in texts
+    assert not any("band" in text for text in texts)
+    page.get_by_role("group", name="Show").get_by_text("depth and width arms").click()
+    page.fill("#search", "train.batch_size=8")
+    assert page.locator("#table tbody tr.run").count() == 6
+    row = page.locator("#table tbody tr.run").first
+    assert "8" in row.locator("td").all_inner_texts()

@@ -16,12 +16,13 @@ from analysis.rules.wording import line, lines
 from analysis.stats.contrast import Estimand
 from analysis.stats.noise import noise_of
 from analysis.study.cells import Cell
-from analysis.study.compared_settings import crossed, with_comparison_settings
+from analysis.study.compared_settings import with_comparison_settings
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
 from analysis.study.table import table_of
 from helpers.analysis_data import run, write_study
 from scaling_study.common.errors import InputError
+from scaling_study.study.axes import crossed
 from scaling_study.study.table import read_study
 
 DECAYS = (1e-4, 4e-3)

@@ -1,0 +1,136 @@
+"""The axes of studies: the one list that grids, run names, plans, maps, tables and figures read.
+
+A grid adds axes of its own: any config key that it crosses. The list stands in this room because
+the analysis, which knows no run's configuration, reads it too.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+# How far beyond the sizes of its runs a study knows the legal ones, as a factor.
+REACH = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """A setting that a study varies.
+
+    `name` is its column in a plan and what grids and rules call it, `key` its config key. `prefix`
+    comes before its value in the names of runs. `label` is what figures call it, `heading` what
+    tables do; `unit` follows a value. Runs that differ in `replicate` axes alone are replicates.
+    """
+
+    name: str
+    key: str
+    prefix: str
+    label: str
+    heading: str
+    unit: str = ""
+    kind: type = float
+    solvable: bool = True
+    replicate: bool = False
+
+    def of(self, run: Any) -> Any:
+        """The value in a run's configuration, which has the groups of `key` as attributes."""
+        return attrgetter(self.key)(run)
+
+    def short(self, value: Any) -> str:
+        """The value in a name: d50, w0.5, bs128."""
+        return f"{self.prefix}{'' if _is_number(value) else '='}{plain(value)}"
+
+    def text(self, value: Any) -> str:
+        """The value in words: 16 px, batch size 128."""
+        return f"{plain(value)} {self.unit}" if self.unit else f"{self.label} {plain(value)}"
+
+
+AXES = (
+    Axis(name="depth", key="model.depth", prefix="d", label="depth", heading="depth"),
+    Axis(name="width", key="model.width", prefix="w", label="width", heading="width"),
+    Axis(name="resolution", key="data.resolution", prefix="r", label="resolution",
+         heading="px", unit="px", kind=int),
+    Axis(name="epochs", key="train.epochs", prefix="e", label="training length",
+         heading="epochs", unit="ep", kind=int),
+    Axis(name="seed", key="seed", prefix="s", label="seed", heading="seed", kind=int,
+         solvable=False, replicate=True),
+)  # fmt: skip
+KEYS = {axis.name: axis.key for axis in AXES}
+NAMES = {axis.key: axis.name for axis in AXES}
+# Replicates share these.
+CELL_AXES = tuple(axis for axis in AXES if not axis.replicate)
+
+
+def config_key(name: str) -> str:
+    """The config key of an axis, by its short name or by the key itself."""
+    return KEYS.get(name, name)
+
+
+def short_name(key: str) -> str:
+    """The short name of an axis; a key that has none is its own name."""
+    return NAMES.get(key, key)
+
+
+def crossed(part: Mapping[str, Any]) -> set[str]:
+    """Names of axes of a grid, as it gives them; under a condition those with several values.
+
+    Values tied to others in `points` are not among them: they go along with an axis.
+    """
+    found = set(part.get("axes") or {})
+    for condition in part.get("when") or []:
+        axes = condition.get("axes") or {}
+        found |= {key for key, v in axes.items() if not isinstance(v, list) or len(v) > 1}
+    return found.union(*(crossed(block) for block in part.get("blocks") or []))
+
+
+def own_axes(grid: Mapping[str, Any]) -> list[Axis]:
+    """The axes of a grid beside AXES, by key; `labels` of the grid say what figures call them.
+
+    The prefix of batch_size is bs, that of dropout dropout; one that is taken already is spelt out.
+    """
+    keys = sorted({config_key(name) for name in crossed(grid)} - NAMES.keys())
+    last = {key: key.rpartition(".")[2] for key in keys}
+    words = {key: name.split("_") for key, name in last.items()}
+    initials = {k: "".join(w[0] for w in v if w) if len(v) > 1 else v[0] for k, v in words.items()}
+    taken = Counter([*(axis.prefix for axis in AXES), *initials.values()])
+    labels = grid.get("labels") or {}
+    axes = []
+    for key in keys:
+        label = str(labels.get(key, " ".join(words[key])))
+        prefix = initials[key] if taken[initials[key]] == 1 else key
+        axes.append(Axis(name=key, key=key, prefix=prefix, label=label, heading=label,
+                         solvable=False))  # fmt: skip
+    return axes
+
+
+def display_name(values: Mapping[str, Any], own: Sequence[Axis]) -> str:
+    """A readable name of a run, such as d26-w0.5-r32-e10-bs128-s0; without a seed, of a cell.
+
+    It tells runs of one study apart; ids tell apart those of all.
+    """
+    axes = (*CELL_AXES, *own, *(axis for axis in AXES if axis.replicate))
+    return "-".join(a.short(v) for a in axes if (v := values.get(a.name)) not in (None, ""))
+
+
+def ordered(values: Iterable[Any]) -> list[Any]:
+    """Values of an axis, each once: numbers by size, even if written as text, then texts."""
+    return sorted(set(values), key=sort_key)
+
+
+def sort_key(value: Any) -> tuple[bool, float, str]:
+    """Orders numbers by size, even if written as text, before texts."""
+    return (False, float(value), "") if _is_number(value) else (True, 0.0, str(value))
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, bool)
+
+
+def plain(value: Any) -> str:
+    """A value without needless digits."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
