@@ -1,4 +1,4 @@
-"""Asking a launcher to stop: its runs write checkpoints; a person who asks twice kills them."""
+"""Requests to stop a launcher: its runs write checkpoints; a person's second request kills them."""
 
 import os
 import signal
@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from scaling_study.common import stop_request
+
+# Seconds until a run whose launcher was killed has ended: nobody waits for its checkpoint.
+ORPHAN_GRACE_S = 5
 
 
 class Stop:
@@ -21,7 +24,7 @@ class Stop:
         self.reasons: list[str] = []
 
     def fileno(self) -> int:
-        """The end to wait on: readable after a request that nobody took yet."""
+        """The end to wait on: readable after a request that nobody has handled yet."""
         return self._reader
 
     def request(self, reason: str) -> None:
@@ -29,7 +32,7 @@ class Stop:
         self.reasons.append(reason)
         os.write(self._writer, b"x")
 
-    def take(self) -> bool:
+    def handle(self) -> bool:
         """Whether everything is to be killed; the end to wait on is quiet again."""
         os.read(self._reader, 64)
         return len(self.reasons) > 1 and not self._patient

@@ -1,4 +1,4 @@
-"""What a person sees of an overview: a map of the runs, what goes on, and what went wrong."""
+"""An overview on a terminal: a map of the runs, progress, and failures."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,12 @@ MOST_FAILURES = 5
 
 
 def view(seen: Overview) -> RenderableType:
-    """Everything about a study, where the last lines are what is in sight."""
+    """Everything about a study, with the failures last, where a terminal shows them."""
     return Group(_map(seen.runs), _legend(seen), *_lines(seen), *_failures(seen, MOST_FAILURES))
 
 
 def screen(seen: Overview, console: Console) -> RenderableType:
-    """The same for one screen: first what is told in words, then as much of the map as fits."""
+    """The same for one screen: the lines of text first, then as much of the map as fits."""
     most = min(MOST_FAILURES, max(1, console.height // 2 // (LOG_LINES + 2)))
     words = Group(_legend(seen), *_lines(seen), *_failures(seen, most))
     return Group(words, _map(seen.runs, console.height - len(console.render_lines(words))))
@@ -51,7 +51,7 @@ def _map(runs: Sequence[RunStatus], most_lines: int | None = None) -> Group:
     table = Table("depth × width", box=None, pad_edge=False)
     for resolution, epochs in columns:
         table.add_column(f"{resolution} px, {epochs} ep")
-    # Beside the rows there is the head, and a line for those that are left out.
+    # Besides the rows there is the head, and a line about those that are left out.
     cut = most_lines is not None and len(cells) + 1 > most_lines
     shown = sorted(cells)[: max(0, most_lines - 2)] if cut and most_lines else sorted(cells)
     for depth, width in shown:
@@ -88,13 +88,13 @@ def _lines(seen: Overview) -> list[Text]:
         left = duration(seen.eta_s) if seen.eta_s is not None else "unknown"
         lines.append(f"left, with the queue: {left}")
     if seen.reasons:
-        said = ", ".join(f"{n} for {reason}" for reason, n in seen.reasons.items())
-        lines.append(f"waiting in the queue: {said}")
+        counts = ", ".join(f"{n} for {reason}" for reason, n in seen.reasons.items())
+        lines.append(f"waiting in the queue: {counts}")
     if seen.causes:
-        said = ", ".join(f"{n} {cause}" for cause, n in seen.causes.items())
-        lines.append(f"causes of failures: {said}")
+        counts = ", ".join(f"{n} {cause}" for cause, n in seen.causes.items())
+        lines.append(f"causes of failures: {counts}")
     if seen.scheduler == "silent":
-        lines.append("SLURM does not answer: jobs may be in another state than shown")
+        lines.append("the queue does not answer: jobs may be in another state than shown")
     if seen.stopped:
         lines.append(f"stopped: {seen.stopped}; after mending it, the sweep's command goes on")
     return [Text(line) for line in lines]

@@ -8,43 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.axes import AXES
-from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
-from scaling_study.planning.plan_table import Settings, table
+from scaling_study.planning.plan_table import table
+from scaling_study.planning.plan_values import Values
 
 
-def check(
-    results_dir: Path, grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[ExcludedPoint]
-) -> None:
+def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
     """Everything that a grid declares for its analysis, before anything is paid for.
 
-    `left` are its points that are no cells.
-
     Raises:
-        InputError: rules or planning that make no sense, or that name what no cell or point has.
+        InputError: see `analysis.rules.check_grid`.
     """
-    from analysis.rules import check_names, pilot, preregistration
+    from analysis.rules import check_grid
 
-    preregistration.prereg(results_dir / str(grid["name"]), grid)  # the frozen rules too
-    rules, planning = preregistration.prereg(None, grid), pilot.planning_of(grid)
-    check_names.check(rules, planning, grid, lambda name: _values(name, cells, left))
-
-
-def _values(name: str, cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> set[Any]:
-    """What cells have of an axis, a setting, or as variant or target, and points that are none."""
-    key = AXES.get(name, name)
-    found = {point.point[key] for point in left if key in point.point}
-    if name == "target":
-        solved = {(s.quantity, s.target) for cell in cells if (s := cell.solved)}
-        return found | {f"{quantity} {target:g}" for quantity, target in solved}
-    if name == "variant":
-        return found | {cell.variant for cell in cells if cell.variant}
-    if name == "lr":
-        return found | {cell.run.train.lr for cell in cells}
-    settings = Settings()
-    return found | {settings.of(cell.run).get(key) for cell in cells}
+    check_grid.check(study_dir, grid, values)
 
 
 class Plan:

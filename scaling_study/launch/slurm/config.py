@@ -1,19 +1,21 @@
-"""What a site and a user say about SLURM jobs: conf/launcher/slurm.yaml as a dataclass."""
+"""Settings of SLURM jobs: conf/launcher/slurm.yaml as a dataclass."""
 
 from dataclasses import dataclass
 
 from scaling_study.common.validation import require
+from scaling_study.launch.options import PolicyOptions
+from scaling_study.launch.slots import AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """How jobs are made and submitted; None leaves it to the site or to the forecast.
+    """How jobs are made and submitted; None leaves a setting to the site or to the forecast.
 
     `runs_per_job` runs share a job, which has room for `slots` of them at a time. A run gets
     `gpus_per_run` GPUs (None: one with device=cuda, else none) on each of `nodes` nodes. `time_min`
     minutes and `memory_gb_per_run` (10^9 bytes) are those of one run; without them they come from
     the forecast times `safety`, or are `fallback_…` where there is no forecast. `notice_s` seconds
-    before the time limit runs are told to stop.
+    before the time limit runs are asked to stop.
     """
 
     runs_per_job: int
@@ -68,3 +70,28 @@ class Cluster:
             require(
                 line.startswith("--"), "launcher.lines", line, "must be options of sbatch's: --…"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlurmOptions(Cluster, PolicyOptions):
+    """All settings of `launcher=slurm`; `slots` and `slots_per_gpu` are those within a job."""
+
+    def __post_init__(self) -> None:
+        PolicyOptions.__post_init__(self)
+        Cluster.__post_init__(self)
+        share, slots = self.slots_per_gpu, self.slots
+        # Nobody knows the memory of the job's GPU yet.
+        accepted = "must be a number with launcher=slurm"
+        require(share != AUTO, "launcher.slots_per_gpu", "auto", accepted)
+        n = self.runs_per_job
+        most = f"must not exceed launcher.runs_per_job={n}, or some would stay empty"
+        require(slots <= n, "launcher.slots", slots, most)
+
+    @property
+    def waits_for_runs(self) -> bool:
+        return self.wait
+
+    @property
+    def slots_in_job(self) -> int:
+        """Runs at the same time in one job; with AUTO, as many as share a GPU."""
+        return min(self.slots_per_gpu, self.runs_per_job) if self.slots == AUTO else self.slots
