@@ -1,4 +1,4 @@
-"""What the cells of a plan, and points that are none, have of an axis or a setting."""
+"""Values of an axis or a setting in the cells of a plan, and in points that are no cells."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -92,7 +92,7 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
     view = registry.look(store, [row["run_id"] for row in rows], study_dir, accounted)
     results = {row["run_id"]: _result(store, row["run_id"]) for row in rows}
     runs = tuple(_run(row, results[row["run_id"]], view.runs[row["run_id"]], store) for row in rows)
-    counts = Counter(run.state for run in runs)
+    counts, speed = Counter(run.state for run in runs), _speed(runs)
     return Overview(
         schema=SCHEMA,
         study=str(study_dir),
@@ -101,8 +101,8 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
         causes=dict(Counter(r.cause for r in runs if r.state == "failed" and r.cause)),
         reasons=dict(Counter(r.reason for r in runs if r.reason)),
         runs_per_hour=_runs_per_hour(store, runs),
-        train_flops_per_s=_speed(runs),
-        eta_s=_eta_s(runs, view, _at_once(study_dir, view)),
+        train_flops_per_s=speed,
+        eta_s=_eta_s(runs, speed, view, _at_once(study_dir, view)),
         scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
         stopped=Submissions(study_dir).stop_reason(),
         runs=runs,
@@ -198,21 +198,21 @@ def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
 def _at_once(study_dir: Path, view: QueueView) -> int | None:
     """Runs at a time that arrays with waiting jobs, or a live sweep, allow."""
     live = {seen.job for seen in _live(view)}
-    arrays = [one for one in Submissions(study_dir).submissions() if live & {*one.tasks()}]
-    if not arrays:
-        return slots_of_sweep(study_dir)
-    return sum(
+    arrays = [
         min(len(one.runs), one.resources.get("max_running", 1)) * one.resources.get("slots", 1)
-        for one in arrays
-    )
+        for one in Submissions(study_dir).submissions()
+        if live & {*one.tasks()}
+    ]
+    return sum(arrays) if arrays else slots_of_sweep(study_dir)
 
 
 def _live(view: QueueView) -> list[RunInQueue]:
     return [seen for seen in view.runs.values() if seen.live]
 
 
-def _eta_s(runs: Sequence[RunStatus], view: QueueView, at_once: int | None) -> float | None:
-    speed = _speed(runs)
+def _eta_s(
+    runs: Sequence[RunStatus], speed: float | None, view: QueueView, at_once: int | None
+) -> float | None:
     left = [run for run in runs if run.state in ("running", "queued", "planned")]
     if not left:
         return 0.0
