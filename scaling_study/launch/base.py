@@ -53,7 +53,7 @@ class Launcher:
     options: their class; it also says how many processes train a run, and whether the sweep waits.
     launch: (requests, options, study_dir, slots, stop) -> outcomes, as the runs end. Runs start in
         the order of `requests`, at most one in each of `slots`. After a request at `stop` none is
-        started, and those at work are asked to write a checkpoint.
+        started, and those at work are asked to write a checkpoint; leaving the iterator kills them.
     slots: (options, requests) -> places for runs at a time.
     check: (options, execution) raises InputError for what cannot be launched.
     leaves_jobs: runs are jobs in a queue, which outlive the sweep. `Store.enqueue` notes a run's

@@ -1,10 +1,11 @@
-"""Runs whose job has ended without a result: what became of them is written to their folders."""
+"""Runs whose process or job has ended without a result: their failure is recorded."""
 
 from collections.abc import Mapping
 
 from scaling_study.config.run import RunConfig
 from scaling_study.launch import rank_errors
-from scaling_study.launch.job import record_failure
+from scaling_study.launch.job import Job, record_failure
+from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.queue_view import QueueView
 from scaling_study.study.store import Store
 
@@ -27,3 +28,14 @@ def record_lost_runs(
             store.end(run_id, lost.cause)
         states[run_id] = store.state(run_id)
     return states
+
+
+def outcome_after_exit(job: Job, exit_code: int | None, cause: str, message: str) -> Outcome:
+    """The outcome of a run whose process has ended; if it left none, a failure is recorded."""
+    outcome = job.outcome()
+    without = ("planned",) if exit_code == 0 else ("planned", "failed", "queued")
+    if outcome.status not in without:
+        return outcome
+    job.write_failure(message, cause)
+    job.store.end(job.run.run_id, cause)
+    return job.outcome()

@@ -18,6 +18,7 @@ from scaling_study.launch.failure_causes import (
     kernel_oom_kills,
 )
 from scaling_study.launch.job import Job
+from scaling_study.launch.lost_runs import outcome_after_exit
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot
@@ -72,20 +73,12 @@ class RunProcess:
     def end(self) -> Outcome:
         """The outcome of the run; a process that died by itself without a result left a failure."""
         self.process.join()
-        outcome = self.job.outcome()
-        code = self.process.exitcode
-        if code == 0 and outcome.status != "planned":
-            return outcome
-        if outcome.status in ("planned", "failed", "queued") and self._interrupted:
+        code, lost = self.process.exitcode, ("planned", "failed", "queued")
+        if self._interrupted and code != 0 and self.job.outcome().status in lost:
             self.job.store.end(self.job.run.run_id, "interrupted")
             return self.job.outcome()
-        if outcome.status in ("planned", "failed", "queued"):
-            kills = kernel_oom_kills() - self._oom_kills
-            cause, message = self._killed_for or cause_of_exit(code, kills)
-            self.job.write_failure(message, cause)
-            self.job.store.end(self.job.run.run_id, cause)
-            return self.job.outcome()
-        return outcome
+        kills = kernel_oom_kills() - self._oom_kills
+        return outcome_after_exit(self.job, code, *(self._killed_for or cause_of_exit(code, kills)))
 
 
 def resident_bytes(pid: int | None) -> int:

@@ -1,0 +1,62 @@
+"""A launcher of a user's own: every run in a Python of its own, one in each slot at a time."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from scaling_study.launch.base import Launcher
+from scaling_study.launch.failure_causes import cause_of_exit
+from scaling_study.launch.job import Job
+from scaling_study.launch.lost_runs import outcome_after_exit
+from scaling_study.launch.options import LauncherOptions
+from scaling_study.launch.outcome import Outcome
+from scaling_study.launch.request import Request
+from scaling_study.launch.slots import Slot
+from scaling_study.launch.stop_signals import Stop
+
+CHILD = """import pickle, sys
+from scaling_study.launch.failure_causes import REQUESTS
+from scaling_study.launch.stop_signals import listen
+listen(REQUESTS)
+pickle.load(sys.stdin.buffer)()"""
+
+
+def launch(
+    requests: Sequence[Request], _: LauncherOptions, __: Path, slots: Sequence[Slot], stop: Stop
+) -> Iterator[Outcome]:
+    waiting, free, at_work = deque(requests), list(slots), {}
+    try:
+        while at_work or (waiting and not stop.reasons):
+            while waiting and free and not stop.reasons:
+                job, slot = waiting.popleft().job, free.pop()
+                at_work[_started(job, slot)] = job, slot
+            time.sleep(0.05)
+            for child, (job, slot) in list(at_work.items()):
+                if (code := child.poll()) is not None:
+                    del at_work[child]
+                    free.append(slot)
+                    yield outcome_after_exit(job, code, *cause_of_exit(code, 0))
+                elif stop.reasons:
+                    child.send_signal(signal.SIGUSR1)
+    finally:
+        for child in at_work:
+            child.kill()
+            child.wait()
+
+
+def _started(job: Job, slot: Slot) -> "subprocess.Popen[bytes]":
+    env = os.environ | slot.environment | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command, pipe = [sys.executable, "-c", CHILD], subprocess.PIPE
+    child = subprocess.Popen(command, stdin=pipe, env=env, start_new_session=True)
+    with child.stdin as stdin:
+        stdin.write(pickle.dumps(job))
+    return child
+
+
+LAUNCHER = Launcher(name=__name__, options=LauncherOptions, launch=launch)
