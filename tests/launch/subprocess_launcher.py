@@ -24,7 +24,7 @@ CHILD = """import pickle, sys
 from scaling_study.launch.failure_causes import REQUESTS
 from scaling_study.launch.stop_signals import listen
 listen(REQUESTS)
-pickle.load(sys.stdin.buffer)()"""
+pickle.loads(bytes.fromhex(sys.argv[1]))()"""
 
 
 def launch(
@@ -52,11 +52,8 @@ def launch(
 
 def _started(job: Job, slot: Slot) -> "subprocess.Popen[bytes]":
     env = os.environ | slot.environment | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command, pipe = [sys.executable, "-c", CHILD], subprocess.PIPE
-    child = subprocess.Popen(command, stdin=pipe, env=env, start_new_session=True)
-    with child.stdin as stdin:
-        stdin.write(pickle.dumps(job))
-    return child
+    command = [sys.executable, "-c", CHILD, pickle.dumps(job).hex()]
+    return subprocess.Popen(command, env=env, start_new_session=True)
 
 
 LAUNCHER = Launcher(name=__name__, options=LauncherOptions, launch=launch)

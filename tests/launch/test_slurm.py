@@ -1,7 +1,6 @@
 """What is sent to SLURM, and that nothing of SLURM is needed where it is not used."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,13 +13,10 @@ import pytest
 
 from helpers.commands import environment
 from helpers.tiny import tiny
-from scaling_study.common.errors import InputError
-from scaling_study.common.provenance import changed
 from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch import rank_errors
 from scaling_study.launch.base import SchedulerError
-from scaling_study.launch.code_snapshot import freeze, refuse_dirty
 from scaling_study.launch.job import Job
 from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.policy import UNLIMITED, Policy
@@ -144,51 +140,6 @@ def test_packed_jobs_have_room_for_what_runs_at_once(execution: ExecutionConfig)
 
 def test_sets_of_tasks_are_written_briefly() -> None:
     assert condensed(["7_0", "7_1", "7_2", "7_5", "8", "9_3"]) == ["8", "7_[0-2,5]", "9_[3]"]
-
-
-def test_code_is_frozen_once_and_dirty_code_is_refused(
-    execution: ExecutionConfig, tmp_path: Path
-) -> None:
-    clean = replace(execution, git_commit="abcdef0123456789", git_dirty=False)
-    frozen = freeze(clean, tmp_path)
-    assert frozen.name.startswith("abcdef012345-")
-    assert freeze(clean, tmp_path) == frozen
-    probe = "import scaling_study.launch.slurm.worker as w; print(w.__file__)"
-    done = subprocess.run(
-        [sys.executable, "-c", probe],
-        env={**os.environ, "PYTHONPATH": str(frozen)},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.startswith(str(frozen))
-    dirty = replace(clean, git_dirty=True)
-    with pytest.raises(InputError, match="uncommitted changes"):
-        refuse_dirty(dirty, allow_dirty=False)
-    refuse_dirty(dirty, allow_dirty=True)
-    assert "-dirty-" in freeze(dirty, tmp_path).name
-
-
-def test_results_in_a_checkout_are_no_change_of_its_code(tmp_path: Path) -> None:
-    def git(*arguments: str) -> None:
-        who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
-        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
-
-    (tmp_path / "scaling_study").mkdir()
-    (tmp_path / "README.md").write_text("one")
-    git("init")
-    git("add", ".")
-    git("commit", "-m", "first")
-    (tmp_path / "myresults").mkdir()
-    (tmp_path / "myresults" / "plan.csv").write_text("run_id")
-    assert changed(tmp_path) is False
-    (tmp_path / "scaling_study" / "new.py").write_text("")
-    assert changed(tmp_path) is True
-    (tmp_path / "scaling_study" / "new.py").unlink()
-    (tmp_path / "README.md").write_text("two")
-    assert changed(tmp_path) is True
-    assert changed(tmp_path / "scaling_study" / "nowhere") is None
 
 
 @dataclass(frozen=True)

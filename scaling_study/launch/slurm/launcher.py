@@ -93,19 +93,10 @@ class SubmittedRuns:
     def __init__(
         self, requests: Sequence[Request], options: SlurmOptions, study_dir: Path, stop: Stop
     ) -> None:
-        execution = requests[0].job.execution
-        resolved = replace(
-            execution,
-            results_dir=str(Path(execution.results_dir).resolve()),
-            cache_dir=str(Path(execution.cache_dir).resolve()),
-        )
-        self._requests = {
-            one.job.run.run_id: replace(one, job=replace(one.job, execution=resolved))
-            for one in requests
-        }
-        self._store = requests[0].job.store
+        self._requests = {one.job.run.run_id: _with_whole_paths(one) for one in requests}
+        execution, self._store = requests[0].job.execution, requests[0].job.store
         self._study_dir, self._stop, self._policy = study_dir, stop, options.policy
-        snapshot = freeze(resolved, Path(execution.results_dir) / "snapshots")
+        snapshot = freeze(execution, Path(execution.results_dir) / "snapshots")
         self._submitter = Submitter(study_dir, options, snapshot)
         # Runs submitted by this call, and the number of retries for each (run, cause).
         self._submitted, self._retried = set[str](), Counter[tuple[str, str | None]]()
@@ -203,6 +194,17 @@ class SubmittedRuns:
             )
         self._without_room = without_room
         return done
+
+
+def _with_whole_paths(request: Request) -> Request:
+    """The request for a job that starts in another folder."""
+    execution = request.job.execution
+    whole = replace(
+        execution,
+        results_dir=str(Path(execution.results_dir).resolve()),
+        cache_dir=str(Path(execution.cache_dir).resolve()),
+    )
+    return replace(request, job=replace(request.job, execution=whole))
 
 
 def _for_host(request: Request, attempts: Sequence[Mapping[str, object]]) -> Request:
