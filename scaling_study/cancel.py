@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return report(str(error))
     except SchedulerError as error:
-        print(f"not cancelled, {error}", file=sys.stderr)
+        print(f"not cancelled, the queue refused: {error}", file=sys.stderr)
         return SOME_LEFT
 
 

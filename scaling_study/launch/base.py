@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.launch.job import Job
 from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.queue_view import Accounts, QueueView, RunInQueue
@@ -46,14 +47,29 @@ def no_jobs(jobs: Collection[str]) -> None:
 
 
 @dataclass(frozen=True)
+class Launch:
+    """One call of a launcher: the runs of a study to start, in this order, one in each slot."""
+
+    requests: Sequence[Request]
+    options: Any
+    study_dir: Path
+    slots: Sequence[Slot]
+    stop: Stop
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [request.job for request in self.requests]
+
+
+@dataclass(frozen=True)
 class Launcher:
-    """Where runs execute. The functions get `options`, the settings under `launcher`.
+    """Where runs execute.
 
     name: how `launcher.name` spells it: a module of this folder, or an import path.
-    options: their class; it also says how many processes train a run, and whether the sweep waits.
-    launch: (requests, options, study_dir, slots, stop) -> outcomes, as the runs end. Runs start in
-        the order of `requests`, at most one in each of `slots`. After a request at `stop` none is
-        started, and those at work are asked to write a checkpoint; leaving the iterator kills them.
+    options: class of the settings under `launcher`. It also has how many processes train a run, and
+        whether the sweep waits.
+    launch: yields outcomes as the runs end. After a request at `stop` none is started, and those at
+        work are asked to write a checkpoint; leaving the iterator kills them.
     slots: (options, requests) -> places for runs at a time.
     check: (options, execution) raises InputError for what cannot be launched.
     leaves_jobs: runs are jobs in a queue, which outlive the sweep. `Store.enqueue` notes a run's
@@ -65,7 +81,7 @@ class Launcher:
 
     name: str
     options: type[LauncherOptions]
-    launch: Callable[[Sequence[Request], Any, Path, Sequence[Slot], Stop], Iterator[Outcome]]
+    launch: Callable[[Launch], Iterator[Outcome]]
     slots: Callable[[Any, Sequence[Request]], list[Slot]] = slots_here
     check: Callable[[Any, ExecutionConfig], None] = accept
     leaves_jobs: bool = False

@@ -6,7 +6,6 @@ It is made when jobs are submitted, so that they run the same code whatever is e
 import hashlib
 import os
 import shutil
-import site
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -94,16 +93,10 @@ def _user_modules() -> list[ModuleType]:
 def _is_users(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     places = [Path(path) for path in [*getattr(module, "__path__", ()), *([file] if file else [])]]
+    python = sysconfig.get_path("stdlib")
     return bool(places) and not any(
-        INSTALLED & {*path.parts} or any(path.is_relative_to(folder) for folder in _PYTHON)
-        for path in places
+        INSTALLED & {*path.parts} or path.is_relative_to(python) for path in places
     )
-
-
-_PYTHON = [
-    *map(Path, [*sysconfig.get_paths().values(), *site.getsitepackages()]),
-    *([Path(user)] if (user := site.getusersitepackages()) else []),
-]
 
 
 def _digest(files: dict[str, Path]) -> str:

@@ -2,18 +2,15 @@
 
 import signal
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from types import FrameType
 
 from scaling_study.common import stop_request
-from scaling_study.launch.base import Launcher
+from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.failure_causes import REQUESTS
 from scaling_study.launch.job import Job
 from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.request import Request
-from scaling_study.launch.slots import Slot
-from scaling_study.launch.stop_signals import Stop
+from scaling_study.launch.stop_signals import Stop, handled_by
 
 
 def launch(jobs: Sequence[Job], stop: Stop | None = None) -> Iterator[Outcome]:
@@ -32,25 +29,17 @@ def launch(jobs: Sequence[Job], stop: Stop | None = None) -> Iterator[Outcome]:
         if stop is not None:
             stop.request(reason)
 
-    before = {number: signal.signal(number, handler) for number in signals}
     try:
-        for job in jobs:
-            if not stop_request.requested():
-                yield job()
+        with handled_by(handler, signals):
+            for job in jobs:
+                if not stop_request.requested():
+                    yield job()
     finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
         stop_request.clear()
 
 
-def _launch(
-    requests: Sequence[Request],
-    options: LauncherOptions,
-    study_dir: Path,
-    slots: Sequence[Slot],
-    stop: Stop,
-) -> Iterator[Outcome]:
-    return launch([request.job for request in requests], stop)
+def _launch(call: Launch) -> Iterator[Outcome]:
+    return launch(call.jobs, call.stop)
 
 
 LAUNCHER = Launcher(name="inline", options=LauncherOptions, launch=_launch)

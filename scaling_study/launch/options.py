@@ -1,6 +1,5 @@
 """Settings of launchers: what all of them have, and what those have that watch over their runs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from scaling_study.common.validation import require
@@ -47,16 +46,3 @@ class PolicyOptions(LauncherOptions, Policy):
     def policy(self) -> Policy:
         """The limits and retries alone."""
         return Policy(**{field.name: getattr(self, field.name) for field in fields(Policy)})
-
-
-def with_auto(values: Mapping[str, object]) -> dict[str, object]:
-    """A launcher's plain settings, with AUTO for `auto`.
-
-    Raises:
-        InputError: a number of slots that is AUTO's own.
-    """
-    found = dict(values)
-    for key in {"slots", "slots_per_gpu"} & found.keys():
-        require(found[key] != AUTO, f"launcher.{key}", found[key], "must be 1 or more, or auto")
-        found[key] = AUTO if found[key] == "auto" else found[key]
-    return found

@@ -93,7 +93,7 @@ def measure(
 def _timing(run: RunConfig, result: Result, times: Times) -> Timing:
     """The probe's time as one of `run`: it has the run's network but for the classes.
 
-    What it took beside its steps is what any run takes to start and to end.
+    Its time besides its steps is what any run takes to start and to end.
     """
     timing = Timing.of(vars(result))
     assert timing is not None

@@ -8,22 +8,20 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
-from scaling_study.common.validation import from_values, group, one_value
+from scaling_study.common.validation import from_values, group, one_value, require
 from scaling_study.config.run import RunConfig
-from scaling_study.launch.base import Launcher, look_at_files
+from scaling_study.launch.base import Launch, Launcher, look_at_files
 from scaling_study.launch.job import finish_uploads
 from scaling_study.launch.lost_runs import record_lost_runs
-from scaling_study.launch.options import LauncherOptions, with_auto
+from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.queue_view import Accounts, QueueView
-from scaling_study.launch.request import Request
-from scaling_study.launch.slots import Slot
-from scaling_study.launch.stop_signals import Stop
+from scaling_study.launch.slots import AUTO
 from scaling_study.study.active_sweep import recorded
 from scaling_study.study.store import Store
 
 MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-# Whose jobs are noted without a name: files of earlier versions know only one queue.
+# The launcher of jobs without a name: earlier versions knew only one queue.
 UNNAMED = "slurm"
 
 
@@ -70,24 +68,22 @@ def options_of(settings: Mapping[str, Any]) -> LauncherOptions:
     Raises:
         InputError: an unknown launcher or setting, or a value of the wrong type or out of bounds.
     """
-    values = with_auto(group(settings, "launcher"))
+    values = {**group(settings, "launcher")}
+    for key in ("slots", "slots_per_gpu"):
+        given = values.get(key)
+        require(given != AUTO, f"launcher.{key}", given, "must be 1 or more, or auto")
+        values[key] = AUTO if given == "auto" else given
     name = one_value(str, values.get("name"), "launcher.name")
     return from_values(launcher(name).options, values, "launcher.")
 
 
-def launch(
-    requests: Sequence[Request],
-    options: LauncherOptions,
-    study_dir: Path,
-    slots: Sequence[Slot],
-    stop: Stop,
-) -> Iterator[Outcome]:
+def launch(call: Launch) -> Iterator[Outcome]:
     """Outcomes of the runs as they come; none of those that are left in a queue."""
-    chosen = launcher(options.name)
-    with recorded(study_dir, len(slots)):
-        yield from chosen.launch(requests, options, study_dir, slots, stop)
-    if not chosen.leaves_jobs and len(stop.reasons) < 2:  # after a second request nothing waits
-        finish_uploads([request.job for request in requests])
+    chosen = launcher(call.options.name)
+    with recorded(call.study_dir, len(call.slots)):
+        yield from chosen.launch(call)
+    if not chosen.leaves_jobs and len(call.stop.reasons) < 2:  # a second request waits for nothing
+        finish_uploads(call.jobs)
 
 
 def look(
@@ -137,5 +133,5 @@ def job_text(name: str, job: str) -> str:
 
 
 def launcher_of_job(job: str) -> str:
-    """The name in a noted job."""
+    """The name in a job's text."""
     return job.partition(":")[0] if ":" in job else UNNAMED

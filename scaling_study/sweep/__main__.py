@@ -22,7 +22,7 @@ from scaling_study.grid.cells import Cell
 from scaling_study.grid.expand import names
 from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.launch import registry
-from scaling_study.launch.base import Launcher
+from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
 from scaling_study.launch.stop_signals import Stop, requested_by
 from scaling_study.planning.budget import budget_of
@@ -87,7 +87,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         forecasts.keep(forecasts_of(missing), study_dir)
         with requested_by(STOPS) as stop, report:
             requests = requests_of(missing, execution)
-            outcomes = registry.launch(requests, options, study_dir, slots, stop)
+            outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
             _follow(outcomes, missing, len(slots), stop, _left_behind(launcher, study_dir))
         ended = redrawn(found, execution)
         rows = ended.rows

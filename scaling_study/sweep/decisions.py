@@ -51,7 +51,7 @@ class Plan:
 
         return design_analysis.describe(self.powers(part))
 
-    def worth(self, part: Sequence[Planned]) -> tuple[float, ...]:
+    def score(self, part: Sequence[Planned]) -> tuple[float, ...]:
         """Score of a subset: number of testable rules, then minus the sum of their `mde80`."""
         powers = [power for power in self.powers(part) if power.testable]
         return len(powers), -sum(p.mde80 for p in powers if p.mde80 is not None)
@@ -84,7 +84,7 @@ def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
     Raises:
         InputError: `budget.fit` is false, or not one run fits.
     """
-    part = affordable(rows, budget, plan.worth, plan.needs())
+    part = affordable(rows, budget, plan.score, plan.needs())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")
     costs = costs_in_words(budget.needed(part))

@@ -7,18 +7,15 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
-from scaling_study.launch.base import Launcher
+from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.failure_causes import cause_of_exit
 from scaling_study.launch.job import Job
 from scaling_study.launch.lost_runs import outcome_after_exit
 from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.request import Request
 from scaling_study.launch.slots import Slot
-from scaling_study.launch.stop_signals import Stop
 
 CHILD = """import pickle, sys
 from scaling_study.launch.failure_causes import REQUESTS
@@ -27,14 +24,12 @@ listen(REQUESTS)
 pickle.loads(bytes.fromhex(sys.argv[1]))()"""
 
 
-def launch(
-    requests: Sequence[Request], _: LauncherOptions, __: Path, slots: Sequence[Slot], stop: Stop
-) -> Iterator[Outcome]:
-    waiting, free, at_work = deque(requests), list(slots), {}
+def launch(call: Launch) -> Iterator[Outcome]:
+    waiting, free, at_work = deque(call.jobs), list(call.slots), {}
     try:
-        while at_work or (waiting and not stop.reasons):
-            while waiting and free and not stop.reasons:
-                job, slot = waiting.popleft().job, free.pop()
+        while at_work or (waiting and not call.stop.reasons):
+            while waiting and free and not call.stop.reasons:
+                job, slot = waiting.popleft(), free.pop()
                 at_work[_started(job, slot)] = job, slot
             time.sleep(0.05)
             for child, (job, slot) in list(at_work.items()):
@@ -42,7 +37,7 @@ def launch(
                     del at_work[child]
                     free.append(slot)
                     yield outcome_after_exit(job, code, *cause_of_exit(code, 0))
-                elif stop.reasons:
+                elif call.stop.reasons:
                     child.send_signal(signal.SIGUSR1)
     finally:
         for child in at_work:

@@ -20,7 +20,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.hydra_app import composed
 from scaling_study.launch import registry
-from scaling_study.launch.base import Launcher
+from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.job import Job
 from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
@@ -60,7 +60,7 @@ def launched(jobs: Sequence[Job], options: LauncherOptions, stop: Stop) -> Itera
     study_dir = Path(jobs[0].execution.results_dir) / "study"
     study_dir.mkdir(parents=True, exist_ok=True)
     slots = registry.launcher(options.name).slots(options, requests)
-    return registry.launch(requests, options, study_dir, slots, stop)
+    return registry.launch(Launch(requests, options, study_dir, slots, stop))
 
 
 def outcomes(jobs: Sequence[Job], options: LauncherOptions) -> dict[str, Outcome]:

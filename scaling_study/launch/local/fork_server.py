@@ -7,6 +7,7 @@ from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 
 from scaling_study.launch.failure_causes import REQUESTS
+from scaling_study.launch.stop_signals import handled_by
 
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -22,12 +23,8 @@ def start_fork_server(threads: int) -> ForkServerContext:
     _limit_threads(threads)
     context = get_context("forkserver")
     context.set_forkserver_preload([*PRELOAD, *_imported(), "scaling_study.launch.local.preload"])
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in REQUESTS}
-    try:
+    with handled_by(signal.SIG_IGN, REQUESTS):
         forkserver.ensure_running()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
     return context
 
 

@@ -1,6 +1,8 @@
 """Settings of SLURM jobs: conf/launcher/slurm.yaml as a dataclass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from scaling_study.common.validation import require
 from scaling_study.launch.options import PolicyOptions
@@ -44,32 +46,24 @@ class Cluster:
     allow_dirty: bool
 
     def __post_init__(self) -> None:
+        def check(name: str, ok: Callable[[Any], bool], accepted: str) -> None:
+            value = getattr(self, name)
+            require(value is None or ok(value), f"launcher.{name}", value, accepted)
+
         for name in ("runs_per_job", "max_running", "max_array", "max_submit", "nodes", "notice_s"):
-            value = getattr(self, name)
-            require(value is None or value >= 1, f"launcher.{name}", value, "must be 1 or more")
+            check(name, lambda n: n >= 1, "must be 1 or more")
         for name in ("time_min", "memory_gb_per_run", "fallback_time_min", "fallback_memory_gb"):
-            value = getattr(self, name)
-            require(value is None or value > 0, f"launcher.{name}", value, "must be above 0")
-        require(
-            self.time_min is None or 60 * self.time_min > self.notice_s,
-            "launcher.time_min",
-            self.time_min,
-            f"must be more than launcher.notice_s={self.notice_s} seconds, which end each job",
-        )
-        require(self.safety >= 1, "launcher.safety", self.safety, "must be 1 or more")
-        gpus = self.gpus_per_run
-        require(gpus is None or gpus >= 0, "launcher.gpus_per_run", gpus, "must be 0 or more")
-        several = self.nodes > 1 or (gpus or 0) > 1
-        require(
-            not several or self.runs_per_job == 1,
-            "launcher.runs_per_job",
-            self.runs_per_job,
-            "must be 1 where a run has several GPUs or nodes to itself",
-        )
+            check(name, lambda x: x > 0, "must be above 0")
+        notice = f"launcher.notice_s={self.notice_s} seconds, which end each job"
+        check("time_min", lambda x: 60 * x > self.notice_s, f"must be more than {notice}")
+        check("safety", lambda x: x >= 1, "must be 1 or more")
+        check("gpus_per_run", lambda n: n >= 0, "must be 0 or more")
+        several = self.nodes > 1 or (self.gpus_per_run or 0) > 1
+        alone = "must be 1 where a run has several GPUs or nodes to itself"
+        check("runs_per_job", lambda n: n == 1 or not several, alone)
         for line in self.lines:
-            require(
-                line.startswith("--"), "launcher.lines", line, "must be options of sbatch's: --…"
-            )
+            accepted = "must be options of sbatch's: --…"
+            require(line.startswith("--"), "launcher.lines", line, accepted)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,13 @@
 import select
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch.base import Launcher, SchedulerError
+from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.code_snapshot import freeze, refuse_dirty
 from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.outcome import Outcome, RepeatedError
@@ -20,7 +20,6 @@ from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.reconcile import look
 from scaling_study.launch.slurm.requeue import avoided
 from scaling_study.launch.slurm.sbatch import Submitter
-from scaling_study.launch.stop_signals import Stop
 from scaling_study.launch.submissions import Submission, Submissions
 
 # How often files are read, and SLURM is asked, while a sweep waits for its jobs.
@@ -49,30 +48,12 @@ def slots(options: SlurmOptions, requests: Sequence[Request]) -> list[Slot]:
     return [Slot(f"job{index}", {}) for index in range(n)]
 
 
-def launch(
-    requests: Sequence[Request],
-    options: SlurmOptions,
-    study_dir: Path,
-    slots: Sequence[Slot],
-    stop: Stop,
-) -> Iterator[Outcome]:
+def launch(call: Launch) -> Iterator[Outcome]:
     """Submit the runs; with `wait` also retry them, and yield outcomes as they come."""
-    runs = SubmittedRuns(requests, options, study_dir, stop)
+    runs = SubmittedRuns(call)
     runs.submit()
-    if options.wait:
+    if call.options.wait:
         yield from runs.wait()
-
-
-def cancel(jobs: Collection[str]) -> None:
-    """Cancel jobs; those that have ended already are no error.
-
-    Raises:
-        SchedulerError: no answer.
-    """
-    try:
-        commands.cancel(jobs)
-    except SchedulerError as error:
-        raise SchedulerError(f"SLURM refused: {error}") from None
 
 
 LAUNCHER = Launcher(
@@ -83,21 +64,19 @@ LAUNCHER = Launcher(
     check=check,
     leaves_jobs=True,
     look=look,
-    cancel=cancel,
+    cancel=commands.cancel,
 )
 
 
 class SubmittedRuns:
     """The runs of one call of the sweep; whatever it submits, and when, runs the same code."""
 
-    def __init__(
-        self, requests: Sequence[Request], options: SlurmOptions, study_dir: Path, stop: Stop
-    ) -> None:
-        self._requests = {one.job.run.run_id: _with_whole_paths(one) for one in requests}
-        execution, self._store = requests[0].job.execution, requests[0].job.store
-        self._study_dir, self._stop, self._policy = study_dir, stop, options.policy
+    def __init__(self, call: Launch) -> None:
+        self._requests = {one.job.run.run_id: _with_whole_paths(one) for one in call.requests}
+        execution, self._store = call.jobs[0].execution, call.jobs[0].store
+        self._study_dir, self._stop, self._policy = call.study_dir, call.stop, call.options.policy
         snapshot = freeze(execution, Path(execution.results_dir) / "snapshots")
-        self._submitter = Submitter(study_dir, options, snapshot)
+        self._submitter = Submitter(call.study_dir, call.options, snapshot)
         # Runs submitted by this call, and the number of retries for each (run, cause).
         self._submitted, self._retried = set[str](), Counter[tuple[str, str | None]]()
         # What has been printed already.

@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,16 +28,6 @@ NOISE = re.compile(r"srun: |slurmstepd: .*\*\*\*|submitit ")
 ERROR = re.compile(r"\berror:|\bexecve\b", re.IGNORECASE)
 # In a job's log where SLURM killed it for memory: not at every site does its state say so.
 MEMORY_WORDS = ("oom-kill", "oom_kill", "exceeded memory limit", "Exceeded job memory limit")
-
-
-@dataclass(frozen=True)
-class _RunInSlurm:
-    """A run's state, its job, and what SLURM knows of that; `gone`: the job has ended."""
-
-    state: str
-    job: str | None = None
-    task: ArrayTask | None = None
-    gone: bool = False
 
 
 def look(
@@ -63,19 +52,27 @@ def look(
     if accounted is not None:
         answered = _account(set(jobs.values()) - set(tasks), accounted)
         tasks = accounted | tasks
-    found = {r: _with_task(state, jobs.get(r), tasks) for r, state in states.items()}
-    for run_id in [run_id for run_id, seen in found.items() if seen.gone]:
-        # It may have worked and ended between the two looks, at its files and at the queue.
-        if (now := store.state(run_id)) != states[run_id]:
-            found[run_id] = _RunInSlurm(now)
-    if accounted is not None:
-        young = time.time() - LAG_S
-        for run_id, seen in found.items():
-            late = not answered or store.sign_of_life(run_id) > young
-            if seen.gone and seen.task is None and late:
-                found[run_id], answered = _RunInSlurm("queued", seen.job), False
-    logs = study_dir / "jobs"
-    return QueueView({r: _plain(seen, store, r, logs) for r, seen in found.items()}, answered)
+    found = {run_id: RunInQueue(state) for run_id, state in states.items()}
+    for run_id, job in jobs.items():
+        # Waiting tasks that were cancelled together share the row of their array.
+        task = tasks.get(job) or tasks.get(_array(job))
+        if task is not None and task.live:
+            found[run_id] = _live(job, task)
+        elif (now := store.state(run_id)) != states[run_id]:
+            # It has worked and ended between the two looks, at its files and at the queue.
+            found[run_id] = RunInQueue(now)
+        elif task is None and accounted is not None and _late(answered, store, run_id):
+            found[run_id], answered = RunInQueue("queued", job), False
+        else:
+            state = "failed" if now == "failed" else "planned"
+            lost = lost_run(state, job, task, store.job(run_id), study_dir / "jobs")
+            found[run_id] = RunInQueue(state, job, lost=lost)
+    return QueueView(found, answered)
+
+
+def _late(answered: bool, store: Store, run_id: str) -> bool:
+    """Whether accounting may yet report the end of a run's job."""
+    return not answered or store.sign_of_life(run_id) > time.time() - LAG_S
 
 
 def _account(jobs: set[str], accounted: Accounts) -> bool:
@@ -105,28 +102,9 @@ def _array(job: str) -> str:
     return job.partition("_")[0]
 
 
-def _with_task(state: str, job: str | None, tasks: Mapping[str, ArrayTask]) -> _RunInSlurm:
-    if job is None:
-        return _RunInSlurm(state)
-    # Waiting tasks that were cancelled together share the row of their array.
-    task = tasks.get(job) or tasks.get(_array(job))
-    if task is not None and task.live:
-        return _RunInSlurm("queued", job, task)
-    return _RunInSlurm("failed" if state == "failed" else "planned", job, task, gone=True)
-
-
-def _plain(seen: _RunInSlurm, store: Store, run_id: str, logs: Path) -> RunInQueue:
-    """The same without SLURM's terms."""
-    if seen.gone and seen.job is not None:
-        lost = lost_run(seen.state, seen.job, seen.task, store.job(run_id), logs)
-        return RunInQueue(seen.state, seen.job, lost=lost)
-    task = seen.task
-    if task is None or not task.live:
-        return RunInQueue(seen.state, seen.job)
+def _live(job: str, task: ArrayTask) -> RunInQueue:
     reason = task.reason if task.state == "PENDING" else None
-    return RunInQueue(
-        seen.state, seen.job, live=True, reason=reason, starts_at=_timestamp(task.start)
-    )
+    return RunInQueue("queued", job, True, reason, _timestamp(task.start))
 
 
 def _timestamp(text: str) -> float | None:

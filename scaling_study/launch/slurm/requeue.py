@@ -34,7 +34,7 @@ def why_noticed(job: str, notice_s: int) -> str:
 def why_restarted(job: str, node: str | None, attempts: Sequence[Mapping[str, Any]]) -> str | None:
     """The cause that ended the previous start of `job`, on `node`, if the run left none.
 
-    It is SLURM's; without one, a node where the same happened in one of `attempts` is to blame.
+    It is SLURM's; without one, the node, if the same happened on it in one of `attempts`.
     None: unknown.
     """
     if (cause := REQUEUED.get(commands.former_state(job) or "")) is not None:

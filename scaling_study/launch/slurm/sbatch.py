@@ -32,6 +32,10 @@ FULL = re.compile(r"SubmitJobs?\w*Limit")
 NO_NODE = "node configuration is not available"
 
 
+# Jobs of one resource class.
+Array = tuple[Resources, Sequence[Bundle]]
+
+
 class FullError(SchedulerError):
     """The site lets this user submit no such number of jobs now."""
 
@@ -58,23 +62,22 @@ class Submitter:
         try:
             arrays = deque(_within(alike, *self._limits()))
             while arrays:
-                resources, bundles = arrays.popleft()
+                resources, bundles = array = arrays.popleft()
                 try:
-                    job = self._place(resources, bundles, name, avoid)
+                    job = self._place(array, name, avoid)
                 except FullError:
                     if len(bundles) == 1:
                         return
                     half = len(bundles) // 2
                     arrays.extendleft([(resources, bundles[half:]), (resources, bundles[:half])])
                     continue
-                yield self._record(name, job, resources, bundles)
+                yield self._record(array, name, job)
         except SchedulerError as error:
             raise InputError(f"launcher=slurm: {error}") from None
 
-    def _record(
-        self, name: str, job: str, resources: Resources, bundles: Sequence[Bundle]
-    ) -> Submission:
+    def _record(self, array: Array, name: str, job: str) -> Submission:
         """Record that `job` has these runs."""
+        resources, bundles = array
         submission = Submission(
             submission=name,
             job=job,
@@ -98,33 +101,22 @@ class Submitter:
             return largest, sys.maxsize
         return largest, max(0, self.options.max_submit - commands.my_queued_jobs())
 
-    def _place(
-        self,
-        resources: Resources,
-        bundles: Sequence[Bundle],
-        submission: str,
-        avoid: Sequence[str],
-    ) -> str:
+    def _place(self, array: Array, name: str, avoid: Sequence[str]) -> str:
         """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
         try:
-            return self._array(resources, bundles, submission, avoid)
+            return self._job(array, name, avoid)
         except SchedulerError as error:
             if not avoid or NO_NODE not in str(error):
                 raise
         print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
-        return self._array(resources, bundles, submission, ())
+        return self._job(array, name, ())
 
-    def _array(
-        self,
-        resources: Resources,
-        bundles: Sequence[Bundle],
-        submission: str,
-        avoid: Sequence[str],
-    ) -> str:
+    def _job(self, array: Array, name: str, avoid: Sequence[str]) -> str:
         """SLURM's id of the array of these jobs."""
         from submitit.core.utils import FailedJobError
         from submitit.slurm.slurm import SlurmExecutor
 
+        resources, bundles = array
         folder = (self.study_dir / "jobs").resolve()
         executor = SlurmExecutor(folder, python=self.options.python)
         executor.update_parameters(
@@ -133,7 +125,7 @@ class Submitter:
         workers = [
             Worker(
                 jobs=bundle,
-                submission=submission,
+                submission=name,
                 study_dir=str(self.study_dir.resolve()),
                 slots=min(self.options.slots_in_job, len(bundle)),
                 slots_per_gpu=self.options.slots_per_gpu,
@@ -168,7 +160,7 @@ def _call(worker: Worker) -> None:
 
 def _within(
     alike: Mapping[Resources, Sequence[Bundle]], largest: int, room: int
-) -> Iterator[tuple[Resources, Sequence[Bundle]]]:
+) -> Iterator[Array]:
     """Arrays of at most `largest` tasks, and `room` tasks in all; the longest jobs come first."""
     for resources in sorted(alike, reverse=True):
         bundles = alike[resources]

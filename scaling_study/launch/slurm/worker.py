@@ -179,7 +179,7 @@ class Worker:
         return why_noticed(os.environ[JOB_VARIABLE], self.notice_s)
 
     def _requeue(self, cause: str, by_slurm: bool) -> None:
-        """Wait in the queue again with the unfinished runs, elsewhere if the node is to blame."""
+        """Queue the job again for the unfinished runs, on other nodes if this one broke."""
         job, again = os.environ[JOB_VARIABLE], []
         for one in self._unfinished():
             run_id, store, causes = one.run.run_id, one.store, self._causes(one)
