@@ -8,6 +8,7 @@ effect that the paper's own numbers show.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.rules.check_grid import check
 from analysis.rules.design_analysis import (
     Power,
     decidable,
@@ -77,13 +78,12 @@ def main() -> None:
     """The entry point: the grid and the overrides are those of the sweep."""
     # Only here the analysis asks for a plan: everything else in it knows results alone.
     from scaling_study.config import hydra_app
-    from scaling_study.launch.options import execution_config_of
+    from scaling_study.config.execution import execution_config_of
+    from scaling_study.planning.draft import draft
     from scaling_study.planning.plan_table import table as plan_table
-    from scaling_study.sweep import decisions
-    from scaling_study.sweep.draft import draft
 
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
-        found, _ = draft(settings, overrides, execution_config_of(settings), None, decisions.check)
+        found, _ = draft(settings, overrides, execution_config_of(settings), None, check)
         rows = with_comparison_settings(plan_table(found.rows, found.grid), found.grid)
         print("\n".join(table(rows, prereg_of(None, found.grid), planning_of(found.grid)))[1:])
         return 0

@@ -1,6 +1,6 @@
 """python -m scaling_study.cancel results/NAME: cancel what is queued and running of a study.
 
-Runs in work write a checkpoint first; results stay. The sweep's command continues everything.
+Runs at work write a checkpoint first; results stay. The sweep's command continues everything.
 """
 
 import argparse
@@ -17,14 +17,15 @@ import yaml
 from scaling_study.common.command_line import report
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import run_config
+from scaling_study.launch import registry
+from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import record_failure
-from scaling_study.launch.slurm import commands
 from scaling_study.study.active_sweep import sweep_process
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 
-# From the request until runs are given up on: SLURM's own patience is 30 s by default.
+# Time that runs have to stop; SLURM itself gives them 30 s by default.
 PATIENCE_S = 60
 SOME_LEFT = 1
 
@@ -38,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return cancel(options.study)
     except InputError as error:
         return report(str(error))
-    except commands.SchedulerError as error:
-        print(f"not cancelled, SLURM refused: {error}", file=sys.stderr)
+    except SchedulerError as error:
+        print(f"not cancelled, the queue refused: {error}", file=sys.stderr)
         return SOME_LEFT
 
 
@@ -48,7 +49,7 @@ def cancel(study_dir: Path) -> int:
 
     Raises:
         InputError: the folder holds no study.
-        SchedulerError: SLURM did not take the request.
+        SchedulerError: a queue did not take the request.
     """
     store = Store(study_dir.parent)
     run_ids = [row["run_id"] for row in read_plan(study_dir)]
@@ -58,9 +59,10 @@ def cancel(study_dir: Path) -> int:
         os.kill(sweep, signal.SIGTERM)
         _until(lambda: sweep_process(study_dir) is None)
     states = {r: store.state(r) if before[r] != "running" else "running" for r in run_ids}
-    jobs = {r: job for r in run_ids if (job := _job(store, r, states[r])) is not None}
-    if jobs:
-        commands.cancel(jobs.values())
+    # Jobs that work on runs, will, or would after a requeue.
+    open_runs = [run_id for run_id in run_ids if states[run_id] not in FINISHED]
+    jobs = {job for run_id in open_runs if (job := registry.job_of(store, run_id)) is not None}
+    registry.cancel(jobs)
     running = [run_id for run_id in run_ids if states[run_id] == "running"]
     for run_id in running:
         _ask(store, run_id)
@@ -68,7 +70,7 @@ def cancel(study_dir: Path) -> int:
     left = [run_id for run_id in running if store.state(run_id) == "running"]
     for run_id in run_ids:
         if run_id not in left and states[run_id] in ("running", "queued"):
-            _note(store, run_id, begun=states[run_id] == "running")
+            _record(store, run_id, begun=states[run_id] == "running")
     queued = sum(state == "queued" for state in states.values())
     print(f"{study_dir}: cancelled {len(running) - len(left)} running and {queued} queued runs")
     for run_id in left:
@@ -76,17 +78,8 @@ def cancel(study_dir: Path) -> int:
     return SOME_LEFT if left else 0
 
 
-def _job(store: Store, run_id: str, state: str) -> str | None:
-    """SLURM's job that works on the run, will, or would after a requeue."""
-    note = store.job(run_id)
-    if state in FINISHED:
-        return None
-    job = note.get("queued") or note.get("job")
-    return None if job is None else str(job)
-
-
 def _ask(store: Store, run_id: str) -> None:
-    """Ask a worker on this machine to stop; those of SLURM's jobs have been asked by SLURM."""
+    """Ask a worker on this machine to stop; those in jobs were asked when these were cancelled."""
     note = store.job(run_id)
     here = note.get("host") == socket.gethostname() and not note.get("job")
     if here and store.state(run_id) == "running":
@@ -99,8 +92,8 @@ def _until(done: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def _note(store: Store, run_id: str, begun: bool) -> None:
-    """Write down why a run ended that left no result; one that had not begun is just planned."""
+def _record(store: Store, run_id: str, begun: bool) -> None:
+    """Record that a run without a result was cancelled; one that had not begun is just planned."""
     if store.state(run_id) in (*FINISHED, "unreadable"):
         return
     config = store.run_dir(run_id) / "config.yaml"

@@ -1,7 +1,7 @@
 """python -m scaling_study.measure +grid=NAME: speed and memory of each cell, one after the other.
 
-A sweep's step times are those of runs beside each other. Here every network, resolution and batch
-of the grid has the machine to itself, in a process of its own; seeds and lengths do not matter.
+A sweep measures step times while other runs share the machine. Here every network, resolution and
+batch of the grid has it alone, in a process of its own; seeds and lengths do not matter.
 """
 
 import csv
@@ -17,20 +17,21 @@ from typing import Any
 from scaling_study.common.device import device_name
 from scaling_study.common.files import replace_file
 from scaling_study.config import hydra_app
-from scaling_study.config.execution import ExecutionConfig
+from scaling_study.config.execution import ExecutionConfig, execution_config_of
 from scaling_study.config.keys import check_keys
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Timing, shape_of
+from scaling_study.cost.timings import keep_probes
+from scaling_study.launch import probe
 from scaling_study.launch.local.fork_server import THREAD_LIMITS
-from scaling_study.launch.options import execution_config_of, launcher_of
+from scaling_study.launch.registry import options_of
 from scaling_study.launch.slots import slots_for
+from scaling_study.planning.draft import planned_runs
 from scaling_study.study.store import check_writable
-from scaling_study.sweep import probe
-from scaling_study.sweep.draft import planned_runs
 
-# What tells cells apart here; the rest of a run says nothing about its speed.
+# What distinguishes cells here; the rest of a run does not change its speed.
 CELL = (
     *("family", "depth", "width", "resolution", "batch_size", "precision"),
     *("params", "flops", "activations"),
@@ -38,9 +39,9 @@ CELL = (
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
-    """Measure what the grid's cells have in common with no other, into measured.csv."""
+    """Measure each cell of the grid, into measured.csv."""
     check_keys(settings, ("grid",))
-    execution, threads = execution_config_of(settings), launcher_of(settings).threads
+    threads, execution = options_of(settings).threads, execution_config_of(settings)
     grid, runs = planned_runs(settings, overrides)
     cells = {replace(probe.shortened(run), seed=0).run_id: run for run in reversed(runs)}
     (slot, *_) = slots_for([run.device for run in runs], 1, threads)
@@ -50,8 +51,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     os.environ.update(dict.fromkeys(THREAD_LIMITS, str(threads)) | dict(slot.environment))
     rows: list[dict[str, Any]] = []
     for number, run in enumerate(reversed(cells.values()), 1):
-        row, said = _measured(run, execution)
-        print(f"[{number}/{len(cells)}] {run.config_id}: {said}", flush=True)
+        row, message = _measured(run, execution)
+        print(f"[{number}/{len(cells)}] {run.config_id}: {message}", flush=True)
         if row is not None:
             rows.append(row)
             _write(rows, study_dir / "measured.csv")
@@ -60,7 +61,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
 
 
 def _measured(run: RunConfig, execution: ExecutionConfig) -> tuple[dict[str, Any] | None, str]:
-    """Columns of one cell and words about them; None and why, if it cannot be trained."""
+    """Columns of one cell, and a message; no columns if it cannot be trained."""
     from scaling_study.training.benchmark import measure
 
     load = os.getloadavg()[0]
@@ -73,7 +74,7 @@ def _measured(run: RunConfig, execution: ExecutionConfig) -> tuple[dict[str, Any
     timing = Timing(
         Times([], execution.threads).conditions(run), shape_of(columns), found["step_time_s"]
     )
-    probe.keep(Path(execution.cache_dir), [timing])
+    keep_probes(Path(execution.cache_dir), [timing])
     known = {"device": device_name(run.device), "threads": execution.threads}
     row = {name: columns[name] for name in CELL} | known | found | {"load": load}
     return row, (

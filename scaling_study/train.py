@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import leave_if_of_several, world_of
 from scaling_study.config import hydra_app
+from scaling_study.config.execution import execution_config_of, with_code
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.data import prepare
@@ -17,8 +18,8 @@ from scaling_study.grid.cells import check_initial_weights
 from scaling_study.grid.run_at_point import runs_of
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job, finish_uploads
-from scaling_study.launch.options import execution_config_of, launcher_of, with_code
 from scaling_study.launch.outcome import ended
+from scaling_study.launch.registry import launcher, options_of
 from scaling_study.launch.slots import slots_for
 from scaling_study.planning.plan import check_accepted
 from scaling_study.study.result import FINISHED
@@ -28,11 +29,11 @@ from scaling_study.study.store import Store, check_writable
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Train the run that `settings` describe unless the store has its result."""
     check_keys(settings)
-    execution, launcher = execution_config_of(settings), launcher_of(settings)
+    options, execution = options_of(settings), execution_config_of(settings)
     check_tracking(execution.tracking)
-    if launcher.name != "inline":
+    if launcher(options.name) is not inline.LAUNCHER:
         raise InputError(
-            f"launcher={launcher.name}: one run trains in this process; sweep uses launchers"
+            f"launcher={options.name}: one run trains in this process; sweep uses launchers"
         )
     (run,) = runs_of(settings, [{}])
     slots_for([run.device], 1, execution.threads)

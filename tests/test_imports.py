@@ -36,7 +36,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
 # What else a module of a package may import: the folders of the other package.
 ACROSS = {
     "analysis": {"common", "tasks", "study"},
-    "analysis.power": {"common", "config", "planning", "launch", "sweep"},
+    "analysis.power": {"common", "config", "planning"},
     "analysis.dashboard": {"common", "config", "study", "tracking"},
     "scaling_study.sweep": {"report", "rules", "study"},
 }
@@ -105,12 +105,6 @@ EXCEPTIONS = {
     ("analysis.figures.drawing.published_overlay", "analysis.paper.tables"),
     ("analysis.rules.kinds.levels", "analysis.rules.kinds.arms"),
     ("analysis.rules.kinds.regret", "analysis.rules.kinds.arms"),
-    ("scaling_study.launch.options", "scaling_study.launch.slurm.config"),
-    ("scaling_study.launch.queue_view", "scaling_study.launch.slurm.commands"),
-    ("scaling_study.launch.registry", "scaling_study.planning.plan"),
-    ("scaling_study.launch.slurm.launcher", "scaling_study.planning.plan"),
-    ("scaling_study.measure", "scaling_study.sweep.draft"),
-    ("scaling_study.measure", "scaling_study.sweep.probe"),
 }
 for module, imported in EXCEPTIONS:
     IMPORTS[module].discard(imported)
@@ -162,6 +156,19 @@ FOLDERS = sorted({module.rpartition(".")[0] for module in MODULES if "." in modu
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_files_and_folders_of_a_folder_import_each_other_in_a_ring(folder: str) -> None:
     assert ring(siblings(folder)) == []
+
+
+def test_what_all_launchers_share_names_none_of_them() -> None:
+    shared = [module for module in MODULES if module.rpartition(".")[0] == "scaling_study.launch"]
+    single = ("scaling_study.launch.local", "scaling_study.launch.slurm")
+    assert not [
+        (module, imported)
+        for module in shared
+        if module not in single
+        for imported in IMPORTS[module]
+        if imported.startswith(single)
+    ]
+    assert "scaling_study.launch.inline" not in IMPORTS["scaling_study.launch.registry"]
 
 
 def test_rule_kinds_do_not_import_each_other() -> None:

@@ -1,11 +1,7 @@
-"""Files replaced whole."""
+"""Files replaced whole, and the ends of logs."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -16,3 +12,14 @@ def replace_file(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def file_end(path: Path, size: int = 4000) -> str:
+    """The last `size` bytes of a text.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read().decode(errors="replace")

@@ -1,9 +1,14 @@
 """How a run executes: folders, threads, checkpoints, tracking. None of it changes a number."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from scaling_study.common.validation import require
-from scaling_study.config.tracking import Tracking
+from scaling_study.common.provenance import git_state
+from scaling_study.common.validation import from_values, group, one_value, require
+from scaling_study.config.tracking import Tracking, tracking_of
+from scaling_study.data import keep_listings_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +41,78 @@ class ExecutionConfig:
         often = self.metrics_every_s
         require(often >= 0, "metrics_every_s", often, "must be 0 or more seconds")
         require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Where results and rendered images lie."""
+
+    results_dir: str
+    cache_dir: str
+
+    def __post_init__(self) -> None:
+        for key, folder in vars(self).items():
+            there = not Path(folder).exists() or Path(folder).is_dir()
+            require(there, key, folder, "cannot write there, it is a file; give a folder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpointing:
+    """See `ExecutionConfig`."""
+
+    every_s: float
+    keep: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """See `ExecutionConfig`."""
+
+    workers: int
+
+
+def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
+    """Where and how the runs execute; which code runs is left for `with_code`.
+
+    Raises:
+        InputError: a value of the wrong type or out of bounds.
+    """
+    folders = from_values(Folders, {k: settings.get(k) for k in ("results_dir", "cache_dir")}, "")
+    checkpoint = from_values(Checkpointing, group(settings, "checkpoint"), "checkpoint.")
+    loader = from_values(Loader, group(settings, "loader"), "loader.")
+    keep_listings_in(Path(folders.cache_dir))
+    return ExecutionConfig(
+        results_dir=folders.results_dir,
+        cache_dir=folders.cache_dir,
+        threads=threads_of(settings),
+        loader_workers=loader.workers,
+        checkpoint_every_s=checkpoint.every_s,
+        checkpoint_keep=checkpoint.keep,
+        metrics_every_s=one_value(float, settings.get("metrics_every_s"), "metrics_every_s"),
+        tracking=tracking_of(settings),
+        git_commit=None,
+        git_dirty=None,
+    )
+
+
+def with_code(execution: ExecutionConfig) -> ExecutionConfig:
+    """The config with the state of the checkout, which is only read when runs start."""
+    commit, dirty = git_state()
+    return replace(execution, git_commit=commit, git_dirty=dirty)
+
+
+def threads_of(settings: Mapping[str, Any]) -> int:
+    """CPU threads of each run.
+
+    Raises:
+        InputError: no whole number.
+    """
+    return one_value(int, group(settings, "launcher").get("threads"), "launcher.threads")  # type: ignore[no-any-return]
+
+
+def processes_of(launcher: Mapping[str, Any]) -> int:
+    """Processes that train one run together, from a launcher's settings.
+
+    One for each of `gpus_per_run` GPUs, on each of `nodes`; 1 without such settings.
+    """
+    return (launcher.get("gpus_per_run") or 1) * (launcher.get("nodes") or 1)

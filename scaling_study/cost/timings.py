@@ -2,11 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from scaling_study.cost.time_model import CONDITIONS, SHAPE, Timing
+
+# Of a cache: what probes and `measure` have timed.
+PROBES = "probes.jsonl"
 
 
 def read_timings(path: Path) -> list[Timing]:
@@ -43,3 +46,16 @@ def _timing(line: bytes) -> Timing | None:
 def written(timings: Iterable[Timing]) -> str:
     """What `read_timings` reads."""
     return "".join(json.dumps(asdict(timing)) + "\n" for timing in timings)
+
+
+def kept_probes(cache_dir: Path) -> list[Timing]:
+    """The probes in a cache, of each shape under the same conditions the newest."""
+    found = {(t.conditions, t.shape): t for t in read_timings(cache_dir / PROBES)}
+    return list(found.values())
+
+
+def keep_probes(cache_dir: Path, timings: Sequence[Timing]) -> None:
+    """Append probes to those in a cache."""
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with (cache_dir / PROBES).open("a", encoding="utf-8") as file:
+        file.write(written(timings))

@@ -1,1 +1,1 @@
-"""Where runs execute. Every launcher is launch(jobs) -> iterator of outcomes, as they come."""
+"""Where runs execute: `base.py` says what a launcher is, `registry.py` finds one by its name."""

@@ -1,17 +1,27 @@
-"""The code that queued jobs run: a copy of the package, made when they are submitted."""
+"""The code that queued jobs run: a copy of the package and of a user's own modules.
+
+It is made when jobs are submitted, so that they run the same code whatever is edited meanwhile.
+"""
 
 import hashlib
 import os
 import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import PACKAGE
 from scaling_study.config.execution import ExecutionConfig
 
+# Where installed code lies, whatever the prefix: a job imports it from there.
+INSTALLED = {"site-packages", "dist-packages"}
+
 
 def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
-    """Only code that a commit tells is submitted, unless `allow_dirty`.
+    """Submit only code that a commit identifies, unless `allow_dirty`.
 
     Raises:
         InputError: the checkout has uncommitted changes, and those are not allowed.
@@ -24,15 +34,17 @@ def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
 
 
 def freeze(execution: ExecutionConfig, folder: Path) -> Path:
-    """A folder for PYTHONPATH under `folder` with this package as it is now; named by commit and
-    content, so that equal code is copied once."""
-    files = sorted(path for path in PACKAGE.rglob("*") if _is_code(path))
+    """A folder for PYTHONPATH under `folder`, with this package and a user's modules as of now.
+
+    It is named by commit and content, so that equal code is copied once.
+    """
+    files = dict(sorted(_code(execution)))
     name = (execution.git_commit or "installed")[:12] + ("-dirty" if execution.git_dirty else "")
     target = folder / f"{name}-{_digest(files)}"
     if not target.is_dir():
         partial = folder / f".{target.name}.{os.getpid()}"
-        for path in files:
-            copy = partial / PACKAGE.name / path.relative_to(PACKAGE)
+        for relative, path in files.items():
+            copy = partial / relative
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
         try:
@@ -42,13 +54,54 @@ def freeze(execution: ExecutionConfig, folder: Path) -> Path:
     return target.resolve()
 
 
-def _is_code(path: Path) -> bool:
-    return path.is_file() and "__pycache__" not in path.parts
+def _code(execution: ExecutionConfig) -> Iterator[tuple[str, Path]]:
+    """Files of the package and of a user's top-level modules, by their paths in the snapshot."""
+    yield from _files(PACKAGE, ())
+    data = tuple(Path(path).resolve() for path in (execution.results_dir, execution.cache_dir))
+    for module in _user_modules():
+        if module.__file__ and not hasattr(module, "__path__"):
+            yield Path(module.__file__).name, Path(module.__file__)
+        for path in getattr(module, "__path__", ()):
+            yield from _files(Path(path), data)
 
 
-def _digest(files: list[Path]) -> str:
+def _files(package: Path, without: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+    """A package's files, except caches, what is hidden, and the folders `without`."""
+    for folder, folders, names in os.walk(package):
+        here = Path(folder)
+        folders[:] = [
+            name
+            for name in folders
+            if name != "__pycache__" and name[0] != "." and (here / name).resolve() not in without
+        ]
+        for path in (here / name for name in names):
+            if path.is_file():
+                yield str(package.name / path.relative_to(package)), path
+
+
+def _user_modules() -> list[ModuleType]:
+    """Top-level modules of a user that this process has imported: families, data sets, rules, …
+
+    Those are all that are neither this project, nor part of Python, nor installed.
+    """
+    ours = {PACKAGE.name, "analysis", "__main__", "__mp_main__"}
+    names = {name.partition(".")[0] for name in [*sys.modules]} - ours - sys.stdlib_module_names
+    found = (sys.modules.get(name) for name in sorted(names))
+    return [module for module in found if module is not None and _is_users(module)]
+
+
+def _is_users(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    places = [Path(path) for path in [*getattr(module, "__path__", ()), *([file] if file else [])]]
+    python = sysconfig.get_path("stdlib")
+    return bool(places) and not any(
+        INSTALLED & {*path.parts} or path.is_relative_to(python) for path in places
+    )
+
+
+def _digest(files: dict[str, Path]) -> str:
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(PACKAGE)}\0".encode())
+    for relative, path in files.items():
+        digest.update(f"{relative}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]

@@ -1,4 +1,4 @@
-"""What kind of failure it was: one of `results.CAUSES`, told from exceptions and exit codes."""
+"""The cause of a failure, one of `result.CAUSES`, from an exception or an exit code."""
 
 import errno
 import signal
@@ -19,7 +19,7 @@ REQUESTS = {
 # Within a scheduler's job TERM may be a requeue as well: the scheduler knows, the process does not.
 REQUESTS_IN_JOB = {**REQUESTS, signal.SIGTERM: "interrupted"}
 HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough mem")
-# What broken machines say: trying again elsewhere helps, trying again here does not.
+# Messages of broken machines: a retry elsewhere helps, a retry here does not.
 NODE = (
     "uncorrectable ECC error",
     "has fallen off the bus",
@@ -57,9 +57,9 @@ def kernel_oom_kills() -> int:
 
 
 def cause_of_exit(exit_code: int | None, oom_kills: int) -> tuple[str, str]:
-    """Cause and words for a process that left no result.
+    """Cause and message for a process that left no result.
 
-    `oom_kills` says how many the kernel killed for memory while the process lived.
+    `oom_kills`: how many processes the kernel killed for memory while this one lived.
     """
     if exit_code is None or exit_code >= 0:
         return "error", f"the process ended with exit code {exit_code} and left no result"

@@ -1,21 +1,23 @@
-"""Runs one after the other in this process: for debugging, and for a scheduler's own workers."""
+"""`launcher=inline`: one run after the other in this process, for debugging and single runs."""
 
 import signal
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from scaling_study.common import stop_request
+from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.failure_causes import REQUESTS
 from scaling_study.launch.job import Job
+from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.stop_signals import Stop
+from scaling_study.launch.stop_signals import Stop, handled_by
 
 
 def launch(jobs: Sequence[Job], stop: Stop | None = None) -> Iterator[Outcome]:
     """The outcome of each job, in order.
 
-    A first Ctrl-C, or a signal of `REQUESTS`, lets the run in work write a checkpoint and starts
-    no other, which `stop` is told; a second one ends it at once.
+    A first Ctrl-C, or a signal of `REQUESTS`, lets the run at work write a checkpoint, starts no
+    other, and is passed on to `stop`; a second one ends it at once.
     """
     signals = {signal.SIGINT: "interrupted", **REQUESTS}
 
@@ -27,12 +29,17 @@ def launch(jobs: Sequence[Job], stop: Stop | None = None) -> Iterator[Outcome]:
         if stop is not None:
             stop.request(reason)
 
-    before = {number: signal.signal(number, handler) for number in signals}
     try:
-        for job in jobs:
-            if not stop_request.requested():
-                yield job()
+        with handled_by(handler, signals):
+            for job in jobs:
+                if not stop_request.requested():
+                    yield job()
     finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
         stop_request.clear()
+
+
+def _launch(call: Launch) -> Iterator[Outcome]:
+    return launch(call.jobs, call.stop)
+
+
+LAUNCHER = Launcher(name="inline", options=LauncherOptions, launch=_launch)

@@ -1,4 +1,4 @@
-"""What a launcher does when runs misbehave: limits, what is tried again, when it gives up."""
+"""Limits of runs, retries, and when a launcher gives up."""
 
 import re
 from collections import Counter
@@ -15,8 +15,8 @@ class Policy:
     """Limits of a run and what follows failures.
 
     `timeout_min` is the time of one attempt, `memory_gb` the resident memory of the run's process
-    (10^9 bytes), both None for no limit. `retry` says how often a run is tried again in this call,
-    by cause; it continues from its checkpoint. With `stop_after_same_error` first runs that all
+    (10^9 bytes), both None for no limit. `retry` is the number of retries of a run in this call, by
+    cause; it continues from its checkpoint. With `stop_after_same_error` first runs that all
     fail in the same way the rest is not started (0: never).
     """
 
@@ -44,13 +44,13 @@ UNLIMITED = Policy(retry={}, timeout_min=None, memory_gb=None, stop_after_same_e
 
 
 class Retries:
-    """How often each run was tried again, by cause."""
+    """Retries of each run, by cause."""
 
     def __init__(self, policy: Policy) -> None:
         self._allowed, self._used = policy.retry, Counter[tuple[str, str]]()
 
     def again(self, outcome: Outcome) -> bool:
-        """Whether the run is to be tried again; counts it."""
+        """Whether the run is retried; counts it."""
         if outcome.status != "failed" or outcome.cause is None:
             return False
         key = outcome.run_id, outcome.cause
@@ -74,7 +74,7 @@ class SameError:
 def kind_of_failure(outcome: Outcome) -> str:
     """What makes failures the same: the cause, and the message without the run and numbers.
 
-    Empty for no failure, and for one that tells nothing about other runs.
+    Empty for no failure, and for one that has nothing to do with other runs.
     """
     if outcome.status != "failed" or outcome.cause in OUTSIDE:
         return ""

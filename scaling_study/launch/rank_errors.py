@@ -1,6 +1,6 @@
-"""RUN/error.json: why the first of a run's several processes failed, told to rank 0 by disk.
+"""RUN/error.json: the first error of any of a run's processes.
 
-The others see no more of it than a closed connection.
+Rank 0 reads it, because other ranks only see a closed connection.
 """
 
 import json
@@ -35,5 +35,5 @@ def read_error(run_dir: Path) -> tuple[str, str] | None:
 
 
 def clear(run_dir: Path) -> None:
-    """Forget it, before another attempt."""
+    """Delete it before another attempt."""
     (run_dir / NAME).unlink(missing_ok=True)

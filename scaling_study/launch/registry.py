@@ -1,59 +1,137 @@
-"""From a plan to outcomes: the launcher that the settings name, with what a sweep needs of it."""
+"""Launchers by name, and what commands ask of them."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch import inline
-from scaling_study.launch.code_snapshot import refuse_dirty
-from scaling_study.launch.job import Job, finish_uploads
-from scaling_study.launch.local import pool
-from scaling_study.launch.options import LauncherConfig
+from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import from_values, group, one_value, require
+from scaling_study.config.run import RunConfig
+from scaling_study.launch.base import Launch, Launcher, look_at_files
+from scaling_study.launch.job import finish_uploads
+from scaling_study.launch.lost_runs import record_lost_runs
+from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.slots import Slot
-from scaling_study.launch.slurm import commands
-from scaling_study.launch.slurm.launcher import SubmittedRuns
-from scaling_study.launch.stop_signals import Stop
-from scaling_study.planning.plan import Planned
+from scaling_study.launch.queue_view import Accounts, QueueView
+from scaling_study.launch.slots import AUTO
 from scaling_study.study.active_sweep import recorded
+from scaling_study.study.store import Store
+
+MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+# The launcher of jobs without a name: earlier versions knew only one queue.
+UNNAMED = "slurm"
 
 
-def check(execution: ExecutionConfig, launcher: LauncherConfig) -> None:
-    """Refuse what could not be launched, before anything is written.
+def launcher_names() -> list[str]:
+    """The launchers that ship with the project: those with a file in conf/launcher."""
+    return sorted(path.stem for path in (data_dir("conf") / "launcher").glob("*.yaml"))
+
+
+def launcher(name: str) -> Launcher:
+    """The launcher called `name`: a module of this folder, or with a dot any module's import path.
+
+    A package has it in its module `launcher`.
 
     Raises:
-        InputError: no SLURM here, or uncommitted changes that are not to be submitted.
+        InputError: there is none, or the module declares no LAUNCHER.
     """
-    if launcher.cluster is None:
-        return
-    if not commands.available():
-        raise InputError(
-            "launcher=slurm: no SLURM here (squeue and sbatch are not on PATH); "
-            "launcher=local runs on this machine"
-        )
-    refuse_dirty(execution, launcher.cluster.allow_dirty)
+    if not MODULE_NAME.fullmatch(name) or ("." not in name and name not in launcher_names()):
+        raise _unknown(name)
+    path = name if "." in name else f"{__package__}.{name}"
+    try:
+        module = import_module(path)
+        module = import_module(f"{path}.launcher") if hasattr(module, "__path__") else module
+    except ModuleNotFoundError as error:
+        # A launcher that exists and lacks a package is another matter.
+        if error.name is None or not f"{path}.launcher.".startswith(f"{error.name}."):
+            raise
+        raise _unknown(name) from None
+    found = getattr(module, "LAUNCHER", None)
+    if not isinstance(found, Launcher):
+        raise InputError(f"launcher.name={name}: {module.__file__} declares no LAUNCHER")
+    return found
 
 
-def launch(
-    rows: Sequence[Planned],
-    execution: ExecutionConfig,
-    launcher: LauncherConfig,
-    study_dir: Path,
-    slots: Sequence[Slot],
-    stop: Stop,
-) -> Iterator[Outcome]:
-    """Outcomes of the runs of `rows` as they come; none of those that are left in a queue."""
-    jobs = [Job(row.run, execution) for row in rows]
-    with recorded(study_dir, len(slots)):
-        if launcher.name == "slurm":
-            batch = SubmittedRuns(rows, execution, launcher, study_dir, stop)
-            batch.submit()
-            if launcher.waits_for_runs:
-                yield from batch.wait()
-        elif launcher.name == "local":
-            yield from pool.launch(jobs, slots, launcher.policy, stop)
-        else:
-            yield from inline.launch(jobs, stop)
-    if launcher.cluster is None and len(stop.reasons) < 2:  # asked twice, nothing is waited for
-        finish_uploads(jobs)
+def _unknown(name: str) -> InputError:
+    return InputError(
+        f"launcher.name={name}: unknown; known: {', '.join(launcher_names())}, "
+        "or the import path of a module of yours, as in my_launchers.my_launcher"
+    )
+
+
+def options_of(settings: Mapping[str, Any]) -> LauncherOptions:
+    """The settings under `launcher`, of the class that the launcher declares.
+
+    Raises:
+        InputError: an unknown launcher or setting, or a value of the wrong type or out of bounds.
+    """
+    values = {**group(settings, "launcher")}
+    for key in ("slots", "slots_per_gpu"):
+        given = values.get(key)
+        require(given != AUTO, f"launcher.{key}", given, "must be 1 or more, or auto")
+        values[key] = AUTO if given == "auto" else given
+    name = one_value(str, values.get("name"), "launcher.name")
+    return from_values(launcher(name).options, values, "launcher.")
+
+
+def launch(call: Launch) -> Iterator[Outcome]:
+    """Outcomes of the runs as they come; none of those that are left in a queue."""
+    chosen = launcher(call.options.name)
+    with recorded(call.study_dir, len(call.slots)):
+        yield from chosen.launch(call)
+    if not chosen.leaves_jobs and len(call.stop.reasons) < 2:  # a second request waits for nothing
+        finish_uploads(call.jobs)
+
+
+def look(
+    store: Store, run_ids: Sequence[str], study_dir: Path, accounted: Accounts | None = None
+) -> QueueView:
+    """The state of every run, by its files and by the queue of the launcher that has its job."""
+    of: dict[str | None, list[str]] = {}
+    for run_id in run_ids:
+        job = job_of(store, run_id)
+        of.setdefault(None if job is None else launcher_of_job(job), []).append(run_id)
+    views = [
+        (look_at_files if name is None else launcher(name).look)(store, some, study_dir, accounted)
+        for name, some in of.items()
+    ]
+    runs = {run_id: seen for view in views for run_id, seen in view.runs.items()}
+    answers = [view.answered for view in views if view.answered is not None]
+    return QueueView(
+        {run_id: runs[run_id] for run_id in run_ids}, all(answers) if answers else None
+    )
+
+
+def reconcile(runs: Mapping[str, RunConfig], store: Store, study_dir: Path) -> dict[str, str]:
+    """The state of every run, after what became of jobs that have ended is recorded."""
+    return record_lost_runs(look(store, [*runs], study_dir, {}), runs, store)
+
+
+def cancel(jobs: Collection[str]) -> None:
+    """Cancel jobs, each in the queue of its launcher.
+
+    Raises:
+        SchedulerError: a queue refused.
+    """
+    for name in {launcher_of_job(job) for job in jobs}:
+        launcher(name).cancel(sorted(job for job in jobs if launcher_of_job(job) == name))
+
+
+def job_of(store: Store, run_id: str) -> str | None:
+    """The job that works on a run, will, or did."""
+    note = store.job(run_id)
+    job = note.get("queued") or note.get("job")
+    return None if job is None else str(job)
+
+
+def job_text(name: str, job: str) -> str:
+    """A job of the launcher called `name` as run folders note it."""
+    return f"{name}:{job}"
+
+
+def launcher_of_job(job: str) -> str:
+    """The name in a job's text."""
+    return job.partition(":")[0] if ":" in job else UNNAMED

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from scaling_study.common.device import cpu_cores, gpu_memory_bytes, visible_gpus
 from scaling_study.common.errors import InputError
 
-# What `slots` and `slots_per_gpu` are when they say `auto`.
+# The value of `slots` and `slots_per_gpu` for `auto`.
 AUTO = -1
 # Of a GPU's memory, this share may be forecast to be used: allocators fragment, contexts take some.
 USABLE = 0.9
-# What each process on a GPU takes beside its tensors: the CUDA context and libraries.
+# GPU memory of a process beyond its tensors: the CUDA context and libraries.
 CONTEXT_BYTES = 600_000_000
 
 

@@ -1,12 +1,15 @@
-"""Asking a launcher to stop: its runs write checkpoints; a person who asks twice kills them."""
+"""Requests to stop a launcher: its runs write checkpoints; a person's second request kills them."""
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from types import FrameType
 
 from scaling_study.common import stop_request
+
+# Seconds until a run whose launcher was killed has ended: nobody waits for its checkpoint.
+ORPHAN_GRACE_S = 5
 
 
 class Stop:
@@ -21,7 +24,7 @@ class Stop:
         self.reasons: list[str] = []
 
     def fileno(self) -> int:
-        """The end to wait on: readable after a request that nobody took yet."""
+        """The end to wait on: readable after a request that nobody has handled yet."""
         return self._reader
 
     def request(self, reason: str) -> None:
@@ -29,14 +32,28 @@ class Stop:
         self.reasons.append(reason)
         os.write(self._writer, b"x")
 
-    def take(self) -> bool:
-        """Whether everything is to be killed; the end to wait on is quiet again."""
+    def handle(self) -> bool:
+        """Whether runs have to be killed; the end to wait on is not readable any more."""
         os.read(self._reader, 64)
         return len(self.reasons) > 1 and not self._patient
 
     def close(self) -> None:
         os.close(self._reader)
         os.close(self._writer)
+
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+@contextmanager
+def handled_by(handler: Handler | signal.Handlers, signals: Iterable[int]) -> Iterator[None]:
+    """Let `handler` handle these signals while the context lasts."""
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous or signal.SIG_DFL)
 
 
 @contextmanager
@@ -47,20 +64,11 @@ def requested_by(signals: Mapping[signal.Signals, str], patient: bool = False) -
     def handler(number: int, frame: FrameType | None) -> None:
         stop.request(signals[signal.Signals(number)])
 
-    before = {number: signal.signal(number, handler) for number in signals}
-    try:
+    with closing(stop), handled_by(handler, signals):
         yield stop
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
-        stop.close()
 
 
 def listen(signals: Mapping[signal.Signals, str]) -> None:
     """Let these signals ask the run in this process to stop."""
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        stop_request.request(signals[signal.Signals(number)])
-
-    for number in signals:
-        signal.signal(number, handler)
+    for number, reason in signals.items():
+        signal.signal(number, lambda *_, reason=reason: stop_request.request(reason))

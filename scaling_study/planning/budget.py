@@ -128,7 +128,7 @@ def budget_of(settings: Mapping[str, Any]) -> Budget:
 
 
 def affordable(
-    rows: Sequence[Planned], budget: Budget, worth: Score, needs: SufficientSets = ()
+    rows: Sequence[Planned], budget: Budget, score: Score, needs: SufficientSets = ()
 ) -> list[Planned]:
     """The subset of a plan within the budget with the highest score; empty if none fits.
 
@@ -139,7 +139,7 @@ def affordable(
     """
     distinct = {tuple(row.run.run_id for row in part): part for part in _parts(rows, budget, needs)}
     fitting = [part for part in distinct.values() if part and budget.allows(part, rows)]
-    return max(fitting, key=lambda part: (*worth(part), len(part)), default=[])
+    return max(fitting, key=lambda part: (*score(part), len(part)), default=[])
 
 
 def _parts(

@@ -1,4 +1,4 @@
-"""python -m scaling_study.status results/NAME [--json | --watch]: how a study stands."""
+"""python -m scaling_study.status results/NAME [--json | --watch]: the state of a study."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ from rich.live import Live
 
 from scaling_study.common.command_line import report
 from scaling_study.common.errors import InputError
-from scaling_study.launch.slurm.commands import ArrayTask
+from scaling_study.launch.queue_view import Accounts
 from scaling_study.status.overview import Overview, overview
 from scaling_study.status.view import screen, view
 from scaling_study.study.active_sweep import sweep_process
@@ -55,13 +55,13 @@ def _seconds(text: str) -> float:
 
 
 def _watch(study: Path, every_s: float) -> None:
-    """Show the study until nothing of it is in work or waits for its turn."""
-    told: dict[str, ArrayTask] = {}
-    seen, console = overview(study, told), Console()
+    """Show the study until no run of it is running or queued."""
+    accounted: Accounts = {}
+    seen, console = overview(study, accounted), Console()
     with Live(screen(seen, console), console=console, auto_refresh=False) as live:
         while _goes_on(seen, study):
             time.sleep(every_s)
-            seen = overview(study, told)
+            seen = overview(study, accounted)
             live.update(screen(seen, console), refresh=True)
 
 

@@ -1,4 +1,4 @@
-"""State of a study, from its files and one query of the scheduler: what `status` shows."""
+"""State of a study, from its files and one query of each queue: what `status` shows."""
 
 import json
 import time
@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scaling_study.launch.queue_view import QueueView, RunInQueue
-from scaling_study.launch.slurm.commands import ArrayTask
-from scaling_study.launch.slurm.reconcile import fate, job_logs, look, tail
-from scaling_study.launch.slurm.submissions import Ledger
+from scaling_study.common.files import file_end
+from scaling_study.launch import registry
+from scaling_study.launch.queue_view import Accounts, QueueView, RunInQueue
+from scaling_study.launch.submissions import Submissions
 from scaling_study.planning.order import last_end_s
-from scaling_study.study.active_sweep import slots_at_work
+from scaling_study.study.active_sweep import slots_of_sweep
 from scaling_study.study.axes import AXES, Axis, own_axes
 from scaling_study.study.result import FINISHED, STATUSES, Result
 from scaling_study.study.store import Store
@@ -31,7 +30,7 @@ LOG_LINES = 5
 class RunStatus:
     """One run of the plan. Times in seconds; `epoch` of `epochs` done; None where unknown.
 
-    `job`, `node` and `reason` (why it waits) are SLURM's; `attempts` have ended before this one.
+    `job`, `node` and `reason` (why it waits) are the queue's; `attempts`: those that have ended.
     `settings` are its values on the axes that only its study has, as the plan writes them.
     """
 
@@ -87,19 +86,19 @@ class Overview:
         return json.dumps(asdict(self) | {"axes": labels}, indent=1)
 
 
-def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overview:
-    """State of the study in this folder; see `look` for `told`.
+def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
+    """State of the study in this folder; `accounted` keeps accounting's answers between calls.
 
     Raises:
         InputError: the folder holds no study.
     """
     rows, store = read_plan(study_dir), Store(study_dir.parent)
     own = tuple(own_axes(read_grid(study_dir)))
-    view = look(store, [row["run_id"] for row in rows], {} if told is None else told)
+    accounted = {} if accounted is None else accounted
+    view = registry.look(store, [row["run_id"] for row in rows], study_dir, accounted)
     results = {row["run_id"]: _result(store, row["run_id"]) for row in rows}
     runs = tuple(
-        _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, study_dir, own)
-        for row in rows
+        _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, own) for row in rows
     )
     counts, speed = Counter(run.state for run in runs), _speed(runs)
     return Overview(
@@ -113,7 +112,7 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
         train_flops_per_s=speed,
         eta_s=_eta_s(runs, speed, view, _at_once(study_dir, view)),
         scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
-        stopped=Ledger(study_dir).stop_reason(),
+        stopped=Submissions(study_dir).stop_reason(),
         axes=own,
         runs=runs,
     )
@@ -128,31 +127,28 @@ def _result(store: Store, run_id: str) -> Result | None:
 def _run(
     row: Mapping[str, str],
     result: Result | None,
-    standing: RunInQueue,
+    seen: RunInQueue,
     store: Store,
-    study: Path,
     own: Sequence[Axis],
 ) -> RunStatus:
     run_id = row["run_id"]
     note = store.job(run_id)
-    task, ended = standing.task, result if standing.state in STATUSES else None
-    gone = fate(standing, note, study / "jobs") if standing.gone else None
-    state = "failed" if gone and gone.failed else standing.state
+    ended, lost = result if seen.state in STATUSES else None, seen.lost
+    state = "failed" if lost and lost.failed else seen.state
     # The log of a dead job has more about its end, and the run may have none.
-    logs = job_logs(study / "jobs", standing.job) if gone else []
-    log = logs[0] if logs else store.run_dir(run_id) / "log.txt"
+    log = (lost.log if lost else None) or store.run_dir(run_id) / "log.txt"
     return RunStatus(
         run_id=run_id,
         **{axis.name: axis.kind(row[axis.name]) for axis in AXES},
         settings={a.name: row[a.name] for a in own if row.get(a.name)},
         state=state,
-        cause=gone.cause if gone and gone.cause else _cause(ended, note),
-        error=gone.said if gone and gone.failed else None if ended is None else ended.error,
+        cause=lost.cause if lost and lost.cause else _cause(ended, note),
+        error=lost.message if lost and lost.failed else None if ended is None else ended.error,
         epoch=_epoch(store.run_dir(run_id)),
         attempts=len(note.get("attempts") or ()),
-        job=standing.job or note.get("queued") or note.get("job"),
+        job=seen.job or note.get("queued") or note.get("job"),
         node=note.get("node"),
-        reason=task.reason if task and task.live and task.state == "PENDING" else None,
+        reason=seen.reason,
         val_error=None if ended is None else ended.val_error,
         wall_s=None if ended is None else ended.wall_s,
         forecast_s=float(row["forecast_s"]) if row.get("forecast_s") else None,
@@ -174,7 +170,8 @@ def _cause(ended: Result | None, note: Mapping[str, Any]) -> str | None:
 def _tail(log: Path) -> tuple[str, ...]:
     """The last lines of a log."""
     with suppress(OSError):
-        return tuple(line for line in tail(log).splitlines() if line.strip())[-LOG_LINES:]
+        lines = file_end(log).splitlines()
+        return tuple(line for line in lines if line.strip())[-LOG_LINES:]
     return ()
 
 
@@ -210,17 +207,17 @@ def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
 
 def _at_once(study_dir: Path, view: QueueView) -> int | None:
     """Runs at a time that arrays with waiting jobs, or a live sweep, allow."""
-    live = {task.id.partition("_")[0] for task in _live(view)}
+    live = {seen.job for seen in _live(view)}
     arrays = [
         min(len(one.runs), one.resources.get("max_running", 1)) * one.resources.get("slots", 1)
-        for one in Ledger(study_dir).submissions()
-        if one.job in live
+        for one in Submissions(study_dir).submissions()
+        if live & {*one.tasks()}
     ]
-    return sum(arrays) if arrays else slots_at_work(study_dir)
+    return sum(arrays) if arrays else slots_of_sweep(study_dir)
 
 
-def _live(view: QueueView) -> list[ArrayTask]:
-    return [s.task for s in view.runs.values() if s.task is not None and s.task.live]
+def _live(view: QueueView) -> list[RunInQueue]:
+    return [seen for seen in view.runs.values() if seen.live]
 
 
 def _eta_s(
@@ -234,19 +231,16 @@ def _eta_s(
     start_s = 0.0 if running else _first_start_s(view, at_once)
     if len(known) < len(left) or start_s is None:
         return None
-    # Running ones have their places; of the others the longest starts first.
+    # Running ones have their slots; of the others the longest starts first.
     seconds = [s for _, s in sorted(known, reverse=True)]
     return start_s + last_end_s(seconds, max(running, at_once or 1))
 
 
 def _first_start_s(view: QueueView, at_once: int | None) -> float | None:
-    """Seconds until a run starts while none is running: SLURM's estimate, 0 with a live sweep."""
-    if not (tasks := _live(view)):
+    """Seconds until a run starts while none runs: the queue's estimate, 0 with a live sweep."""
+    if not (live := _live(view)):
         return None if at_once is None else 0.0
-    starts = []
-    for task in tasks:
-        with suppress(ValueError):  # squeue prints N/A where it has no estimate
-            starts.append(datetime.fromisoformat(task.start).timestamp())
+    starts = [seen.starts_at for seen in live if seen.starts_at is not None]
     return max(0.0, min(starts) - time.time()) if starts else None
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of an overview: a map of the runs, what goes on, and what went wrong."""
+"""An overview on a terminal: a map of the runs, progress, and failures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,12 +27,12 @@ Place = tuple[Any, ...]
 
 
 def view(seen: Overview) -> RenderableType:
-    """Everything about a study, where the last lines are what is in sight."""
+    """Everything about a study, with the failures last, where a terminal shows them."""
     return Group(_map(seen), _legend(seen), *_lines(seen), *_failures(seen, MOST_FAILURES))
 
 
 def screen(seen: Overview, console: Console) -> RenderableType:
-    """The same for one screen: first what is told in words, then as much of the map as fits."""
+    """The same for one screen: the lines of text first, then as much of the map as fits."""
     most = min(MOST_FAILURES, max(1, console.height // 2 // (LOG_LINES + 2)))
     words = Group(_legend(seen), *_lines(seen), *_failures(seen, most))
     return Group(words, _map(seen, console.height - len(console.render_lines(words))))
@@ -62,7 +62,7 @@ def _map(seen: Overview, most_lines: int | None = None) -> Group:
                 a.text(v) if a.unit else a.short(v) for a, v in zip(across, place, strict=True)
             )
         )
-    # Beside the rows there is the head, and a line for those that are left out.
+    # Besides the rows there is the head, and a line about those that are left out.
     cut = most_lines is not None and len(cells) + 1 > most_lines
     rows = sorted(cells, key=_order)
     shown = rows[: max(0, most_lines - 2)] if cut and most_lines else rows
@@ -108,13 +108,13 @@ def _lines(seen: Overview) -> list[Text]:
         left = duration(seen.eta_s) if seen.eta_s is not None else "unknown"
         lines.append(f"left, with the queue: {left}")
     if seen.reasons:
-        said = ", ".join(f"{n} for {reason}" for reason, n in seen.reasons.items())
-        lines.append(f"waiting in the queue: {said}")
+        counts = ", ".join(f"{n} for {reason}" for reason, n in seen.reasons.items())
+        lines.append(f"waiting in the queue: {counts}")
     if seen.causes:
-        said = ", ".join(f"{n} {cause}" for cause, n in seen.causes.items())
-        lines.append(f"causes of failures: {said}")
+        counts = ", ".join(f"{n} {cause}" for cause, n in seen.causes.items())
+        lines.append(f"causes of failures: {counts}")
     if seen.scheduler == "silent":
-        lines.append("SLURM does not answer: jobs may be in another state than shown")
+        lines.append("the queue does not answer: jobs may be in another state than shown")
     if seen.stopped:
         lines.append(f"stopped: {seen.stopped}; after mending it, the sweep's command goes on")
     return [Text(line) for line in lines]

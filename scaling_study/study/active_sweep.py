@@ -14,7 +14,7 @@ from scaling_study.study.claims import alive, claim_of_this_process
 
 @contextmanager
 def recorded(study_dir: Path, slots: int) -> Iterator[None]:
-    """While this process works on the study, sweep.json says so: `cancel` stops it by that."""
+    """Keep sweep.json while this process runs the study, so that `cancel` can find and stop it."""
     path = _path(study_dir)
     replace_file(path, json.dumps(claim_of_this_process() | {"slots": slots}) + "\n")
     try:
@@ -32,7 +32,7 @@ def sweep_process(study_dir: Path) -> int | None:
     return pid if isinstance(pid, int) and pid != os.getpid() else None
 
 
-def slots_at_work(study_dir: Path) -> int | None:
+def slots_of_sweep(study_dir: Path) -> int | None:
     """Runs at a time of the sweep that works on the study now, here or elsewhere, or None."""
     slots = _note(study_dir).get("slots")
     return slots if isinstance(slots, int) and alive(_path(study_dir)) else None

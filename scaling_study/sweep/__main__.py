@@ -15,7 +15,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
 from scaling_study.config.axes import display_names
-from scaling_study.config.execution import ExecutionConfig
+from scaling_study.config.execution import ExecutionConfig, execution_config_of, with_code
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.cost.device_times import Times, timings_of
@@ -23,12 +23,11 @@ from scaling_study.grid.cells import Cell
 from scaling_study.grid.declared import names
 from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.launch import registry
-from scaling_study.launch.options import LauncherConfig, execution_config_of, launcher_of, with_code
+from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
-from scaling_study.launch.slots import Slot, cpu_slots
-from scaling_study.launch.slurm import launcher as slurm_launcher
 from scaling_study.launch.stop_signals import Stop, requested_by
 from scaling_study.planning.budget import budget_of
+from scaling_study.planning.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
 from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, forecasts_of, planned_cells
@@ -37,13 +36,12 @@ from scaling_study.study import forecasts
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 from scaling_study.sweep import decisions, display, live_report, prepare
-from scaling_study.sweep.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
 from scaling_study.sweep.options import SweepOptions, sweep_options_of
-from scaling_study.sweep.probe import in_pool
-from scaling_study.sweep.requests import let_orphans_end, places
+from scaling_study.sweep.probing import in_pool
+from scaling_study.sweep.requests import requests_of, slots_of, with_states
 
 SOME_FAILED = 1
-# Asked by these once, runs write checkpoints and end; asked twice, they are killed.
+# After one of these, runs write checkpoints and end; after a second one, they are killed.
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
 
@@ -52,31 +50,28 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
     asked, budget = sweep_options_of(settings), budget_of(settings)
     check_order(asked.order)
-    execution, launcher = execution_config_of(settings), launcher_of(settings)
+    options, execution = registry.options_of(settings), execution_config_of(settings)
+    launcher = registry.launcher(options.name)
     check_tracking(execution.tracking)
-    probes = in_pool(execution, launcher) if asked.probe else None
-    found, said = draft(settings, overrides, execution, probes, decisions.check)
-    if said:
-        print("\n".join(said))
+    probe = in_pool(execution, options) if asked.probe else None
+    found, lines = draft(settings, overrides, execution, probe, decisions.check)
+    if lines:
+        print("\n".join(lines))
     if asked.explain or asked.diff:
         print("\n".join(_explained(found, asked, execution, overrides)))
         return 0
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
-    if asked.dry_run:
-        rows = slurm_launcher.standing(found.rows, store, study_dir)
-    else:
-        let_orphans_end([row.run.run_id for row in found.rows], store, study_dir)
-        rows = slurm_launcher.settled(found.rows, store, study_dir)
-    report = live_report.refresher(settings, study_dir, launcher.waits_for_runs)
-    slots = _slots(rows, launcher, asked.dry_run)
+    rows = with_states(found.rows, store, study_dir, asked.dry_run)
+    report = live_report.refresher(settings, study_dir, options.waits_for_runs)
+    slots = slots_of(rows, execution, options, asked.dry_run)
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
     plan = decisions.Plan(rows, study_dir, grid)
     budget = replace(budget, own=forecasts.started(study_dir))
     notes += plan.unfair(rows)
     called = display_names([row.run for row in rows], grid)
-    shown = display.lines(rows, len(slots), asked.order, launcher.processes, called)
+    shown = display.lines(rows, len(slots), asked.order, options.processes, called)
     print("\n".join([*shown, *notes, *plan.decides(rows), *decisions.budget_lines(rows, budget)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
@@ -87,29 +82,20 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         return 0
     if missing := to_do(rows, asked.order):
         execution = with_code(execution)
-        registry.check(execution, launcher)
+        launcher.check(options, execution)
     prepare.make_ready(store, study_dir, execution, grid, rows)
     freeze(found, study_dir)
     if missing:
         forecasts.keep(forecasts_of(missing), study_dir)
         with requested_by(STOPS) as stop, report:
-            outcomes = registry.launch(missing, execution, launcher, study_dir, slots, stop)
+            requests = requests_of(missing, execution)
+            outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
             _follow(outcomes, missing, len(slots), stop, _left_behind(launcher, study_dir))
         ended = redrawn(found, execution)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
         _compare(missing, ended)
-    return _summary(rows, study_dir, launcher.waits_for_runs)
-
-
-def _slots(rows: Sequence[Planned], launcher: LauncherConfig, dry_run: bool) -> list[Slot]:
-    """Where runs would execute; a dry run may plan for GPUs that are not here, one at a time."""
-    try:
-        return places(launcher, rows)
-    except InputError:
-        if not dry_run:
-            raise
-        return cpu_slots(max(1, launcher.slots))
+    return _summary(rows, study_dir, options.waits_for_runs)
 
 
 def _explained(
@@ -157,7 +143,7 @@ def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _compare(started: Sequence[Planned], ended: Draft) -> None:
-    """Print forecasts, as they were before, beside what the runs took."""
+    """Print forecasts, as they were before, next to what the runs took."""
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.rows if row.run.run_id in ids]
     now = ended.times.with_timings(timings_of(ended.results.values()))
@@ -181,9 +167,9 @@ def _follow(
         _stopped(f"; {left_behind}")
 
 
-def _left_behind(launcher: LauncherConfig, study_dir: Path) -> str:
+def _left_behind(launcher: Launcher, study_dir: Path) -> str:
     """What a stopped sweep leaves."""
-    if launcher.cluster is None:
+    if not launcher.leaves_jobs:
         return "nothing is lost"
     cancel = f"python -m scaling_study.cancel {study_dir}"
     return f"nothing is lost: its jobs stay in the queue, and {cancel} cancels them"
@@ -198,16 +184,16 @@ def _command() -> str:
     return shlex.join(["python", "-m", "scaling_study.sweep", *sys.argv[1:]])
 
 
-def _summary(rows: Sequence[Planned], study_dir: Path, stays: bool) -> int:
+def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     """Print what the study has now; the exit code says whether runs failed.
 
-    `stays`: whether the sweep was there until its runs were done. Of one that submits and leaves
-    no run has failed that only waits for room in the queue.
+    `waited`: whether the sweep stayed until its runs were done. If it has only submitted them, a
+    planned run waits for room in the queue, and has not failed.
     """
     counts = Counter(row.state for row in rows)
     print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
     store = Store(study_dir.parent)
-    bad = ("failed", "unreadable", *(("planned",) if stays else ()))
+    bad = ("failed", "unreadable", *(("planned",) if waited else ()))
     failed = [row for row in rows if row.state in bad]
     for row in failed:
         print(f"  {_why(row, store)}: see {store.run_dir(row.run.run_id)}/log.txt")

@@ -8,44 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.config.axes import Settings
-from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
-from scaling_study.study.axes import config_key
+from scaling_study.planning.plan_values import Values
 
 
-def check(
-    results_dir: Path, grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[ExcludedPoint]
-) -> None:
+def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
     """Check everything that a grid declares for its analysis, before anything is trained.
 
-    `left` are its points that are not cells.
-
     Raises:
-        InputError: rules or planning that are invalid, or name something no cell or point has.
+        InputError: see `analysis.rules.check_grid`.
     """
-    from analysis.rules import check_names, pilot, preregistration
+    from analysis.rules import check_grid
 
-    preregistration.prereg(results_dir / str(grid["name"]), grid)  # the frozen rules too
-    rules, planning = preregistration.prereg(None, grid), pilot.planning_of(grid)
-    check_names.check(rules, planning, grid, lambda name: _values(name, cells, left))
-
-
-def _values(name: str, cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> set[Any]:
-    """Values of an axis, a setting, `variant` or `target` in the cells and the other points."""
-    key = config_key(name)
-    found = {point.point[key] for point in left if key in point.point}
-    if name == "target":
-        solved = {(s.quantity, s.target) for cell in cells if (s := cell.solved)}
-        return found | {f"{quantity} {target:g}" for quantity, target in solved}
-    if name == "variant":
-        return found | {cell.variant for cell in cells if cell.variant}
-    if name == "lr":
-        return found | {cell.run.train.lr for cell in cells}
-    settings = Settings()
-    return found | {settings.of(cell.run).get(key) for cell in cells}
+    check_grid.check(study_dir, grid, values)
 
 
 class Plan:
@@ -74,7 +51,7 @@ class Plan:
 
         return design_analysis.describe(self.powers(part))
 
-    def worth(self, part: Sequence[Planned]) -> tuple[float, ...]:
+    def score(self, part: Sequence[Planned]) -> tuple[float, ...]:
         """Score of a subset: number of testable rules, then minus the sum of their `mde80`."""
         powers = [power for power in self.powers(part) if power.testable]
         return len(powers), -sum(p.mde80 for p in powers if p.mde80 is not None)
@@ -107,7 +84,7 @@ def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
     Raises:
         InputError: `budget.fit` is false, or not one run fits.
     """
-    part = affordable(rows, budget, plan.worth, plan.needs())
+    part = affordable(rows, budget, plan.score, plan.needs())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")
     costs = costs_in_words(budget.needed(part))

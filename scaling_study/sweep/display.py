@@ -115,7 +115,7 @@ def _between(times: Sequence[Estimate]) -> str:
 
 
 def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
-    """Forecast beside actual wall time of the runs that were to do in `rows` and are done now."""
+    """Forecast and actual wall time of those of `rows` that have ended since."""
     done = [row for row in rows if row.actual_s is not None and row.forecast_s is not None]
     width = max((len(row.run.run_id) for row in done), default=0)
     text = [

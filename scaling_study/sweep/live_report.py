@@ -27,7 +27,7 @@ LEAST_S = 1.0
 LIMIT_S = 900.0
 LAST_LIMIT_S = 120.0
 NICENESS = 10
-# What tells a page to load itself anew.
+# What makes a page reload itself.
 LIVE = re.compile(r'"live_s":[^,}]+')
 # The runs have the cores.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -50,10 +50,10 @@ def seconds(value: object) -> float | None:
     return s
 
 
-def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool) -> "Refresher":
+def refresher(settings: Mapping[str, Any], study_dir: Path, waits_for_runs: bool) -> "Refresher":
     """What `report.every` and `report.out` ask for.
 
-    `stays` says whether the sweep is there until its runs are done.
+    `waits_for_runs`: whether the sweep stays until its runs are done.
 
     Raises:
         InputError: a value that makes no sense, or nobody would be there to refresh the report.
@@ -64,7 +64,7 @@ def refresher(settings: Mapping[str, Any], study_dir: Path, stays: bool) -> "Ref
         raise InputError(f"report.out={out!r}: must be a folder, or null for figures/GRID")
     folder = Path(out) if out else Path("figures") / study_dir.name
     every_s = seconds(values.get("every"))
-    if every_s is not None and not stays:
+    if every_s is not None and not waits_for_runs:
         raise InputError(
             f"report.every={values['every']}: this sweep submits its runs and leaves; give "
             f"launcher.wait=true, or repeat `python -m analysis {study_dir} -o {folder} --live "
@@ -107,11 +107,11 @@ class Refresher:
         self._thread.join()
         if kind is None and self._refresh(threading.Event(), [], LAST_LIMIT_S):
             return
-        _put_to_rest(self._page)
+        _end_reloading(self._page)
         if kind is None:
-            print(f"the report was not refreshed: {self._said()}")
+            print(f"the report was not refreshed: {self._reason()}")
 
-    def _said(self) -> str:
+    def _reason(self) -> str:
         """The last line of the analysis, or where to look for one."""
         log = self.study_dir / "report.log"
         lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
@@ -153,8 +153,8 @@ def _wait(process: subprocess.Popen[bytes], stop: threading.Event, limit_s: floa
     return process.returncode == 0
 
 
-def _put_to_rest(page: Path) -> None:
-    """Let the page say no longer that the sweep is running, nor load itself anew."""
+def _end_reloading(page: Path) -> None:
+    """Make the page stop reloading itself and showing that the sweep is running."""
     with suppress(OSError, ValueError):  # there is none
         text = page.read_bytes().decode("utf-8")
         if LIVE.search(text):

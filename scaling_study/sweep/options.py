@@ -10,7 +10,7 @@ from scaling_study.config.keys import check_group
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-    """What a sweep is to do with its plan; an empty `out`, `diff` or `device` is not asked for."""
+    """What a sweep does with its plan; `out`, `diff` and `device` are empty if not given."""
 
     dry_run: bool
     explain: bool

@@ -1,7 +1,6 @@
 """What is sent to SLURM, and that nothing of SLURM is needed where it is not used."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,25 +13,24 @@ import pytest
 
 from helpers.commands import environment
 from helpers.tiny import tiny
-from scaling_study.common.errors import InputError
-from scaling_study.common.provenance import changed
 from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch import rank_errors
-from scaling_study.launch.code_snapshot import freeze, refuse_dirty
+from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import Job
+from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.policy import UNLIMITED, Policy
 from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.launch.request import Request
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.commands import ArrayTask, condensed
 from scaling_study.launch.slurm.config import Cluster
-from scaling_study.launch.slurm.reconcile import fate, reason_in, record_lost_runs
+from scaling_study.launch.slurm.reconcile import lost_run, reason_in
 from scaling_study.launch.slurm.requeue import avoided, why_restarted
 from scaling_study.launch.slurm.resource_classes import Resources, classes
 from scaling_study.launch.slurm.sbatch import parameters, script
-from scaling_study.launch.slurm.submissions import Ledger, Submission
 from scaling_study.launch.slurm.worker import Worker
+from scaling_study.launch.submissions import Submission, Submissions
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -144,51 +142,6 @@ def test_sets_of_tasks_are_written_briefly() -> None:
     assert condensed(["7_0", "7_1", "7_2", "7_5", "8", "9_3"]) == ["8", "7_[0-2,5]", "9_[3]"]
 
 
-def test_code_is_frozen_once_and_dirty_code_is_refused(
-    execution: ExecutionConfig, tmp_path: Path
-) -> None:
-    clean = replace(execution, git_commit="abcdef0123456789", git_dirty=False)
-    frozen = freeze(clean, tmp_path)
-    assert frozen.name.startswith("abcdef012345-")
-    assert freeze(clean, tmp_path) == frozen
-    probe = "import scaling_study.launch.slurm.worker as w; print(w.__file__)"
-    done = subprocess.run(
-        [sys.executable, "-c", probe],
-        env={**os.environ, "PYTHONPATH": str(frozen)},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.startswith(str(frozen))
-    dirty = replace(clean, git_dirty=True)
-    with pytest.raises(InputError, match="uncommitted changes"):
-        refuse_dirty(dirty, allow_dirty=False)
-    refuse_dirty(dirty, allow_dirty=True)
-    assert "-dirty-" in freeze(dirty, tmp_path).name
-
-
-def test_results_in_a_checkout_are_no_change_of_its_code(tmp_path: Path) -> None:
-    def git(*arguments: str) -> None:
-        who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
-        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
-
-    (tmp_path / "scaling_study").mkdir()
-    (tmp_path / "README.md").write_text("one")
-    git("init")
-    git("add", ".")
-    git("commit", "-m", "first")
-    (tmp_path / "myresults").mkdir()
-    (tmp_path / "myresults" / "plan.csv").write_text("run_id")
-    assert changed(tmp_path) is False
-    (tmp_path / "scaling_study" / "new.py").write_text("")
-    assert changed(tmp_path) is True
-    (tmp_path / "scaling_study" / "new.py").unlink()
-    (tmp_path / "README.md").write_text("two")
-    assert changed(tmp_path) is True
-    assert changed(tmp_path / "scaling_study" / "nowhere") is None
-
-
 @dataclass(frozen=True)
 class Fails(Job):
     def _train(self, run_dir: Path, world: World) -> dict[str, object]:
@@ -201,7 +154,7 @@ def worker(jobs: Sequence[Job], study_dir: Path, policy: Policy, gpus: int = 0) 
     for job in jobs:
         job.store.enqueue(job.run.run_id, "77")
     runs = (tuple(job.run.run_id for job in jobs),)
-    Ledger(study_dir).add(Submission("s", "77", time.time(), runs, {}, "", None))
+    Submissions(study_dir).add(Submission("s", "77", time.time(), runs, {}, "", None))
     return Worker(tuple(jobs), "s", str(study_dir), 1, 1, gpus, 1, 10, policy)
 
 
@@ -222,7 +175,7 @@ def in_job(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def refuse(program: str, *arguments: str) -> str:
-    raise commands.SchedulerError(program)
+    raise SchedulerError(program)
 
 
 def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
@@ -233,7 +186,7 @@ def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
     worker(jobs, study, replace(UNLIMITED, stop_after_same_error=2))()
     states = [job.store.state(job.run.run_id) for job in jobs]
     assert sorted(states) == ["failed"] * 2 + ["planned"] * 3
-    assert "the first 2 runs failed with RuntimeError" in str(Ledger(study).stop_reason())
+    assert "the first 2 runs failed with RuntimeError" in str(Submissions(study).stop_reason())
 
 
 def test_where_no_gpu_is_visible_the_node_is_to_blame(
@@ -266,10 +219,10 @@ def test_a_requeued_job_leaves_out_what_has_failed_in_it(
 
 def test_a_job_that_ended_well_fails_no_run_and_a_failure_stays(tmp_path: Path) -> None:
     done = ArrayTask("7", "COMPLETED", "", "n1", "")
-    assert not fate(RunInQueue("planned", "7", done, gone=True), {"pid": 1}, tmp_path).failed
+    assert not lost_run("planned", "7", done, {"pid": 1}, tmp_path).failed
     waited = {"queued": "7", "attempts": [{"job": "7", "cause": "node", "node": "n1"}]}
-    cancelled = RunInQueue("failed", "7", ArrayTask("7", "CANCELLED", "", "", ""), gone=True)
-    seen = fate(cancelled, waited, tmp_path)
+    cancelled = ArrayTask("7", "CANCELLED", "", "", "")
+    seen = lost_run("failed", "7", cancelled, waited, tmp_path)
     assert (seen.failed, seen.cause) == (False, None)
 
 
@@ -388,8 +341,9 @@ def test_a_run_that_srun_ended_has_the_error_of_the_process_that_failed_first(
     (run_dir / "job.json").write_text(json.dumps(note), encoding="utf-8")
     for said_by in ("CUDA out of memory", "Connection closed by peer"):
         rank_errors.write_error(run_dir, RuntimeError(said_by))
-    gone = RunInQueue("planned", "7", ArrayTask("7", state, "", "", ""), gone=True)
-    record_lost_runs(QueueView({run.run_id: gone}, True), {run.run_id: run}, store, tmp_path)
+    lost = lost_run("planned", "7", ArrayTask("7", state, "", "", ""), note, tmp_path)
+    view = QueueView({run.run_id: RunInQueue("planned", "7", lost=lost)}, True)
+    assert record_lost_runs(view, {run.run_id: run}, store) == {run.run_id: "failed"}
     result = store.result(run.run_id)
     assert result is not None
     assert (result.status, result.error, result.cause) == ("failed", said, cause)

@@ -38,18 +38,19 @@ from scaling_study.cost.time_model import (
     amounts,
     shape_of,
 )
+from scaling_study.cost.timings import keep_probes, kept_probes
 from scaling_study.grid.cells import cells_of
 from scaling_study.grid.explain import explained
+from scaling_study.launch import probe
 from scaling_study.planning.budget import Budget, affordable
+from scaling_study.planning.draft import draft, freeze, orphans
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned, plan, planned_cells
 from scaling_study.planning.plan_table import table
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store
-from scaling_study.sweep import probe
 from scaling_study.sweep.decisions import check
 from scaling_study.sweep.display import lines
-from scaling_study.sweep.draft import draft, freeze, orphans
 
 SWEEP = "scaling_study.sweep"
 NOTHING = Times([], 1)
@@ -416,14 +417,14 @@ def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, execution: Any) -> N
 
     (found,) = probe.measure(chosen[:1], NOTHING, launch)
     assert isinstance(found[1], Timing), found
-    probe.keep(tmp_path, [found[1]])
+    keep_probes(tmp_path, [found[1]])
     with (tmp_path / "probes.jsonl").open("a") as file:
         file.write('{"torn')
-    assert probe.kept(tmp_path) == [found[1]]
-    assert chosen[0] not in probe.choose(runs, Times(probe.kept(tmp_path), 1))
+    assert kept_probes(tmp_path) == [found[1]]
+    assert chosen[0] not in probe.choose(runs, Times(kept_probes(tmp_path), 1))
     # One process says nothing of two, and what it took beside its steps any run takes.
-    assert chosen[0] in probe.choose(runs, Times(probe.kept(tmp_path), 1, processes=2))
-    whole = Times(probe.kept(tmp_path), 1).whole(chosen[0], describe(chosen[0]))
+    assert chosen[0] in probe.choose(runs, Times(kept_probes(tmp_path), 1, processes=2))
+    whole = Times(kept_probes(tmp_path), 1).whole(chosen[0], describe(chosen[0]))
     assert whole is not None
     assert found[1].wall_s is not None
     took = found[1].steps + SCORING[0] * found[1].scored
@@ -432,7 +433,7 @@ def test_a_probe_spans_the_grid_and_is_kept(tmp_path: Path, execution: Any) -> N
     assert whole.value == pytest.approx(
         spent + work(describe(chosen[0])) * found[1].step_time_s, rel=1e-6
     )
-    assert probe.kept(tmp_path / "elsewhere") == []
+    assert kept_probes(tmp_path / "elsewhere") == []
 
 
 def test_few_repeats_do_not_narrow_a_forecast() -> None:
@@ -549,11 +550,11 @@ def test_a_study_whose_cells_depend_on_times_trains_only_what_is_missing(
     """What its own runs measure would lead to other widths."""
     run = planned_cells(composed("sweep", ["+grid=smoke", "precision=fp32"]), [], NOTHING)[1][0].run
     cache = f"cache_dir={tmp_path / 'probes'}"
-    probe.keep(tmp_path / "probes", [made_up(0.005, run)])
+    keep_probes(tmp_path / "probes", [made_up(0.005, run)])
     first = sweep_here(*SOLVED, cache)
     assert first.returncode == 0, first.stderr
     assert "4 ok" in first.stdout
-    probe.keep(tmp_path / "probes", [made_up(0.05, run)])
+    keep_probes(tmp_path / "probes", [made_up(0.05, run)])
     again = sweep_here(*SOLVED, cache)
     assert again.returncode == 0, again.stderr
     assert "4 runs: 4 ok" in again.stdout
@@ -572,7 +573,7 @@ def test_conditions_on_times_stay_as_they_were(execution: Any, tmp_path: Path) -
     values["results_dir"] = execution.results_dir
     own = replace(execution, cache_dir=str(tmp_path / "probes"))
     (cell, *_) = planned_cells(values, [], NOTHING)[1]
-    probe.keep(tmp_path / "probes", [made_up(0.01, cell.run)])
+    keep_probes(tmp_path / "probes", [made_up(0.01, cell.run)])
     everything, _ = draft(values, [], own, None, check)
     limit = sum(row.forecast_s or 0 for row in everything.rows) / 4
     values["grid"]["where"] = [f"gpu_hours < {limit / 3600}"]
@@ -581,7 +582,7 @@ def test_conditions_on_times_stay_as_they_were(execution: Any, tmp_path: Path) -
     study = Path(execution.results_dir) / "smoke"
     study.mkdir(parents=True)
     freeze(first, study)
-    probe.keep(tmp_path / "probes", [made_up(1e-5, cell.run)])
+    keep_probes(tmp_path / "probes", [made_up(1e-5, cell.run)])
     second, said = draft(values, [], own, None, check)
     assert [row.run.run_id for row in second.rows] == [row.run.run_id for row in first.rows]
     assert second.rows[0].forecast_s != first.rows[0].forecast_s  # what is shown is what is known
@@ -615,11 +616,11 @@ def test_a_time_without_measurement_is_probed_for(
     assert "4 runs: 4 planned" in done.stdout
     assert 2 <= len({run.model.width for run in asked}) <= 3
     # Probed again, what only probes have measured is measured anew, and the newest counts.
-    known, n = probe.kept(tmp_path / "probes"), len(asked)
+    known, n = kept_probes(tmp_path / "probes"), len(asked)
     assert len(known) == n
     monkeypatch.setattr(probe, "measure", partial(measure, per_flop=1.1e-9))
     assert sweep_here(*SOLVED, cache, "dry_run=true", "plan.probe=true").returncode == 0
-    renewed = probe.kept(tmp_path / "probes")
+    renewed = kept_probes(tmp_path / "probes")
     assert [t.shape for t in renewed] == [t.shape for t in known]
     assert [t.step_time_s for t in renewed] == pytest.approx([1.1 * t.step_time_s for t in known])
     assert len(asked) == 2 * n
@@ -645,12 +646,12 @@ def test_a_machine_without_a_gpu_plans_by_the_gpus_that_were_measured(
     cache = f"cache_dir={folder}"
     blank = sweep_here(*ask, cache)
     assert "nothing has been measured on this device" in blank.stdout
-    probe.keep(folder, [made_up(36.0, cell.run, "cuda: NVIDIA A100")])
+    keep_probes(folder, [made_up(36.0, cell.run, "cuda: NVIDIA A100")])
     done = sweep_here(*ask, cache, "budget.gpu_hours=1000")
     assert done.returncode == 0, done.stderr
     assert "forecast: times are those of cuda: NVIDIA A100, not of this machine" in done.stdout
     assert "GPU-hours" in done.stdout
-    probe.keep(folder, [made_up(18.0, cell.run, "cuda: NVIDIA H100")])
+    keep_probes(folder, [made_up(18.0, cell.run, "cuda: NVIDIA H100")])
     both = sweep_here(*ask, cache)
     assert (
         "several were measured: cuda: NVIDIA A100, cuda: NVIDIA H100; plan.device=" in both.stdout
@@ -673,7 +674,7 @@ def test_gpu_hours_count_every_gpu_of_a_run(execution: Any, tmp_path: Path) -> N
     values = composed("sweep", [*ask, *several])
     own = replace(execution, cache_dir=str(tmp_path / "probes"))
     (cell, *_) = planned_cells(values, [], NOTHING)[1]
-    probe.keep(tmp_path / "probes", [made_up(36.0, cell.run, "", 32)])
+    keep_probes(tmp_path / "probes", [made_up(36.0, cell.run, "", 32)])
     rows = draft(values, [], own, None, check)[0].rows
     hours = [row.gpu_hours.value for row in rows if row.gpu_hours]
     assert hours == pytest.approx([32 * (row.forecast_s or 0) / 3600 for row in rows])
@@ -691,7 +692,7 @@ def test_gpu_hours_count_every_gpu_of_a_run(execution: Any, tmp_path: Path) -> N
 
 def test_measurements_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
     good = made_up(0.1, tiny())
-    probe.keep(tmp_path, [good])
+    keep_probes(tmp_path, [good])
     line = (tmp_path / "probes.jsonl").read_bytes()
     bad = [b"[1]", b"7", b"null", b'{"conditions": 3}', b"\xff\xfe", b'{"torn', b""]
     for old, new in (
@@ -707,7 +708,7 @@ def test_measurements_that_cannot_be_read_stop_nothing(tmp_path: Path) -> None:
         assert old in line
         bad.append(line.strip().replace(old, new))
     (tmp_path / "probes.jsonl").write_bytes(b"\n".join([*bad, line]))
-    assert probe.kept(tmp_path) == [good]
+    assert kept_probes(tmp_path) == [good]
 
 
 def test_a_probe_is_not_begun_where_it_cannot_be_kept(

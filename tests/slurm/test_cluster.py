@@ -1,11 +1,9 @@
 """The launcher on a real SLURM that does its worst."""
 
-import fcntl
 import getpass
 import json
 import re
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, missing
+from cluster import Cluster
 from study import Study, until
 
 pytestmark = pytest.mark.slurm
@@ -24,27 +22,6 @@ pytestmark = pytest.mark.slurm
 LONG = ("train.epochs=120", "data.val_per_class=4", "grid.axes.seed=[0]")
 # For runs whose end nobody waits for.
 ENDLESS = ("train.epochs=20000", *LONG[1:])
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A SLURM with two nodes, of each worker its own, wiped at the end."""
-    if absent := missing():
-        pytest.skip(f"no SLURM to start, not installed: {', '.join(absent)}")
-    with tempfile.TemporaryDirectory(prefix="slurm") as folder:
-        cluster = Cluster(Path(folder) / "c")
-        try:
-            # One after the other: ports are free until the daemons have them.
-            with (tmp_path_factory.getbasetemp().parent / "ports").open("wb") as ports:
-                fcntl.flock(ports, fcntl.LOCK_EX)
-                cluster.start()
-                fcntl.flock(ports, fcntl.LOCK_UN)
-            daemons = 4 + len(cluster.nodes)
-            assert len(cluster.left_over()) >= daemons
-            yield cluster
-        finally:
-            cluster.wipe()
-            assert cluster.left_over() == []
 
 
 @pytest.fixture(scope="session")
@@ -229,6 +206,18 @@ def test_a_broken_node_is_avoided_from_then_on(study: Study) -> None:
     study.sweep("grid.axes.seed=[1]", setup, f"launcher.exclude={note['node']}")
     until(lambda: True if "n[1-2]" in study.cluster.run("squeue", "-ho%x") else None, "the requeue")
     assert sum(study.status()["reasons"].values()) == 1
+
+
+def test_a_users_family_is_frozen_with_the_code(study: Study) -> None:
+    family = study.folder / "mine" / "alike.py"
+    family.parent.mkdir()
+    family.write_text("from scaling_study.models.families.resnet import FAMILY\n")
+    held = ("grid.axes.seed=[0]", "launcher.lines=['--hold']", "model.family=mine.alike")
+    done = study.sweep(*held)
+    assert done.returncode == 0, done.stderr
+    family.write_text("raise RuntimeError('edited since')\n")
+    study.cluster.run("scontrol", "release", study.submissions()[0]["job"])
+    study.wait(ok=1)
 
 
 def test_nodes_that_are_all_avoided_are_used_all_the_same(study: Study) -> None:

@@ -11,7 +11,6 @@ import sys
 import termios
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ from scaling_study.cost.device_times import Times
 from scaling_study.grid.cells import Cell
 from scaling_study.launch.job import Job
 from scaling_study.launch.queue_view import QueueView, RunInQueue
-from scaling_study.launch.slurm.commands import ArrayTask
 from scaling_study.planning.plan import plan
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.status.__main__ import _goes_on
@@ -32,7 +30,7 @@ from scaling_study.status.overview import SCHEMA, STATES, RunStatus, _eta_s, ove
 from scaling_study.status.view import view
 from scaling_study.study.claims import _started, claim_of_this_process
 from scaling_study.study.store import Store
-from scaling_study.sweep.requests import let_orphans_end
+from scaling_study.sweep.requests import wait_for_orphans
 
 STATUS, CANCEL = "scaling_study.status", "scaling_study.cancel"
 LONG = ("+grid=smoke", "train.epochs=4000", "launcher.slots=2")
@@ -193,9 +191,8 @@ def run_of(i: int, state: str, forecast_s: float) -> RunStatus:
 
 
 def test_the_time_that_is_left_follows_from_how_many_run_at_once() -> None:
-    start = datetime.now() + timedelta(seconds=60)
-    task = ArrayTask("7_0", "PENDING", "Resources", "", start.isoformat())
-    view = QueueView({"r0": RunInQueue("queued", "7_0", task)}, True)
+    waiting = RunInQueue("queued", "7_0", True, "Resources", starts_at=time.time() + 60)
+    view = QueueView({"r0": waiting}, True)
     queued = [run_of(i, "queued", 600) for i in range(300)]
     for at_once, left in ((1, 180_000), (100, 1800), (300, 600)):
         assert _eta_s(queued, None, view, at_once) == pytest.approx(left + 60, abs=5)
@@ -228,8 +225,8 @@ def test_runs_of_a_killed_sweep_are_waited_for(study: Path) -> None:
         note = claim_of_this_process() | {"pid": orphan.pid, "started": _started(orphan.pid) or ""}
         store.run_dir(run_id).mkdir(parents=True, exist_ok=True)
         (store.run_dir(run_id) / "job.json").write_text(json.dumps(note), encoding="utf-8")
-        let_orphans_end([run_id], store, study)  # nobody's sweep was killed here
+        wait_for_orphans([run_id], store, study)  # nobody's sweep was killed here
         assert store.state(run_id) == "running"
         (study / "sweep.json").write_text(json.dumps(killed), encoding="utf-8")
-        let_orphans_end([run_id], store, study)
+        wait_for_orphans([run_id], store, study)
         assert store.state(run_id) == "planned"

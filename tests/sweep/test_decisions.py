@@ -154,13 +154,13 @@ def test_a_rule_about_cells_that_are_not_there_names_them() -> None:
 def taken(name: str, limit: float) -> tuple[list[Planned], Plan, Budget]:
     rows, grid = planned(name)
     whole, budget = Plan(rows, NOWHERE, grid), Budget(None, limit, True)
-    return affordable(rows, budget, whole.worth, whole.needs()), whole, budget
+    return affordable(rows, budget, whole.score, whole.needs()), whole, budget
 
 
 def test_a_budget_pays_for_what_decides() -> None:
     part, whole, _ = taken("paper/table1_additive", 2e20)
     assert [row.cell.variant for row in part] == ["baseline", "less weight decay", "ResNet-D"]
-    assert whole.worth(part)[0] == 2
+    assert whole.score(part)[0] == 2
     part, whole, _ = taken("paper/table2_weight_decay", 2e20)
     testable = {p.rule for p in whole.powers(part) if p.testable}
     assert {"unregularised", "regularised-50", "regularised-200", "less-decay"} == testable
@@ -181,24 +181,24 @@ def test_a_budget_is_kept_and_no_single_rule_would_be_worth_more(name: str, shar
         for ids in sets:
             alone = [row for row in rows if row.columns["config_id"] in ids]
             if budget.allows(alone, rows):
-                assert whole.worth(part) >= whole.worth(alone)
+                assert whole.score(part) >= whole.score(alone)
 
 
 def test_what_the_study_has_started_counts_and_what_it_found_is_free() -> None:
     rows, grid = planned("paper/table1_additive")
     whole = Plan(rows, NOWHERE, grid)
-    first = affordable(rows, Budget(None, 2e20, True), whole.worth, whole.needs())
+    first = affordable(rows, Budget(None, 2e20, True), whole.score, whole.needs())
     ids = frozenset(row.run.run_id for row in first)
     later = [replace(r, state="ok" if r.run.run_id in ids else "planned") for r in rows]
     own = Budget(None, 2e20, True, own=ids)
     assert own.spent(later)["train_flops"] == sum(row.cost.train_flops for row in first)
-    again = affordable(later, own, whole.worth, whole.needs())
+    again = affordable(later, own, whole.score, whole.needs())
     assert {row.run.run_id for row in again} == ids
     # Another study's runs leave the whole budget.
-    more = affordable(later, Budget(None, 2e20, True), whole.worth, whole.needs())
+    more = affordable(later, Budget(None, 2e20, True), whole.score, whole.needs())
     assert ids < {row.run.run_id for row in more}
     # Runs that took more than was forecast stay, and nothing is added.
-    dear = affordable(later, replace(own, train_flops=1e20), whole.worth, whole.needs())
+    dear = affordable(later, replace(own, train_flops=1e20), whole.score, whole.needs())
     assert {row.run.run_id for row in dear} == ids
 
 

@@ -242,7 +242,10 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         (["+grid=smoke", "train.batch_size=1000"], "more than the 128 training images"),
         (["+grid=smoke", "launcher.threads=0"], "launcher.threads=0: must be 1 or more"),
         (["+grid=smoke", "launcher.slots=0"], "launcher.slots=0: must be 1 or more, or auto"),
-        (["+grid=smoke", "launcher.name=mars"], "launcher.name=mars: unknown; known: local, slurm"),
+        (
+            ["+grid=smoke", "launcher.name=mars"],
+            "launcher.name=mars: unknown; known: inline, local",
+        ),
         (["+grid=smoke", "launcher=mars"], "'launcher/mars'; known: inline, local"),
         (["+grid=smoke", "launcher=null"], "must be a string"),
         (["+grid=smoke", "checkpoint.keep=all"], "checkpoint.keep=all: must be final or none"),

@@ -7,27 +7,24 @@ from multiprocessing import forkserver, get_context
 from multiprocessing.context import ForkServerContext
 
 from scaling_study.launch.failure_causes import REQUESTS
+from scaling_study.launch.stop_signals import handled_by
 
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# What the server imports once: the trainer, and what main modules of ours import.
+# What the server imports once: the trainer, and what our main modules import.
 PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 
 
 def start_fork_server(threads: int) -> ForkServerContext:
     """Where processes of `threads` CPU threads each are forked from; starts the server if needed.
 
-    It is started deaf to requests to stop: a scheduler signals every process of a job.
+    It ignores requests to stop: a scheduler signals every process of a job.
     """
     _limit_threads(threads)
     context = get_context("forkserver")
     context.set_forkserver_preload([*PRELOAD, *_imported(), "scaling_study.launch.local.preload"])
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in REQUESTS}
-    try:
+    with handled_by(signal.SIG_IGN, REQUESTS):
         forkserver.ensure_running()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
     return context
 
 
@@ -39,5 +36,5 @@ def _limit_threads(threads: int) -> None:
 
 
 def _imported() -> list[str]:
-    """What this process has of ours: each child would import it again with the main module."""
+    """Our modules in this process: each child would import them again with the main module."""
     return [name for name in sys.modules if name.startswith("scaling_study.")]

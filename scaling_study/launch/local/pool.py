@@ -16,7 +16,7 @@ from scaling_study.launch.policy import UNLIMITED, Policy, Retries, SameError
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import Stop
 
-# How often limits of time and memory are looked at.
+# How often limits of time and memory are checked.
 LOOK_S = 0.2
 
 
@@ -26,13 +26,13 @@ def launch(
     policy: Policy = UNLIMITED,
     stop: Stop | None = None,
 ) -> Iterator[Outcome]:
-    """Outcomes as the runs end. Leaving the iterator kills the runs in work.
+    """Outcomes as the runs end. Leaving the iterator kills the runs at work.
 
     A request at `stop` lets them write checkpoints and starts no others; a second one kills them.
 
     Raises:
         PoolError: the server that starts the runs was killed.
-        RepeatedError: see `Policy.stop_after_same_error`; the runs in work have ended.
+        RepeatedError: see `Policy.stop_after_same_error`; the runs at work have ended.
     """
     if not jobs:
         return
@@ -41,7 +41,7 @@ def launch(
         while pool.queue or pool.working:
             pool.fill()
             for ready in pool.wait():
-                if (outcome := pool.take(ready)) is not None:
+                if (outcome := pool.finish(ready)) is not None:
                     yield outcome
             pool.watch()
     finally:
@@ -52,9 +52,9 @@ def launch(
 
 
 class _Pool:
-    """Jobs in a queue, and those in work by what tells that their process has ended.
+    """Jobs in a queue, and those at work by the sentinel of their process.
 
-    `failure` is what the first runs had in common, if it was that.
+    `failure` is that of the first runs, if they all failed alike.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class _Pool:
         self._reader, self._writer = self._context.Pipe(duplex=False)
 
     def fill(self) -> None:
-        """Start runs in all free slots, unless a request is to be heeded first."""
+        """Start runs in all free slots, unless a stop was requested."""
         while self.queue and self._free and not self._stopping:
             job, slot = self.queue.popleft(), self._free.pop()
             arguments = (job, slot, self._reader)
@@ -82,16 +82,16 @@ class _Pool:
             self.working[process.sentinel] = RunProcess(process, slot, job, self._policy)
 
     def wait(self) -> list[int]:
-        """Sleep until runs have ended, a request has come, or limits are to be looked at."""
+        """Sleep until runs have ended, a request has come, or limits have to be checked."""
         asked = [self._stop.fileno()] if self._stop else []
         limited = self._policy.timeout_min is not None or self._policy.memory_gb is not None
         ready = wait([*self.working, *asked], LOOK_S if limited or self._stopping else None)
         return [end for end in ready if isinstance(end, int)]
 
-    def take(self, ready: int) -> Outcome | None:
-        """The outcome of a run that has ended, unless it is tried again or `ready` is a request."""
+    def finish(self, ready: int) -> Outcome | None:
+        """The outcome of a run that has ended, unless it is retried or `ready` is a request."""
         if self._stop is not None and ready == self._stop.fileno():
-            self._heed(self._stop)
+            self._stop_runs(self._stop)
             return None
         work = self.working.pop(ready)
         outcome = work.end()
@@ -108,14 +108,14 @@ class _Pool:
         return outcome
 
     def watch(self) -> None:
-        """Enforce limits and requests. A process that just starts hears nothing: ask again."""
+        """Enforce limits and requests. A process that just starts misses signals: ask again."""
         for work in self.working.values():
             work.watch()
             if self._stop is not None and self._stop.reasons:
                 work.ask(self._stop.reasons[0])
 
     def close(self) -> None:
-        """Kill the runs in work."""
+        """Kill the runs at work."""
         for work in self.working.values():
             work.process.kill()
         for work in self.working.values():
@@ -127,9 +127,9 @@ class _Pool:
     def _stopping(self) -> bool:
         return self._stop is not None and bool(self._stop.reasons)
 
-    def _heed(self, stop: Stop) -> None:
-        """Start nothing more; the second time, kill what is in work."""
+    def _stop_runs(self, stop: Stop) -> None:
+        """Start nothing more; after a second request, kill the runs at work."""
         self.queue.clear()
-        if stop.take():
+        if stop.handle():
             for work in self.working.values():
                 work.interrupt()

@@ -1,4 +1,4 @@
-"""One run in a process of its own: what the process does, and what the pool knows of it."""
+"""One run in a process of its own: what the process does, and how the pool watches it."""
 
 import os
 import signal
@@ -18,22 +18,21 @@ from scaling_study.launch.failure_causes import (
     kernel_oom_kills,
 )
 from scaling_study.launch.job import Job
+from scaling_study.launch.lost_runs import outcome_after_exit
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot
-from scaling_study.launch.stop_signals import listen
+from scaling_study.launch.stop_signals import ORPHAN_GRACE_S, listen
 from scaling_study.study.claims import JOB_VARIABLE
 
 # How often a process looks at the limits that it keeps by itself.
 LOOK_S = 1
 # From the request to stop at a time limit until the process is killed.
 GRACE_S = 60
-# The same when the pool is gone: nobody waits for the run any more.
-ORPHAN_GRACE_S = 5
 
 
 class RunProcess:
-    """A run in work: its process, its slot, and the limits on it."""
+    """A run at work: its process, its slot, and the limits on it."""
 
     def __init__(self, process: ForkServerProcess, slot: Slot, job: Job, policy: Policy) -> None:
         self.process, self.slot, self.job = process, slot, job
@@ -42,7 +41,7 @@ class RunProcess:
         self._interrupted = False
 
     def ask(self, reason: str) -> None:
-        """Let the run write a checkpoint and end; asked again and again, it hears it for sure."""
+        """Ask the run to write a checkpoint and end; repeat this, it may miss a signal."""
         number = next(n for n, known in REQUESTS.items() if known == reason)
         if self.process.pid and self.process.is_alive():
             os.kill(self.process.pid, number)
@@ -51,43 +50,35 @@ class RunProcess:
         """Enforce the limits of time and memory."""
         if self._policy.timeout_min is not None:
             over = time.monotonic() - self._began - 60 * self._policy.timeout_min
-            said = f"longer than launcher.timeout_min={self._policy.timeout_min:g}"
+            message = f"longer than launcher.timeout_min={self._policy.timeout_min:g}"
             if over > GRACE_S:
-                self._kill("timeout", f"{said}, and did not stop")
+                self._kill("timeout", f"{message}, and did not stop")
             elif over > 0:
                 self.ask("timeout")
         if (limit := self._policy.memory_gb) is not None:
             used = resident_bytes(self.process.pid)
             if used > 1e9 * limit:
-                said = f"{used / 1e9:.2f} GB resident, more than launcher.memory_gb={limit:g}"
-                self._kill("host_memory", said)
+                message = f"{used / 1e9:.2f} GB resident, more than launcher.memory_gb={limit:g}"
+                self._kill("host_memory", message)
 
     def interrupt(self) -> None:
         """Kill the process because a person wants it: the run continues another time."""
         self._interrupted = True
         self.process.kill()
 
-    def _kill(self, cause: str, said: str) -> None:
-        self._killed_for = self._killed_for or (cause, said)
+    def _kill(self, cause: str, message: str) -> None:
+        self._killed_for = self._killed_for or (cause, message)
         self.process.kill()
 
     def end(self) -> Outcome:
         """The outcome of the run; a process that died by itself without a result left a failure."""
         self.process.join()
-        outcome = self.job.outcome()
-        code = self.process.exitcode
-        if code == 0 and outcome.status != "planned":
-            return outcome
-        if outcome.status in ("planned", "failed", "queued") and self._interrupted:
+        code, lost = self.process.exitcode, ("planned", "failed", "queued")
+        if self._interrupted and code != 0 and self.job.outcome().status in lost:
             self.job.store.end(self.job.run.run_id, "interrupted")
             return self.job.outcome()
-        if outcome.status in ("planned", "failed", "queued"):
-            kills = kernel_oom_kills() - self._oom_kills
-            cause, said = self._killed_for or cause_of_exit(code, kills)
-            self.job.write_failure(said, cause)
-            self.job.store.end(self.job.run.run_id, cause)
-            return self.job.outcome()
-        return outcome
+        kills = kernel_oom_kills() - self._oom_kills
+        return outcome_after_exit(self.job, code, *(self._killed_for or cause_of_exit(code, kills)))
 
 
 def resident_bytes(pid: int | None) -> int:
@@ -103,7 +94,7 @@ def resident_bytes(pid: int | None) -> int:
 def limited(policy: Policy) -> Iterator[None]:
     """Ask the run in this process to stop once it is above its limits of time or memory.
 
-    For runs of several processes, which no pool watches: what one is told stops all of them.
+    For runs of several processes, which no pool watches: a request to one stops all of them.
     """
     over = threading.Event()
     threading.Thread(target=_keep_limits, args=(policy, over), daemon=True).start()
@@ -124,17 +115,17 @@ def _keep_limits(policy: Policy, over: threading.Event) -> None:
 
 
 def run_process_main(job: Job, slot: Slot, parent: Connection) -> None:
-    """Body of a run's process: output to the run's log, then the job."""
+    """What a run's process does: send its output to the run's log, then do the job."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
     listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)
     os.environ.update(slot.environment)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     print_to_log(job)
     job()
 
 
 def print_to_log(job: Job) -> None:
-    """From now on what this process prints goes to the run's log."""
+    """Send what this process prints from now on to the run's log."""
     run_dir = job.store.run_dir(job.run.run_id)
     run_dir.mkdir(parents=True, exist_ok=True)
     log = os.open(run_dir / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -143,7 +134,7 @@ def print_to_log(job: Job) -> None:
     os.close(log)
 
 
-def _leave_with(parent: Connection) -> None:
+def _end_with(parent: Connection) -> None:
     """End this process when the parent is gone, however it ended; with a checkpoint, if quick."""
     try:
         parent.recv()

@@ -1,7 +1,7 @@
 """What SLURM knows of jobs: one squeue for all of them, one sacct for those that squeue forgot.
 
-Files say what became of runs; the scheduler only says whether a job may still do something, and
-why it ended.
+Files record what became of runs; SLURM only answers whether a job may still do something, and why
+it ended.
 """
 
 import re
@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from scaling_study.launch.base import SchedulerError
 
 # A job in any other state has ended. Not all of these are in sacct's or submitit's lists.
 LIVE = {
@@ -27,10 +29,6 @@ CAUSES = {
     "OUT_OF_MEMORY": "host_memory",
 }
 PATIENCE_S = 30
-
-
-class SchedulerError(RuntimeError):
-    """SLURM did not answer, or refused."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def call(program: str, *arguments: str) -> str:
 
 
 def max_array_size() -> int | None:
-    """The controller's MaxArraySize: an array may have that many tasks; None if it is not told."""
+    """The controller's MaxArraySize: an array may have that many tasks; None if it does not say."""
     found = re.search(r"MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"))
     return int(found[1]) if found else None
 

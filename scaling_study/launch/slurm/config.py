@@ -1,19 +1,23 @@
-"""What a site and a user say about SLURM jobs: conf/launcher/slurm.yaml as a dataclass."""
+"""Settings of SLURM jobs: conf/launcher/slurm.yaml as a dataclass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from scaling_study.common.validation import require
+from scaling_study.launch.options import PolicyOptions
+from scaling_study.launch.slots import AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """How jobs are made and submitted; None leaves it to the site or to the forecast.
+    """How jobs are made and submitted; None leaves a setting to the site or to the forecast.
 
     `runs_per_job` runs share a job, which has room for `slots` of them at a time. A run gets
     `gpus_per_run` GPUs (None: one with device=cuda, else none) on each of `nodes` nodes. `time_min`
     minutes and `memory_gb_per_run` (10^9 bytes) are those of one run; without them they come from
     the forecast times `safety`, or are `fallback_…` where there is no forecast. `notice_s` seconds
-    before the time limit runs are told to stop.
+    before the time limit runs are asked to stop.
     """
 
     runs_per_job: int
@@ -42,29 +46,46 @@ class Cluster:
     allow_dirty: bool
 
     def __post_init__(self) -> None:
+        def check(name: str, ok: Callable[[Any], bool], accepted: str) -> None:
+            value = getattr(self, name)
+            require(value is None or ok(value), f"launcher.{name}", value, accepted)
+
         for name in ("runs_per_job", "max_running", "max_array", "max_submit", "nodes", "notice_s"):
-            value = getattr(self, name)
-            require(value is None or value >= 1, f"launcher.{name}", value, "must be 1 or more")
+            check(name, lambda n: n >= 1, "must be 1 or more")
         for name in ("time_min", "memory_gb_per_run", "fallback_time_min", "fallback_memory_gb"):
-            value = getattr(self, name)
-            require(value is None or value > 0, f"launcher.{name}", value, "must be above 0")
-        require(
-            self.time_min is None or 60 * self.time_min > self.notice_s,
-            "launcher.time_min",
-            self.time_min,
-            f"must be more than launcher.notice_s={self.notice_s} seconds, which end each job",
-        )
-        require(self.safety >= 1, "launcher.safety", self.safety, "must be 1 or more")
-        gpus = self.gpus_per_run
-        require(gpus is None or gpus >= 0, "launcher.gpus_per_run", gpus, "must be 0 or more")
-        several = self.nodes > 1 or (gpus or 0) > 1
-        require(
-            not several or self.runs_per_job == 1,
-            "launcher.runs_per_job",
-            self.runs_per_job,
-            "must be 1 where a run has several GPUs or nodes to itself",
-        )
+            check(name, lambda x: x > 0, "must be above 0")
+        notice = f"launcher.notice_s={self.notice_s} seconds, which end each job"
+        check("time_min", lambda x: 60 * x > self.notice_s, f"must be more than {notice}")
+        check("safety", lambda x: x >= 1, "must be 1 or more")
+        check("gpus_per_run", lambda n: n >= 0, "must be 0 or more")
+        several = self.nodes > 1 or (self.gpus_per_run or 0) > 1
+        alone = "must be 1 where a run has several GPUs or nodes to itself"
+        check("runs_per_job", lambda n: n == 1 or not several, alone)
         for line in self.lines:
-            require(
-                line.startswith("--"), "launcher.lines", line, "must be options of sbatch's: --…"
-            )
+            accepted = "must be options of sbatch's: --…"
+            require(line.startswith("--"), "launcher.lines", line, accepted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlurmOptions(Cluster, PolicyOptions):
+    """All settings of `launcher=slurm`; `slots` and `slots_per_gpu` are those within a job."""
+
+    def __post_init__(self) -> None:
+        PolicyOptions.__post_init__(self)
+        Cluster.__post_init__(self)
+        share, slots = self.slots_per_gpu, self.slots
+        # Nobody knows the memory of the job's GPU yet.
+        accepted = "must be a number with launcher=slurm"
+        require(share != AUTO, "launcher.slots_per_gpu", "auto", accepted)
+        n = self.runs_per_job
+        most = f"must not exceed launcher.runs_per_job={n}, or some would stay empty"
+        require(slots <= n, "launcher.slots", slots, most)
+
+    @property
+    def waits_for_runs(self) -> bool:
+        return self.wait
+
+    @property
+    def slots_in_job(self) -> int:
+        """Runs at the same time in one job; with AUTO, as many as share a GPU."""
+        return min(self.slots_per_gpu, self.runs_per_job) if self.slots == AUTO else self.slots

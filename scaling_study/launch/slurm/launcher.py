@@ -1,4 +1,4 @@
-"""Runs that are given to SLURM: within its limits, settled when jobs are gone, and waited for."""
+"""`launcher=slurm`: runs are submitted within the site's limits, retried, and waited for."""
 
 import select
 import time
@@ -6,75 +6,80 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch.code_snapshot import freeze
-from scaling_study.launch.job import Job
-from scaling_study.launch.options import LauncherConfig
+from scaling_study.launch.base import Launch, Launcher
+from scaling_study.launch.code_snapshot import freeze, refuse_dirty
+from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.outcome import Outcome, RepeatedError
 from scaling_study.launch.request import Request
-from scaling_study.launch.slurm.reconcile import look, record_lost_runs
+from scaling_study.launch.slots import Slot
+from scaling_study.launch.slurm import commands
+from scaling_study.launch.slurm.config import SlurmOptions
+from scaling_study.launch.slurm.reconcile import look
 from scaling_study.launch.slurm.requeue import avoided
 from scaling_study.launch.slurm.sbatch import Submitter
-from scaling_study.launch.slurm.submissions import Ledger, Submission
-from scaling_study.launch.stop_signals import Stop
-from scaling_study.planning.plan import Planned
-from scaling_study.study.store import Store
+from scaling_study.launch.submissions import Submission, Submissions
 
-# How often files are looked at, and the scheduler is asked, while a sweep waits for its jobs.
+# How often files are read, and SLURM is asked, while a sweep waits for its jobs.
 LOOK_S, ASK_S = 2, 30
-# What a process on a CPU holds beside the tensors of its run: Python and torch.
+# Host memory of a process on a CPU beyond the tensors of its run: Python and torch.
 PROCESS_BYTES = 600_000_000
 
 
-def standing(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Planned]:
-    """The plan with the states of runs that SLURM has: asks it once, if any run was given to it."""
-    view = look(store, [row.run.run_id for row in rows])
-    return [replace(row, state=view.runs[row.run.run_id].state) for row in rows]
+def check(options: SlurmOptions, execution: ExecutionConfig) -> None:
+    """Refuse what could not be submitted, before anything is written.
+
+    Raises:
+        InputError: no SLURM here, or uncommitted changes that are not to be submitted.
+    """
+    if not commands.available():
+        raise InputError(
+            "launcher=slurm: no SLURM here (squeue and sbatch are not on PATH); "
+            "launcher=local runs on this machine"
+        )
+    refuse_dirty(execution, options.allow_dirty)
 
 
-def settled(rows: Sequence[Planned], store: Store, study_dir: Path) -> list[Planned]:
-    """The same, and what became of jobs that are gone is written down."""
-    view = look(store, [row.run.run_id for row in rows], told={})
-    record_lost_runs(view, {row.run.run_id: row.run for row in rows}, store, study_dir / "jobs")
-    states = {r: store.state(r) if seen.gone else seen.state for r, seen in view.runs.items()}
-    return [replace(row, state=states[row.run.run_id]) for row in rows]
+def slots(options: SlurmOptions, requests: Sequence[Request]) -> list[Slot]:
+    """Places in the jobs that may run at the same time."""
+    n = min(options.max_running * options.slots_in_job, max(1, len(requests)))
+    return [Slot(f"job{index}", {}) for index in range(n)]
+
+
+def launch(call: Launch) -> Iterator[Outcome]:
+    """Submit the runs; with `wait` also retry them, and yield outcomes as they come."""
+    runs = SubmittedRuns(call)
+    runs.submit()
+    if call.options.wait:
+        yield from runs.wait()
+
+
+LAUNCHER = Launcher(
+    name="slurm",
+    options=SlurmOptions,
+    launch=launch,
+    slots=slots,
+    check=check,
+    leaves_jobs=True,
+    look=look,
+    cancel=commands.cancel,
+)
 
 
 class SubmittedRuns:
     """The runs of one call of the sweep; whatever it submits, and when, runs the same code."""
 
-    def __init__(
-        self,
-        rows: Sequence[Planned],
-        execution: ExecutionConfig,
-        launcher: LauncherConfig,
-        study_dir: Path,
-        stop: Stop,
-    ) -> None:
-        assert launcher.cluster is not None
-        self._execution = replace(
-            execution,
-            results_dir=str(Path(execution.results_dir).resolve()),
-            cache_dir=str(Path(execution.cache_dir).resolve()),
-        )
-        self._rows = {row.run.run_id: row for row in rows}
-        self._store = Store(Path(execution.results_dir))
-        self._study_dir, self._stop, self._policy = study_dir, stop, launcher.policy
-        self._submitter = Submitter(
-            study_dir,
-            launcher.cluster,
-            launcher.policy,
-            launcher.slots_in_job,
-            launcher.slots_per_gpu,
-            launcher.threads,
-            freeze(self._execution, Path(execution.results_dir) / "snapshots"),
-        )
-        # Runs that this call has submitted, and how often each again after which cause.
-        self._given, self._retried = set[str](), Counter[tuple[str, str | None]]()
-        # What has been said already.
+    def __init__(self, call: Launch) -> None:
+        self._requests = {one.job.run.run_id: _with_whole_paths(one) for one in call.requests}
+        execution, self._store = call.jobs[0].execution, call.jobs[0].store
+        self._study_dir, self._stop, self._policy = call.study_dir, call.stop, call.options.policy
+        snapshot = freeze(execution, Path(execution.results_dir) / "snapshots")
+        self._submitter = Submitter(call.study_dir, call.options, snapshot)
+        # Runs submitted by this call, and the number of retries for each (run, cause).
+        self._submitted, self._retried = set[str](), Counter[tuple[str, str | None]]()
+        # What has been printed already.
         self._without_room, self._refused, self._avoided = 0, "", set[str]()
 
     def submit(self) -> None:
@@ -83,36 +88,36 @@ class SubmittedRuns:
         Raises:
             InputError: see `Submitter.submit`.
         """
-        self._submit(list(self._rows.values()))
+        self._submit(list(self._requests.values()))
 
     def wait(self) -> Iterator[Outcome]:
-        """Outcomes as files show them; what may be tried again, or had no room, is submitted.
+        """Outcomes as files show them; runs to retry, or without room before, are submitted.
 
         Raises:
             RepeatedError: the first runs failed alike, and their jobs have cancelled the others.
             InputError: what is left is refused, and no job of this call is in the queue.
         """
-        left, asked = dict(self._rows), time.monotonic()
+        left, asked = dict(self._requests), time.monotonic()
         while left and not self._stop.reasons:
             select.select([self._stop], [], [], LOOK_S)
             if time.monotonic() - asked > ASK_S and not self._stop.reasons:
-                self._ask(list(left.values()))
+                self._resubmit(left)
                 asked = time.monotonic()
-            if reason := Ledger(self._study_dir).stop_reason():
+            if reason := Submissions(self._study_dir).stop_reason():
                 raise RepeatedError(reason)
             for run_id in list(left):
                 if (outcome := self._ended(left[run_id])) is not None:
                     del left[run_id]
                     yield outcome
 
-    def _ended(self, row: Planned) -> Outcome | None:
+    def _ended(self, request: Request) -> Outcome | None:
         """The outcome of a run for which this call does nothing more."""
-        run_id, outcome = row.run.run_id, Job(row.run, self._execution).outcome()
+        run_id, outcome = request.job.run.run_id, request.job.outcome()
         if outcome.status in ("running", "queued", "stopped"):
             return None
         if outcome.status not in ("planned", "failed"):
             return outcome
-        if run_id not in self._given:
+        if run_id not in self._submitted:
             return None  # what is known of it is from before: it still waits for room
         if outcome.status == "planned":
             cancelled = self._store.job(run_id).get("cause") == "cancelled"
@@ -120,19 +125,22 @@ class SubmittedRuns:
         allowed = self._policy.retry.get(outcome.cause or "", 0)
         return outcome if self._retried[run_id, outcome.cause] >= allowed else None
 
-    def _ask(self, rows: Sequence[Planned]) -> None:
-        """Settle what is gone, and submit what nobody has: again, or because there is room now."""
-        now = settled(rows, self._store, self._study_dir)
-        again = [r for r in now if r.state in ("planned", "failed") and self._ended(r) is None]
+    def _resubmit(self, left: Mapping[str, Request]) -> None:
+        """Record lost runs, and submit those that no job has: to retry, or with room now."""
+        runs = {run_id: request.job.run for run_id, request in left.items()}
+        view = look(self._store, [*left], self._study_dir, {})
+        states = record_lost_runs(view, runs, self._store)
+        free = [left[r] for r, state in states.items() if state in ("planned", "failed")]
+        again = [request for request in free if self._ended(request) is None]
         if not again:
             return
-        outcomes = [Job(row.run, self._execution).outcome() for row in again]
+        outcomes = [request.job.outcome() for request in again]
         causes = {o.run_id: o.cause for o in outcomes if o.status == "failed"}
-        retries = {r: cause for r, cause in causes.items() if r in self._given}
+        retries = {r: cause for r, cause in causes.items() if r in self._submitted}
         try:
             done = self._submit(again)
         except InputError as error:
-            if not any(row.state in ("queued", "running") for row in now):
+            if not {"queued", "running"} & {*states.values()}:
                 raise
             # A controller that is away, or a limit that the jobs in the queue reach.
             if self._refused != (refused := str(error)):
@@ -141,22 +149,22 @@ class SubmittedRuns:
             return
         self._retried.update((run_id, retries[run_id]) for run_id in done if run_id in retries)
 
-    def _submit(self, rows: Sequence[Planned]) -> set[str]:
+    def _submit(self, requests: Sequence[Request]) -> set[str]:
         """The runs of these for which there was room."""
-        attempts = {row.run.run_id: self._store.attempts(row.run.run_id) for row in rows}
-        requests = [self._request(row, attempts[row.run.run_id]) for row in rows]
-        bad = avoided((one for found in attempts.values() for one in found), time.time())
+        attempts = [self._store.attempts(request.job.run.run_id) for request in requests]
+        bad = avoided((one for found in attempts for one in found), time.time())
         for node in bad.keys() - self._avoided:
             print(f"avoiding {node}: {bad[node]}", flush=True)
         self._avoided |= bad.keys()
         done = set[str]()
-        for submission in self._submitter.submit(requests, list(bad)):
+        jobs = [_for_host(one, found) for one, found in zip(requests, attempts, strict=True)]
+        for submission in self._submitter.submit(jobs, list(bad)):
             done |= {run_id for group in submission.runs for run_id in group}
-            self._given |= done
+            self._submitted |= done
             print(_described(submission), flush=True)
             if self._stop.reasons:
                 return done
-        without_room = len(rows) - len(done)
+        without_room = len(requests) - len(done)
         if without_room not in (0, self._without_room):
             print(
                 f"{without_room} runs wait for room in the queue: launcher.max_submit, "
@@ -166,13 +174,26 @@ class SubmittedRuns:
         self._without_room = without_room
         return done
 
-    def _request(self, row: Planned, attempts: Sequence[Mapping[str, Any]]) -> Request:
-        return Request(
-            Job(row.run, self._execution),
-            row.forecast_s,
-            row.cost.memory_bytes + PROCESS_BYTES if row.run.device == "cpu" else None,
-            Counter(a["cause"] for a in attempts if a.get("cause")),
-        )
+
+def _with_whole_paths(request: Request) -> Request:
+    """The request for a job that starts in another folder."""
+    execution = request.job.execution
+    whole = replace(
+        execution,
+        results_dir=str(Path(execution.results_dir).resolve()),
+        cache_dir=str(Path(execution.cache_dir).resolve()),
+    )
+    return replace(request, job=replace(request.job, execution=whole))
+
+
+def _for_host(request: Request, attempts: Sequence[Mapping[str, object]]) -> Request:
+    """The request with its memory on the host, and the causes of its earlier attempts."""
+    memory = request.memory_bytes if request.job.run.device == "cpu" else None
+    return replace(
+        request,
+        memory_bytes=None if memory is None else memory + PROCESS_BYTES,
+        failures=Counter(str(a["cause"]) for a in attempts if a.get("cause")),
+    )
 
 
 def _described(submission: Submission) -> str:

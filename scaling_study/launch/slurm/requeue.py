@@ -1,4 +1,4 @@
-"""Why a job of SLURM's stops or was started again, where it is to, and its requeue."""
+"""Why a SLURM job stops or was started again, which nodes it avoids, and its requeue."""
 
 import signal
 import time
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.slurm import commands
 
 # A notice that comes this much before the known end, or later, is about the time limit.
@@ -20,21 +21,21 @@ def why_noticed(job: str, notice_s: int) -> str:
     """Whether a notice, due `notice_s` before the end, came for the time limit or a preemption."""
     columns = "--Format=PreemptTime:30,StartTime:30,EndTime:30"
     try:
-        told = commands.call("squeue", "--noheader", f"--jobs={job}", columns)
-        preempted, start, end = told.split()
+        text = commands.call("squeue", "--noheader", f"--jobs={job}", columns)
+        preempted, start, end = text.split()
         if preempted[0].isdigit() and preempted >= start:
             return "preempted"  # with a grace period its end is near as well
         left = datetime.fromisoformat(end).timestamp() - time.time()
-    except (commands.SchedulerError, ValueError):
+    except (SchedulerError, ValueError):
         return "preempted"
     return "timeout" if left < notice_s + END_MARGIN_S else "preempted"
 
 
 def why_restarted(job: str, node: str | None, attempts: Sequence[Mapping[str, Any]]) -> str | None:
-    """What ended the start of `job` before this one, on `node`, where the run left no word.
+    """The cause that ended the previous start of `job`, on `node`, if the run left none.
 
-    SLURM says; if it does not, a node where the same happened in one of `attempts` is to blame.
-    None: nobody knows.
+    It is SLURM's; without one, the node, if the same happened on it in one of `attempts`.
+    None: unknown.
     """
     if (cause := REQUEUED.get(commands.former_state(job) or "")) is not None:
         return cause
@@ -43,7 +44,7 @@ def why_restarted(job: str, node: str | None, attempts: Sequence[Mapping[str, An
 
 
 def avoided(attempts: Iterable[Mapping[str, Any]], now: float) -> dict[str, str]:
-    """Nodes that broke under one of `attempts` within the last day, by name, with words for why.
+    """Nodes that broke under one of `attempts` within the last day, by name, with a message.
 
     `now` is in seconds since 1970.
     """

@@ -17,7 +17,7 @@ MINUTES = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 144
 GIGABYTES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 # Starting Python with torch on a cold file system.
 START_MIN = 2.0
-# The processes of a job beside its runs.
+# The processes of a job besides its runs.
 POOL_GB = 0.5
 # Never more than this many times the first request, after failures for time or memory.
 MOST_DOUBLINGS = 3
@@ -73,7 +73,7 @@ def _of_run(request: Request, cluster: Cluster, threads: int) -> Resources:
     doublings = Counter(request.failures)
     time_min *= 2 ** min(MOST_DOUBLINGS, doublings["timeout"])
     memory_gb *= 2 ** min(MOST_DOUBLINGS, doublings["host_memory"])
-    # What a person asked for is taken as it is; forecasts fall into few classes.
+    # A person's setting is used unchanged; forecasts fall into few classes.
     minutes = math.ceil(time_min) if cluster.time_min is not None else rounded(time_min, MINUTES)
     gpus = gpus_of(request.job, cluster)
     several = cluster.nodes > 1 or gpus > 1

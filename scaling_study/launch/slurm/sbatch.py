@@ -15,40 +15,37 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.launch.policy import Policy
+from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.request import Request
 from scaling_study.launch.slurm import commands
-from scaling_study.launch.slurm.config import Cluster
+from scaling_study.launch.slurm.config import Cluster, SlurmOptions
 from scaling_study.launch.slurm.resource_classes import Bundle, Resources, classes
-from scaling_study.launch.slurm.submissions import Ledger, Submission
 from scaling_study.launch.slurm.worker import Worker
+from scaling_study.launch.submissions import Submission, Submissions
 
 # Tasks of an array where the controller does not say its limit: SLURM's own default.
 DEFAULT_MAX_ARRAY = 1001
-# What sbatch says where the site's limit of submitted jobs is reached: AssocMaxSubmitJobLimit,
+# In sbatch's message where the site's limit of submitted jobs is reached: AssocMaxSubmitJobLimit,
 # QOSMaxSubmitJobPerUserLimit, AssocGrpSubmitJobsLimit and their like.
 FULL = re.compile(r"SubmitJobs?\w*Limit")
-# What sbatch says if no node is left to run a job.
+# In sbatch's message if no node is left to run a job.
 NO_NODE = "node configuration is not available"
 
 
-class FullError(commands.SchedulerError):
+# Jobs of one resource class.
+Array = tuple[Resources, Sequence[Bundle]]
+
+
+class FullError(SchedulerError):
     """The site lets this user submit no such number of jobs now."""
 
 
 @dataclass(frozen=True)
 class Submitter:
-    """Submits runs of the study in `study_dir`, whose jobs have room for `slots` of them.
-
-    Jobs run the code in `snapshot`.
-    """
+    """Submits runs of the study in `study_dir` as jobs that run the code in `snapshot`."""
 
     study_dir: Path
-    cluster: Cluster
-    policy: Policy
-    slots: int
-    slots_per_gpu: int
-    threads: int
+    options: SlurmOptions
     snapshot: Path
 
     def submit(self, requests: Sequence[Request], avoid: Sequence[str]) -> Iterator[Submission]:
@@ -57,39 +54,41 @@ class Submitter:
         Raises:
             InputError: a request that makes no sense, or that the site refuses.
         """
-        alike = classes(requests, self.cluster, self.slots, self.slots_per_gpu, self.threads)
+        options = self.options
+        alike = classes(
+            requests, options, options.slots_in_job, options.slots_per_gpu, options.threads
+        )
         name = uuid.uuid4().hex[:12]
         try:
             arrays = deque(_within(alike, *self._limits()))
             while arrays:
-                resources, bundles = arrays.popleft()
+                resources, bundles = array = arrays.popleft()
                 try:
-                    job = self._place(resources, bundles, name, avoid)
+                    job = self._place(array, name, avoid)
                 except FullError:
                     if len(bundles) == 1:
                         return
                     half = len(bundles) // 2
                     arrays.extendleft([(resources, bundles[half:]), (resources, bundles[:half])])
                     continue
-                yield self._record(name, job, resources, bundles)
-        except commands.SchedulerError as error:
+                yield self._record(array, name, job)
+        except SchedulerError as error:
             raise InputError(f"launcher=slurm: {error}") from None
 
-    def _record(
-        self, name: str, job: str, resources: Resources, bundles: Sequence[Bundle]
-    ) -> Submission:
-        """Write down that `job` is to do these runs."""
+    def _record(self, array: Array, name: str, job: str) -> Submission:
+        """Record that `job` has these runs."""
+        resources, bundles = array
         submission = Submission(
             submission=name,
             job=job,
             submitted=time.time(),
             runs=tuple(tuple(one.run.run_id for one in bundle) for bundle in bundles),
             resources=asdict(resources)
-            | {"max_running": self.cluster.max_running, "slots": self.slots},
+            | {"max_running": self.options.max_running, "slots": self.options.slots_in_job},
             snapshot=str(self.snapshot),
             git_commit=bundles[0][0].execution.git_commit,
         )
-        Ledger(self.study_dir).add(submission)
+        Submissions(self.study_dir).add(submission)
         for task, bundle in zip(submission.tasks(), bundles, strict=True):
             for one in bundle:
                 one.store.enqueue(one.run.run_id, task)
@@ -97,63 +96,52 @@ class Submitter:
 
     def _limits(self) -> tuple[int, int]:
         """Tasks in an array, and jobs that may still be submitted."""
-        largest = self.cluster.max_array or _max_array()
-        if self.cluster.max_submit is None:
+        largest = self.options.max_array or _max_array()
+        if self.options.max_submit is None:
             return largest, sys.maxsize
-        return largest, max(0, self.cluster.max_submit - commands.my_queued_jobs())
+        return largest, max(0, self.options.max_submit - commands.my_queued_jobs())
 
-    def _place(
-        self,
-        resources: Resources,
-        bundles: Sequence[Bundle],
-        submission: str,
-        avoid: Sequence[str],
-    ) -> str:
+    def _place(self, array: Array, name: str, avoid: Sequence[str]) -> str:
         """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
         try:
-            return self._array(resources, bundles, submission, avoid)
-        except commands.SchedulerError as error:
+            return self._job(array, name, avoid)
+        except SchedulerError as error:
             if not avoid or NO_NODE not in str(error):
                 raise
         print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
-        return self._array(resources, bundles, submission, ())
+        return self._job(array, name, ())
 
-    def _array(
-        self,
-        resources: Resources,
-        bundles: Sequence[Bundle],
-        submission: str,
-        avoid: Sequence[str],
-    ) -> str:
+    def _job(self, array: Array, name: str, avoid: Sequence[str]) -> str:
         """SLURM's id of the array of these jobs."""
         from submitit.core.utils import FailedJobError
         from submitit.slurm.slurm import SlurmExecutor
 
+        resources, bundles = array
         folder = (self.study_dir / "jobs").resolve()
-        executor = SlurmExecutor(folder, python=self.cluster.python)
+        executor = SlurmExecutor(folder, python=self.options.python)
         executor.update_parameters(
-            **parameters(resources, self.cluster, self.study_dir.name, self.snapshot, avoid)
+            **parameters(resources, self.options, self.study_dir.name, self.snapshot, avoid)
         )
         workers = [
             Worker(
                 jobs=bundle,
-                submission=submission,
+                submission=name,
                 study_dir=str(self.study_dir.resolve()),
-                slots=min(self.slots, len(bundle)),
-                slots_per_gpu=self.slots_per_gpu,
+                slots=min(self.options.slots_in_job, len(bundle)),
+                slots_per_gpu=self.options.slots_per_gpu,
                 gpus=resources.gpus,
                 ranks=resources.tasks * resources.nodes,
-                notice_s=self.cluster.notice_s,
-                policy=self.policy,
+                notice_s=self.options.notice_s,
+                policy=self.options.policy,
             )
             for bundle in bundles
         ]
-        said = io.StringIO()  # submitit prints what its error says
+        printed = io.StringIO()  # submitit prints the message of its error as well
         try:
-            with redirect_stdout(said), redirect_stderr(said):
+            with redirect_stdout(printed), redirect_stderr(printed):
                 jobs = executor.map_array(_call, workers)
         except FailedJobError as error:
-            kind = FullError if FULL.search(f"{error}") else commands.SchedulerError
+            kind = FullError if FULL.search(f"{error}") else SchedulerError
             raise kind(f"sbatch: {error}") from None
         return str(jobs[0].job_id).partition("_")[0]
 
@@ -165,12 +153,14 @@ def _max_array() -> int:
 
 
 def _call(worker: Worker) -> None:
+    """What a job runs: what is not frozen is still found in the folder of the submission."""
+    sys.path.append(str(Path.cwd()))
     worker()
 
 
 def _within(
     alike: Mapping[Resources, Sequence[Bundle]], largest: int, room: int
-) -> Iterator[tuple[Resources, Sequence[Bundle]]]:
+) -> Iterator[Array]:
     """Arrays of at most `largest` tasks, and `room` tasks in all; the longest jobs come first."""
     for resources in sorted(alike, reverse=True):
         bundles = alike[resources]
@@ -211,6 +201,8 @@ def parameters(
             "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK",
             *cluster.setup,
             path,
+            # Else `python -m` puts the folder of the submission first, whose code may have changed.
+            "export PYTHONSAFEPATH=1",
         ],
         "srun_args": ["--kill-on-bad-exit=1"],
     }

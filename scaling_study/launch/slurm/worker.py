@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scaling_study.common.device import visible_gpus
 from scaling_study.common.ranks import leave_if_of_several
+from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.local import pool
 from scaling_study.launch.local.process import limited, print_to_log
@@ -22,8 +23,8 @@ from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.requeue import requeue, why_noticed, why_restarted
-from scaling_study.launch.slurm.submissions import Ledger
 from scaling_study.launch.stop_signals import Stop, listen, requested_by
+from scaling_study.launch.submissions import Submissions
 from scaling_study.study.claims import JOB_VARIABLE, RESTART_VARIABLE
 from scaling_study.study.result import FINISHED
 
@@ -34,7 +35,7 @@ SIGNALS = {signal.SIGUSR2: NOTICE, signal.SIGTERM: TERM}
 # What a pool does not try again in place: it takes another node, or more memory.
 ELSEWHERE = ("node", "host_memory", "preempted")
 # After a notice, W&B may take so much of the time that is left for the requeue.
-STOPPED_MIRRORS_S = 10
+STOPPED_UPLOADS_S = 10
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,24 @@ class Worker:
     policy: Policy
 
     def __call__(self) -> None:
-        """Train what is missing of the runs; requeue the job if it is told to stop before."""
+        """Train what is missing of the runs; requeue the job if it is asked to stop before."""
         os.environ[JOB_VARIABLE] = job_id(os.environ)
         os.environ[RESTART_VARIABLE] = os.environ.get("SLURM_RESTART_COUNT", "0")
-        ledger = Ledger(Path(self.study_dir))
-        if ledger.stopped(self.submission):
+        submissions = Submissions(Path(self.study_dir))
+        if submissions.stopped(self.submission):
             self._leave(None)
         elif self.ranks > 1:
             listen(SIGNALS)
-            self._together(ledger, first=os.environ.get("SLURM_PROCID") == "0")
+            self._together(submissions, first=os.environ.get("SLURM_PROCID") == "0")
             # No rank that aborts may take down one that still writes: srun ends all of them then.
             leave_if_of_several(0)
         else:
             self._explain_restart()
             with requested_by(SIGNALS, patient=True) as stop:
-                self._pool(stop, ledger)
+                self._pool(stop, submissions)
 
-    def _together(self, ledger: Ledger, first: bool) -> None:
-        """Train the only run with the other ranks; the `first` one sees to what follows."""
+    def _together(self, submissions: Submissions, first: bool) -> None:
+        """Train the only run with the other ranks; the `first` one also handles what follows."""
         if first:
             self._explain_restart()
             print_to_log(self.jobs[0])
@@ -79,20 +80,20 @@ class Worker:
             outcome = self.jobs[0]()
         if not first:
             return
-        self._settle_mirrors(outcome.status == "stopped")
+        self._finish_uploads(outcome.status == "stopped")
         if (outcome.status, outcome.cause) == ("stopped", NOTICE):
             self._requeue(self._why(), by_slurm=False)
-        elif outcome.status == "failed" and not self._gives_up(outcome, ledger):
+        elif outcome.status == "failed" and not self._gives_up(outcome, submissions):
             # What a pool would try again in place takes a new start of all ranks.
             self._requeue(outcome.cause or "error", by_slurm=False)
 
-    def _pool(self, stop: Stop, ledger: Ledger) -> None:
+    def _pool(self, stop: Stop, submissions: Submissions) -> None:
         jobs, slots = self._unfinished(), self._slots()
         if not slots:
             self._blame_node(jobs)
             return
         retry = {c: n for c, n in self.policy.retry.items() if c not in ELSEWHERE}
-        # The ledger sees the first runs of all jobs, the pool only those of this one.
+        # The submissions see the first runs of all jobs, the pool only those of this one.
         policy = replace(self.policy, retry=retry, stop_after_same_error=0)
         bad_node = False
         for outcome in pool.launch(jobs, slots, policy, stop):
@@ -100,29 +101,29 @@ class Worker:
             if outcome.cause == "node" and not stop.reasons:
                 bad_node = True
                 stop.request(NOTICE)
-            elif self._gives_up(outcome, ledger):
+            elif self._gives_up(outcome, submissions):
                 stop.request(TERM)
-        self._settle_mirrors(bool(stop.reasons))
+        self._finish_uploads(bool(stop.reasons))
         if NOTICE in stop.reasons:
             cause = "node" if bad_node else self._why()
             self._requeue(cause, TERM in stop.reasons)
         elif stop.reasons:
-            self._leave("preempted" if not ledger.stopped(self.submission) else None)
+            self._leave("preempted" if not submissions.stopped(self.submission) else None)
 
     def _blame_node(self, jobs: Sequence[Job]) -> None:
         """No GPU of the allocation can be seen here: another node may have one."""
-        said = f"no GPU is visible on {os.environ.get('SLURMD_NODENAME')}"
-        print(said, flush=True)
+        message = f"no GPU is visible on {os.environ.get('SLURMD_NODENAME')}"
+        print(message, flush=True)
         for job in jobs:
             with job.store.claim(job.run.run_id) as claim:
                 if claim is not None:
                     claim.cause = "node"
-                    job.write_failure(said, "node")
+                    job.write_failure(message, "node")
         self._requeue("node", by_slurm=False)
 
-    def _settle_mirrors(self, stopped: bool) -> None:
+    def _finish_uploads(self, stopped: bool) -> None:
         """Let W&B take the rest, because the job's processes end with it."""
-        finish_uploads(self.jobs, STOPPED_MIRRORS_S if stopped else math.inf)
+        finish_uploads(self.jobs, STOPPED_UPLOADS_S if stopped else math.inf)
 
     def _slots(self) -> list[Slot]:
         """Places for runs in this allocation: its GPUs if runs have some, else as many as asked."""
@@ -134,10 +135,10 @@ class Worker:
         return [
             job
             for job in self.jobs
-            if job.store.state(job.run.run_id) not in FINISHED and not self._spent(job)
+            if job.store.state(job.run.run_id) not in FINISHED and not self._exhausted(job)
         ]
 
-    def _spent(self, job: Job) -> bool:
+    def _exhausted(self, job: Job) -> bool:
         """Whether the run has failed in this job, and is not to be tried again in it."""
         causes = self._causes(job)
         if not causes or job.store.state(job.run.run_id) != "failed":
@@ -152,7 +153,7 @@ class Worker:
         return [a.get("cause") for a in attempts if a.get("job") == os.environ[JOB_VARIABLE]]
 
     def _explain_restart(self) -> None:
-        """Note what ended the start before this one, for runs that could not say so themselves."""
+        """Record what ended the start before this one, for runs that could not do so themselves."""
         job = os.environ[JOB_VARIABLE]
         for one in self.jobs:
             run_id, store = one.run.run_id, one.store
@@ -162,15 +163,15 @@ class Worker:
                 *earlier, last = store.attempts(run_id)
                 store.end(run_id, why_restarted(job, last.get("node"), earlier))
 
-    def _gives_up(self, outcome: Outcome, ledger: Ledger) -> bool:
+    def _gives_up(self, outcome: Outcome, submissions: Submissions) -> bool:
         """Whether, with this outcome, the submission stops; its jobs that wait are cancelled."""
         if outcome.status != "failed":
             return False
-        if not ledger.repeated_error(self.submission, self.jobs[0].store, self.policy):
+        if not submissions.repeated_error(self.submission, self.jobs[0].store, self.policy):
             return False
         try:
-            commands.cancel(ledger.jobs(self.submission), pending_only=True)
-        except commands.SchedulerError as error:
+            commands.cancel(submissions.jobs(self.submission), pending_only=True)
+        except SchedulerError as error:
             print(f"cancel: {error}", flush=True)  # they find out when they start
         return True
 
@@ -178,7 +179,7 @@ class Worker:
         return why_noticed(os.environ[JOB_VARIABLE], self.notice_s)
 
     def _requeue(self, cause: str, by_slurm: bool) -> None:
-        """Wait in the queue again with the unfinished runs, elsewhere if the node is to blame."""
+        """Queue the job again for the unfinished runs, on other nodes if this one broke."""
         job, again = os.environ[JOB_VARIABLE], []
         for one in self._unfinished():
             run_id, store, causes = one.run.run_id, one.store, self._causes(one)
@@ -195,7 +196,7 @@ class Worker:
         try:
             if not by_slurm:
                 requeue(job, os.environ.get("SLURMD_NODENAME") if cause == "node" else None)
-        except commands.SchedulerError as error:
+        except SchedulerError as error:
             # SLURM requeues a preempted job itself; otherwise the next call of the sweep submits.
             print(f"requeue: {error}", flush=True)
 

@@ -18,6 +18,7 @@
 # setup
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 export PYTHONPATH=/store/snapshots/abc${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONSAFEPATH=1
 
 # command
 export SUBMITIT_EXECUTOR=slurm

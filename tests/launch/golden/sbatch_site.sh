@@ -29,6 +29,7 @@ export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 module load cuda
 source /site/profile.sh
 export PYTHONPATH=/store/snapshots/abc${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONSAFEPATH=1
 
 # command
 export SUBMITIT_EXECUTOR=slurm

@@ -1,4 +1,4 @@
-"""jobs.json and stopped.json of a study: what was submitted for it, and whether it gave up."""
+"""jobs.json and stopped.json of a study: its submissions to a queue, and whether they gave up."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from scaling_study.study.store import Store
 
 @dataclass(frozen=True)
 class Submission:
-    """One array: SLURM's id, its tasks' runs in order, what it asked for, and the code it runs.
+    """One array of jobs: its id, the runs of each task, what it asked for, and the code it runs.
 
     `submission` is shared by the arrays of one call; `submitted` is in seconds since 1970.
     """
@@ -28,14 +28,14 @@ class Submission:
     git_commit: str | None
 
     def tasks(self) -> list[str]:
-        """SLURM's ids of the jobs, one for each group of runs."""
+        """Ids of the jobs, one for each group of runs."""
         if len(self.runs) == 1:
             return [self.job]
         return [f"{self.job}_{index}" for index in range(len(self.runs))]
 
 
-class Ledger:
-    """The submissions of a study."""
+class Submissions:
+    """The submissions of a study, in its folder."""
 
     def __init__(self, study_dir: Path) -> None:
         self._jobs, self._stopped = study_dir / "jobs.json", study_dir / "stopped.json"
@@ -50,9 +50,11 @@ class Ledger:
         replace_file(self._jobs, json.dumps(records, indent=1) + "\n")
 
     def jobs(self, submission: str) -> list[str]:
-        """SLURM's ids of everything that one call submitted."""
-        mine = [s for s in self.submissions() if s.submission == submission]
-        return [task for s in mine for task in s.tasks()]
+        """Ids of all jobs that one call submitted."""
+        return [task for one in self._of(submission) for task in one.tasks()]
+
+    def _of(self, submission: str) -> list[Submission]:
+        return [one for one in self.submissions() if one.submission == submission]
 
     def stopped(self, submission: str) -> bool:
         """Whether this submission gave up: its jobs that start later have nothing to do."""
@@ -66,14 +68,15 @@ class Ledger:
         return str(_read(self._stopped, {}).get("error"))
 
     def repeated_error(self, submission: str, store: Store, policy: Policy) -> bool:
-        """Whether the first runs of this submission that ended all failed alike; noted if so."""
+        """Whether the first runs of this submission that ended all failed alike; recorded if so."""
         n = policy.stop_after_same_error
-        mine = [s for s in self.submissions() if s.submission == submission]
-        if n == 0 or not mine:
+        arrays = self._of(submission)
+        if n == 0 or not arrays:
             return False
-        paths = [store.run_dir(r) / "result.json" for s in mine for group in s.runs for r in group]
+        run_ids = (run_id for one in arrays for group in one.runs for run_id in group)
+        paths = [store.run_dir(run_id) / "result.json" for run_id in run_ids]
         ended = sorted((p.stat().st_mtime, p) for p in paths if p.exists())
-        first = [path for when, path in ended if when >= mine[0].submitted][:n]
+        first = [path for when, path in ended if when >= arrays[0].submitted][:n]
         if len(first) < n:
             return False
         failures = [_outcome(path) for path in first]
@@ -81,10 +84,11 @@ class Ledger:
             return False
         if not kind_of_failure(failures[0]):
             return False
-        said = f"the first {n} runs failed with {failures[0].error}"
-        replace_file(
-            self._stopped, json.dumps({"submission": submission, "error": said}, indent=1) + "\n"
-        )
+        record = {
+            "submission": submission,
+            "error": f"the first {n} runs failed with {failures[0].error}",
+        }
+        replace_file(self._stopped, json.dumps(record, indent=1) + "\n")
         return True
 
 

@@ -1,9 +1,8 @@
 """A short probe: real training steps of a few cells, so that a first forecast is a measurement.
 
 The cells that are probed span the plan's FLOPs and activations. A probe is a run of the trainer
-with the cell's network, resolution, batch and precision on few rendered images, in a process and a
-slot of its own as any run; its step time is kept in CACHE/probes.jsonl with the device's name, and
-counts until the shape is probed again.
+with the cell's network, resolution, batch and precision on few rendered images; its step time is
+kept in CACHE/probes.jsonl with the device's name, and is used until the shape is probed again.
 """
 
 import math
@@ -15,22 +14,15 @@ from typing import Any
 
 import yaml
 
-from scaling_study.common.device import visible_gpus
-from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values
-from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe, known_data_info
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Shape, Timing, shape_of
-from scaling_study.cost.timings import read_timings, written
+from scaling_study.cost.timings import keep_probes
 from scaling_study.data import config_class
-from scaling_study.launch.job import Job
-from scaling_study.launch.local import pool
-from scaling_study.launch.options import LauncherConfig
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.slots import slots_for
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store
 
@@ -41,16 +33,23 @@ PROBES = 6
 EPOCHS_AND_STEPS = {"cpu": (14, 1), "cuda": (20, 5)}
 MOST_CLASSES = 64
 
-FILE = "probes.jsonl"
-NO_GPU = (
-    "plan.probe=true: no GPU is visible here; where a cluster has them, put srun with a GPU before "
-    "this command with dry_run=true (cache_dir must be shared), as in srun --gpus=1 python -m "
-    "scaling_study.sweep … plan.probe=true dry_run=true; or submit a small grid first: "
-    "its runs are measurements too"
-)
-
-# Runs what it is given, with results under the folder.
+# Trains runs, with results under the folder.
 Launch = Callable[[Sequence[RunConfig], Path], Iterator[Outcome]]
+
+
+def probe(
+    runs: Sequence[RunConfig], known: Times, launch: Launch, cache_dir: Path
+) -> Iterator[str]:
+    """Probe those of `runs` that `choose` picks, keep their times, and report each in a line."""
+    chosen = choose(runs, known)
+    for run, found in measure(chosen, known, launch):
+        if isinstance(found, str):
+            yield f"probe of {run.run_id} failed: {found}"
+        else:
+            keep_probes(cache_dir, [found])
+            yield f"probe of {run.run_id}: {found.step_time_s:.4g} s a step"
+    if not chosen:
+        yield "probe: finished runs have measured all that it would time"
 
 
 def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
@@ -94,7 +93,7 @@ def measure(
 def _timing(run: RunConfig, result: Result, times: Times) -> Timing:
     """The probe's time as one of `run`: it has the run's network but for the classes.
 
-    What it took beside its steps is what any run takes to start and to end.
+    Its time besides its steps is what any run takes to start and to end.
     """
     timing = Timing.of(vars(result))
     assert timing is not None
@@ -118,39 +117,3 @@ def _rendered() -> dict[str, Any]:
     values = yaml.safe_load(text)
     assert isinstance(values, dict)
     return values
-
-
-def kept(cache_dir: Path) -> list[Timing]:
-    """The probes of earlier plans, of each shape the newest."""
-    found = {(t.conditions, t.shape): t for t in read_timings(cache_dir / FILE)}
-    return list(found.values())
-
-
-def keep(cache_dir: Path, timings: Sequence[Timing]) -> None:
-    """Append probes to those of earlier plans."""
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    with (cache_dir / FILE).open("a", encoding="utf-8") as file:
-        file.write(written(timings))
-
-
-def in_pool(execution: ExecutionConfig, launcher: LauncherConfig) -> Launch:
-    """What runs the probes: the pool of this machine, whatever launches the sweep.
-
-    Raises:
-        InputError: several processes will train a run, and a probe is one; or, once it launches,
-            a probe needs a GPU that is not here.
-    """
-    if launcher.processes > 1:
-        raise InputError(
-            f"plan.probe=true: {launcher.processes} processes train a run together, which a probe, "
-            "one process, does not time; finished runs will"
-        )
-
-    def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
-        if any(run.device == "cuda" for run in runs) and not visible_gpus():
-            raise InputError(NO_GPU)
-        slots = slots_for([run.device for run in runs], launcher.slots, launcher.threads)
-        probing = replace(execution, results_dir=str(folder))
-        return pool.launch([Job(run, probing) for run in runs], slots)
-
-    return launch

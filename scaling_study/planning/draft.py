@@ -1,8 +1,8 @@
-"""A plan as it is drawn up for a sweep: what is measured, the cells, their rows, what is left.
+"""A draft of a sweep's plan: what is measured, the cells, their runs, and what was left out.
 
-What the cells of a study depend on is frozen with it: once it has begun, `solve` and `where` go by
-the times that it began with, in STUDY/timings.jsonl, so that the same command leads to the same
-runs whatever has been measured since. Forecasts go by all that is known now.
+The times that select a study's cells are frozen with it: once it has begun, `solve` and `where` use
+those in STUDY/timings.jsonl, so that the same command leads to the same runs whatever has been
+measured since. Forecasts use all that is known now.
 """
 
 import csv
@@ -12,23 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.files import replace_file
-from scaling_study.config.execution import ExecutionConfig
+from scaling_study.common.validation import group
+from scaling_study.config.execution import ExecutionConfig, processes_of, threads_of
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import Times, device_named, timings_of
 from scaling_study.cost.time_model import Timing
-from scaling_study.cost.timings import read_timings, written
-from scaling_study.grid.cells import Cell, ExcludedPoint
+from scaling_study.cost.timings import kept_probes, read_timings, written
+from scaling_study.grid.cells import ExcludedPoint
 from scaling_study.grid.declared import declared_grid
-from scaling_study.launch.options import launcher_of
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells
+from scaling_study.planning.plan_values import Values, values_of
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store, check_writable
-from scaling_study.sweep import probe
 
 FILE = "timings.jsonl"
-# What a grid has to pass: where results lie, its values, its cells, and the points that are none.
-Check = Callable[[Path, Mapping[str, Any], Sequence[Cell], Sequence[ExcludedPoint]], None]
+# Refuses a grid that its analysis cannot use: the study's folder, the grid, and all values that its
+# cells, and its points that are no cells, have of an axis or a setting.
+Check = Callable[[Path, Mapping[str, Any], Values], None]
+# Times some of the runs, those that the times given do not cover, keeps that in the cache, and says
+# so in lines.
+Probe = Callable[[Sequence[RunConfig], Times], Iterator[str]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Draft:
     """A grid's plan against the store.
 
     `results` is what the store held when it was read. `times` is what is known now, `decided` what
-    the cells went by.
+    selected the cells.
     """
 
     grid: Mapping[str, Any]
@@ -51,10 +55,10 @@ def draft(
     settings: Mapping[str, Any],
     overrides: Sequence[str],
     execution: ExecutionConfig,
-    launch: probe.Launch | None,
+    probe: Probe | None,
     check: Check,
 ) -> tuple[Draft, list[str]]:
-    """The plan of the grid in `settings`, and lines about probes; they run if `launch` is given.
+    """The plan of the grid in `settings`, and lines about times; `probe`, if given, times runs.
 
     The grid passes `check` before a probe is paid for, and again with its times, without which some
     cells are not known.
@@ -63,38 +67,40 @@ def draft(
         InputError: no grid, one that cannot be planned, see `check_accepted`, or of `check`.
     """
     results_dir, cache_dir = Path(execution.results_dir), Path(execution.cache_dir)
-    store, said = Store(results_dir), list[str]()
+    store, lines = Store(results_dir), list[str]()
     results = store.read()
-    if launch is not None:
+    if probe is not None:
         check_writable(cache_dir, "cache_dir", execution.cache_dir)
         grid, cells, left = planned_cells(settings, overrides, None)
-        check(results_dir, grid, cells, left)
+        check(results_dir / grid["name"], grid, values_of(cells, left))
         known = Times(timings_of(results.values()), execution.threads)
-        said = list(_probed([cell.run for cell in cells], known, launch, cache_dir))
-    times = _times(settings, timings_of(results.values()) + probe.kept(cache_dir))
+        lines = list(probe([cell.run for cell in cells], known))
+    times = _times(settings, timings_of(results.values()) + kept_probes(cache_dir))
     decided = deciding(settings, overrides, times)
     if decided.used():
-        said.append(
+        lines.append(
             f"cells go by the times that the study began with ({FILE} in its folder); "
             "plan.resolve=true lets them go by those known now"
         )
     grid, cells, left = planned_cells(settings, overrides, decided)
-    check(results_dir, grid, cells, left)
+    check(results_dir / grid["name"], grid, values_of(cells, left))
     check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
-    said += times.notes(row.run for row in to_do(rows))
-    return Draft(grid, rows, left, times, decided, results), said
+    lines += times.notes(row.run for row in to_do(rows))
+    return Draft(grid, rows, left, times, decided, results), lines
 
 
 def _times(settings: Mapping[str, Any], timings: Sequence[Timing]) -> Times:
-    launcher = launcher_of(settings)
+    launcher = group(settings, "launcher")
     device = (settings.get("plan") or {}).get("device")
     named = device_named(device, timings) if device else ""
-    return Times(timings, launcher.threads, launcher.processes, launcher.slots_per_gpu, named)
+    sharing = launcher.get("slots_per_gpu")
+    sharing = sharing if isinstance(sharing, int) else 1  # auto: known once runs are launched
+    return Times(timings, threads_of(settings), processes_of(launcher), sharing, named)
 
 
 def deciding(settings: Mapping[str, Any], overrides: Sequence[str], times: Times) -> Times:
-    """What the cells of the grid in `settings` go by: `times`, or those that its study began with.
+    """The times that select the cells of the grid in `settings`: `times`, or its study's own.
 
     Raises:
         InputError: no grid.
@@ -106,7 +112,7 @@ def deciding(settings: Mapping[str, Any], overrides: Sequence[str], times: Times
 
 
 def freeze(found: Draft, study_dir: Path) -> None:
-    """Note the times that the study's cells go by, if they go by any."""
+    """Keep the times that have selected the study's cells, if any have."""
     if timings := found.decided.used():
         replace_file(study_dir / FILE, written(timings))
 
@@ -120,25 +126,10 @@ def planned_runs(
         InputError: no grid, or one that cannot be planned.
     """
     results = Store(Path(str(settings.get("results_dir")))).read().values()
-    timings = timings_of(results) + probe.kept(Path(str(settings.get("cache_dir"))))
+    timings = timings_of(results) + kept_probes(Path(str(settings.get("cache_dir"))))
     times = deciding(settings, overrides, _times(settings, timings))
     grid, cells, _ = planned_cells(settings, overrides, times)
     return grid, [cell.run for cell in cells]
-
-
-def _probed(
-    runs: Sequence[RunConfig], done: Times, launch: probe.Launch, cache_dir: Path
-) -> Iterator[str]:
-    """Time what finished runs have not, and say so."""
-    chosen = probe.choose(runs, done)
-    for run, found in probe.measure(chosen, done, launch):
-        if isinstance(found, str):
-            yield f"probe of {run.run_id} failed: {found}"
-        else:
-            probe.keep(cache_dir, [found])
-            yield f"probe of {run.run_id}: {found.step_time_s:.4g} s a step"
-    if not chosen:
-        yield "probe: finished runs have measured all that it would time"
 
 
 def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:
