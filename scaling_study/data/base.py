@@ -1,4 +1,4 @@
-"""What a data set is to the rest: a config class, its sizes, and its images."""
+"""The interface of a data set: a config class, its sizes, and its images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""What the images of a data set are to the trainer: arrays in memory, or files to decode."""
+"""Images as the trainer gets them: arrays in memory, or files to decode."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -21,7 +21,7 @@ def family(name: object) -> Family:
 
 
 def network(model: ModelConfig, outputs: int) -> Network:
-    """The layers of `model` with `outputs` outputs: one a class, where classes are told apart.
+    """The layers of `model` with `outputs` outputs: one per class in classification.
 
     Raises:
         InputError: unknown family, or a setting that the family does not have.

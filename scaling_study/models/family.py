@@ -1,4 +1,4 @@
-"""What a model family is to the rest: a config class, its layers, and its legal sizes."""
+"""The interface of a model family: a config class, its layers, and its legal sizes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

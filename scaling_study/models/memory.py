@@ -79,7 +79,7 @@ class Tape:
     def tensor(self, shape: spec.Shape) -> Tensor:
         return Tensor(shape.channels * shape.side**2 * self.width)
 
-    def note(self, x: Tensor, out: Tensor, *kept: Tensor, params: int = 0, cast: int = 0) -> Tensor:
+    def add(self, x: Tensor, out: Tensor, *kept: Tensor, params: int = 0, cast: int = 0) -> Tensor:
         """An operation from `x` to `out` that keeps `kept`; `cast` of its `params` are cast."""
         new = sum(tensor.size for tensor in kept if not tensor.saved)
         for tensor in kept:
@@ -123,52 +123,52 @@ def _state(layer: spec.Layer) -> tuple[int, int]:
 
 @singledispatch
 def apply(layer: spec.Layer, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
-    """Note what `layer` does to `x` of `shape`; the tensor that it returns.
+    """Record what `layer` does to `x` of `shape`; the tensor that it returns.
 
     A layer that is not listed here, a family's own, is taken to keep its input.
     """
     out, cost = layer.cost(shape)
-    return tape.note(x, tape.tensor(out), x, params=cost.params, cast=cost.params)
+    return tape.add(x, tape.tensor(out), x, params=cost.params, cast=cost.params)
 
 
 @apply.register
 def _(layer: spec.BatchNorm, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
-    return tape.note(x, tape.tensor(shape), x, params=2 * layer.channels)
+    return tape.add(x, tape.tensor(shape), x, params=2 * layer.channels)
 
 
 @apply.register
 def _(layer: spec.ReLU, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
-    return tape.note(x, x, x)  # in place: it keeps its result
+    return tape.add(x, x, x)  # in place: it keeps its result
 
 
 @apply.register
 def _(layer: spec.MaxPool, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
     out = tape.tensor(layer.cost(shape)[0])
     where = Tensor(out.size // tape.width * INT64)  # of each maximum
-    return tape.note(x, out, x, where)
+    return tape.add(x, out, x, where)
 
 
 @apply.register
 def _(layer: spec.GlobalPool, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
-    return tape.note(x, tape.tensor(layer.cost(shape)[0]))
+    return tape.add(x, tape.tensor(layer.cost(shape)[0]))
 
 
 @apply.register
 def _(layer: spec.Dropout, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
     mask = tape.tensor(shape)
-    return tape.note(x, tape.tensor(shape), mask) if layer.rate else x
+    return tape.add(x, tape.tensor(shape), mask) if layer.rate else x
 
 
 @apply.register
 def _(layer: spec.SqueezeExcite, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
     means, hidden = spec.Shape(layer.channels, 1), spec.Shape(layer.hidden, 1)
     weights = layer.channels * layer.hidden
-    gate = tape.note(x, tape.tensor(means))
+    gate = tape.add(x, tape.tensor(means))
     for to, n in ((hidden, layer.hidden), (means, layer.channels)):
-        gate = tape.note(gate, tape.tensor(to), gate, params=weights + n, cast=weights + n)
+        gate = tape.add(gate, tape.tensor(to), gate, params=weights + n, cast=weights + n)
         out = tape.tensor(to) if layer.silu and to is hidden else gate
-        gate = tape.note(gate, out, gate)
-    return tape.note(x, tape.tensor(shape), x, gate)
+        gate = tape.add(gate, out, gate)
+    return tape.add(x, tape.tensor(shape), x, gate)
 
 
 @apply.register
@@ -189,12 +189,12 @@ def _block(layer: spec.Residual, tape: Tape, x: Tensor, shape: spec.Shape) -> Te
     tape.waiting = outer + x.size
     y = _chain(layer.body, tape, x, shape)
     if any(layer.drop_rates):
-        y = tape.note(y, tape.tensor(out_shape))
+        y = tape.add(y, tape.tensor(out_shape))
     tape.waiting = outer + y.size
     _chain(layer.shortcut, tape, x, shape)
     tape.waiting = outer
     out = tape.tensor(out_shape)
-    return tape.note(y, out, out) if layer.relu else tape.note(y, out)
+    return tape.add(y, out, out) if layer.relu else tape.add(y, out)
 
 
 def _chain(parts: Sequence[spec.Layer], tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a task is to the rest: the outcome of a run, and how a network is trained and scored."""
+"""The interface of a task: the outcome of a run, and how a network is trained and scored."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Task:
         direction: which outcome is better. The analysis minimises: declare an error or a loss.
         columns: result columns that the task fills, each with the split (val or train) and the
             metric that it is the mean of. They are columns of `study.result.Result`.
-        chance: outcome of a guesser among so many classes; None if guessing has no fixed outcome.
-        worst_learned: outcome above which a run has learned nothing, of so many classes; None if
-            there is no such limit.
+        chance: outcome of guessing, by the number of classes; None if it has none.
+        worst_learned: outcome above which a run has learned nothing, by the number of classes;
+            None if there is no such limit.
         noise_prior: SD of an outcome between seeds, before it is measured, from the outcome and
             the number of evaluation images; None if nothing is known.
-        outputs: numbers that the network's head gives an image, of so many classes.
+        outputs: outputs of the network's head for an image, by the number of classes.
 
     Training, with the head's outputs (n, outputs) and the labels (n,) of a batch:
         loss: the mean over the images, to be minimised, with a share of label smoothing.

@@ -1,6 +1,7 @@
 """Tasks: what runs train for is one value, the project's own or a user's in one file."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from helpers import ordinal_task
 from helpers.analysis_data import run, write_study
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
+from scaling_study.common.paths import data_dir
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.launch.job import Job
@@ -115,3 +117,9 @@ def test_the_analysis_reads_outcome_chance_and_noise_prior_from_the_task(tmp_pat
     noise = noise_of([cell])
     assert noise is not None
     assert noise.kind == "prior"
+
+
+def test_the_page_about_tasks_shows_the_task_that_is_tested_here() -> None:
+    page = (data_dir("conf").parent / "docs" / "tasks.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert shown == Path(ordinal_task.__file__).read_text(encoding="utf-8")

@@ -68,8 +68,8 @@ class EfficientNetConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        said = f"unknown stem; known: {', '.join(STEMS)}"
-        require(self.stem in STEMS, "model.stem", repr(self.stem), said)
+        accepted = f"unknown stem; known: {', '.join(STEMS)}"
+        require(self.stem in STEMS, "model.stem", repr(self.stem), accepted)
         require(0 <= self.se_ratio <= 1, "model.se_ratio", self.se_ratio, "must be in [0, 1]")
         momentum = self.bn_momentum
         require(0 < momentum <= 1, "model.bn_momentum", momentum, "must be in (0, 1]")

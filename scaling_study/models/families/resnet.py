@@ -87,8 +87,8 @@ class ResNetConfig(ModelConfig):
         super().__post_init__()
         for name, known in CHOICES.items():
             value = getattr(self, name)
-            said = f"unknown {name}; known: {', '.join(known)}"
-            require(value in known, f"model.{name}", repr(value), said)
+            accepted = f"unknown {name}; known: {', '.join(known)}"
+            require(value in known, f"model.{name}", repr(value), accepted)
         require(0 <= self.se_ratio <= 1, "model.se_ratio", self.se_ratio, "must be in [0, 1]")
         momentum = self.bn_momentum
         require(0 < momentum <= 1, "model.bn_momentum", momentum, "must be in (0, 1]")

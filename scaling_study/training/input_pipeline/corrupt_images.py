@@ -17,7 +17,7 @@ class CorruptImages:
         if fail and self._known:
             raise ValueError(
                 f"data.corrupt=fail: an earlier attempt left out {len(self._known)} corrupt "
-                f"images; mend them and remove {run_dir}, or go on with data.corrupt=skip"
+                f"images; repair them and remove {run_dir}, or go on with data.corrupt=skip"
             )
 
     def record(self, found: Iterable[tuple[str, str]], rank: int) -> None:
