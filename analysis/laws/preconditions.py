@@ -3,7 +3,7 @@
 Planning asks, so nothing here is slow or loads what fits laws.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,9 +12,8 @@ from analysis.fits.laws import FORMS, SIZE
 from analysis.laws.harmful_steps import error_increases
 from analysis.laws.points import Points, points_of
 from analysis.laws.returns import depth_and_resolution_steps, resolution_steps
-from analysis.stats.noise import noise_of
-from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 # Configurations, and different costs, that a law of cost needs.
@@ -50,16 +49,16 @@ CHECKS: dict[str, Callable[[Points], object]] = {
 }
 
 
-def law_points(cells: Sequence[Cell], kind: str, epochs: int, cost: str) -> Points:
+def law_points(cells: StudyCells, kind: str, epochs: int, cost: str) -> Points:
     """The configurations of one regime, which a rule of this kind can be about.
 
     Raises:
         PreconditionError: too few configurations or levels, or a cell makes no errors.
     """
-    regime = [c for c in cells if c.epochs == epochs]
+    regime = cells.regime(epochs)
     if any(cell.error <= 0 for cell in regime):
         raise PreconditionError("a cell makes no errors, which has no logarithm")
-    points = points_of(regime, cost, noise_of(regime))
+    points = points_of(regime, cost, cells.noise(epochs))
     try:
         CHECKS[kind](points)
     except InputError as error:

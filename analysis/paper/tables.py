@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.stats.noise import prior_sd
 from analysis.stats.speedup import Family
 from analysis.study.cells import Cell
+from analysis.study.noise import prior_sd
 from analysis.study.table import Table
 
 PAPER = Path(__file__).parent

@@ -40,8 +40,9 @@ from analysis.rules.preregistration import prereg
 from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, lines, record
 from analysis.stats.speedup import Speedup, speedup_of
-from analysis.study.cells import Cell, cells_of
+from analysis.study.cells import Cell
 from analysis.study.columns import COST_NAMES, Record
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.common.command_line import run
 
@@ -112,13 +113,13 @@ READING = (
 
 
 def _judged(
-    table: Table, rules: Preregistration, fast: Mapping[str, Speedup]
+    table: Table, cells: StudyCells, rules: Preregistration, fast: Mapping[str, Speedup]
 ) -> tuple[dict[str, list[Judgement]], Points]:
     """Judgements about arms by cost, those at the declared cost with laws and speed."""
     about_arms = replace(
         rules, rules=tuple(r for r in rules.rules if r.kind not in (*LAWS, "speed"))
     )
-    by_cost = {cost: judge(table, about_arms, cost) for cost in COST_NAMES}
+    by_cost = {cost: judge(table, cells, about_arms, cost) for cost in COST_NAMES}
     points = figure_2()
     family = [*by_cost[rules.cost], *judge_laws(points, rules), *judge_speed(fast, rules)]
     by_cost[rules.cost] = as_family(family, rules.alpha)
@@ -150,10 +151,10 @@ def command(directory: Path) -> list[str]:
     prepare(directory)
     # One run per cell was printed; the prior says how it scatters.
     table, rules = depth_width_table(), prereg(None, {"rules": {"seed_sd": "prior"}})
-    fast = speedups()
-    by_cost, points = _judged(table, rules, fast)
+    cells, fast = StudyCells.of(table.rows, rules.base), speedups()
+    by_cost, points = _judged(table, cells, rules, fast)
     main_verdicts = by_cost[rules.cost]
-    content = summary(table, rules, main_verdicts)
+    content = summary(table, cells, rules, main_verdicts)
     content["by_cost"] = {
         cost: {j.rule.name: record(j, rules) for j in judgements}
         for cost, judgements in by_cost.items()
@@ -163,8 +164,7 @@ def command(directory: Path) -> list[str]:
     laws["Depth against width from every base of Figure 2, at equal FLOPs"] = base_records(rules)
     content["laws"], content["validation"] = laws, checks
     write_json(directory / "verdicts.json", content)
-    cells = cells_of(table.rows)
-    frontiers = all_frontiers(cells, rules)
+    frontiers = all_frontiers(cells)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
     saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
     saved += save_law_figures(points, directory)

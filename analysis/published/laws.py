@@ -28,9 +28,9 @@ from analysis.rules.kinds.laws import LAWS
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict, holm, value_of
-from analysis.stats.noise import noise_of
 from analysis.stats.speedup import Speedup
 from analysis.study.columns import Record
+from analysis.study.study_cells import StudyCells
 
 EPOCHS = 350
 
@@ -75,8 +75,8 @@ def as_family(judgements: Sequence[Judgement], alpha: float) -> list[Judgement]:
 
 def base_records(prereg: Preregistration) -> list[Record]:
     """The gap between depth and width from every base of Figure 2, on average and by width."""
-    cells = figure_2_cells()
-    noise = noise_of(cells)
+    cells = StudyCells(figure_2_cells())
+    noise = cells.noise(EPOCHS)
     assert noise is not None
     found = bases(cells, prereg, EPOCHS, "flops", noise)
     everywhere = {"base": f"all {len(found.records)}", "gap (%)": 100 * found.mean}

@@ -5,10 +5,10 @@ from typing import Any
 
 from analysis.rules.kinds.levels import in_regime, level_of
 from analysis.rules.rule import KINDS, Preregistration, Rule
-from analysis.study.arms import arm_of, base_of
-from analysis.study.cells import Cell, cells_of
+from analysis.study.arms import arm_of
 from analysis.study.compared_settings import AXES, LR
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 
 # A difference in these may explain a gap that is put down to an axis.
 CHECKED = (
@@ -29,12 +29,12 @@ Sides = Mapping[str, Collection[str]]
 
 
 def differences(
-    rows: Sequence[Row], purpose: Collection[str] = (), prereg: Preregistration | None = None
+    rows: Sequence[Row], purpose: Collection[str] = (), sides: Sequence[Sides] = ()
 ) -> list[str]:
     """One line per setting that is not the same in all runs, and one about uneven seeds.
 
     A line says what each regime has, because rules compare regimes too; within a regime it names
-    the sides of those rules of `prereg` whose sides have other values. The axes (depth, width,
+    those of the rules' `sides` that have other values. The axes (depth, width,
     resolution, epochs, seed) and the config keys that are varied on `purpose` are not looked at.
     Columns with a dot in their name are settings, as a plan.csv has those that differ.
     """
@@ -43,7 +43,6 @@ def differences(
         regimes.setdefault(row["epochs"], []).append(row)
     names = _checked(rows[:1], purpose)
     odd = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
-    sides = _sides(rows, prereg) if odd and prereg else []
     found = [f"{name}: {_by_regime(name, regimes, sides)}" for name in odd]
     for epochs in sorted(regimes):
         seeds = _seeds(regimes[epochs])
@@ -98,16 +97,16 @@ def _span(values: Iterable[str]) -> str:
     return " to ".join(f"{n:g}" for n in dict.fromkeys((numbers[0], numbers[-1])))
 
 
-def _sides(rows: Sequence[Row], prereg: Preregistration) -> list[Sides]:
-    cells = cells_of({**row, "val_error": 1.0} for row in rows)
-    found = (_sides_of(cells, rule, prereg) for rule in prereg.rules)
+def sides_of(cells: StudyCells, prereg: Preregistration) -> list[Sides]:
+    """The sides of every rule that compares two."""
+    found = (_sides_of(cells, rule) for rule in prereg.rules)
     return [sides for sides in found if len(sides) > 1]
 
 
-def _sides_of(cells: Sequence[Cell], rule: Rule, prereg: Preregistration) -> Sides:
+def _sides_of(cells: StudyCells, rule: Rule) -> Sides:
     """The config ids of each arm, the base in both, or of each level; empty without sides."""
     if "arms" in KINDS[rule.kind]:
-        base = base_of(cells, prereg.base, rule.arms)
+        base = cells.base(rule.arms)
         arms = {c.config_id: arm_of(c, base) for c in cells}
         if not set(rule.arms) <= set(arms.values()):
             return {}

@@ -18,11 +18,12 @@ from analysis.rules.pilot import TYPICAL_ERROR, Planning
 from analysis.rules.rule import ONE_FAMILY, Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import mde80, seeds_needed
-from analysis.stats.noise import Noise, prior_sd
-from analysis.study.arms import base_of, pairs_of
-from analysis.study.cells import Cell, cells_of
+from analysis.study.arms import DeclaredBase
+from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
+from analysis.study.noise import Noise, prior_sd
+from analysis.study.study_cells import StudyCells
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Power:
 class _Design(NamedTuple):
     """Planned cells under the rules; `planning` has their assumed errors and noise."""
 
-    cells: Sequence[Cell]
+    cells: StudyCells
     prereg: Preregistration
     planning: Planning
 
@@ -95,10 +96,13 @@ class _Design(NamedTuple):
 Found = tuple[Gap, Sequence[Cell]] | None
 
 
-def planned_cells(rows: Sequence[Mapping[str, Any]], planning: Planning) -> list[Cell]:
+def planned_cells(
+    rows: Sequence[Mapping[str, Any]], planning: Planning, declared_base: DeclaredBase
+) -> StudyCells:
     """Cells with as many equal errors as there are planned seeds."""
     errors = [planning.get(int(row["epochs"]), (TYPICAL_ERROR, None))[0] for row in rows]
-    return cells_of({**row, "val_error": e} for row, e in zip(rows, errors, strict=True))
+    planned = ({**row, "val_error": e} for row, e in zip(rows, errors, strict=True))
+    return StudyCells.of(planned, declared_base)
 
 
 def _levels(design: _Design, rule: Rule) -> Found:
@@ -110,7 +114,7 @@ def _levels(design: _Design, rule: Rule) -> Found:
 
 def _gap_in(design: _Design, rule: Rule, epochs: int) -> tuple[Gap, list[Cell]]:
     cells, prereg, cost = design.cells, design.prereg, design.cost(rule)
-    pairs = pairs_of(cells, base_of(cells, prereg.base, rule.arms), epochs, cost)
+    pairs = cells.pairs(epochs, cost, rule.arms)
     noise = design.noise(epochs)
     gap = gap_of(pairs, noise, Estimand(cost), prereg.alpha, prereg.min_overlap)
     return gap, [c for pair in pairs for c in pair.cells]
@@ -208,7 +212,7 @@ def decidable(
     """
     if not rows:
         raise ValueError("no planned runs")
-    design = _Design(planned_cells(rows, planning), prereg, planning)
+    design = _Design(planned_cells(rows, planning, prereg.base), prereg, planning)
     found = {rule.name: _power(design, rule) for rule in prereg.rules if rule.kind != "all"}
     for rule in prereg.rules:
         if rule.kind == "all":

@@ -1,7 +1,7 @@
 """Apply the declared rules to a table: every verdict with its interval and its sensitivities."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +18,12 @@ from analysis.rules.kinds.regret import transfer_of
 from analysis.rules.rule import ONE_FAMILY, Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.decision import Verdict, combine, decide, holm
-from analysis.stats.noise import Noise
-from analysis.study.arms import arm_of, base_of
-from analysis.study.cells import Cell, cells_of
+from analysis.study.arms import arm_of
+from analysis.study.cells import cells_of
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
 
@@ -53,22 +54,20 @@ class Judgement:
 Attempt = tuple[Gap, Verdict, tuple[str, ...]]
 
 
-def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
-    rows: list[Any] = list(table.rows)
-    if scored_at_chance:
-        assert table.n_classes
-        chance = 1 - 1 / table.n_classes
-        rows += [{**row, "val_error": chance} for row in table.excluded]
-    return cells_of(rows)
+def _scored_at_chance(table: Table, prereg: Preregistration) -> StudyCells | None:
+    """The cells with excluded runs at the error of guessing; None without such runs."""
+    if not table.excluded or not table.n_classes:
+        return None
+    chance = 1 - 1 / table.n_classes
+    rows: list[Any] = [*table.rows, *({**row, "val_error": chance} for row in table.excluded)]
+    return StudyCells.of(rows, prereg.base)
 
 
 def _decide(gap: Gap, rule: Rule, prereg: Preregistration, seeds: float, cells: int) -> Verdict:
     return decide(gap, rule.sign, rule.margin, prereg.alpha, seeds, cells)
 
 
-def _arms(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
+def _arms(cells: StudyCells, prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
     epochs = regimes_of(cells)[rule.regime == "longest"]
     gap, pairs, noise = gap_at(cells, prereg, epochs, estimand, rule.arms)
     seeds = [c.n for pair in pairs for c in pair.cells]
@@ -78,7 +77,7 @@ def _arms(
 
 
 def _interaction(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
+    cells: StudyCells, prereg: Preregistration, rule: Rule, estimand: Estimand
 ) -> Attempt:
     shorter, longer = (
         gap_at(cells, prereg, epochs, estimand, rule.arms) for epochs in regimes_of(cells)
@@ -89,9 +88,7 @@ def _interaction(
     return gap, _decide(gap, rule, prereg, sum(seeds) / len(seeds), count), _notes(gap, longer[2])
 
 
-def _regret(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
+def _regret(cells: StudyCells, prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
     found = transfer_of(cells, prereg, estimand.axis, rule.arms)
     seeds = sum(c.n for c in cells) / len(cells)
     each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
@@ -104,9 +101,7 @@ def _regret(
     return found.regret, _decide(found.regret, rule, prereg, seeds, len(cells)), notes
 
 
-def _levels(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
+def _levels(cells: StudyCells, prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
     gap, matches, noises = compare_levels(cells, prereg, rule, estimand)
     seeds = [c.n for match in matches for c in (match.first, match.second)]
     count = sum(len(noise.variances) for noise in noises.values())
@@ -120,19 +115,17 @@ def _levels(
     return gap, verdict, tuple(notes)
 
 
-def _law(cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
+def _law(cells: StudyCells, prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
     epochs = regime_of(cells, rule)
     assert epochs is not None
     return judge_law(cells, rule, epochs, estimand.axis, prereg.alpha)
 
 
-def _speed(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
+def _speed(cells: StudyCells, prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
     raise PreconditionError(ONE_FAMILY)
 
 
-KINDS: dict[str, Callable[[Sequence[Cell], Preregistration, Rule, Estimand], Attempt]] = {
+KINDS: dict[str, Callable[[StudyCells, Preregistration, Rule, Estimand], Attempt]] = {
     "arms": _arms,
     "interaction": _interaction,
     "levels": _levels,
@@ -165,7 +158,7 @@ def _sample_note(
 
 
 def _attempt(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     rule: Rule,
     estimand: Estimand,
@@ -191,13 +184,11 @@ def _variants(rule: Rule, cost: str) -> dict[str, Estimand]:
     } | others
 
 
-def _excluded_note(
-    table: Table, prereg: Preregistration, rule: Rule, epochs: int | None
-) -> list[str]:
+def _excluded_note(table: Table, cells: StudyCells, rule: Rule, epochs: int | None) -> list[str]:
     runs = [row for row in table.excluded if epochs in (None, row["epochs"])]
     if not runs:
         return []
-    base = base_of(_cells(table), prereg.base, rule.arms)
+    base = cells.base(rule.arms)
     sides: Counter[str] = Counter()
     for cell in cells_of([{**row, "val_error": 1.0} for row in runs]):
         side = level_of(cell, rule) if rule.kind == "levels" else arm_of(cell, base)
@@ -207,12 +198,17 @@ def _excluded_note(
     return [f"{len(runs)} excluded runs by side: {counts}{known}"]
 
 
-def judge_rule(table: Table, prereg: Preregistration, rule: Rule) -> Judgement:
-    """One rule that is not of kind `all`, with sensitivities.
+def judge_rule(
+    table: Table,
+    cells: StudyCells,
+    at_chance: StudyCells | None,
+    prereg: Preregistration,
+    rule: Rule,
+) -> Judgement:
+    """One rule that is not of kind `all`, with sensitivities; `at_chance` has excluded runs too.
 
     A verdict that changes when excluded runs are scored at chance is lowered to inconclusive.
     """
-    cells = _cells(table)
     one = rule.kind in ("arms", "levels") or rule.kind in LAWS
     epochs = regime_of(cells, rule) if one else None
     gap, verdict, notes = _attempt(cells, prereg, rule, Estimand(rule.cost), table.epochs)
@@ -220,18 +216,20 @@ def judge_rule(table: Table, prereg: Preregistration, rule: Rule) -> Judgement:
         Sensitivity(name, *_attempt(cells, prereg, rule, estimand, table.epochs)[:2])
         for name, estimand in (_variants(rule, rule.cost).items() if gap else ())
     ]
-    if table.excluded and table.n_classes:
+    if at_chance is not None:
         name = "excluded runs scored at chance"
-        other = _attempt(_cells(table, True), prereg, rule, Estimand(rule.cost), table.epochs)
+        other = _attempt(at_chance, prereg, rule, Estimand(rule.cost), table.epochs)
         sensitivities.append(Sensitivity(name, *other[:2]))
         if verdict.value in ("supported", "refuted") and other[1].value != verdict.value:
             reason = f"{verdict.value}, but {other[1].value} with {name}"
             verdict = replace(verdict, value="inconclusive", reason=reason)
-    notes = (*notes, *_excluded_note(table, prereg, rule, epochs))
+    notes = (*notes, *_excluded_note(table, cells, rule, epochs))
     return Judgement(rule, verdict, epochs, gap, notes, tuple(sensitivities))
 
 
-def judge(table: Table, prereg: Preregistration, cost: str | None = None) -> list[Judgement]:
+def judge(
+    table: Table, cells: StudyCells, prereg: Preregistration, cost: str | None = None
+) -> list[Judgement]:
     """Every declared rule; those about arms at `cost` if it is given, else at their declared one.
 
     Headline rules are a family: a decision stays only if Holm's correction over those that could
@@ -241,7 +239,10 @@ def judge(table: Table, prereg: Preregistration, cost: str | None = None) -> lis
         replace(rule, cost=cost) if cost and rule.kind not in LAWS else rule
         for rule in prereg.rules
     ]
-    found = {r.name: judge_rule(table, prereg, r) for r in rules if r.kind != "all"}
+    at_chance = _scored_at_chance(table, prereg)
+    found = {
+        r.name: judge_rule(table, cells, at_chance, prereg, r) for r in rules if r.kind != "all"
+    }
     for rule in rules:
         if rule.kind == "all":
             parts = [(name, found[name].verdict) for name in rule.parts]

@@ -7,17 +7,18 @@ from analysis.rules.kinds.arms import regimes_of
 from analysis.rules.kinds.levels import in_regime, regime_of
 from analysis.rules.rule import KINDS, Preregistration, Rule
 from analysis.stats.contrast import check_overlap
-from analysis.study.arms import Pair, base_of, pairs_of
+from analysis.study.arms import Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
+from analysis.study.study_cells import StudyCells
 
 # Config ids of cells that are enough for a rule.
 CellIds = frozenset[str]
 COST = "flops"
 
 
-def sufficient_cells(cells: Sequence[Cell], prereg: Preregistration, rule: Rule) -> list[CellIds]:
+def sufficient_cells(cells: StudyCells, prereg: Preregistration, rule: Rule) -> list[CellIds]:
     """Sets of planned cells, each of which is enough for the rule; none if nothing is.
 
     `levels`: every pair of cells that differ in the level alone. Rules about arms: both arms at one
@@ -30,7 +31,7 @@ def sufficient_cells(cells: Sequence[Cell], prereg: Preregistration, rule: Rule)
         return []
 
 
-def _needs(cells: Sequence[Cell], prereg: Preregistration, rule: Rule) -> Iterator[CellIds]:
+def _needs(cells: StudyCells, prereg: Preregistration, rule: Rule) -> Iterator[CellIds]:
     if rule.kind == "levels":
         for match in matches_of(in_regime(cells, rule), rule.along, rule.levels):
             yield _ids((match.first, match.second))
@@ -44,10 +45,9 @@ def _ids(cells: Sequence[Cell]) -> CellIds:
     return frozenset(cell.config_id for cell in cells)
 
 
-def _of_arms(cells: Sequence[Cell], prereg: Preregistration, rule: Rule) -> Iterator[CellIds]:
-    base = base_of(cells, prereg.base, rule.arms)
+def _of_arms(cells: StudyCells, prereg: Preregistration, rule: Rule) -> Iterator[CellIds]:
     short, long = (
-        {pair.label: pair for pair in pairs_of(cells, base, epochs, COST)}
+        {pair.label: pair for pair in cells.pairs(epochs, COST, rule.arms)}
         for epochs in regimes_of(cells)
     )
     for label in short:
@@ -75,14 +75,14 @@ def _least(pair: Pair, min_overlap: float) -> Pair:
     return pair if found is None else up_to(found)
 
 
-def _of_law(cells: Sequence[Cell], rule: Rule) -> Iterator[CellIds]:
+def _of_law(cells: StudyCells, rule: Rule) -> Iterator[CellIds]:
     epochs = regime_of(cells, rule)
     assert epochs is not None
-    regime = sorted((c for c in cells if c.epochs == epochs), key=lambda c: c.cost(COST) or 0.0)
-    law_points(regime, rule.kind, epochs, COST)
+    regime = sorted(cells.regime(epochs), key=lambda c: c.cost(COST) or 0.0)
+    law_points(StudyCells(regime), rule.kind, epochs, COST)
 
     def enough(count: float) -> None:
-        law_points(regime[: int(count)], rule.kind, epochs, COST)
+        law_points(StudyCells(regime[: int(count)]), rule.kind, epochs, COST)
 
     count = _first([float(n) for n in range(1, len(regime) + 1)], enough)
     yield _ids(regime[: int(count or len(regime))])

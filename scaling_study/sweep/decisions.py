@@ -82,7 +82,9 @@ class Plan:
         """For each rule the sets of cells that are enough for it."""
         from analysis.rules import design_analysis, sufficient_cells
 
-        cells = design_analysis.planned_cells([*self._rows.values()], self.planning)
+        cells = design_analysis.planned_cells(
+            [*self._rows.values()], self.planning, self.prereg.base
+        )
         return [
             sufficient_cells.sufficient_cells(cells, self.prereg, rule)
             for rule in self.prereg.rules
@@ -90,12 +92,15 @@ class Plan:
 
     def unfair(self, rows: Sequence[Planned]) -> list[str]:
         """What differs between runs that the rules compare, beside what the grid compares."""
-        from analysis.rules import confounders
+        from analysis.rules import confounders, design_analysis
         from analysis.study import compared_settings
 
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
+        cells = design_analysis.planned_cells(records, self.planning, self.prereg.base)
         found = confounders.differences(
-            records, compared_settings.compared(self._grid), self.prereg
+            records,
+            compared_settings.compared(self._grid),
+            confounders.sides_of(cells, self.prereg),
         )
         return [f"not the same in all runs: {line}" for line in found]
 

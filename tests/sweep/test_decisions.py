@@ -19,6 +19,7 @@ from analysis.rules.kinds.laws import LAWS
 from analysis.rules.preregistration import prereg
 from analysis.rules.rule import KINDS
 from analysis.study.compared_settings import compared
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import write_study
 from helpers.commands import Command
@@ -87,7 +88,8 @@ def test_a_study_that_is_analysed_says_what_its_regimes_set(tmp_path: Path) -> N
     rows = [r for r in rows if r.columns["resolution"] == 128]
     study = write_study(tmp_path, [finished(row, n) for n, row in enumerate(rows)])
     write_csv(rows, grid, study / "plan.csv")
-    said = summary(table_of(read_study(study), {}), prereg(None, grid), [])["differences"]
+    analysed = table_of(read_study(study), {})
+    said = summary(analysed, StudyCells.of(analysed.rows), prereg(None, grid), [])["differences"]
     assert (
         "model.dropout: 0 at 10, 100 epochs; depth arm 0.25, width arm 0.25 to 0.75 at 350 epochs"
     ) in said
@@ -98,7 +100,7 @@ def test_settings_that_follow_a_solved_axis_do_not_part_a_series() -> None:
     records = [{**r, "val_error": 0.2 + 0.001 * n} for n, r in enumerate(table(rows, grid))]
     assert len({r["model.dropout"] for r in records}) > 1
     sizes: dict[str, int] = {}
-    for record in step_records(records, grid):
+    for record in step_records(StudyCells.of(records), records, grid):
         sizes[record["series"]] = sizes.get(record["series"], 0) + 1
     # Three depths and two targets, each along four resolutions.
     assert sorted(sizes.values()) == [4] * 6

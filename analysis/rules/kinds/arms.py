@@ -9,13 +9,13 @@ import numpy as np
 
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, Gap, gap_of, t_quantile
-from analysis.stats.noise import Noise, noise_of
 from analysis.stats.sequential import inflation
-from analysis.study.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
-from analysis.study.cells import Cell, cells_of
+from analysis.study.arms import DEPTH_WIDTH, Pair
+from analysis.study.cells import Cell
 from analysis.study.columns import COST_NAMES
 from analysis.study.errors import PreconditionError
-from analysis.study.table import Table
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 
 
 def regimes_of(cells: Sequence[Cell]) -> tuple[int, int]:
@@ -37,16 +37,15 @@ def check_regimes(cells: Sequence[Cell], planned: Sequence[int]) -> None:
         raise PreconditionError(f"no run of {epochs} epochs, which the plan has, can be analysed")
 
 
-def regime_noise(cells: Sequence[Cell], prereg: Preregistration, epochs: int) -> Noise:
+def regime_noise(cells: StudyCells, prereg: Preregistration, epochs: int) -> Noise:
     """Noise of one regime: how much runs scatter changes with how long they train.
 
     Raises:
         PreconditionError: nothing says how runs scatter, or too few seeds do.
     """
-    regime = [c for c in cells if c.epochs == epochs]
-    noise = noise_of(regime)
+    noise = cells.noise(epochs)
     if noise is None or noise.kind == "prior":
-        return _external(regime, noise, prereg)
+        return _external(cells.regime(epochs), noise, prereg)
     if (
         df := sum(noise.dfs.values()) if noise.kind == "per cell" else noise.df({})
     ) < prereg.min_df:
@@ -71,7 +70,7 @@ def _external(regime: Sequence[Cell], prior: Noise | None, prereg: Preregistrati
 
 
 def gap_at(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     epochs: int,
     estimand: Estimand,
@@ -84,7 +83,7 @@ def gap_at(
     Raises:
         PreconditionError: a precondition of the declared rules fails.
     """
-    pairs = pairs_of(cells, base_of(cells, prereg.base, arms), epochs, estimand.axis)
+    pairs = cells.pairs(epochs, estimand.axis, arms)
     noise = regime_noise(cells, prereg, epochs)
     gap = gap_of(pairs, noise, estimand, prereg.alpha, prereg.min_overlap)
     return widen_for_looks(gap, [c.n for pair in pairs for c in pair.cells], prereg), pairs, noise
@@ -121,7 +120,7 @@ def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
 
 
 def as_sample(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     epochs: int,
     estimand: Estimand,
@@ -131,7 +130,7 @@ def as_sample(
 
     This interval is about settings that were not run; None with fewer than three of them.
     """
-    pairs = pairs_of(cells, base_of(cells, prereg.base, arms), epochs, estimand.axis)
+    pairs = cells.pairs(epochs, estimand.axis, arms)
     if len(pairs) < 3:
         return None
     noise = regime_noise(cells, prereg, epochs)
@@ -143,27 +142,24 @@ def as_sample(
     return mean, mean - half, mean + half
 
 
-def gaps(table: Table, prereg: Preregistration) -> list[dict[str, Any]]:
+def gaps(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
     """Width minus depth at every regime and cost, averaged and at each resolution: no test.
 
     One record each: epochs, cost, resolution (px, None for the average), then estimate, low, high
     and se as relative errors, or the reason there are none.
     """
-    cells = cells_of(table.rows)
     records = []
-    for epochs in sorted({c.epochs for c in cells}):
-        resolutions = sorted({c.resolution for c in cells if c.epochs == epochs})
+    for epochs, regime in cells.regimes.items():
+        resolutions = sorted({c.resolution for c in regime})
         for axis in COST_NAMES:
             for resolution in (None, *resolutions):
-                chosen = [c for c in cells if resolution in (None, c.resolution)]
+                chosen = cells if resolution is None else cells.at_resolution(resolution)
                 record: dict[str, Any] = {"epochs": epochs, "cost": axis, "resolution": resolution}
                 records.append(record | _measured(chosen, prereg, epochs, axis))
     return records
 
 
-def _measured(
-    cells: Sequence[Cell], prereg: Preregistration, epochs: int, axis: str
-) -> dict[str, Any]:
+def _measured(cells: StudyCells, prereg: Preregistration, epochs: int, axis: str) -> dict[str, Any]:
     try:
         gap, _, _ = gap_at(cells, prereg, epochs, Estimand(axis))
     except PreconditionError as reason:

@@ -1,7 +1,7 @@
 """Rules about laws of error over all configurations of one regime, not about two arms."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from analysis.laws.breakpoint import decide_deviation, deviation
 from analysis.laws.cheapest_path import compound_exponents, decide_slower, path_exponent
@@ -18,8 +18,8 @@ from analysis.laws.returns import (
 from analysis.rules.rule import Rule
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict
-from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 Judged = tuple[Gap, Verdict, tuple[str, ...]]
@@ -95,7 +95,7 @@ LAWS: dict[str, Callable[[Points, float, float], Judged]] = {
 }
 
 
-def judge_law(cells: Sequence[Cell], rule: Rule, epochs: int, cost: str, alpha: float) -> Judged:
+def judge_law(cells: StudyCells, rule: Rule, epochs: int, cost: str, alpha: float) -> Judged:
     """The effect of a rule about a law, its verdict and what to know about it.
 
     Raises:

@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from analysis.rules.kinds.arms import regime_noise, widen_for_looks
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import ROUNDING, Estimand, Gap, t_quantile
-from analysis.stats.noise import Noise
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import Match, matches_of, setting_of
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 
 # Costs of two cells this near each other, as a ratio, count as equal in words.
 EQUAL = 1.2
 
 
 def compare_levels(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
+    cells: StudyCells, prereg: Preregistration, rule: Rule, estimand: Estimand
 ) -> tuple[Gap, list[Match], dict[int, Noise]]:
     """The gap between the rule's levels, the cells it is about, and the noise by epochs.
 

@@ -9,10 +9,11 @@ from analysis.rules.kinds.arms import regime_noise, regimes_of
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 from analysis.stats.interpolation import Floats, overlap_of, smoother
-from analysis.stats.noise import Noise
-from analysis.study.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
+from analysis.study.arms import DEPTH_WIDTH, Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 
 POINTS = 400
 DRAWS = 2000
@@ -55,7 +56,7 @@ class _Common:
 
 
 def common_ranges(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     cost: str,
     arms: tuple[str, str] = DEPTH_WIDTH,
@@ -68,9 +69,8 @@ def common_ranges(
             without errors.
     """
     source, target = regimes or regimes_of(cells)
-    base = base_of(cells, prereg.base, arms)
     noises = regime_noise(cells, prereg, source), regime_noise(cells, prereg, target)
-    found = [{p.label: p for p in pairs_of(cells, base, e, cost)} for e in (source, target)]
+    found = [{p.label: p for p in cells.pairs(e, cost, arms)} for e in (source, target)]
     both = {label: (pair, found[1][label]) for label, pair in found[0].items() if label in found[1]}
     if not both:
         raise PreconditionError("no setting has two cells or more in both arms of both regimes")
@@ -131,7 +131,7 @@ def _drawn(
 
 
 def transfer_of(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     cost: str,
     arms: tuple[str, str] = DEPTH_WIDTH,

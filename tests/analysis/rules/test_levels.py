@@ -14,11 +14,12 @@ from analysis.rules.preregistration import prereg
 from analysis.rules.sentences import sentence
 from analysis.rules.wording import line, lines
 from analysis.stats.contrast import Estimand
-from analysis.stats.noise import noise_of
 from analysis.study.cells import Cell
 from analysis.study.compared_settings import crossed, with_comparison_settings
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
+from analysis.study.noise import noise_of
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import run, write_study
 from scaling_study.common.errors import InputError
@@ -171,7 +172,9 @@ def decayed(tmp_path, effect: float = 0.1, **changes):  # type: ignore[no-untype
 def test_a_study_over_any_setting_is_one_table_and_has_a_verdict(tmp_path) -> None:  # type: ignore[no-untyped-def]
     study = decayed(tmp_path)
     rules = prereg(study.path, study.grid)
-    judged = {j.rule.name: j for j in judge(table_of(study, {}), rules)}
+    table = table_of(study, {})
+    cells = StudyCells.of(table.rows)
+    judged = {j.rule.name: j for j in judge(table, cells, rules)}
     decay = judged["decay"]
     assert decay.gap is not None
     assert (decay.verdict.value, decay.epochs) == ("supported", 8)
