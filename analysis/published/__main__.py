@@ -18,8 +18,6 @@ from analysis.figures.drawing import forest
 from analysis.figures.drawing.style import style
 from analysis.figures.files import Saved, prepare, save, write_csv, write_json
 from analysis.laws.points import Points
-from analysis.paper.figure_2 import figure_2
-from analysis.paper.tables import HARDWARE, depth_width_table, family
 from analysis.published.laws import (
     as_family,
     base_records,
@@ -29,6 +27,7 @@ from analysis.published.laws import (
     save_law_figures,
     validations,
 )
+from analysis.published.tables import HARDWARE, depth_width_table, family, figure_2
 from analysis.report.analyse import summary
 from analysis.report.findings import Findings, Request
 from analysis.report.page import html, sections

@@ -22,7 +22,8 @@ from analysis.laws.competing_forms import alternatives, dispersion, judge_disper
 from analysis.laws.harmful_steps import harm, judge_harm
 from analysis.laws.points import Points
 from analysis.laws.returns import by_step
-from analysis.paper.tables import figure_2_cells, read
+from analysis.paper.tables import read
+from analysis.published.tables import figure_2_cells
 from analysis.rules.judge import Judgement
 from analysis.rules.kinds.laws import LAWS
 from analysis.rules.rule import Preregistration

@@ -5,9 +5,8 @@ import json
 import pytest
 
 from analysis.laws.competing_forms import alternatives
-from analysis.paper.figure_2 import figure_2
-from analysis.paper.tables import depth_width_table, half_unit
 from analysis.published.__main__ import _judged, main, speedups
+from analysis.published.tables import depth_width_table, figure_2, half_unit
 from analysis.rules.judge import judge
 from analysis.rules.kinds.arms import gaps
 from analysis.rules.preregistration import prereg

@@ -12,7 +12,7 @@ from analysis.descriptions.base_sensitivity import bases
 from analysis.descriptions.depth_width_map import regime_map
 from analysis.descriptions.overfitting import slopes
 from analysis.laws.convex_hull import reach
-from analysis.paper.tables import depth_width_table, figure_2_cells
+from analysis.published.tables import depth_width_table, figure_2_cells
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.design_analysis import planned_cells
 from analysis.rules.judge import judge
