@@ -37,7 +37,7 @@ CHEAPEST, DEAREST, BEYOND = 1.1, 2.5, 1.3
 
 
 @dataclass(frozen=True)
-class RegimeMap:
+class DepthWidthMap:
     """Probability that depth is the better way to spend a multiple of the base's cost.
 
     `records` are (epochs, resolution, multiplier, p_depth, difference, inside): `inside` says that
@@ -136,9 +136,9 @@ def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]
     return min(math.exp(slopes[i] * reach(design, start, i)) for i in (0, 1))
 
 
-def regime_map(
+def depth_width_map(
     cells: StudyCells, prereg: Preregistration, base: Base, multiplier: float = 1.8
-) -> RegimeMap:
+) -> DepthWidthMap:
     """The map of a study with several lengths of training.
 
     Raises:
@@ -162,7 +162,7 @@ def regime_map(
     chosen = [r for r in records if r["multiplier"] == multiplier]
     lines = {r: [c for c in chosen if c["resolution"] == r] for _, r in places}
     passed = {r: _crossover(line) for r, line in lines.items()}
-    return RegimeMap(
+    return DepthWidthMap(
         multiplier,
         records,
         {r: at for r, (at, _) in passed.items()},

@@ -5,19 +5,18 @@ Errors and gaps are fractions; missing values are None.
 
 import math
 from collections.abc import Sequence
-from typing import Any
-import numpy as np
-from analysis.study.arms import Base, arm_of
-from analysis.stats.attainment import attainment_of
-from analysis.stats.interpolation import smoother
-from analysis.stats.contrast import t_quantile
-from analysis.study.cells import Cell
-from analysis.study.noise import Noise
-from analysis.stats.pareto import frontier_of
-from analysis.study.columns import Record
-from analysis.study.columns import LEVEL
-from analysis.study.study_cells import StudyCells
 
+import numpy as np
+
+from analysis.stats.attainment import attainment_of
+from analysis.stats.contrast import t_quantile
+from analysis.stats.interpolation import smoother
+from analysis.stats.pareto import frontier_of
+from analysis.study.arms import Base, arm_of
+from analysis.study.cells import Cell
+from analysis.study.columns import LEVEL, Record
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 
 CURVE_POINTS = 40
 
@@ -54,8 +53,6 @@ def _interval(value: float, half: float | None, name: str) -> Record:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
-
-
 
 
 def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from analysis.stats.contrast import Gap
 from analysis.rules.judge import Judgement
-from analysis.study.columns import Record
 from analysis.rules.rule import Rule
 from analysis.rules.wording import LAW_WORDS, law_words
+from analysis.stats.contrast import Gap
+from analysis.study.columns import Record
 
 
 def unit_of(kind: str) -> str:

@@ -1,12 +1,23 @@
-"""Both arms of each regime against a cost; drawn from `analysis.figures.records`, inside `style()`."""
+"""Both arms of each regime against a cost, from `analysis.figures.records`."""
 
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import Label
-from analysis.figures.drawing.panels import (color_of, finish, label, legend, name_of, names_in, outer_labels, per_regime, points, spread)
-from analysis.figures.drawing.style import (COLORS, MARKERS, interval_label, log_x, log_y_percent)
+from analysis.figures.drawing.panels import (
+    color_of,
+    finish,
+    label,
+    legend,
+    name_of,
+    names_in,
+    outer_labels,
+    per_regime,
+    points,
+    spread,
+)
+from analysis.figures.drawing.style import COLORS, MARKERS, interval_label, log_x, log_y_percent
 from analysis.study.columns import Record
 
 

@@ -7,11 +7,22 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.figures.drawing.labels import Label
+from analysis.figures.drawing.panels import (
+    finish,
+    label,
+    legend,
+    names_in,
+    outer_labels,
+    per_regime,
+    points,
+    room_for_ends,
+    spread,
+    step,
+)
 from analysis.figures.drawing.published_overlay import overlay, published_handle
-from analysis.figures.drawing.panels import (finish, label, legend, names_in, outer_labels, per_regime, points, room_for_ends, spread, step)
 from analysis.figures.drawing.style import LINES, interval_label, log_x, log_y_percent
-from analysis.study.columns import Record
 from analysis.figures.records import by_epochs
+from analysis.study.columns import Record
 
 GREY = "#444444"
 # Names in a panel where the published points squeeze ours.

@@ -6,8 +6,8 @@ from typing import Any
 
 from analysis.descriptions import forecasts
 from analysis.descriptions.dominance import shown
+from analysis.descriptions.findings import Findings
 from analysis.figures.files import Saved
-from analysis.report.findings import Findings
 from analysis.report.page import content, html, sections
 from analysis.report.page.page import Section, write
 from analysis.study.cells import Cell
