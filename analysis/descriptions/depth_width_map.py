@@ -106,12 +106,14 @@ def _difference(
     return difference, np.asarray(stdtr(surface.df, difference / se))
 
 
-def _passes(line: Sequence[Record], level: float) -> list[float]:
-    """Epochs at which P(depth) passes a level, between neighbours on the log scale."""
+def _passes(line: Sequence[Record], probability: float) -> list[float]:
+    """Epochs at which P(depth) passes a probability, between neighbours on the log scale."""
     found = []
     for a, b in pairwise(line):
-        if (a["p_depth"] - level) * (b["p_depth"] - level) <= 0 and a["p_depth"] != b["p_depth"]:
-            share = (level - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
+        if (a["p_depth"] - probability) * (b["p_depth"] - probability) <= 0 and a["p_depth"] != b[
+            "p_depth"
+        ]:
+            share = (probability - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
             ends = np.log([a["epochs"], b["epochs"]])
             found.append(float(math.exp(np.interp(share, [0, 1], ends))))
     return found

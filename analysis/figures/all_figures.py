@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from analysis.descriptions.depth_width_map import DepthWidthMap, depth_width_map
 from analysis.descriptions.findings import Findings
-from analysis.descriptions.forecasts import forecast_records
+from analysis.descriptions.forecasts import run_time_records
 from analysis.figures.drawing import (
     arm_plots,
     depth_width_plot,
@@ -171,7 +171,7 @@ FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(
         "forecast",
         "Run time: forecast before launch and measured",
-        lambda found: forecast_records(found.table.rows, found.forecasts),
+        lambda found: run_time_records(found.table.rows, found.forecasts),
         lambda rows, _: forecast_plot.forecasts(rows),
     ),
 )

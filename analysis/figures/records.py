@@ -81,8 +81,8 @@ def frontier_records(cells: StudyCells, axis: str) -> list[Record]:
                     "frontier_error": float(f.best[i]),
                     "band_low": _number(f.low[i]),
                     "band_high": _number(f.high[i]),
-                    "sure_low": _number(f.sure_low[i]),
-                    "sure_high": _number(f.sure_high[i]),
+                    "sure_low": _number(f.simultaneous_low[i]),
+                    "sure_high": _number(f.simultaneous_high[i]),
                 }
                 | seeds[i]
             )

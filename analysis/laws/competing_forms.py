@@ -92,7 +92,7 @@ class Dispersion:
     p_equal: float
 
 
-def dispersion(points: Points, level: float = 0.95) -> Dispersion:
+def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     """Whether configurations of equal cost differ more where cost is high.
 
     The interval of rho is by Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright
@@ -107,7 +107,7 @@ def dispersion(points: Points, level: float = 0.95) -> Dispersion:
     found = spearmanr(np.abs(law.residuals), points["cost"])
     rho = float(found.statistic)
     z_se = math.sqrt((1 + rho**2 / 2) / (law.n - 3))
-    z, half = math.atanh(rho), float(ndtri(0.5 + level / 2)) * z_se
+    z, half = math.atanh(rho), float(ndtri(0.5 + confidence / 2)) * z_se
     halves = law.residuals[~above], law.residuals[above]
     return Dispersion(
         estimate=rho,

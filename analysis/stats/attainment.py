@@ -23,8 +23,8 @@ class Attainment:
 
     `low`, `median` and `high` are the errors that 2.5, 50 and 97.5 % of the replicates attain at
     that cost or less. With fewer than 40 replicates the outer two are simply the best and the worst
-    of them, which `label` says. `honest` is the cross-fit value: each replicate scores the cell
-    that the other replicates would choose, so that no choice profits from its own noise.
+    of them, which `label` says. `cross_validated` is the cross-fit value: each replicate scores the
+    cell that the other replicates would choose, so that no choice profits from its own noise.
     """
 
     cells: tuple[Cell, ...]
@@ -82,8 +82,7 @@ def attainment_of(cells: Sequence[Cell], axis: str) -> Attainment:
     known, cost, errors = _grid(cells, axis)
     frontiers = least(errors, affordable(cost[:, None]))
     low, median, high = (surface(frontiers, share) for share in BAND)
-    honest = cross_fit(cost, errors)
-    return Attainment(known, cost, errors.shape[1], low, median, high, honest)
+    return Attainment(known, cost, errors.shape[1], low, median, high, cross_fit(cost, errors))
 
 
 def deviation(cells: Sequence[Cell], axis: str) -> float:

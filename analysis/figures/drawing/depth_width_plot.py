@@ -63,11 +63,17 @@ def _map(axes: Axes, records: Sequence[Record]) -> None:
     p = np.array([r["p_depth"] for r in records]).reshape(len(epochs), len(costs)).T
     inside = np.array([r["inside"] for r in records]).reshape(p.T.shape).T
     axes.contourf(epochs, costs, p, LEVELS, cmap=DIVERGING, vmin=0, vmax=1)
-    for level, dashes in LINES.items():
-        if p.min() < level < p.max():
-            width = 1.0 if level == 0.5 else 0.8
+    for probability, dashes in LINES.items():
+        if p.min() < probability < p.max():
+            width = 1.0 if probability == 0.5 else 0.8
             axes.contour(
-                epochs, costs, p, [level], colors="#222222", linestyles=[dashes], linewidths=width
+                epochs,
+                costs,
+                p,
+                [probability],
+                colors="#222222",
+                linestyles=[dashes],
+                linewidths=width,
             )
     # From the dearest cost inside upwards; from the bottom where none is.
     edge = [max([c for c, ok in zip(costs, i, strict=True) if ok], default=costs[0])

@@ -92,7 +92,7 @@ def _environment(report: Report) -> list[str]:
 
 def _time(report: Report) -> list[str]:
     found = report.found
-    records = forecasts.forecast_records(found.table.rows, found.forecasts)
+    records = forecasts.run_time_records(found.table.rows, found.forecasts)
     plot = ['<div id="forecasts" class="plot"></div>'] if records else []
     return [html.paragraph(forecasts.summary(records)), *plot]
 

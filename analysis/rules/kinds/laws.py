@@ -56,7 +56,7 @@ def _depth_first(points: Points, margin: float, alpha: float) -> Judged:
 
 
 def _slower(points: Points, margin: float, alpha: float) -> Judged:
-    g = path_exponent(points, level=1 - alpha)
+    g = path_exponent(points, confidence=1 - alpha)
     compound = compound_exponents()["resolution"]
     effect = _effect(compound - g.estimate, g.se, g.df, compound - g.high, compound - g.low)
     notes = (

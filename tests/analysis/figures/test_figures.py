@@ -12,7 +12,7 @@ from matplotlib.text import Annotation, Text
 
 from analysis.descriptions.depth_width_map import DepthWidthMap
 from analysis.descriptions.findings import Request
-from analysis.descriptions.forecasts import forecast_records, summary
+from analysis.descriptions.forecasts import run_time_records, summary
 from analysis.figures.all_figures import figures
 from analysis.figures.drawing import (
     arm_plots,
@@ -285,7 +285,7 @@ def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     study = tmp_path / "results" / "demo"
     results = write_real_study(study, seeds=1)
     rows = [vars(r) for r in results]
-    found = forecast_records(rows, read_forecasts(study))
+    found = run_time_records(rows, read_forecasts(study))
     assert len(found) == len(results)
     held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in found)
     assert 0 < held < len(found)
@@ -298,7 +298,7 @@ def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     (study / "forecasts.csv").write_text("run_id,forecast_s\n" + f"{results[0].run_id},\nx,nan\n")
     assert read_forecasts(study) == {}
     (study / "forecasts.csv").unlink()
-    assert forecast_records(rows, read_forecasts(study)) == []
+    assert run_time_records(rows, read_forecasts(study)) == []
     assert summary([]).startswith("No run of this study was forecast")
 
 

@@ -109,9 +109,9 @@ def test_frontier_of_cells():
     assert found.member.tolist() == [True, True, False, True]
     assert found.probability == pytest.approx([1, 1, 0, 1])
     assert found.best == pytest.approx([cells[i].error for i in (0, 1, 1, 3)])
-    assert (found.sure_low <= found.low).all()
+    assert (found.simultaneous_low <= found.low).all()
     assert (found.low <= found.best).all()
-    assert (found.high <= found.sure_high).all()
+    assert (found.high <= found.simultaneous_high).all()
     worse = [*cells, cell("e", 5, (0.6,) * 4)]
     again = frontier_of(worse, "flops", noise_of(worse))
     assert again.member.tolist() == [*found.member.tolist(), False]
