@@ -94,8 +94,7 @@ def _seed_records(cells: Sequence[Cell], axis: str) -> list[Record]:
     names = ("seeds_low", "seeds_median", "seeds_high", "seeds_honest")
     if min(c.n for c in cells) < 2:
         return [dict.fromkeys(names) for _ in cells]
-    a = attainment_of(cells, axis)
-    columns = np.column_stack([a.low, a.median, a.high, a.cross_validated]).tolist()
+    columns = np.column_stack(attainment_of(cells, axis)).tolist()
     return [dict(zip(names, row, strict=True)) for row in columns]
 
 

@@ -31,17 +31,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Returns:
-    """A ratio or difference of mean elasticities; its SE is between configurations.
-
-    `seed_se` is what seeds alone explain of it: the SE of a statement about these configurations.
-    """
+    """A ratio or difference of mean elasticities; its SE is between configurations."""
 
     estimate: float
     se: float
     df: float
     low: float
     high: float
-    seed_se: float
     n: tuple[int, int]
 
 
@@ -114,19 +110,6 @@ def _two(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
     return mean, v, df
 
 
-def _seed_se(points: Points, terms: list[tuple[Rows, Rows, float]]) -> float:
-    """SE from seeds of a sum of weighted mean elasticities: steps (a, b) with a weight each.
-
-    A configuration that several steps share counts with the sum of its weights.
-    """
-    total = np.zeros(len(points["error"]))
-    for a, b, weight in terms:
-        gain = weight / np.log(points["cost"][b] / points["cost"][a]) / len(a)
-        np.add.at(total, a, gain)
-        np.add.at(total, b, -gain)
-    return float(np.sqrt(np.sum((total * points["se"] / points["error"]) ** 2)))
-
-
 def diminishing(points: Points, confidence: float = 0.95, count: int = DRAWS) -> Returns:
     """Mean elasticity of resolution steps from 320 px on, over that of steps from up to 160 px.
 
@@ -142,10 +125,9 @@ def diminishing(points: Points, confidence: float = 0.95, count: int = DRAWS) ->
     sample = mean + np.sqrt(v) * normal
     tail = (1 - confidence) / 2
     ends = np.quantile(sample[:, 0] / sample[:, 1], [tail, 1 - tail]).tolist()
-    terms = [(*high, 1 / mean[1]), (*low, -ratio / mean[1])]
     se = float(np.std(sample[:, 0] / sample[:, 1]))
     sizes = (len(high[0]), len(low[0]))
-    return Returns(ratio, se, df, ends[0], ends[1], _seed_se(points, terms), sizes)
+    return Returns(ratio, se, df, ends[0], ends[1], sizes)
 
 
 def depth_minus_resolution(
@@ -163,10 +145,8 @@ def depth_minus_resolution(
     mean, v, df = _two(eps[0], eps[1])
     se, difference = math.sqrt(float(v.sum())), float(mean[0] - mean[1])
     half = float(stdtrit(df, 0.5 + confidence / 2)) * se
-    terms = [(*chosen[0], 1.0), (*chosen[1], -1.0)]
     sizes = (len(eps[0]), len(eps[1]))
-    seed_se = _seed_se(points, terms)
-    return Returns(difference, se, df, difference - half, difference + half, seed_se, sizes)
+    return Returns(difference, se, df, difference - half, difference + half, sizes)
 
 
 def decide_diminishing(r: Returns, margin: float) -> Verdict:

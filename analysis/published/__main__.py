@@ -169,7 +169,7 @@ def command(directory: Path) -> list[str]:
     saved = figures(found, directory)
     saved += save_law_figures(points, directory)
     saved.append(_save_speedups(speedup_records(fast), directory))
-    said = [_speedup_line(hardware, s) for hardware, s in fast.items()]
+    speed_lines = [_speedup_line(hardware, s) for hardware, s in fast.items()]
     write(
         directory / "report.html",
         "The paper's claims on the paper's numbers",
@@ -177,7 +177,7 @@ def command(directory: Path) -> list[str]:
         [
             ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
             ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules)),
-            ("speed", "Speed (Table 7)", [html.paragraph(text) for text in said]),
+            ("speed", "Speed (Table 7)", [html.paragraph(text) for text in speed_lines]),
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
@@ -193,7 +193,7 @@ def command(directory: Path) -> list[str]:
         f"figures and report.html in {directory}",
         "at other costs:",
         *(f"  {text}" for text in others),
-        *said,
+        *speed_lines,
         *lines(main_verdicts, rules),
     ]
 

@@ -25,7 +25,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
     """Both arms per regime with the curves that are compared; `titles` has a text per regime."""
     figure, found = per_regime(records)
     resolutions = sorted({r["resolution"] for r in records})
-    said = interval_label([r for r in records if r["kind"] == "cell"])
+    y_label = interval_label([r for r in records if r["kind"] == "cell"])
     labels = []
     for epochs, axes in found:
         here = [r for r in records if r["epochs"] == epochs]
@@ -45,7 +45,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
                     named[text] = Label(r["cost"], 100 * r["error"], short, color_of(r))
         axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
-        log_y_percent(axes, said, [100 * r["error"] for r in here])
+        log_y_percent(axes, y_label, [100 * r["error"] for r in here])
         labels.append((axes, list(named.values())))
     outer_labels(found)
     legend(figure, [*records, {"arm": "base"}])

@@ -47,8 +47,8 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
         points(axes, cells, "error")
         others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
-        said = [100 * r["error"] for r in (*cells, *published)]
-        log_y_percent(axes, _label(records), said)
+        values = [100 * r["error"] for r in (*cells, *published)]
+        log_y_percent(axes, _label(records), values)
         named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
         own = [label(r, "error", resolutions) for r in spread(named, most)]
         labels.append((axes, [*own, *others]))

@@ -38,10 +38,10 @@ def returns(rows: Sequence[Record]) -> Figure:
         _series(axes, x, steps, color)
         ends.append(Label(x[-1], steps[-1]["elasticity"], f"{epochs} epochs", color))
     axes.axhline(0, color="#444444", lw=0.8)
-    said = "−Δln(error) / Δln(FLOPs) of a step"
-    axes.set_xlabel(f"step in resolution (px){flops_note([said])}")
+    text = "−Δln(error) / Δln(FLOPs) of a step"
+    axes.set_xlabel(f"step in resolution (px){flops_note([text])}")
     barred = any(r["low"] is not None for r in rows)
-    axes.set_ylabel(said + ",\nbars: 95 % interval over steps" * barred)
+    axes.set_ylabel(text + ",\nbars: 95 % interval over steps" * barred)
     return finish(figure, [(axes, ends)])
 
 

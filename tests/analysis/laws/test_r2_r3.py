@@ -166,7 +166,6 @@ def test_golden_returns(grid):
     assert large.n == (7, 3)
     assert large.se == pytest.approx(0.051, abs=0.003)
     assert large.low < 0 < large.high
-    assert large.seed_se == pytest.approx(0.012, abs=0.004)
 
 
 def test_resolution_level_of_two_families():
