@@ -11,7 +11,7 @@ from analysis.figures.drawing import (arm_plots, forecast_plot, forest, frontier
 from analysis.figures.drawing.labels import plain
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import ASSUMED, style
-from analysis.rules.judge import Judgement
+from analysis.rules.kind import Judgement
 from analysis.figures.law_records import study_law_rows, study_return_rows
 from analysis.study.cells import Cell
 from analysis.figures.files import Saved, save
@@ -21,7 +21,7 @@ from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
 from analysis.rules.rule import Preregistration
 from analysis.descriptions.depth_width_map import regime_map
 from analysis.figures.verdict_records import verdict_records
-from analysis.rules.wording import percent, winner
+from analysis.rules.phrases import better_arm, percent
 from scaling_study.common.errors import InputError
 
 # What a frontier is drawn over: the costs that arms are compared at, memory, and training itself.
@@ -53,7 +53,7 @@ def _titles(
     }
     return {
         r["epochs"]: f"{r['epochs']} epochs{said.get(r['epochs'], '')}\n"
-        f"gap {percent(r['estimate'], r['low'], r['high'])}\n{winner(r['low'], r['high'])}"
+        f"gap {percent(r['estimate'], r['low'], r['high'])}\n{better_arm(r['low'], r['high'])}"
         for r in described
         if r["cost"] == cost and r["resolution"] is None and r["estimate"] is not None
     }

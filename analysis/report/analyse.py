@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis.descriptions.dominance import dominance
 from analysis.descriptions.forecasts import forecast_records
+from analysis.descriptions.gaps import gaps
 from analysis.descriptions.overfitting import slopes
 from analysis.descriptions.variants import step_lines, step_records
 from analysis.figures.all_figures import all_frontiers, figures
@@ -13,10 +14,11 @@ from analysis.laws.study_fits import study_fits
 from analysis.report.findings import Findings, Request
 from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences
-from analysis.rules.judge import Judgement, judge
-from analysis.rules.kinds.arms import gaps
+from analysis.rules.judge import judge
+from analysis.rules.kind import Judgement
+from analysis.rules.record import record
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import lines, record
+from analysis.rules.wording import lines
 from analysis.study.cells import cells_of
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts

@@ -80,13 +80,10 @@ class Plan:
 
     def needs(self) -> SufficientSets:
         """For each rule the sets of cells that are enough for it."""
-        from analysis.rules import design_analysis, sufficient_cells
+        from analysis.rules import design_analysis
 
-        cells = design_analysis.planned_cells([*self._rows.values()], self.planning)
-        return [
-            sufficient_cells.sufficient_cells(cells, self.prereg, rule)
-            for rule in self.prereg.rules
-        ]
+        rows = [*self._rows.values()]
+        return [*design_analysis.sufficient_cells(rows, self.prereg, self.planning)]
 
     def unfair(self, rows: Sequence[Planned]) -> list[str]:
         """What differs between runs that the rules compare, beside what the grid compares."""

@@ -17,7 +17,7 @@ DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF
 def gap_map(records: Sequence[Record], bars: str) -> Figure:
     """The gap at every length of training and resolution with its interval, a panel per cost.
 
-    `records` are those of `analysis.rules.kinds.arms.gaps`; what could not be measured stays grey. `bars`
+    `records` are those of `analysis.descriptions.gaps`; what could not be measured stays grey. `bars`
     says what the intervals are, as in "95 % interval".
     """
     epochs = sorted({r["epochs"] for r in records})
