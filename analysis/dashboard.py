@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.__main__ import add_choices
-from analysis.__main__ import command as analyse
+from analysis.report.command import add_choices
+from analysis.report.command import command as analyse
 from analysis.wandb_dashboard import payload, workspace
 from scaling_study.common.command_line import run
 from scaling_study.common.errors import InputError

@@ -25,9 +25,9 @@ from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand
 from analysis.study.arms import Base
-from analysis.study.cells import Cell
 from analysis.study.columns import LEVEL, Record
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 GRID = 61
@@ -137,7 +137,7 @@ def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]
 
 
 def regime_map(
-    cells: Sequence[Cell], prereg: Preregistration, base: Base, multiplier: float = 1.8
+    cells: StudyCells, prereg: Preregistration, base: Base, multiplier: float = 1.8
 ) -> RegimeMap:
     """The map of a study with several lengths of training.
 
@@ -174,18 +174,18 @@ def regime_map(
 
 
 def _left_out(
-    cells: Sequence[Cell], prereg: Preregistration, base: Base, multiplier: float
+    cells: StudyCells, prereg: Preregistration, base: Base, multiplier: float
 ) -> tuple[float | None, float | None]:
     """Share of right signs and Brier score at resolutions that the surface has not seen."""
     right, squares = [], []
     for resolution in sorted({c.resolution for c in cells}):
         seen: Points = points_of([c for c in cells if c.resolution != resolution], prereg.cost)
-        own = [c for c in cells if c.resolution == resolution]
+        own = cells.at_resolution(resolution)
         try:
             surface, slopes = _surface(seen), _slopes(seen)
         except InputError:
             return None, None
-        for epochs in sorted({c.epochs for c in own}):
+        for epochs in own.regimes:
             try:
                 measured = Evidence(own, prereg).gap_at(epochs, Estimand(prereg.cost))[0].estimate
             except PreconditionError:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis.study.arms import DEPTH_WIDTH, base_of
+from analysis.study.arms import DEPTH_WIDTH
 from analysis.figures.drawing import (arm_plots, forecast_plot, forest, frontiers, law_plots, gap_map, regime_plot, return_plot, variant_plot)
 from analysis.figures.drawing.labels import plain
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import ASSUMED, style
 from analysis.rules.kind import Judgement
 from analysis.figures.law_records import study_law_rows, study_return_rows
-from analysis.study.cells import Cell
+from analysis.study.study_cells import StudyCells
 from analysis.figures.files import Saved, save
 from analysis.study.columns import Record
 from analysis.figures.records import arm_records, frontier_records, overfit_records
@@ -59,14 +59,13 @@ def _titles(
     }
 
 
-def all_frontiers(cells: Sequence[Cell], prereg: Preregistration) -> dict[str, list[Record]]:
+def all_frontiers(cells: StudyCells) -> dict[str, list[Record]]:
     """Frontier records by cost; empty where a cost was not measured."""
-    base = base_of(cells, prereg.base)
-    return {axis: frontier_records(cells, base, axis) for axis in FRONTIERS}
+    return {axis: frontier_records(cells, axis) for axis in FRONTIERS}
 
 
 def figures(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     judgements: Sequence[Judgement],
     described: Sequence[Record],
@@ -97,20 +96,20 @@ def figures(
 
 def _comparisons(
     gallery: Gallery,
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     judgements: Sequence[Judgement],
     described: Sequence[Record],
 ) -> None:
     """The claims, both arms, and the gaps between them."""
-    base, level = base_of(cells, prereg.base), f"{100 * (1 - prereg.alpha):g} %"
+    level = f"{100 * (1 - prereg.alpha):g} %"
     noise = ASSUMED if all(c.n == 1 for c in cells) else ""
     bars = f"{level} interval{f', {noise}' if noise else ''}"
     axis = prereg.cost if any(c.cost(prereg.cost) for c in cells) else "flops"
     if claims := verdict_records(judgements):
         title = f"Claims with their effects, {level} intervals; grey: asked in another way"
         gallery.add(forest.verdicts(claims, f"{level} interval", noise), claims, "verdicts", title)
-    if rows := arm_records(cells, base, axis):
+    if rows := arm_records(cells, axis):
         title = f"Error of both arms against {ALL_COST_NAMES[axis]}, 95 % intervals"
         drawn = arm_plots.arms(rows, _titles(judgements, described, axis))
         gallery.add(drawn, rows, f"arms_{axis}", title)
@@ -121,7 +120,7 @@ def _comparisons(
     if means:
         title = f"Gap map: by training length, resolution and cost, {level} intervals"
         gallery.add(gap_map.gap_map(known, bars), known, "gap_map", title)
-    if rows := overfit_records(cells, base, axis):
+    if rows := overfit_records(cells, axis):
         title = "Over-fitting: validation minus clean training error, 95 % intervals"
         gallery.add(arm_plots.overfit(rows), rows, "train_validation_gap", title)
 
@@ -141,7 +140,7 @@ def _frontiers(
         gallery.add(drawn, members, f"frontier_{axis}", title)
 
 
-def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Preregistration) -> None:
+def _laws(gallery: Gallery, cells: StudyCells, prereg: Preregistration) -> None:
     """Laws of error over FLOPs, returns of resolution and the regime map, where they can be had."""
     if rows := study_law_rows(cells):
         title = "Error over FLOPs with fitted laws, 95 % intervals"
@@ -149,9 +148,8 @@ def _laws(gallery: Gallery, cells: Sequence[Cell], prereg: Preregistration) -> N
     if rows := study_return_rows(cells):
         title = "What each step in resolution returns, 95 % intervals over steps"
         gallery.add(return_plot.returns(rows), rows, "resolution_returns", title)
-    known = [c for c in cells if c.cost(prereg.cost) and c.error > 0]
     try:
-        found = regime_map(known, prereg, base_of(cells, prereg.base))
+        found = regime_map(cells.with_logs(prereg.cost), prereg, cells.base())
     except InputError:
         return
     cost = ALL_COST_NAMES[prereg.cost]

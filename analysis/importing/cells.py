@@ -9,9 +9,9 @@ import numpy as np
 from analysis.importing.columns import TEXT
 from analysis.importing.families import positive
 from analysis.importing.read_csv import CELL, Imported, with_numbers
-from analysis.stats.noise import prior_sd
 from analysis.stats.pareto import Mask, on_frontier
 from analysis.study.columns import Record
+from analysis.study.noise import prior_sd
 from scaling_study.common.errors import InputError
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.stats.noise import prior_sd
 from analysis.stats.pareto import Floats
 from analysis.stats.speedup import Family, Speedup, speedup_of
+from analysis.study.noise import prior_sd
 from scaling_study.common.errors import InputError
 
 if TYPE_CHECKING:

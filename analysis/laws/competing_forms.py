@@ -11,7 +11,7 @@ from analysis.fits.fit import fit
 from analysis.laws.points import Points
 from analysis.laws.preconditions import different_costs
 from analysis.stats.decision import Verdict, value_of
-from analysis.stats.noise import brown_forsythe
+from analysis.study.noise import brown_forsythe
 from scaling_study.common.errors import InputError
 
 LAWS = ("pl", "spl", "seg", "u")

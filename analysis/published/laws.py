@@ -22,16 +22,17 @@ from analysis.laws.competing_forms import alternatives, dispersion, judge_disper
 from analysis.laws.harmful_steps import harm, judge_harm
 from analysis.laws.points import Points
 from analysis.laws.returns import by_step
-from analysis.paper.tables import figure_2_cells, read
+from analysis.paper.tables import read
+from analysis.published.tables import figure_2_cells
 from analysis.rules.kind import Judgement
 from analysis.rules.law import Law
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict, holm, value_of
-from analysis.stats.noise import noise_of
 from analysis.stats.speedup import Speedup
 from analysis.study.columns import Record
+from analysis.study.study_cells import StudyCells
 
 EPOCHS = 350
 
@@ -76,8 +77,8 @@ def as_family(judgements: Sequence[Judgement], alpha: float) -> list[Judgement]:
 
 def base_records(prereg: Preregistration) -> list[Record]:
     """The gap between depth and width from every base of Figure 2, on average and by width."""
-    cells = figure_2_cells()
-    noise = noise_of(cells)
+    cells = StudyCells(figure_2_cells())
+    noise = cells.noise(EPOCHS)
     assert noise is not None
     found = bases(cells, prereg, EPOCHS, "flops", noise)
     everywhere = {"base": f"all {len(found.records)}", "gap (%)": 100 * found.mean}

@@ -6,9 +6,9 @@ from typing import Any
 from analysis.rules.evidence import Evidence
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
-from analysis.study.cells import cells_of
 from analysis.study.compared_settings import AXES, LR
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 
 # A difference in these may explain a gap that seems to come from an axis.
 CHECKED = (
@@ -29,12 +29,12 @@ Sides = Mapping[str, Collection[str]]
 
 
 def differences(
-    rows: Sequence[Row], purpose: Collection[str] = (), prereg: Preregistration | None = None
+    rows: Sequence[Row], purpose: Collection[str] = (), sides: Sequence[Sides] = ()
 ) -> list[str]:
     """One line per setting that is not the same in all runs, and one about uneven seeds.
 
     A line says what each regime has, because rules compare regimes too; within a regime it names
-    the sides of those rules of `prereg` whose sides have other values. The axes (depth, width,
+    those of the rules' `sides` that have other values. The axes (depth, width,
     resolution, epochs, seed) and the config keys that are varied on `purpose` are not compared.
     Columns with a dot in their name are settings, as a plan.csv has those that differ.
     """
@@ -43,7 +43,6 @@ def differences(
         regimes.setdefault(row["epochs"], []).append(row)
     names = _checked(rows[:1], purpose)
     odd = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
-    sides = _sides(rows, prereg) if odd and prereg else []
     found = [f"{name}: {_by_regime(name, regimes, sides)}" for name in odd]
     for epochs in sorted(regimes):
         seeds = _seeds(regimes[epochs])
@@ -98,8 +97,9 @@ def _span(values: Iterable[str]) -> str:
     return " to ".join(f"{n:g}" for n in dict.fromkeys((numbers[0], numbers[-1])))
 
 
-def _sides(rows: Sequence[Row], prereg: Preregistration) -> list[Sides]:
-    study = Evidence(cells_of({**row, "val_error": 1.0} for row in rows), prereg)
+def sides_of(cells: StudyCells, prereg: Preregistration) -> list[Sides]:
+    """The sides of every rule that compares two."""
+    study = Evidence(cells, prereg)
     found = (_sides_of(study, rule) for rule in prereg.rules)
     return [sides for sides in found if len(sides) > 1]
 

@@ -72,7 +72,7 @@ def decidable(rows: Rows, prereg: Preregistration, planning: Planning) -> list[P
     """
     if not rows:
         raise ValueError("no planned runs")
-    plan = PlannedStudy(planned_cells(rows, planning), prereg, planning)
+    plan = PlannedStudy(planned_cells(rows, planning, prereg.base), prereg, planning)
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in prereg.rules}
     found = {rule.name: _power(plan, rule) for rule in prereg.rules if not parts[rule.name]}
     for rule in prereg.rules:
@@ -87,7 +87,7 @@ def sufficient_cells(
     rows: Rows, prereg: Preregistration, planning: Planning
 ) -> list[list[CellIds]]:
     """For each rule alternative sets of cells, each sufficient to test it; empty without any."""
-    study = Evidence(planned_cells(rows, planning), prereg)
+    study = Evidence(planned_cells(rows, planning, prereg.base), prereg)
 
     def alternatives(rule: Rule) -> list[CellIds]:
         try:

@@ -8,18 +8,19 @@ import numpy as np
 
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, Gap, gap_of
-from analysis.stats.noise import Noise, noise_of
 from analysis.stats.sequential import inflation
-from analysis.study.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
+from analysis.study.arms import DEPTH_WIDTH, Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Cells and the rules that they are judged by."""
 
-    cells: Sequence[Cell]
+    cells: StudyCells
     prereg: Preregistration
 
     def regimes(self) -> tuple[int, int]:
@@ -28,7 +29,7 @@ class Evidence:
         Raises:
             PreconditionError: there is one regime only.
         """
-        found = sorted({c.epochs for c in self.cells})
+        found = list(self.cells.regimes)
         if len(found) < 2:
             raise PreconditionError(f"one regime only ({found[0]} epochs); long and short need two")
         return found[0], found[-1]
@@ -39,10 +40,9 @@ class Evidence:
         Raises:
             PreconditionError: nothing says how runs scatter, or too few seeds do.
         """
-        regime = [c for c in self.cells if c.epochs == epochs]
-        noise = noise_of(regime)
+        noise = self.cells.noise(epochs)
         if noise is None or noise.kind == "prior":
-            return self._declared_noise(regime, noise)
+            return self._declared_noise(self.cells.regime(epochs), noise)
         df = sum(noise.dfs.values()) if noise.kind == "per cell" else noise.df({})
         if df < self.prereg.min_df:
             raise PreconditionError(
@@ -63,10 +63,6 @@ class Evidence:
             "one seed per cell does not measure how runs scatter; more seeds, or rules.seed_sd, do"
         )
 
-    def pairs(self, epochs: int, cost: str, arms: tuple[str, str] = DEPTH_WIDTH) -> list[Pair]:
-        """Both arms of a regime at each setting of the other axes."""
-        return pairs_of(self.cells, base_of(self.cells, self.prereg.base, arms), epochs, cost)
-
     def gap_at(
         self, epochs: int, estimand: Estimand, arms: tuple[str, str] = DEPTH_WIDTH
     ) -> tuple[Gap, list[Pair], Noise]:
@@ -75,7 +71,7 @@ class Evidence:
         Raises:
             PreconditionError: a precondition of the declared rules fails.
         """
-        pairs, noise = self.pairs(epochs, estimand.axis, arms), self.noise(epochs)
+        pairs, noise = self.cells.pairs(epochs, estimand.axis, arms), self.noise(epochs)
         gap = gap_of(pairs, noise, estimand, self.prereg.alpha, self.prereg.min_overlap)
         return self.widen_for_looks(gap, [c for pair in pairs for c in pair.cells]), pairs, noise
 

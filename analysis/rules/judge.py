@@ -11,21 +11,24 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.decision import Verdict, holm
-from analysis.study.arms import base_of
-from analysis.study.cells import Cell, cells_of
+from analysis.study.cells import cells_of
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
 
-def judge(table: Table, prereg: Preregistration, cost: str | None = None) -> list[Judgement]:
-    """Every declared rule, at `cost` if it is given, else at its declared one.
+def judge(
+    table: Table, cells: StudyCells, prereg: Preregistration, cost: str | None = None
+) -> list[Judgement]:
+    """Every declared rule on the cells of a table, at `cost` if it is given, else at its own.
 
     Headline rules are a family: a decision stays only if Holm's correction over those that could
     be tested leaves it (Holm 1979).
     """
+    study, at_chance = Evidence(cells, prereg), _scored_at_chance(table, prereg)
     rules = [replace(rule, cost=cost) if cost else rule for rule in prereg.rules]
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in rules}
-    found = {r.name: judge_rule(table, prereg, r) for r in rules if not parts[r.name]}
+    found = {r.name: _judge_rule(table, study, at_chance, r) for r in rules if not parts[r.name]}
     for rule in rules:
         if names := parts[rule.name]:
             verdicts = {name: found[name].verdict for name in names}
@@ -37,20 +40,20 @@ def judge(table: Table, prereg: Preregistration, cost: str | None = None) -> lis
     return [found[rule.name] for rule in rules]
 
 
-def judge_rule(table: Table, prereg: Preregistration, rule: Rule) -> Judgement:
-    """One rule that data decide, with sensitivities.
+def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule) -> Judgement:
+    """One rule that runs decide, with sensitivities.
 
-    A verdict that changes when excluded runs are scored at chance is lowered to inconclusive.
+    A verdict that changes when excluded runs are scored `at_chance` is lowered to inconclusive.
     """
-    kind, study = find_kind(rule.kind), _evidence(table, prereg)
+    kind = find_kind(rule.kind)
     epochs = kind.epochs(study.cells, rule)
     gap, verdict, notes = _attempt(study, rule, Estimand(rule.cost), table.epochs)
     sensitivities = [
         Sensitivity(name, *_attempt(study, rule, estimand, table.epochs)[:2])
         for name, estimand in (kind.other_estimands(rule).items() if gap else ())
     ]
-    if table.excluded and table.n_classes:
-        name, at_chance = "excluded runs scored at chance", _evidence(table, prereg, at_chance=True)
+    if at_chance is not None:
+        name = "excluded runs scored at chance"
         other = _attempt(at_chance, rule, Estimand(rule.cost), table.epochs)
         sensitivities.append(Sensitivity(name, *other[:2]))
         if verdict.value in ("supported", "refuted") and other[1].value != verdict.value:
@@ -60,14 +63,13 @@ def judge_rule(table: Table, prereg: Preregistration, rule: Rule) -> Judgement:
     return Judgement(rule, verdict, epochs, gap, notes, tuple(sensitivities))
 
 
-def _evidence(table: Table, prereg: Preregistration, at_chance: bool = False) -> Evidence:
-    """The cells of a table; with excluded runs too, at the error of a guess, if `at_chance`."""
-    rows: list[Any] = list(table.rows)
-    if at_chance:
-        assert table.n_classes
-        chance = 1 - 1 / table.n_classes
-        rows += [{**row, "val_error": chance} for row in table.excluded]
-    return Evidence(cells_of(rows), prereg)
+def _scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
+    """The cells with excluded runs at the error of guessing; None without such runs."""
+    if not table.excluded or not table.n_classes:
+        return None
+    chance = 1 - 1 / table.n_classes
+    rows: list[Any] = [*table.rows, *({**row, "val_error": chance} for row in table.excluded)]
+    return Evidence(StudyCells.of(rows, prereg.base), prereg)
 
 
 def _attempt(
@@ -81,10 +83,9 @@ def _attempt(
     return found.gap, found.verdict, found.notes
 
 
-def _check_regimes(cells: Sequence[Cell], planned: Sequence[int]) -> None:
+def _check_regimes(cells: StudyCells, planned: Sequence[int]) -> None:
     """Raises PreconditionError if the shortest or longest planned regime has no finished run."""
-    finished = {c.epochs for c in cells}
-    for epochs in {min(planned), max(planned)} - finished if planned else ():
+    for epochs in {min(planned), max(planned)} - {*cells.regimes} if planned else ():
         raise PreconditionError(f"no run of {epochs} epochs, which the plan has, can be analysed")
 
 
@@ -92,7 +93,7 @@ def _excluded_note(table: Table, study: Evidence, rule: Rule, epochs: int | None
     runs = [row for row in table.excluded if epochs in (None, row["epochs"])]
     if not runs:
         return []
-    base = base_of(study.cells, study.prereg.base, rule.arms)
+    base = study.cells.base(rule.arms)
     kind, sides = find_kind(rule.kind), Counter[str]()
     for cell in cells_of([{**row, "val_error": 1.0} for row in runs]):
         sides[kind.side_of(cell, rule, base) or "neither"] += cell.n

@@ -1,6 +1,6 @@
 """What kinds of rules about laws share: error over all configurations of one regime."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,10 +12,9 @@ from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
 from analysis.rules.sufficient import COST, ids_of, least_sufficient, planned_cost
 from analysis.stats.contrast import Estimand, Gap
-from analysis.stats.noise import noise_of
-from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 
@@ -95,27 +94,29 @@ class Law(NumberKind):
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """The cheapest configurations of the regime that suffice, and all of them."""
         epochs = self.epochs(study.cells, rule)
-        regime = sorted((c for c in study.cells if c.epochs == epochs), key=planned_cost)
-        self._points(regime, rule, COST)
+        assert epochs is not None
+        regime = sorted(study.cells.regime(epochs), key=planned_cost)
+        self._points(StudyCells(regime), rule, COST)
 
         def check(count: float) -> None:
-            self._points(regime[: int(count)], rule, COST)
+            self._points(StudyCells(regime[: int(count)]), rule, COST)
 
         count = least_sufficient([float(n) for n in range(1, len(regime) + 1)], check)
         yield ids_of(regime[: int(count or len(regime))])
         yield ids_of(regime)
 
-    def _points(self, cells: Sequence[Cell], rule: Rule, cost: str) -> Points:
+    def _points(self, cells: StudyCells, rule: Rule, cost: str) -> Points:
         """The configurations of the rule's regime.
 
         Raises:
             PreconditionError: too few configurations or levels, or a cell makes no errors.
         """
         epochs = self.epochs(cells, rule)
-        regime = [c for c in cells if c.epochs == epochs]
+        assert epochs is not None
+        regime = cells.regime(epochs)
         if any(cell.error <= 0 for cell in regime):
             raise PreconditionError("a cell makes no errors, which has no logarithm")
-        points = points_of(regime, cost, noise_of(regime))
+        points = points_of(regime, cost, cells.noise(epochs))
         try:
             self.check(points)
         except InputError as error:

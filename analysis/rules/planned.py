@@ -7,8 +7,9 @@ from typing import Any
 from analysis.rules.evidence import Evidence
 from analysis.rules.pilot import TYPICAL_ERROR, Planning
 from analysis.rules.rule import Rule
-from analysis.stats.noise import Noise, prior_sd
-from analysis.study.cells import Cell, cells_of
+from analysis.study.arms import DeclaredBase
+from analysis.study.noise import Noise, prior_sd
+from analysis.study.study_cells import StudyCells
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class PlannedStudy(Evidence):
         """Assumed error and seed SD in one regime (fractions), and the origin of the SD."""
         error, measured = self.planning.get(epochs, (TYPICAL_ERROR, None))
         declared = self.prereg.seed_sd
-        if isinstance(declared, float) and all(c.n == 1 for c in self.cells if c.epochs == epochs):
+        if isinstance(declared, float) and all(c.n == 1 for c in self.cells.regime(epochs)):
             return error, declared, "declared"
         if measured is not None:
             return error, measured, "pilot"
@@ -40,7 +41,10 @@ class PlannedStudy(Evidence):
         return rule.cost if all(c.cost(rule.cost) for c in self.cells) else "flops"
 
 
-def planned_cells(rows: Sequence[Mapping[str, Any]], planning: Planning) -> list[Cell]:
+def planned_cells(
+    rows: Sequence[Mapping[str, Any]], planning: Planning, declared_base: DeclaredBase
+) -> StudyCells:
     """Cells with as many equal errors as there are planned seeds."""
     errors = [planning.get(int(row["epochs"]), (TYPICAL_ERROR, None))[0] for row in rows]
-    return cells_of({**row, "val_error": e} for row, e in zip(rows, errors, strict=True))
+    planned = ({**row, "val_error": e} for row, e in zip(rows, errors, strict=True))
+    return StudyCells.of(planned, declared_base)

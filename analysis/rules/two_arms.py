@@ -7,9 +7,9 @@ from analysis.rules.kind import CellIds, Kind
 from analysis.rules.rule import Rule
 from analysis.rules.sufficient import COST, ids_of, least_sufficient, planned_cost
 from analysis.stats.contrast import Estimand, Gap, check_overlap
-from analysis.stats.noise import Noise
-from analysis.study.arms import Pair, arm_of, base_of
+from analysis.study.arms import Pair, arm_of
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
 
 
 class TwoArms(Kind):
@@ -17,7 +17,7 @@ class TwoArms(Kind):
 
     def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
         """The config ids of each arm, the base in both."""
-        base = base_of(study.cells, study.prereg.base, rule.arms)
+        base = study.cells.base(rule.arms)
         arms = {c.config_id: arm_of(c, base) for c in study.cells}
         if not set(rule.arms) <= set(arms.values()):
             return {}
@@ -32,7 +32,7 @@ class TwoArms(Kind):
         Once the cheapest cells that share enough range of cost, once all.
         """
         short, long = (
-            {pair.label: pair for pair in study.pairs(epochs, COST, rule.arms)}
+            {pair.label: pair for pair in study.cells.pairs(epochs, COST, rule.arms)}
             for epochs in study.regimes()
         )
         for label in short:

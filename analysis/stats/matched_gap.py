@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from analysis.stats.contrast import ROUNDING, Estimand, Gap, t_quantile
-from analysis.stats.noise import Noise
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import Match
+from analysis.study.noise import Noise
 
 
 def matched_gap(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.stats.noise import Noise
 from analysis.study.cells import Cell
+from analysis.study.noise import Noise
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -7,10 +7,10 @@ import numpy as np
 
 from analysis.stats.contrast import Gap
 from analysis.stats.interpolation import Floats, overlap_of, smoother
-from analysis.stats.noise import Noise
 from analysis.study.arms import Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
 
 POINTS = 400
 DRAWS = 2000

@@ -102,9 +102,3 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
         for config_id, group in groups.items()
     ]
     return sorted(cells, key=lambda c: (c.epochs, c.resolution, c.depth, c.width, c.config_id))
-
-
-def by_regime(cells: Sequence[Cell]) -> dict[int, list[Cell]]:
-    """Cells by epochs, shortest regime first."""
-    regimes = sorted({c.epochs for c in cells})
-    return {e: [c for c in cells if c.epochs == e] for e in regimes}

@@ -87,12 +87,15 @@ class Plan:
 
     def unfair(self, rows: Sequence[Planned]) -> list[str]:
         """What differs between runs that the rules compare, beside what the grid compares."""
-        from analysis.rules import confounders
+        from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
+        cells = planned.planned_cells(records, self.planning, self.prereg.base)
         found = confounders.differences(
-            records, compared_settings.compared(self._grid), self.prereg
+            records,
+            compared_settings.compared(self._grid),
+            confounders.sides_of(cells, self.prereg),
         )
         return [f"not the same in all runs: {line}" for line in found]
 

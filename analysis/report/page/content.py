@@ -13,11 +13,10 @@ import yaml
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import AXIS_LABELS, UNITS
 from analysis.figures.records import arm_records
-from analysis.stats.noise import noise_of
 from analysis.stats.pareto import Frontier, frontier_of
-from analysis.study.arms import Base
-from analysis.study.cells import Cell, by_regime
+from analysis.study.cells import Cell
 from analysis.study.columns import Record
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Row, Table
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.overrides import command, overrides
@@ -47,13 +46,13 @@ def cell_values(
     ]
 
 
-def assumed_regimes(cells: Sequence[Cell]) -> list[int]:
+def assumed_regimes(cells: StudyCells) -> list[int]:
     """The training lengths in which one seed a cell measured no noise, so that bars assume it."""
-    noises = {epochs: noise_of(regime) for epochs, regime in by_regime(cells).items()}
+    noises = {epochs: cells.noise(epochs) for epochs in cells.regimes}
     return [epochs for epochs, noise in noises.items() if noise and noise.kind == "prior"]
 
 
-def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any]:
+def frontier_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, Any]:
     """Cost, frontier error and its band at each cell, by cost axis, training length and px.
 
     `all` stands for every px together. Noise is that of the whole regime: one px alone has few
@@ -61,8 +60,9 @@ def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any
     """
     found: dict[str, Any] = {axis: {} for axis in axes}
     for axis in axes:
-        for epochs, regime in by_regime([c for c in cells if c.cost(axis)]).items():
-            noise = noise_of(regime)
+        known = cells.with_cost(axis)
+        for epochs, regime in known.regimes.items():
+            noise = known.noise(epochs)
             sides = sorted({c.resolution for c in regime})
             groups = {str(px): [c for c in regime if c.resolution == px] for px in sides}
             found[axis][epochs] = {
@@ -81,12 +81,12 @@ def _staircase(frontier: Frontier, axis: str) -> dict[str, list[float | None]]:
     }
 
 
-def curve_values(cells: Sequence[Cell], base: Base, axes: Sequence[str]) -> dict[str, list[Any]]:
+def curve_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, list[Any]]:
     """The compared curves of both arms, by cost axis: one each per training length and px."""
     found = {}
     for axis in axes:
         curves: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for r in arm_records(cells, base, axis):
+        for r in arm_records(cells, axis):
             if r["kind"] == "curve":
                 key = r["epochs"], r["resolution"], r["arm"]
                 names = dict(zip(("epochs", "resolution", "arm"), key, strict=True))

@@ -11,8 +11,8 @@ from analysis.rules.phrases import percent
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, sentence, why
-from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
 # States of runs that a sweep starts when it is called again.
@@ -52,9 +52,9 @@ def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
     return parts
 
 
-def _bars(cells: Sequence[Cell]) -> str:
+def _bars(cells: StudyCells) -> str:
     """What a point and its bar are: measured, or assumed where there is one seed."""
-    lengths, assumed = {c.epochs for c in cells}, assumed_regimes(cells)
+    lengths, assumed = cells.regimes, assumed_regimes(cells)
     prior = "assumed noise, one seed: 1.96 sqrt(e / 2n) for error e of n evaluation images"
     if len(assumed) == len(lengths):
         return f"one run, its bar {prior}"
@@ -64,7 +64,7 @@ def _bars(cells: Sequence[Cell]) -> str:
     return text
 
 
-def explorer(cells: Sequence[Cell], published: bool) -> list[str]:
+def explorer(cells: StudyCells, published: bool) -> list[str]:
     """Where the script puts the interactive figure and its controls."""
     text = (
         f"Each point is a configuration: {_bars(cells)}. Point at one for its settings, click for "

@@ -10,7 +10,6 @@ from analysis.figures.files import Saved
 from analysis.report.findings import Findings
 from analysis.report.page import content, html, sections
 from analysis.report.page.page import Section, write
-from analysis.study.arms import base_of
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
 
@@ -65,7 +64,7 @@ def data(found: Findings) -> dict[str, Any]:
         "px": sorted({c.resolution for c in found.cells}),
         "cells": content.cell_values(found.cells, found.frontiers),
         "frontiers": content.frontier_values(found.cells, axes),
-        "curves": content.curve_values(found.cells, base_of(found.cells, found.prereg.base), axes),
+        "curves": content.curve_values(found.cells, axes),
         "assumed": content.assumed_regimes(found.cells),
         "published": content.published_values(axes),
         "published_shown": found.request.published,

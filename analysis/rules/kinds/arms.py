@@ -62,7 +62,7 @@ def as_sample(
 
     This interval is about settings that were not run; None with fewer than three of them.
     """
-    pairs, rules = study.pairs(epochs, estimand.axis, arms), study.prereg
+    pairs, rules = study.cells.pairs(epochs, estimand.axis, arms), study.prereg
     if len(pairs) < 3:
         return None
     noise = study.noise(epochs)
@@ -82,7 +82,7 @@ def _sample_note(study: Evidence, rule: Rule, estimand: Estimand) -> tuple[str, 
         return ()
     _, low, high = sample
     inside = min(rule.sign * low, rule.sign * high) > rule.margin
-    count = len(study.pairs(epochs, estimand.axis, rule.arms))
+    count = len(study.cells.pairs(epochs, estimand.axis, rule.arms))
     return (
         f"with the {count} settings of the other axes as a random sample: "
         f"{phrases.percent(*sample)}, so beyond them the claim "

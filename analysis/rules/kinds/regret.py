@@ -7,8 +7,9 @@ from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms
 from analysis.stats.contrast import Estimand, Gap
-from analysis.stats.noise import Noise
-from analysis.stats.regret import Common, common_ranges, transfer_of
+from analysis.stats.regret import Common, Transfer, common_ranges, transfer_of
+from analysis.study.arms import DEPTH_WIDTH
+from analysis.study.noise import Noise
 
 
 class Regret(TwoArms):
@@ -20,11 +21,10 @@ class Regret(TwoArms):
 
     def planned_effect(self, plan: PlannedStudy, rule: Rule) -> None:
         # How the arms' curves will cross is not known.
-        _common(plan, rule, plan.cost(rule))
+        _common(plan, plan.cost(rule), rule.arms)
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
-        common, noises = _common(study, rule, estimand.axis)
-        found = transfer_of(common, noises, estimand.axis, study.prereg.alpha)
+        found = regret(study, estimand.axis, rule.arms)
         each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
         ranks = ", ".join(f"{label}: {tau:.2f}" for label, tau in found.ranks.items())
         share = f"{100 * found.flip_share:.0f} %"
@@ -51,12 +51,23 @@ class Regret(TwoArms):
         return f"{phrases.capitalised(choice)} {lost} of error {where}"
 
 
+def regret(study: Evidence, cost: str, arms: tuple[str, str] = DEPTH_WIDTH) -> Transfer:
+    """Regret of choosing between two arms by the shortest regime for the longest.
+
+    Raises:
+        PreconditionError: one regime only, no common arms or costs, too few seeds, or a cell
+            without errors.
+    """
+    common, noises = _common(study, cost, arms)
+    return transfer_of(common, noises, cost, study.prereg.alpha)
+
+
 def _common(
-    study: Evidence, rule: Rule, cost: str
+    study: Evidence, cost: str, arms: tuple[str, str]
 ) -> tuple[dict[str, Common], tuple[Noise, Noise]]:
     short, long = study.regimes()
     noises = study.noise(short), study.noise(long)
-    source, target = (study.pairs(epochs, cost, rule.arms) for epochs in (short, long))
+    source, target = (study.cells.pairs(epochs, cost, arms) for epochs in (short, long))
     return common_ranges(source, target, cost), noises
 
 

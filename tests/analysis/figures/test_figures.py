@@ -21,7 +21,7 @@ from analysis.descriptions.forecasts import forecast_records, summary
 from scaling_study.study.forecasts import read_forecasts
 from analysis.figures.law_records import fits_of, law_rows, return_rows
 from analysis.figures.files import Saved, save
-from analysis.paper.figure_2 import figure_2
+from analysis.published.tables import figure_2
 from analysis.descriptions.depth_width_map import RegimeMap
 from analysis.report.analyse import findings
 from analysis.study.table import table_of

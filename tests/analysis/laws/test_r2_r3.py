@@ -28,8 +28,8 @@ from analysis.laws.returns import (
     judge_depth_first,
     judge_diminishing,
 )
-from analysis.paper.figure_2 import figure_2
 from analysis.paper.tables import read
+from analysis.published.tables import figure_2
 from helpers.analysis_data import cell
 from scaling_study.common.errors import InputError
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from analysis.stats.attainment import BAND, attainment_of, cross_fit, deviation, surface
 from analysis.stats.indicators import compare, cost_factor, epsilon, hypervolume, reference_of
-from analysis.stats.noise import noise_of
 from analysis.stats.pareto import frontier_of, max_t, on_frontier
+from analysis.study.noise import noise_of
 from helpers.analysis_data import cell
 
 # Few distinct values, so that duplicates and ties are the rule.
