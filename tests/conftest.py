@@ -12,6 +12,7 @@ from types import ModuleType
 
 import hypothesis
 import pytest
+import torch
 
 from helpers.commands import Command, environment
 from helpers.tiny import plain_execution
@@ -25,6 +26,7 @@ hypothesis.settings.register_profile("beside_others", deadline=None)
 def pytest_configure(config: pytest.Config) -> None:
     if _beside_others(config):
         hypothesis.settings.load_profile("beside_others")
+        torch.set_num_threads(1)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,9 @@ from helpers.commands import Command
 SMOKE = ("+grid=smoke", "grid.axes.depth=[14]", "train.batch_size=8")
 
 
-def test_each_cell_is_measured_once_and_forecasts_know_it(command: Command, tmp_path: Path) -> None:
+def test_each_cell_is_measured_once_and_forecasts_know_it(
+    command: Command, sweep_here: Command, tmp_path: Path
+) -> None:
     grid = (*SMOKE, "cache_dir=cache")
     done = command("scaling_study.measure", *grid)
     assert done.returncode == 0, done.stderr
@@ -19,12 +21,12 @@ def test_each_cell_is_measured_once_and_forecasts_know_it(command: Command, tmp_
     assert 0 < forward < step  # a step holds a forward pass
     assert int(row["peak_memory_bytes"]) > 50e6
     assert not list(tmp_path.glob("results/runs/*"))  # it leaves no runs behind
-    dry = command("scaling_study.sweep", *grid, "dry_run=true")
+    dry = sweep_here(*grid, "dry_run=true")
     assert "forecast: blank" not in dry.stdout
 
 
-def test_bad_input_is_one_message(command: Command) -> None:
-    done = command("scaling_study.measure", "+grid=smoke", "dry_run=true")
+def test_bad_input_is_one_message(command_here: Command) -> None:
+    done = command_here("scaling_study.measure", "+grid=smoke", "dry_run=true")
     assert done.returncode == 2
     assert "dry_run" in done.stderr
     assert "Traceback" not in done.stderr

@@ -16,7 +16,7 @@ from analysis.fits.forms import Floats
 from analysis.fits.intervals import covariance, profile_interval
 from analysis.laws.points import Points
 from analysis.laws.preconditions import different_costs
-from analysis.stats.decision import Verdict, value_of
+from analysis.stats.decision import Verdict, not_testable_on_error, value_of
 from scaling_study.common.errors import InputError
 
 QUANTILES = (0.15, 0.85)
@@ -134,16 +134,14 @@ def deviation(points: Points, draws: int = 999) -> Deviation:
     )
 
 
+@not_testable_on_error
 def judge_deviation(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
     """Claim: beyond some cost, error falls more slowly than the power law below it.
 
     Judged by the interval of the change of slope, but no change is called real unless sup-F
     rejects a straight line at alpha: the interval does not know that the break was searched for.
     """
-    try:
-        return decide_deviation(deviation(points), margin, alpha)
-    except InputError as error:
-        return Verdict("not_testable", str(error))
+    return decide_deviation(deviation(points), margin, alpha)
 
 
 def decide_deviation(d: Deviation, margin: float, alpha: float) -> Verdict:

@@ -16,7 +16,7 @@ from analysis.fits.forms import Floats
 from analysis.fits.intervals import draws
 from analysis.fits.laws import SIZE
 from analysis.laws.points import Points
-from analysis.stats.decision import Verdict, value_of
+from analysis.stats.decision import Verdict, not_testable_on_error, value_of
 from scaling_study.common.errors import InputError
 
 MOST_INDEFINITE = 0.05
@@ -111,16 +111,14 @@ def path_exponent(
     )
 
 
+@not_testable_on_error
 def judge_slower(points: Points, alpha: float = 0.05, margin: float = 0.02) -> Verdict:
     """Claim: resolution grows more slowly with cost than in compound scaling, by the exponent.
 
     compound - gamma > margin; not testable if the surface has no path of minima in more than 5 %
     of draws.
     """
-    try:
-        return decide_slower(path_exponent(points, level=1 - alpha), margin)
-    except InputError as error:
-        return Verdict("not_testable", str(error))
+    return decide_slower(path_exponent(points, level=1 - alpha), margin)
 
 
 def decide_slower(g: PathExponent, margin: float) -> Verdict:

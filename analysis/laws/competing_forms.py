@@ -10,9 +10,8 @@ from scipy.stats import spearmanr
 from analysis.fits.fit import fit
 from analysis.laws.points import Points
 from analysis.laws.preconditions import different_costs
-from analysis.stats.decision import Verdict, value_of
+from analysis.stats.decision import Verdict, not_testable_on_error, value_of
 from analysis.study.noise import brown_forsythe
-from scaling_study.common.errors import InputError
 
 LAWS = ("pl", "spl", "seg", "u")
 ENOUGH_FOR_SMOOTH_BREAK = 40
@@ -57,15 +56,13 @@ def alternatives(points: Points) -> tuple[Alternative, ...]:
     )
 
 
+@not_testable_on_error
 def judge_kink(points: Points, margin: float = DISTINCT_BIC) -> Verdict:
     """Claim: the law of cost has a kink rather than a floor, by BIC apart by more than `margin`.
 
     A difference of 6 is strong evidence (Kass & Raftery 1995); less is "not distinguishable".
     """
-    try:
-        bic = {a.form: a.bic for a in alternatives(points)}
-    except InputError as error:
-        return Verdict("not_testable", str(error))
+    bic = {a.form: a.bic for a in alternatives(points)}
     gain = bic["spl"] - bic["seg"]
     said = f"BIC {bic['seg']:.1f} with a kink, {bic['spl']:.1f} with a floor"
     if gain > margin:
@@ -125,12 +122,10 @@ def dispersion(points: Points, level: float = 0.95) -> Dispersion:
     )
 
 
+@not_testable_on_error
 def judge_dispersion(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
     """Claim: configurations scatter more about a law of cost where cost is higher."""
-    try:
-        d = dispersion(points, 1 - alpha)
-    except InputError as error:
-        return Verdict("not_testable", str(error))
+    d = dispersion(points, 1 - alpha)
     value, reason = value_of(d.low, d.high, margin)
     z_se = d.se / (1 - d.estimate**2)
     against = float(ndtr((math.atanh(d.estimate) - math.atanh(margin)) / z_se))

@@ -7,7 +7,7 @@ from scipy.special import betaincinv
 
 from analysis.fits.descent import Mask
 from analysis.laws.points import AXES, Points, steps
-from analysis.stats.decision import Verdict, value_of
+from analysis.stats.decision import Verdict, not_testable_on_error, value_of
 from scaling_study.common.errors import InputError
 
 
@@ -60,14 +60,12 @@ def harm(points: Points, axis: str | None = None, level: float = 0.95) -> Harm:
     return Harm(axis or "all", k / n, low, high, k, n)
 
 
+@not_testable_on_error
 def judge_harm(points: Points, axis: str, alpha: float = 0.05, margin: float = 0.025) -> Verdict:
     """Claim: more than `margin` of the steps along an axis do harm.
 
     The default margin is what noise alone does: a rise of more than 2 SE in 2.3 % of steps that
     change nothing.
     """
-    try:
-        h = harm(points, axis, 1 - alpha)
-    except InputError as error:
-        return Verdict("not_testable", str(error))
+    h = harm(points, axis, 1 - alpha)
     return Verdict(*value_of(h.low, h.high, margin))

@@ -10,7 +10,7 @@ from scipy.special import stdtr, stdtrit
 from analysis.fits.descent import Mask
 from analysis.fits.forms import Floats
 from analysis.laws.points import Points, Rows, steps
-from analysis.stats.decision import Verdict, value_of
+from analysis.stats.decision import Verdict, not_testable_on_error, value_of
 from scaling_study.common.errors import InputError
 
 LARGE = 320
@@ -169,12 +169,10 @@ def depth_minus_resolution(
     return Returns(difference, se, df, difference - half, difference + half, seed_se, sizes)
 
 
+@not_testable_on_error
 def judge_diminishing(points: Points, alpha: float = 0.05, margin: float = 0.5) -> Verdict:
     """Claim: from 320 px on resolution buys less than `margin` of what it buys up to 160 px."""
-    try:
-        return decide_diminishing(diminishing(points, 1 - alpha), margin)
-    except InputError as error:
-        return Verdict("not_testable", str(error))
+    return decide_diminishing(diminishing(points, 1 - alpha), margin)
 
 
 def decide_diminishing(r: Returns, margin: float) -> Verdict:
@@ -184,12 +182,10 @@ def decide_diminishing(r: Returns, margin: float) -> Verdict:
     return Verdict(value, reason, p_supported=1 - against, p_refuted=against)
 
 
+@not_testable_on_error
 def judge_depth_first(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
     """Claim: from 320 px on depth buys more per e-fold of cost than resolution does."""
-    try:
-        return decide_depth_first(depth_minus_resolution(points, 1 - alpha), margin)
-    except InputError as error:
-        return Verdict("not_testable", str(error))
+    return decide_depth_first(depth_minus_resolution(points, 1 - alpha), margin)
 
 
 def decide_depth_first(r: Returns, margin: float) -> Verdict:

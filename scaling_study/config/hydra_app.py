@@ -103,6 +103,8 @@ def _explain(error: Exception, config_name: str) -> str:
     typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
     known = _known_keys(config_name)
     for name in typed:
+        if name == "recipe":
+            return "recipe: a run's recipe is chosen by its group train, as in train=paper"
         if name in AXES and name not in known:
             return (
                 f"{name}: the setting of one run is {AXES[name]}; "

@@ -95,11 +95,6 @@ class Conv:
         pixels = side * side
         return Shape(self.c_out, side), Cost(params, 2 * params * pixels, self.c_out * pixels)
 
-    def module(self) -> "nn.Module":
-        from scaling_study.models.modules import convolution
-
-        return convolution(self)
-
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
@@ -172,11 +167,6 @@ class Linear:
         weights = self.c_in * self.c_out
         return Shape(self.c_out, 1), Cost(weights + self.c_out, 2 * weights)
 
-    def module(self) -> "nn.Module":
-        from scaling_study.models.modules import linear
-
-        return linear(self)
-
 
 @dataclass(frozen=True, slots=True)
 class SqueezeExcite:
@@ -192,11 +182,6 @@ class SqueezeExcite:
         weights = 2 * self.channels * self.hidden
         biases = self.hidden + self.channels
         return shape, Cost(weights + biases, 2 * weights, biases)
-
-    def module(self) -> "nn.Module":
-        from scaling_study.models import modules
-
-        return modules.SqueezeExcite(self.channels, self.hidden, self.silu, self.init)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +205,6 @@ class Residual:
         times = len(self.drop_rates)
         assert times == 1 or out == shape, (out, shape)
         return out, Cost(*(times * (b + s) for b, s in zip(body, shortcut, strict=True)))
-
-    def module(self) -> "nn.Module":
-        from scaling_study.models.modules import residuals
-
-        return residuals(self)
 
 
 @dataclass(frozen=True, slots=True)

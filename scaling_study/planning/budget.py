@@ -147,8 +147,7 @@ def _parts(
     yield [row for row in rows if row.state in PAID]
     seeds = sorted({row.run.seed for row in rows})
     for kept in range(len(seeds), 0, -1):
-        chosen = set(seeds[:kept])
-        some = [row for row in rows if row.run.seed in chosen]
+        some = [row for row in rows if row.run.seed in seeds[:kept]]
         yield from _without_levels(some)
         prices = _Prices(some, budget)
         free = {row.columns["config_id"] for row in budget.free(some)}
@@ -161,8 +160,7 @@ def _parts(
 
 def _without_levels(rows: Sequence[Planned]) -> Iterator[list[Planned]]:
     for axis in LEVELS:
-        levels = sorted({row.columns[axis] for row in rows})
-        for top in levels:
+        for top in sorted({row.columns[axis] for row in rows}):
             yield [row for row in rows if row.columns[axis] <= top]
 
 

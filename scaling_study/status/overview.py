@@ -95,7 +95,7 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
         _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, study_dir)
         for row in rows
     )
-    counts = Counter(run.state for run in runs)
+    counts, speed = Counter(run.state for run in runs), _speed(runs)
     return Overview(
         schema=SCHEMA,
         study=str(study_dir),
@@ -104,8 +104,8 @@ def overview(study_dir: Path, told: dict[str, ArrayTask] | None = None) -> Overv
         causes=dict(Counter(r.cause for r in runs if r.state == "failed" and r.cause)),
         reasons=dict(Counter(r.reason for r in runs if r.reason)),
         runs_per_hour=_runs_per_hour(store, runs),
-        train_flops_per_s=_speed(runs),
-        eta_s=_eta_s(runs, view, _at_once(study_dir, view)),
+        train_flops_per_s=speed,
+        eta_s=_eta_s(runs, speed, view, _at_once(study_dir, view)),
         scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
         stopped=Ledger(study_dir).stop_reason(),
         runs=runs,
@@ -202,21 +202,21 @@ def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
 def _at_once(study_dir: Path, view: QueueView) -> int | None:
     """Runs at a time that arrays with waiting jobs, or a live sweep, allow."""
     live = {task.id.partition("_")[0] for task in _live(view)}
-    arrays = [one for one in Ledger(study_dir).submissions() if one.job in live]
-    if not arrays:
-        return slots_at_work(study_dir)
-    return sum(
+    arrays = [
         min(len(one.runs), one.resources.get("max_running", 1)) * one.resources.get("slots", 1)
-        for one in arrays
-    )
+        for one in Ledger(study_dir).submissions()
+        if one.job in live
+    ]
+    return sum(arrays) if arrays else slots_at_work(study_dir)
 
 
 def _live(view: QueueView) -> list[ArrayTask]:
     return [s.task for s in view.runs.values() if s.task is not None and s.task.live]
 
 
-def _eta_s(runs: Sequence[RunStatus], view: QueueView, at_once: int | None) -> float | None:
-    speed = _speed(runs)
+def _eta_s(
+    runs: Sequence[RunStatus], speed: float | None, view: QueueView, at_once: int | None
+) -> float | None:
     left = [run for run in runs if run.state in ("running", "queued", "planned")]
     if not left:
         return 0.0
@@ -234,14 +234,11 @@ def _first_start_s(view: QueueView, at_once: int | None) -> float | None:
     """Seconds until a run starts while none is running: SLURM's estimate, 0 with a live sweep."""
     if not (tasks := _live(view)):
         return None if at_once is None else 0.0
-    starts = [start for task in tasks if (start := _timestamp(task.start)) is not None]
+    starts = []
+    for task in tasks:
+        with suppress(ValueError):  # squeue prints N/A where it has no estimate
+            starts.append(datetime.fromisoformat(task.start).timestamp())
     return max(0.0, min(starts) - time.time()) if starts else None
-
-
-def _timestamp(text: str) -> float | None:
-    with suppress(ValueError):  # squeue prints N/A where it has no estimate
-        return datetime.fromisoformat(text).timestamp()
-    return None
 
 
 def _seconds(run: RunStatus, speed: float | None) -> float | None:

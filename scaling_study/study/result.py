@@ -1,4 +1,4 @@
-"""One JSON file per run is the truth; this module says what is in it and reads tables of it.
+"""The format of result.json, one per run and the only source of results, and tables of them.
 
 A study is a folder `results/GRID` whose `plan.csv` lists run ids; the runs themselves live in one
 store, `results/runs/RUN_ID`, shared by all grids.
@@ -68,28 +68,20 @@ COLUMNS: dict[str, str] = {
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
-# Memory of the GPU or of the host ran out, a time limit came, the scheduler wanted the machine
-# back, the node died, somebody stopped it, or the run itself raised an error.
+# The GPU or the host ran out of memory, a time limit was reached, the scheduler preempted the job,
+# the node failed, a person stopped the run, or the run itself raised an error.
 CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelled", "error")
 FRACTIONS = ("val_error", "train_error")
 POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
-    *(
-        "activations",
-        "train_flops",
-        "n_train",
-        "n_val",
-        "step_time_s",
-        "step_time_mean_s",
-        "images_per_s",
-    ),
-    *("threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
+    *("activations", "train_flops", "n_train", "n_val", "step_time_s", "step_time_mean_s"),
+    *("images_per_s", "threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one run left behind. Units are in `COLUMNS`; None is a value that was never measured."""
+    """The result of one run. Units are in `COLUMNS`; None is a value that was never measured."""
 
     run_id: str
     config_id: str
@@ -137,7 +129,7 @@ class Result:
 
 
 def write_result(run_dir: Path, result: Result) -> None:
-    """Store `result` as RUN_DIR/result.json, whole or not at all."""
+    """Write `result` to RUN_DIR/result.json, atomically."""
     replace_file(run_dir / "result.json", json.dumps(asdict(result), indent=1) + "\n")
 
 
@@ -168,7 +160,7 @@ def read_result(path: Path) -> Result:
 
 @cache
 def _types() -> dict[str, set[Any]]:
-    """The types that a value of each column can have, looked up once: sweeps read thousands."""
+    """The types that each column allows; cached, because sweeps read thousands of results."""
     return {
         name: {get_origin(part) or part for part in get_args(kind) or (kind,)}
         for name, kind in get_type_hints(Result).items()
@@ -176,7 +168,7 @@ def _types() -> dict[str, set[Any]]:
 
 
 def _possible(name: str, value: object, kinds: set[Any]) -> bool:
-    """Whether a column can have this value: its type, and for numbers its range."""
+    """Whether a column allows this value: its type, and for numbers its range."""
     if name == "status":
         return value in STATUSES
     if name == "cause":

@@ -77,13 +77,9 @@ def read_study(study_dir: Path) -> Study:
     """
     plan = read_plan(study_dir)
     rows, left_out = [], {}
-    # What a plan has beside the columns of a result: settings, with a dot, variants and solves.
-    first = plan[0] if plan else {}
-    varied = [
-        name
-        for name in first
-        if "." in name or (name in PLANNED and any(row[name] for row in plan))
-    ]
+    # Columns of a plan that a result lacks: settings, whose names have a dot, variants and solves.
+    used = {name for name in PLANNED if any(row.get(name) for row in plan)}
+    varied = [name for name in (plan[0] if plan else ()) if "." in name or name in used]
     planned = {row["run_id"]: row for row in plan}
     for run_id in planned:
         try:

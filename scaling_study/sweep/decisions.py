@@ -1,6 +1,6 @@
-"""What a plan can decide and whether it compares like with like: the analysis, asked beforehand.
+"""What a plan can decide, and whether it compares like with like, by the analysis's own code.
 
-The analysis is imported in the functions: only a sweep that runs needs it.
+The analysis is imported inside the functions, because only a sweep that starts runs needs it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from scaling_study.planning.plan_table import Settings, table
 def check(
     results_dir: Path, grid: Mapping[str, Any], cells: Sequence[Cell], left: Sequence[ExcludedPoint]
 ) -> None:
-    """Everything that a grid declares for its analysis, before anything is paid for.
+    """Check everything that a grid declares for its analysis, before anything is trained.
 
-    `left` are its points that are no cells.
+    `left` are its points that are not cells.
 
     Raises:
-        InputError: rules or planning that make no sense, or that name what no cell or point has.
+        InputError: rules or planning that are invalid, or name something no cell or point has.
     """
     from analysis.rules import check_names, pilot, preregistration
 
@@ -33,7 +33,7 @@ def check(
 
 
 def _values(name: str, cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> set[Any]:
-    """What cells have of an axis, a setting, or as variant or target, and points that are none."""
+    """Values of an axis, a setting, `variant` or `target` in the cells and the other points."""
     key = AXES.get(name, name)
     found = {point.point[key] for point in left if key in point.point}
     if name == "target":
@@ -61,32 +61,32 @@ class Plan:
         self.planning = pilot.planning_of(grid)
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
-        """What each rule can decide with part of the plan."""
+        """What each rule can decide with a subset of the plan."""
         from analysis.rules import design_analysis
 
         rows = [self._rows[row.run.run_id] for row in part]
         return design_analysis.decidable(rows, self.prereg, self.planning)
 
     def decides(self, part: Sequence[Planned]) -> list[str]:
-        """Lines for people: what each rule can decide with part of the plan."""
+        """Lines to print: what each rule can decide with a subset of the plan."""
         from analysis.rules import design_analysis
 
         return design_analysis.describe(self.powers(part))
 
     def worth(self, part: Sequence[Planned]) -> tuple[float, ...]:
-        """How many rules part of the plan can test, and how small the effects that it decides."""
+        """Score of a subset: number of testable rules, then minus the sum of their `mde80`."""
         powers = [power for power in self.powers(part) if power.testable]
         return len(powers), -sum(p.mde80 for p in powers if p.mde80 is not None)
 
     def needs(self) -> SufficientSets:
-        """For each rule the sets of cells that are enough for it."""
+        """For each rule, alternative sets of cells that are each sufficient to test it."""
         from analysis.rules import design_analysis
 
         rows = [*self._rows.values()]
         return [*design_analysis.sufficient_cells(rows, self.prereg, self.planning)]
 
     def unfair(self, rows: Sequence[Planned]) -> list[str]:
-        """What differs between runs that the rules compare, beside what the grid compares."""
+        """Differences between runs that the rules compare, other than the grid's own."""
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
@@ -101,20 +101,16 @@ class Plan:
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
-    """The part of the plan that the budget pays for and that decides most rules, if it is taken.
+    """The best subset of the plan within the budget, if `budget.fit` accepts a subset.
 
     Raises:
-        InputError: it is not to be taken, or nothing fits.
+        InputError: `budget.fit` is false, or not one run fits.
     """
     part = affordable(rows, budget, plan.worth, plan.needs())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")
     costs = costs_in_words(budget.needed(part))
-    print(
-        f"what fits: {len(part)} of {len(rows)} runs, {costs} to do, ",
-        end="",
-    )
-    print("which decide")
+    print(f"what fits: {len(part)} of {len(rows)} runs, {costs} to do, which decide")
     print("\n".join(f"  {line}" for line in plan.decides(part)))
     if not budget.fit:
         raise InputError(
@@ -125,7 +121,7 @@ def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
 
 
 def budget_lines(rows: Sequence[Planned], budget: Budget) -> list[str]:
-    """What the study has spent of its budget, and whether what is to do may exceed it."""
+    """What the study has spent of its budget, and whether the remaining runs may exceed it."""
     spent = {name: cost for name, cost in budget.spent(rows).items() if cost}
     lines = [f"already spent by this study: {costs_in_words(spent)}"] if spent else []
     warning = budget.may_exceed(rows) if budget.allows(rows, rows) else ""

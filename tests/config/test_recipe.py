@@ -197,7 +197,7 @@ def composed(*overrides: str) -> RunConfig:
 @pytest.mark.parametrize("epochs", [10, 100])
 @pytest.mark.parametrize("width", [0.25, 2.0])
 def test_the_papers_short_regimes_have_no_regularisation(epochs: int, width: float) -> None:
-    run = composed("recipe=paper", f"train.epochs={epochs}", f"model.width={width}")
+    run = composed("train=paper", f"train.epochs={epochs}", f"model.width={width}")
     assert (run.model.dropout, run.model.stochastic_depth) == (0, 0)  # type: ignore[attr-defined]
     assert (run.train.label_smoothing, run.train.weight_decay) == (0, 4e-5)
     assert run.data.randaugment_layers == 0
@@ -207,26 +207,26 @@ def test_the_papers_short_regimes_have_no_regularisation(epochs: int, width: flo
 def test_the_papers_long_regime_regularises_by_size() -> None:
     widths = {0.25: 0.0, 0.5: 0.1, 1.0: 0.25, 1.5: 0.6, 2.0: 0.75}
     for width, dropout in widths.items():
-        run = composed("recipe=paper", f"model.width={width}")
+        run = composed("train=paper", f"model.width={width}")
         assert run.model.dropout == dropout  # type: ignore[attr-defined]
         assert run.train.label_smoothing == 0.1
     depths = {26: 0, 101: 0, 200: 0.1, 400: 0.1}
     for depth, rate in depths.items():
-        run = composed("recipe=paper", f"model.depth={depth}")
+        run = composed("train=paper", f"model.depth={depth}")
         assert run.model.stochastic_depth == rate  # type: ignore[attr-defined]
     assert run.train.lr == pytest.approx(1.6)
     for side, magnitude in {128: 10, 160: 10, 224: 15, 448: 15}.items():
-        data = composed("recipe=paper", f"data.resolution={side}").data
+        data = composed("train=paper", f"data.resolution={side}").data
         assert (data.randaugment_layers, data.randaugment_magnitude) == (2, magnitude)
 
 
 def test_a_number_that_is_given_is_not_replaced_by_a_regime() -> None:
-    run = composed("recipe=paper", "model.dropout=0.5", "model.width=2.0")
+    run = composed("train=paper", "model.dropout=0.5", "model.width=2.0")
     assert run.model.dropout == 0.5  # type: ignore[attr-defined]
 
 
 def test_one_recipe_for_all_lengths_is_the_default_and_the_same_everywhere() -> None:
-    assert composed("recipe=fixed") == composed("train=fixed") == composed()
+    assert composed("train=fixed") == composed()
     sizes = [composed("model.width=0.25"), composed("train.epochs=10", "model.width=2.0")]
     assert {(r.train.label_smoothing, r.model.dropout) for r in sizes} == {(0.1, 0.0)}  # type: ignore[attr-defined]
     assert composed().train.recipe == "fixed"

@@ -209,8 +209,8 @@ def test_where_the_archive_lies_is_not_part_of_a_run(tmp_path: Path) -> None:
     assert one.run_id == other.run_id != finer.run_id
 
 
-def test_the_command_says_why_it_cannot_download(command: Command, tmp_path: Path) -> None:
+def test_the_command_says_why_it_cannot_download(command_here: Command, tmp_path: Path) -> None:
     overrides = ("data=cifar10", f"data.root={tmp_path}", "data.url=http://127.0.0.1:9/none")
-    done = command("scaling_study.train", *overrides, "train.epochs=2")
+    done = command_here("scaling_study.train", *overrides, "train.epochs=2")
     assert done.returncode == 2
     assert done.stderr.startswith("error: http://127.0.0.1:9/none: cannot be downloaded")

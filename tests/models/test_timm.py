@@ -219,17 +219,17 @@ def test_bad_init_is_refused_before_anything_runs(
 
 
 def test_a_file_of_another_network_stops_a_sweep_before_it_starts(
-    tmp_path: Path, command: Command
+    tmp_path: Path, sweep_here: Command
 ) -> None:
     """A file fits one depth of a grid of two, and no run is trained."""
     file = written(tmp_path / "w.safetensors", weights(tiny(**SMALL), 10))
     small = ("++model.stem=rs", "++data.resolution=32", f"++init=timm:{file}", "results_dir=out")
-    found = command("scaling_study.sweep", "+grid=smoke", *small)
+    found = sweep_here("+grid=smoke", *small)
     assert found.returncode == 2
     assert "init: w.safetensors is not this model's: it lacks layer1.1.conv1.weight" in found.stderr
     assert not list(tmp_path.glob("out/runs/*"))
     one = ("grid.axes.depth=[14]", "dry_run=true")
-    fits = command("scaling_study.sweep", "+grid=smoke", *small, *one)
+    fits = sweep_here("+grid=smoke", *small, *one)
     assert fits.returncode == 0, fits.stderr
 
 

@@ -216,9 +216,11 @@ def test_a_forecast_that_may_exceed_the_budget_says_so() -> None:
     assert Budget(4.0, None, False).may_exceed([replace(r, state="ok") for r in timed]) == ""
 
 
-def test_a_budget_is_that_of_the_study(command: Command, tmp_path: Path) -> None:
-    call = ("scaling_study.sweep", "+grid=smoke", "budget.train_flops=2.5e9", "budget.fit=true")
-    first, second = command(*call), command(*call)
+def test_a_budget_is_that_of_the_study(
+    command: Command, sweep_here: Command, tmp_path: Path
+) -> None:
+    call = ("+grid=smoke", "budget.train_flops=2.5e9", "budget.fit=true")
+    first, second = command("scaling_study.sweep", *call), sweep_here(*call)
     assert first.returncode == second.returncode == 0, second.stderr
     assert "already spent" not in first.stdout
     assert "already spent by this study: train_flops 1.99" in second.stdout
@@ -227,7 +229,7 @@ def test_a_budget_is_that_of_the_study(command: Command, tmp_path: Path) -> None
     with (tmp_path / "results" / "smoke" / "plan.csv").open() as file:
         states = [row["state"] for row in csv.DictReader(file)]
     assert states == ["ok", "ok"]
-    other = command(*call, "grid.name=other", "dry_run=true")
+    other = sweep_here(*call, "grid.name=other", "dry_run=true")
     assert "already spent" not in other.stdout
 
 

@@ -32,8 +32,8 @@ def test_a_dry_run_plans_every_run_and_writes_nothing(command: Command, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_plan_as_a_table_has_the_run_columns(command: Command, tmp_path: Path) -> None:
-    done = command(SWEEP, "+grid=depth_vs_width", "dry_run=true", "plan.out=plan.csv")
+def test_the_plan_as_a_table_has_the_run_columns(sweep_here: Command, tmp_path: Path) -> None:
+    done = sweep_here("+grid=depth_vs_width", "dry_run=true", "plan.out=plan.csv")
     assert done.returncode == 0
     with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -46,7 +46,9 @@ def test_the_plan_as_a_table_has_the_run_columns(command: Command, tmp_path: Pat
         assert re.search(rf"{rule} \(\d+ epochs\): decides effects of [\d.]+ %", done.stdout)
 
 
-def test_finished_runs_stay_and_lost_ones_are_done_again(command: Command, tmp_path: Path) -> None:
+def test_finished_runs_stay_and_lost_ones_are_done_again(
+    command: Command, sweep_here: Command, tmp_path: Path
+) -> None:
     first = command(SWEEP, "+grid=smoke")
     assert first.returncode == 0, first.stderr
     assert "[4/4]" in first.stdout
@@ -58,7 +60,7 @@ def test_finished_runs_stay_and_lost_ones_are_done_again(command: Command, tmp_p
     results = [(d / "result.json").read_text(encoding="utf-8") for d in dirs]
     times = [(d / "result.json").stat().st_mtime_ns for d in dirs]
 
-    again = command(SWEEP, "+grid=smoke")
+    again = sweep_here("+grid=smoke")
     assert again.returncode == 0
     assert "[1/" not in again.stdout
     assert "4 ok" in again.stdout
@@ -80,16 +82,18 @@ def test_finished_runs_stay_and_lost_ones_are_done_again(command: Command, tmp_p
         assert "resuming at step 16 of 16" in (dirs[index] / "log.txt").read_text("utf-8")
     assert times[2:] == [(d / "result.json").stat().st_mtime_ns for d in dirs[2:]]
 
-    forecast = command(SWEEP, "+grid=smoke", "++grid.axes.seed=[0,7]", "dry_run=true")
+    forecast = sweep_here("+grid=smoke", "++grid.axes.seed=[0,7]", "dry_run=true")
     assert re.search(r"-s7-\w{10} .* \d+\.\ds  planned", forecast.stdout)
     assert "on " in forecast.stdout.split("forecast:")[1]
 
-    mixed = command(SWEEP, "+grid=smoke", "train.lr_per_256=0.1", "dry_run=true")
+    mixed = sweep_here("+grid=smoke", "train.lr_per_256=0.1", "dry_run=true")
     assert "4 planned" in mixed.stdout  # another recipe is another run
 
 
-def test_failed_runs_are_listed_and_retried(command: Command, tmp_path: Path) -> None:
-    plan = command(SWEEP, "+grid=smoke", "dry_run=true", "plan.out=plan.csv")
+def test_failed_runs_are_listed_and_retried(
+    command: Command, sweep_here: Command, tmp_path: Path
+) -> None:
+    plan = sweep_here("+grid=smoke", "dry_run=true", "plan.out=plan.csv")
     assert plan.returncode == 0
     with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
         run_id = next(csv.DictReader(file))["run_id"]
@@ -191,7 +195,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         "launcher.slots=1",
         "grid.axes.seed=[0,1]",
         "grid.axes.depth=[14]",
-        "train.epochs=80",
+        "train.epochs=30",
         "checkpoint.every_s=0",
     )
     sweep = start(tmp_path, cache_dir, *arguments)
@@ -227,6 +231,7 @@ def test_a_killed_worker_is_that_runs_failure_alone(
         ),
         (["+grid=smoke", "model.width=1"], "'grid.points=[{width: 1, …}, …]'"),
         (["+grid=smoke", "depth=50"], "depth: the setting of one run is model.depth"),
+        (["+grid=smoke", "recipe=paper"], "recipe: a run's recipe is chosen by its group train"),
         (["+grid=smoke", "model.dept=50"], "model.dept: no such setting (did you mean model.depth"),
         (["+grid=smoke", "+model.dept=50"], "model.dept: no such setting (did you mean depth"),
         (["+grid=smoke", "grid.axes.depth=[15]"], "model.depth=15: no ResNet layout; known depths"),
@@ -286,9 +291,9 @@ def test_bad_input_is_one_message_and_exit_code_2(
     ],
 )
 def test_bad_input_of_a_single_run(
-    command: Command, tmp_path: Path, arguments: list[str], said: str
+    command_here: Command, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
-    done = command("scaling_study.train", *arguments)
+    done = command_here("scaling_study.train", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -311,9 +316,9 @@ def test_hydras_multirun_works_for_single_runs(command: Command, tmp_path: Path)
     assert {p.name for p in tmp_path.iterdir()} == {"results"}
 
 
-def test_digits_train_with_the_same_trainer(command: Command, tmp_path: Path) -> None:
+def test_digits_train_with_the_same_trainer(command_here: Command, tmp_path: Path) -> None:
     small = ("model.depth=14", "model.width=0.125", "data=digits", "train.epochs=4")
-    done = command("scaling_study.train", *small)
+    done = command_here("scaling_study.train", *small)
     assert done.returncode == 0, done.stderr
     (run_dir,) = run_dirs(tmp_path)
     result = json.loads((run_dir / "result.json").read_text(encoding="utf-8"))

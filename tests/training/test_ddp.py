@@ -14,6 +14,8 @@ from helpers.commands import environment
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import ALONE, World, world_of
+from scaling_study.config.execution import ExecutionConfig
+from scaling_study.launch.job import Job
 from scaling_study.study.result import Result, read_result
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -82,19 +84,33 @@ def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> Non
     assert sorted(said.split()) == ["ok", "running"]  # rank 0 alone reports
 
 
-@pytest.mark.slow
-def test_two_processes_stop_halve_and_continue_as_one(tmp_path: Path, cache_dir: Path) -> None:
-    changes = {"train.accumulation": 2}
-    _, one, _ = trained(1, tmp_path / "one", cache_dir, {"train.accumulation": 4})
-    results = tmp_path / "two"
-    records, nothing, said = trained(2, results, cache_dir, changes, stop_at=5, fits=2)
-    assert nothing is None
-    # Rank 1 alone was asked; both stop, for its reason.
-    assert said.splitlines().count("stopped") == 2
+Attempt = tuple[list[dict[str, float]], Result, str]
+
+
+@pytest.fixture(scope="module")
+def attempts(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> list[Attempt]:
+    """Of one run: two processes that are stopped, one that goes on, and again two."""
+    results, changes = tmp_path_factory.mktemp("two"), {"train.accumulation": 2}
+    stopped = trained(2, results, cache_dir, changes, stop_at=5, fits=2)
     (note,) = results.glob("runs/*/job.json")
+    # Rank 1 alone was asked; both stop, for its reason.
     assert json.loads(note.read_text(encoding="utf-8"))["cause"] == "interrupted"
+    return [stopped, *(trained(n, results, cache_dir, changes) for n in (1, 2))]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("stopped")
+def test_two_processes_stop_halve_and_continue_as_one(
+    attempts: list[Attempt], execution: ExecutionConfig
+) -> None:
+    job = Job(tiny(**PLAIN | {"train.accumulation": 4}), execution)
+    assert job().status == "ok"
+    one = read_result(job.store.run_dir(job.run.run_id) / "result.json")
+    (records, nothing, said), _, _ = attempts
+    assert nothing is None
+    assert said.splitlines().count("stopped") == 2
     assert len(losses(records)) == 6
-    records, two, said = trained(2, results, cache_dir, changes)
+    records, two, said = attempts[2]
     assert "resuming at step 6 of 16" in said
     assert len(losses(records)) == 16
     assert (two.status, two.memory_halvings, two.micro_batch_size) == ("ok", 1, 2)
@@ -123,17 +139,14 @@ def test_an_error_of_another_process_is_the_runs_error(tmp_path: Path, cache_dir
 
 
 @pytest.mark.slow
-def test_another_number_of_processes_does_not_go_on_with_a_run(
-    tmp_path: Path, cache_dir: Path
-) -> None:
-    results = tmp_path / "runs"
-    trained(2, results, cache_dir, {}, stop_at=5)
-    _, refused, _ = trained(1, results, cache_dir, {})
+@pytest.mark.xdist_group("stopped")
+def test_another_number_of_processes_does_not_go_on_with_a_run(attempts: list[Attempt]) -> None:
+    _, refused, _ = attempts[1]
     assert refused.status == "failed"
     assert str(refused.error).startswith("InputError: ")
     assert "of a run in 2 process(es)" in str(refused.error)
     assert "torchrun --nproc-per-node 2" in str(refused.error)
-    _, two, said = trained(2, results, cache_dir, {})
+    _, two, said = attempts[2]
     assert "resuming at step 6 of 16" in said
     assert (two.status, two.world_size) == ("ok", 2)
 

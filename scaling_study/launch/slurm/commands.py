@@ -64,34 +64,34 @@ def tasks(jobs: Iterable[str]) -> dict[str, ArrayTask]:
     Raises:
         SchedulerError: no answer.
     """
-    if not (ids := sorted({job.partition("_")[0] for job in jobs})):
-        return {}
-    options = ["--noheader", "--array", "--states=all", f"--jobs={','.join(ids)}"]
+    options = ("--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S")
     try:
-        text = call("squeue", *options, "--format=%i|%T|%r|%N|%S")
+        return _asked("squeue", jobs, *options)
     except SchedulerError as error:
-        if "Invalid job id" in str(error):  # the only one asked for is forgotten
+        if "Invalid job id" in str(error):  # squeue has forgotten the only one of the query
             return {}
         raise
-    return _parse(text)
 
 
 def accounts(jobs: Iterable[str]) -> dict[str, ArrayTask]:
-    """What accounting knows of these jobs; it lags by seconds, and a site may have none.
+    """Accounting's records of these jobs; it lags by seconds, and a site may have none.
 
     Raises:
         SchedulerError: no answer.
     """
-    if not (ids := sorted({job.partition("_")[0] for job in jobs})):
-        return {}
-    options = ["--noheader", "--parsable2", "--allocations", f"--jobs={','.join(ids)}"]
+    columns = "--format=JobID,State,ExitCode,NodeList,Start"
     try:
-        text = call("sacct", *options, "--format=JobID,State,ExitCode,NodeList,Start")
+        return _asked("sacct", jobs, "--noheader", "--parsable2", "--allocations", columns)
     except SchedulerError as error:
         if shutil.which("sacct") is None or "accounting storage is disabled" in str(error):
             return {}
         raise
-    return _parse(text)
+
+
+def _asked(program: str, jobs: Iterable[str], *options: str) -> dict[str, ArrayTask]:
+    """The tasks that `program` prints for these jobs, by id."""
+    ids = sorted({job.partition("_")[0] for job in jobs})
+    return _parse(call(program, *options, f"--jobs={','.join(ids)}")) if ids else {}
 
 
 def former_state(job: str) -> str | None:

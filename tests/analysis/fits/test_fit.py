@@ -358,9 +358,9 @@ def test_a_design_without_the_terms_of_a_form(grid):
 
 @pytest.mark.slow
 def test_profile_intervals_cover_the_exponent():
-    """Nominal 95 %; 500 data sets, standard error of the count 1 %."""
+    """Nominal 95 %; 300 data sets, standard error of the count 1.3 %."""
     hits = []
-    for seed in range(500):
+    for seed in range(300):
         table = curve(seed, n=16, noise=0.02)
         low, high = profile_interval(fit(table, "spl", y="y"), "a")
         hits.append(low <= 0.4 <= high)

@@ -165,7 +165,7 @@ KINDS = (
     ("train.weight_decay=1e-5", "train.channels_last=false", "model.width=1.5"),
     ("model=efficientnet", "model.depth=1.2", "data.resolution=32"),
     ("+preset=resnet_rs_50_160", "data=imagenet", f"data.root={text('/a ${b} c')}"),
-    ("recipe=paper", "train.batch_size=32", "model.depth=200", "metrics_every_s=1"),
+    ("train=paper", "train.batch_size=32", "model.depth=200", "metrics_every_s=1"),
     ("train=efficientnet", "train.batch_size=32", "data=cifar10", "tracking=offline"),
 )
 
