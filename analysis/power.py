@@ -13,9 +13,9 @@ from analysis.rules.design_analysis import (
     decidable,
     describe,
     line,
-    planned_cells,
 )
 from analysis.rules.pilot import Planning, planning_of
+from analysis.rules.planned import planned_cells
 from analysis.rules.preregistration import prereg as prereg_of
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances

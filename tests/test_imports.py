@@ -100,8 +100,6 @@ def allowed(module: str, imported: str) -> bool:
 
 # Cuts that are still to be made.
 EXCEPTIONS = {
-    ("analysis.rules.kinds.levels", "analysis.rules.kinds.arms"),
-    ("analysis.rules.kinds.regret", "analysis.rules.kinds.arms"),
     ("scaling_study.launch.options", "scaling_study.launch.slurm.config"),
     ("scaling_study.launch.queue_view", "scaling_study.launch.slurm.commands"),
     ("scaling_study.launch.registry", "scaling_study.planning.plan"),

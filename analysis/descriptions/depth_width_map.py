@@ -21,7 +21,7 @@ from analysis.laws.cheapest_path import elasticities
 from analysis.laws.convex_hull import reach
 from analysis.laws.error_surface import surface_of
 from analysis.laws.points import AXES, Points, points_of
-from analysis.rules.kinds.arms import gap_at
+from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand
 from analysis.study.arms import Base
@@ -189,7 +189,7 @@ def _left_out(
             return None, None
         for epochs in own.regimes:
             try:
-                measured = gap_at(own, prereg, epochs, Estimand(prereg.cost))[0].estimate
+                measured = Evidence(own, prereg).gap_at(epochs, Estimand(prereg.cost))[0].estimate
             except PreconditionError:
                 continue
             at = float(epochs), float(resolution)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.rules.judge import Judgement
+from analysis.rules.kind import Judgement
 from analysis.rules.rule import Preregistration
 from analysis.study.columns import Record
 from analysis.study.study_cells import StudyCells

@@ -27,7 +27,7 @@ from analysis.figures.files import Saved
 from analysis.figures.law_records import study_law_rows, study_return_rows
 from analysis.figures.records import arm_records, frontier_records, overfit_records
 from analysis.figures.verdict_records import verdict_records
-from analysis.rules.wording import percent, winner
+from analysis.rules.phrases import better_arm, percent
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
 from analysis.study.study_cells import StudyCells
@@ -75,7 +75,7 @@ def _panel_titles(found: Findings, cost: str) -> dict[int, str]:
     }
     return {
         r["epochs"]: f"{r['epochs']} epochs{verdicts.get(r['epochs'], '')}\n"
-        f"gap {percent(r['estimate'], r['low'], r['high'])}\n{winner(r['low'], r['high'])}"
+        f"gap {percent(r['estimate'], r['low'], r['high'])}\n{better_arm(r['low'], r['high'])}"
         for r in _mean_gaps(found)
         if r["cost"] == cost
     }

@@ -33,11 +33,14 @@ from analysis.report.analyse import summary
 from analysis.report.page import html, sections
 from analysis.report.page.page import write
 from analysis.report.page.study_page import CELL_COLUMNS, cell_records, data
-from analysis.rules.judge import Judgement, judge
-from analysis.rules.kinds.laws import LAWS
+from analysis.rules.judge import judge
+from analysis.rules.kind import Judgement
+from analysis.rules.law import NumberKind
 from analysis.rules.preregistration import prereg
+from analysis.rules.record import record
+from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import line, lines, record
+from analysis.rules.wording import line, lines
 from analysis.stats.speedup import Speedup, speedup_of
 from analysis.study.cells import Cell
 from analysis.study.columns import COST_NAMES, Record
@@ -116,7 +119,8 @@ def _judged(
 ) -> tuple[dict[str, list[Judgement]], Points]:
     """Judgements about arms by cost, those at the declared cost with laws and speed."""
     about_arms = replace(
-        rules, rules=tuple(r for r in rules.rules if r.kind not in (*LAWS, "speed"))
+        rules,
+        rules=tuple(r for r in rules.rules if not isinstance(find_kind(r.kind), NumberKind)),
     )
     by_cost = {cost: judge(table, cells, about_arms, cost) for cost in COST_NAMES}
     points = figure_2()

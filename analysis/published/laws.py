@@ -24,8 +24,9 @@ from analysis.laws.points import Points
 from analysis.laws.returns import by_step
 from analysis.paper.tables import read
 from analysis.published.tables import figure_2_cells
-from analysis.rules.judge import Judgement
-from analysis.rules.kinds.laws import LAWS
+from analysis.rules.kind import Judgement
+from analysis.rules.law import Law
+from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict, holm, value_of
@@ -40,9 +41,9 @@ def judge_laws(points: Points, prereg: Preregistration) -> list[Judgement]:
     """The declared rules about laws, on Figure 2's cells."""
     found = []
     for rule in prereg.rules:
-        if rule.kind in LAWS:
-            gap, verdict, notes = LAWS[rule.kind](points, rule.margin, prereg.alpha)
-            found.append(Judgement(rule, verdict, EPOCHS, gap, notes))
+        if isinstance(kind := find_kind(rule.kind), Law):
+            e = kind.judge(points, rule.margin, prereg.alpha)
+            found.append(Judgement(rule, e.verdict, EPOCHS, e.gap, e.notes))
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis.descriptions.dominance import dominance
 from analysis.descriptions.findings import Findings, Request
+from analysis.descriptions.gaps import gaps
 from analysis.descriptions.overfitting import slopes
 from analysis.descriptions.variants import step_lines, step_records
 from analysis.figures.all_figures import all_frontiers, figures
@@ -12,10 +13,11 @@ from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
 from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences, sides_of
-from analysis.rules.judge import Judgement, judge
-from analysis.rules.kinds.arms import gaps
+from analysis.rules.judge import judge
+from analysis.rules.kind import Judgement
+from analysis.rules.record import record
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import lines, record
+from analysis.rules.wording import lines
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts

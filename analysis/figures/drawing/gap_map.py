@@ -16,7 +16,7 @@ DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF
 def gap_map(records: Sequence[Record], bars: str) -> Figure:
     """The gap at every length of training and resolution with its interval, a panel per cost.
 
-    `records` are those of `analysis.rules.kinds.arms.gaps`; fields without an estimate are grey.
+    `records` are those of `analysis.descriptions.gaps`; fields without an estimate are grey.
     `bars` says what the intervals are, as in "95 % interval".
     """
     epochs = sorted({r["epochs"] for r in records})

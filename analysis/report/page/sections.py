@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
-from analysis.rules.judge import Judgement
+from analysis.rules.kind import Judgement
+from analysis.rules.phrases import percent
+from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.rules.sentences import sentence, why
-from analysis.rules.wording import line, percent
+from analysis.rules.wording import line, sentence, why
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
@@ -30,7 +31,7 @@ def _verdict(j: Judgement, prereg: Preregistration) -> str:
         )
         for s in j.sensitivities
     ]
-    claim = j.rule.claim if j.rule.kind != "all" else f"needs {', '.join(j.rule.parts)}"
+    claim = find_kind(j.rule.kind).claim(j.rule)
     return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
 
 

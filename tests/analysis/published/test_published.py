@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from analysis.descriptions.gaps import gaps
 from analysis.laws.competing_forms import alternatives
 from analysis.published.__main__ import _judged, main, speedups
 from analysis.published.tables import depth_width_table, figure_2, half_unit
 from analysis.rules.judge import judge
-from analysis.rules.kinds.arms import gaps
 from analysis.rules.preregistration import prereg
 from analysis.study.study_cells import StudyCells
 

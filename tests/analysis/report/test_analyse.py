@@ -13,7 +13,8 @@ from analysis.__main__ import main
 from analysis.figures import all_figures
 from analysis.rules.judge import judge
 from analysis.rules.preregistration import freeze, prereg
-from analysis.rules.wording import lines, record
+from analysis.rules.record import record
+from analysis.rules.wording import lines
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import renamed, runs, verdicts, write_study

@@ -18,9 +18,9 @@ from analysis.__main__ import main
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes, environment, frontier_values, run_values
 from analysis.report.page.sections import explorer, left_out
-from analysis.rules.judge import Judgement
+from analysis.rules.kind import Judgement
 from analysis.rules.preregistration import prereg
-from analysis.rules.sentences import sentence, why
+from analysis.rules.wording import sentence, why
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict
 from analysis.study.study_cells import StudyCells

@@ -14,10 +14,12 @@ from analysis.descriptions.overfitting import slopes
 from analysis.laws.convex_hull import reach
 from analysis.published.tables import depth_width_table, figure_2_cells
 from analysis.rules.confounders import differences, sides_of
-from analysis.rules.design_analysis import planned_cells
+from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
-from analysis.rules.kinds.arms import as_sample, difference, gap_at
-from analysis.rules.kinds.regret import transfer_of
+from analysis.rules.kinds.arms import as_sample
+from analysis.rules.kinds.interaction import difference
+from analysis.rules.kinds.regret import regret
+from analysis.rules.planned import planned_cells
 from analysis.rules.preregistration import prereg
 from analysis.rules.simulate import chances
 from analysis.stats.contrast import Estimand
@@ -39,8 +41,8 @@ def paper():
 
 
 def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
-    found = transfer_of(paper, prereg(None, PRIOR), "step_time_s")
-    assert (found.source, found.target) == (10, 350)
+    found = regret(Evidence(paper, prereg(None, PRIOR)), "step_time_s")
+    assert Evidence(paper, prereg(None, PRIOR)).regimes() == (10, 350)
     percent = [100 * value for value in found.by_pair.values()]
     assert percent == pytest.approx([0.25, 0.26, 0.46, 0.73], abs=0.01)
     assert np.mean(percent) == pytest.approx(0.42, abs=0.05)
@@ -52,7 +54,7 @@ def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
 def test_regret_is_zero_where_both_regimes_agree(paper):
     same = [replace(c, epochs=350) for c in paper if c.epochs == 350]
     copy = [replace(c, epochs=10, config_id=f"{c.config_id}-copy") for c in same]
-    found = transfer_of(StudyCells(same + copy), prereg(None, PRIOR), "step_time_s")
+    found = regret(Evidence(StudyCells(same + copy), prereg(None, PRIOR)), "step_time_s")
     assert list(found.by_pair.values()) == pytest.approx([0] * 4)
     assert found.flip_share == 0
 
@@ -69,7 +71,7 @@ def test_regret_by_brute_force():
                 for s, d in enumerate((-1e-4, 1e-4))
             ]
     cells = StudyCells.of(rows)
-    found = transfer_of(cells, prereg(None, {}), "flops")
+    found = regret(Evidence(cells, prereg(None, {})), "flops")
     long = {(c.depth, c.width): c for c in cells if c.epochs == 24}
     arms = [sorted(a, key=lambda k: long[k].cost("flops")) for a in (DEPTHS, (DEPTHS[0], *WIDTHS))]
     x = [np.log([long[k].cost("flops") for k in arm]) for arm in arms]
@@ -83,7 +85,8 @@ def test_regret_by_brute_force():
 
 def test_interaction_is_the_difference_of_the_regimes(paper):
     rules = prereg(None, PRIOR)
-    long, short = (gap_at(paper, rules, e, Estimand("step_time_s"))[0] for e in (350, 10))
+    study = Evidence(paper, rules)
+    long, short = (study.gap_at(e, Estimand("step_time_s"))[0] for e in (350, 10))
     both = difference(long, short, rules.alpha)
     assert both.estimate == pytest.approx(long.estimate - short.estimate)
     assert both.se == pytest.approx(math.hypot(long.se, short.se))
@@ -93,7 +96,7 @@ def test_interaction_is_the_difference_of_the_regimes(paper):
 
 
 def test_settings_as_a_random_sample(paper):
-    mean, low, high = as_sample(paper, prereg(None, PRIOR), 350, Estimand("step_time_s"))
+    mean, low, high = as_sample(Evidence(paper, prereg(None, PRIOR)), 350, Estimand("step_time_s"))
     each = [0.0208, 0.0152, 0.0287, 0.0477]
     half = 3.182 * np.std(each, ddof=1) / 2
     assert mean == pytest.approx(np.mean(each), abs=0.002)
@@ -171,7 +174,7 @@ def test_planned_looks_widen_the_interval(tmp_path):
     study = read_study(write_study(tmp_path, runs({4: -0.1, 24: 0.1}, seeds=2)))
     cells = StudyCells.of(table_of(study, {}).rows)
     once, often = (
-        gap_at(cells, prereg(None, {"rules": rules}), 24, Estimand("flops"))[0]
+        Evidence(cells, prereg(None, {"rules": rules})).gap_at(24, Estimand("flops"))[0]
         for rules in ({}, {"looks": [2, 3, 5]})
     )
     assert often.high - often.estimate == pytest.approx(
