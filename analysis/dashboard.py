@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.__main__ import add_choices
-from analysis.__main__ import command as analyse
+from analysis.report.command import add_choices
+from analysis.report.command import command as analyse
 from analysis.wandb_dashboard import payload, workspace
 from scaling_study.common.command_line import run
 from scaling_study.common.errors import InputError
@@ -96,8 +96,8 @@ def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
     with tempfile.TemporaryDirectory(prefix="scaling_study_") as folder:
         upload = Upload.open(run_id, {"study": target.group}, target, Path(folder), TIMEOUT_S)
         upload.run.log(payload.content(output, verdicts))
-        said = {f"verdict/{name}": verdict["verdict"] for name, verdict in verdicts.items()}
-        upload.run.summary.update({**said, DIGEST: digest})
+        values = {f"verdict/{name}": verdict["verdict"] for name, verdict in verdicts.items()}
+        upload.run.summary.update({**values, DIGEST: digest})
         upload.close(exit_code=0)
     return url
 

@@ -14,14 +14,14 @@ from analysis.rules.design_analysis import (
     decidable,
     describe,
     line,
-    planned_cells,
 )
 from analysis.rules.pilot import Planning, planning_of
+from analysis.rules.planned import planned_cells
 from analysis.rules.preregistration import prereg as prereg_of
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances
-from analysis.study.cells import Cell
 from analysis.study.compared_settings import with_comparison_settings
+from analysis.study.study_cells import StudyCells
 
 # Gaps at equal step time in the paper's Figure 3 (`python -m analysis.published`), by regime.
 PAPER_EFFECTS = {"longest": 0.028, "shortest": -0.014}
@@ -34,7 +34,7 @@ def table(
 ) -> list[str]:
     """Share of simulated studies that support each rule, by seeds per cell and seed SD."""
     powers = decidable(rows, prereg, planning)
-    cells = planned_cells(rows, planning)
+    cells = planned_cells(rows, planning, prereg.base)
     lines = []
     for power, rule in zip(powers, prereg.rules, strict=True):
         # The surface that is drawn from says nothing about single settings.
@@ -54,7 +54,7 @@ def table(
 
 
 def _row(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     rule: Rule,
     power: Power,

@@ -22,13 +22,12 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("launch", "planning"),
     ),
     "analysis": (
-        ("study", "fits"),
+        ("paper", "study", "fits"),
         ("stats",),
         ("laws",),
         ("rules",),
         ("descriptions",),
         ("figures",),
-        ("paper",),
         ("report", "importing"),
         ("wandb_dashboard",),
     ),
@@ -100,12 +99,7 @@ def allowed(module: str, imported: str) -> bool:
 
 
 # Cuts that are still to be made.
-EXCEPTIONS = {
-    ("analysis.dashboard", "analysis.__main__"),
-    ("analysis.figures.drawing.published_overlay", "analysis.paper.tables"),
-    ("analysis.rules.kinds.levels", "analysis.rules.kinds.arms"),
-    ("analysis.rules.kinds.regret", "analysis.rules.kinds.arms"),
-}
+EXCEPTIONS = {}
 for module, imported in EXCEPTIONS:
     IMPORTS[module].discard(imported)
 

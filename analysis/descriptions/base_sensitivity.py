@@ -7,11 +7,11 @@ import numpy as np
 
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, gap_of
-from analysis.stats.noise import Noise
 from analysis.study.arms import pairs_of
 from analysis.study.cells import Cell
 from analysis.study.columns import Record
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from analysis.laws.cheapest_path import elasticities
 from analysis.laws.convex_hull import reach
 from analysis.laws.error_surface import surface_of
 from analysis.laws.points import AXES, Points, points_of
-from analysis.rules.kinds.arms import gap_at
+from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand
 from analysis.study.arms import Base
-from analysis.study.cells import Cell
 from analysis.study.columns import LEVEL, Record
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 GRID = 61
@@ -37,7 +37,7 @@ CHEAPEST, DEAREST, BEYOND = 1.1, 2.5, 1.3
 
 
 @dataclass(frozen=True)
-class RegimeMap:
+class DepthWidthMap:
     """Probability that depth is the better way to spend a multiple of the base's cost.
 
     `records` are (epochs, resolution, multiplier, p_depth, difference, inside): `inside` says that
@@ -106,12 +106,14 @@ def _difference(
     return difference, np.asarray(stdtr(surface.df, difference / se))
 
 
-def _passes(line: Sequence[Record], level: float) -> list[float]:
-    """Epochs at which P(depth) passes a level, between neighbours on the log scale."""
+def _passes(line: Sequence[Record], probability: float) -> list[float]:
+    """Epochs at which P(depth) passes a probability, between neighbours on the log scale."""
     found = []
     for a, b in pairwise(line):
-        if (a["p_depth"] - level) * (b["p_depth"] - level) <= 0 and a["p_depth"] != b["p_depth"]:
-            share = (level - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
+        if (a["p_depth"] - probability) * (b["p_depth"] - probability) <= 0 and a["p_depth"] != b[
+            "p_depth"
+        ]:
+            share = (probability - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
             ends = np.log([a["epochs"], b["epochs"]])
             found.append(float(math.exp(np.interp(share, [0, 1], ends))))
     return found
@@ -136,9 +138,9 @@ def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]
     return min(math.exp(slopes[i] * reach(design, start, i)) for i in (0, 1))
 
 
-def regime_map(
-    cells: Sequence[Cell], prereg: Preregistration, base: Base, multiplier: float = 1.8
-) -> RegimeMap:
+def depth_width_map(
+    cells: StudyCells, prereg: Preregistration, base: Base, multiplier: float = 1.8
+) -> DepthWidthMap:
     """The map of a study with several lengths of training.
 
     Raises:
@@ -162,7 +164,7 @@ def regime_map(
     chosen = [r for r in records if r["multiplier"] == multiplier]
     lines = {r: [c for c in chosen if c["resolution"] == r] for _, r in places}
     passed = {r: _crossover(line) for r, line in lines.items()}
-    return RegimeMap(
+    return DepthWidthMap(
         multiplier,
         records,
         {r: at for r, (at, _) in passed.items()},
@@ -174,20 +176,20 @@ def regime_map(
 
 
 def _left_out(
-    cells: Sequence[Cell], prereg: Preregistration, base: Base, multiplier: float
+    cells: StudyCells, prereg: Preregistration, base: Base, multiplier: float
 ) -> tuple[float | None, float | None]:
     """Share of right signs and Brier score at resolutions that the surface has not seen."""
     right, squares = [], []
     for resolution in sorted({c.resolution for c in cells}):
         seen: Points = points_of([c for c in cells if c.resolution != resolution], prereg.cost)
-        own = [c for c in cells if c.resolution == resolution]
+        own = cells.at_resolution(resolution)
         try:
             surface, slopes = _surface(seen), _slopes(seen)
         except InputError:
             return None, None
-        for epochs in sorted({c.epochs for c in own}):
+        for epochs in own.regimes:
             try:
-                measured = gap_at(own, prereg, epochs, Estimand(prereg.cost))[0].estimate
+                measured = Evidence(own, prereg).gap_at(epochs, Estimand(prereg.cost))[0].estimate
             except PreconditionError:
                 continue
             at = float(epochs), float(resolution)

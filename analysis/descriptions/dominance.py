@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.rules.rule import Preregistration
 from analysis.stats.attainment import deviation
 from analysis.stats.indicators import compare
 from analysis.stats.interpolation import Floats
-from analysis.study.arms import base_of, pairs_of
-from analysis.study.cells import Cell, by_regime
-from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+from analysis.study.cells import Cell
+from analysis.study.columns import COST_NAMES, Record
+from analysis.study.study_cells import StudyCells
 
 
 def _points(cells: Sequence[Cell], cost: str) -> Floats:
@@ -24,7 +23,7 @@ def _seed_deviation(regime: Sequence[Cell], cost: str) -> float | None:
     return deviation(measured, cost)
 
 
-def dominance(cells: Sequence[Cell], prereg: Preregistration) -> list[Record]:
+def dominance(cells: StudyCells) -> list[Record]:
     """One record per regime, cost and setting of the other axes where both arms were run.
 
     `depth_share` and `width_share` are the arm's hypervolume over that of both, on (ln cost,
@@ -33,9 +32,9 @@ def dominance(cells: Sequence[Cell], prereg: Preregistration) -> list[Record]:
     frontiers lie from the typical one, as a share of the hypervolume.
     """
     records = []
-    for epochs, regime in by_regime([c for c in cells if c.error > 0]).items():
+    for epochs, regime in cells.select(lambda c: c.error > 0).regimes.items():
         for cost in COST_NAMES:
-            for pair in pairs_of(regime, base_of(regime, prereg.base), epochs, cost):
+            for pair in regime.pairs(epochs, cost):
                 found = compare(_points(pair.first, cost), _points(pair.second, cost))
                 factors = found.cost_a, found.cost_b
                 paid = [factor if np.isfinite(factor) else None for factor in factors]
@@ -52,14 +51,3 @@ def dominance(cells: Sequence[Cell], prereg: Preregistration) -> list[Record]:
                     }
                 )
     return records
-
-
-def shown(records: Sequence[Record]) -> list[Record]:
-    """The same with the cost's name and rounded numbers, for a table."""
-    return [
-        {
-            key: round(value, 3) if isinstance(value, float) else value
-            for key, value in (record | {"cost": ALL_COST_NAMES[record["cost"]]}).items()
-        }
-        for record in records
-    ]

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.stats.contrast import t_quantile
-from analysis.stats.noise import Noise, noise_of
-from analysis.study.cells import Cell, by_regime, cells_of
+from analysis.study.cells import Cell
 from analysis.study.columns import LEVEL, Record
 from analysis.study.compared_settings import varied
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import CELL_AXES, short_name
 
 # Along which axis cells of equal compute are compared: the first that has levels enough.
@@ -31,16 +32,16 @@ class Series:
     from_first: bool = False
 
 
-def step_records(rows: Sequence[Row], grid: Mapping[str, Any]) -> list[Record]:
+def step_records(cells: StudyCells, rows: Sequence[Row], grid: Mapping[str, Any]) -> list[Record]:
     """A record a cell of each series of the study: its error, and how that differs.
 
     `step` is the error minus that of the cell named in `after`, `total` minus that of the series'
     first (fractions; None for the first itself). Intervals rest on the seed noise of the regime.
     """
-    cells = {cell.config_id: cell for cell in cells_of(rows)}
-    noises = {e: noise_of(regime) for e, regime in by_regime(list(cells.values())).items()}
+    by_id = {cell.config_id: cell for cell in cells}
+    noises = {epochs: cells.noise(epochs) for epochs in cells.regimes}
     ones = list({row["config_id"]: row for row in rows}.values())
-    found = [*_variants(ones, cells, grid), *_equal_compute(ones, cells, grid)]
+    found = [*_variants(ones, by_id, grid), *_equal_compute(ones, by_id, grid)]
     return [record for series in found for record in _records(series, noises)]
 
 
@@ -169,10 +170,10 @@ def points(record: Mapping[str, Any], name: str) -> str:
 def step_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line a row of each series: its error, and the change from the row it is compared with."""
     width = max((len(r["name"]) for r in records), default=0)
-    said = []
+    lines = []
     for place, r in enumerate(records):
         if place == 0 or records[place - 1]["series"] != r["series"]:
-            said.append(f"{r['series']}: error, change from the row it is compared with (95 %)")
+            lines.append(f"{r['series']}: error, change from the row it is compared with (95 %)")
         changed = f"  {points(r, 'step')}" if r["after"] else ""
-        said.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
-    return said
+        lines.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
+    return lines

@@ -4,21 +4,19 @@ Errors are fractions, costs forward FLOPs per image; missing values are None.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.special import stdtrit
 
-from analysis.stats.contrast import t_quantile
 from analysis.fits.fit import Fit, fit
 from analysis.fits.intervals import band, profile_interval
-from analysis.study.cells import Cell
-from analysis.stats.noise import noise_of
-from analysis.study.columns import LEVEL, Record
-from analysis.study.cells import by_regime
 from analysis.laws.points import Points, points_of
 from analysis.laws.preconditions import LEAST
 from analysis.laws.returns import by_step
+from analysis.stats.contrast import t_quantile
+from analysis.study.columns import LEVEL, Record
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 CURVE_POINTS = 80
@@ -82,11 +80,12 @@ def _landmarks(fits: Mapping[str, Fit]) -> list[Record]:
     return rows
 
 
-def study_law_rows(cells: Sequence[Cell], cost: str = "flops") -> list[Record]:
+def study_law_rows(cells: StudyCells, cost: str = "flops") -> list[Record]:
     """`law_rows` of every regime of a study that carries a law."""
     rows = []
-    for epochs, regime in by_regime([c for c in cells if c.error > 0 and c.cost(cost)]).items():
-        noise = noise_of(regime)
+    known = cells.with_logs(cost)
+    for epochs, regime in known.regimes.items():
+        noise = known.noise(epochs)
         points = points_of(regime, cost, noise)
         if fits := fits_of(points):
             df = math.inf if noise is None else min(noise.dfs.values())
@@ -117,11 +116,10 @@ def return_rows(points: Points, epochs: int) -> list[Record]:
     return rows
 
 
-def study_return_rows(cells: Sequence[Cell], cost: str = "flops") -> list[Record]:
+def study_return_rows(cells: StudyCells, cost: str = "flops") -> list[Record]:
     """`return_rows` of every regime of a study with several resolutions."""
-    known = [c for c in cells if c.error > 0 and c.cost(cost)]
     return [
         row
-        for epochs, regime in by_regime(known).items()
+        for epochs, regime in cells.with_logs(cost).regimes.items()
         for row in return_rows(points_of(regime, cost), epochs)
     ]

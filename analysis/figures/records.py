@@ -5,19 +5,18 @@ Errors and gaps are fractions; missing values are None.
 
 import math
 from collections.abc import Sequence
-from typing import Any
-import numpy as np
-from analysis.study.arms import Base, arm_of, pairs_of
-from analysis.stats.attainment import attainment_of
-from analysis.stats.interpolation import smoother
-from analysis.stats.contrast import t_quantile
-from analysis.study.cells import Cell
-from analysis.stats.noise import Noise, noise_of
-from analysis.descriptions.overfitting import gap_cells
-from analysis.stats.pareto import frontier_of
-from analysis.study.columns import LEVEL, TABLE_AXES, Record
-from analysis.study.cells import by_regime
 
+import numpy as np
+
+from analysis.stats.attainment import attainment_of
+from analysis.stats.contrast import t_quantile
+from analysis.stats.interpolation import smoother
+from analysis.stats.pareto import frontier_of
+from analysis.study.arms import Base, arm_of
+from analysis.study.cells import Cell
+from analysis.study.columns import LEVEL, TABLE_AXES, Record
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 
 CURVE_POINTS = 40
 
@@ -63,8 +62,6 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-
-
 def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:
     """Records by length of training, shortest first."""
     found: dict[int, list[Record]] = {}
@@ -73,11 +70,12 @@ def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:
     return found
 
 
-def frontier_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
+def frontier_records(cells: StudyCells, axis: str) -> list[Record]:
     """Every cell against one cost, with the frontier of its regime; empty without any cost."""
     records = []
-    for regime in by_regime([c for c in cells if c.cost(axis)]).values():
-        noise = noise_of(regime)
+    base, known = cells.base(), cells.with_cost(axis)
+    for epochs, regime in known.regimes.items():
+        noise = known.noise(epochs)
         f = frontier_of(regime, axis, noise)
         seeds = _seed_records(f.cells, axis)
         for i, cell in enumerate(f.cells):
@@ -90,8 +88,8 @@ def frontier_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Recor
                     "frontier_error": float(f.best[i]),
                     "band_low": _number(f.low[i]),
                     "band_high": _number(f.high[i]),
-                    "sure_low": _number(f.sure_low[i]),
-                    "sure_high": _number(f.sure_high[i]),
+                    "sure_low": _number(f.simultaneous_low[i]),
+                    "sure_high": _number(f.simultaneous_high[i]),
                 }
                 | seeds[i]
             )
@@ -103,17 +101,17 @@ def _seed_records(cells: Sequence[Cell], axis: str) -> list[Record]:
     names = ("seeds_low", "seeds_median", "seeds_high", "seeds_honest")
     if min(c.n for c in cells) < 2:
         return [dict.fromkeys(names) for _ in cells]
-    a = attainment_of(cells, axis)
-    columns = np.column_stack([a.low, a.median, a.high, a.cross_validated]).tolist()
+    columns = np.column_stack(attainment_of(cells, axis)).tolist()
     return [dict(zip(names, row, strict=True)) for row in columns]
 
 
-def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
+def arm_records(cells: StudyCells, axis: str) -> list[Record]:
     """Both arms of each regime: a record per cell, then the interpolated curve that is compared."""
     records = []
-    for epochs, regime in by_regime(cells).items():
-        noise = noise_of(regime)
-        for pair in pairs_of(regime, base, epochs, axis):
+    base = cells.base()
+    for epochs in cells.regimes:
+        noise = cells.noise(epochs)
+        for pair in cells.pairs(epochs, axis):
             for arm, members in (("depth", pair.first), ("width", pair.second)):
                 for cell in members:
                     half = _half_width(cell, noise)
@@ -126,20 +124,19 @@ def arm_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
                 curve = np.exp(smoother(x, t) @ np.log([cell.error for cell in members]))
                 records += [
                     {"epochs": epochs, "resolution": members[0].resolution, "arm": arm,
-                     **own_columns(members[0]), "kind": "curve", "cost_axis": axis, "cost": float(np.exp(c)),
-                     "error": float(e)}
+                     **own_columns(members[0]), "kind": "curve", "cost_axis": axis,
+                     "cost": float(np.exp(c)), "error": float(e)}
                     for c, e in zip(t, curve, strict=True)
                 ]  # fmt: skip
     return records
 
 
-def overfit_records(cells: Sequence[Cell], base: Base, axis: str) -> list[Record]:
+def overfit_records(cells: StudyCells, axis: str) -> list[Record]:
     """Validation minus clean training error of each cell that measured both, with its interval."""
     records = []
-    for regime in by_regime([c for c in cells if c.cost(axis)]).values():
-        both = gap_cells(regime)
-        measured = any(c.n > 1 for c in both)
-        noise = noise_of(both) if measured else None
+    base, gaps = cells.base(), cells.with_cost(axis).train_validation_gaps
+    for epochs, both in gaps.regimes.items():
+        noise = gaps.noise(epochs) if any(c.n > 1 for c in both) else None
         for cell in both:
             record = _record(cell, base, axis, noise)
             records.append(record | _interval(cell.error, _half_width(cell, noise), "gap"))

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.fits.forms import Floats
-from analysis.stats.noise import Noise
 from analysis.study.cells import Cell
+from analysis.study.noise import Noise
 
 AXES = ("depth", "width", "resolution")
 Points = Mapping[str, Floats]

@@ -3,18 +3,11 @@
 Planning asks, so nothing here is slow or loads what fits laws.
 """
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from analysis.fits.inputs import check_identified, usable
 from analysis.fits.laws import FORMS, SIZE
-from analysis.laws.harmful_steps import error_increases
-from analysis.laws.points import Points, points_of
-from analysis.laws.returns import depth_and_resolution_steps, resolution_steps
-from analysis.stats.noise import noise_of
-from analysis.study.cells import Cell
-from analysis.study.errors import PreconditionError
+from analysis.laws.points import Points
 from scaling_study.common.errors import InputError
 
 # Configurations, and different costs, that a law of cost needs.
@@ -37,31 +30,3 @@ def quadratic_in_size(points: Points) -> None:
     used = usable(form, points["error"], x, np.ones(len(x)))
     logs = np.log(x[used])
     check_identified(form, logs - logs.mean(axis=0))
-
-
-# Each raises an InputError that says what is missing.
-CHECKS: dict[str, Callable[[Points], object]] = {
-    "departure": different_costs,
-    "diminishing": resolution_steps,
-    "depth_first": depth_and_resolution_steps,
-    "slower": quadratic_in_size,
-    "dispersion": different_costs,
-    "harm": lambda points: error_increases(points, "width"),
-}
-
-
-def law_points(cells: Sequence[Cell], kind: str, epochs: int, cost: str) -> Points:
-    """The configurations of one regime, which a rule of this kind can be about.
-
-    Raises:
-        PreconditionError: too few configurations or levels, or a cell makes no errors.
-    """
-    regime = [c for c in cells if c.epochs == epochs]
-    if any(cell.error <= 0 for cell in regime):
-        raise PreconditionError("a cell makes no errors, which has no logarithm")
-    points = points_of(regime, cost, noise_of(regime))
-    try:
-        CHECKS[kind](points)
-    except InputError as error:
-        raise PreconditionError(str(error)) from None
-    return points

@@ -1,7 +1,6 @@
 """The fits that every study gets: laws of error over cost per regime, and the surface."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,15 +10,14 @@ from analysis.fits.intervals import lack_of_fit
 from analysis.fits.validate import describe, validate
 from analysis.laws.error_surface import surface_of
 from analysis.laws.points import Points, points_of
-from analysis.stats.noise import noise_of
-from analysis.study.cells import Cell, by_regime
 from analysis.study.columns import Record
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 LAWS = ("pl", "spl")
 
 
-def study_fits(cells: Sequence[Cell], cost: str) -> list[Record]:
+def study_fits(cells: StudyCells, cost: str) -> list[Record]:
     """One record per fit that the study can carry: form, parameters, loss and validation.
 
     Where seeds were repeated, a law also has the F test of its lack of fit.
@@ -27,10 +25,10 @@ def study_fits(cells: Sequence[Cell], cost: str) -> list[Record]:
     `pl` and `spl` are fitted to each regime's cell means over `cost`; the surface in depth, width,
     resolution and training length to all of them. What cannot be fitted has a `reason` instead.
     """
-    usable = [c for c in cells if c.error > 0 and c.cost(cost)]
+    usable = cells.with_logs(cost)
     records = []
-    for epochs, regime in by_regime(usable).items():
-        noise = noise_of(regime)
+    for epochs, regime in usable.regimes.items():
+        noise = usable.noise(epochs)
         points = points_of(regime, cost, noise)
         df = math.inf if noise is None else min(noise.dfs.values())
         for form in LAWS:
@@ -52,7 +50,7 @@ def _law(points: Points, form: str, df: float) -> Record:
         return {"reason": str(error)}
 
 
-def _surface(cells: Sequence[Cell], cost: str) -> Record:
+def _surface(cells: StudyCells, cost: str) -> Record:
     try:
         surface = surface_of(points_of(cells, cost))
         return _record(surface.fit, surface.points) | {"dropped": list(surface.dropped)}

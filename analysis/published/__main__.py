@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from analysis.descriptions.findings import Findings, Request
 from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.drawing import forest
 from analysis.figures.drawing.style import style
 from analysis.figures.files import Saved, prepare, save, write_csv, write_json
 from analysis.laws.points import Points
-from analysis.paper.figure_2 import figure_2
-from analysis.paper.tables import HARDWARE, depth_width_table, family
 from analysis.published.laws import (
     as_family,
     base_records,
@@ -29,19 +28,23 @@ from analysis.published.laws import (
     save_law_figures,
     validations,
 )
+from analysis.published.tables import HARDWARE, depth_width_table, family, figure_2
 from analysis.report.analyse import summary
-from analysis.report.findings import Findings, Request
 from analysis.report.page import html, sections
 from analysis.report.page.page import write
-from analysis.report.page.study_page import CELL_COLUMNS, cell_records, data
-from analysis.rules.judge import Judgement, judge
-from analysis.rules.kinds.laws import LAWS
+from analysis.report.page.study_page import cell_columns, cell_records, data
+from analysis.rules.judge import judge
+from analysis.rules.kind import Judgement
+from analysis.rules.law import NumberKind
 from analysis.rules.preregistration import prereg
+from analysis.rules.record import record
+from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import line, lines, record
+from analysis.rules.wording import line, lines
 from analysis.stats.speedup import Speedup, speedup_of
-from analysis.study.cells import Cell, cells_of
+from analysis.study.cells import Cell
 from analysis.study.columns import COST_NAMES, Record
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.common.command_line import run
 
@@ -112,13 +115,14 @@ READING = (
 
 
 def _judged(
-    table: Table, rules: Preregistration, fast: Mapping[str, Speedup]
+    table: Table, cells: StudyCells, rules: Preregistration, fast: Mapping[str, Speedup]
 ) -> tuple[dict[str, list[Judgement]], Points]:
     """Judgements about arms by cost, those at the declared cost with laws and speed."""
     about_arms = replace(
-        rules, rules=tuple(r for r in rules.rules if r.kind not in (*LAWS, "speed"))
+        rules,
+        rules=tuple(r for r in rules.rules if not isinstance(find_kind(r.kind), NumberKind)),
     )
-    by_cost = {cost: judge(table, about_arms, cost) for cost in COST_NAMES}
+    by_cost = {cost: judge(table, cells, about_arms, cost) for cost in COST_NAMES}
     points = figure_2()
     family = [*by_cost[rules.cost], *judge_laws(points, rules), *judge_speed(fast, rules)]
     by_cost[rules.cost] = as_family(family, rules.alpha)
@@ -141,7 +145,7 @@ def _numbers(
         html.folded(
             "How the fits predict what they have not seen", [html.paragraph(t) for t in checks]
         ),
-        html.folded("Cells", [html.table(cell_records(cells), CELL_COLUMNS)]),
+        html.folded("Cells", [html.table(cell_records(cells), cell_columns(cells))]),
     ]
 
 
@@ -150,10 +154,10 @@ def command(directory: Path) -> list[str]:
     prepare(directory)
     # One run per cell was printed; the prior says how it scatters.
     table, rules = depth_width_table(), prereg(None, {"rules": {"seed_sd": "prior"}})
-    fast = speedups()
-    by_cost, points = _judged(table, rules, fast)
+    cells, fast = StudyCells.of(table.rows, rules.base), speedups()
+    by_cost, points = _judged(table, cells, rules, fast)
     main_verdicts = by_cost[rules.cost]
-    content = summary(table, rules, main_verdicts)
+    content = summary(table, cells, rules, main_verdicts)
     content["by_cost"] = {
         cost: {j.rule.name: record(j, rules) for j in judgements}
         for cost, judgements in by_cost.items()
@@ -163,14 +167,13 @@ def command(directory: Path) -> list[str]:
     laws["Depth against width from every base of Figure 2, at equal FLOPs"] = base_records(rules)
     content["laws"], content["validation"] = laws, checks
     write_json(directory / "verdicts.json", content)
-    cells = cells_of(table.rows)
-    frontiers = all_frontiers(cells, rules)
+    frontiers = all_frontiers(cells)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
-    saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
+    found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
+    saved = figures(found, directory)
     saved += save_law_figures(points, directory)
     saved.append(_save_speedups(speedup_records(fast), directory))
-    found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
-    said = [_speedup_line(hardware, s) for hardware, s in fast.items()]
+    speed_lines = [_speedup_line(hardware, s) for hardware, s in fast.items()]
     write(
         directory / "report.html",
         "The paper's claims on the paper's numbers",
@@ -178,7 +181,7 @@ def command(directory: Path) -> list[str]:
         [
             ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
             ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules)),
-            ("speed", "Speed (Table 7)", [html.paragraph(text) for text in said]),
+            ("speed", "Speed (Table 7)", [html.paragraph(text) for text in speed_lines]),
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
@@ -194,7 +197,7 @@ def command(directory: Path) -> list[str]:
         f"figures and report.html in {directory}",
         "at other costs:",
         *(f"  {text}" for text in others),
-        *said,
+        *speed_lines,
         *lines(main_verdicts, rules),
     ]
 

@@ -17,20 +17,22 @@ from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
 from analysis.fits.validate import describe, validate
 from analysis.laws.breakpoint import deviation, low_cost_exponent
-from analysis.laws.cheapest_path import elasticities, level_ratio, surface_gradient
+from analysis.laws.cheapest_path import elasticities, resolution_ratio, surface_gradient
 from analysis.laws.competing_forms import alternatives, dispersion, judge_dispersion, judge_kink
 from analysis.laws.harmful_steps import harm, judge_harm
 from analysis.laws.points import Points
 from analysis.laws.returns import by_step
-from analysis.paper.tables import figure_2_cells, read
-from analysis.rules.judge import Judgement
-from analysis.rules.kinds.laws import LAWS
+from analysis.paper.tables import read
+from analysis.published.tables import figure_2_cells
+from analysis.rules.kind import Judgement
+from analysis.rules.law import Law
+from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict, holm, value_of
-from analysis.stats.noise import noise_of
 from analysis.stats.speedup import Speedup
 from analysis.study.columns import Record
+from analysis.study.study_cells import StudyCells
 
 EPOCHS = 350
 
@@ -39,9 +41,9 @@ def judge_laws(points: Points, prereg: Preregistration) -> list[Judgement]:
     """The declared rules about laws, on Figure 2's cells."""
     found = []
     for rule in prereg.rules:
-        if rule.kind in LAWS:
-            gap, verdict, notes = LAWS[rule.kind](points, rule.margin, prereg.alpha)
-            found.append(Judgement(rule, verdict, EPOCHS, gap, notes))
+        if isinstance(kind := find_kind(rule.kind), Law):
+            e = kind.judge(points, rule.margin, prereg.alpha)
+            found.append(Judgement(rule, e.verdict, EPOCHS, e.gap, e.notes))
     return found
 
 
@@ -75,8 +77,8 @@ def as_family(judgements: Sequence[Judgement], alpha: float) -> list[Judgement]:
 
 def base_records(prereg: Preregistration) -> list[Record]:
     """The gap between depth and width from every base of Figure 2, on average and by width."""
-    cells = figure_2_cells()
-    noise = noise_of(cells)
+    cells = StudyCells(figure_2_cells())
+    noise = cells.noise(EPOCHS)
     assert noise is not None
     found = bases(cells, prereg, EPOCHS, "flops", noise)
     everywhere = {"base": f"all {len(found.records)}", "gap (%)": 100 * found.mean}
@@ -85,7 +87,7 @@ def base_records(prereg: Preregistration) -> list[Record]:
     return [everywhere, *({"base": f"width {w:g}", "gap (%)": 100 * g} for w, g in by_width)]
 
 
-def _levels() -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+def _resolutions() -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """(resolution, error) of ResNet-RS and of EfficientNet as printed in Table 7."""
     rs, en = (
         (
@@ -126,7 +128,7 @@ def depth_over_width(points: Points) -> float:
 
 def law_records(points: Points) -> dict[str, list[Record]]:
     """Numbers of Figure 2 as tables: returns of resolution, forms, scatter, harm, exponent."""
-    level = level_ratio(*_levels())
+    ratio = resolution_ratio(*_resolutions())
     broken = deviation(points)
     spread, cheap = dispersion(points), low_cost_exponent(points, broken)
     return {
@@ -152,10 +154,10 @@ def law_records(points: Points) -> dict[str, list[Record]]:
             {"number": "its p value", "value": spread.p},
             {
                 "number": "EfficientNet's px / ResNet-RS's at equal accuracy",
-                "value": level.ratio,
+                "value": ratio.ratio,
             },
-            {"number": "the least of it", "value": level.low},
-            {"number": "the most of it", "value": level.high},
+            {"number": "the least of it", "value": ratio.low},
+            {"number": "the most of it", "value": ratio.high},
         ],
     }
 

@@ -4,27 +4,29 @@ from pathlib import Path
 from typing import Any
 
 from analysis.descriptions.dominance import dominance
-from analysis.descriptions.forecasts import forecast_records
+from analysis.descriptions.findings import Findings, Request
+from analysis.descriptions.gaps import gaps
 from analysis.descriptions.overfitting import slopes
 from analysis.descriptions.variants import step_lines, step_records
 from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
-from analysis.report.findings import Findings, Request
 from analysis.report.page.study_page import write_study_page
-from analysis.rules.confounders import differences
-from analysis.rules.judge import Judgement, judge
-from analysis.rules.kinds.arms import gaps
+from analysis.rules.confounders import differences, sides_of
+from analysis.rules.judge import judge
+from analysis.rules.kind import Judgement
+from analysis.rules.record import record
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import lines, record
-from analysis.study.cells import cells_of
+from analysis.rules.wording import lines
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts
 
 
-def summary(table: Table, prereg: Preregistration, judgements: list[Judgement]) -> dict[str, Any]:
+def summary(
+    table: Table, cells: StudyCells, prereg: Preregistration, judgements: list[Judgement]
+) -> dict[str, Any]:
     """What verdicts.json holds about a table."""
-    cells = cells_of(table.rows)
     return {
         "study": table.name,
         "where": dict(table.where),
@@ -38,27 +40,27 @@ def summary(table: Table, prereg: Preregistration, judgements: list[Judgement]) 
             "exploratory": prereg.exploratory or None,
         },
         "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
-        "gaps": gaps(table, prereg),
-        "dominance": dominance(cells, prereg),
+        "gaps": gaps(cells, prereg),
+        "dominance": dominance(cells),
         "overfit": slopes(cells, prereg),
-        "steps": step_records(table.rows, table.grid),
-        "differences": differences(table.rows, table.on_purpose, prereg),
+        "steps": step_records(cells, table.rows, table.grid),
+        "differences": differences(table.rows, table.on_purpose, sides_of(cells, prereg)),
         "left_out": dict(table.left_out),
     }
 
 
 def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
-    cells = cells_of(table.rows)
-    judgements = judge(table, prereg)
-    judged = summary(table, prereg, judgements)
+    cells = StudyCells.of(table.rows, prereg.base)
+    judgements = judge(table, cells, prereg)
+    judged = summary(table, cells, prereg, judgements)
     return Findings(
         table=table,
         prereg=prereg,
         cells=cells,
         judgements=judgements,
         summary=judged,
-        frontiers=all_frontiers(cells, prereg),
+        frontiers=all_frontiers(cells),
         fits=study_fits(cells, "flops"),
         forecasts=read_forecasts(request.study_dir) if request.study_dir else {},
         steps=judged["steps"],
@@ -72,18 +74,7 @@ def analyse(table: Table, prereg: Preregistration, directory: Path, request: Req
     write_json(directory / "verdicts.json", found.summary)
     write_json(directory / "fits.json", found.fits)
     write_csv(directory / "frontier.csv", [r for rows in found.frontiers.values() for r in rows])
-    saved = figures(
-        found.cells,
-        prereg,
-        found.judgements,
-        found.summary["gaps"],
-        found.frontiers,
-        directory,
-        request.published,
-        forecast_records(table.rows, found.forecasts),
-        found.steps,
-    )
-    write_study_page(found, saved, directory)
+    write_study_page(found, figures(found, directory), directory)
     chosen = "".join(f" with {column}={value}" for column, value in table.where.items())
     return [
         *(f"left out: {run}: {reason}" for run, reason in table.left_out.items()),

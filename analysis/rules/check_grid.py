@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.rules import check_names, pilot, preregistration
+from analysis.rules.grid_names import Values
 
 
-def check(study_dir: Path, grid: Mapping[str, Any], values: check_names.Values) -> None:
+def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
     """Check the rules and the planning of `grid`, and the rules that its study has frozen.
 
     `values`: see `check_names.check`.

@@ -3,21 +3,21 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from analysis.rules.kinds.levels import in_regime, level_of
-from analysis.rules.rule import KINDS, Preregistration, Rule
-from analysis.study.arms import arm_of, base_of
-from analysis.study.cells import Cell, cells_of
+from analysis.rules.evidence import Evidence
+from analysis.rules.registry import find_kind
+from analysis.rules.rule import Preregistration, Rule
 from analysis.study.columns import LR
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import NAMES
 
-# A difference in these may explain a gap that is put down to an axis.
+# A difference in these may explain a gap that seems to come from an axis.
 CHECKED = (
     *("lr", "threads", "world_size", "memory_halvings", "git_commit", "versions", "recipe"),
     *("batch_size", "data", "family", "precision", "device"),
 )
-# Settings that those columns tell of.
-TOLD = {
+# The column that shows a setting.
+COLUMN_OF = {
     LR.key: LR.name,
     "train.recipe": "recipe",
     "train.batch_size": "batch_size",
@@ -30,13 +30,13 @@ Sides = Mapping[str, Collection[str]]
 
 
 def differences(
-    rows: Sequence[Row], purpose: Collection[str] = (), prereg: Preregistration | None = None
+    rows: Sequence[Row], purpose: Collection[str] = (), sides: Sequence[Sides] = ()
 ) -> list[str]:
     """One line per setting that is not the same in all runs, and one about uneven seeds.
 
     A line says what each regime has, because rules compare regimes too; within a regime it names
-    the sides of those rules of `prereg` whose sides have other values. The axes (depth, width,
-    resolution, epochs, seed) and the config keys that are varied on `purpose` are not looked at.
+    those of the rules' `sides` that have other values. The axes (depth, width,
+    resolution, epochs, seed) and the config keys that are varied on `purpose` are not compared.
     Columns with a dot in their name are settings, as a plan.csv has those that differ.
     """
     regimes: dict[int, list[Row]] = {}
@@ -44,7 +44,6 @@ def differences(
         regimes.setdefault(row["epochs"], []).append(row)
     names = _checked(rows[:1], purpose)
     odd = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
-    sides = _sides(rows, prereg) if odd and prereg else []
     found = [f"{name}: {_by_regime(name, regimes, sides)}" for name in odd]
     for epochs in sorted(regimes):
         seeds = _seeds(regimes[epochs])
@@ -55,16 +54,16 @@ def differences(
 
 
 def _checked(first: Iterable[Row], purpose: Collection[str]) -> list[str]:
-    meant = {TOLD.get(key, key) for key in purpose}
-    dotted = {name for row in first for name in row if "." in name} - {*NAMES, *TOLD}
+    meant = {COLUMN_OF.get(key, key) for key in purpose}
+    dotted = {name for row in first for name in row if "." in name} - {*NAMES, *COLUMN_OF}
     return [name for name in (*CHECKED, *sorted(dotted)) if name not in meant]
 
 
 def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[Sides]) -> str:
-    """What every regime has; those with the same are told together."""
+    """What every regime has; those with the same values share a text."""
     alike: dict[str, list[int]] = {}
     for epochs in sorted(regimes):
-        alike.setdefault(_told(name, regimes[epochs], sides), []).append(epochs)
+        alike.setdefault(_values_of(name, regimes[epochs], sides), []).append(epochs)
     if len(alike) == 1:
         return next(iter(alike))
     return "; ".join(
@@ -72,7 +71,7 @@ def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[
     )
 
 
-def _told(name: str, rows: Sequence[Row], sides: Sequence[Sides]) -> str:
+def _values_of(name: str, rows: Sequence[Row], sides: Sequence[Sides]) -> str:
     """The values of a setting in one regime: of each side, where the sides of a rule differ."""
     # Of each run: replicates may differ too, in the code that ran.
     values = {(str(row["config_id"]), str(row.get(name))) for row in rows}
@@ -99,33 +98,19 @@ def _span(values: Iterable[str]) -> str:
     return " to ".join(f"{n:g}" for n in dict.fromkeys((numbers[0], numbers[-1])))
 
 
-def _sides(rows: Sequence[Row], prereg: Preregistration) -> list[Sides]:
-    cells = cells_of({**row, "val_error": 1.0} for row in rows)
-    found = (_sides_of(cells, rule, prereg) for rule in prereg.rules)
+def sides_of(cells: StudyCells, prereg: Preregistration) -> list[Sides]:
+    """The sides of every rule that compares two."""
+    study = Evidence(cells, prereg)
+    found = (_sides_of(study, rule) for rule in prereg.rules)
     return [sides for sides in found if len(sides) > 1]
 
 
-def _sides_of(cells: Sequence[Cell], rule: Rule, prereg: Preregistration) -> Sides:
-    """The config ids of each arm, the base in both, or of each level; empty without sides."""
-    if "arms" in KINDS[rule.kind]:
-        base = base_of(cells, prereg.base, rule.arms)
-        arms = {c.config_id: arm_of(c, base) for c in cells}
-        if not set(rule.arms) <= set(arms.values()):
-            return {}
-        return {
-            f"{axis} arm": {key for key, arm in arms.items() if arm in ("base", axis)}
-            for axis in rule.arms
-        }
-    if rule.kind != "levels":
-        return {}
-    sides: dict[str, set[str]] = {}
+def _sides_of(study: Evidence, rule: Rule) -> Sides:
+    """The config ids of each side; empty where the rule has none in these cells."""
     try:
-        for cell in in_regime(cells, rule):
-            if level := level_of(cell, rule):
-                sides.setdefault(level, set()).add(cell.config_id)
+        return find_kind(rule.kind).sides(study, rule)
     except PreconditionError:
         return {}
-    return sides
 
 
 def _seeds(rows: Sequence[Row]) -> dict[str, int]:

@@ -1,250 +1,102 @@
 """Apply the declared rules to a table: every verdict with its interval and its sensitivities."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from analysis.rules.kinds.arms import as_sample, check_regimes, difference, gap_at, regimes_of
-from analysis.rules.kinds.laws import LAWS, judge_law
-from analysis.rules.kinds.levels import (
-    compare_levels,
-    cost_ratios,
-    level_names,
-    level_of,
-    regime_of,
-)
-from analysis.rules.kinds.regret import transfer_of
-from analysis.rules.rule import ONE_FAMILY, Preregistration, Rule
+from analysis.rules.evidence import Evidence
+from analysis.rules.kind import Judgement, Sensitivity
+from analysis.rules.registry import find_kind
+from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap
-from analysis.stats.decision import Verdict, combine, decide, holm
-from analysis.stats.noise import Noise
-from analysis.study.arms import arm_of, base_of
-from analysis.study.cells import Cell, cells_of
-from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
+from analysis.stats.decision import Verdict, holm
+from analysis.study.cells import cells_of
 from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
 
-@dataclass(frozen=True)
-class Sensitivity:
-    """The same question asked another way; `gap` is None where that could not be answered."""
-
-    name: str
-    gap: Gap | None
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A rule, what was measured and the verdict; a rule of kind `all` has no gap of its own.
-
-    `epochs` is the regime that the claim is about, None if it is about several.
-    """
-
-    rule: Rule
-    verdict: Verdict
-    epochs: int | None = None
-    gap: Gap | None = None
-    notes: tuple[str, ...] = ()
-    sensitivities: tuple[Sensitivity, ...] = ()
-
-
-Attempt = tuple[Gap, Verdict, tuple[str, ...]]
-
-
-def _cells(table: Table, scored_at_chance: bool = False) -> list[Cell]:
-    rows: list[Any] = list(table.rows)
-    if scored_at_chance:
-        rows += [{**row, "val_error": table.chance} for row in table.excluded]
-    return cells_of(rows)
-
-
-def _decide(gap: Gap, rule: Rule, prereg: Preregistration, seeds: float, cells: int) -> Verdict:
-    return decide(gap, rule.sign, rule.margin, prereg.alpha, seeds, cells)
-
-
-def _arms(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
-    epochs = regimes_of(cells)[rule.regime == "longest"]
-    gap, pairs, noise = gap_at(cells, prereg, epochs, estimand, rule.arms)
-    seeds = [c.n for pair in pairs for c in pair.cells]
-    verdict = _decide(gap, rule, prereg, sum(seeds) / len(seeds), len(noise.variances))
-    sample = as_sample(cells, prereg, epochs, estimand, rule.arms)
-    return gap, verdict, (*_notes(gap, noise), *_sample_note(sample, gap, rule))
-
-
-def _interaction(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
-    shorter, longer = (
-        gap_at(cells, prereg, epochs, estimand, rule.arms) for epochs in regimes_of(cells)
-    )
-    gap = difference(longer[0], shorter[0], prereg.alpha)
-    seeds = [c.n for _, pairs, _ in (shorter, longer) for pair in pairs for c in pair.cells]
-    count = len(shorter[2].variances) + len(longer[2].variances)
-    return gap, _decide(gap, rule, prereg, sum(seeds) / len(seeds), count), _notes(gap, longer[2])
-
-
-def _regret(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
-    found = transfer_of(cells, prereg, estimand.axis, rule.arms)
-    seeds = sum(c.n for c in cells) / len(cells)
-    each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
-    notes = (
-        f"before the correction of its bias, {each}",
-        "rank correlation of the regimes (Kendall): "
-        + ", ".join(f"{label}: {tau:.2f}" for label, tau in found.ranks.items()),
-        f"the better arm changes over {100 * found.flip_share:.0f} % of the common range of cost",
-    )
-    return found.regret, _decide(found.regret, rule, prereg, seeds, len(cells)), notes
-
-
-def _levels(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
-    gap, matches, noises = compare_levels(cells, prereg, rule, estimand)
-    seeds = [c.n for match in matches for c in (match.first, match.second)]
-    count = sum(len(noise.variances) for noise in noises.values())
-    verdict = _decide(gap, rule, prereg, sum(seeds) / len(seeds), count)
-    notes = [f"mean of {len(matches)} pairs: {', '.join(m.label for m in matches)}"]
-    notes += [f"seed SD {noise.text} at {epochs} epochs" for epochs, noise in noises.items()]
-    if ratios := cost_ratios(gap):
-        first, second = level_names(rule)
-        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        notes.append(f"{ALL_COST_NAMES[estimand.axis]} of {second} over {first}: {span}")
-    return gap, verdict, tuple(notes)
-
-
-def _law(cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand) -> Attempt:
-    epochs = regime_of(cells, rule)
-    assert epochs is not None
-    return judge_law(cells, rule, epochs, estimand.axis, prereg.alpha)
-
-
-def _speed(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> Attempt:
-    raise PreconditionError(ONE_FAMILY)
-
-
-KINDS: dict[str, Callable[[Sequence[Cell], Preregistration, Rule, Estimand], Attempt]] = {
-    "arms": _arms,
-    "interaction": _interaction,
-    "levels": _levels,
-    "regret": _regret,
-    "speed": _speed,
-    **dict.fromkeys(LAWS, _law),
-}
-
-
-def _notes(gap: Gap, noise: Noise) -> tuple[str, ...]:
-    notes = [f"seed SD {noise.text}"]
-    if gap.cost_se:
-        notes.append(f"timing differs between seeds: SE {100 * gap.cost_se:.2f} % included")
-    return tuple(notes)
-
-
-def _sample_note(
-    sample: tuple[float, float, float] | None, gap: Gap, rule: Rule
-) -> tuple[str, ...]:
-    """Whether the claim also holds for settings that were not run."""
-    if sample is None:
-        return ()
-    mean, low, high = sample
-    inside = min(rule.sign * low, rule.sign * high) > rule.margin
-    held = "holds" if inside else "does not hold"
-    return (
-        f"with the {len(gap.overlap)} settings of the other axes as a random sample: "
-        f"{100 * mean:+.1f} % [{100 * low:.1f}, {100 * high:.1f}], so beyond them the claim {held}",
-    )
-
-
-def _attempt(
-    cells: Sequence[Cell],
-    prereg: Preregistration,
-    rule: Rule,
-    estimand: Estimand,
-    planned: tuple[int, ...],
-) -> tuple[Gap | None, Verdict, tuple[str, ...]]:
-    try:
-        check_regimes(cells, planned)
-        return KINDS[rule.kind](cells, prereg, rule, estimand)
-    except PreconditionError as reason:
-        return None, Verdict("not_testable", str(reason)), ()
-
-
-def _variants(rule: Rule, cost: str) -> dict[str, Estimand]:
-    others = {f"at equal {ALL_COST_NAMES[a]}": Estimand(a) for a in COST_NAMES if a != cost}
-    if rule.kind == "regret" or rule.kind in LAWS:
-        return others
-    if rule.kind == "levels":
-        return {"averaged on the error scale": Estimand(cost, scale="error")}
-    return {
-        "piecewise-linear interpolation": Estimand(cost, linear=True),
-        "averaged on the error scale": Estimand(cost, scale="error"),
-        "at the top of the common cost range": Estimand(cost, top=True),
-    } | others
-
-
-def _excluded_note(
-    table: Table, prereg: Preregistration, rule: Rule, epochs: int | None
-) -> list[str]:
-    runs = [row for row in table.excluded if epochs in (None, row["epochs"])]
-    if not runs:
-        return []
-    base = base_of(_cells(table), prereg.base, rule.arms)
-    sides: Counter[str] = Counter()
-    for cell in cells_of([{**row, "val_error": 1.0} for row in runs]):
-        side = level_of(cell, rule) if rule.kind == "levels" else arm_of(cell, base)
-        sides[side or "neither"] += cell.n
-    counts = ", ".join(f"{n} {side}" for side, n in sorted(sides.items()))
-    known = "" if table.n_classes else "; classes unknown, so they cannot be scored at chance"
-    return [f"{len(runs)} excluded runs by side: {counts}{known}"]
-
-
-def judge_rule(table: Table, prereg: Preregistration, rule: Rule) -> Judgement:
-    """One rule that is not of kind `all`, with sensitivities.
-
-    A verdict that changes when excluded runs are scored at chance is lowered to inconclusive.
-    """
-    cells = _cells(table)
-    one = rule.kind in ("arms", "levels") or rule.kind in LAWS
-    epochs = regime_of(cells, rule) if one else None
-    gap, verdict, notes = _attempt(cells, prereg, rule, Estimand(rule.cost), table.epochs)
-    sensitivities = [
-        Sensitivity(name, *_attempt(cells, prereg, rule, estimand, table.epochs)[:2])
-        for name, estimand in (_variants(rule, rule.cost).items() if gap else ())
-    ]
-    if table.excluded and table.chance is not None:
-        name = "excluded runs scored at chance"
-        other = _attempt(_cells(table, True), prereg, rule, Estimand(rule.cost), table.epochs)
-        sensitivities.append(Sensitivity(name, *other[:2]))
-        if verdict.value in ("supported", "refuted") and other[1].value != verdict.value:
-            reason = f"{verdict.value}, but {other[1].value} with {name}"
-            verdict = replace(verdict, value="inconclusive", reason=reason)
-    notes = (*notes, *_excluded_note(table, prereg, rule, epochs))
-    return Judgement(rule, verdict, epochs, gap, notes, tuple(sensitivities))
-
-
-def judge(table: Table, prereg: Preregistration, cost: str | None = None) -> list[Judgement]:
-    """Every declared rule; those about arms at `cost` if it is given, else at their declared one.
+def judge(
+    table: Table, cells: StudyCells, prereg: Preregistration, cost: str | None = None
+) -> list[Judgement]:
+    """Every declared rule on the cells of a table, at `cost` if it is given, else at its own.
 
     Headline rules are a family: a decision stays only if Holm's correction over those that could
     be tested leaves it (Holm 1979).
     """
-    rules = [
-        replace(rule, cost=cost) if cost and rule.kind not in LAWS else rule
-        for rule in prereg.rules
-    ]
-    found = {r.name: judge_rule(table, prereg, r) for r in rules if r.kind != "all"}
+    study, at_chance = Evidence(cells, prereg), _scored_at_chance(table, prereg)
+    rules = [replace(rule, cost=cost) if cost else rule for rule in prereg.rules]
+    parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in rules}
+    found = {r.name: _judge_rule(table, study, at_chance, r) for r in rules if not parts[r.name]}
     for rule in rules:
-        if rule.kind == "all":
-            parts = [(name, found[name].verdict) for name in rule.parts]
-            found[rule.name] = Judgement(rule, combine(parts, prereg.alpha))
+        if names := parts[rule.name]:
+            verdicts = {name: found[name].verdict for name in names}
+            verdict = find_kind(rule.kind).combined(rule, verdicts, prereg.alpha)
+            found[rule.name] = Judgement(rule, verdict)
     family = {name: j.verdict for name, j in found.items() if j.rule.headline}
     for name, verdict in holm(family, prereg.alpha).items():
         found[name] = replace(found[name], verdict=verdict)
     return [found[rule.name] for rule in rules]
+
+
+def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule) -> Judgement:
+    """One rule that runs decide, with sensitivities.
+
+    A verdict that changes when excluded runs are scored `at_chance` is lowered to inconclusive.
+    """
+    kind = find_kind(rule.kind)
+    epochs = kind.epochs(study.cells, rule)
+    gap, verdict, notes = _attempt(study, rule, Estimand(rule.cost), table.epochs)
+    sensitivities = [
+        Sensitivity(name, *_attempt(study, rule, estimand, table.epochs)[:2])
+        for name, estimand in (kind.other_estimands(rule).items() if gap else ())
+    ]
+    if at_chance is not None:
+        name = "excluded runs scored at chance"
+        other = _attempt(at_chance, rule, Estimand(rule.cost), table.epochs)
+        sensitivities.append(Sensitivity(name, *other[:2]))
+        if verdict.value in ("supported", "refuted") and other[1].value != verdict.value:
+            reason = f"{verdict.value}, but {other[1].value} with {name}"
+            verdict = replace(verdict, value="inconclusive", reason=reason)
+    notes = (*notes, *_excluded_note(table, study, rule, epochs))
+    return Judgement(rule, verdict, epochs, gap, notes, tuple(sensitivities))
+
+
+def _scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
+    """The cells with excluded runs at the error of guessing; None without such runs."""
+    if not table.excluded or not table.n_classes:
+        return None
+    chance = 1 - 1 / table.n_classes
+    rows: list[Any] = [*table.rows, *({**row, "val_error": chance} for row in table.excluded)]
+    return Evidence(StudyCells.of(rows, prereg.base), prereg)
+
+
+def _attempt(
+    study: Evidence, rule: Rule, estimand: Estimand, planned: Sequence[int]
+) -> tuple[Gap | None, Verdict, tuple[str, ...]]:
+    try:
+        _check_regimes(study.cells, planned)
+        found = find_kind(rule.kind).estimate(study, rule, estimand)
+    except PreconditionError as reason:
+        return None, Verdict("not_testable", str(reason)), ()
+    return found.gap, found.verdict, found.notes
+
+
+def _check_regimes(cells: StudyCells, planned: Sequence[int]) -> None:
+    """Raises PreconditionError if the shortest or longest planned regime has no finished run."""
+    for epochs in {min(planned), max(planned)} - {*cells.regimes} if planned else ():
+        raise PreconditionError(f"no run of {epochs} epochs, which the plan has, can be analysed")
+
+
+def _excluded_note(table: Table, study: Evidence, rule: Rule, epochs: int | None) -> list[str]:
+    runs = [row for row in table.excluded if epochs in (None, row["epochs"])]
+    if not runs:
+        return []
+    base = study.cells.base(rule.arms)
+    kind, sides = find_kind(rule.kind), Counter[str]()
+    for cell in cells_of([{**row, "val_error": 1.0} for row in runs]):
+        sides[kind.side_of(cell, rule, base) or "neither"] += cell.n
+    counts = ", ".join(f"{n} {side}" for side, n in sorted(sides.items()))
+    known = "" if table.n_classes else "; classes unknown, so they cannot be scored at chance"
+    return [f"{len(runs)} excluded runs by side: {counts}{known}"]

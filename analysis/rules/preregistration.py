@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from analysis.rules.rule import NUMBERS, Preregistration, parse
+from analysis.rules.parse import NUMBERS, parse
+from analysis.rules.rule import Preregistration
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.common.validation import suggest

@@ -11,8 +11,9 @@ from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, combine_weights
 from analysis.stats.decision import value_of
 from analysis.stats.interpolation import Floats
-from analysis.study.arms import Pair, base_of, pairs_of
+from analysis.study.arms import Pair
 from analysis.study.cells import Cell
+from analysis.study.study_cells import StudyCells
 
 DRAWS = 4000
 # Error falls with this power of FLOPs on the simulated surfaces; where the arms' cells differ in
@@ -31,7 +32,7 @@ class Chances:
 
 
 def chances(
-    cells: Sequence[Cell],
+    cells: StudyCells,
     prereg: Preregistration,
     rule: Rule,
     epochs: int,
@@ -49,7 +50,7 @@ def chances(
     Raises:
         PreconditionError: the arms cannot be compared.
     """
-    pairs = pairs_of(cells, base_of(cells, prereg.base, rule.arms), epochs, "flops")
+    pairs = cells.pairs(epochs, "flops", rule.arms)
     weights = combine_weights(pairs, Estimand("flops"), prereg.min_overlap)
     errors = _surface(pairs, weights, effect)
     rng = np.random.default_rng(20210319)

@@ -13,10 +13,10 @@ import numpy as np
 from scipy.special import stdtrit
 
 from analysis.stats.interpolation import Floats, arm_weights, overlap_of, smoother
-from analysis.stats.noise import Noise
 from analysis.study.arms import Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
 
 # Errors that agree exactly leave rounding noise alone.
 ROUNDING = 1e-12

@@ -8,6 +8,8 @@ from analysis.study.columns import AXES
 from scaling_study.study.axes import CELL_AXES
 
 Base = Mapping[str, float]
+# `smallest`, or values of some axes.
+DeclaredBase = str | Mapping[str, float]
 DEPTH_WIDTH = ("depth", "width")
 
 
@@ -25,7 +27,7 @@ class Pair(NamedTuple):
 
 
 def base_of(
-    cells: Sequence[Cell], declared: str | Mapping[str, float], arms: tuple[str, str] = DEPTH_WIDTH
+    cells: Sequence[Cell], declared: DeclaredBase, arms: tuple[str, str] = DEPTH_WIDTH
 ) -> Base:
     """The declared base on the arms' axes; what is not declared is the least of these cells."""
     given = {} if isinstance(declared, str) else declared

@@ -48,7 +48,7 @@ class Cell:
     @property
     def own_values(self) -> dict[str, str | float]:
         """Its values on the axes that only its grid has, by config key or as `lr`."""
-        known = {"lr": self.lr, **dict(self.settings)}
+        known: dict[str, str | float] = {"lr": self.lr, **dict(self.settings)}
         return {axis.name: known[axis.name] for axis in self.own if axis.name in known}
 
     @property
@@ -119,9 +119,3 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
         for config_id, group in groups.items()
     ]
     return sorted(cells, key=lambda c: (c.epochs, c.resolution, c.depth, c.width, c.config_id))
-
-
-def by_regime(cells: Sequence[Cell]) -> dict[int, list[Cell]]:
-    """Cells by epochs, shortest regime first."""
-    regimes = sorted({c.epochs for c in cells})
-    return {e: [c for c in cells if c.epochs == e] for e in regimes}

@@ -1,7 +1,7 @@
 """Cells that differ in one setting alone, two by two.
 
-Cells of both levels are matched by everything that varies within a level. What goes along with the
-level does not stand in the way: an axis that a solve has adapted, or what a variant changes.
+Cells of both levels are matched by everything that varies within a level. What changes with the
+level itself is not matched: an axis that a solve has adapted, or what a variant changes.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def matches_of(cells: Sequence[Cell], along: str, levels: tuple[Level, Level]) -
     """Cells of both levels, matched.
 
     Raises:
-        PreconditionError: a level was not run, or its cells cannot be told apart or matched.
+        PreconditionError: a level was not run, or its cells cannot be distinguished or matched.
     """
     groups = [[c for c in cells if setting_of(c, along) == level] for level in levels]
     for level, found in zip(levels, groups, strict=True):

@@ -58,22 +58,22 @@ class Plan:
 
     def needs(self) -> SufficientSets:
         """For each rule, alternative sets of cells that are each sufficient to test it."""
-        from analysis.rules import design_analysis, sufficient_cells
+        from analysis.rules import design_analysis
 
-        cells = design_analysis.planned_cells([*self._rows.values()], self.planning)
-        return [
-            sufficient_cells.sufficient_cells(cells, self.prereg, rule)
-            for rule in self.prereg.rules
-        ]
+        rows = [*self._rows.values()]
+        return [*design_analysis.sufficient_cells(rows, self.prereg, self.planning)]
 
     def unfair(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""
-        from analysis.rules import confounders
+        from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
+        cells = planned.planned_cells(records, self.planning, self.prereg.base)
         found = confounders.differences(
-            records, compared_settings.compared(self._grid), self.prereg
+            records,
+            compared_settings.compared(self._grid),
+            confounders.sides_of(cells, self.prereg),
         )
         return [f"not the same in all runs: {line}" for line in found]
 

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from analysis.descriptions.variants import step_records
 from analysis.report.analyse import summary
 from analysis.rules.confounders import differences
-from analysis.rules.design_analysis import KINDS as PLANNED_KINDS
 from analysis.rules.design_analysis import decidable, describe
-from analysis.rules.kinds.laws import LAWS
 from analysis.rules.preregistration import prereg
-from analysis.rules.rule import KINDS
+from analysis.rules.registry import kind_names
 from analysis.study.compared_settings import compared
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import write_study
 from helpers.commands import Command
@@ -87,7 +86,8 @@ def test_a_study_that_is_analysed_says_what_its_regimes_set(tmp_path: Path) -> N
     rows = [r for r in rows if r.columns["resolution"] == 128]
     study = write_study(tmp_path, [finished(row, n) for n, row in enumerate(rows)])
     write_csv(rows, grid, study / "plan.csv")
-    said = summary(table_of(read_study(study), {}), prereg(None, grid), [])["differences"]
+    analysed = table_of(read_study(study), {})
+    said = summary(analysed, StudyCells.of(analysed.rows), prereg(None, grid), [])["differences"]
     assert (
         "model.dropout: 0 at 10, 100 epochs; depth arm 0.25, width arm 0.25 to 0.75 at 350 epochs"
     ) in said
@@ -98,7 +98,7 @@ def test_settings_that_follow_a_solved_axis_do_not_part_a_series() -> None:
     records = [{**r, "val_error": 0.2 + 0.001 * n} for n, r in enumerate(table(rows, grid))]
     assert len({r["model.dropout"] for r in records}) > 1
     sizes: dict[str, int] = {}
-    for record in step_records(records, grid):
+    for record in step_records(StudyCells.of(records), records, grid):
         sizes[record["series"]] = sizes.get(record["series"], 0) + 1
     # Three depths and two targets, each along four resolutions.
     assert sorted(sizes.values()) == [4] * 6
@@ -121,9 +121,11 @@ def powers(name: str) -> dict[str, Any]:
 
 
 def test_every_kind_of_rule_is_asked_before_training() -> None:
-    assert set(PLANNED_KINDS) | {"all"} == set(KINDS)
-    assert set(LAWS) < set(PLANNED_KINDS)
+    # The packaged rules are of every kind but `levels`, which names values of its grid.
+    asked = {rule.name: rule.kind for rule in prereg(None, {}).rules}
+    assert {*asked.values(), "levels"} == {*kind_names()}
     found = powers("paper/fig2_scaling_grid")
+    assert list(found) == list(asked)
     own = ("R2", "R2-depth", "R2-exponent", "R3", "R3-scatter", "R3-harm")
     assert [name for name in found if found[name].testable] == list(own)
     assert "one regime only" in found["R4"].reason
@@ -241,8 +243,8 @@ def levels(**changes: Any) -> str:
     ("argument", "message"),
     [
         (levels(kind="levelz"), "kind: 'levelz' (did you mean levels?)"),
-        (levels(along="widht"), "along: widht is nothing that this grid varies on its own (did"),
-        (levels(at={"detph": 14}), "at: detph is nothing that this grid varies on its own (did"),
+        (levels(along="widht"), "along: this grid has no axis or setting called widht (did"),
+        (levels(at={"detph": 14}), "at: this grid has no axis or setting called detph (did"),
         (levels(at={"depth": 15}), "at: no run has depth 15; there are 14, 26"),
         (levels(levels=[14, 27]), "levels: no run has depth 27; there are 14, 26"),
         ("+grid.planning={99999: {error: 0.4, seed_sd: 0.01}}", "no run of 99999 epochs; it has 2"),

@@ -1,4 +1,4 @@
-"""Both arms of each regime against a cost; drawn from `analysis.figures.records`, inside `style()`."""
+"""Both arms of each regime against a cost, from `analysis.figures.records`."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -6,8 +6,20 @@ from itertools import product
 from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import Label
-from analysis.figures.drawing.panels import (by_setting, color_of, finish, label, legend, name_of, names_in, outer_labels, per_regime, points, spread)
-from analysis.figures.drawing.style import (COLORS, MARKERS, interval_label, log_x, log_y_percent)
+from analysis.figures.drawing.panels import (
+    by_setting,
+    color_of,
+    finish,
+    label,
+    legend,
+    name_of,
+    names_in,
+    outer_labels,
+    per_regime,
+    points,
+    spread,
+)
+from analysis.figures.drawing.style import COLORS, MARKERS, interval_label, log_x, log_y_percent
 from analysis.study.columns import Record
 
 
@@ -16,7 +28,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
     figure, found = per_regime(records)
     resolutions = sorted({r["resolution"] for r in records})
     settings = by_setting(records)
-    said = interval_label([r for r in records if r["kind"] == "cell"])
+    y_label = interval_label([r for r in records if r["kind"] == "cell"])
     labels = []
     for epochs, axes in found:
         here = [r for r in records if r["epochs"] == epochs]
@@ -37,7 +49,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
                     named[text] = Label(r["cost"], 100 * r["error"], place or text, color_of(r))
         axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
-        log_y_percent(axes, said, [100 * r["error"] for r in here])
+        log_y_percent(axes, y_label, [100 * r["error"] for r in here])
         labels.append((axes, list(named.values())))
     outer_labels(found)
     legend(figure, [*records, {"arm": "base"}])

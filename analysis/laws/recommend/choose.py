@@ -17,8 +17,8 @@ from analysis.laws.recommend.candidates import (
     check_reach,
     cost_law,
 )
-from analysis.stats.noise import noise_of
 from analysis.study.cells import Cell
+from analysis.study.noise import noise_of
 from scaling_study.common.errors import InputError
 
 MARGIN = 0.005

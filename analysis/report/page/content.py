@@ -12,12 +12,11 @@ import yaml
 
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.records import arm_records
-from analysis.stats.noise import noise_of
 from analysis.stats.pareto import Frontier, frontier_of
-from analysis.study.arms import Base
-from analysis.study.cells import Cell, by_regime
+from analysis.study.cells import Cell
 from analysis.study.columns import COST, COSTS, TABLE_AXES, Record, own_axes
 from analysis.study.compared_settings import column_of
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Row, Table
 from scaling_study.study.axes import AXES as COMMON_AXES
 from scaling_study.study.axes import Axis, display_name, ordered, plain
@@ -52,13 +51,13 @@ def cell_values(
     ]
 
 
-def assumed_regimes(cells: Sequence[Cell]) -> list[int]:
+def assumed_regimes(cells: StudyCells) -> list[int]:
     """The training lengths in which one seed a cell measured no noise, so that bars assume it."""
-    noises = {epochs: noise_of(regime) for epochs, regime in by_regime(cells).items()}
+    noises = {epochs: cells.noise(epochs) for epochs in cells.regimes}
     return [epochs for epochs, noise in noises.items() if noise and noise.kind == "prior"]
 
 
-def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any]:
+def frontier_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, Any]:
     """Cost, frontier error and its band at each cell, by cost, training length and selection.
 
     A selection is all cells, those of one px, or those with one value of an axis that only this
@@ -67,8 +66,9 @@ def frontier_values(cells: Sequence[Cell], axes: Sequence[str]) -> dict[str, Any
     """
     found: dict[str, Any] = {axis: {} for axis in axes}
     for axis in axes:
-        for epochs, regime in by_regime([c for c in cells if c.cost(axis)]).items():
-            noise = noise_of(regime)
+        known = cells.with_cost(axis)
+        for epochs, regime in known.regimes.items():
+            noise = known.noise(epochs)
             sides = sorted({c.resolution for c in regime})
             groups = {str(px): [c for c in regime if c.resolution == px] for px in sides}
             for cell in regime:
@@ -90,13 +90,13 @@ def _staircase(frontier: Frontier, axis: str) -> dict[str, list[float | None]]:
     }
 
 
-def curve_values(cells: Sequence[Cell], base: Base, axes: Sequence[str]) -> dict[str, list[Any]]:
+def curve_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, list[Any]]:
     """The compared curves of both arms, by cost axis: one each per training length and px."""
     found = {}
     own = {name for cell in cells for name in cell.own_values}
     for axis in axes:
         curves: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for r in arm_records(cells, base, axis):
+        for r in arm_records(cells, axis):
             if r["kind"] == "curve":
                 names = {k: v for k, v in r.items() if k in {"epochs", "resolution", "arm", *own}}
                 curve = curves.setdefault((*names.values(),), {**names, "cost": [], "error": []})
@@ -120,7 +120,7 @@ def run_values(
     own = own_axes(table.grid)
     return [
         {"id": row["run_id"], "cell": row.get("config_id"), "state": state}
-        | {"name": display_name(row | own_texts(row, own), own) if own else row["run_id"]}
+        | {"name": display_name({**row, **own_texts(row, own)}, own) if own else row["run_id"]}
         | {name: row.get(name) for name in RUN_COLUMNS}
         | own_texts(row, own)
         | _foretold(forecasts.get(row["run_id"]))

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
-from analysis.rules.judge import Judgement
+from analysis.rules.kind import Judgement
+from analysis.rules.phrases import percent
+from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.rules.sentences import sentence, why
-from analysis.rules.wording import line, percent
-from analysis.study.cells import Cell
+from analysis.rules.wording import line, sentence, why
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
 # States of runs that a sweep starts when it is called again.
@@ -30,7 +31,7 @@ def _verdict(j: Judgement, prereg: Preregistration) -> str:
         )
         for s in j.sensitivities
     ]
-    claim = j.rule.claim if j.rule.kind != "all" else f"needs {', '.join(j.rule.parts)}"
+    claim = find_kind(j.rule.kind).claim(j.rule)
     return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
 
 
@@ -51,9 +52,9 @@ def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
     return parts
 
 
-def _bars(cells: Sequence[Cell]) -> str:
+def _bars(cells: StudyCells) -> str:
     """What a point and its bar are: measured, or assumed where there is one seed."""
-    lengths, assumed = {c.epochs for c in cells}, assumed_regimes(cells)
+    lengths, assumed = cells.regimes, assumed_regimes(cells)
     prior = "assumed noise, one seed: 1.96 sqrt(e / 2n) for error e of n evaluation images"
     if len(assumed) == len(lengths):
         return f"one run, its bar {prior}"
@@ -63,7 +64,7 @@ def _bars(cells: Sequence[Cell]) -> str:
     return text
 
 
-def explorer(cells: Sequence[Cell], published: bool) -> list[str]:
+def explorer(cells: StudyCells, published: bool) -> list[str]:
     """Where the script puts the interactive figure and its controls."""
     text = (
         f"Each point is a configuration: {_bars(cells)}. Point at one for its settings, click for "
@@ -136,7 +137,7 @@ def steps(records: Sequence[Record]) -> list[str]:
 
 
 def dominance(records: Sequence[Record]) -> list[str]:
-    """How the arms' frontiers compare as wholes; `records` are those of `dominance.shown`."""
+    """How the arms' frontiers compare as wholes, rounded."""
     columns = {
         "epochs": "epochs",
         "cost": "at equal",
@@ -152,7 +153,12 @@ def dominance(records: Sequence[Record]) -> list[str]:
         "on cost, to err no more than the other (– if it cannot); how far single seeds' frontiers "
         "lie from the typical one, as a share of the hypervolume."
     )
-    return [html.paragraph(text), html.table(records, columns)] if records else []
+    rows = [
+        {key: round(value, 3) if isinstance(value, float) else value for key, value in r.items()}
+        | {"cost": ALL_COST_NAMES[r["cost"]]}
+        for r in records
+    ]
+    return [html.paragraph(text), html.table(rows, columns)] if rows else []
 
 
 def fits(records: Sequence[Record]) -> list[str]:

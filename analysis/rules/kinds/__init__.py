@@ -1,1 +1,1 @@
-"""The kinds of rules, a module each."""
+"""The kinds of rules. Each module declares one as its KIND; kinds never import each other."""

@@ -1,177 +1,93 @@
-"""Gaps between two arms, regime by regime: what rules judge, and a description of the rest."""
+"""`arms`: mean ln(error) difference of two arms at equal cost, in one regime."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from analysis.rules.rule import Preregistration
+from analysis.rules import phrases
+from analysis.rules.evidence import Evidence
+from analysis.rules.kind import Effect, Estimate, Judgement
+from analysis.rules.rule import Rule
+from analysis.rules.two_arms import TwoArms, interpolated_otherwise, noise_notes
 from analysis.stats.contrast import Estimand, Gap, gap_of, t_quantile
-from analysis.stats.noise import Noise, noise_of
-from analysis.stats.sequential import inflation
-from analysis.study.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
-from analysis.study.cells import Cell, cells_of
-from analysis.study.columns import COST_NAMES
-from analysis.study.errors import PreconditionError
-from analysis.study.table import Table
+from analysis.study.arms import DEPTH_WIDTH
 
 
-def regimes_of(cells: Sequence[Cell]) -> tuple[int, int]:
-    """(shortest, longest) regime in epochs.
+class Arms(TwoArms):
+    """The effect is ln(error) of the second arm minus that of the first."""
 
-    Raises:
-        PreconditionError: there is one regime only.
-    """
-    regimes = sorted({c.epochs for c in cells})
-    if len(regimes) < 2:
-        raise PreconditionError(f"one regime only ({regimes[0]} epochs); long and short need two")
-    return regimes[0], regimes[-1]
+    def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
+        gap, pairs, noise = study.gap_at(_epochs(study, rule), estimand, rule.arms)
+        cells = [c for pair in pairs for c in pair.cells]
+        return Effect(gap, cells, len(noise.variances), noise_notes(gap, noise))
 
+    def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
+        found = super().estimate(study, rule, estimand)
+        return replace(found, notes=(*found.notes, *_sample_note(study, rule, estimand)))
 
-def check_regimes(cells: Sequence[Cell], planned: Sequence[int]) -> None:
-    """Raises PreconditionError if the shortest or longest planned regime has no finished run."""
-    finished = {c.epochs for c in cells}
-    for epochs in {min(planned), max(planned)} - finished if planned else ():
-        raise PreconditionError(f"no run of {epochs} epochs, which the plan has, can be analysed")
+    def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
+        return interpolated_otherwise(rule.cost) | dict(super().other_estimands(rule))
 
-
-def regime_noise(cells: Sequence[Cell], prereg: Preregistration, epochs: int) -> Noise:
-    """Noise of one regime: how much runs scatter changes with how long they train.
-
-    Raises:
-        PreconditionError: nothing says how runs scatter, or too few seeds do.
-    """
-    regime = [c for c in cells if c.epochs == epochs]
-    noise = noise_of(regime)
-    if noise is None or noise.kind == "prior":
-        return _external(regime, noise, prereg)
-    if (
-        df := sum(noise.dfs.values()) if noise.kind == "per cell" else noise.df({})
-    ) < prereg.min_df:
-        raise PreconditionError(
-            f"{df:g} degrees of freedom between seeds; {prereg.min_df:g} are needed"
+    def line(self, j: Judgement, gap: Gap) -> str:
+        best = phrases.better_arm(gap.low, gap.high, j.rule.arms)
+        return phrases.gap_line(
+            j.rule,
+            gap,
+            f"relative error, {best} {phrases.at_equal_cost(j.rule)}, {j.epochs} epochs",
         )
-    return noise
+
+    def sentence(self, j: Judgement, gap: Gap) -> str:
+        first, second = phrases.arm_names(j.rule)
+        better, worse = phrases.better_first(gap, (first, second))
+        start, cost = f"At {j.epochs} epochs", phrases.at_equal_cost(j.rule)
+        size = phrases.relative_error(gap)
+        if phrases.undecided(gap):
+            return (
+                f"{start} {first} and {second} cannot be told apart {cost}: {better} is ahead by "
+                f"{size}"
+            )
+        return f"{start} {better} beats {worse} {cost} by {size}"
 
 
-def _external(regime: Sequence[Cell], prior: Noise | None, prereg: Preregistration) -> Noise:
-    """Noise that the rules declare, because one seed per cell measures none."""
-    if prereg.seed_sd == "prior" and prior is not None:
-        return prior
-    if isinstance(prereg.seed_sd, float):
-        text = f"declared, {100 * prereg.seed_sd:.2f} pp (one seed per cell: not measured)"
-        keys = [c.config_id for c in regime]
-        variances = dict.fromkeys(keys, prereg.seed_sd**2)
-        return Noise("prior", variances, dict.fromkeys(keys, math.inf), text)
-    raise PreconditionError(
-        "one seed per cell does not measure how runs scatter; more seeds, or rules.seed_sd, do"
-    )
-
-
-def gap_at(
-    cells: Sequence[Cell],
-    prereg: Preregistration,
-    epochs: int,
-    estimand: Estimand,
-    arms: tuple[str, str] = DEPTH_WIDTH,
-) -> tuple[Gap, list[Pair], Noise]:
-    """The gap at one regime, the arms and the noise it rests on.
-
-    With planned looks the interval is widened, so that all of them together keep the level.
-
-    Raises:
-        PreconditionError: a precondition of the declared rules fails.
-    """
-    pairs = pairs_of(cells, base_of(cells, prereg.base, arms), epochs, estimand.axis)
-    noise = regime_noise(cells, prereg, epochs)
-    gap = gap_of(pairs, noise, estimand, prereg.alpha, prereg.min_overlap)
-    return widen_for_looks(gap, [c.n for pair in pairs for c in pair.cells], prereg), pairs, noise
-
-
-def widen_for_looks(gap: Gap, seeds: Sequence[int], prereg: Preregistration) -> Gap:
-    """A gap with the interval that planned looks ask for, at these seeds per cell."""
-    if not prereg.looks:
-        return gap
-    factor = inflation(prereg.looks, float(np.mean(seeds)), prereg.alpha)
-    low, high = (gap.estimate + factor * (end - gap.estimate) for end in (gap.low, gap.high))
-    return replace(gap, low=low, high=high)
-
-
-def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
-    """longer - shorter, two gaps from independent seeds; Welch-Satterthwaite degrees of freedom."""
-    variances = longer.se**2, shorter.se**2
-    dfs = longer.df, shorter.df
-    se = math.sqrt(sum(variances))
-    parts = sum(v**2 / d for v, d in zip(variances, dfs, strict=True))
-    df = sum(variances) ** 2 / parts if parts else math.inf
-    estimate = longer.estimate - shorter.estimate
-    half = t_quantile(df, 1 - alpha / 2) * se
-    return replace(
-        longer,
-        estimate=estimate,
-        se=se,
-        df=df,
-        low=estimate - half,
-        high=estimate + half,
-        cost_se=math.hypot(longer.cost_se, shorter.cost_se),
-        weights=dict(longer.weights) | {k: -w for k, w in shorter.weights.items()},
-    )
+def _epochs(study: Evidence, rule: Rule) -> int:
+    return study.regimes()[rule.regime == "longest"]
 
 
 def as_sample(
-    cells: Sequence[Cell],
-    prereg: Preregistration,
-    epochs: int,
-    estimand: Estimand,
-    arms: tuple[str, str] = DEPTH_WIDTH,
+    study: Evidence, epochs: int, estimand: Estimand, arms: tuple[str, str] = DEPTH_WIDTH
 ) -> tuple[float, float, float] | None:
     """(mean, low, high) of the gaps at each setting of the other axes, taken as a random sample.
 
     This interval is about settings that were not run; None with fewer than three of them.
     """
-    pairs = pairs_of(cells, base_of(cells, prereg.base, arms), epochs, estimand.axis)
+    pairs, rules = study.cells.pairs(epochs, estimand.axis, arms), study.prereg
     if len(pairs) < 3:
         return None
-    noise = regime_noise(cells, prereg, epochs)
+    noise = study.noise(epochs)
     each = [
-        gap_of([pair], noise, estimand, prereg.alpha, prereg.min_overlap).estimate for pair in pairs
+        gap_of([pair], noise, estimand, rules.alpha, rules.min_overlap).estimate for pair in pairs
     ]
     mean, se = float(np.mean(each)), float(np.std(each, ddof=1)) / math.sqrt(len(each))
-    half = t_quantile(len(each) - 1, 1 - prereg.alpha / 2) * se
+    half = t_quantile(len(each) - 1, 1 - rules.alpha / 2) * se
     return mean, mean - half, mean + half
 
 
-def gaps(table: Table, prereg: Preregistration) -> list[dict[str, Any]]:
-    """Width minus depth at every regime and cost, averaged and at each resolution: no test.
-
-    One record each: epochs, cost, resolution (px, None for the average), then estimate, low, high
-    and se as relative errors, or the reason there are none.
-    """
-    cells = cells_of(table.rows)
-    records = []
-    for epochs in sorted({c.epochs for c in cells}):
-        resolutions = sorted({c.resolution for c in cells if c.epochs == epochs})
-        for axis in COST_NAMES:
-            for resolution in (None, *resolutions):
-                chosen = [c for c in cells if resolution in (None, c.resolution)]
-                record: dict[str, Any] = {"epochs": epochs, "cost": axis, "resolution": resolution}
-                records.append(record | _measured(chosen, prereg, epochs, axis))
-    return records
+def _sample_note(study: Evidence, rule: Rule, estimand: Estimand) -> tuple[str, ...]:
+    """Whether the claim also holds for settings that were not run."""
+    epochs = _epochs(study, rule)
+    sample = as_sample(study, epochs, estimand, rule.arms)
+    if sample is None:
+        return ()
+    _, low, high = sample
+    inside = min(rule.sign * low, rule.sign * high) > rule.margin
+    count = len(study.cells.pairs(epochs, estimand.axis, rule.arms))
+    return (
+        f"with the {count} settings of the other axes as a random sample: "
+        f"{phrases.percent(*sample)}, so beyond them the claim "
+        f"{'holds' if inside else 'does not hold'}",
+    )
 
 
-def _measured(
-    cells: Sequence[Cell], prereg: Preregistration, epochs: int, axis: str
-) -> dict[str, Any]:
-    try:
-        gap, _, _ = gap_at(cells, prereg, epochs, Estimand(axis))
-    except PreconditionError as reason:
-        return {"estimate": None, "low": None, "high": None, "se": None, "reason": str(reason)}
-    return {
-        "estimate": gap.estimate,
-        "low": gap.low,
-        "high": gap.high,
-        "se": gap.se,
-        "reason": None,
-    }
+KIND = Arms()

@@ -1,136 +1,167 @@
-"""Two levels of one setting with all else that the grid varies equal: their mean difference."""
+"""`levels`: mean ln(error) of the second of two levels minus the first's, all else equal."""
 
-import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from analysis.rules.kinds.arms import regime_noise, widen_for_looks
-from analysis.rules.rule import Preregistration, Rule
-from analysis.stats.contrast import ROUNDING, Estimand, Gap, t_quantile
-from analysis.stats.noise import Noise
+from analysis.rules import phrases
+from analysis.rules.evidence import Evidence
+from analysis.rules.grid_names import GridNames
+from analysis.rules.kind import CellIds, Effect, Judgement, Kind
+from analysis.rules.rule import Rule
+from analysis.rules.sufficient import ids_of
+from analysis.stats.contrast import Estimand, Gap
+from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
+from analysis.study.columns import ALL_COST_NAMES, Level
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import Match, matches_of, setting_of
+from scaling_study.common.errors import InputError
 
 # Costs of two cells this near each other, as a ratio, count as equal in words.
 EQUAL = 1.2
 
 
-def compare_levels(
-    cells: Sequence[Cell], prereg: Preregistration, rule: Rule, estimand: Estimand
-) -> tuple[Gap, list[Match], dict[int, Noise]]:
-    """The gap between the rule's levels, the cells it is about, and the noise by epochs.
+class Options(NamedTuple):
+    """Two `levels` of the setting `along`, compared where the settings `at` have those values."""
 
-    Raises:
-        PreconditionError: the levels cannot be compared, or nothing says how runs scatter.
-    """
-    matches = matches_of(in_regime(cells, rule), rule.along, rule.levels)
-    members = [cell for match in matches for cell in (match.first, match.second)]
-    noises = {e: regime_noise(cells, prereg, e) for e in sorted({c.epochs for c in members})}
-    gap = level_gap(matches, noises, estimand, prereg.alpha)
-    return widen_for_looks(gap, [c.n for c in members], prereg), matches, noises
+    along: str
+    levels: tuple[Level, Level]
+    at: tuple[tuple[str, Level], ...] = ()
 
 
-def in_regime(cells: Sequence[Cell], rule: Rule) -> list[Cell]:
-    """The cells of the regime, and of the other settings, that a rule is about.
+class Levels(Kind):
+    """The effect is positive where the first level is better; `Rule.options` are `Options`."""
 
-    Raises:
-        PreconditionError: no cell has those settings.
-    """
-    epochs = regime_of(cells, rule)
-    chosen = [c for c in cells if epochs in (None, c.epochs)]
-    for key, value in rule.at:
-        chosen = [c for c in chosen if setting_of(c, key) == value]
-        if not chosen:
-            at = " and ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}"
-                              for k, v in rule.at)  # fmt: skip
-            raise PreconditionError(f"no run with {at}, where the rule is about")
-    return chosen
+    keys = ("sign", "regime", "along", "levels", "at", "cost", "margin")
+    regimes = ("longest", "shortest", "every")
+    default_regime = "every"
 
+    def options(self, declared: Mapping[str, Any], where: str) -> Options:
+        along, levels = declared.get("along"), declared.get("levels")
+        if not isinstance(along, str) or not along:
+            raise InputError(
+                f"{where}.along: {along!r} must name an axis (depth, width, resolution, epochs, "
+                "lr), variant, or a config key that the grid varies"
+            )
+        if not isinstance(levels, list | tuple) or len(levels) != 2 or levels[0] == levels[1]:
+            raise InputError(f"{where}.levels: {levels!r} must be two different values of {along}")
+        at = declared.get("at") or {}
+        if not isinstance(at, Mapping):
+            raise InputError(f"{where}.at: {at!r} must map settings to values, as in {{depth: 50}}")
+        known = tuple((str(key), _level(v, f"{where}.at.{key}")) for key, v in at.items())
+        first, second = (_level(v, f"{where}.levels") for v in levels)
+        return Options(along, (first, second), known)
 
-def regime_of(cells: Sequence[Cell], rule: Rule) -> int | None:
-    """Epochs of the regime that a rule is about; None if it is about every one of several."""
-    regimes = {c.epochs for c in cells}
-    if rule.regime == "every":
-        return regimes.pop() if len(regimes) == 1 else None
-    return max(regimes) if rule.regime == "longest" else min(regimes)
+    def check_names(self, rule: Rule, grid: GridNames, where: str) -> None:
+        own = _options(rule)
+        grid.check_setting(own.along, f"{where}.along")
+        for level in own.levels:
+            grid.check_value(own.along, level, f"{where}.levels")
+        for name, value in own.at:
+            grid.check_setting(name, f"{where}.at")
+            grid.check_value(name, value, f"{where}.at")
 
+    def side_of(self, cell: Cell, rule: Rule, base: Mapping[str, float]) -> str | None:
+        own = _options(rule)
+        value = setting_of(cell, own.along)
+        return level_names(rule)[own.levels.index(value)] if value in own.levels else None
 
-def level_gap(
-    matches: Sequence[Match], noises: Mapping[int, Noise], estimand: Estimand, alpha: float
-) -> Gap:
-    """Mean over the matches of ln(error) of the second level minus that of the first.
+    def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
+        sides: dict[str, set[str]] = {}
+        for cell in self._cells(study.cells, rule):
+            if level := self.side_of(cell, rule, {}):
+                sides.setdefault(level, set()).add(cell.config_id)
+        return sides
 
-    Var = sum(v_i / (n_i e_i^2)) / m^2 over the cells of m matches by the delta method; degrees of
-    freedom are the noise's own in one regime, Welch-Satterthwaite's over several. `noises` is by
-    epochs; on the scale of the error the gap is a share of its mean level.
+    def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
+        # Every pair of cells that differ in the level alone.
+        for match in self._matches(study.cells, rule):
+            yield ids_of((match.first, match.second))
 
-    Raises:
-        PreconditionError: a cell makes no errors, or all replicates agree exactly.
-    """
-    cells = [cell for match in matches for cell in (match.first, match.second)]
-    if any(cell.error <= 0 for cell in cells):
-        raise PreconditionError("a cell makes no errors, so relative error is not defined")
-    log, share = estimand.scale == "log", 1 / len(matches)
-    mean = sum(cell.error for cell in cells) / len(cells)
-    unit = {cell.config_id: cell.error if log else mean for cell in cells}
-    by_regime: dict[int, dict[str, float]] = defaultdict(dict)
-    for cell in cells:
-        variance = noises[cell.epochs].variances[cell.config_id] / cell.n
-        by_regime[cell.epochs][cell.config_id] = share**2 * variance / unit[cell.config_id] ** 2
-    estimates = [_difference(match, mean, log) for match in matches]
-    estimate = sum(estimates) * share
-    parts = [(sum(terms.values()), noises[e].df(terms)) for e, terms in by_regime.items()]
-    total = sum(variance for variance, _ in parts)
-    if total < ROUNDING**2:
-        raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
-    df = total**2 / rest if (rest := sum(v**2 / d for v, d in parts)) else math.inf
-    half = t_quantile(df, 1 - alpha / 2) * math.sqrt(total)
-    return Gap(
-        estimate=estimate,
-        se=math.sqrt(total),
-        df=df,
-        low=estimate - half,
-        high=estimate + half,
-        level=math.exp(sum(math.log(c.error) for c in cells) / len(cells)) if log else mean,
-        cost_se=0.0,
-        weights={m.first.config_id: -share for m in matches}
-        | {m.second.config_id: share for m in matches},
-        overlap={m.label: c for m in matches if (c := _costs(m, estimand.axis))},
-    )
+    def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
+        matches = self._matches(study.cells, rule)
+        cells = [cell for match in matches for cell in (match.first, match.second)]
+        noises = {e: study.noise(e) for e in sorted({c.epochs for c in cells})}
+        gap = matched_gap(matches, noises, estimand, study.prereg.alpha)
+        notes = [f"mean of {len(matches)} pairs: {', '.join(m.label for m in matches)}"]
+        notes += [f"seed SD {noise.text} at {epochs} epochs" for epochs, noise in noises.items()]
+        if ratios := _cost_ratios(gap):
+            first, second = level_names(rule)
+            span = f"{min(ratios):.2f} to {max(ratios):.2f}"
+            notes.append(f"{ALL_COST_NAMES[estimand.axis]} of {second} over {first}: {span}")
+        count = sum(len(noise.variances) for noise in noises.values())
+        return Effect(study.widen_for_looks(gap, cells), cells, count, tuple(notes))
 
+    def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
+        return {"averaged on the error scale": Estimand(rule.cost, scale="error")}
 
-def _difference(match: Match, mean: float, log: bool) -> float:
-    if log:
-        return math.log(match.second.error / match.first.error)
-    return (match.second.error - match.first.error) / mean
+    def line(self, j: Judgement, gap: Gap) -> str:
+        best = phrases.better_arm(gap.low, gap.high, level_names(j.rule))
+        return phrases.gap_line(j.rule, gap, f"relative error, {best} {_else_equal(j.rule, gap)}")
 
+    def sentence(self, j: Judgement, gap: Gap) -> str:
+        first, second = level_names(j.rule)
+        better, worse = phrases.better_first(gap, (first, second))
+        epochs = f" and {j.epochs} epochs" if j.epochs else ""
+        where = phrases.capitalised(f"{_else_equal(j.rule, gap)}{epochs}")
+        size = phrases.relative_error(gap)
+        if phrases.undecided(gap):
+            return f"{where} {first} and {second} cannot be told apart: {better} is ahead by {size}"
+        return f"{where} {better} beats {worse} by {size}"
 
-def _costs(match: Match, axis: str) -> tuple[float, float] | None:
-    """Costs of the first and of the second cell, where they are known."""
-    first, second = match.first.cost(axis), match.second.cost(axis)
-    return (first, second) if first and second else None
+    def _matches(self, cells: Sequence[Cell], rule: Rule) -> list[Match]:
+        own = _options(rule)
+        return matches_of(self._cells(cells, rule), own.along, own.levels)
+
+    def _cells(self, cells: Sequence[Cell], rule: Rule) -> list[Cell]:
+        """The cells of the regime, and of the other settings, that the rule is about.
+
+        Raises:
+            PreconditionError: no cell has those settings.
+        """
+        epochs, at = self.epochs(cells, rule), _options(rule).at
+        chosen = [c for c in cells if epochs in (None, c.epochs)]
+        for key, value in at:
+            chosen = [c for c in chosen if setting_of(c, key) == value]
+            if not chosen:
+                settings = (f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in at)
+                raise PreconditionError(
+                    f"no run with {' and '.join(settings)}, where the rule is about"
+                )
+        return chosen
 
 
 def level_names(rule: Rule) -> tuple[str, str]:
     """Both levels in words, as in `resolution 32`; a variant has a name of its own."""
-    first, second = (f"{v:g}" if isinstance(v, float) else v for v in rule.levels)
-    short = rule.along.rpartition(".")[2]
+    own = _options(rule)
+    first, second = (f"{v:g}" if isinstance(v, float) else v for v in own.levels)
+    short = own.along.rpartition(".")[2]
     return (first, second) if short == "variant" else (f"{short} {first}", f"{short} {second}")
 
 
-def level_of(cell: Cell, rule: Rule) -> str | None:
-    """Which of the rule's levels a cell has, in words; None for another."""
-    value = setting_of(cell, rule.along)
-    return level_names(rule)[rule.levels.index(value)] if value in rule.levels else None
+def _options(rule: Rule) -> Options:
+    found: Options = rule.options
+    return found
 
 
-def cost_ratios(gap: Gap) -> list[float]:
-    """What the second level costs, over the first, in each match."""
+def _level(value: Any, where: str) -> Level:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where}: {value!r} must be a number or a name")
+    return float(value)
+
+
+def _cost_ratios(gap: Gap) -> list[float]:
+    """Cost of the second level over that of the first, in each match."""
     return [second / first for first, second in gap.overlap.values()]
 
 
-def equal_cost(gap: Gap) -> bool:
-    """Whether all matches cost about the same."""
-    ratios = cost_ratios(gap)
-    return bool(ratios) and max(max(r, 1 / r) for r in ratios) <= EQUAL
+def _else_equal(rule: Rule, gap: Gap) -> str:
+    """What two levels have in common: a cost, where it is about the same, or other settings."""
+    ratios = _cost_ratios(gap)
+    equal = bool(ratios) and max(max(r, 1 / r) for r in ratios) <= EQUAL
+    return phrases.at_equal_cost(rule) if equal else "with all else equal"
+
+
+KIND = Levels()

@@ -1,192 +1,74 @@
-"""What is lost by choosing an arm in short training for long training: regret."""
+"""`regret`: error lost in the longest regime by choosing between two arms by the shortest."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-
-from analysis.rules.kinds.arms import regime_noise, regimes_of
-from analysis.rules.rule import Preregistration
-from analysis.stats.contrast import Gap
-from analysis.stats.interpolation import Floats, overlap_of, smoother
-from analysis.stats.noise import Noise
-from analysis.study.arms import DEPTH_WIDTH, Pair, base_of, pairs_of
-from analysis.study.cells import Cell
-from analysis.study.errors import PreconditionError
-
-POINTS = 400
-DRAWS = 2000
+from analysis.rules import phrases
+from analysis.rules.evidence import Evidence
+from analysis.rules.kind import Effect, Judgement
+from analysis.rules.planned import PlannedStudy
+from analysis.rules.rule import Rule
+from analysis.rules.two_arms import TwoArms
+from analysis.stats.contrast import Estimand, Gap
+from analysis.stats.regret import Common, Transfer, common_ranges, transfer_of
+from analysis.study.arms import DEPTH_WIDTH
+from analysis.study.noise import Noise
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """Regret in the target regime of choosing by the source regime, per setting of other axes.
+class Regret(TwoArms):
+    """The effect is a fraction of error; only its correction of bias can make it negative."""
 
-    `regret` and its members are fractions of error; `by_pair` the uncorrected regret at each
-    setting; `flip_share` the share of the common cost range where the better arm changes, by point
-    estimates; `ranks` Kendall's tau-b between the regimes' errors of the configurations at each
-    setting. (Over all settings it would mostly rank the settings.)
-    """
+    keys = ("arms", "cost", "margin")
+    one_regime = False
+    unit = "pp"
 
-    regret: Gap
-    by_pair: dict[str, float]
-    flip_share: float
-    ranks: dict[str, float]
-    source: int
-    target: int
+    def planned_effect(self, plan: PlannedStudy, rule: Rule) -> None:
+        # How the arms' curves will cross is not known.
+        _common(plan, plan.cost(rule), rule.arms)
+
+    def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
+        found = regret(study, estimand.axis, rule.arms)
+        each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
+        ranks = ", ".join(f"{label}: {tau:.2f}" for label, tau in found.ranks.items())
+        share = f"{100 * found.flip_share:.0f} %"
+        notes = (
+            f"before the correction of its bias, {each}",
+            f"rank correlation of the regimes (Kendall): {ranks}",
+            f"the better arm changes over {share} of the common range of cost",
+        )
+        return Effect(found.regret, study.cells, len(study.cells), notes)
+
+    def line(self, j: Judgement, gap: Gap) -> str:
+        interval = f"{100 * gap.estimate:+.2f} pp [{100 * gap.low:.2f}, {100 * gap.high:.2f}]"
+        lost = f"error lost {phrases.at_equal_cost(j.rule)}"
+        return f"{interval} ({lost}; margin {100 * j.rule.margin:g} pp)"
+
+    def sentence(self, j: Judgement, gap: Gap) -> str:
+        first, second = phrases.arm_names(j.rule)
+        choice = f"choosing between {first} and {second} by short training costs"
+        where = f"in long training {phrases.at_equal_cost(j.rule)}"
+        lost = f"{phrases.effect(gap, 2, 100)} percentage points"
+        if j.verdict.value == "inconclusive":
+            least = f"more than {100 * j.rule.margin:g} percentage points of error"
+            return f"It cannot be told whether {choice} {least} {where}: it costs {lost}"
+        return f"{phrases.capitalised(choice)} {lost} of error {where}"
 
 
-@dataclass(frozen=True)
-class _Curves:
-    """Both arms of one pair in one regime as linear maps from ln(error) of cells to a cost grid."""
-
-    cells: tuple[Cell, ...]
-    first: Floats
-    second: Floats
-
-
-@dataclass(frozen=True)
-class _Common:
-    """Both regimes' arms at one setting of the other axes, and ln(cost) where all have values."""
-
-    source: Pair
-    target: Pair
-    grid: Floats
-
-
-def common_ranges(
-    cells: Sequence[Cell],
-    prereg: Preregistration,
-    cost: str,
-    arms: tuple[str, str] = DEPTH_WIDTH,
-    regimes: tuple[int, int] | None = None,
-) -> tuple[dict[str, _Common], tuple[Noise, Noise]]:
-    """What can be compared in both regimes, by its label, and their noise.
+def regret(study: Evidence, cost: str, arms: tuple[str, str] = DEPTH_WIDTH) -> Transfer:
+    """Regret of choosing between two arms by the shortest regime for the longest.
 
     Raises:
         PreconditionError: one regime only, no common arms or costs, too few seeds, or a cell
             without errors.
     """
-    source, target = regimes or regimes_of(cells)
-    base = base_of(cells, prereg.base, arms)
-    noises = regime_noise(cells, prereg, source), regime_noise(cells, prereg, target)
-    found = [{p.label: p for p in pairs_of(cells, base, e, cost)} for e in (source, target)]
-    both = {label: (pair, found[1][label]) for label, pair in found[0].items() if label in found[1]}
-    if not both:
-        raise PreconditionError("no setting has two cells or more in both arms of both regimes")
-    for label, pairs in both.items():
-        if any(c.error <= 0 for pair in pairs for c in pair.cells):
-            raise PreconditionError(f"at {label} a cell makes no errors, which has no logarithm")
-    common = {label: _Common(*pairs, _grid(*pairs, cost)) for label, pairs in both.items()}
-    return common, noises
+    common, noises = _common(study, cost, arms)
+    return transfer_of(common, noises, cost, study.prereg.alpha)
 
 
-def _curves(pair: Pair, cost: str, grid: Floats) -> _Curves:
-    def matrix(arm: tuple[Cell, ...]) -> Floats:
-        return smoother(np.log([c.cost(cost) or np.nan for c in arm]), grid)
-
-    first, second = matrix(pair.first), matrix(pair.second)
-    zeros = np.zeros((len(grid), 1))
-    wide_first = np.hstack([first, np.tile(zeros, second.shape[1])])
-    wide_second = np.hstack([np.tile(zeros, first.shape[1]), second])
-    return _Curves(pair.cells, wide_first, wide_second)
+def _common(
+    study: Evidence, cost: str, arms: tuple[str, str]
+) -> tuple[dict[str, Common], tuple[Noise, Noise]]:
+    short, long = study.regimes()
+    noises = study.noise(short), study.noise(long)
+    source, target = (study.cells.pairs(epochs, cost, arms) for epochs in (short, long))
+    return common_ranges(source, target, cost), noises
 
 
-def _grid(source: Pair, target: Pair, cost: str) -> Floats:
-    """Evenly spaced ln(cost) over the range that both arms share in both regimes."""
-    bounds = []
-    for pair in (source, target):
-        logs = [np.log([c.cost(cost) or np.nan for c in arm]) for arm in (pair.first, pair.second)]
-        bounds.append(overlap_of(logs[0], logs[1]))
-    low, high = max(b[0] for b in bounds), min(b[1] for b in bounds)
-    if high <= low:
-        raise PreconditionError(f"at {target.label} the regimes share no range of {cost}")
-    return np.linspace(low, high, POINTS)
-
-
-def _regret(source: _Curves, target: _Curves, y_source: Floats, y_target: Floats) -> Floats:
-    """Mean over the grid of target error of the arm chosen by source, minus the smaller error.
-
-    `y_*` are (draws, cells) of ln(error); the result has one value per draw.
-    """
-    choose_first = y_source @ source.first.T <= y_source @ source.second.T
-    first, second = np.exp(y_target @ target.first.T), np.exp(y_target @ target.second.T)
-    chosen = np.where(choose_first, first, second)
-    return np.asarray((chosen - np.minimum(first, second)).mean(axis=1))
-
-
-def _logs(cells: Sequence[Cell]) -> Floats:
-    return np.log([[c.error for c in cells]])
-
-
-def _drawn(
-    cells: Sequence[Cell], noise: Noise, drawn: dict[str, Floats], rng: np.random.Generator
-) -> Floats:
-    """(draws, cells) of ln(error); a cell that is in two arms is drawn once."""
-    for c in cells:
-        if c.config_id not in drawn:
-            se = np.sqrt(noise.variances[c.config_id] / c.n) / c.error
-            drawn[c.config_id] = np.log(c.error) + se * rng.standard_normal(DRAWS)
-    return np.column_stack([drawn[c.config_id] for c in cells])
-
-
-def transfer_of(
-    cells: Sequence[Cell],
-    prereg: Preregistration,
-    cost: str,
-    arms: tuple[str, str] = DEPTH_WIDTH,
-    regimes: tuple[int, int] | None = None,
-) -> Transfer:
-    """Regret of choosing between two arms by `regimes`' first for its second.
-
-    By default the shortest for the longest. The interval comes from redrawn cell means, and the
-    bias that the minimum causes is subtracted (Efron & Tibshirani 1993, chapter 10).
-
-    Raises:
-        PreconditionError: one regime only, no common arms or costs, too few seeds, or a cell
-            without errors.
-    """
-    source, target = regimes or regimes_of(cells)
-    common, noises = common_ranges(cells, prereg, cost, arms, (source, target))
-    rng = np.random.default_rng(20210317)
-    drawn: dict[str, Floats] = {}
-    point, draws, flips = [], [], []
-    for both in common.values():
-        a, b = (_curves(pair, cost, both.grid) for pair in (both.source, both.target))
-        point.append(float(_regret(a, b, _logs(a.cells), _logs(b.cells))[0]))
-        y = [_drawn(c.cells, noise, drawn, rng) for c, noise in zip((a, b), noises, strict=True)]
-        draws.append(_regret(a, b, y[0], y[1]))
-        signs = [np.sign(_logs(c.cells) @ (c.second - c.first).T) for c in (a, b)]
-        flips.append(float((signs[0] != signs[1]).mean()))
-    by_pair = dict(zip(common, point, strict=True))
-    gap = _summary(float(np.mean(point)), np.mean(draws, axis=0), prereg.alpha)
-    ranks = {label: _tau(both.source, both.target) for label, both in common.items()}
-    return Transfer(gap, by_pair, float(np.mean(flips)), ranks, source, target)
-
-
-def _tau(source: Pair, target: Pair) -> float:
-    """Kendall's tau-b of the errors of the configurations that both regimes have."""
-    # Only here: it takes longer to load than a plan to draw up, which asks for `common_ranges`.
-    from scipy.stats import kendalltau
-
-    errors = [
-        {(c.depth, c.width, c.resolution): c.error for c in p.cells} for p in (source, target)
-    ]
-    both = [key for key in errors[0] if key in errors[1]]
-    return float(kendalltau([errors[0][k] for k in both], [errors[1][k] for k in both]).statistic)
-
-
-def _summary(point: float, draws: Floats, alpha: float) -> Gap:
-    bias = float(draws.mean()) - point
-    low, high = np.quantile(draws, [alpha / 2, 1 - alpha / 2]) - bias
-    return Gap(
-        estimate=point - bias,
-        se=max(float(draws.std(ddof=1)), 1e-12),
-        df=float("inf"),
-        low=float(low),
-        high=float(high),
-        level=1.0,
-        cost_se=0.0,
-        weights={},
-        overlap={},
-    )
+KIND = Regret()

@@ -9,6 +9,7 @@ from analysis.descriptions.variants import step_lines, step_records
 from analysis.figures.drawing.variant_plot import steps
 from analysis.study.arms import pairs_of
 from analysis.study.cells import cells_of
+from analysis.study.study_cells import StudyCells
 
 COST = {"step_time_s": 0.1, "flops": 1e6, "params": 1e5, "n_val": 1000, "lr": 0.1}
 
@@ -29,7 +30,7 @@ def test_each_variant_is_compared_with_the_one_before_and_with_the_first() -> No
         *rows_of("a", (0.45, 0.47), **{"train.x": 1}),
         *rows_of("longer", (0.40, 0.44), epochs=9, **{"train.x": 1}),
     ]
-    plain, a, longer = step_records(rows, grid)
+    plain, a, longer = step_records(StudyCells.of(rows), rows, grid)
     assert plain["after"] is None
     assert plain["step"] is None
     assert (a["after"], longer["after"]) == ("plain", "a")
@@ -53,7 +54,11 @@ def test_independent_variants_are_compared_with_the_first() -> None:
         *rows_of("a", (0.4, 0.42), **{"model.x": 1, "model.y": 0}),
         *rows_of("b", (0.6, 0.58), **{"model.x": 0, "model.y": 1}),
     ]
-    assert [r["after"] for r in step_records(rows, grid)] == [None, "plain", "plain"]
+    assert [r["after"] for r in step_records(StudyCells.of(rows), rows, grid)] == [
+        None,
+        "plain",
+        "plain",
+    ]
 
 
 def test_blocks_of_variants_are_series_of_their_own_even_with_equal_names() -> None:
@@ -66,7 +71,7 @@ def test_blocks_of_variants_are_series_of_their_own_even_with_equal_names() -> N
         for name, n in (("none", 0), ("ra", 2))
         for row in rows_of(name, (0.3,), depth=depth, **{"train.decay": decay, "data.n": n})
     ]
-    found = step_records(rows, grid)
+    found = step_records(StudyCells.of(rows), rows, grid)
     assert len({r["series"] for r in found}) == 4
     assert "variants, depth 200, train.decay 2" in {r["series"] for r in found}
     assert all(r["step_low"] < r["step"] < r["step_high"] for r in found if r["after"])
@@ -80,7 +85,7 @@ def test_cells_of_equal_compute_are_compared_along_the_axis_that_was_not_solved(
         for px, width, error in ((48, 0.5, 0.3), (16, 2.0, 0.5), (32, 1.0, 0.25))
         for row in rows_of(target, (error, error + 0.01), resolution=px, width=width)
     ]
-    found = step_records(rows, {})
+    found = step_records(StudyCells.of(rows), rows, {})
     assert [r["name"] for r in found[:3]] == [
         "resolution 16, width 2",
         "resolution 32, width 1",
@@ -91,7 +96,8 @@ def test_cells_of_equal_compute_are_compared_along_the_axis_that_was_not_solved(
 
 
 def test_a_study_without_either_has_no_steps() -> None:
-    assert step_records([row | {"variant": None} for row in rows_of("x", (0.5, 0.4))], {}) == []
+    rows = [row | {"variant": None} for row in rows_of("x", (0.5, 0.4))]
+    assert step_records(StudyCells.of(rows), rows, {}) == []
 
 
 def test_variants_are_no_arms_and_arms_are_compared_within_a_variant() -> None:
@@ -116,7 +122,7 @@ def test_lines_and_figure_have_every_row() -> None:
         *rows_of("plain", (0.5, 0.5), **{"train.x": 0}),
         *rows_of("a", (0.4, 0.4), **{"train.x": 1}),
     ]
-    records = step_records(rows, grid)
+    records = step_records(StudyCells.of(rows), rows, grid)
     said = step_lines(records)
     assert "50.0 %" in said[1]
     assert "-10.0 pp [-10.0, -10.0]" in said[2]

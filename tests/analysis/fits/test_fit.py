@@ -24,7 +24,7 @@ from analysis.fits.intervals import (
 from analysis.fits.laws import FORMS, form_of, psl
 from analysis.fits.validate import describe, validate
 from analysis.fits.weights import configuration_variance, weighted_fit
-from analysis.paper.figure_2 import figure_2
+from analysis.published.tables import figure_2
 from scaling_study.common.errors import InputError
 
 

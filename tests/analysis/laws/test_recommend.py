@@ -11,7 +11,7 @@ from analysis.laws.error_surface import carried, predict, surface_of
 from analysis.laws.points import points_of
 from analysis.laws.recommend.candidates import cost_law
 from analysis.laws.recommend.choose import recommend
-from analysis.paper.figure_2 import figure_2
+from analysis.published.tables import figure_2
 from analysis.recommend import main
 from analysis.study.cells import cells_of
 from analysis.study.table import table_of

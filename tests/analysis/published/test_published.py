@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from analysis.descriptions.gaps import gaps
 from analysis.laws.competing_forms import alternatives
-from analysis.paper.figure_2 import figure_2
-from analysis.paper.tables import depth_width_table, half_unit
 from analysis.published.__main__ import _judged, main, speedups
+from analysis.published.tables import depth_width_table, figure_2, half_unit
 from analysis.rules.judge import judge
-from analysis.rules.kinds.arms import gaps
 from analysis.rules.preregistration import prereg
+from analysis.study.study_cells import StudyCells
 
 # One worker describes the tables once.
 pytestmark = pytest.mark.xdist_group("published")
@@ -23,7 +23,7 @@ def rules():
 
 @pytest.fixture(scope="module")
 def described(rules):
-    records = gaps(depth_width_table(), rules)
+    records = gaps(StudyCells.of(depth_width_table().rows), rules)
     return {(r["cost"], r["epochs"], r["resolution"]): r["estimate"] for r in records}
 
 
@@ -55,7 +55,8 @@ def test_gaps_per_resolution(described):
     ],
 )
 def test_verdicts_by_cost(rules, cost, values):
-    judgements = judge(depth_width_table(), rules, cost)
+    table = depth_width_table()
+    judgements = judge(table, StudyCells.of(table.rows), rules, cost)
     judgements = [j for j in judgements if j.rule.name in ("R1-long", "R1-short", "R1")]
     assert [j.verdict.value for j in judgements] == values
     if cost == "params":
@@ -64,7 +65,8 @@ def test_verdicts_by_cost(rules, cost, values):
 
 def test_what_the_page_says_of_the_claims_is_what_the_numbers_say(rules):
     """The page's sentences about what is and is not established are written by hand."""
-    by_cost, _ = _judged(depth_width_table(), rules, speedups())
+    table = depth_width_table()
+    by_cost, _ = _judged(table, StudyCells.of(table.rows), rules, speedups())
     found = {
         cost: {j.rule.name: j.verdict.value for j in judgements}
         for cost, judgements in by_cost.items()

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from analysis.figures import all_figures
 from analysis.rules.judge import judge
 from analysis.rules.preregistration import freeze, prereg
-from analysis.rules.wording import lines, record
+from analysis.rules.record import record
+from analysis.rules.wording import lines
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import renamed, runs, verdicts, write_study
 from scaling_study.common.errors import InputError
@@ -52,15 +55,17 @@ def undrawn(monkeypatch):
 @pytest.fixture
 def frontiers_only(monkeypatch):
     """No other pictures: for tests about frontiers."""
-    for part in ("_comparisons", "_laws"):
-        monkeypatch.setattr(f"analysis.figures.all_figures.{part}", lambda *_: None)
+    kept = [figure for figure in all_figures.FIGURES if figure.name.startswith("frontier_")]
+    monkeypatch.setattr("analysis.figures.all_figures.FIGURES", kept)
 
 
 def judged(study, where=()):
     """Verdicts by rule, without drawing anything."""
     loaded = read_study(study)
     table = table_of(loaded, dict(where))
-    return {j.rule.name: j for j in judge(table, prereg(study, loaded.grid))}
+    return {
+        j.rule.name: j for j in judge(table, StudyCells.of(table.rows), prereg(study, loaded.grid))
+    }
 
 
 def test_known_answer_through_the_command(tmp_path):
@@ -234,7 +239,8 @@ def test_changed_rules_make_verdicts_exploratory(tmp_path):
     freeze(study, loaded.grid)
     (study / "grid.yaml").write_text("rules: {margin: 0.0001}\n")
     rules = prereg(study, read_study(study).grid)
-    judgements = judge(table_of(loaded, {}), rules)
+    table = table_of(loaded, {})
+    judgements = judge(table, StudyCells.of(table.rows), rules)
     said = [text for text in lines(judgements, rules) if not text.startswith("not testable")]
     assert all("EXPLORATORY" in text for text in said)
     assert record(judgements[0], rules)["exploratory"] is True

@@ -18,11 +18,12 @@ from analysis.__main__ import main
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes, environment, frontier_values, run_values
 from analysis.report.page.sections import explorer, left_out
-from analysis.rules.judge import Judgement
+from analysis.rules.kind import Judgement
 from analysis.rules.preregistration import prereg
-from analysis.rules.sentences import sentence, why
+from analysis.rules.wording import sentence, why
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of, without_result
 from helpers.analysis_data import add_run, cell, runs, write_real_study, write_study
 from helpers.tiny import tiny
@@ -265,10 +266,18 @@ def test_a_study_without_a_comparable_run_has_a_page_of_what_became_of_them(tmp_
 def test_bars_from_an_assumed_noise_say_so():
     seeds = [cell("a", 1.0, (0.5, 0.51)), cell("b", 2.0, (0.4, 0.41))]
     single = [replace(c, errors=c.errors[:1], epochs=99) for c in seeds]
-    assert assumed_regimes([*seeds, *single]) == [99]
-    assert "mean over its seeds with a 95 % interval. " in explorer(seeds, published=False)[0]
-    assert "one run, its bar assumed noise, one seed" in explorer(single, published=False)[0]
-    assert "at 99 epochs one run, its bar assumed" in explorer([*seeds, *single], False)[0]
+    assert assumed_regimes(StudyCells([*seeds, *single])) == [99]
+    assert (
+        "mean over its seeds with a 95 % interval. "
+        in explorer(StudyCells(seeds), published=False)[0]
+    )
+    assert (
+        "one run, its bar assumed noise, one seed"
+        in explorer(StudyCells(single), published=False)[0]
+    )
+    assert (
+        "at 99 epochs one run, its bar assumed" in explorer(StudyCells([*seeds, *single]), False)[0]
+    )
 
 
 def test_the_environment_counts_runs(tmp_path):
@@ -303,7 +312,7 @@ def test_every_resolution_has_a_frontier_of_its_own_with_a_band():
         for cost, error in ((1.0, 0.5), (2.0, 0.3), (3.0, 0.4), (4.0, 0.2))
         for e in (error + shift,)
     ]
-    found = frontier_values(cells, ["flops"])["flops"][10]
+    found = frontier_values(StudyCells(cells), ["flops"])["flops"][10]
     assert found["16"]["cost"] == pytest.approx([1, 2, 3, 4])
     assert found["16"]["error"] == pytest.approx([0.5, 0.3, 0.3, 0.2])
     assert found["24"]["error"] == pytest.approx([0.55, 0.35, 0.35, 0.25])

@@ -9,22 +9,24 @@ import pytest
 from scipy.stats import norm
 
 from analysis.descriptions.base_sensitivity import bases
-from analysis.descriptions.depth_width_map import regime_map
+from analysis.descriptions.depth_width_map import depth_width_map
 from analysis.descriptions.overfitting import slopes
 from analysis.laws.convex_hull import reach
-from analysis.paper.tables import depth_width_table, figure_2_cells
-from analysis.rules.confounders import differences
-from analysis.rules.design_analysis import planned_cells
+from analysis.published.tables import depth_width_table, figure_2_cells
+from analysis.rules.confounders import differences, sides_of
+from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
-from analysis.rules.kinds.arms import as_sample, difference, gap_at
-from analysis.rules.kinds.regret import transfer_of
+from analysis.rules.kinds.arms import as_sample
+from analysis.rules.kinds.interaction import difference
+from analysis.rules.kinds.regret import regret
+from analysis.rules.planned import planned_cells
 from analysis.rules.preregistration import prereg
 from analysis.rules.simulate import chances
 from analysis.stats.contrast import Estimand
 from analysis.stats.decision import Verdict, holm, holm_adjusted
-from analysis.stats.noise import noise_of
 from analysis.stats.sequential import critical_values, inflation, spent
-from analysis.study.cells import cells_of
+from analysis.study.noise import noise_of
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import DEPTHS, WIDTHS, run, runs, write_study
 from scaling_study.common.errors import InputError
@@ -35,12 +37,12 @@ PRIOR = {"rules": {"seed_sd": "prior"}}
 
 @pytest.fixture(scope="module")
 def paper():
-    return cells_of(depth_width_table().rows)
+    return StudyCells.of(depth_width_table().rows)
 
 
 def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
-    found = transfer_of(paper, prereg(None, PRIOR), "step_time_s")
-    assert (found.source, found.target) == (10, 350)
+    found = regret(Evidence(paper, prereg(None, PRIOR)), "step_time_s")
+    assert Evidence(paper, prereg(None, PRIOR)).regimes() == (10, 350)
     percent = [100 * value for value in found.by_pair.values()]
     assert percent == pytest.approx([0.25, 0.26, 0.46, 0.73], abs=0.01)
     assert np.mean(percent) == pytest.approx(0.42, abs=0.05)
@@ -52,7 +54,7 @@ def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
 def test_regret_is_zero_where_both_regimes_agree(paper):
     same = [replace(c, epochs=350) for c in paper if c.epochs == 350]
     copy = [replace(c, epochs=10, config_id=f"{c.config_id}-copy") for c in same]
-    found = transfer_of(same + copy, prereg(None, PRIOR), "step_time_s")
+    found = regret(Evidence(StudyCells(same + copy), prereg(None, PRIOR)), "step_time_s")
     assert list(found.by_pair.values()) == pytest.approx([0] * 4)
     assert found.flip_share == 0
 
@@ -68,8 +70,8 @@ def test_regret_by_brute_force():
                 vars(replace(base, val_error=error + d, seed=s))
                 for s, d in enumerate((-1e-4, 1e-4))
             ]
-    cells = cells_of(rows)
-    found = transfer_of(cells, prereg(None, {}), "flops")
+    cells = StudyCells.of(rows)
+    found = regret(Evidence(cells, prereg(None, {})), "flops")
     long = {(c.depth, c.width): c for c in cells if c.epochs == 24}
     arms = [sorted(a, key=lambda k: long[k].cost("flops")) for a in (DEPTHS, (DEPTHS[0], *WIDTHS))]
     x = [np.log([long[k].cost("flops") for k in arm]) for arm in arms]
@@ -83,7 +85,8 @@ def test_regret_by_brute_force():
 
 def test_interaction_is_the_difference_of_the_regimes(paper):
     rules = prereg(None, PRIOR)
-    long, short = (gap_at(paper, rules, e, Estimand("step_time_s"))[0] for e in (350, 10))
+    study = Evidence(paper, rules)
+    long, short = (study.gap_at(e, Estimand("step_time_s"))[0] for e in (350, 10))
     both = difference(long, short, rules.alpha)
     assert both.estimate == pytest.approx(long.estimate - short.estimate)
     assert both.se == pytest.approx(math.hypot(long.se, short.se))
@@ -93,7 +96,7 @@ def test_interaction_is_the_difference_of_the_regimes(paper):
 
 
 def test_settings_as_a_random_sample(paper):
-    mean, low, high = as_sample(paper, prereg(None, PRIOR), 350, Estimand("step_time_s"))
+    mean, low, high = as_sample(Evidence(paper, prereg(None, PRIOR)), 350, Estimand("step_time_s"))
     each = [0.0208, 0.0152, 0.0287, 0.0477]
     half = 3.182 * np.std(each, ddof=1) / 2
     assert mean == pytest.approx(np.mean(each), abs=0.002)
@@ -123,7 +126,8 @@ def test_a_rule_of_ones_own_on_other_axes_and_costs(tmp_path):
                     )
                 )
     study = read_study(write_study(tmp_path, results, grid))
-    found = {j.rule.name: j for j in judge(table_of(study, {}), prereg(None, study.grid))}
+    table, rules = table_of(study, {}), prereg(None, study.grid)
+    found = {j.rule.name: j for j in judge(table, StudyCells.of(table.rows), rules)}
     assert found["mine"].verdict.value == "supported"
     assert 0.05 < found["mine"].gap.estimate < 0.12
     assert found["R1-long"].verdict.value == "not_testable"
@@ -168,9 +172,9 @@ def test_critical_values_of_planned_looks_spend_the_level():
 
 def test_planned_looks_widen_the_interval(tmp_path):
     study = read_study(write_study(tmp_path, runs({4: -0.1, 24: 0.1}, seeds=2)))
-    cells = cells_of(table_of(study, {}).rows)
+    cells = StudyCells.of(table_of(study, {}).rows)
     once, often = (
-        gap_at(cells, prereg(None, {"rules": rules}), 24, Estimand("flops"))[0]
+        Evidence(cells, prereg(None, {"rules": rules})).gap_at(24, Estimand("flops"))[0]
         for rules in ({}, {"looks": [2, 3, 5]})
     )
     assert often.high - often.estimate == pytest.approx(
@@ -188,7 +192,7 @@ def test_simulated_studies_agree_with_the_verdicts_level():
     ]  # fmt: skip
     rules = prereg(None, {})
     rule = rules.rules[0]
-    cells = planned_cells(rows, {})
+    cells = planned_cells(rows, {}, rules.base)
     at_margin = chances(cells, rules, rule, 24, effect=rule.margin, seed_sd=0.004, seeds=3)
     assert at_margin.shares["supported"] == pytest.approx(0.025, abs=0.01)
     none, large = (
@@ -208,7 +212,7 @@ def test_what_differs_beside_the_axes_is_named():
     ]
     assert differences(odd) == ["git_commit: None, abc at 4 epochs; None at 24 epochs"]
     # The base, which both arms have, is as narrow as the depth arm.
-    assert differences(odd, (), prereg(None, {})) == [
+    assert differences(odd, (), sides_of(StudyCells.of(odd), prereg(None, {}))) == [
         "git_commit: depth arm None, width arm None, abc at 4 epochs; None at 24 epochs"
     ]
     assert differences(rows[:-1]) == ["24 epochs: between 1 and 2 seeds per cell"]
@@ -219,7 +223,7 @@ def test_overfitting_slopes_of_a_known_gap():
     for result in runs({4: 0.0, 24: 0.0}, seeds=3):
         gap = 0.02 * math.log(result.flops / 1e7) + 0.0005 * result.seed
         rows.append(vars(replace(result, train_error=result.val_error - gap)))
-    found = slopes(cells_of(rows), prereg(None, {"rules": {"cost": "flops"}}))
+    found = slopes(StudyCells.of(rows), prereg(None, {"rules": {"cost": "flops"}}))
     assert {(r["epochs"], r["arm"]) for r in found} == {
         (e, a) for e in (4, 24) for a in ("depth", "width")
     }
@@ -230,7 +234,7 @@ def test_overfitting_slopes_of_a_known_gap():
 
 def test_the_regime_map_of_figure_3(paper):
     base = {"depth": 101, "width": 1.0}
-    found = regime_map(paper, prereg(None, PRIOR), base)
+    found = depth_width_map(paper, prereg(None, PRIOR), base)
     assert found.n == 69
     assert found.residual_sd == pytest.approx(0.012, abs=0.001)
     assert list(found.crossovers) == [128, 160, 224, 320]
@@ -255,7 +259,7 @@ def test_the_regime_map_of_figure_3(paper):
     assert found.accuracy >= 0.5
     assert 0 <= found.brier < 0.25
     with pytest.raises(InputError, match="three of them"):
-        regime_map([c for c in paper if c.epochs == 10], prereg(None, PRIOR), base)
+        depth_width_map(paper.regime(10), prereg(None, PRIOR), base)
 
 
 def test_the_reach_along_an_axis_ends_at_the_hull():

@@ -9,16 +9,16 @@ from scipy import stats
 
 from analysis.rules.design_analysis import decidable, describe
 from analysis.rules.judge import judge
-from analysis.rules.kinds.levels import level_gap
 from analysis.rules.preregistration import prereg
-from analysis.rules.sentences import sentence
-from analysis.rules.wording import line, lines
+from analysis.rules.wording import line, lines, sentence
 from analysis.stats.contrast import Estimand
-from analysis.stats.noise import noise_of
+from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
 from analysis.study.compared_settings import with_comparison_settings
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import matches_of
+from analysis.study.noise import noise_of
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import run, write_study
 from scaling_study.common.errors import InputError
@@ -95,7 +95,7 @@ def test_the_gap_and_its_interval_by_hand() -> None:
     noise = noise_of([a, b])
     assert noise is not None
     matches = matches_of([a, b], "resolution", (16.0, 32.0))
-    gap = level_gap(matches, {5: noise}, Estimand("flops"), 0.05)
+    gap = matched_gap(matches, {5: noise}, Estimand("flops"), 0.05)
     # Two cells of two seeds: pooled variance, two degrees of freedom, delta method for ln(error).
     pooled = (np.var([0.20, 0.22], ddof=1) + np.var([0.30, 0.34], ddof=1)) / 2
     se = math.sqrt(pooled / 2 * (1 / 0.21**2 + 1 / 0.32**2))
@@ -109,7 +109,7 @@ def test_the_interval_between_regimes_is_welchs() -> None:
     a = cell("a", (0.20, 0.22, 0.25), variant="plain")
     b = cell("b", (0.30, 0.34), variant="long", epochs=10)
     noises = {5: noise_of([a]), 10: noise_of([b])}
-    gap = level_gap(
+    gap = matched_gap(
         matches_of([a, b], "variant", ("plain", "long")),
         noises,  # type: ignore[arg-type]
         Estimand("flops"),
@@ -129,7 +129,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         noise = noise_of(cells)
         assert noise is not None
         matches = matches_of(cells, "resolution", (32.0, 16.0))
-        gap = level_gap(matches, {5: noise}, Estimand("flops"), 0.05)
+        gap = matched_gap(matches, {5: noise}, Estimand("flops"), 0.05)
         truth = (math.log(0.30 / 0.27) + math.log(0.25 / 0.24)) / 2
         hits += gap.low <= truth <= gap.high
     assert hits / draws == pytest.approx(0.95, abs=0.03)
@@ -172,7 +172,9 @@ def decayed(tmp_path, effect: float = 0.1, **changes):  # type: ignore[no-untype
 def test_a_study_over_any_setting_is_one_table_and_has_a_verdict(tmp_path) -> None:  # type: ignore[no-untyped-def]
     study = decayed(tmp_path)
     rules = prereg(study.path, study.grid)
-    judged = {j.rule.name: j for j in judge(table_of(study, {}), rules)}
+    table = table_of(study, {})
+    cells = StudyCells.of(table.rows)
+    judged = {j.rule.name: j for j in judge(table, cells, rules)}
     decay = judged["decay"]
     assert decay.gap is not None
     assert (decay.verdict.value, decay.epochs) == ("supported", 8)

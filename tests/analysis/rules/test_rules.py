@@ -15,9 +15,9 @@ from analysis.rules.pilot import planning_of
 from analysis.rules.preregistration import freeze, prereg
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import Verdict, combine, decide, mde80, seeds_needed
-from analysis.stats.noise import noise_of
 from analysis.study.arms import base_of, pairs_of
 from analysis.study.cells import cells_of
+from analysis.study.noise import noise_of
 from helpers.analysis_data import DEPTHS, WIDTHS, run
 from scaling_study.common.errors import InputError
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from analysis.stats.contrast import Estimand, gap_of
 from analysis.stats.decision import decide
 from analysis.stats.interpolation import arm_weights, smoother
-from analysis.stats.noise import Noise, brown_forsythe, noise_of
 from analysis.study.arms import Pair, arm_of, base_of, pairs_of
 from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise, brown_forsythe, noise_of
 from helpers.analysis_data import cell
 from scaling_study.tasks.classification import prior_sd
 

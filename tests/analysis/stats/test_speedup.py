@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.importing.families import family_of, speedup_between
-from analysis.paper.tables import HARDWARE, PAPER, family
+from analysis.paper.tables import PAPER
+from analysis.published.tables import HARDWARE, family
 from analysis.stats.speedup import (
     Family,
     inverse_frontier,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.rules.judge import Judgement
+from analysis.rules.kind import Judgement
 from analysis.rules.rule import Preregistration
-from analysis.study.cells import Cell
 from analysis.study.columns import Record
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import RunForecast
 
@@ -37,7 +37,7 @@ class Findings:
 
     table: Table
     prereg: Preregistration
-    cells: Sequence[Cell]
+    cells: StudyCells
     judgements: Sequence[Judgement]
     summary: Mapping[str, Any]
     frontiers: Mapping[str, Sequence[Record]]

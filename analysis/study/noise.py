@@ -1,4 +1,4 @@
-"""Cells, which are the replicates of one configuration, and how much one run scatters."""
+"""How much one run of each cell scatters: pooled, per cell, or a prior where seeds are single."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,41 @@
+"""Gaps between depth and width at every regime, cost and resolution: a description, no test."""
+
+from typing import Any
+
+from analysis.rules.evidence import Evidence
+from analysis.rules.rule import Preregistration
+from analysis.stats.contrast import Estimand
+from analysis.study.columns import COST_NAMES
+from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
+
+
+def gaps(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
+    """ln(error) of width minus that of depth, averaged over resolutions and at each.
+
+    One record each: epochs, cost, resolution (px, None for the average), then estimate, low, high
+    and se as relative errors, or the reason there are none.
+    """
+    records = []
+    for epochs, regime in cells.regimes.items():
+        resolutions = sorted({c.resolution for c in regime})
+        for cost in COST_NAMES:
+            for resolution in (None, *resolutions):
+                chosen = cells if resolution is None else cells.at_resolution(resolution)
+                record: dict[str, Any] = {"epochs": epochs, "cost": cost, "resolution": resolution}
+                records.append(record | _gap_record(Evidence(chosen, prereg), epochs, cost))
+    return records
+
+
+def _gap_record(evidence: Evidence, epochs: int, cost: str) -> dict[str, Any]:
+    try:
+        gap, _, _ = evidence.gap_at(epochs, Estimand(cost))
+    except PreconditionError as reason:
+        return {"estimate": None, "low": None, "high": None, "se": None, "reason": str(reason)}
+    return {
+        "estimate": gap.estimate,
+        "low": gap.low,
+        "high": gap.high,
+        "se": gap.se,
+        "reason": None,
+    }

@@ -1,0 +1,85 @@
+"""The cells of a study under its rules: the noise and the gaps that claims are judged by."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.rules.rule import Preregistration
+from analysis.stats.contrast import Estimand, Gap, gap_of
+from analysis.stats.sequential import inflation
+from analysis.study.arms import DEPTH_WIDTH, Pair
+from analysis.study.cells import Cell
+from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Cells and the rules that they are judged by."""
+
+    cells: StudyCells
+    prereg: Preregistration
+
+    def regimes(self) -> tuple[int, int]:
+        """(shortest, longest) regime in epochs.
+
+        Raises:
+            PreconditionError: there is one regime only.
+        """
+        found = list(self.cells.regimes)
+        if len(found) < 2:
+            raise PreconditionError(f"one regime only ({found[0]} epochs); long and short need two")
+        return found[0], found[-1]
+
+    def noise(self, epochs: int) -> Noise:
+        """Noise of one regime: how much runs scatter changes with how long they train.
+
+        Raises:
+            PreconditionError: nothing says how runs scatter, or too few seeds do.
+        """
+        noise = self.cells.noise(epochs)
+        if noise is None or noise.kind == "prior":
+            return self._declared_noise(self.cells.regime(epochs), noise)
+        df = sum(noise.dfs.values()) if noise.kind == "per cell" else noise.df({})
+        if df < self.prereg.min_df:
+            raise PreconditionError(
+                f"{df:g} degrees of freedom between seeds; {self.prereg.min_df:g} are needed"
+            )
+        return noise
+
+    def _declared_noise(self, regime: Sequence[Cell], prior: Noise | None) -> Noise:
+        """Noise that the rules declare, because one seed per cell measures none."""
+        sd = self.prereg.seed_sd
+        if sd == "prior" and prior is not None:
+            return prior
+        if isinstance(sd, float):
+            text = f"declared, {100 * sd:.2f} pp (one seed per cell: not measured)"
+            keys = [c.config_id for c in regime]
+            return Noise("prior", dict.fromkeys(keys, sd**2), dict.fromkeys(keys, math.inf), text)
+        raise PreconditionError(
+            "one seed per cell does not measure how runs scatter; more seeds, or rules.seed_sd, do"
+        )
+
+    def gap_at(
+        self, epochs: int, estimand: Estimand, arms: tuple[str, str] = DEPTH_WIDTH
+    ) -> tuple[Gap, list[Pair], Noise]:
+        """The gap between two arms in one regime, the arms and the noise it rests on.
+
+        Raises:
+            PreconditionError: a precondition of the declared rules fails.
+        """
+        pairs, noise = self.cells.pairs(epochs, estimand.axis, arms), self.noise(epochs)
+        gap = gap_of(pairs, noise, estimand, self.prereg.alpha, self.prereg.min_overlap)
+        return self.widen_for_looks(gap, [c for pair in pairs for c in pair.cells]), pairs, noise
+
+    def widen_for_looks(self, gap: Gap, cells: Sequence[Cell]) -> Gap:
+        """The gap with an interval so wide that all planned looks together keep the confidence."""
+        if not self.prereg.looks:
+            return gap
+        seeds = float(np.mean([c.n for c in cells]))
+        factor = inflation(self.prereg.looks, seeds, self.prereg.alpha)
+        low, high = (gap.estimate + factor * (end - gap.estimate) for end in (gap.low, gap.high))
+        return replace(gap, low=low, high=high)

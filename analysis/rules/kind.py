@@ -1,0 +1,181 @@
+"""A kind of rules: all that differs between kinds, as one value.
+
+A kind is a module that declares an instance of `Kind` as KIND: one of `analysis/rules/kinds`, or a
+user's own, named in a rule by its import path (`kind: my_rules.my_kind`).
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from analysis.rules import phrases
+from analysis.rules.evidence import Evidence
+from analysis.rules.grid_names import GridNames
+from analysis.rules.planned import PlannedStudy
+from analysis.rules.rule import Rule
+from analysis.stats.contrast import Estimand, Gap
+from analysis.stats.decision import Verdict, decide
+from analysis.study.arms import arm_of
+from analysis.study.cells import Cell
+from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
+
+# Config ids of cells that suffice to test a rule.
+CellIds = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The effect that a rule is about, positive where the first of two sides is better.
+
+    `cells` are those compared, `noise_cells` the number of cells that give the noise; `notes` are
+    for the report.
+    """
+
+    gap: Gap
+    cells: Sequence[Cell]
+    noise_cells: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured effect, the verdict on the claim about it, and notes for the report."""
+
+    gap: Gap
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The same question asked another way; `gap` is None where that could not be answered."""
+
+    name: str
+    gap: Gap | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A rule, what was measured and the verdict; a rule about other rules has no gap of its own.
+
+    `epochs` is the regime that the claim is about, None if it is about several.
+    """
+
+    rule: Rule
+    verdict: Verdict
+    epochs: int | None = None
+    gap: Gap | None = None
+    notes: tuple[str, ...] = ()
+    sensitivities: tuple[Sensitivity, ...] = ()
+
+
+class Kind:
+    """What a rule of one kind declares, needs, estimates, and how its verdict is worded.
+
+    A kind must define `effect`, or `parts` and what stands with it; the other defaults are those of
+    a claim about the relative error of two sides. What cannot be answered raises PreconditionError
+    with the reason.
+    """
+
+    # Keys of a rule's declaration, beside those of every rule (`parse.COMMON`).
+    keys: ClassVar[tuple[str, ...]] = ("sign", "regime", "arms", "cost", "margin")
+    # Accepted values of the key `regime`, and its default.
+    regimes: ClassVar[tuple[str, ...]] = ("longest", "shortest")
+    default_regime: ClassVar[str] = "longest"
+    # Whether the claim is about the one regime that `regime` names.
+    one_regime: ClassVar[bool] = True
+    # The unit of the effect: percent of error, percentage points of error, or a plain number.
+    unit: ClassVar[Literal["percent", "pp", "number"]] = "percent"
+    # Whether more seeds per cell decide a claim whose interval contains the margin.
+    decided_by_seeds: ClassVar[bool] = True
+    # Whether small studies list such claims on one line as not testable.
+    needs_many_configurations: ClassVar[bool] = False
+
+    def options(self, declared: Mapping[str, Any], where: str) -> Any:
+        """The values of the kind's own keys in a declaration: `Rule.options`.
+
+        Raises:
+            InputError: a value that makes no sense; the message names `where` and the key.
+        """
+
+    def check_names(self, rule: Rule, grid: GridNames, where: str) -> None:
+        """Raises InputError if the rule names a setting or value that the grid does not have."""
+
+    def epochs(self, cells: Sequence[Cell], rule: Rule) -> int | None:
+        """The regime that the claim is about; None if it is about several."""
+        if not self.one_regime:
+            return None
+        regimes = {c.epochs for c in cells}
+        if rule.regime == "every":
+            return regimes.pop() if len(regimes) == 1 else None
+        return max(regimes) if rule.regime == "longest" else min(regimes)
+
+    def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
+        """The effect in measured or planned cells.
+
+        Raises:
+            PreconditionError: the cells cannot test the rule.
+        """
+        raise NotImplementedError
+
+    def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
+        """The effect in measured cells and the verdict; raises as `effect`."""
+        found = self.effect(study, rule, estimand)
+        seeds = sum(c.n for c in found.cells) / len(found.cells)
+        alpha = study.prereg.alpha
+        verdict = decide(found.gap, rule.sign, rule.margin, alpha, seeds, found.noise_cells)
+        return Estimate(found.gap, verdict, found.notes)
+
+    def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
+        """Other ways to ask the same question, by what differs in words."""
+        others = (cost for cost in COST_NAMES if cost != rule.cost)
+        return {f"at equal {ALL_COST_NAMES[cost]}": Estimand(cost) for cost in others}
+
+    def planned_effect(self, plan: PlannedStudy, rule: Rule) -> Effect | None:
+        """The effect with the SE that the plan will give it; raises as `effect`.
+
+        None where the rule is testable, but its interval depends on more than seed noise.
+        """
+        return self.effect(plan, rule, Estimand(plan.cost(rule)))
+
+    def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
+        """Alternative sets of planned cells, each sufficient to test the rule."""
+        return iter(())
+
+    def parts(self, rule: Rule) -> tuple[str, ...]:
+        """Names of the rules whose verdicts decide this one; empty if runs decide it."""
+        return ()
+
+    def combined(self, rule: Rule, parts: Mapping[str, Verdict], alpha: float) -> Verdict:
+        """The verdict on a rule with `parts`, by theirs."""
+        raise NotImplementedError
+
+    def side_of(self, cell: Cell, rule: Rule, base: Mapping[str, float]) -> str | None:
+        """The side of the comparison that a cell is on, in words; None for neither."""
+        return arm_of(cell, base)
+
+    def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
+        """The config ids of each side that the rule compares, by name; empty without sides."""
+        return {}
+
+    def claim(self, rule: Rule) -> str:
+        """The claim as the report shows it beside the verdict."""
+        return rule.claim
+
+    def measure(self, rule: Rule) -> str:
+        """What the effect is, as the figure of verdicts writes it."""
+        return rule.claim
+
+    def line(self, j: Judgement, gap: Gap) -> str:
+        """The effect with its interval, and in brackets what it is, for one line of text."""
+        where = phrases.at_equal_cost(j.rule)
+        return phrases.gap_line(j.rule, gap, f"relative error {where}")
+
+    def sentence(self, j: Judgement, gap: Gap) -> str:
+        """What was found, for readers who do not know the rules."""
+        return f"{phrases.capitalised(j.rule.claim)}: by {phrases.effect(gap, 1, 100, ' %')}"
+
+    def combined_sentence(self, j: Judgement) -> str:
+        """What was found about a rule with `parts`."""
+        raise NotImplementedError

@@ -1,0 +1,69 @@
+"""`interaction`: the gap between two arms in the longest regime minus that in the shortest."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from analysis.rules import phrases
+from analysis.rules.evidence import Evidence
+from analysis.rules.kind import Effect, Judgement
+from analysis.rules.rule import Rule
+from analysis.rules.two_arms import TwoArms, interpolated_otherwise, noise_notes
+from analysis.stats.contrast import Estimand, Gap, t_quantile
+
+
+class Interaction(TwoArms):
+    """The effect is what the first arm gains on the second from short to long training."""
+
+    keys = ("sign", "arms", "cost", "margin")
+    one_regime = False
+
+    def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
+        shorter, longer = (study.gap_at(e, estimand, rule.arms) for e in study.regimes())
+        gap = difference(longer[0], shorter[0], study.prereg.alpha)
+        cells = [c for _, pairs, _ in (shorter, longer) for pair in pairs for c in pair.cells]
+        count = len(shorter[2].variances) + len(longer[2].variances)
+        return Effect(gap, cells, count, noise_notes(gap, longer[2]))
+
+    def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
+        return interpolated_otherwise(rule.cost) | dict(super().other_estimands(rule))
+
+    def line(self, j: Judgement, gap: Gap) -> str:
+        cost = phrases.at_equal_cost(j.rule)
+        return phrases.gap_line(j.rule, gap, f"gap of long minus gap of short training {cost}")
+
+    def sentence(self, j: Judgement, gap: Gap) -> str:
+        first, second = phrases.arm_names(j.rule)
+        gains, loses = phrases.better_first(gap, (first, second))
+        start, cost = "From the shortest to the longest training", phrases.at_equal_cost(j.rule)
+        size = phrases.relative_error(gap)
+        if phrases.undecided(gap):
+            return (
+                f"{start} it cannot be told {cost} whether {first} or {second} gains: {gains} is "
+                f"ahead by {size}"
+            )
+        return f"{start} {gains} gains {size} on {loses} {cost}"
+
+
+def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
+    """longer - shorter, two gaps from independent seeds; Welch-Satterthwaite degrees of freedom."""
+    variances = longer.se**2, shorter.se**2
+    dfs = longer.df, shorter.df
+    se = math.sqrt(sum(variances))
+    parts = sum(v**2 / d for v, d in zip(variances, dfs, strict=True))
+    df = sum(variances) ** 2 / parts if parts else math.inf
+    estimate = longer.estimate - shorter.estimate
+    half = t_quantile(df, 1 - alpha / 2) * se
+    return replace(
+        longer,
+        estimate=estimate,
+        se=se,
+        df=df,
+        low=estimate - half,
+        high=estimate + half,
+        cost_se=math.hypot(longer.cost_se, shorter.cost_se),
+        weights=dict(longer.weights) | {k: -w for k, w in shorter.weights.items()},
+    )
+
+
+KIND = Interaction()

@@ -1,0 +1,129 @@
+"""What kinds of rules about laws share: error over all configurations of one regime."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from analysis.laws.points import Points, points_of
+from analysis.rules.evidence import Evidence
+from analysis.rules.kind import CellIds, Estimate, Judgement, Kind
+from analysis.rules.phrases import capitalised, effect, unsigned
+from analysis.rules.planned import PlannedStudy
+from analysis.rules.rule import Rule
+from analysis.rules.sufficient import COST, ids_of, least_sufficient, planned_cost
+from analysis.stats.contrast import Estimand, Gap
+from analysis.study.columns import ALL_COST_NAMES
+from analysis.study.errors import PreconditionError
+from analysis.study.study_cells import StudyCells
+from scaling_study.common.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberKind(Kind):
+    """A rule whose effect is a plain number: a ratio, an exponent, a share.
+
+    `quantity` says what the number is and, after a semicolon, its margin. `finding` is the sentence
+    of a decided claim, `question` continues "It cannot be told whether". All may use {claim},
+    {cost}, {margin}, {margin_percent}, {more} (or less), {more_slowly} (or faster), {value} with
+    its sign and {size} without; the last two as the `format` of `phrases.effect` says.
+    """
+
+    quantity: str
+    finding: str
+    question: str
+    format: tuple[Any, ...] = (2,)
+
+    keys: ClassVar[tuple[str, ...]] = ("cost", "margin", "regime")
+    unit = "number"
+    decided_by_seeds = False
+    needs_many_configurations = True
+
+    def line(self, j: Judgement, gap: Gap) -> str:
+        interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
+        return f"{interval} ({self._quantity(j.rule)}; {j.epochs} epochs)"
+
+    def sentence(self, j: Judgement, gap: Gap) -> str:
+        open_ = j.verdict.value == "inconclusive"
+        template = f"It cannot be told whether {self.question}" if open_ else self.finding
+        text = template.format(
+            claim=j.rule.claim,
+            cost=ALL_COST_NAMES[j.rule.cost],
+            margin=j.rule.margin,
+            margin_percent=100 * j.rule.margin,
+            more="more" if gap.estimate > 0 else "less",
+            more_slowly="more slowly" if gap.estimate > 0 else "faster",
+            value=effect(gap, *self.format),
+            size=effect(unsigned(gap), *self.format),
+        )
+        return capitalised(text)
+
+    def measure(self, rule: Rule) -> str:
+        return self._quantity(rule).split(";")[0]
+
+    def _quantity(self, rule: Rule) -> str:
+        return self.quantity.format(cost=ALL_COST_NAMES[rule.cost], margin=rule.margin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law(NumberKind):
+    """A rule about the configurations of one regime, as points of error over cost.
+
+    `check(points)` raises InputError if they cannot test the rule; planning asks it too, so it must
+    be fast. `judge(points, margin, alpha)` gives the effect with its 1 - alpha interval.
+    """
+
+    check: Callable[[Points], object]
+    judge: Callable[[Points, float, float], Estimate]
+
+    def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
+        """The effect in the configurations of the rule's regime.
+
+        Raises:
+            PreconditionError: too few configurations or levels, or a cell makes no errors.
+        """
+        points = self._points(study.cells, rule, estimand.axis)
+        try:
+            return self.judge(points, rule.margin, study.prereg.alpha)
+        except InputError as error:
+            raise PreconditionError(str(error)) from None
+
+    def planned_effect(self, plan: PlannedStudy, rule: Rule) -> None:
+        # How configurations will scatter about a law is not known.
+        self._points(plan.cells, rule, plan.cost(rule))
+
+    def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
+        """The cheapest configurations of the regime that suffice, and all of them."""
+        epochs = self.epochs(study.cells, rule)
+        assert epochs is not None
+        regime = sorted(study.cells.regime(epochs), key=planned_cost)
+        self._points(StudyCells(regime), rule, COST)
+
+        def check(count: float) -> None:
+            self._points(StudyCells(regime[: int(count)]), rule, COST)
+
+        count = least_sufficient([float(n) for n in range(1, len(regime) + 1)], check)
+        yield ids_of(regime[: int(count or len(regime))])
+        yield ids_of(regime)
+
+    def _points(self, cells: StudyCells, rule: Rule, cost: str) -> Points:
+        """The configurations of the rule's regime.
+
+        Raises:
+            PreconditionError: too few configurations or levels, or a cell makes no errors.
+        """
+        epochs = self.epochs(cells, rule)
+        assert epochs is not None
+        regime = cells.regime(epochs)
+        if any(cell.error <= 0 for cell in regime):
+            raise PreconditionError("a cell makes no errors, which has no logarithm")
+        points = points_of(regime, cost, cells.noise(epochs))
+        try:
+            self.check(points)
+        except InputError as error:
+            raise PreconditionError(str(error)) from None
+        return points
+
+
+def number(estimate: float, se: float, df: float, low: float, high: float) -> Gap:
+    """A number with its interval as the effect of a rule; no cells or costs belong to it."""
+    return Gap(estimate, se, df, low, high, 1.0, 0.0, {}, {})

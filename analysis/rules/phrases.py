@@ -1,0 +1,79 @@
+"""Phrases that the wording of several kinds of rules shares."""
+
+import math
+from dataclasses import replace
+
+from analysis.rules.rule import Rule
+from analysis.stats.contrast import Gap
+from analysis.study.columns import ALL_COST_NAMES
+
+AXIS_WORDS = {"lr": "learning rate"}
+# An interval is given as ± its half width if its middle is this near the estimate, in half widths.
+SYMMETRIC = 0.1
+
+
+def effect(gap: Gap, digits: int, factor: float = 1.0, unit: str = "", shift: float = 0.0) -> str:
+    """An effect with its interval: as in 2.1 % ± 0.6 %, or 33 % [4 %, 78 %] if it is lopsided."""
+    value, low, high = (factor * v + shift for v in (gap.estimate, gap.low, gap.high))
+    half = (high - low) / 2
+    if abs((low + high) / 2 - value) <= SYMMETRIC * half:
+        return f"{value:.{digits}f}{unit} ± {half:.{digits}f}{unit}"
+    return f"{value:.{digits}f}{unit} [{low:.{digits}f}{unit}, {high:.{digits}f}{unit}]"
+
+
+def unsigned(gap: Gap) -> Gap:
+    """The gap turned positive, for sentences whose words give its direction."""
+    if gap.estimate >= 0:
+        return gap
+    return replace(gap, estimate=-gap.estimate, low=-gap.high, high=-gap.low)
+
+
+def relative_error(gap: Gap) -> str:
+    """The size of a gap in percent, with its interval."""
+    return f"{effect(unsigned(gap), 1, 100, ' %')} (relative error)"
+
+
+def percent(estimate: float, low: float, high: float) -> str:
+    """A relative gap and its interval in percent, as in `+2.1 % [1.2, 3.0]`."""
+    return f"{100 * estimate:+.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def better_arm(low: float, high: float, arms: tuple[str, str] = ("depth", "width")) -> str:
+    """Which arm is better by the interval of their gap; neither if it contains zero."""
+    if low <= 0 <= high:
+        return "neither clearly better"
+    return f"{arms[0] if low > 0 else arms[1]} better"
+
+
+def better_first(gap: Gap, names: tuple[str, str]) -> tuple[str, str]:
+    """Both names, that of the better one by the estimate first."""
+    first, second = names
+    return (first, second) if gap.estimate > 0 else (second, first)
+
+
+def undecided(gap: Gap) -> bool:
+    """Whether the interval contains zero."""
+    return gap.low <= 0 <= gap.high
+
+
+def arm_names(rule: Rule) -> tuple[str, str]:
+    """Both arms in words."""
+    first, second = (AXIS_WORDS.get(arm, arm) for arm in rule.arms)
+    return first, second
+
+
+def at_equal_cost(rule: Rule) -> str:
+    """At which equal cost a rule compares."""
+    return f"at equal {ALL_COST_NAMES[rule.cost]}"
+
+
+def gap_line(rule: Rule, gap: Gap, what: str) -> str:
+    """A relative gap with its interval, and in brackets what it is and how well it is known."""
+    interval = percent(gap.estimate, gap.low, gap.high)
+    df = f"df {gap.df:.0f}" if math.isfinite(gap.df) else "seed noise from a prior"
+    return f"{interval} ({what}; margin {100 * rule.margin:g} %, {df})"
+
+
+def capitalised(text: str) -> str:
+    """The text with its first letter in upper case, the others unchanged."""
+    return text[:1].upper() + text[1:]

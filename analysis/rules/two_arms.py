@@ -1,0 +1,78 @@
+"""What kinds of rules about two arms share: one base, scaled along either of two axes."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from analysis.rules.evidence import Evidence
+from analysis.rules.kind import CellIds, Kind
+from analysis.rules.rule import Rule
+from analysis.rules.sufficient import COST, ids_of, least_sufficient, planned_cost
+from analysis.stats.contrast import Estimand, Gap, check_overlap
+from analysis.study.arms import Pair, arm_of
+from analysis.study.errors import PreconditionError
+from analysis.study.noise import Noise
+
+
+class TwoArms(Kind):
+    """A rule about two arms: its sides, and the cells that suffice."""
+
+    def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
+        """The config ids of each arm, the base in both."""
+        base = study.cells.base(rule.arms)
+        arms = {c.config_id: arm_of(c, base) for c in study.cells}
+        if not set(rule.arms) <= set(arms.values()):
+            return {}
+        return {
+            f"{axis} arm": {key for key, arm in arms.items() if arm in ("base", axis)}
+            for axis in rule.arms
+        }
+
+    def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
+        """Both arms at one setting of the other axes in the shortest and the longest regime.
+
+        Once the cheapest cells that share enough range of cost, once all.
+        """
+        short, long = (
+            {pair.label: pair for pair in study.cells.pairs(epochs, COST, rule.arms)}
+            for epochs in study.regimes()
+        )
+        for label in short:
+            if label in long:
+                both = short[label], long[label]
+                least = (_least(pair, study.prereg.min_overlap) for pair in both)
+                yield ids_of(c for pair in least for c in pair.cells)
+                yield ids_of(c for pair in both for c in pair.cells)
+
+
+def interpolated_otherwise(cost: str) -> dict[str, Estimand]:
+    """The gap with its arms interpolated or averaged in other ways, by what differs."""
+    return {
+        "piecewise-linear interpolation": Estimand(cost, linear=True),
+        "averaged on the error scale": Estimand(cost, scale="error"),
+        "at the top of the common cost range": Estimand(cost, top=True),
+    }
+
+
+def noise_notes(gap: Gap, noise: Noise) -> tuple[str, ...]:
+    """How much seeds scatter in error, and in time where they do."""
+    notes = [f"seed SD {noise.text}"]
+    if gap.cost_se:
+        notes.append(f"timing differs between seeds: SE {100 * gap.cost_se:.2f} % included")
+    return tuple(notes)
+
+
+def _least(pair: Pair, min_overlap: float) -> Pair:
+    """The cheapest cells of both arms that share enough range of cost; else the whole pair."""
+    costs = sorted({planned_cost(c) for c in pair.cells})
+
+    def up_to(cost: float) -> Pair:
+        first, second = (tuple(c for c in arm if planned_cost(c) <= cost) for arm in pair[1:])
+        return Pair(pair.label, first, second)
+
+    def check(cost: float) -> None:
+        part = up_to(cost)
+        if min(len(part.first), len(part.second)) < 2:
+            raise PreconditionError("an arm is a curve through two cells or more")
+        check_overlap([part], COST, min_overlap)
+
+    found = least_sufficient(costs, check)
+    return pair if found is None else up_to(found)

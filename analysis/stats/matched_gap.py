@@ -1,0 +1,66 @@
+"""The mean difference of matched cells: two levels of one setting, all else equal."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from analysis.stats.contrast import ROUNDING, Estimand, Gap, t_quantile
+from analysis.study.errors import PreconditionError
+from analysis.study.matched_cells import Match
+from analysis.study.noise import Noise
+
+
+def matched_gap(
+    matches: Sequence[Match], noises: Mapping[int, Noise], estimand: Estimand, alpha: float
+) -> Gap:
+    """Mean over the matches of ln(error) of the second level minus that of the first.
+
+    Var = sum(v_i / (n_i e_i^2)) / m^2 over the cells of m matches by the delta method; degrees of
+    freedom are the noise's own in one regime, Welch-Satterthwaite's over several. `noises` is by
+    epochs; on the scale of the error the gap is a share of its mean level.
+
+    Raises:
+        PreconditionError: a cell makes no errors, or all replicates agree exactly.
+    """
+    cells = [cell for match in matches for cell in (match.first, match.second)]
+    if any(cell.error <= 0 for cell in cells):
+        raise PreconditionError("a cell makes no errors, so relative error is not defined")
+    log, share = estimand.scale == "log", 1 / len(matches)
+    mean = sum(cell.error for cell in cells) / len(cells)
+    unit = {cell.config_id: cell.error if log else mean for cell in cells}
+    by_regime: dict[int, dict[str, float]] = defaultdict(dict)
+    for cell in cells:
+        variance = noises[cell.epochs].variances[cell.config_id] / cell.n
+        by_regime[cell.epochs][cell.config_id] = share**2 * variance / unit[cell.config_id] ** 2
+    estimates = [_difference(match, mean, log) for match in matches]
+    estimate = sum(estimates) * share
+    parts = [(sum(terms.values()), noises[e].df(terms)) for e, terms in by_regime.items()]
+    total = sum(variance for variance, _ in parts)
+    if total < ROUNDING**2:
+        raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
+    df = total**2 / rest if (rest := sum(v**2 / d for v, d in parts)) else math.inf
+    half = t_quantile(df, 1 - alpha / 2) * math.sqrt(total)
+    return Gap(
+        estimate=estimate,
+        se=math.sqrt(total),
+        df=df,
+        low=estimate - half,
+        high=estimate + half,
+        level=math.exp(sum(math.log(c.error) for c in cells) / len(cells)) if log else mean,
+        cost_se=0.0,
+        weights={m.first.config_id: -share for m in matches}
+        | {m.second.config_id: share for m in matches},
+        overlap={m.label: c for m in matches if (c := _costs(m, estimand.axis))},
+    )
+
+
+def _difference(match: Match, mean: float, log: bool) -> float:
+    if log:
+        return math.log(match.second.error / match.first.error)
+    return (match.second.error - match.first.error) / mean
+
+
+def _costs(match: Match, axis: str) -> tuple[float, float] | None:
+    """Costs of the first and of the second cell, where they are known."""
+    first, second = match.first.cost(axis), match.second.cost(axis)
+    return (first, second) if first and second else None
