@@ -33,7 +33,7 @@ from analysis.report.analyse import summary
 from analysis.report.findings import Findings, Request
 from analysis.report.page import html, sections
 from analysis.report.page.page import write
-from analysis.report.page.study_page import CELL_COLUMNS, cell_records, data
+from analysis.report.page.study_page import cell_columns, cell_records, data
 from analysis.rules.judge import Judgement, judge
 from analysis.rules.kinds.laws import LAWS
 from analysis.rules.preregistration import prereg
@@ -141,7 +141,7 @@ def _numbers(
         html.folded(
             "How the fits predict what they have not seen", [html.paragraph(t) for t in checks]
         ),
-        html.folded("Cells", [html.table(cell_records(cells), CELL_COLUMNS)]),
+        html.folded("Cells", [html.table(cell_records(cells), cell_columns(cells))]),
     ]
 
 
