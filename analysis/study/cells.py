@@ -44,7 +44,7 @@ class Cell:
     @property
     def own_values(self) -> dict[str, str | float]:
         """Its values on the axes that only its grid has, by config key or as `lr`."""
-        known = {"lr": self.lr, **dict(self.settings)}
+        known: dict[str, str | float] = {"lr": self.lr, **dict(self.settings)}
         return {axis.name: known[axis.name] for axis in self.own if axis.name in known}
 
     @property

@@ -36,7 +36,7 @@ def study_sizes(runs: Sequence[RunConfig]) -> dict[str, list[float]]:
     """
     depth, width = runs[0].model.depth, runs[0].model.width
     models = {repr(replace(run.model, depth=depth, width=width)): run for run in runs}
-    values = {
+    values: dict[str, list[float]] = {
         "depth": [run.model.depth for run in runs],
         "width": [run.model.width for run in runs],
         "resolution": [run.data.resolution for run in runs],

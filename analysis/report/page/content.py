@@ -120,7 +120,7 @@ def run_values(
     own = own_axes(table.grid)
     return [
         {"id": row["run_id"], "cell": row.get("config_id"), "state": state}
-        | {"name": display_name(row | own_texts(row, own), own) if own else row["run_id"]}
+        | {"name": display_name({**row, **own_texts(row, own)}, own) if own else row["run_id"]}
         | {name: row.get(name) for name in RUN_COLUMNS}
         | own_texts(row, own)
         | _foretold(forecasts.get(row["run_id"]))
