@@ -17,10 +17,11 @@ from scipy.special import stdtr
 from analysis.fits.fit import Fit
 from analysis.fits.forms import Floats, log_value
 from analysis.fits.intervals import covariance
+from analysis.fits.laws import SIZE
 from analysis.laws.cheapest_path import elasticities
 from analysis.laws.convex_hull import reach
 from analysis.laws.error_surface import surface_of
-from analysis.laws.points import AXES, Points, points_of
+from analysis.laws.points import Points, points_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand
@@ -97,7 +98,7 @@ def _difference(
     """(ln error of the wider minus the deeper network, P(depth is better)) at (epochs, px)."""
     epochs, resolution = at
     same = np.ones(len(multipliers))
-    factor = {a: multipliers ** (1 / c) for a, c in zip(AXES[:2], slopes[:2], strict=True)}
+    factor = {a: multipliers ** (1 / c) for a, c in zip(SIZE[:2], slopes[:2], strict=True)}
     depth, width = base["depth"] * same, base["width"] * same
     wider = _rows(surface, depth, width * factor["width"], resolution, epochs)
     contrast = wider - _rows(surface, depth * factor["depth"], width, resolution, epochs)
@@ -131,7 +132,7 @@ def _crossover(line: Sequence[Record]) -> tuple[float | None, tuple[float | None
 
 def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]) -> float:
     """The largest multiple of cost for which both ends lie in the hull of the design."""
-    logs = np.stack([np.log(points[a]) for a in (*AXES, "epochs")], axis=1)
+    logs = np.stack([np.log(points[a]) for a in (*SIZE, "epochs")], axis=1)
     design = np.unique(logs, axis=0)
     epochs, resolution = at
     start = np.log([base["depth"], base["width"], resolution, epochs])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis.study.columns import Record
+from scaling_study.study.axes import AXES
 from scaling_study.study.forecasts import RunForecast
 
 
@@ -18,7 +19,7 @@ def run_time_records(
     rows: Sequence[Mapping[str, Any]], forecasts: Mapping[str, RunForecast]
 ) -> list[Record]:
     """Forecast with its interval, and actual seconds, of each finished run that has both."""
-    columns = ("run_id", "config_id", "depth", "width", "resolution", "epochs", "seed")
+    columns = ("run_id", "config_id", *(axis.name for axis in AXES))
     return [
         {name: row[name] for name in columns}
         | {"forecast_s": f.seconds, "forecast_s_low": f.low, "forecast_s_high": f.high}

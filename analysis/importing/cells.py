@@ -12,6 +12,7 @@ from analysis.importing.read_csv import CELL, Imported, with_numbers
 from analysis.stats.pareto import Mask, on_frontier
 from analysis.study.columns import Record
 from scaling_study.common.errors import InputError
+from scaling_study.study.axes import CELL_AXES
 from scaling_study.tasks.classification import prior_sd
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _names(frame: "pd.DataFrame") -> list[str]:
     settings = [c for c in CELL if c in frame]
     if not settings:
         return [str(n) for n in frame.get("run_id", frame.index + 1)]
-    short = {"depth": "d", "width": "w", "resolution": "r", "epochs": "e"}
+    short = {axis.name: axis.prefix for axis in CELL_AXES}
     return [
         " ".join(
             f"{short.get(k, '')}{v:g}" if isinstance(v, float) else str(v)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from analysis.importing.columns import converted
 from analysis.importing.units import OURS
 from scaling_study.common.errors import InputError
+from scaling_study.study.axes import CELL_AXES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CELL = ("model", "family", "depth", "width", "resolution", "epochs", "recipe", "data")
+CELL = ("model", "family", *(axis.name for axis in CELL_AXES), "recipe", "data")
 Row = Mapping[str, str]
 
 

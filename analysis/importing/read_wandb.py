@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from analysis.importing.read_csv import Imported, frame_of, imported, read_rows
 from analysis.importing.units import OURS
 from scaling_study.common.errors import InputError
+from scaling_study.study.axes import CELL_AXES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Where a run's settings and results are found by default in W&B, dots between nested keys.
 WANDB = {
-    "depth": ("model.depth",),
-    "width": ("model.width",),
+    **{axis.name: (axis.key,) for axis in CELL_AXES},
     "family": ("model.name", "model.family"),
     "resolution": ("data.resolution", "train.resolution", "resolution"),
-    "epochs": ("train.epochs",),
     "batch_size": ("train.batch_size",),
     "lr": ("train.lr",),
     "run_id": ("ID", "id", "Name", "name"),

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.special import betaincinv
 
 from analysis.fits.descent import Mask
-from analysis.laws.points import AXES, Points, steps
+from analysis.fits.laws import SIZE
+from analysis.laws.points import Points, steps
 from analysis.stats.decision import Verdict, not_testable_on_error, value_of
 from scaling_study.common.errors import InputError
 
@@ -35,7 +36,7 @@ def error_increases(points: Points, axis: str | None = None) -> Mask:
     if not np.isfinite(points["se"]).all():
         raise InputError("nothing says how runs scatter, so no step can be called harmful")
     found = []
-    for name in (axis,) if axis else AXES:
+    for name in (axis,) if axis else SIZE:
         a, b = steps(points, name)
         se = np.hypot(points["se"][a], points["se"][b])
         found.append(points["error"][b] - points["error"][a] > 2 * se)

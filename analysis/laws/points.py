@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.fits.forms import Floats
+from analysis.fits.laws import SIZE
 from analysis.study.cells import Cell
 from analysis.study.noise import Noise
 
-AXES = ("depth", "width", "resolution")
 Points = Mapping[str, Floats]
 Rows = npt.NDArray[np.int_]
 
@@ -23,7 +23,7 @@ def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> P
     error of `error`, NaN without `noise`; `group` numbers what differs beside the axes.
     """
     known = [c for c in cells if c.cost(cost) is not None]
-    axes = {axis: np.array([c.value(axis) for c in known]) for axis in (*AXES, "epochs")}
+    axes = {axis: np.array([c.value(axis) for c in known]) for axis in (*SIZE, "epochs")}
     variances = [noise.variances[c.config_id] / c.n if noise else math.nan for c in known]
     groups = sorted({c.comparison_group for c in known})
     return axes | {
@@ -40,7 +40,7 @@ def steps(points: Points, axis: str) -> tuple[Rows, Rows]:
 
     Steps that cost nothing are left out: they have no return per cost.
     """
-    others = [a for a in (*AXES, "epochs", "group") if a != axis]
+    others = [a for a in (*SIZE, "epochs", "group") if a != axis]
     groups: dict[tuple[float, ...], list[int]] = {}
     for i in range(len(points["error"])):
         groups.setdefault(tuple(float(points[a][i]) for a in others), []).append(i)

@@ -15,7 +15,7 @@ Level = str | float
 CONVENTION = "2 × multiply-adds"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Column:
     """A cost that a result has, by its `name` there: what sentences, figures and tables show.
 
@@ -32,49 +32,26 @@ class Column:
 
 
 COSTS = (
-    Column(
-        name="step_time_s",
-        title="step time",
-        label="measured time per training step",
-        unit="s",
-        compared=True,
-    ),
-    Column(
-        name="flops",
-        title="FLOPs",
-        label=f"forward FLOPs per image ({CONVENTION})",
-        compared=True,
-    ),
-    Column(name="params", title="parameters", label="trainable parameters", compared=True),
-    Column(
-        name="activations",
-        title="activations",
-        label="activations per image (outputs of convolutions)",
-        frontier=False,
-    ),
-    Column(name="peak_memory_bytes", title="peak memory", label="peak memory", unit="B"),
-    Column(
-        name="train_flops",
-        title="training FLOPs",
-        label=f"training FLOPs of a run ({CONVENTION})",
-    ),
-)
+    Column("step_time_s", "step time", "measured time per training step", "s", compared=True),
+    Column("flops", "FLOPs", f"forward FLOPs per image ({CONVENTION})", compared=True),
+    Column("params", "parameters", "trainable parameters", compared=True),
+    Column("activations", "activations", "activations per image (outputs of convolutions)",
+           frontier=False),
+    Column("peak_memory_bytes", "peak memory", "peak memory", "B"),
+    Column("train_flops", "training FLOPs", f"training FLOPs of a run ({CONVENTION})"),
+)  # fmt: skip
 COST = {column.name: column for column in COSTS}
 COST_NAMES = {column.name: column.title for column in COSTS if column.compared}
 ALL_COST_NAMES = {column.name: column.title for column in COSTS}
 
 # What results say of the learning rate, whatever batch size and key a grid sets it by.
-LR = Axis(
-    name="lr", key="train.lr_per_256", prefix="lr", label="learning rate", heading="learning rate"
-)
+LR = Axis("lr", "train.lr_per_256", "lr", "learning rate", "learning rate")
 # What every cell has a column of, and along which its arms may scale: all but training length.
 SETTINGS = (*(axis.name for axis in CELL_AXES), LR.name)
 AXES = tuple(name for name in SETTINGS if name != "epochs")
 # Tables begin with the regime.
-TABLE_AXES = tuple(
-    next(axis for axis in CELL_AXES if axis.name == name)
-    for name in ("epochs", "resolution", "depth", "width")
-)
+TABLE_ORDER = ("epochs", "resolution", "depth", "width")
+TABLE_AXES = tuple(sorted(CELL_AXES, key=lambda axis: TABLE_ORDER.index(axis.name)))
 
 
 def own_axes(grid: Mapping[str, Any]) -> list[Axis]:

@@ -14,7 +14,7 @@ from typing import Any
 REACH = 2.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Axis:
     """A setting that a study varies.
 
@@ -47,15 +47,12 @@ class Axis:
 
 
 AXES = (
-    Axis(name="depth", key="model.depth", prefix="d", label="depth", heading="depth"),
-    Axis(name="width", key="model.width", prefix="w", label="width", heading="width"),
-    Axis(name="resolution", key="data.resolution", prefix="r", label="resolution",
-         heading="px", unit="px", kind=int),
-    Axis(name="epochs", key="train.epochs", prefix="e", label="training length",
-         heading="epochs", unit="ep", kind=int),
-    Axis(name="seed", key="seed", prefix="s", label="seed", heading="seed", kind=int,
-         solvable=False, replicate=True),
-)  # fmt: skip
+    Axis("depth", "model.depth", "d", "depth", "depth"),
+    Axis("width", "model.width", "w", "width", "width"),
+    Axis("resolution", "data.resolution", "r", "resolution", "px", unit="px", kind=int),
+    Axis("epochs", "train.epochs", "e", "training length", "epochs", unit="ep", kind=int),
+    Axis("seed", "seed", "s", "seed", "seed", kind=int, solvable=False, replicate=True),
+)
 KEYS = {axis.name: axis.key for axis in AXES}
 NAMES = {axis.key: axis.name for axis in AXES}
 # Replicates share these.
@@ -95,13 +92,9 @@ def own_axes(grid: Mapping[str, Any]) -> list[Axis]:
     initials = {k: "".join(w[0] for w in v if w) if len(v) > 1 else v[0] for k, v in words.items()}
     taken = Counter([*(axis.prefix for axis in AXES), *initials.values()])
     labels = grid.get("labels") or {}
-    axes = []
-    for key in keys:
-        label = str(labels.get(key, " ".join(words[key])))
-        prefix = initials[key] if taken[initials[key]] == 1 else key
-        axes.append(Axis(name=key, key=key, prefix=prefix, label=label, heading=label,
-                         solvable=False))  # fmt: skip
-    return axes
+    called = {key: str(labels.get(key, " ".join(words[key]))) for key in keys}
+    prefix = {key: short if taken[short] == 1 else key for key, short in initials.items()}
+    return [Axis(k, k, prefix[k], called[k], called[k], solvable=False) for k in keys]
 
 
 def display_name(values: Mapping[str, Any], own: Sequence[Axis]) -> str:

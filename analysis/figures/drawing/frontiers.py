@@ -46,8 +46,8 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
                 x, low = step(costs, [r[f"{kind}_low"] for r in cells])
                 _, high = step(costs, [r[f"{kind}_high"] for r in cells])
                 axes.fill_between(x, low, high, color="#888888", alpha=alpha, lw=0)
-        for marker, rows in by_setting(records).values():
-            points(axes, [r for r in rows if r["epochs"] == epochs], "error", marker)
+        for marker, members in by_setting(records).values():
+            points(axes, [r for r in members if r["epochs"] == epochs], "error", marker)
         others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
         values = [100 * r["error"] for r in (*cells, *published)]
