@@ -187,7 +187,7 @@ def _read(file: Path) -> dict[str, "Tensor"]:
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
     ):
-        raise InputError(f"init: {file} holds something other than a state dict")
+        raise InputError(f"init: {file} holds something else than a state dict")
     return state
 
 

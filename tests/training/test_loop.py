@@ -18,8 +18,10 @@ from scaling_study.config.run import RunConfig
 from scaling_study.models import network, timm_weights
 from scaling_study.models.modules import build
 from scaling_study.training import loop
+from scaling_study.training.benchmark import inference_time_s
 from scaling_study.training.input_pipeline.batches import TrainingData, to_input
 from scaling_study.training.loop import train
+from scaling_study.training.numerics import autocast, gradient_scaler
 from scaling_study.training.seeds import seed_of
 
 SILENT = {"model.dropout": 0.0, "model.stochastic_depth": 0.0}
@@ -130,6 +132,32 @@ def test_convolutions_compute_in_the_runs_precision(
     seen = spied(monkeypatch, tiny(precision=precision), execution)
     assert {dtype for trains, dtype, *_ in seen if trains} == {training}
     assert {dtype for trains, dtype, *_ in seen if not trains} == {scoring}
+
+
+@pytest.mark.parametrize(
+    ("precision", "computed", "scaled"),
+    [
+        ("fp32", torch.float32, False),
+        ("bf16", torch.bfloat16, False),
+        ("fp16", torch.float16, True),
+    ],
+)
+def test_a_forward_pass_is_timed_in_the_precision_of_training_and_scoring(
+    monkeypatch: pytest.MonkeyPatch, precision: str, computed: torch.dtype, scaled: bool
+) -> None:
+    run, seen, forward = tiny(precision=precision), set(), nn.Linear.forward
+
+    def spy(self: nn.Linear, x: Tensor) -> Tensor:
+        y = forward(self, x)
+        seen.add(y.dtype)
+        return y
+
+    monkeypatch.setattr(nn.Linear, "forward", spy)
+    assert inference_time_s(run) > 0
+    assert seen == {computed}
+    with autocast(run):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == computed
+    assert gradient_scaler(run).is_enabled() == scaled
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
