@@ -48,7 +48,7 @@ test-slow: $(VENV)/.installed  ## the tests that take long
 
 slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine (root on Debian installs it)
 	$(BIN)/python tests/slurm/install.py
-	$(BIN)/python -m pytest -m slurm tests/slurm
+	$(BIN)/python -m pytest -n 3 -m slurm tests/slurm
 
 $(PEERS)/.installed: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0

@@ -88,7 +88,10 @@ class Study:
     def wait(self, seconds: float = PATIENCE_S, **counts: int) -> dict[str, Any]:
         """The status once it has these counts."""
         try:
-            return until(lambda: s if _has(s := self.status(), counts) else None, "", seconds)
+            # Each look starts Python, which takes from the jobs that are waited for.
+            return until(
+                lambda: s if _has(s := self.status(), counts) else None, "", seconds, every_s=1
+            )
         except AssertionError:
             now = self.counts(), self.queue(), self.cluster.run("sinfo", "-N", "-l")
             raise AssertionError(f"not within {seconds} s: {counts}; now {now}") from None
@@ -121,12 +124,14 @@ class Study:
         return self.calls.read_text().split() if self.calls.exists() else []
 
 
-def until(found: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> Any:
+def until(
+    found: Callable[[], Any], what: str, seconds: float = PATIENCE_S, every_s: float = 0.3
+) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if (value := found()) is not None:
             return value
-        time.sleep(0.3)
+        time.sleep(every_s)
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
