@@ -59,8 +59,8 @@ def _code(execution: ExecutionConfig) -> Iterator[tuple[str, Path]]:
     yield from _files(PACKAGE, ())
     data = tuple(Path(path).resolve() for path in (execution.results_dir, execution.cache_dir))
     for module in _user_modules():
-        if module.__file__ and not hasattr(module, "__path__"):
-            yield Path(module.__file__).name, Path(module.__file__)
+        if not hasattr(module, "__path__"):
+            yield Path(str(module.__file__)).name, Path(str(module.__file__))
         for path in getattr(module, "__path__", ()):
             yield from _files(Path(path), data)
 

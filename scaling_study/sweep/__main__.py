@@ -111,35 +111,26 @@ def _explained(
         other = {row["run_id"]: row["state"] for row in read_plan(Path(asked.diff))}
     else:
         rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
-        values = _grid_named(asked.diff, rest)
-        others = _cells_of(values, rest, asked.diff, found.times)
+        others = _cells_of(asked.diff, rest, found.times)
         other = {cell.run.run_id: described(cell.point) for cell in others}
     yield from difference(str(found.grid["name"]), here, asked.diff, other)
 
 
-def _cells_of(
-    settings: dict[str, Any], overrides: Sequence[str], name: str, times: Times
-) -> list[Cell]:
+def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
     """The cells of another grid."""
     try:
-        _, cells, _ = planned_cells(settings, overrides, deciding(settings, overrides, times))
-    except InputError as error:
-        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
-    return cells
-
-
-def _grid_named(name: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """The settings of another grid."""
-    try:
-        return hydra_app.composed(
-            "sweep", [*hydra_app.hydra_overrides(), f"+grid={name}", *overrides]
-        )
+        words = [*hydra_app.hydra_overrides(), f"+grid={name}", *overrides]
+        settings = hydra_app.composed("sweep", words)
+        decided = deciding(settings, overrides, times)
+        return planned_cells(settings, overrides, decided)[1]
     except MissingConfigException as error:
         known = sorted({*names(), *(error.options or ())})
         raise InputError(
             f"diff={name}: neither a grid{suggest(name, known)} nor the folder of a study; "
             f"grids: {', '.join(known)}"
         ) from None
+    except InputError as error:
+        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
 
 
 def _compare(started: Sequence[Planned], ended: Draft) -> None:

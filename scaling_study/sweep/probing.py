@@ -8,7 +8,6 @@ from scaling_study.common.device import visible_gpus
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.cost.device_times import Times
 from scaling_study.launch import probe
 from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
@@ -45,7 +44,4 @@ def in_pool(execution: ExecutionConfig, options: LauncherOptions) -> Probe:
         probing = replace(execution, results_dir=str(folder))
         return pool.launch([Job(run, probing) for run in runs], slots)
 
-    def in_slots(runs: Sequence[RunConfig], known: Times) -> Iterator[str]:
-        return probe.probe(runs, known, launch, Path(execution.cache_dir))
-
-    return in_slots
+    return lambda runs, known: probe.probe(runs, known, launch, Path(execution.cache_dir))

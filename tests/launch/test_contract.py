@@ -206,6 +206,19 @@ def test_a_launcher_of_ones_own_is_one_short_file() -> None:
     assert len(text.splitlines()) <= 60
 
 
+def test_the_launcher_of_the_docs_runs_from_a_yaml(tmp_path: Path, cache_dir: Path) -> None:
+    text = (TESTS.parent / "docs/launching.md").read_text(encoding="utf-8")
+    for name, kind in (("my_launchers/mine.py", "python"), ("my_conf/launcher/mine.yaml", "yaml")):
+        (tmp_path / name).parent.mkdir(parents=True)
+        block = text.partition(f"```{kind}\n")[2].partition("```")[0]
+        (tmp_path / name).write_text(block, encoding="utf-8")
+    grid = ("+grid=smoke", "grid.axes.depth=[14]", "grid.axes.seed=[0]", f"cache_dir={cache_dir}")
+    chosen = ("--config-dir", "my_conf", "launcher=mine")
+    output, errors = command(tmp_path, "scaling_study.sweep", *chosen, *grid).communicate()
+    assert errors == ""
+    assert "results/smoke: 1 ok" in output
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

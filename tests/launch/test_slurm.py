@@ -1,6 +1,7 @@
 """What is sent to SLURM, and that nothing of SLURM is needed where it is not used."""
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ from scaling_study.launch.slurm.config import Cluster
 from scaling_study.launch.slurm.reconcile import lost_run, reason_in
 from scaling_study.launch.slurm.requeue import avoided, why_restarted
 from scaling_study.launch.slurm.resource_classes import Resources, classes
-from scaling_study.launch.slurm.sbatch import parameters, script
+from scaling_study.launch.slurm.sbatch import parameters
 from scaling_study.launch.slurm.worker import Worker
 from scaling_study.launch.submissions import Submission, Submissions
 
@@ -75,6 +76,16 @@ SITE = replace(
 SMALL = Resources(time_min=30, memory_gb=6, gpus=0, cpus=2, tasks=1, nodes=1)
 PACKED = Resources(time_min=480, memory_gb=64, gpus=4, cpus=16, tasks=1, nodes=1)
 SEVERAL = Resources(time_min=1440, memory_gb=128, gpus=8, cpus=8, tasks=8, nodes=2)
+
+
+def script(given: Mapping[str, object], folder: Path, tasks: int) -> str:
+    """The sbatch file of an array of `tasks` jobs, as submitit writes it."""
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    command = (
+        f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(folder))}"
+    )
+    return str(_make_sbatch_string(command, folder, map_count=tasks, **given))
 
 
 @pytest.mark.parametrize(

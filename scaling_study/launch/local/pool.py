@@ -91,7 +91,10 @@ class _Pool:
     def finish(self, ready: int) -> Outcome | None:
         """The outcome of a run that has ended, unless it is retried or `ready` is a request."""
         if self._stop is not None and ready == self._stop.fileno():
-            self._stop_runs(self._stop)
+            self.queue.clear()
+            if self._stop.handle():  # a second request
+                for work in self.working.values():
+                    work.interrupt()
             return None
         work = self.working.pop(ready)
         outcome = work.end()
@@ -126,10 +129,3 @@ class _Pool:
     @property
     def _stopping(self) -> bool:
         return self._stop is not None and bool(self._stop.reasons)
-
-    def _stop_runs(self, stop: Stop) -> None:
-        """Start nothing more; after a second request, kill the runs at work."""
-        self.queue.clear()
-        if stop.handle():
-            for work in self.working.values():
-                work.interrupt()

@@ -215,13 +215,3 @@ def _options(lines: Sequence[str]) -> dict[str, Any]:
         name, equals, value = line.removeprefix("--").partition("=")
         found[name] = value if equals else True
     return found
-
-
-def script(given: Mapping[str, Any], folder: Path, tasks: int) -> str:
-    """The sbatch file of an array of `tasks` jobs, as submitit writes it."""
-    from submitit.slurm.slurm import _make_sbatch_string
-
-    command = (
-        f"{shlex.quote(sys.executable)} -u -m submitit.core._submit {shlex.quote(str(folder))}"
-    )
-    return str(_make_sbatch_string(command, folder, map_count=tasks, **given))
