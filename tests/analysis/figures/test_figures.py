@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.contour import ContourSet
 from matplotlib.text import Annotation, Text
 
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.figures.drawing import (arm_plots, forecast_plot, forest, frontiers, law_plots, gap_map, regime_plot, return_plot, variant_plot)
 from analysis.figures.drawing.labels import ink
 from analysis.figures.drawing.panels import panels, spread
@@ -45,7 +45,7 @@ def drawn(tmp_path_factory):
     study = tmp_path_factory.mktemp("figures") / "results" / "demo"
     write_real_study(study, resolutions=(16, 24, 32))
     loaded = read_study(study)
-    found = findings(table_of(loaded, {}), prereg(None, loaded.grid), Request(study_dir=study))
+    found = findings(table_of(loaded, {}), load_rules(None, loaded.grid), Request(study_dir=study))
     times = forecast_records(found.table.rows, found.forecasts)
     kept = {}
 

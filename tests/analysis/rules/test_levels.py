@@ -9,7 +9,7 @@ from scipy import stats
 
 from analysis.rules.design_analysis import decidable, describe
 from analysis.rules.judge import judge
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.rules.wording import line, lines, sentence
 from analysis.stats.contrast import Estimand
 from analysis.stats.matched_gap import matched_gap
@@ -170,7 +170,7 @@ def decayed(tmp_path, effect: float = 0.1, **changes):  # type: ignore[no-untype
 
 def test_a_study_over_any_setting_is_one_table_and_has_a_verdict(tmp_path) -> None:  # type: ignore[no-untyped-def]
     study = decayed(tmp_path)
-    rules = prereg(study.path, study.grid)
+    rules = load_rules(study.path, study.grid)
     table = table_of(study, {})
     cells = StudyCells.of(table.rows)
     judged = {j.rule.name: j for j in judge(table, cells, rules)}
@@ -205,7 +205,7 @@ def test_what_it_can_decide_is_known_before() -> None:
         "levels": [*DECAYS],
         "at": {"depth": 26},
     }
-    rules = prereg(None, {"rules": {"rules": {"decay": rule}}})
+    rules = load_rules(None, {"rules": {"rules": {"decay": rule}}})
     rows = [
         {"config_id": f"{d} {w}", "depth": d, "width": 1.0, "resolution": 32, "epochs": 8,
          "seed": s, "n_val": 2000, "flops": 1e6, "train.weight_decay": w}
@@ -233,7 +233,7 @@ def test_what_it_can_decide_is_known_before() -> None:
 def test_a_rule_that_makes_no_sense_is_named(change: dict[str, object], message: str) -> None:
     rule = {"kind": "levels", "along": "resolution", "levels": [32, 48]} | change
     with pytest.raises(InputError, match=message):
-        prereg(None, {"rules": {"rules": {"slow": rule}}})
+        load_rules(None, {"rules": {"rules": {"slow": rule}}})
 
 
 def test_axes_under_a_condition_tell_apart_only_where_they_have_several_values() -> None:
