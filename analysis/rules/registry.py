@@ -22,7 +22,7 @@ def find_kind(name: Any, where: str = "kind") -> Kind:
     """The kind called `name`: a module of `analysis/rules/kinds`, or with a dot any module's path.
 
     Raises:
-        InputError: there is none, or the module declares no KIND; `where` is where the name stands.
+        InputError: there is none, or the module declares no KIND; `where` is the key of the name.
     """
     if not isinstance(name, str) or ("." not in name and name not in kind_names()):
         near = suggest(name, kind_names()) if isinstance(name, str) else ""

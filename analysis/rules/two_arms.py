@@ -44,7 +44,7 @@ class TwoArms(Kind):
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """Both arms at one setting of the other axes in the shortest and the longest regime.
 
-        Once the cheapest cells that share enough range of cost, once all.
+        Each is given twice: its cheapest cells that share a sufficient range of cost, and all.
         """
         short, long = (
             {pair.label: pair for pair in study.cells.pairs(epochs, COST, rule.arms)}

@@ -87,12 +87,10 @@ def test_a_study_that_is_analysed_says_what_its_regimes_set(tmp_path: Path) -> N
     study = write_study(tmp_path, [finished(row, n) for n, row in enumerate(rows)])
     write_csv(rows, grid, study / "plan.csv")
     analysed = table_of(read_study(study), {})
-    said = summary(analysed, StudyCells.of(analysed.rows), load_rules(None, grid), [])[
-        "differences"
-    ]
+    found = summary(analysed, StudyCells.of(analysed.rows), load_rules(None, grid), [])
     assert (
         "model.dropout: 0 at 10, 100 epochs; depth arm 0.25, width arm 0.25 to 0.75 at 350 epochs"
-    ) in said
+    ) in found["differences"]
 
 
 def test_settings_that_follow_a_solved_axis_do_not_part_a_series() -> None:
@@ -132,9 +130,9 @@ def test_every_kind_of_rule_is_asked_before_training() -> None:
     assert [name for name in found if found[name].testable] == list(own)
     assert "one regime only" in found["R4"].reason
     assert found["R1"].reason == "R1-long, R1-short cannot be tested"
-    said = describe([*found.values()])
-    assert f"{', '.join(own)}: testable" in said
-    assert len(said) < len(found)
+    lines = describe([*found.values()])
+    assert f"{', '.join(own)}: testable" in lines
+    assert len(lines) < len(found)
     deep = powers(FIG3)
     assert deep["R1"].testable
     assert deep["R4"].testable
@@ -211,9 +209,9 @@ def test_a_forecast_that_may_exceed_the_budget_says_so() -> None:
     hours = Estimate(0.1, 0.05, 1.0)
     timed = [replace(row, gpu_hours=hours) for row in rows]
     assert Budget(0.5, None, False).allows(timed, timed)
-    said = Budget(0.5, None, False).may_exceed(timed)
-    assert "forecast to need 0.4 hours" in said
-    assert "upper end of the 90 % interval, 4, exceeds the limit" in said
+    warning = Budget(0.5, None, False).may_exceed(timed)
+    assert "forecast to need 0.4 hours" in warning
+    assert "upper end of the 90 % interval, 4, exceeds the limit" in warning
     assert Budget(4.0, None, False).may_exceed(timed) == ""
     assert Budget(4.0, None, False).may_exceed([replace(r, state="ok") for r in timed]) == ""
 

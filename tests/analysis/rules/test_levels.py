@@ -81,12 +81,12 @@ def test_levels_that_were_not_run_are_named(
 
 
 def test_levels_without_a_like_are_refused() -> None:
-    apart = [
+    unmatched = [
         *(cell(f"a{d}", depth=d, resolution=16) for d in (14, 26)),
         *(cell(f"b{d}", depth=d, resolution=32) for d in (50, 98)),
     ]
     with pytest.raises(PreconditionError, match=r"differ in resolution 16\.0 and 32\.0 alone"):
-        matches_of(apart, "resolution", (16.0, 32.0))
+        matches_of(unmatched, "resolution", (16.0, 32.0))
 
 
 def test_the_gap_and_its_interval_by_hand() -> None:
@@ -191,8 +191,8 @@ def test_a_study_over_any_setting_is_one_table_and_has_a_verdict(tmp_path) -> No
 
 def test_settings_that_the_grid_varies_may_differ_and_no_others(tmp_path) -> None:  # type: ignore[no-untyped-def]
     # A batch size that goes along with the weight decay is declared; a device that does is not.
-    told = {str(DECAYS[0]): {"batch_size": 32}}
-    assert len(table_of(decayed(tmp_path / "a", **told), {}).rows) == 12
+    changed = {str(DECAYS[0]): {"batch_size": 32}}
+    assert len(table_of(decayed(tmp_path / "a", **changed), {}).rows) == 12
     with pytest.raises(InputError, match="device has 2 values"):
         table_of(decayed(tmp_path / "b", **{str(DECAYS[0]): {"device": "cpu: other"}}), {})
 

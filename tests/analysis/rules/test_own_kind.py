@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from analysis.__main__ import main
 from analysis.rules.confounders import differences, sides_of
@@ -12,6 +13,7 @@ from analysis.rules.preregistration import load_rules
 from analysis.study.study_cells import StudyCells
 from helpers.analysis_data import runs, verdicts, write_study
 from helpers.commands import Command
+from helpers.pages import blocks
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.device_times import Times
 from scaling_study.planning.plan import plan, planned_cells
@@ -115,3 +117,17 @@ def test_what_is_declared_wrongly_is_named(rule: str, message: str, sweep_here: 
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_kind_of_the_page_of_rules_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = dict(blocks("rules.md"))
+    (tmp_path / "my_rules").mkdir()
+    (tmp_path / "my_rules" / "extremes.py").write_text(text["python"])
+    monkeypatch.syspath_prepend(tmp_path)
+    grid = {"name": "demo", **yaml.safe_load(text["yaml"])["grid"]}
+    study = write_study(tmp_path, runs({24: 0.05}), yaml.safe_dump(grid))
+    assert main([str(study), "-o", str(tmp_path / "out")]) == 0
+    assert verdicts(tmp_path / "out")["deeper"]["verdict"] == "supported"
+    assert "The largest depth gains " in (tmp_path / "out" / "report.html").read_text()

@@ -178,8 +178,8 @@ def test_the_table_of_power_names_the_seeds_that_simulated_studies_need():
     rows = [line for line in long if " seeds: " in line]
     # The middle column has the planned noise: studies supported if the paper's effect is there.
     supported = {int(r.split()[0]): float(r.split(",")[1].split("%")[0]) for r in rows}
-    (told,) = (line for line in long if "seeds per cell for that effect" in line)
-    needed = int(told.split()[0])
+    (answer,) = (line for line in long if "seeds per cell for that effect" in line)
+    needed = int(answer.split()[0])
     assert 5 < needed < 10
     assert supported[5] < 80 < supported[10]
 
