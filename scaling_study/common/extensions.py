@@ -1,0 +1,51 @@
+"""Finds what a module declares: one that ships with the project, or one of the user's own."""
+
+import re
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import TypeVar
+
+from scaling_study.common.errors import InputError
+
+MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+T = TypeVar("T")
+
+
+def module_names(folder: ModuleType) -> list[str]:
+    """The modules of a folder, sorted; `base` says what they all are and is none of them."""
+    return sorted({module.name for module in iter_modules(folder.__path__)} - {"base"})
+
+
+def declared(setting: str, name: object, kind: type[T], folder: ModuleType, example: str) -> T:
+    """The value of type `kind` that the module called `name` declares, in capitals as its type.
+
+    A name without a dot is a module of `folder`; one with a dot is any module's import path, of
+    which `example` is one. `setting` is the config key with the name, for messages.
+
+    Raises:
+        InputError: there is no such module, or it declares no such value.
+    """
+
+    def unknown() -> InputError:
+        return InputError(
+            f"{setting}={name!r}: unknown {kind.__name__.lower()}; known: "
+            f"{', '.join(module_names(folder))}, or the import path of a module of yours, as in "
+            f"{example}"
+        )
+
+    if not isinstance(name, str) or not MODULE_NAME.fullmatch(name):
+        raise unknown()
+    path = name if "." in name else f"{folder.__name__}.{name}"
+    try:
+        module = import_module(path)
+    except ModuleNotFoundError as error:
+        # A module that exists and lacks a package is another matter.
+        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
+            raise
+        raise unknown() from None
+    attribute = kind.__name__.upper()
+    found = getattr(module, attribute, None)
+    if not isinstance(found, kind):
+        raise InputError(f"{setting}={name}: {module.__file__} declares no {attribute}")
+    return found
