@@ -17,7 +17,7 @@ from analysis.rules.design_analysis import (
 )
 from analysis.rules.pilot import Planning, planning_of
 from analysis.rules.planned import planned_cells
-from analysis.rules.preregistration import prereg as prereg_of
+from analysis.rules.preregistration import load_rules
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances
 from analysis.study.compared_settings import with_comparison_settings
@@ -85,7 +85,7 @@ def main() -> None:
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
         found, _ = draft(settings, overrides, execution_config_of(settings), None, check)
         rows = with_comparison_settings(plan_table(found.rows, found.grid), found.grid)
-        print("\n".join(table(rows, prereg_of(None, found.grid), planning_of(found.grid)))[1:])
+        print("\n".join(table(rows, load_rules(None, found.grid), planning_of(found.grid)))[1:])
         return 0
 
     hydra_app.run(task, "sweep")

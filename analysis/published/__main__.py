@@ -36,7 +36,7 @@ from analysis.report.page.study_page import cell_columns, cell_records, data
 from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
 from analysis.rules.law import NumberKind
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.rules.record import record
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
@@ -153,7 +153,7 @@ def command(directory: Path) -> list[str]:
     """Judge the paper's numbers and write everything to DIR; the lines to print."""
     prepare(directory)
     # One run per cell was printed; the prior says how it scatters.
-    table, rules = depth_width_table(), prereg(None, {"rules": {"seed_sd": "prior"}})
+    table, rules = depth_width_table(), load_rules(None, {"rules": {"seed_sd": "prior"}})
     cells, fast = StudyCells.of(table.rows, rules.base), speedups()
     by_cost, points = _judged(table, cells, rules, fast)
     main_verdicts = by_cost[rules.cost]

@@ -9,7 +9,7 @@ from analysis.descriptions.findings import Request
 from analysis.figures.files import prepare
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
-from analysis.rules.preregistration import freeze, prereg
+from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration
 from analysis.study.errors import NothingToCompareError
 from analysis.study.table import SAME, Table, table_of
@@ -72,7 +72,7 @@ def command(
         return [f"nothing to compare yet: {error}"]
     prepare(output)
     freeze(results, study.grid)
-    rules = _marked(prereg(results, study.grid), table)
+    rules = _marked(load_rules(results, study.grid), table)
     return analyse(table, rules, output, Request(published, results, live_s))
 
 

@@ -1,4 +1,4 @@
-"""What differs between runs that are compared, beside what is compared."""
+"""Settings that differ between compared runs and are not what is compared."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any

@@ -73,12 +73,11 @@ class Judgement:
 class Kind:
     """What a rule of one kind declares, needs, estimates, and how its verdict is worded.
 
-    A kind must define `effect`, or `parts` and what stands with it; the other defaults are those of
-    a claim about the relative error of two sides. What cannot be answered raises PreconditionError
-    with the reason.
+    A kind must define `effect`, or else `parts`, `combined` and `combined_sentence`. The other
+    defaults suit a claim about the relative error of two sides.
     """
 
-    # Keys of a rule's declaration, beside those of every rule (`parse.COMMON`).
+    # Keys that a rule of this kind may declare, besides those of all rules (`parse.COMMON`).
     keys: ClassVar[tuple[str, ...]] = ("sign", "regime", "arms", "cost", "margin")
     # Accepted values of the key `regime`, and its default.
     regimes: ClassVar[tuple[str, ...]] = ("longest", "shortest")
@@ -160,7 +159,7 @@ class Kind:
         return {}
 
     def claim(self, rule: Rule) -> str:
-        """The claim as the report shows it beside the verdict."""
+        """The claim as the report shows it with the verdict."""
         return rule.claim
 
     def measure(self, rule: Rule) -> str:

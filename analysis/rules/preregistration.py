@@ -16,7 +16,7 @@ from scaling_study.common.validation import suggest
 DEFAULTS = Path(__file__).with_name("prereg.yaml")
 
 
-def prereg(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistration:
+def load_rules(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistration:
     """The rules of a study: the frozen ones if there are any, else those the grid declares.
 
     Frozen rules win; if the grid declares others, `exploratory` names what differs.
@@ -40,7 +40,7 @@ def freeze(study_dir: Path, grid: Mapping[str, Any]) -> Path:
     """Write the rules that the grid declares to STUDY/prereg.yaml unless it exists; its path.
 
     Raises:
-        InputError: as `prereg`.
+        InputError: as `load_rules`.
     """
     path = study_dir / "prereg.yaml"
     declared = _declared(grid)

@@ -1,46 +1,33 @@
 """Finds the kind of a rule: one that ships with the project, or one of the user's own."""
 
-from importlib import import_module
-from pkgutil import iter_modules
+from functools import cache
 from typing import Any
 
 from analysis.rules import kinds
 from analysis.rules.kind import Kind
 from scaling_study.common.errors import InputError
+from scaling_study.common.extensions import declared, module_names
 from scaling_study.common.validation import suggest
 
+EXAMPLE = "my_rules.my_kind"
 
-def kind_names() -> list[str]:
+
+@cache
+def kind_names() -> tuple[str, ...]:
     """The kinds that ship with the project: the modules of `analysis/rules/kinds`."""
-    return sorted(module.name for module in iter_modules(kinds.__path__))
+    return tuple(module_names(kinds))
 
 
 def find_kind(name: Any, where: str = "kind") -> Kind:
     """The kind called `name`: a module of `analysis/rules/kinds`, or with a dot any module's path.
 
     Raises:
-        InputError: there is none, or the module declares no KIND; `where` is where the name stands.
+        InputError: there is none, or the module declares no KIND; `where` is the key of the name.
     """
-    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
-        raise _unknown(name, where)
-    path = name if "." in name else f"{kinds.__name__}.{name}"
-    try:
-        module = import_module(path)
-    except ModuleNotFoundError as error:
-        # A kind that exists and lacks a package is another matter.
-        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
-            raise
-        raise _unknown(name, where) from None
-    found = getattr(module, "KIND", None)
-    if not isinstance(found, Kind):
-        raise InputError(f"{where}: {name!r}: {module.__file__} declares no KIND")
-    return found
-
-
-def _unknown(name: Any, where: str) -> InputError:
-    known = kind_names()
-    near = suggest(name, known) if isinstance(name, str) else ""
-    return InputError(
-        f"{where}: {name!r}{near}; known: {', '.join(known)}, "
-        "or the import path of a module of yours, as in my_rules.my_kind"
-    )
+    if not isinstance(name, str) or ("." not in name and name not in kind_names()):
+        near = suggest(name, kind_names()) if isinstance(name, str) else ""
+        raise InputError(
+            f"{where}: {name!r}{near}; known: {', '.join(kind_names())}, "
+            f"or the import path of a module of yours, as in {EXAMPLE}"
+        )
+    return declared(where, name, Kind, kinds, EXAMPLE)

@@ -55,7 +55,7 @@ def one_of(value: Any, known: Iterable[Any], where: str) -> Any:
     """The value, if it is one of those known.
 
     Raises:
-        InputError: it is another; the message names `where` it stands and what is known.
+        InputError: it is another; the message names the key, `where`, and what is known.
     """
     if value not in (accepted := tuple(known)):
         names = [str(name) for name in accepted]

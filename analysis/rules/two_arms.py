@@ -1,6 +1,7 @@
 """What kinds of rules about two arms share: one base, scaled along either of two axes."""
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import ClassVar
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds, Kind
@@ -13,7 +14,21 @@ from analysis.study.noise import Noise
 
 
 class TwoArms(Kind):
-    """A rule about two arms: its sides, and the cells that suffice."""
+    """A rule about two arms: its sides, the cells that suffice, and other ways to compare."""
+
+    # Whether the arms are also compared with other interpolations and averages.
+    interpolated: ClassVar[bool] = True
+
+    def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
+        others = super().other_estimands(rule)
+        if not self.interpolated:
+            return others
+        return {
+            "piecewise-linear interpolation": Estimand(rule.cost, linear=True),
+            "averaged on the error scale": Estimand(rule.cost, scale="error"),
+            "at the top of the common cost range": Estimand(rule.cost, top=True),
+            **others,
+        }
 
     def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
         """The config ids of each arm, the base in both."""
@@ -29,7 +44,7 @@ class TwoArms(Kind):
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """Both arms at one setting of the other axes in the shortest and the longest regime.
 
-        Once the cheapest cells that share enough range of cost, once all.
+        Each is given twice: its cheapest cells that share a sufficient range of cost, and all.
         """
         short, long = (
             {pair.label: pair for pair in study.cells.pairs(epochs, COST, rule.arms)}
@@ -41,15 +56,6 @@ class TwoArms(Kind):
                 least = (_least(pair, study.prereg.min_overlap) for pair in both)
                 yield ids_of(c for pair in least for c in pair.cells)
                 yield ids_of(c for pair in both for c in pair.cells)
-
-
-def interpolated_otherwise(cost: str) -> dict[str, Estimand]:
-    """The gap with its arms interpolated or averaged in other ways, by what differs."""
-    return {
-        "piecewise-linear interpolation": Estimand(cost, linear=True),
-        "averaged on the error scale": Estimand(cost, scale="error"),
-        "at the top of the common cost range": Estimand(cost, top=True),
-    }
 
 
 def noise_notes(gap: Gap, noise: Noise) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Cells that differ in one setting alone, two by two.
+"""Pairs of cells that differ in one setting alone.
 
-Cells of both levels are matched by everything that varies within a level. What changes with the
-level itself is not matched: an axis that a solve has adapted, or what a variant changes.
+Cells of both levels are matched by everything that varies within a level. Settings that change with
+the level (a solved axis, a variant's overrides) are ignored.
 """
 
 from collections.abc import Sequence

@@ -69,10 +69,10 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     notes += orphan_lines(found, store.root.parent)
     plan = decisions.Plan(rows, study_dir, grid)
     budget = replace(budget, own=forecasts.started(study_dir))
-    notes += plan.unfair(rows)
+    notes += plan.confounders(rows)
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
-    print("\n".join([*shown, *notes, *plan.decides(rows), *decisions.budget_lines(rows, budget)]))
+    print("\n".join([*shown, *notes, *plan.describe(rows), *decisions.budget_lines(rows, budget)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows, rows):

@@ -35,7 +35,7 @@ class Plan:
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
-        self.prereg = preregistration.prereg(study_dir, grid)
+        self.prereg = preregistration.load_rules(study_dir, grid)
         self.planning = pilot.planning_of(grid)
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
@@ -45,7 +45,7 @@ class Plan:
         rows = [self._rows[row.run.run_id] for row in part]
         return design_analysis.decidable(rows, self.prereg, self.planning)
 
-    def decides(self, part: Sequence[Planned]) -> list[str]:
+    def describe(self, part: Sequence[Planned]) -> list[str]:
         """Lines to print: what each rule can decide with a subset of the plan."""
         from analysis.rules import design_analysis
 
@@ -56,14 +56,14 @@ class Plan:
         powers = [power for power in self.powers(part) if power.testable]
         return len(powers), -sum(p.mde80 for p in powers if p.mde80 is not None)
 
-    def needs(self) -> SufficientSets:
+    def sufficient_cells(self) -> SufficientSets:
         """For each rule, alternative sets of cells that are each sufficient to test it."""
         from analysis.rules import design_analysis
 
         rows = [*self._rows.values()]
         return [*design_analysis.sufficient_cells(rows, self.prereg, self.planning)]
 
-    def unfair(self, rows: Sequence[Planned]) -> list[str]:
+    def confounders(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
@@ -84,12 +84,12 @@ def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
     Raises:
         InputError: `budget.fit` is false, or not one run fits.
     """
-    part = affordable(rows, budget, plan.score, plan.needs())
+    part = affordable(rows, budget, plan.score, plan.sufficient_cells())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")
     costs = costs_in_words(budget.needed(part))
     print(f"what fits: {len(part)} of {len(rows)} runs, {costs} to do, which decide")
-    print("\n".join(f"  {line}" for line in plan.decides(part)))
+    print("\n".join(f"  {line}" for line in plan.describe(part)))
     if not budget.fit:
         raise InputError(
             f"{excess(rows, budget)}; nothing is started. "

@@ -14,7 +14,7 @@ from analysis.descriptions.variants import step_records
 from analysis.report.analyse import summary
 from analysis.rules.confounders import differences
 from analysis.rules.design_analysis import decidable, describe
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.rules.registry import kind_names
 from analysis.study.compared_settings import compared
 from analysis.study.study_cells import StudyCells
@@ -47,7 +47,7 @@ FIG3 = "paper/fig3_depth_vs_width"
 
 def lines_of(name: str) -> list[str]:
     rows, grid = planned(name)
-    return Plan(rows, NOWHERE, grid).unfair(rows)
+    return Plan(rows, NOWHERE, grid).confounders(rows)
 
 
 def test_what_regimes_set_is_told_by_arm_and_by_length() -> None:
@@ -87,10 +87,10 @@ def test_a_study_that_is_analysed_says_what_its_regimes_set(tmp_path: Path) -> N
     study = write_study(tmp_path, [finished(row, n) for n, row in enumerate(rows)])
     write_csv(rows, grid, study / "plan.csv")
     analysed = table_of(read_study(study), {})
-    said = summary(analysed, StudyCells.of(analysed.rows), prereg(None, grid), [])["differences"]
+    found = summary(analysed, StudyCells.of(analysed.rows), load_rules(None, grid), [])
     assert (
         "model.dropout: 0 at 10, 100 epochs; depth arm 0.25, width arm 0.25 to 0.75 at 350 epochs"
-    ) in said
+    ) in found["differences"]
 
 
 def test_settings_that_follow_a_solved_axis_do_not_part_a_series() -> None:
@@ -122,7 +122,7 @@ def powers(name: str) -> dict[str, Any]:
 
 def test_every_kind_of_rule_is_asked_before_training() -> None:
     # The packaged rules are of every kind but `levels`, which names values of its grid.
-    asked = {rule.name: rule.kind for rule in prereg(None, {}).rules}
+    asked = {rule.name: rule.kind for rule in load_rules(None, {}).rules}
     assert {*asked.values(), "levels"} == {*kind_names()}
     found = powers("paper/fig2_scaling_grid")
     assert list(found) == list(asked)
@@ -130,9 +130,9 @@ def test_every_kind_of_rule_is_asked_before_training() -> None:
     assert [name for name in found if found[name].testable] == list(own)
     assert "one regime only" in found["R4"].reason
     assert found["R1"].reason == "R1-long, R1-short cannot be tested"
-    said = describe([*found.values()])
-    assert f"{', '.join(own)}: testable" in said
-    assert len(said) < len(found)
+    lines = describe([*found.values()])
+    assert f"{', '.join(own)}: testable" in lines
+    assert len(lines) < len(found)
     deep = powers(FIG3)
     assert deep["R1"].testable
     assert deep["R4"].testable
@@ -149,14 +149,14 @@ def test_a_rule_about_cells_that_are_not_there_names_them() -> None:
          "seed": 0, "n_val": 2000, "flops": 1e6}
         for d, w in ((26, 0.5), (26, 1.0))
     ]  # fmt: skip
-    rules = prereg(None, {"rules": {"seed_sd": 0.01, "rules": {"wide": rule}}})
+    rules = load_rules(None, {"rules": {"seed_sd": 0.01, "rules": {"wide": rule}}})
     assert decidable(rows, rules, {})[0].reason == "no run with depth 14, where the rule is about"
 
 
 def taken(name: str, limit: float) -> tuple[list[Planned], Plan, Budget]:
     rows, grid = planned(name)
     whole, budget = Plan(rows, NOWHERE, grid), Budget(None, limit, True)
-    return affordable(rows, budget, whole.score, whole.needs()), whole, budget
+    return affordable(rows, budget, whole.score, whole.sufficient_cells()), whole, budget
 
 
 def test_a_budget_pays_for_what_decides() -> None:
@@ -179,7 +179,7 @@ def test_a_budget_is_kept_and_no_single_rule_would_be_worth_more(name: str, shar
     limit = share * sum(row.cost.train_flops for row in rows)
     part, whole, budget = taken(name, limit)
     assert sum(row.cost.train_flops for row in part) <= limit
-    for sets in whole.needs():
+    for sets in whole.sufficient_cells():
         for ids in sets:
             alone = [row for row in rows if row.columns["config_id"] in ids]
             if budget.allows(alone, rows):
@@ -189,18 +189,18 @@ def test_a_budget_is_kept_and_no_single_rule_would_be_worth_more(name: str, shar
 def test_what_the_study_has_started_counts_and_what_it_found_is_free() -> None:
     rows, grid = planned("paper/table1_additive")
     whole = Plan(rows, NOWHERE, grid)
-    first = affordable(rows, Budget(None, 2e20, True), whole.score, whole.needs())
+    first = affordable(rows, Budget(None, 2e20, True), whole.score, whole.sufficient_cells())
     ids = frozenset(row.run.run_id for row in first)
     later = [replace(r, state="ok" if r.run.run_id in ids else "planned") for r in rows]
     own = Budget(None, 2e20, True, own=ids)
     assert own.spent(later)["train_flops"] == sum(row.cost.train_flops for row in first)
-    again = affordable(later, own, whole.score, whole.needs())
+    again = affordable(later, own, whole.score, whole.sufficient_cells())
     assert {row.run.run_id for row in again} == ids
     # Another study's runs leave the whole budget.
-    more = affordable(later, Budget(None, 2e20, True), whole.score, whole.needs())
+    more = affordable(later, Budget(None, 2e20, True), whole.score, whole.sufficient_cells())
     assert ids < {row.run.run_id for row in more}
     # Runs that took more than was forecast stay, and nothing is added.
-    dear = affordable(later, replace(own, train_flops=1e20), whole.score, whole.needs())
+    dear = affordable(later, replace(own, train_flops=1e20), whole.score, whole.sufficient_cells())
     assert {row.run.run_id for row in dear} == ids
 
 
@@ -209,9 +209,9 @@ def test_a_forecast_that_may_exceed_the_budget_says_so() -> None:
     hours = Estimate(0.1, 0.05, 1.0)
     timed = [replace(row, gpu_hours=hours) for row in rows]
     assert Budget(0.5, None, False).allows(timed, timed)
-    said = Budget(0.5, None, False).may_exceed(timed)
-    assert "forecast to need 0.4 hours" in said
-    assert "upper end of the 90 % interval, 4, exceeds the limit" in said
+    warning = Budget(0.5, None, False).may_exceed(timed)
+    assert "forecast to need 0.4 hours" in warning
+    assert "upper end of the 90 % interval, 4, exceeds the limit" in warning
     assert Budget(4.0, None, False).may_exceed(timed) == ""
     assert Budget(4.0, None, False).may_exceed([replace(r, state="ok") for r in timed]) == ""
 

@@ -1,7 +1,6 @@
 """`arms`: mean ln(error) difference of two arms at equal cost, in one regime."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Effect, Estimate, Judgement
 from analysis.rules.rule import Rule
-from analysis.rules.two_arms import TwoArms, interpolated_otherwise, noise_notes
+from analysis.rules.two_arms import TwoArms, noise_notes
 from analysis.stats.contrast import Estimand, Gap, gap_of, t_quantile
 from analysis.study.arms import DEPTH_WIDTH
 
@@ -26,9 +25,6 @@ class Arms(TwoArms):
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = super().estimate(study, rule, estimand)
         return replace(found, notes=(*found.notes, *_sample_note(study, rule, estimand)))
-
-    def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
-        return interpolated_otherwise(rule.cost) | dict(super().other_estimands(rule))
 
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, j.rule.arms)

@@ -1,14 +1,13 @@
 """`interaction`: the gap between two arms in the longest regime minus that in the shortest."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Effect, Judgement
 from analysis.rules.rule import Rule
-from analysis.rules.two_arms import TwoArms, interpolated_otherwise, noise_notes
+from analysis.rules.two_arms import TwoArms, noise_notes
 from analysis.stats.contrast import Estimand, Gap, t_quantile
 
 
@@ -24,9 +23,6 @@ class Interaction(TwoArms):
         cells = [c for _, pairs, _ in (shorter, longer) for pair in pairs for c in pair.cells]
         count = len(shorter[2].variances) + len(longer[2].variances)
         return Effect(gap, cells, count, noise_notes(gap, longer[2]))
-
-    def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
-        return interpolated_otherwise(rule.cost) | dict(super().other_estimands(rule))
 
     def line(self, j: Judgement, gap: Gap) -> str:
         cost = phrases.at_equal_cost(j.rule)

@@ -18,6 +18,7 @@ class Regret(TwoArms):
     keys = ("arms", "cost", "margin")
     one_regime = False
     unit = "pp"
+    interpolated = False
 
     def planned_effect(self, plan: PlannedStudy, rule: Rule) -> None:
         # How the arms' curves will cross is not known.

@@ -40,7 +40,7 @@ from analysis.figures.files import Saved, save
 from analysis.figures.law_records import fits_of, law_rows, return_rows
 from analysis.published.tables import figure_2
 from analysis.report.analyse import findings
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.study.table import table_of
 from helpers.analysis_data import write_real_study
 from scaling_study.study.forecasts import read_forecasts
@@ -64,7 +64,7 @@ def drawn(tmp_path_factory):
     write_real_study(study, resolutions=(16, 24, 32))
     loaded = read_study(study)
     request = Request(published=True, study_dir=study)
-    found = findings(table_of(loaded, {}), prereg(None, loaded.grid), request)
+    found = findings(table_of(loaded, {}), load_rules(None, loaded.grid), request)
     kept = {}
 
     def keep(figure, records, directory, name, title):

@@ -9,7 +9,7 @@ from analysis.laws.competing_forms import alternatives
 from analysis.published.__main__ import _judged, main, speedups
 from analysis.published.tables import depth_width_table, figure_2, half_unit
 from analysis.rules.judge import judge
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.study.study_cells import StudyCells
 
 # One worker describes the tables once.
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("published")
 
 @pytest.fixture(scope="module")
 def rules():
-    return prereg(None, {"rules": {"seed_sd": "prior"}})
+    return load_rules(None, {"rules": {"seed_sd": "prior"}})
 
 
 @pytest.fixture(scope="module")

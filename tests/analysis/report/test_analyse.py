@@ -12,7 +12,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.figures import all_figures
 from analysis.rules.judge import judge
-from analysis.rules.preregistration import freeze, prereg
+from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.record import record
 from analysis.rules.wording import lines
 from analysis.study.study_cells import StudyCells
@@ -64,7 +64,8 @@ def judged(study, where=()):
     loaded = read_study(study)
     table = table_of(loaded, dict(where))
     return {
-        j.rule.name: j for j in judge(table, StudyCells.of(table.rows), prereg(study, loaded.grid))
+        j.rule.name: j
+        for j in judge(table, StudyCells.of(table.rows), load_rules(study, loaded.grid))
     }
 
 
@@ -238,7 +239,7 @@ def test_changed_rules_make_verdicts_exploratory(tmp_path):
     loaded = read_study(study)
     freeze(study, loaded.grid)
     (study / "grid.yaml").write_text("rules: {margin: 0.0001}\n")
-    rules = prereg(study, read_study(study).grid)
+    rules = load_rules(study, read_study(study).grid)
     table = table_of(loaded, {})
     judgements = judge(table, StudyCells.of(table.rows), rules)
     said = [text for text in lines(judgements, rules) if not text.startswith("not testable")]

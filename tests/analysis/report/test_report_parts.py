@@ -19,7 +19,7 @@ from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes, environment, frontier_values, run_values
 from analysis.report.page.sections import explorer, left_out
 from analysis.rules.kind import Judgement
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.rules.wording import sentence, why
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict
@@ -58,7 +58,7 @@ def test_every_part_of_the_page_escapes_its_texts():
 
 
 def _judged(name, value, gap, epochs=30, **verdict):
-    rules = {rule.name: rule for rule in prereg(None, {}).rules}
+    rules = {rule.name: rule for rule in load_rules(None, {}).rules}
     return Judgement(rules[name], Verdict(value, "a reason", **verdict), epochs, gap)
 
 
@@ -115,7 +115,7 @@ def test_verdicts_are_sentences(name, value, effect, said):
 
 
 def test_every_kind_of_rule_has_a_sentence():
-    for rule in prereg(None, {}).rules:
+    for rule in load_rules(None, {}).rules:
         for value in (gap(0.3, 0.1), gap(-0.3, 0.1)):
             judged = _judged(rule.name, "supported", None if rule.kind == "all" else value)
             assert sentence(judged).endswith("; supported")

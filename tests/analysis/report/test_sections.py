@@ -11,7 +11,7 @@ from analysis.figures.figure import StudyFigure
 from analysis.report.analyse import findings
 from analysis.report.page import html, study_page
 from analysis.report.section import Section
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.study.table import table_of
 from helpers.analysis_data import runs, write_study
 from scaling_study.study.table import read_study
@@ -20,7 +20,7 @@ from scaling_study.study.table import read_study
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     loaded = read_study(write_study(tmp_path_factory.mktemp("own"), runs({4: -0.1, 24: 0.1})))
-    return findings(table_of(loaded, {}), prereg(None, loaded.grid), Request())
+    return findings(table_of(loaded, {}), load_rules(None, loaded.grid), Request())
 
 
 def own(name: str, rows: list[dict[str, float]]) -> StudyFigure:

@@ -20,7 +20,7 @@ from analysis.rules.kinds.arms import as_sample
 from analysis.rules.kinds.interaction import difference
 from analysis.rules.kinds.regret import regret
 from analysis.rules.planned import planned_cells
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.rules.simulate import chances
 from analysis.stats.contrast import Estimand
 from analysis.stats.decision import Verdict, holm, holm_adjusted
@@ -41,8 +41,8 @@ def paper():
 
 
 def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
-    found = regret(Evidence(paper, prereg(None, PRIOR)), "step_time_s")
-    assert Evidence(paper, prereg(None, PRIOR)).regimes() == (10, 350)
+    found = regret(Evidence(paper, load_rules(None, PRIOR)), "step_time_s")
+    assert Evidence(paper, load_rules(None, PRIOR)).regimes() == (10, 350)
     percent = [100 * value for value in found.by_pair.values()]
     assert percent == pytest.approx([0.25, 0.26, 0.46, 0.73], abs=0.01)
     assert np.mean(percent) == pytest.approx(0.42, abs=0.05)
@@ -54,7 +54,7 @@ def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
 def test_regret_is_zero_where_both_regimes_agree(paper):
     same = [replace(c, epochs=350) for c in paper if c.epochs == 350]
     copy = [replace(c, epochs=10, config_id=f"{c.config_id}-copy") for c in same]
-    found = regret(Evidence(StudyCells(same + copy), prereg(None, PRIOR)), "step_time_s")
+    found = regret(Evidence(StudyCells(same + copy), load_rules(None, PRIOR)), "step_time_s")
     assert list(found.by_pair.values()) == pytest.approx([0] * 4)
     assert found.flip_share == 0
 
@@ -71,7 +71,7 @@ def test_regret_by_brute_force():
                 for s, d in enumerate((-1e-4, 1e-4))
             ]
     cells = StudyCells.of(rows)
-    found = regret(Evidence(cells, prereg(None, {})), "flops")
+    found = regret(Evidence(cells, load_rules(None, {})), "flops")
     long = {(c.depth, c.width): c for c in cells if c.epochs == 24}
     arms = [sorted(a, key=lambda k: long[k].cost("flops")) for a in (DEPTHS, (DEPTHS[0], *WIDTHS))]
     x = [np.log([long[k].cost("flops") for k in arm]) for arm in arms]
@@ -84,7 +84,7 @@ def test_regret_by_brute_force():
 
 
 def test_interaction_is_the_difference_of_the_regimes(paper):
-    rules = prereg(None, PRIOR)
+    rules = load_rules(None, PRIOR)
     study = Evidence(paper, rules)
     long, short = (study.gap_at(e, Estimand("step_time_s"))[0] for e in (350, 10))
     both = difference(long, short, rules.alpha)
@@ -96,7 +96,9 @@ def test_interaction_is_the_difference_of_the_regimes(paper):
 
 
 def test_settings_as_a_random_sample(paper):
-    mean, low, high = as_sample(Evidence(paper, prereg(None, PRIOR)), 350, Estimand("step_time_s"))
+    mean, low, high = as_sample(
+        Evidence(paper, load_rules(None, PRIOR)), 350, Estimand("step_time_s")
+    )
     each = [0.0208, 0.0152, 0.0287, 0.0477]
     half = 3.182 * np.std(each, ddof=1) / 2
     assert mean == pytest.approx(np.mean(each), abs=0.002)
@@ -126,7 +128,7 @@ def test_a_rule_of_ones_own_on_other_axes_and_costs(tmp_path):
                     )
                 )
     study = read_study(write_study(tmp_path, results, grid))
-    table, rules = table_of(study, {}), prereg(None, study.grid)
+    table, rules = table_of(study, {}), load_rules(None, study.grid)
     found = {j.rule.name: j for j in judge(table, StudyCells.of(table.rows), rules)}
     assert found["mine"].verdict.value == "supported"
     assert 0.05 < found["mine"].gap.estimate < 0.12
@@ -174,7 +176,7 @@ def test_planned_looks_widen_the_interval(tmp_path):
     study = read_study(write_study(tmp_path, runs({4: -0.1, 24: 0.1}, seeds=2)))
     cells = StudyCells.of(table_of(study, {}).rows)
     once, often = (
-        Evidence(cells, prereg(None, {"rules": rules})).gap_at(24, Estimand("flops"))[0]
+        Evidence(cells, load_rules(None, {"rules": rules})).gap_at(24, Estimand("flops"))[0]
         for rules in ({}, {"looks": [2, 3, 5]})
     )
     assert often.high - often.estimate == pytest.approx(
@@ -190,7 +192,7 @@ def test_simulated_studies_agree_with_the_verdicts_level():
          "seed": s, "n_val": 2000, "flops": run(d, w, e, s, 0.5).flops}
         for d, w in (*DEPTHS, *WIDTHS) for e in (4, 24) for s in range(3)
     ]  # fmt: skip
-    rules = prereg(None, {})
+    rules = load_rules(None, {})
     rule = rules.rules[0]
     cells = planned_cells(rows, {}, rules.base)
     at_margin = chances(cells, rules, rule, 24, effect=rule.margin, seed_sd=0.004, seeds=3)
@@ -212,7 +214,7 @@ def test_what_differs_beside_the_axes_is_named():
     ]
     assert differences(odd) == ["git_commit: None, abc at 4 epochs; None at 24 epochs"]
     # The base, which both arms have, is as narrow as the depth arm.
-    assert differences(odd, (), sides_of(StudyCells.of(odd), prereg(None, {}))) == [
+    assert differences(odd, (), sides_of(StudyCells.of(odd), load_rules(None, {}))) == [
         "git_commit: depth arm None, width arm None, abc at 4 epochs; None at 24 epochs"
     ]
     assert differences(rows[:-1]) == ["24 epochs: between 1 and 2 seeds per cell"]
@@ -223,7 +225,7 @@ def test_overfitting_slopes_of_a_known_gap():
     for result in runs({4: 0.0, 24: 0.0}, seeds=3):
         gap = 0.02 * math.log(result.flops / 1e7) + 0.0005 * result.seed
         rows.append(vars(replace(result, train_error=result.val_error - gap)))
-    found = slopes(StudyCells.of(rows), prereg(None, {"rules": {"cost": "flops"}}))
+    found = slopes(StudyCells.of(rows), load_rules(None, {"rules": {"cost": "flops"}}))
     assert {(r["epochs"], r["arm"]) for r in found} == {
         (e, a) for e in (4, 24) for a in ("depth", "width")
     }
@@ -234,7 +236,7 @@ def test_overfitting_slopes_of_a_known_gap():
 
 def test_the_regime_map_of_figure_3(paper):
     base = {"depth": 101, "width": 1.0}
-    found = depth_width_map(paper, prereg(None, PRIOR), base)
+    found = depth_width_map(paper, load_rules(None, PRIOR), base)
     assert found.n == 69
     assert found.residual_sd == pytest.approx(0.012, abs=0.001)
     assert list(found.crossovers) == [128, 160, 224, 320]
@@ -259,7 +261,7 @@ def test_the_regime_map_of_figure_3(paper):
     assert found.accuracy >= 0.5
     assert 0 <= found.brier < 0.25
     with pytest.raises(InputError, match="three of them"):
-        depth_width_map(paper.regime(10), prereg(None, PRIOR), base)
+        depth_width_map(paper.regime(10), load_rules(None, PRIOR), base)
 
 
 def test_the_reach_along_an_axis_ends_at_the_hull():
@@ -272,7 +274,7 @@ def test_the_reach_along_an_axis_ends_at_the_hull():
 
 def test_depth_against_width_from_every_base_of_figure_2():
     cells = figure_2_cells()
-    found = bases(cells, prereg(None, {}), 350, "flops", noise_of(cells))
+    found = bases(cells, load_rules(None, {}), 350, "flops", noise_of(cells))
     assert 64 <= len(found.records) <= 70
     assert found.mean == pytest.approx(0.014, abs=0.003)
     assert found.sd == pytest.approx(0.0285, abs=0.002)

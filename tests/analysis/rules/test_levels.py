@@ -9,7 +9,7 @@ from scipy import stats
 
 from analysis.rules.design_analysis import decidable, describe
 from analysis.rules.judge import judge
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.rules.wording import line, lines, sentence
 from analysis.stats.contrast import Estimand
 from analysis.stats.matched_gap import matched_gap
@@ -82,12 +82,12 @@ def test_levels_that_were_not_run_are_named(
 
 
 def test_levels_without_a_like_are_refused() -> None:
-    apart = [
+    unmatched = [
         *(cell(f"a{d}", depth=d, resolution=16) for d in (14, 26)),
         *(cell(f"b{d}", depth=d, resolution=32) for d in (50, 98)),
     ]
     with pytest.raises(PreconditionError, match=r"differ in resolution 16\.0 and 32\.0 alone"):
-        matches_of(apart, "resolution", (16.0, 32.0))
+        matches_of(unmatched, "resolution", (16.0, 32.0))
 
 
 def test_the_gap_and_its_interval_by_hand() -> None:
@@ -171,7 +171,7 @@ def decayed(tmp_path, effect: float = 0.1, **changes):  # type: ignore[no-untype
 
 def test_a_study_over_any_setting_is_one_table_and_has_a_verdict(tmp_path) -> None:  # type: ignore[no-untyped-def]
     study = decayed(tmp_path)
-    rules = prereg(study.path, study.grid)
+    rules = load_rules(study.path, study.grid)
     table = table_of(study, {})
     cells = StudyCells.of(table.rows)
     judged = {j.rule.name: j for j in judge(table, cells, rules)}
@@ -192,8 +192,8 @@ def test_a_study_over_any_setting_is_one_table_and_has_a_verdict(tmp_path) -> No
 
 def test_settings_that_the_grid_varies_may_differ_and_no_others(tmp_path) -> None:  # type: ignore[no-untyped-def]
     # A batch size that goes along with the weight decay is declared; a device that does is not.
-    told = {str(DECAYS[0]): {"batch_size": 32}}
-    assert len(table_of(decayed(tmp_path / "a", **told), {}).rows) == 12
+    changed = {str(DECAYS[0]): {"batch_size": 32}}
+    assert len(table_of(decayed(tmp_path / "a", **changed), {}).rows) == 12
     with pytest.raises(InputError, match="device has 2 values"):
         table_of(decayed(tmp_path / "b", **{str(DECAYS[0]): {"device": "cpu: other"}}), {})
 
@@ -206,7 +206,7 @@ def test_what_it_can_decide_is_known_before() -> None:
         "levels": [*DECAYS],
         "at": {"depth": 26},
     }
-    rules = prereg(None, {"rules": {"rules": {"decay": rule}}})
+    rules = load_rules(None, {"rules": {"rules": {"decay": rule}}})
     rows = [
         {"config_id": f"{d} {w}", "depth": d, "width": 1.0, "resolution": 32, "epochs": 8,
          "seed": s, "n_val": 2000, "flops": 1e6, "train.weight_decay": w}
@@ -234,7 +234,7 @@ def test_what_it_can_decide_is_known_before() -> None:
 def test_a_rule_that_makes_no_sense_is_named(change: dict[str, object], message: str) -> None:
     rule = {"kind": "levels", "along": "resolution", "levels": [32, 48]} | change
     with pytest.raises(InputError, match=message):
-        prereg(None, {"rules": {"rules": {"slow": rule}}})
+        load_rules(None, {"rules": {"rules": {"slow": rule}}})
 
 
 def test_axes_under_a_condition_tell_apart_only_where_they_have_several_values() -> None:

@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from analysis.__main__ import main
 from analysis.rules.confounders import differences, sides_of
-from analysis.rules.preregistration import prereg
+from analysis.rules.preregistration import load_rules
 from analysis.study.study_cells import StudyCells
 from helpers.analysis_data import runs, verdicts, write_study
 from helpers.commands import Command
+from helpers.pages import blocks
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.device_times import Times
 from scaling_study.planning.plan import plan, planned_cells
@@ -68,7 +70,7 @@ def test_its_sides_are_named_where_their_settings_differ() -> None:
     rows = [
         vars(replace(r, batch_size=128 if r.depth == 98 else 64)) for r in runs({24: 0.05}, seeds=2)
     ]
-    rules = prereg(
+    rules = load_rules(
         None, {"rules": {"rules": {"deeper": {"kind": "helpers.own_kind", "axis": "depth"}}}}
     )
     (found,) = differences(rows, (), sides_of(StudyCells.of(rows), rules))
@@ -80,7 +82,7 @@ def test_the_dry_run_forecasts_what_it_can_decide(sweep_here: Command) -> None:
     done = sweep_here("+grid=smoke", rules, "dry_run=true")
     assert done.returncode == 0, done.stderr
     assert "deeper: not testable: 2 degrees of freedom between seeds; 4 are needed" in done.stdout
-    done = sweep_here("+grid=smoke", rules, "grid.axes.seed=range(3)", "dry_run=true")
+    done = sweep_here("+grid=smoke", rules, 'grid.axes.seed="range(3)"', "dry_run=true")
     assert "deeper (2 epochs): decides effects of " in done.stdout
 
 
@@ -88,7 +90,7 @@ def test_a_budget_pays_for_the_cells_that_it_needs() -> None:
     override = ["+grid=smoke", f"+grid.rules={{rules: {OWN}}}"]
     grid, cells, _ = planned_cells(composed("sweep", override), override, Times([], 1))
     rows = plan(cells, Store(Path("none")), {}, Times([], 1))
-    sets = Plan(rows, Path("none"), grid).needs()[0]
+    sets = Plan(rows, Path("none"), grid).sufficient_cells()[0]
     assert [set(ids) for ids in sets] == [{str(row.columns["config_id"]) for row in rows}]
 
 
@@ -103,7 +105,7 @@ def test_a_budget_pays_for_the_cells_that_it_needs() -> None:
         ("{kind: helpers.own_kind, axis: depth, arms: [depth, width]}", "rules.rules.a: 'arms'"),
         (
             "{kind: helpers.no_kind}",
-            "rules.rules.a.kind: 'helpers.no_kind'; known: all, arms, departure",
+            "rules.rules.a.kind='helpers.no_kind': unknown kind; known: all, arms, departure",
         ),
         ("{kind: helpers.tiny}", "tiny.py declares no KIND"),
         ("{kind: worst}", "or the import path of a module of yours, as in my_rules.my_kind"),
@@ -115,3 +117,17 @@ def test_what_is_declared_wrongly_is_named(rule: str, message: str, sweep_here: 
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_kind_of_the_page_of_rules_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = dict(blocks("rules.md"))
+    (tmp_path / "my_rules").mkdir()
+    (tmp_path / "my_rules" / "extremes.py").write_text(text["python"])
+    monkeypatch.syspath_prepend(tmp_path)
+    grid = {"name": "demo", **yaml.safe_load(text["yaml"])["grid"]}
+    study = write_study(tmp_path, runs({24: 0.05}), yaml.safe_dump(grid))
+    assert main([str(study), "-o", str(tmp_path / "out")]) == 0
+    assert verdicts(tmp_path / "out")["deeper"]["verdict"] == "supported"
+    assert "The largest depth gains " in (tmp_path / "out" / "report.html").read_text()

@@ -12,7 +12,7 @@ import yaml
 from analysis.power import SEEDS, table
 from analysis.rules.design_analysis import decidable, describe
 from analysis.rules.pilot import planning_of
-from analysis.rules.preregistration import freeze, prereg
+from analysis.rules.preregistration import freeze, load_rules
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import Verdict, combine, decide, mde80, seeds_needed
 from analysis.study.arms import base_of, pairs_of
@@ -78,12 +78,12 @@ def test_both_parts_are_needed(parts, value):
 def test_freeze_keeps_the_first_rules(tmp_path):
     path = freeze(tmp_path, {"rules": {"margin": 0.01}})
     first = path.read_bytes()
-    rules = prereg(tmp_path, {"rules": {"margin": 0.01}})
+    rules = load_rules(tmp_path, {"rules": {"margin": 0.01}})
     assert (rules.margin, rules.exploratory) == (0.01, "")
     assert rules.sha256 == hashlib.sha256(first).hexdigest()
     freeze(tmp_path, {"rules": {"margin": 0.02}})
     assert path.read_bytes() == first
-    later = prereg(tmp_path, {"rules": {"margin": 0.02, "cost": "flops"}})
+    later = load_rules(tmp_path, {"rules": {"margin": 0.02, "cost": "flops"}})
     assert later.margin == 0.01
     assert "margin, cost" in later.exploratory
     assert not list(tmp_path.glob(".*"))
@@ -92,12 +92,12 @@ def test_freeze_keeps_the_first_rules(tmp_path):
 def test_an_edited_file_is_exploratory(tmp_path):
     path = freeze(tmp_path, {})
     path.write_text(path.read_text().replace("margin: 0.005", "margin: 0.001"))
-    assert "margin" in prereg(tmp_path, {}).exploratory
+    assert "margin" in load_rules(tmp_path, {}).exploratory
 
 
 def test_the_hash_before_freezing_is_that_of_the_file(tmp_path):
     path = freeze(tmp_path, {})
-    assert prereg(None, {}).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert load_rules(None, {}).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert yaml.safe_load(path.read_text())["rules"]["R1-long"]["sign"] == 1
 
 
@@ -128,7 +128,7 @@ def test_bad_rules_are_named(tmp_path, declared, message):
 def test_a_broken_file_is_refused(tmp_path):
     (tmp_path / "prereg.yaml").write_text("a: [")
     with pytest.raises(InputError, match="not YAML"):
-        prereg(tmp_path, {})
+        load_rules(tmp_path, {})
 
 
 def test_rules_and_power_import_fast():
@@ -149,7 +149,7 @@ def plan(seeds, epochs=(4, 24)):
 
 def test_power_is_what_a_simulation_finds():
     """Studies drawn with a true gap of MDE80 are judged supported in 80 % of cases."""
-    rules, sd, draws = prereg(None, {}), 0.004, 1000
+    rules, sd, draws = load_rules(None, {}), 0.004, 1000
     power = decidable(plan(3), rules, {24: (0.4, sd)})[0]
     assert (power.rule, power.epochs, power.df, power.seeds) == ("R1-long", 24, 12, 3)
     assert power.seeds_for(power.mde80) == 3
@@ -174,18 +174,18 @@ def test_power_is_what_a_simulation_finds():
 
 def test_the_table_of_power_names_the_seeds_that_simulated_studies_need():
     pilot = {24: (0.4, 0.008), 4: (0.5, 0.008)}
-    long = table(plan(3), prereg(None, {}), pilot)[: len(SEEDS) + 4]
+    long = table(plan(3), load_rules(None, {}), pilot)[: len(SEEDS) + 4]
     rows = [line for line in long if " seeds: " in line]
     # The middle column has the planned noise: studies supported if the paper's effect is there.
     supported = {int(r.split()[0]): float(r.split(",")[1].split("%")[0]) for r in rows}
-    (told,) = (line for line in long if "seeds per cell for that effect" in line)
-    needed = int(told.split()[0])
+    (answer,) = (line for line in long if "seeds per cell for that effect" in line)
+    needed = int(answer.split()[0])
     assert 5 < needed < 10
     assert supported[5] < 80 < supported[10]
 
 
 def test_power_falls_with_seeds_and_says_so():
-    rules = prereg(None, {})
+    rules = load_rules(None, {})
     few, many = (decidable(plan(n), rules, {})[1] for n in (2, 5))
     assert many.mde80 < few.mde80
     assert few.source == "prior"
@@ -197,7 +197,7 @@ def test_power_falls_with_seeds_and_says_so():
 
 
 def test_power_of_a_grid_that_cannot_decide():
-    rules = prereg(None, {})
+    rules = load_rules(None, {})
     one_arm = [row for row in plan(3) if row["width"] == 0.25]
     assert "two cells or more" in describe(decidable(one_arm, rules, {}))[0]
     assert "one regime only" in describe(decidable(plan(3, (4,)), rules, {}))[0]
@@ -207,7 +207,7 @@ def test_power_of_a_grid_that_cannot_decide():
 
 def test_a_pilots_noise_is_planned_with_at_its_own_epochs():
     pilot = planning_of({"planning": {4: {"error": 0.5, "seed_sd": 0.02}}})
-    long, short, *_ = decidable(plan(3), prereg(None, {}), pilot)
+    long, short, *_ = decidable(plan(3), load_rules(None, {}), pilot)
     assert (short.error, short.seed_sd, short.source) == (0.5, 0.02, "pilot")
     assert (long.error, long.source) == (0.4, "prior")
     assert "seed SD 2.0 pp at 50 % error (pilot)" in describe([short])[0]
