@@ -96,8 +96,8 @@ def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
     with tempfile.TemporaryDirectory(prefix="scaling_study_") as folder:
         upload = Upload.open(run_id, {"study": target.group}, target, Path(folder), TIMEOUT_S)
         upload.run.log(payload.content(output, verdicts))
-        said = {f"verdict/{name}": verdict["verdict"] for name, verdict in verdicts.items()}
-        upload.run.summary.update({**said, DIGEST: digest})
+        values = {f"verdict/{name}": verdict["verdict"] for name, verdict in verdicts.items()}
+        upload.run.summary.update({**values, DIGEST: digest})
         upload.close(exit_code=0)
     return url
 

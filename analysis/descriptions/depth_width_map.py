@@ -37,7 +37,7 @@ CHEAPEST, DEAREST, BEYOND = 1.1, 2.5, 1.3
 
 
 @dataclass(frozen=True)
-class RegimeMap:
+class DepthWidthMap:
     """Probability that depth is the better way to spend a multiple of the base's cost.
 
     `records` are (epochs, resolution, multiplier, p_depth, difference, inside): `inside` says that
@@ -106,12 +106,14 @@ def _difference(
     return difference, np.asarray(stdtr(surface.df, difference / se))
 
 
-def _passes(line: Sequence[Record], level: float) -> list[float]:
-    """Epochs at which P(depth) passes a level, between neighbours on the log scale."""
+def _passes(line: Sequence[Record], probability: float) -> list[float]:
+    """Epochs at which P(depth) passes a probability, between neighbours on the log scale."""
     found = []
     for a, b in pairwise(line):
-        if (a["p_depth"] - level) * (b["p_depth"] - level) <= 0 and a["p_depth"] != b["p_depth"]:
-            share = (level - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
+        if (a["p_depth"] - probability) * (b["p_depth"] - probability) <= 0 and a["p_depth"] != b[
+            "p_depth"
+        ]:
+            share = (probability - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
             ends = np.log([a["epochs"], b["epochs"]])
             found.append(float(math.exp(np.interp(share, [0, 1], ends))))
     return found
@@ -136,9 +138,9 @@ def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]
     return min(math.exp(slopes[i] * reach(design, start, i)) for i in (0, 1))
 
 
-def regime_map(
+def depth_width_map(
     cells: StudyCells, prereg: Preregistration, base: Base, multiplier: float = 1.8
-) -> RegimeMap:
+) -> DepthWidthMap:
     """The map of a study with several lengths of training.
 
     Raises:
@@ -162,7 +164,7 @@ def regime_map(
     chosen = [r for r in records if r["multiplier"] == multiplier]
     lines = {r: [c for c in chosen if c["resolution"] == r] for _, r in places}
     passed = {r: _crossover(line) for r, line in lines.items()}
-    return RegimeMap(
+    return DepthWidthMap(
         multiplier,
         records,
         {r: at for r, (at, _) in passed.items()},

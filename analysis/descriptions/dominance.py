@@ -8,7 +8,7 @@ from analysis.stats.attainment import deviation
 from analysis.stats.indicators import compare
 from analysis.stats.interpolation import Floats
 from analysis.study.cells import Cell
-from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+from analysis.study.columns import COST_NAMES, Record
 from analysis.study.study_cells import StudyCells
 
 
@@ -51,14 +51,3 @@ def dominance(cells: StudyCells) -> list[Record]:
                     }
                 )
     return records
-
-
-def shown(records: Sequence[Record]) -> list[Record]:
-    """The same with the cost's name and rounded numbers, for a table."""
-    return [
-        {
-            key: round(value, 3) if isinstance(value, float) else value
-            for key, value in (record | {"cost": ALL_COST_NAMES[record["cost"]]}).items()
-        }
-        for record in records
-    ]

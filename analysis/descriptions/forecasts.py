@@ -14,7 +14,7 @@ from analysis.study.columns import Record
 from scaling_study.study.forecasts import RunForecast
 
 
-def forecast_records(
+def run_time_records(
     rows: Sequence[Mapping[str, Any]], forecasts: Mapping[str, RunForecast]
 ) -> list[Record]:
     """Forecast with its interval, and actual seconds, of each finished run that has both."""

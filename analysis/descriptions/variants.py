@@ -170,10 +170,10 @@ def points(record: Mapping[str, Any], name: str) -> str:
 def step_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line a row of each series: its error, and the change from the row it is compared with."""
     width = max((len(r["name"]) for r in records), default=0)
-    said = []
+    lines = []
     for place, r in enumerate(records):
         if place == 0 or records[place - 1]["series"] != r["series"]:
-            said.append(f"{r['series']}: error, change from the row it is compared with (95 %)")
+            lines.append(f"{r['series']}: error, change from the row it is compared with (95 %)")
         changed = f"  {points(r, 'step')}" if r["after"] else ""
-        said.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
-    return said
+        lines.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
+    return lines

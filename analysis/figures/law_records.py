@@ -9,14 +9,14 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import stdtrit
 
-from analysis.stats.contrast import t_quantile
 from analysis.fits.fit import Fit, fit
 from analysis.fits.intervals import band, profile_interval
-from analysis.study.columns import LEVEL, Record
-from analysis.study.study_cells import StudyCells
 from analysis.laws.points import Points, points_of
 from analysis.laws.preconditions import LEAST
 from analysis.laws.returns import by_step
+from analysis.stats.contrast import t_quantile
+from analysis.study.columns import LEVEL, Record
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 CURVE_POINTS = 80

@@ -5,19 +5,18 @@ Errors and gaps are fractions; missing values are None.
 
 import math
 from collections.abc import Sequence
-from typing import Any
-import numpy as np
-from analysis.study.arms import Base, arm_of
-from analysis.stats.attainment import attainment_of
-from analysis.stats.interpolation import smoother
-from analysis.stats.contrast import t_quantile
-from analysis.study.cells import Cell
-from analysis.study.noise import Noise
-from analysis.stats.pareto import frontier_of
-from analysis.study.columns import Record
-from analysis.study.columns import LEVEL
-from analysis.study.study_cells import StudyCells
 
+import numpy as np
+
+from analysis.stats.attainment import attainment_of
+from analysis.stats.contrast import t_quantile
+from analysis.stats.interpolation import smoother
+from analysis.stats.pareto import frontier_of
+from analysis.study.arms import Base, arm_of
+from analysis.study.cells import Cell
+from analysis.study.columns import LEVEL, Record
+from analysis.study.noise import Noise
+from analysis.study.study_cells import StudyCells
 
 CURVE_POINTS = 40
 
@@ -56,8 +55,6 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-
-
 def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:
     """Records by length of training, shortest first."""
     found: dict[int, list[Record]] = {}
@@ -84,8 +81,8 @@ def frontier_records(cells: StudyCells, axis: str) -> list[Record]:
                     "frontier_error": float(f.best[i]),
                     "band_low": _number(f.low[i]),
                     "band_high": _number(f.high[i]),
-                    "sure_low": _number(f.sure_low[i]),
-                    "sure_high": _number(f.sure_high[i]),
+                    "sure_low": _number(f.simultaneous_low[i]),
+                    "sure_high": _number(f.simultaneous_high[i]),
                 }
                 | seeds[i]
             )
@@ -97,8 +94,7 @@ def _seed_records(cells: Sequence[Cell], axis: str) -> list[Record]:
     names = ("seeds_low", "seeds_median", "seeds_high", "seeds_honest")
     if min(c.n for c in cells) < 2:
         return [dict.fromkeys(names) for _ in cells]
-    a = attainment_of(cells, axis)
-    columns = np.column_stack([a.low, a.median, a.high, a.cross_validated]).tolist()
+    columns = np.column_stack(attainment_of(cells, axis)).tolist()
     return [dict(zip(names, row, strict=True)) for row in columns]
 
 

@@ -21,18 +21,18 @@ def covariance(fit: Fit) -> Floats:
     return np.asarray(fit.variance * np.linalg.pinv(information), dtype=np.float64)
 
 
-def t_interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:
+def t_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[float, float]:
     """Student's t about a coefficient of a `log` form; exact unless the form has a breakpoint.
 
     With a breakpoint it is conditional on the fitted one for b0, b1 and b2 alike, apart from its
     column in J.
     """
     i = fit.form.parameters.index(name)
-    half = stdtrit(fit.df, 0.5 + level / 2) * math.sqrt(covariance(fit)[i, i])
+    half = stdtrit(fit.df, 0.5 + confidence / 2) * math.sqrt(covariance(fit)[i, i])
     return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
 
 
-def band(fit: Fit, table: Mapping[str, Floats], level: float = 0.95) -> tuple[Floats, Floats]:
+def band(fit: Fit, table: Mapping[str, Floats], confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Ends of the interval about the form itself at each row of a table, in units of y.
 
     Student's t with the form taken as linear in its parameters (Bates & Watts 1988, section 2.3):
@@ -45,7 +45,7 @@ def band(fit: Fit, table: Mapping[str, Floats], level: float = 0.95) -> tuple[Fl
     known, at = slopes[:, free], at[:, free]
     inverse = np.linalg.pinv((known.T * fit.problem.weights) @ known)
     se = np.sqrt(fit.variance * np.einsum("nj,jk,nk->n", at, inverse, at))
-    half = float(stdtrit(fit.df, 0.5 + level / 2)) * se
+    half = float(stdtrit(fit.df, 0.5 + confidence / 2)) * se
     return np.exp(value - half), np.exp(value + half)
 
 
@@ -77,7 +77,7 @@ def _in_column_units(fit: Fit) -> tuple[Problem, Floats]:
     return replace(p, x=p.x + fit.centre, low=low, high=high), np.append(theta, c)
 
 
-def profile_interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, float]:
+def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[float, float]:
     """Values of a parameter whose best fit is not worse than an F test allows.
 
     {v: RSS(v) <= RSS_min (1 + F_{1, n-k} / (n-k))} (Bates & Watts 1988, section 6.1), in units of
@@ -90,9 +90,9 @@ def profile_interval(fit: Fit, name: str, level: float = 0.95) -> tuple[float, f
         raise ValueError("profile intervals need least squares")
     i, split = fit.form.parameters.index(name), len(fit.form.exponents)
     if fit.form.kind == "log" and i >= split:
-        return t_interval(fit, name, level)
+        return t_interval(fit, name, confidence)
     problem, best = (fit.problem, fit.vector) if i < split else _in_column_units(fit)
-    limit = float(fit.loss / 2 * (1 + fdtri(1, fit.df, level) / fit.df))
+    limit = float(fit.loss / 2 * (1 + fdtri(1, fit.df, confidence) / fit.df))
     loss, at = _profile(problem, best, i), float(best[i])
     low = _end(loss, at, float(problem.low[i]), limit)
     high = _end(loss, at, float(problem.high[i]), limit)

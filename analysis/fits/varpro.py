@@ -128,7 +128,7 @@ def _starts(problem: Problem) -> list[Point]:
     return [levenberg(problem, p.vector, everything) for p in best]
 
 
-def settle(problem: Problem, start: Point) -> tuple[Point, bool]:
+def polish_until_agreed(problem: Problem, start: Point) -> tuple[Point, bool]:
     """Polish with BFGS and with L-BFGS-B, each from the start, until both agree to 1e-6."""
     for _ in range(4):
         one = polish(problem, start.vector, "BFGS")
@@ -172,10 +172,10 @@ def _minimise(problem: Problem, start: Floats | None) -> Minimum:
     if start is not None:
         near = levenberg(problem, start, np.ones(form.k, dtype=bool))
         return Minimum(near, 1, 1, True)
-    settled = [settle(problem, s) for s in _starts(problem)]
-    best, agreed = min(settled, key=lambda s: s[0].loss)
-    reached = sum(p.loss <= best.loss * (1 + AGREE) for p, _ in settled)
-    return Minimum(best, len(settled), reached, agreed)
+    polished = [polish_until_agreed(problem, s) for s in _starts(problem)]
+    best, agreed = min(polished, key=lambda s: s[0].loss)
+    reached = sum(p.loss <= best.loss * (1 + AGREE) for p, _ in polished)
+    return Minimum(best, len(polished), reached, agreed)
 
 
 def _closed(problem: Problem) -> Minimum:

@@ -16,7 +16,7 @@ from analysis.fits.forms import Floats
 from analysis.fits.intervals import covariance, profile_interval
 from analysis.laws.points import Points
 from analysis.laws.preconditions import different_costs
-from analysis.stats.decision import Verdict, not_testable_on_error, value_of
+from analysis.stats.decision import Verdict, value_of
 from scaling_study.common.errors import InputError
 
 QUANTILES = (0.15, 0.85)
@@ -134,18 +134,12 @@ def deviation(points: Points, draws: int = 999) -> Deviation:
     )
 
 
-@not_testable_on_error
-def judge_deviation(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
+def decide_deviation(d: Deviation, margin: float, alpha: float) -> Verdict:
     """Claim: beyond some cost, error falls more slowly than the power law below it.
 
     Judged by the interval of the change of slope, but no change is called real unless sup-F
     rejects a straight line at alpha: the interval does not know that the break was searched for.
     """
-    return decide_deviation(deviation(points), margin, alpha)
-
-
-def decide_deviation(d: Deviation, margin: float, alpha: float) -> Verdict:
-    """The verdict of `judge_deviation` on what was computed."""
     against = float(stdtr(d.df, (d.estimate - margin) / d.se))
     value, reason = value_of(d.low, d.high, margin)
     if d.p >= alpha and value in ("supported", "refuted") and abs(d.estimate) > margin:
@@ -168,7 +162,7 @@ class Exponent:
     n: int
 
 
-def low_cost_exponent(points: Points, broken: Deviation, level: float = 0.95) -> Exponent:
+def low_cost_exponent(points: Points, broken: Deviation, confidence: float = 0.95) -> Exponent:
     """Slope among configurations cheaper than the break, its interval included.
 
     Raises:
@@ -184,6 +178,6 @@ def low_cost_exponent(points: Points, broken: Deviation, level: float = 0.95) ->
         x="cost",
     )
     se = math.sqrt(float(covariance(law)[1, 1]))
-    half = float(stdtrit(law.df, 0.5 + level / 2)) * se
+    half = float(stdtrit(law.df, 0.5 + confidence / 2)) * se
     slope = float(law.vector[1])
     return Exponent(slope, se, law.df, slope - half, slope + half, broken.break_low, law.n)

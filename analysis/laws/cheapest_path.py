@@ -1,7 +1,8 @@
-"""Three claims about resolution that must be kept apart: exponent, returns, and level.
+"""How resolution grows with cost along the cheapest path, and against another family's.
 
-The exponent is how resolution grows with cost along the cheapest path; returns are what one step
-buys; the level is which resolution two families use at equal accuracy.
+Two claims that must be kept apart, from each other and from what one step returns
+(`analysis.laws.returns`): the exponent of the path, and the ratio of the resolutions that two
+families use at equal accuracy.
 """
 
 import math
@@ -16,7 +17,7 @@ from analysis.fits.forms import Floats
 from analysis.fits.intervals import draws
 from analysis.fits.laws import SIZE
 from analysis.laws.points import Points
-from analysis.stats.decision import Verdict, not_testable_on_error, value_of
+from analysis.stats.decision import Verdict, value_of
 from scaling_study.common.errors import InputError
 
 MOST_INDEFINITE = 0.05
@@ -83,7 +84,7 @@ class PathExponent:
 
 
 def path_exponent(
-    points: Points, axis: str = "resolution", level: float = 0.95, count: int = 4000
+    points: Points, axis: str = "resolution", confidence: float = 0.95, count: int = 4000
 ) -> PathExponent:
     """The exponent of an axis from quad3 fitted to the points (one regime).
 
@@ -95,7 +96,7 @@ def path_exponent(
     best, _ = path_exponents(hessians(surface.vector[None]), c)
     gammas, definite = path_exponents(hessians(draws(surface, count)), c)
     samples = gammas[definite, i] if definite.any() else np.array([math.nan])
-    tail = (1 - level) / 2
+    tail = (1 - confidence) / 2
     low, high, below, above = np.quantile(samples, [tail, 1 - tail, 0.16, 0.84]).tolist()
     return PathExponent(
         axis=axis,
@@ -111,18 +112,12 @@ def path_exponent(
     )
 
 
-@not_testable_on_error
-def judge_slower(points: Points, alpha: float = 0.05, margin: float = 0.02) -> Verdict:
+def decide_slower(g: PathExponent, margin: float) -> Verdict:
     """Claim: resolution grows more slowly with cost than in compound scaling, by the exponent.
 
     compound - gamma > margin; not testable if the surface has no path of minima in more than 5 %
     of draws.
     """
-    return decide_slower(path_exponent(points, level=1 - alpha), margin)
-
-
-def decide_slower(g: PathExponent, margin: float) -> Verdict:
-    """The verdict of `judge_slower` on what was computed."""
     if g.p_definite < 1 - MOST_INDEFINITE:
         return Verdict(
             "not_testable",
@@ -136,7 +131,7 @@ def decide_slower(g: PathExponent, margin: float) -> Verdict:
 
 
 @dataclass(frozen=True)
-class Level:
+class ResolutionRatio:
     """Resolution of one family over that of another at equal accuracy: geometric mean, range."""
 
     ratio: float
@@ -145,7 +140,9 @@ class Level:
     n: int
 
 
-def level_ratio(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> Level:
+def resolution_ratio(
+    first: tuple[Floats, Floats], second: tuple[Floats, Floats]
+) -> ResolutionRatio:
     """(resolution, error) of two families: mean of ln r_second - ln r_first at equal -ln(error).
 
     Both are interpolated linearly in logs between models; models of the second family outside the
@@ -163,7 +160,7 @@ def level_ratio(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> 
         raise InputError("the two families share no range of accuracy")
     gaps = np.log(r2[common]) - np.interp(q2[common], q1, log_r1)
     mean, low, high = float(gaps.mean()), float(gaps.min()), float(gaps.max())
-    return Level(math.exp(mean), math.exp(low), math.exp(high), int(common.sum()))
+    return ResolutionRatio(math.exp(mean), math.exp(low), math.exp(high), int(common.sum()))
 
 
 def surface_gradient(surface: Fit, table: Points) -> Floats:

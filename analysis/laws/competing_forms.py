@@ -11,7 +11,6 @@ from analysis.fits.fit import fit
 from analysis.laws.points import Points
 from analysis.laws.preconditions import different_costs
 from analysis.stats.decision import Verdict, not_testable_on_error, value_of
-from analysis.study.noise import brown_forsythe
 
 LAWS = ("pl", "spl", "seg", "u")
 ENOUGH_FOR_SMOOTH_BREAK = 40
@@ -24,7 +23,6 @@ class Alternative:
 
     form: str
     k: int
-    rss: float
     aicc: float
     bic: float
     weight: float
@@ -51,7 +49,7 @@ def alternatives(points: Points) -> tuple[Alternative, ...]:
     weight = np.exp(-(aicc - aicc.min()) / 2)
     weight /= weight.sum()
     return tuple(
-        Alternative(f.form.id, k, f.loss, float(a), log + k * math.log(n), float(w))
+        Alternative(f.form.id, k, float(a), log + k * math.log(n), float(w))
         for f, k, log, a, w in zip(fits, ks, logs, aicc, weight, strict=True)
     )
 
@@ -64,12 +62,12 @@ def judge_kink(points: Points, margin: float = DISTINCT_BIC) -> Verdict:
     """
     bic = {a.form: a.bic for a in alternatives(points)}
     gain = bic["spl"] - bic["seg"]
-    said = f"BIC {bic['seg']:.1f} with a kink, {bic['spl']:.1f} with a floor"
+    text = f"BIC {bic['seg']:.1f} with a kink, {bic['spl']:.1f} with a floor"
     if gain > margin:
-        return Verdict("supported", said)
+        return Verdict("supported", text)
     if gain < -margin:
-        return Verdict("refuted", f"reversed: {said}")
-    return Verdict("inconclusive", f"not distinguishable: {said}")
+        return Verdict("refuted", f"reversed: {text}")
+    return Verdict("inconclusive", f"not distinguishable: {text}")
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,7 @@ class Dispersion:
     """Scatter of ln(error) about E + A C^-a against cost.
 
     `estimate` is Spearman's rank correlation of |residual| and cost with its 95 % interval and p;
-    `sd_below` and `sd_above` are relative errors on either side of the median cost, with the
-    Brown-Forsythe p that they are equal.
+    `sd_below` and `sd_above` are relative errors on either side of the median cost.
     """
 
     estimate: float
@@ -89,10 +86,9 @@ class Dispersion:
     p: float
     sd_below: float
     sd_above: float
-    p_equal: float
 
 
-def dispersion(points: Points, level: float = 0.95) -> Dispersion:
+def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     """Whether configurations of equal cost differ more where cost is high.
 
     The interval of rho is by Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright
@@ -107,7 +103,7 @@ def dispersion(points: Points, level: float = 0.95) -> Dispersion:
     found = spearmanr(np.abs(law.residuals), points["cost"])
     rho = float(found.statistic)
     z_se = math.sqrt((1 + rho**2 / 2) / (law.n - 3))
-    z, half = math.atanh(rho), float(ndtri(0.5 + level / 2)) * z_se
+    z, half = math.atanh(rho), float(ndtri(0.5 + confidence / 2)) * z_se
     halves = law.residuals[~above], law.residuals[above]
     return Dispersion(
         estimate=rho,
@@ -118,7 +114,6 @@ def dispersion(points: Points, level: float = 0.95) -> Dispersion:
         p=float(found.pvalue),
         sd_below=float(np.std(halves[0], ddof=1)),
         sd_above=float(np.std(halves[1], ddof=1)),
-        p_equal=brown_forsythe([h.tolist() for h in halves]) or 1.0,
     )
 
 

@@ -122,7 +122,7 @@ def leverage(surface: Surface, x: Floats) -> Floats:
     return np.asarray(np.einsum("nj,jk,nk->n", phi, inverse, phi), dtype=np.float64)
 
 
-def predict(surface: Surface, table: Points, level: float = 0.95) -> Prediction:
+def predict(surface: Surface, table: Points, confidence: float = 0.95) -> Prediction:
     """Predict rows of a table; the interval holds what configurations scatter about the surface.
 
     Staying below the largest leverage keeps off regions that the design surrounds but never
@@ -133,7 +133,7 @@ def predict(surface: Surface, table: Points, level: float = 0.95) -> Prediction:
     own = leverage(surface, x)
     known = leverage(surface, f.problem.x)
     scatter = f.variance if math.isnan(surface.tau2) else surface.tau2
-    half = float(stdtrit(f.df, 0.5 + level / 2)) * np.sqrt(own + scatter)
+    half = float(stdtrit(f.df, 0.5 + confidence / 2)) * np.sqrt(own + scatter)
     value = f.log_predict(table)
     low, high = f.problem.x.min(axis=0) - 1e-9, f.problem.x.max(axis=0) + 1e-9
     inside = ((x >= low) & (x <= high)).all(axis=1) & (own <= known.max() * (1 + 1e-9))

@@ -45,7 +45,7 @@ def error_increases(points: Points, axis: str | None = None) -> Mask:
     return worse
 
 
-def harm(points: Points, axis: str | None = None, level: float = 0.95) -> Harm:
+def harm(points: Points, axis: str | None = None, confidence: float = 0.95) -> Harm:
     """Share of steps from one level of an axis to the next that make error worse.
 
     No functional form is needed; `se` of the points says what seeds explain.
@@ -54,7 +54,7 @@ def harm(points: Points, axis: str | None = None, level: float = 0.95) -> Harm:
         InputError: no steps, or no standard errors.
     """
     worse = error_increases(points, axis)
-    k, n, tail = int(worse.sum()), len(worse), (1 - level) / 2
+    k, n, tail = int(worse.sum()), len(worse), (1 - confidence) / 2
     low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
     high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
     return Harm(axis or "all", k / n, low, high, k, n)

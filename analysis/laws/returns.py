@@ -10,7 +10,7 @@ from scipy.special import stdtr, stdtrit
 from analysis.fits.descent import Mask
 from analysis.fits.forms import Floats
 from analysis.laws.points import Points, Rows, steps
-from analysis.stats.decision import Verdict, not_testable_on_error, value_of
+from analysis.stats.decision import Verdict, value_of
 from scaling_study.common.errors import InputError
 
 LARGE = 320
@@ -31,17 +31,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Returns:
-    """A ratio or difference of mean elasticities; its SE is between configurations.
-
-    `seed_se` is what seeds alone explain of it: the SE of a statement about these configurations.
-    """
+    """A ratio or difference of mean elasticities; its SE is between configurations."""
 
     estimate: float
     se: float
     df: float
     low: float
     high: float
-    seed_se: float
     n: tuple[int, int]
 
 
@@ -114,20 +110,7 @@ def _two(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
     return mean, v, df
 
 
-def _seed_se(points: Points, terms: list[tuple[Rows, Rows, float]]) -> float:
-    """SE from seeds of a sum of weighted mean elasticities: steps (a, b) with a weight each.
-
-    A configuration that several steps share counts with the sum of its weights.
-    """
-    total = np.zeros(len(points["error"]))
-    for a, b, weight in terms:
-        gain = weight / np.log(points["cost"][b] / points["cost"][a]) / len(a)
-        np.add.at(total, a, gain)
-        np.add.at(total, b, -gain)
-    return float(np.sqrt(np.sum((total * points["se"] / points["error"]) ** 2)))
-
-
-def diminishing(points: Points, level: float = 0.95, count: int = DRAWS) -> Returns:
+def diminishing(points: Points, confidence: float = 0.95, count: int = DRAWS) -> Returns:
     """Mean elasticity of resolution steps from 320 px on, over that of steps from up to 160 px.
 
     The interval is of draws of both means from normal distributions with their SEs.
@@ -140,16 +123,15 @@ def diminishing(points: Points, level: float = 0.95, count: int = DRAWS) -> Retu
     ratio = float(mean[0] / mean[1])
     normal = np.random.default_rng(320).standard_normal((count, 2))
     sample = mean + np.sqrt(v) * normal
-    tail = (1 - level) / 2
+    tail = (1 - confidence) / 2
     ends = np.quantile(sample[:, 0] / sample[:, 1], [tail, 1 - tail]).tolist()
-    terms = [(*high, 1 / mean[1]), (*low, -ratio / mean[1])]
     se = float(np.std(sample[:, 0] / sample[:, 1]))
     sizes = (len(high[0]), len(low[0]))
-    return Returns(ratio, se, df, ends[0], ends[1], _seed_se(points, terms), sizes)
+    return Returns(ratio, se, df, ends[0], ends[1], sizes)
 
 
 def depth_minus_resolution(
-    points: Points, level: float = 0.95, large_models: bool = False
+    points: Points, confidence: float = 0.95, large_models: bool = False
 ) -> Returns:
     """Mean elasticity of depth steps minus that of resolution steps, both from 320 px on.
 
@@ -162,34 +144,20 @@ def depth_minus_resolution(
     eps = [elasticity(points, a, b) for a, b in chosen]
     mean, v, df = _two(eps[0], eps[1])
     se, difference = math.sqrt(float(v.sum())), float(mean[0] - mean[1])
-    half = float(stdtrit(df, 0.5 + level / 2)) * se
-    terms = [(*chosen[0], 1.0), (*chosen[1], -1.0)]
+    half = float(stdtrit(df, 0.5 + confidence / 2)) * se
     sizes = (len(eps[0]), len(eps[1]))
-    seed_se = _seed_se(points, terms)
-    return Returns(difference, se, df, difference - half, difference + half, seed_se, sizes)
-
-
-@not_testable_on_error
-def judge_diminishing(points: Points, alpha: float = 0.05, margin: float = 0.5) -> Verdict:
-    """Claim: from 320 px on resolution buys less than `margin` of what it buys up to 160 px."""
-    return decide_diminishing(diminishing(points, 1 - alpha), margin)
+    return Returns(difference, se, df, difference - half, difference + half, sizes)
 
 
 def decide_diminishing(r: Returns, margin: float) -> Verdict:
-    """The verdict of `judge_diminishing` on what was computed."""
+    """Claim: from 320 px on resolution buys less than `margin` of what it buys up to 160 px."""
     value, reason = value_of(margin - r.high, margin - r.low, 0.0)
     against = float(stdtr(r.df, (margin - r.estimate) / r.se))
     return Verdict(value, reason, p_supported=1 - against, p_refuted=against)
 
 
-@not_testable_on_error
-def judge_depth_first(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
-    """Claim: from 320 px on depth buys more per e-fold of cost than resolution does."""
-    return decide_depth_first(depth_minus_resolution(points, 1 - alpha), margin)
-
-
 def decide_depth_first(r: Returns, margin: float) -> Verdict:
-    """The verdict of `judge_depth_first` on what was computed."""
+    """Claim: from 320 px on depth buys more per e-fold of cost than resolution does."""
     value, reason = value_of(r.low, r.high, margin)
     against = float(stdtr(r.df, (r.estimate - margin) / r.se))
     return Verdict(value, reason, p_supported=1 - against, p_refuted=against)

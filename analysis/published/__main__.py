@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.descriptions.findings import Findings, Request
 from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.drawing import forest
 from analysis.figures.drawing.style import style
@@ -29,7 +30,6 @@ from analysis.published.laws import (
 )
 from analysis.published.tables import HARDWARE, depth_width_table, family, figure_2
 from analysis.report.analyse import summary
-from analysis.report.findings import Findings, Request
 from analysis.report.page import html, sections
 from analysis.report.page.page import write
 from analysis.report.page.study_page import CELL_COLUMNS, cell_records, data
@@ -169,11 +169,11 @@ def command(directory: Path) -> list[str]:
     write_json(directory / "verdicts.json", content)
     frontiers = all_frontiers(cells)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
-    saved = figures(cells, rules, main_verdicts, content["gaps"], frontiers, directory)
+    found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
+    saved = figures(found, directory)
     saved += save_law_figures(points, directory)
     saved.append(_save_speedups(speedup_records(fast), directory))
-    found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
-    said = [_speedup_line(hardware, s) for hardware, s in fast.items()]
+    speed_lines = [_speedup_line(hardware, s) for hardware, s in fast.items()]
     write(
         directory / "report.html",
         "The paper's claims on the paper's numbers",
@@ -181,7 +181,7 @@ def command(directory: Path) -> list[str]:
         [
             ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
             ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules)),
-            ("speed", "Speed (Table 7)", [html.paragraph(text) for text in said]),
+            ("speed", "Speed (Table 7)", [html.paragraph(text) for text in speed_lines]),
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
@@ -197,7 +197,7 @@ def command(directory: Path) -> list[str]:
         f"figures and report.html in {directory}",
         "at other costs:",
         *(f"  {text}" for text in others),
-        *said,
+        *speed_lines,
         *lines(main_verdicts, rules),
     ]
 

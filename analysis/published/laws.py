@@ -17,7 +17,7 @@ from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
 from analysis.fits.validate import describe, validate
 from analysis.laws.breakpoint import deviation, low_cost_exponent
-from analysis.laws.cheapest_path import elasticities, level_ratio, surface_gradient
+from analysis.laws.cheapest_path import elasticities, resolution_ratio, surface_gradient
 from analysis.laws.competing_forms import alternatives, dispersion, judge_dispersion, judge_kink
 from analysis.laws.harmful_steps import harm, judge_harm
 from analysis.laws.points import Points
@@ -87,7 +87,7 @@ def base_records(prereg: Preregistration) -> list[Record]:
     return [everywhere, *({"base": f"width {w:g}", "gap (%)": 100 * g} for w, g in by_width)]
 
 
-def _levels() -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+def _resolutions() -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     """(resolution, error) of ResNet-RS and of EfficientNet as printed in Table 7."""
     rs, en = (
         (
@@ -128,7 +128,7 @@ def depth_over_width(points: Points) -> float:
 
 def law_records(points: Points) -> dict[str, list[Record]]:
     """Numbers of Figure 2 as tables: returns of resolution, forms, scatter, harm, exponent."""
-    level = level_ratio(*_levels())
+    ratio = resolution_ratio(*_resolutions())
     broken = deviation(points)
     spread, cheap = dispersion(points), low_cost_exponent(points, broken)
     return {
@@ -154,10 +154,10 @@ def law_records(points: Points) -> dict[str, list[Record]]:
             {"number": "its p value", "value": spread.p},
             {
                 "number": "EfficientNet's px / ResNet-RS's at equal accuracy",
-                "value": level.ratio,
+                "value": ratio.ratio,
             },
-            {"number": "the least of it", "value": level.low},
-            {"number": "the most of it", "value": level.high},
+            {"number": "the least of it", "value": ratio.low},
+            {"number": "the most of it", "value": ratio.high},
         ],
     }
 

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.descriptions.dominance import dominance
-from analysis.descriptions.forecasts import forecast_records
+from analysis.descriptions.findings import Findings, Request
 from analysis.descriptions.gaps import gaps
 from analysis.descriptions.overfitting import slopes
 from analysis.descriptions.variants import step_lines, step_records
 from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
-from analysis.report.findings import Findings, Request
 from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.judge import judge
@@ -75,18 +74,7 @@ def analyse(table: Table, prereg: Preregistration, directory: Path, request: Req
     write_json(directory / "verdicts.json", found.summary)
     write_json(directory / "fits.json", found.fits)
     write_csv(directory / "frontier.csv", [r for rows in found.frontiers.values() for r in rows])
-    saved = figures(
-        found.cells,
-        prereg,
-        found.judgements,
-        found.summary["gaps"],
-        found.frontiers,
-        directory,
-        request.published,
-        forecast_records(table.rows, found.forecasts),
-        found.steps,
-    )
-    write_study_page(found, saved, directory)
+    write_study_page(found, figures(found, directory), directory)
     chosen = "".join(f" with {column}={value}" for column, value in table.where.items())
     return [
         *(f"left out: {run}: {reason}" for run, reason in table.left_out.items()),

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.descriptions.findings import Request
 from analysis.figures.files import prepare
 from analysis.report.analyse import analyse
-from analysis.report.findings import Request
 from analysis.report.page.waiting_page import write_waiting_page
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration

@@ -7,7 +7,7 @@ subject here.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,40 +17,29 @@ from analysis.study.cells import Cell
 BAND = (0.025, 0.5, 0.975)
 
 
-@dataclass(frozen=True)
-class Attainment:
+class Attainment(NamedTuple):
     """Attainment surfaces at the cost of each cell, by rising cost; errors are fractions.
 
     `low`, `median` and `high` are the errors that 2.5, 50 and 97.5 % of the replicates attain at
     that cost or less. With fewer than 40 replicates the outer two are simply the best and the worst
-    of them, which `label` says. `honest` is the cross-fit value: each replicate scores the cell
-    that the other replicates would choose, so that no choice profits from its own noise.
+    of them. `cross_validated` is the cross-fit value: each replicate scores the cell that the other
+    replicates would choose, so that no choice profits from its own noise.
     """
 
-    cells: tuple[Cell, ...]
-    cost: Floats
-    replicates: int
     low: Floats
     median: Floats
     high: Floats
     cross_validated: Floats
 
-    @property
-    def label(self) -> str:
-        """What the band between `low` and `high` is, for legends."""
-        if self.replicates < 1 / BAND[0]:
-            return f"range of {self.replicates} replicates"
-        return f"95 % of {self.replicates} replicates"
 
-
-def _grid(cells: Sequence[Cell], axis: str) -> tuple[tuple[Cell, ...], Floats, Floats]:
-    """Cells by cost, their costs, and errors (cells, replicates) of the seeds that all have."""
+def _grid(cells: Sequence[Cell], axis: str) -> tuple[Floats, Floats]:
+    """Costs of the cells, rising, and errors (cells, replicates) of the seeds that all have."""
     known = sorted((c for c in cells if c.cost(axis)), key=lambda c: (c.cost(axis), c.error))
     count = min((c.n for c in known), default=0)
     if count < 2:
         raise ValueError(f"two seeds of every cell with a measured {axis} are needed")
     cost = np.array([c.cost(axis) for c in known], dtype=np.float64)
-    return tuple(known), cost, np.array([c.errors[:count] for c in known])
+    return cost, np.array([c.errors[:count] for c in known])
 
 
 def surface(frontiers: Floats, share: float) -> Floats:
@@ -79,11 +68,10 @@ def attainment_of(cells: Sequence[Cell], axis: str) -> Attainment:
     Raises:
         ValueError: some cell with a cost has fewer than two seeds, or none has a cost.
     """
-    known, cost, errors = _grid(cells, axis)
+    cost, errors = _grid(cells, axis)
     frontiers = least(errors, affordable(cost[:, None]))
     low, median, high = (surface(frontiers, share) for share in BAND)
-    honest = cross_fit(cost, errors)
-    return Attainment(known, cost, errors.shape[1], low, median, high, honest)
+    return Attainment(low, median, high, cross_fit(cost, errors))
 
 
 def deviation(cells: Sequence[Cell], axis: str) -> float:
@@ -99,7 +87,7 @@ def deviation(cells: Sequence[Cell], axis: str) -> float:
     """
     import moocore
 
-    _, cost, errors = _grid(cells, axis)
+    cost, errors = _grid(cells, axis)
     if (errors <= 0).any():
         raise ValueError("an error of zero has no logarithm")
     count = errors.shape[1]

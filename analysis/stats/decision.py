@@ -1,4 +1,4 @@
-"""Several claims at once: Holm's step-down correction, and Benjamini-Hochberg for explorations."""
+"""Verdicts on intervals, and Holm's step-down correction for several claims at once."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -66,9 +66,10 @@ class Frontier:
     """Cells by rising cost, one entry per cell in every array; errors are fractions.
 
     `costs` has a column per entry of `axes`. `best` is the least mean error of the cells that
-    cost at most as much on every axis, `low` and `high` its 95 % percentile band, `sure_low` and
-    `sure_high` a band that covers it with at least 95 % confidence; `probability` that the cell
-    is on the frontier. Bands are NaN where nothing says how runs scatter.
+    cost at most as much on every axis, `low` and `high` its pointwise 95 % percentile band,
+    `simultaneous_low` and `simultaneous_high` a band that covers it at all costs at once with at
+    least 95 % confidence; `probability` that the cell is on the frontier. Bands are NaN where
+    nothing says how runs scatter.
     """
 
     cells: tuple[Cell, ...]
@@ -80,18 +81,18 @@ class Frontier:
     best: Floats
     low: Floats
     high: Floats
-    sure_low: Floats
-    sure_high: Floats
+    simultaneous_low: Floats
+    simultaneous_high: Floats
     probability: Floats
 
 
-def max_t(cells: int, df: float, level: float = 0.95) -> float:
+def max_t(cells: int, df: float, confidence: float = 0.95) -> float:
     """Quantile of the largest |t| of independent means that share one variance estimate."""
     generator = np.random.default_rng(19960)
     largest = np.abs(generator.standard_normal((DRAWS * 5, cells))).max(axis=1)
     if math.isfinite(df):
         largest /= np.sqrt(generator.chisquare(df, DRAWS * 5) / df)
-    return float(np.quantile(largest, level))
+    return float(np.quantile(largest, confidence))
 
 
 def affordable(costs: Floats) -> Mask:
@@ -154,7 +155,7 @@ def frontier_of(cells: Sequence[Cell], axis: str | Sequence[str], noise: Noise |
         best=best,
         low=low,
         high=high,
-        sure_low=least(error - half, eligible),
-        sure_high=least(error + half, eligible),
+        simultaneous_low=least(error - half, eligible),
+        simultaneous_high=least(error + half, eligible),
         probability=probability,
     )

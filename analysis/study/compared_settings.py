@@ -1,4 +1,4 @@
-"""Which settings a grid compares on purpose, and by which of them its cells are told apart."""
+"""Which settings a grid compares on purpose, and which of them distinguish its cells."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Settings = tuple[tuple[str, str], ...]
 def compared(grid: Mapping[str, Any]) -> set[str]:
     """Config keys that the grid compares on purpose: it crosses them, or variants name them.
 
-    Values tied to others in `points` or `when` are not among them: they go along with an axis.
+    Values tied to others in `points` or `when` are not among them: they change with an axis.
     """
     return {*crossed(grid), *_of_variants(grid)}
 
@@ -50,7 +50,7 @@ def varied(part: Mapping[str, Any]) -> set[str]:
 def with_comparison_settings(
     rows: Iterable[Mapping[str, Any]], grid: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Rows of a plan or of a study, each with the `settings` by which the grid tells it apart."""
+    """Rows of a plan or of a study, each with the `settings` that distinguish it in the grid."""
     keys = crossed(grid)
     return [{**row, "settings": settings_of(row, keys)} for row in rows]
 

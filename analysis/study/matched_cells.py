@@ -27,7 +27,7 @@ def matches_of(cells: Sequence[Cell], along: str, levels: tuple[Level, Level]) -
     """Cells of both levels, matched.
 
     Raises:
-        PreconditionError: a level was not run, or its cells cannot be told apart or matched.
+        PreconditionError: a level was not run, or its cells cannot be distinguished or matched.
     """
     groups = [[c for c in cells if setting_of(c, along) == level] for level in levels]
     for level, found in zip(levels, groups, strict=True):

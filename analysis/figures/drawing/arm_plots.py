@@ -1,12 +1,23 @@
-"""Both arms of each regime against a cost; drawn from `analysis.figures.records`, inside `style()`."""
+"""Both arms of each regime against a cost, from `analysis.figures.records`."""
 
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import Label
-from analysis.figures.drawing.panels import (color_of, finish, label, legend, name_of, names_in, outer_labels, per_regime, points, spread)
-from analysis.figures.drawing.style import (COLORS, MARKERS, interval_label, log_x, log_y_percent)
+from analysis.figures.drawing.panels import (
+    color_of,
+    finish,
+    label,
+    legend,
+    name_of,
+    names_in,
+    outer_labels,
+    per_regime,
+    points,
+    spread,
+)
+from analysis.figures.drawing.style import COLORS, MARKERS, interval_label, log_x, log_y_percent
 from analysis.study.columns import Record
 
 
@@ -14,7 +25,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
     """Both arms per regime with the curves that are compared; `titles` has a text per regime."""
     figure, found = per_regime(records)
     resolutions = sorted({r["resolution"] for r in records})
-    said = interval_label([r for r in records if r["kind"] == "cell"])
+    y_label = interval_label([r for r in records if r["kind"] == "cell"])
     labels = []
     for epochs, axes in found:
         here = [r for r in records if r["epochs"] == epochs]
@@ -34,7 +45,7 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
                     named[text] = Label(r["cost"], 100 * r["error"], short, color_of(r))
         axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
-        log_y_percent(axes, said, [100 * r["error"] for r in here])
+        log_y_percent(axes, y_label, [100 * r["error"] for r in here])
         labels.append((axes, list(named.values())))
     outer_labels(found)
     legend(figure, [*records, {"arm": "base"}])

@@ -10,8 +10,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish
 from analysis.figures.drawing.style import LINES, MOST_TICKS, log_ticks
-from analysis.study.columns import Record
 from analysis.figures.records import by_epochs
+from analysis.study.columns import Record
 
 UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
 # Round times between a second and a day; outside, those of decades.

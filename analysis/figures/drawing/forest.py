@@ -8,8 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures.drawing.labels import HALO, plain
 from analysis.figures.drawing.style import COLORS, VERDICTS, WIDTH, flops_note, log_ticks
-from analysis.study.columns import Record
-from analysis.study.columns import COST_NAMES
+from analysis.study.columns import COST_NAMES, Record
 
 
 def _rows(axes: Axes, records: Sequence[Record], labels: Sequence[str]) -> None:
@@ -82,9 +81,9 @@ UNITS = {
 def verdicts(records: Sequence[Record], bars: str, noise: str = "") -> Figure:
     """Every tested claim: effect, interval and margin, with sensitivities beneath in grey.
 
-    `records` are those of `analysis.figures.verdict_records.verdict_records`: a panel per unit. `bars`
-    says what these are, as in "95 % interval", and `noise` what those about error rest on where
-    seeds did not measure it; intervals of laws rest on how configurations scatter.
+    `records` are those of `verdict_records`, a panel per unit. `bars` says what the bars are, as
+    in "95 % interval", and `noise` what those about error rest on where seeds did not measure it;
+    intervals of laws rest on how configurations scatter.
     """
     units = [unit for unit in UNITS if any(r["unit"] == unit for r in records)]
     counts = [len(_labels(records, unit)) for unit in units]

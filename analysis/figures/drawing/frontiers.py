@@ -7,11 +7,22 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.figures.drawing.labels import Label
+from analysis.figures.drawing.panels import (
+    finish,
+    label,
+    legend,
+    names_in,
+    outer_labels,
+    per_regime,
+    points,
+    room_for_ends,
+    spread,
+    step,
+)
 from analysis.figures.drawing.published_overlay import overlay, published_handle
-from analysis.figures.drawing.panels import (finish, label, legend, names_in, outer_labels, per_regime, points, room_for_ends, spread, step)
 from analysis.figures.drawing.style import LINES, interval_label, log_x, log_y_percent
-from analysis.study.columns import Record
 from analysis.figures.records import by_epochs
+from analysis.study.columns import Record
 
 GREY = "#444444"
 # Names in a panel where the published points squeeze ours.
@@ -36,8 +47,8 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
         points(axes, cells, "error")
         others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
-        said = [100 * r["error"] for r in (*cells, *published)]
-        log_y_percent(axes, _label(records), said)
+        values = [100 * r["error"] for r in (*cells, *published)]
+        log_y_percent(axes, _label(records), values)
         named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
         own = [label(r, "error", resolutions) for r in spread(named, most)]
         labels.append((axes, [*own, *others]))

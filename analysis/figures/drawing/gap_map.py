@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing.panels import outer_labels, panels
 from analysis.figures.drawing.style import COLORS, flops_note
-from analysis.study.columns import Record
-from analysis.study.columns import COST_NAMES
+from analysis.study.columns import COST_NAMES, Record
 
 DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF", COLORS["depth"]])
 
@@ -17,8 +16,8 @@ DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF
 def gap_map(records: Sequence[Record], bars: str) -> Figure:
     """The gap at every length of training and resolution with its interval, a panel per cost.
 
-    `records` are those of `analysis.descriptions.gaps`; what could not be measured stays grey. `bars`
-    says what the intervals are, as in "95 % interval".
+    `records` are those of `analysis.descriptions.gaps`; fields without an estimate are grey.
+    `bars` says what the intervals are, as in "95 % interval".
     """
     epochs = sorted({r["epochs"] for r in records})
     known = [r for r in records if r["estimate"] is not None]

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.figures.drawing.labels import Label
-from analysis.figures.drawing.panels import (finish, legend_below, outer_labels, per_regime, points)
+from analysis.figures.drawing.panels import finish, legend_below, outer_labels, per_regime, points
 from analysis.figures.drawing.style import MARKERS, interval_label, log_x, log_y_percent
 from analysis.study.columns import Record
 

@@ -11,8 +11,8 @@ from matplotlib.ticker import NullLocator
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish
 from analysis.figures.drawing.style import LINES, flops_note
-from analysis.study.columns import Record
 from analysis.figures.records import by_epochs
+from analysis.study.columns import Record
 
 # Between the bars of two training lengths at one step, as a share of the axis.
 APART = 0.014
@@ -23,8 +23,8 @@ LEVEL_TICKS = 4
 def returns(rows: Sequence[Record]) -> Figure:
     """Elasticity of each step in resolution, a tick per step and a line per regime.
 
-    `rows` are those of `analysis.figures.law_records.return_rows`. Regimes stand side by side at a step;
-    steps lie at the geometric mean of their two ends.
+    `rows` are those of `analysis.figures.law_records.return_rows`. Regimes are drawn side by side
+    at a step; a step lies at the geometric mean of its two ends.
     """
     figure = Figure(figsize=(4.6, 3.0), layout="constrained")
     axes = figure.subplots()
@@ -38,10 +38,10 @@ def returns(rows: Sequence[Record]) -> Figure:
         _series(axes, x, steps, color)
         ends.append(Label(x[-1], steps[-1]["elasticity"], f"{epochs} epochs", color))
     axes.axhline(0, color="#444444", lw=0.8)
-    said = "−Δln(error) / Δln(FLOPs) of a step"
-    axes.set_xlabel(f"step in resolution (px){flops_note([said])}")
+    text = "−Δln(error) / Δln(FLOPs) of a step"
+    axes.set_xlabel(f"step in resolution (px){flops_note([text])}")
     barred = any(r["low"] is not None for r in rows)
-    axes.set_ylabel(said + ",\nbars: 95 % interval over steps" * barred)
+    axes.set_ylabel(text + ",\nbars: 95 % interval over steps" * barred)
     return finish(figure, [(axes, ends)])
 
 

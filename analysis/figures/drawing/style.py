@@ -82,9 +82,9 @@ def interval_label(
 
 
 def flops_note(texts: Iterable[str]) -> str:
-    """A line with the convention of FLOPs if any text speaks of them without it, else nothing."""
-    said = "\n".join(texts)
-    return f"\nFLOPs: {CONVENTION}" if "FLOPs" in said and CONVENTION not in said else ""
+    """A line with the convention of FLOPs if any text names FLOPs without it, else nothing."""
+    text = "\n".join(texts)
+    return f"\nFLOPs: {CONVENTION}" if "FLOPs" in text and CONVENTION not in text else ""
 
 
 def log_ticks(low: float, high: float) -> list[float]:

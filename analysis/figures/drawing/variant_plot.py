@@ -6,7 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import plain
-from analysis.figures.drawing.style import (COLORS, VERDICTS, WIDTH, assumed, flops_note, interval_label)
+from analysis.figures.drawing.style import (
+    COLORS,
+    VERDICTS,
+    WIDTH,
+    assumed,
+    flops_note,
+    interval_label,
+)
 from analysis.study.columns import Record
 
 

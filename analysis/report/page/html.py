@@ -89,7 +89,7 @@ def figure(saved: Saved) -> str:
         drawn = image.convert("RGB").quantize(COLORS, method=Image.Quantize.FASTOCTREE)
         paper = drawn.getpixel((0, 0))  # every figure has a margin
         drawn.save(small, "PNG", transparency=paper)
-        width, height = image.size  # said beforehand, so that nothing moves when it is decoded
+        width, height = image.size  # in the HTML, so that nothing moves when it is decoded
     data = base64.b64encode(small.getvalue()).decode("ascii")
     name, title = escape(saved.name), escape(saved.title)
     return (

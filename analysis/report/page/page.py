@@ -12,7 +12,6 @@ from analysis.report.page.html import script_json, section
 from scaling_study.common.files import replace_file
 
 SCRIPTS = ("choices.js", "panels.js", "plots.js", "table.js", "live.js", "start.js")
-Section = tuple[str, str, Sequence[str]]
 
 
 def _part(name: str) -> str:
@@ -35,7 +34,7 @@ def write(
     path: Path,
     title: str,
     summary: str,
-    sections: Sequence[Section],
+    sections: Sequence[tuple[str, str, Sequence[str]]],
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the page: sections of (anchor, heading, HTML parts), interactive where `data` is given.

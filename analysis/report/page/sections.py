@@ -137,7 +137,7 @@ def steps(records: Sequence[Record]) -> list[str]:
 
 
 def dominance(records: Sequence[Record]) -> list[str]:
-    """How the arms' frontiers compare as wholes; `records` are those of `dominance.shown`."""
+    """How the arms' frontiers compare as wholes, rounded."""
     columns = {
         "epochs": "epochs",
         "cost": "at equal",
@@ -153,7 +153,12 @@ def dominance(records: Sequence[Record]) -> list[str]:
         "on cost, to err no more than the other (– if it cannot); how far single seeds' frontiers "
         "lie from the typical one, as a share of the hypervolume."
     )
-    return [html.paragraph(text), html.table(records, columns)] if records else []
+    rows = [
+        {key: round(value, 3) if isinstance(value, float) else value for key, value in r.items()}
+        | {"cost": ALL_COST_NAMES[r["cost"]]}
+        for r in records
+    ]
+    return [html.paragraph(text), html.table(rows, columns)] if rows else []
 
 
 def fits(records: Sequence[Record]) -> list[str]:

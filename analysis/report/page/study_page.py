@@ -1,15 +1,15 @@
 """A study's page: from what was found to sections and the data of the interactive figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.descriptions import forecasts
-from analysis.descriptions.dominance import shown
+from analysis.descriptions.findings import Findings
 from analysis.figures.files import Saved
-from analysis.report.findings import Findings
 from analysis.report.page import content, html, sections
-from analysis.report.page.page import Section, write
+from analysis.report.page.page import write
+from analysis.report.section import Report, Section
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
 
@@ -84,57 +84,76 @@ def about(found: Findings) -> str:
     return " · ".join([counts, *names, *chosen])
 
 
-def explanation(found: Findings) -> list[Section]:
-    """The sections that say what everything above rests on."""
-    table, summary = found.table, found.summary
-    environment = content.environment(table.rows)
+def _environment(report: Report) -> list[str]:
     columns = {"what": "what", "value": "value", "runs": "runs"}
-    details = [
-        html.folded("Gaps by regime, cost and resolution", sections.gaps(summary["gaps"])),
-        html.folded("The arms as frontiers", sections.dominance(shown(summary["dominance"]))),
-        html.folded("Fits to cell means", sections.fits(found.fits)),
-        html.folded(
-            "Over-fitting along the arms",
-            sections.overfit(summary["overfit"], found.prereg.cost),
-        ),
-        html.folded("Configurations", [html.table(cell_records(found.cells), CELL_COLUMNS)]),
-    ]
-    return [
-        ("details", "Numbers behind it", details),
-        (
-            "differs",
-            "What else differs between the runs",
-            sections.fairness(summary["differences"]),
-        ),
-        ("left-out", f"Runs not analysed ({len(table.left_out)})", sections.left_out(table)),
-        ("environment", "Environment", [html.table(environment, columns, text=("value",))]),
-        ("rules", "Rules", sections.rules(found.prereg)),
-    ]
+    rows = content.environment(report.found.table.rows)
+    return [html.table(rows, columns, text=("value",))]
 
 
-def _steps(found: Findings) -> list[Section]:
-    """Row by row, for a study that has variants or cells of equal compute."""
-    return [("steps", "Step by step", sections.steps(found.steps))] if found.steps else []
+def _time(report: Report) -> list[str]:
+    found = report.found
+    records = forecasts.run_time_records(found.table.rows, found.forecasts)
+    plot = ['<div id="forecasts" class="plot"></div>'] if records else []
+    return [html.paragraph(forecasts.summary(records)), *plot]
+
+
+def _explorer(report: Report) -> list[str]:
+    found = report.found
+    published = any(content.published_values(list(found.frontiers)).values())
+    return sections.explorer(found.cells, published)
+
+
+# Tables that are folded away, by their headings.
+DETAILS: tuple[tuple[str, Callable[[Findings], Sequence[str]]], ...] = (
+    ("Gaps by regime, cost and resolution", lambda f: sections.gaps(f.summary["gaps"])),
+    ("The arms as frontiers", lambda f: sections.dominance(f.summary["dominance"])),
+    ("Fits to cell means", lambda f: sections.fits(f.fits)),
+    (
+        "Over-fitting along the arms",
+        lambda f: sections.overfit(f.summary["overfit"], f.prereg.cost),
+    ),
+    ("Configurations", lambda f: [html.table(cell_records(f.cells), CELL_COLUMNS)]),
+)
+
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        "verdicts", "Verdicts", lambda r: sections.verdicts(r.found.judgements, r.found.prereg)
+    ),
+    Section(
+        "steps",
+        "Step by step",
+        lambda r: sections.steps(r.found.steps),
+        applies=lambda r: bool(r.found.steps),
+    ),
+    Section("explore", "Explore", _explorer),
+    Section("runs", "Runs", lambda _: ['<div id="table"></div>']),
+    Section("time", "Cost against forecast", _time),
+    Section("figures", "Figures", lambda r: [html.figure(saved) for saved in r.figures]),
+    Section(
+        "details",
+        "Numbers behind it",
+        lambda r: [html.folded(heading, parts(r.found)) for heading, parts in DETAILS],
+    ),
+    Section(
+        "differs",
+        "What else differs between the runs",
+        lambda r: sections.fairness(r.found.summary["differences"]),
+    ),
+    Section(
+        "left-out", "Runs not analysed ({left_out})", lambda r: sections.left_out(r.found.table)
+    ),
+    Section("environment", "Environment", _environment),
+    Section("rules", "Rules", lambda r: sections.rules(r.found.prereg)),
+)
 
 
 def write_study_page(found: Findings, figures: Sequence[Saved], directory: Path) -> None:
     """Write DIR/report.html, the verdicts first."""
-    records = forecasts.forecast_records(found.table.rows, found.forecasts)
-    time = [html.paragraph(forecasts.summary(records))]
-    time += ['<div id="forecasts" class="plot"></div>'] if records else []
-    published = any(content.published_values(list(found.frontiers)).values())
+    report = Report(found, figures)
     write(
         directory / "report.html",
         f"Study {found.table.name}",
         about(found),
-        [
-            ("verdicts", "Verdicts", sections.verdicts(found.judgements, found.prereg)),
-            *_steps(found),
-            ("explore", "Explore", sections.explorer(found.cells, published)),
-            ("runs", "Runs", ['<div id="table"></div>']),
-            ("time", "Cost against forecast", time),
-            ("figures", "Figures", [html.figure(s) for s in figures]),
-            *explanation(found),
-        ],
+        [section.render(report) for section in SECTIONS if section.applies(report)],
         data(found),
     )

@@ -11,7 +11,7 @@ def judge(points: Points, margin: float, alpha: float) -> Estimate:
     # Only here: planning asks for the check alone, and what fits laws takes long to load.
     from analysis.laws.cheapest_path import compound_exponents, decide_slower, path_exponent
 
-    g = path_exponent(points, level=1 - alpha)
+    g = path_exponent(points, confidence=1 - alpha)
     compound = compound_exponents()["resolution"]
     note = (
         f"resolution grows with cost to the power {g.estimate:.3f} [{g.low:.3f}, {g.high:.3f}] on "

@@ -10,22 +10,40 @@ from matplotlib.colors import to_rgb
 from matplotlib.contour import ContourSet
 from matplotlib.text import Annotation, Text
 
-from analysis.rules.preregistration import load_rules
-from analysis.figures.drawing import (arm_plots, forecast_plot, forest, frontiers, law_plots, gap_map, regime_plot, return_plot, variant_plot)
+from analysis.descriptions.depth_width_map import DepthWidthMap
+from analysis.descriptions.findings import Request
+from analysis.descriptions.forecasts import run_time_records, summary
+from analysis.figures.all_figures import figures
+from analysis.figures.drawing import (
+    arm_plots,
+    depth_width_plot,
+    forecast_plot,
+    forest,
+    frontiers,
+    gap_map,
+    law_plots,
+    return_plot,
+    variant_plot,
+)
 from analysis.figures.drawing.labels import ink
 from analysis.figures.drawing.panels import panels, spread
-from analysis.figures.drawing.style import (ASSUMED, COLORS, CONVENTION, LINES, VERDICTS, WIDTH, style)
-from analysis.figures.all_figures import figures
-from analysis.report.findings import Request
-from analysis.descriptions.forecasts import forecast_records, summary
-from scaling_study.study.forecasts import read_forecasts
-from analysis.figures.law_records import fits_of, law_rows, return_rows
+from analysis.figures.drawing.style import (
+    ASSUMED,
+    COLORS,
+    CONVENTION,
+    LINES,
+    VERDICTS,
+    WIDTH,
+    style,
+)
 from analysis.figures.files import Saved, save
+from analysis.figures.law_records import fits_of, law_rows, return_rows
 from analysis.published.tables import figure_2
-from analysis.descriptions.depth_width_map import RegimeMap
 from analysis.report.analyse import findings
+from analysis.rules.preregistration import load_rules
 from analysis.study.table import table_of
 from helpers.analysis_data import write_real_study
+from scaling_study.study.forecasts import read_forecasts
 from scaling_study.study.table import read_study
 
 # One worker draws them once.
@@ -45,8 +63,8 @@ def drawn(tmp_path_factory):
     study = tmp_path_factory.mktemp("figures") / "results" / "demo"
     write_real_study(study, resolutions=(16, 24, 32))
     loaded = read_study(study)
-    found = findings(table_of(loaded, {}), load_rules(None, loaded.grid), Request(study_dir=study))
-    times = forecast_records(found.table.rows, found.forecasts)
+    request = Request(published=True, study_dir=study)
+    found = findings(table_of(loaded, {}), load_rules(None, loaded.grid), request)
     kept = {}
 
     def keep(figure, records, directory, name, title):
@@ -54,11 +72,8 @@ def drawn(tmp_path_factory):
         return Saved(name, title, directory / f"{name}.png")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("analysis.figures.all_figures.save", keep)
-        figures(
-            *(found.cells, found.prereg, found.judgements, found.summary["gaps"]),
-            *(found.frontiers, study, True, times),
-        )
+        patch.setattr("analysis.figures.figure.save", keep)
+        figures(found, study)
     with style():
         for name, (figure, _, _) in kept.items():
             if name not in ("frontier_flops", "frontier_params"):  # published points are far off
@@ -270,7 +285,7 @@ def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     study = tmp_path / "results" / "demo"
     results = write_real_study(study, seeds=1)
     rows = [vars(r) for r in results]
-    found = forecast_records(rows, read_forecasts(study))
+    found = run_time_records(rows, read_forecasts(study))
     assert len(found) == len(results)
     held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in found)
     assert 0 < held < len(found)
@@ -283,7 +298,7 @@ def test_forecasts_are_compared_only_if_they_were_made_before(tmp_path):
     (study / "forecasts.csv").write_text("run_id,forecast_s\n" + f"{results[0].run_id},\nx,nan\n")
     assert read_forecasts(study) == {}
     (study / "forecasts.csv").unlink()
-    assert forecast_records(rows, read_forecasts(study)) == []
+    assert run_time_records(rows, read_forecasts(study)) == []
     assert summary([]).startswith("No run of this study was forecast")
 
 
@@ -453,9 +468,9 @@ def test_the_regime_map_has_shades_lines_hatching_and_a_dot(crossover, interval,
          "p_depth": p if crossover else 0.2}
         for e, p in zip(epochs, (0.01, 0.45, 0.99), strict=True) for m in costs
     ]  # fmt: skip
-    found = RegimeMap(1.8, records, {16: crossover}, {16: interval}, 0.012, 9, 0.75, 0.19)
+    found = DepthWidthMap(1.8, records, {16: crossover}, {16: interval}, 0.012, 9, 0.75, 0.19)
     with style():
-        figure = regime_plot.regimes(found, "FLOPs")
+        figure = depth_width_plot.depth_width_map(found, "FLOPs")
         check(figure)
     axes, bar = figure.axes
     assert axes.get_title("left") == title

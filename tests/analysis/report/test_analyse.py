@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from analysis.figures import all_figures
 from analysis.rules.judge import judge
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.record import record
@@ -54,8 +55,8 @@ def undrawn(monkeypatch):
 @pytest.fixture
 def frontiers_only(monkeypatch):
     """No other pictures: for tests about frontiers."""
-    for part in ("_comparisons", "_laws"):
-        monkeypatch.setattr(f"analysis.figures.all_figures.{part}", lambda *_: None)
+    kept = [figure for figure in all_figures.FIGURES if figure.name.startswith("frontier_")]
+    monkeypatch.setattr("analysis.figures.all_figures.FIGURES", kept)
 
 
 def judged(study, where=()):

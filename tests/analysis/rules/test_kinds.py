@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from analysis.descriptions.base_sensitivity import bases
-from analysis.descriptions.depth_width_map import regime_map
+from analysis.descriptions.depth_width_map import depth_width_map
 from analysis.descriptions.overfitting import slopes
 from analysis.laws.convex_hull import reach
 from analysis.published.tables import depth_width_table, figure_2_cells
@@ -236,7 +236,7 @@ def test_overfitting_slopes_of_a_known_gap():
 
 def test_the_regime_map_of_figure_3(paper):
     base = {"depth": 101, "width": 1.0}
-    found = regime_map(paper, load_rules(None, PRIOR), base)
+    found = depth_width_map(paper, load_rules(None, PRIOR), base)
     assert found.n == 69
     assert found.residual_sd == pytest.approx(0.012, abs=0.001)
     assert list(found.crossovers) == [128, 160, 224, 320]
@@ -261,7 +261,7 @@ def test_the_regime_map_of_figure_3(paper):
     assert found.accuracy >= 0.5
     assert 0 <= found.brier < 0.25
     with pytest.raises(InputError, match="three of them"):
-        regime_map(paper.regime(10), load_rules(None, PRIOR), base)
+        depth_width_map(paper.regime(10), load_rules(None, PRIOR), base)
 
 
 def test_the_reach_along_an_axis_ends_at_the_hull():

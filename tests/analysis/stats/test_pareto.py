@@ -109,9 +109,9 @@ def test_frontier_of_cells():
     assert found.member.tolist() == [True, True, False, True]
     assert found.probability == pytest.approx([1, 1, 0, 1])
     assert found.best == pytest.approx([cells[i].error for i in (0, 1, 1, 3)])
-    assert (found.sure_low <= found.low).all()
+    assert (found.simultaneous_low <= found.low).all()
     assert (found.low <= found.best).all()
-    assert (found.high <= found.sure_high).all()
+    assert (found.high <= found.simultaneous_high).all()
     worse = [*cells, cell("e", 5, (0.6,) * 4)]
     again = frontier_of(worse, "flops", noise_of(worse))
     assert again.member.tolist() == [*found.member.tolist(), False]
@@ -217,9 +217,6 @@ def test_surfaces_are_those_of_moocore():
 
 def test_attainment_of_cells():
     found = attainment_of([*some_cells(3), cell("e", 9, (0.2,) * 5)], "flops")
-    assert found.label == "range of 3 replicates"
-    assert replace(found, replicates=50).label == "95 % of 50 replicates"
-    assert found.replicates == 3
     assert (found.low <= found.median).all()
     assert (found.median <= found.high).all()
     assert (np.diff(found.median) <= 0).all()

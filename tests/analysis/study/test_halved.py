@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import analysis.__main__ as analysis
+from analysis.__main__ import main
+from analysis.report import command
 from analysis.rules.confounders import differences
 from analysis.study.table import Table, table_of
 from helpers.analysis_data import runs, write_study
@@ -34,7 +35,7 @@ def test_the_command_line_asks_for_them(tmp_path: Path, monkeypatch: pytest.Monk
     results = [replace(result, memory_halvings=1) for result in runs(EFFECTS)[:1]]
     study = write_study(tmp_path, results + runs(EFFECTS)[1:])
     seen: list[Table] = []
-    monkeypatch.setattr(analysis, "analyse", lambda table, *_: seen.append(table) or [])
+    monkeypatch.setattr(command, "analyse", lambda table, *_: seen.append(table) or [])
     for more in ([], ["--with-halved"]):
-        assert analysis.main([str(study), "-o", str(tmp_path / "out"), *more]) == 0
+        assert main([str(study), "-o", str(tmp_path / "out"), *more]) == 0
     assert [len(table.rows) for table in seen] == [len(runs(EFFECTS)) - 1, len(runs(EFFECTS))]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from analysis.descriptions.findings import Request
 from analysis.report.analyse import analyse
-from analysis.report.findings import Request
 from analysis.rules.preregistration import load_rules
 from analysis.study.cells import Cell, cells_of
 from analysis.study.noise import noise_of
@@ -40,6 +40,7 @@ def analysed(study: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, Counter
     loaded = read_study(study)
     out = study.parent / "out"
     out.mkdir()
+    monkeypatch.setattr("analysis.figures.figure.save", lambda *_: None)
     analyse(table_of(loaded, {}), load_rules(None, loaded.grid), out, Request(study_dir=study))
     return len(grouped), Counter(
         (cells[0].epochs, tuple((c.config_id, c.errors) for c in cells)) for cells in estimated

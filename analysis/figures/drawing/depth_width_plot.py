@@ -1,4 +1,4 @@
-"""The regime map: how likely depth is the better way to spend, over training length and cost."""
+"""The depth-width map: how likely depth is better, over training length and cost."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from analysis.descriptions.depth_width_map import DepthWidthMap
 from analysis.figures.drawing.gap_map import DIVERGING
 from analysis.figures.drawing.panels import finish, outer_labels, panels
 from analysis.figures.drawing.style import flops_note, log_plain
 from analysis.study.columns import Record
-from analysis.descriptions.depth_width_map import RegimeMap
 
 LEVELS = np.linspace(0, 1, 21)
 # Between the lines of even odds and certainty: the interval of where depth begins to pay.
 LINES = {0.025: ":", 0.5: "-", 0.975: ":"}
 
 
-def regimes(found: RegimeMap, cost: str) -> Figure:
+def depth_width_map(found: DepthWidthMap, cost: str) -> Figure:
     """A panel per resolution; hatched is what no studied configuration surrounds.
 
     `cost` says what is spent. The dot marks where the odds are even at the map's multiple of the
@@ -41,7 +41,7 @@ def regimes(found: RegimeMap, cost: str) -> Figure:
     return finish(figure, [])
 
 
-def _note(found: RegimeMap) -> str:
+def _note(found: DepthWidthMap) -> str:
     """What the lines mean, and how well the surface predicts."""
     note = (
         "line: even odds, dotted: 0.025 and 0.975, its 95 % interval; hatched: beyond the studied "
@@ -63,11 +63,17 @@ def _map(axes: Axes, records: Sequence[Record]) -> None:
     p = np.array([r["p_depth"] for r in records]).reshape(len(epochs), len(costs)).T
     inside = np.array([r["inside"] for r in records]).reshape(p.T.shape).T
     axes.contourf(epochs, costs, p, LEVELS, cmap=DIVERGING, vmin=0, vmax=1)
-    for level, dashes in LINES.items():
-        if p.min() < level < p.max():
-            width = 1.0 if level == 0.5 else 0.8
+    for probability, dashes in LINES.items():
+        if p.min() < probability < p.max():
+            width = 1.0 if probability == 0.5 else 0.8
             axes.contour(
-                epochs, costs, p, [level], colors="#222222", linestyles=[dashes], linewidths=width
+                epochs,
+                costs,
+                p,
+                [probability],
+                colors="#222222",
+                linestyles=[dashes],
+                linewidths=width,
             )
     # From the dearest cost inside upwards; from the bottom where none is.
     edge = [max([c for c, ok in zip(costs, i, strict=True) if ok], default=costs[0])
@@ -82,7 +88,7 @@ def _map(axes: Axes, records: Sequence[Record]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
 
 
-def _dot(axes: Axes, found: RegimeMap, resolution: int) -> None:
+def _dot(axes: Axes, found: DepthWidthMap, resolution: int) -> None:
     at = found.crossovers[resolution]
     if at is None:
         return
@@ -92,7 +98,7 @@ def _dot(axes: Axes, found: RegimeMap, resolution: int) -> None:
     axes.errorbar(at, found.multiplier, xerr=bars, fmt="o", color="#000000", ms=3.5, capsize=2)
 
 
-def _even(found: RegimeMap, resolution: int) -> str:
+def _even(found: DepthWidthMap, resolution: int) -> str:
     """Where the odds are even at the map's multiple, in words."""
     at, (low, high) = found.crossovers[resolution], found.intervals[resolution]
     if at is None:
