@@ -1,5 +1,6 @@
 """The least part of planned cells that suffices, found by bisection."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
 from analysis.study.cells import Cell
@@ -24,13 +25,13 @@ def least_sufficient(values: Sequence[float], check: Callable[[float], None]) ->
 
     By bisection: what suffices still does with more.
     """
-    low, high = 0, len(values)
-    while low < high:
-        middle = (low + high) // 2
+
+    def passes(value: float) -> bool:
         try:
-            check(values[middle])
+            check(value)
         except PreconditionError:
-            low = middle + 1
-        else:
-            high = middle
-    return values[low] if low < len(values) else None
+            return False
+        return True
+
+    at = bisect_left(values, True, key=passes)
+    return values[at] if at < len(values) else None
