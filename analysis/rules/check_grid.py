@@ -16,6 +16,6 @@ def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
     Raises:
         InputError: rules or planning that make no sense, or that name what the grid does not have.
     """
-    preregistration.prereg(study_dir, grid)
-    rules, planning = preregistration.prereg(None, grid), pilot.planning_of(grid)
+    preregistration.load_rules(study_dir, grid)
+    rules, planning = preregistration.load_rules(None, grid), pilot.planning_of(grid)
     check_names.check(rules, planning, grid, values)
