@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.stats.noise import noise_of
 from analysis.study.cells import cells_of
+from analysis.study.noise import noise_of
 from analysis.study.table import Table, table_of
 from helpers import ordinal_task
 from helpers.analysis_data import run, write_study
