@@ -100,12 +100,6 @@ def allowed(module: str, imported: str) -> bool:
     return layer(package, target) < layer(package, folder)
 
 
-# Cuts that are still to be made.
-EXCEPTIONS = {}
-for module, imported in EXCEPTIONS:
-    IMPORTS[module].discard(imported)
-
-
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_follow_the_layers(module: str) -> None:
     above = {imported for imported in IMPORTS[module] if not allowed(module, imported)}
