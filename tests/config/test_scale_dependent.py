@@ -89,8 +89,6 @@ ROWS = [
     {"epochs": 3, "set": {"model.dropout": 0.2}},
     {"epochs": 3, "width": 1, "set": {"model.dropout": 0.3, "data.flip": False}},
 ]
-
-
 KNOWN = {name: list(TINY[name]) for name in ("model", "data", "train")}
 
 

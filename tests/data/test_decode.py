@@ -128,8 +128,6 @@ def test_evaluation_is_the_centre_resized_bicubically() -> None:
 
 
 GOOD = encoded(marked(), quality=95)
-
-
 DAMAGED = {
     "empty": b"",
     "text": b"<html>404</html>",

@@ -13,8 +13,6 @@ from scaling_study.models.modules import build
 
 # As small as its data lets it be, but with a stem that timm has.
 ONE_EPOCH = {"train.epochs": 1, "train.warmup_epochs": 0}
-
-
 SMALL = ONE_EPOCH | {"model.stem": "rs", "data.resolution": 32}
 
 

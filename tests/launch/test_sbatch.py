@@ -17,8 +17,6 @@ from scaling_study.launch.slurm.resource_classes import Resources
 from scaling_study.launch.slurm.sbatch import parameters
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
 SITE = replace(
     CLUSTER,
     partition="gpu",
@@ -31,14 +29,8 @@ SITE = replace(
     lines=("--mail-type=FAIL", "--reservation=study", "--no-kill"),
     setup=("module load cuda", "source /site/profile.sh"),
 )
-
-
 SMALL = Resources(time_min=30, memory_gb=6, gpus=0, cpus=2, tasks=1, nodes=1)
-
-
 PACKED = Resources(time_min=480, memory_gb=64, gpus=4, cpus=16, tasks=1, nodes=1)
-
-
 SEVERAL = Resources(time_min=1440, memory_gb=128, gpus=8, cpus=8, tasks=8, nodes=2)
 
 

@@ -30,8 +30,6 @@ from scaling_study.study.table import read_study
 
 # One worker draws them once.
 pytestmark = pytest.mark.xdist_group("figures")
-
-
 EVERY = (
     *("verdicts", "arms_step_time_s", "gaps", "gap_map", "train_validation_gap"),
     *("frontier_step_time_s", "frontier_flops", "frontier_params"),
