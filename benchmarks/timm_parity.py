@@ -2,7 +2,8 @@
 
 Needs timm 1.0 and torchvision, which the project does not: install both without dependencies into
 an environment of their own that also sees the project's packages (benchmarks/README.md).
-`--keys FILE` writes names and shapes of timm's state dicts, which tests/test_timm.py reads.
+`--keys FILE` writes names and shapes of timm's state dicts, which
+tests/models/test_timm_weights.py reads.
 """
 
 import argparse

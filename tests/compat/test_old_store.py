@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Command
 from write_store import (
     COMPARED,
     GRIDS,
@@ -25,6 +24,8 @@ from write_store import (
     status,
     sweep,
 )
+
+from helpers.commands import Command
 
 # Of `status`: what depends on when it is asked.
 CLOCK = {"time", "runs_per_hour"}

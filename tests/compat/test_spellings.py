@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import environment
+
+from helpers.commands import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "Makefile", "docs/*.md", "conf/**/*.yaml", "sweeps/**/*.yaml")

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Command
 from write_store import USER
 
+from helpers.commands import Command
 from scaling_study.data import DATA_SETS
 
 

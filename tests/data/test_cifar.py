@@ -1,8 +1,6 @@
 """CIFAR from archives in the official format, downloaded from a real server or read from disk."""
 
 import hashlib
-import io
-import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.cifar_archives import IMAGES, archive, records
 from helpers.commands import Command
 from helpers.data_settings import values
 from scaling_study.common.errors import InputError
@@ -21,33 +20,6 @@ from scaling_study.common.validation import from_values
 from scaling_study.data import config_class, data_info, load, prepare
 from scaling_study.data.sets import cifar
 from scaling_study.data.sets.cifar import CifarConfig
-
-IMAGES = {"train": 15, "test": 6}
-
-
-def records(name: str, part: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Images (n, 32, 32, 3) and labels of a small archive."""
-    rng = np.random.default_rng([len(name), len(part)])
-    n, classes = IMAGES[part], cifar.ARCHIVES[name].n_classes
-    labels = rng.integers(0, classes, n)
-    labels[:2] = 0, classes - 1
-    return rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), labels
-
-
-def archive(name: str, labels_too_high: bool = False) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for part, members in cifar.ARCHIVES[name].members.items():
-            images, labels = records(name, part)
-            labels = labels + 200 * labels_too_high
-            planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
-            coarse = [np.full(len(images), 7)] * (cifar.ARCHIVES[name].label_bytes - 1)
-            rows = np.column_stack([*coarse, labels, planes]).astype(np.uint8)
-            for member, share in zip(members, np.array_split(rows, len(members)), strict=True):
-                info = tarfile.TarInfo(member)
-                info.size = share.size
-                tar.addfile(info, io.BytesIO(share.tobytes()))
-    return buffer.getvalue()
 
 
 class Server(BaseHTTPRequestHandler):

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_cifar import IMAGES, archive
 
+from helpers.cifar_archives import IMAGES, archive
 from helpers.commands import Command
 from helpers.pages import commands
 from helpers.photos import WRITERS

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -11,3 +12,7 @@ def environment() -> dict[str, str]:
     """This process's environment without what would hide a missing default of ours."""
     hidden = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HYDRA_FULL_ERROR")
     return {name: value for name, value in os.environ.items() if name not in hidden}
+
+
+def run_dirs(tmp_path: Path) -> list[Path]:
+    return sorted(path for path in (tmp_path / "results/runs").iterdir() if path.is_dir())

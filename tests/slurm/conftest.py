@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster import Cluster, missing
+from study import Study
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,23 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         finally:
             cluster.wipe()
             assert cluster.left_over() == []
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture
+def study(cluster: Cluster, tmp_path: Path, images: Path) -> Iterator[Study]:
+    """A study; what it leaves in the queue is cancelled."""
+    study = Study(cluster, tmp_path, images)
+    yield study
+    for sweep in study.started:
+        sweep.kill()
+        sweep.communicate()
+    cluster.run("scancel", "--me")
+    study.until_queue_is_empty()
+    for node in cluster.nodes:
+        cluster.start_node(node)
+        cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")

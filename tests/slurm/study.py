@@ -21,6 +21,10 @@ SMALL = (
 )
 # The longest that a test waits for anything; a busy machine needs some of it.
 PATIENCE_S = 300
+# Long enough to be interrupted: 10 to 20 s on a core.
+LONG = ("train.epochs=120", "data.val_per_class=4", "grid.axes.seed=[0]")
+# For runs whose end nobody waits for.
+ENDLESS = ("train.epochs=20000", *LONG[1:])
 COUNTED = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo")
 
 
@@ -147,3 +151,8 @@ def _counting(folder: Path, log: Path) -> Path:
         script.write_text(f'#!/bin/sh\necho {name} >>{log}\nexec /usr/bin/{name} "$@"\n')
         script.chmod(0o755)
     return folder
+
+
+def spans(study: Study, runs: list[Path]) -> list[tuple[float, float, str]]:
+    notes = [study.note(run) for run in runs]
+    return sorted((note["began"], note["ended"], note["job"]) for note in notes)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from test_training import lines, stopped, trained
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
 from helpers.tiny import tiny
+from helpers.trained_runs import lines, stopped, trained
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import network, timm_weights

@@ -1,4 +1,4 @@
-"""Fits of scaling laws: known parameters, the global optimum, intervals, and bad input."""
+"""Fits of scaling laws: known parameters, the global optimum, and bad input."""
 
 import math
 from dataclasses import replace
@@ -7,24 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 from scipy.optimize import minimize
 
 from analysis.fits.descent import one_thread
 from analysis.fits.fit import fit
-from analysis.fits.forms import log_value
 from analysis.fits.intervals import (
-    band,
-    bootstrap,
-    covariance,
-    draws,
-    lack_of_fit,
     profile_interval,
 )
-from analysis.fits.laws import FORMS, form_of, psl
+from analysis.fits.laws import form_of, psl
 from analysis.fits.validate import describe, validate
 from analysis.fits.weights import configuration_variance, weighted_fit
-from analysis.published.tables import figure_2
+from helpers.laws import curve
 from scaling_study.common.errors import InputError
 
 
@@ -70,41 +63,6 @@ def random_starts(table, starts, delta=1e-3):
     return min(found) / 1e6
 
 
-def curve(seed, n=20, noise=0.02, e=0.14, a=0.4):
-    """A saturating law of cost with relative noise."""
-    generator = np.random.default_rng(seed)
-    cost = np.geomspace(1e8, 1e11, n)
-    y = (e + 0.5 * (cost / 1e8) ** -a) * np.exp(noise * generator.standard_normal(n))
-    return {"flops": cost, "y": y}
-
-
-@pytest.fixture(scope="module")
-def grid():
-    return figure_2()
-
-
-@pytest.mark.parametrize("name", FORMS)
-def test_slopes_and_units_of_every_form(name):
-    form, split = FORMS[name], len(FORMS[name].exponents)
-    generator = np.random.default_rng(1)
-    x = generator.normal(size=(20, len(form.variables)))
-    p = np.append(generator.uniform(0.1, 1, split), generator.normal(-1, 0.3, form.k - split))
-    value, slopes = log_value(form, p, x)
-    h = 1e-6 * np.eye(form.k)
-    numeric = [(log_value(form, p + e, x)[0] - log_value(form, p - e, x)[0]) / 2e-6 for e in h]
-    assert slopes == pytest.approx(np.stack(numeric, axis=1), abs=1e-8)
-    centre = generator.normal(size=len(form.variables))
-    moved = np.concatenate(form.in_units(p[:split], p[split:], centre))
-    if form.kind != "log" or split:
-        assert log_value(form, moved, x + centre)[0] == pytest.approx(value)
-
-
-def test_numbers_of_parameters():
-    known = {"pl": 2, "spl": 3, "seg": 4, "bnsl1": 6, "u": 5, "quad3": 10, "quad4": 17, "mr": 7,
-             "mro": 11, "add": 7, "psl": 8}  # fmt: skip
-    assert {name: FORMS[name].k for name in known} == known
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 def test_huber_fit_reaches_the_global_optimum(seed):
     table = language_models(seed)
@@ -128,23 +86,6 @@ def test_exact_data_give_exact_parameters():
     for name, value in expected.items():
         assert found.parameters[name] == pytest.approx(value, rel=1e-5)
     assert found.at_bound == ()
-
-
-@pytest.mark.parametrize("name", ["pl", "spl", "u", "seg"])
-def test_forms_of_cost_recover_their_own_data(name):
-    cost = np.geomspace(1e7, 1e11, 30)
-    known = {
-        "pl": 5.0 * cost**-0.15,
-        "spl": 0.1 + 30 * cost**-0.3,
-        "u": 0.1 + 30 * cost**-0.3 + 1e-4 * cost**0.25,
-        "seg": np.exp(-0.2 * np.log(cost) + 0.12 * np.maximum(np.log(cost) - 21.0, 0)),
-    }
-    found = fit({"c": cost, "y": known[name]}, name, y="y", x="c")
-    assert np.sqrt(found.loss / found.n) < 1e-4
-    if name == "u":
-        assert found.parameters["q"] == pytest.approx(0.25, abs=0.01)
-    if name == "seg":
-        assert found.parameters["t"] == pytest.approx(21.0, abs=0.01)
 
 
 def test_bounded_law_of_three_scales():
@@ -229,98 +170,6 @@ def test_weights_of_two_levels():
     assert configuration_variance(np.array([0.1, -0.1]), np.array([1.0, 1.0]), 2) == 0
 
 
-def test_posterior_draws_have_the_moments_of_t(grid):
-    surface = fit(grid, "quad3", y="error")
-    sample = draws(surface)
-    assert sample.shape == (4000, 10)
-    assert sample.mean(axis=0) == pytest.approx(surface.vector, abs=0.01)
-    factor = surface.df / (surface.df - 2)
-    expected = factor * np.diag(covariance(surface))
-    assert sample.var(axis=0) == pytest.approx(expected, rel=0.1)
-    with pytest.raises(ValueError, match="no exact posterior"):
-        draws(fit(grid, "add", y="error"))
-
-
-def test_profile_of_a_straight_line_is_the_t_interval():
-    table = curve(8, e=0.0)
-    line, law = (fit(table, form, y="y") for form in ("line", "pl"))
-    low, high = profile_interval(line, "flops")
-    assert profile_interval(law, "a") == pytest.approx((-high, -low), abs=1e-5)
-    low, high = profile_interval(law, "A")
-    assert low < law.parameters["A"] < high
-
-
-def test_the_band_of_a_power_law_is_that_of_a_straight_line():
-    """y0 +- t s sqrt(1/n + (x0 - mean)^2 / Sxx) in logs."""
-    generator = np.random.default_rng(2)
-    cost = np.geomspace(1e6, 1e9, 12)
-    error = 0.4 * (cost / 1e6) ** -0.15 * np.exp(0.03 * generator.standard_normal(12))
-    at = np.array([1e6, 3e7, 1e9])
-    low, high = band(fit({"cost": cost, "error": error}, "pl", y="error", x="cost"), {"cost": at})
-    x, y = np.log(cost), np.log(error)
-    line = stats.linregress(x, y)
-    rest = y - line.intercept - line.slope * x
-    s = math.sqrt(float(rest @ rest) / 10)
-    away = np.log(at) - x.mean()
-    half = stats.t.ppf(0.975, 10) * s * np.sqrt(1 / 12 + away**2 / np.sum((x - x.mean()) ** 2))
-    middle = line.intercept + line.slope * np.log(at)
-    np.testing.assert_allclose(np.log(low), middle - half, rtol=1e-5)
-    np.testing.assert_allclose(np.log(high), middle + half, rtol=1e-5)
-
-
-def test_the_band_of_a_law_with_a_floor_covers_the_truth():
-    generator = np.random.default_rng(4)
-    cost, at = np.geomspace(1e6, 1e10, 15), {"cost": np.array([1e6, 1e8, 1e10])}
-    truth, inside = {c: 0.15 + 0.3 * (c / 1e6) ** -0.4 for c in (1e6, 1e8, 1e10)}, []
-    for _ in range(60):
-        error = (0.15 + 0.3 * (cost / 1e6) ** -0.4) * np.exp(0.02 * generator.standard_normal(15))
-        low, high = band(fit({"cost": cost, "error": error}, "spl", y="error", x="cost"), at)
-        inside += [a < t < b for a, t, b in zip(low, truth.values(), high, strict=True)]
-    assert 0.88 <= np.mean(inside) <= 1
-
-
-def test_an_interval_ends_at_a_bound():
-    table = curve(9, e=1e-6)
-    assert profile_interval(fit(table, "spl", y="y"), "E")[0] == 0
-    with pytest.raises(ValueError, match="least squares"):
-        profile_interval(fit(table, "spl", y="y", loss="huber"), "E")
-
-
-def test_configurations_are_resampled_together():
-    table = curve(10, n=15)
-    twice = {k: np.repeat(v, 4) for k, v in table.items()}
-    groups = np.repeat(np.arange(15), 4)
-    one = bootstrap(fit(table, "spl", y="y"), 100)
-    two = bootstrap(fit(twice, "spl", y="y", groups=groups), 100)
-    naive = bootstrap(fit(twice, "spl", y="y"), 100)
-    assert two.std(axis=0)[0] == pytest.approx(one.std(axis=0)[0], rel=0.15)
-    assert naive.std(axis=0)[0] < 0.7 * two.std(axis=0)[0]
-
-
-def test_lack_of_fit(grid):
-    surface = fit(grid, "quad3", y="error")
-    found = lack_of_fit(surface, grid["error"], grid["se"], 200)
-    assert found.p < 1e-6
-    v = surface.residuals * grid["error"]
-    spread = np.full(len(v), float(np.sqrt(np.sum(v**2) / surface.df)))
-    assert lack_of_fit(surface, grid["error"], spread, 200).p > 0.1
-
-
-def test_golden_validation(grid):
-    surface = validate(fit(grid, "quad3", y="error"), grid, cost="cost", by="resolution")
-    assert surface.folds.rmse == pytest.approx(0.026, abs=0.002)
-    assert surface.extrapolated[0].rmse == pytest.approx(0.042, abs=0.004)
-    assert surface.improvement == pytest.approx(0.59, abs=0.05)
-    assert len(surface.left_out) == 5
-    separable = validate(fit(grid, "add", y="error"), grid, cost="cost")
-    assert separable.folds.rmse == pytest.approx(0.094, abs=0.008)
-    assert separable.extrapolated[0].bias < -0.12
-    text = "\n".join(describe(surface))
-    for part in ("fit quad3", "130 rows, 0 excluded", "10-fold: relative error 2.6 %",
-                 "cheapest 75 %", "resolution 448", "improvement", "condition"):  # fmt: skip
-        assert part in text
-
-
 def test_rows_that_cannot_be_used_are_counted():
     table = curve(1)
     table["y"][3], table["flops"][5] = np.nan, 0.0
@@ -354,32 +203,6 @@ def test_a_design_without_the_terms_of_a_form(grid):
     assert form_of("add", ("a", "b", "c", "d")).k == 9
     with pytest.raises(InputError, match="variables of form add"):
         form_of("add", ("a", "a"))
-
-
-@pytest.mark.slow
-def test_profile_intervals_cover_the_exponent():
-    """Nominal 95 %; 300 data sets, standard error of the count 1.3 %."""
-    hits = []
-    for seed in range(300):
-        table = curve(seed, n=16, noise=0.02)
-        low, high = profile_interval(fit(table, "spl", y="y"), "a")
-        hits.append(low <= 0.4 <= high)
-    assert 0.91 <= np.mean(hits) <= 0.98
-
-
-@pytest.mark.slow
-def test_seeds_do_not_shrink_what_configurations_scatter():
-    """Weights 1 / (tau2 + s2 / n) estimate better than n / (tau2 + s2) where n differs."""
-    n = np.where(np.arange(40) % 2, 1.0, 20.0)
-    offs = []
-    for seed in range(200):
-        generator = np.random.default_rng(1000 + seed)
-        table = curve(seed, n=40, noise=0.04, e=0.0)
-        table["y"] = table["y"] * np.exp(0.02 * generator.standard_normal(40) / np.sqrt(n))
-        pair = (1 / (0.04**2 + 0.02**2 / n), n / (0.04**2 + 0.02**2))
-        offs.append([fit(table, "line", y="y", weights=w).vector[1] + 0.4 for w in pair])
-    spread = np.std(offs, axis=0)
-    assert spread[0] < 0.85 * spread[1]
 
 
 def test_a_start_replaces_the_search():

@@ -1,4 +1,4 @@
-"""A synthetic study through result.json files and the command line, and what is refused."""
+"""A synthetic study through result.json files and the command line: what is written."""
 
 import csv
 import json
@@ -6,21 +6,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import numpy as np
-import pytest
-
 from analysis.__main__ import main
-from analysis.figures import all_figures
-from analysis.rules.judge import judge
-from analysis.rules.preregistration import freeze, load_rules
-from analysis.rules.record import record
-from analysis.rules.wording import lines
-from analysis.study.study_cells import StudyCells
-from analysis.study.table import table_of
 from helpers.analysis_data import renamed, runs, verdicts, write_study
-from scaling_study.common.errors import InputError
-from scaling_study.study.table import read_study
-from scaling_study.tasks.classification import learned_error
 
 EFFECTS = {4: -0.10, 24: 0.10}
 FIGURES = (
@@ -44,29 +31,6 @@ def analysis(*arguments):
         text=True,
         check=False,
     )
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """No pictures, which take most of the time: for tests of verdicts and words."""
-    monkeypatch.setattr("analysis.report.analyse.figures", lambda *_: [])
-
-
-@pytest.fixture
-def frontiers_only(monkeypatch):
-    """No other pictures: for tests about frontiers."""
-    kept = [figure for figure in all_figures.FIGURES if figure.name.startswith("frontier_")]
-    monkeypatch.setattr("analysis.figures.all_figures.FIGURES", kept)
-
-
-def judged(study, where=()):
-    """Verdicts by rule, without drawing anything."""
-    loaded = read_study(study)
-    table = table_of(loaded, dict(where))
-    return {
-        j.rule.name: j
-        for j in judge(table, StudyCells.of(table.rows), load_rules(study, loaded.grid))
-    }
 
 
 def test_known_answer_through_the_command(tmp_path):
@@ -128,77 +92,6 @@ def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
     assert any("1 excluded runs by side: 1 base; classes unknown" in note for note in notes)
 
 
-def test_diverged_runs_scored_at_chance_can_lower_a_verdict(tmp_path):
-    results = runs({4: -0.10, 24: 0.03})
-    results += [
-        replace(renamed(r, "-bad"), config_id=r.config_id, status="diverged", val_error=None)
-        for r in results
-        if r.epochs == 24 and r.depth == 50
-    ]
-    study = write_study(tmp_path, results, "name: demo\nn_classes: 32\n")
-    found = judged(study)
-    assert found["R1-long"].verdict.value == "inconclusive"
-    assert "scored at chance" in found["R1-long"].verdict.reason
-    assert found["R1-short"].verdict.value == "supported"
-
-
-@pytest.mark.parametrize(
-    ("n_classes", "limit"), [(2, 0.45), (4, 0.675), (11, 9 / 11), (32, 30 / 32), (1000, 0.998)]
-)
-def test_who_guesses_has_learned_nothing(n_classes, limit):
-    assert learned_error(n_classes) == pytest.approx(limit)
-    right = np.random.default_rng(0).binomial(10_000, 1 / n_classes, size=2000)
-    assert np.mean(1 - right / 10_000 > learned_error(n_classes)) > 0.99
-
-
-def test_runs_hardly_better_than_chance_are_excluded(tmp_path):
-    results = runs(EFFECTS)
-    results.append(replace(results[0], run_id="bad", val_error=0.96))
-    study = write_study(tmp_path, results, "n_classes: 32\n")
-    table = table_of(read_study(study), {})
-    assert list(table.left_out.values()) == [
-        "hardly better than chance: error 96.0 % with 32 classes"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"precision": "bf16"}, "--where 'precision=bf16'"),
-        ({"n_val": 10}, "--where 'n_val=10'"),
-        ({"device": "cuda: H100"}, "device"),
-    ],
-)
-def test_mixed_tables_are_refused(tmp_path, capsys, change, told):
-    results = runs(EFFECTS)
-    study = write_study(tmp_path, [*results, replace(renamed(results[0], "-x"), **change)])
-    assert main([str(study), "-o", str(tmp_path / "out")]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: mixed table: ")
-    assert told in error
-    assert error.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_where_selects_from_a_mixed_table(tmp_path, undrawn):
-    results = runs(EFFECTS)
-    other = [replace(renamed(r, "-x"), precision="bf16") for r in results]
-    study = write_study(tmp_path, [*results, *other])
-    assert judged(study, {"precision": "fp32"}.items())["R1"].verdict.value == "supported"
-    chosen = ["--where", "precision=fp32", "--where", "epochs=24"]
-    assert main([str(study), "-o", str(tmp_path), *chosen]) == 0
-    found = verdicts(tmp_path)["R1-long"]
-    assert found["exploratory"] is True
-    assert (found["verdict"], found["estimate"]) == ("not_testable", None)
-
-
-@pytest.mark.parametrize("where", ["precision", "colour=red", "precision=fp8"])
-def test_bad_where_is_refused(tmp_path, where, capsys):
-    study = write_study(tmp_path, runs(EFFECTS, seeds=2))
-    assert main([str(study), "-o", str(tmp_path), "--where", where]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
-
-
 def test_missing_and_empty_studies_are_refused(tmp_path, capsys):
     missing = analysis(tmp_path / "none", "-o", tmp_path)
     assert (missing.returncode, missing.stdout) == (2, "")
@@ -232,65 +125,6 @@ def test_one_seed_without_step_times(tmp_path, frontiers_only):
     assert found["df"] is None
     assert any("prior" in note for note in found["notes"])
     assert not (tmp_path / "frontier_step_time_s.png").exists()
-
-
-def test_changed_rules_make_verdicts_exploratory(tmp_path):
-    study = write_study(tmp_path, runs(EFFECTS, seeds=2))
-    loaded = read_study(study)
-    freeze(study, loaded.grid)
-    (study / "grid.yaml").write_text("rules: {margin: 0.0001}\n")
-    rules = load_rules(study, read_study(study).grid)
-    table = table_of(loaded, {})
-    judgements = judge(table, StudyCells.of(table.rows), rules)
-    said = [text for text in lines(judgements, rules) if not text.startswith("not testable")]
-    assert all("EXPLORATORY" in text for text in said)
-    assert record(judgements[0], rules)["exploratory"] is True
-
-
-def test_a_look_before_all_runs_are_there_is_exploratory(tmp_path, capsys, undrawn):
-    results = runs(EFFECTS)
-    study = write_study(tmp_path, results)
-    (tmp_path / "results" / "runs" / results[0].run_id / "result.json").write_text("[]")
-    assert main([str(study), "-o", str(tmp_path)]) == 0
-    assert "EXPLORATORY: 1 planned runs have no result" in capsys.readouterr().out
-    assert verdicts(tmp_path)["R1-long"]["exploratory"] is True
-
-
-def test_a_planned_regime_without_results_is_not_replaced_by_another(tmp_path):
-    study = write_study(tmp_path, runs(EFFECTS))
-    with (study / "plan.csv").open("a") as file:
-        file.write("longer-0,400\n")
-    found = judged(study)
-    assert found["R1-long"].verdict.value == "not_testable"
-    assert "no run of 400 epochs" in found["R1-long"].verdict.reason
-
-
-def test_runs_that_differ_in_more_than_the_axes_are_not_compared(tmp_path):
-    found = runs(EFFECTS)
-    threads = [replace(r, threads=2) if r.width > 0.25 else r for r in found]
-    with pytest.raises(InputError, match="mixed table: threads has 2 values"):
-        judged(write_study(tmp_path / "threads", threads))
-    twins = [replace(r, config_id=f"{r.config_id}-x") if r.seed == 2 else r for r in found]
-    with pytest.raises(InputError, match="differ in something other than depth"):
-        judged(write_study(tmp_path / "twins", twins))
-    # Another learning rate is a setting of its own: the width arm then has no base.
-    lr = [replace(r, lr=0.4) if r.width > 0.25 else r for r in found]
-    verdict = judged(write_study(tmp_path / "lr", lr))["R1-long"].verdict
-    assert verdict.value == "not_testable"
-
-
-def test_errors_that_agree_exactly_are_no_noise_to_judge_by(tmp_path):
-    equal = [replace(r, val_error=0.3) for r in runs(EFFECTS)]
-    found = judged(write_study(tmp_path, equal))
-    assert "replicates agree exactly" in found["R1-long"].verdict.reason
-
-
-@pytest.mark.parametrize("content", ["a: [", "- 1", "n_classes: many\n"])
-def test_a_broken_grid_file_is_named(tmp_path, content, capsys):
-    study = write_study(tmp_path, runs(EFFECTS))
-    (study / "grid.yaml").write_text(content)
-    assert main([str(study), "-o", str(tmp_path)]) == 2
-    assert "grid.yaml" in capsys.readouterr().err
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):

@@ -1,18 +1,11 @@
-"""Kinds of rules beyond two arms in one regime, planned looks, families of claims."""
+"""Kinds of rules: regret, interaction, levels at random, a kind of one's own."""
 
 import math
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
-from analysis.descriptions.base_sensitivity import bases
-from analysis.descriptions.depth_width_map import depth_width_map
-from analysis.descriptions.overfitting import slopes
-from analysis.laws.convex_hull import reach
-from analysis.published.tables import depth_width_table, figure_2_cells
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
@@ -23,21 +16,11 @@ from analysis.rules.planned import planned_cells
 from analysis.rules.preregistration import load_rules
 from analysis.rules.simulate import chances
 from analysis.stats.contrast import Estimand
-from analysis.stats.decision import Verdict, holm, holm_adjusted
-from analysis.stats.sequential import critical_values, inflation, spent
-from analysis.study.noise import noise_of
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import DEPTHS, WIDTHS, run, runs, write_study
-from scaling_study.common.errors import InputError
+from helpers.priors import PRIOR
 from scaling_study.study.table import read_study
-
-PRIOR = {"rules": {"seed_sd": "prior"}}
-
-
-@pytest.fixture(scope="module")
-def paper():
-    return StudyCells.of(depth_width_table().rows)
 
 
 def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
@@ -135,57 +118,6 @@ def test_a_rule_of_ones_own_on_other_axes_and_costs(tmp_path):
     assert found["R1-long"].verdict.value == "not_testable"
 
 
-def test_holm_by_the_book():
-    assert holm_adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm_adjusted([]) == []
-
-
-def test_a_headline_that_holms_correction_does_not_leave_is_lowered():
-    family = {
-        "a": Verdict("supported", "", p_supported=0.001, p_refuted=0.999),
-        "b": Verdict("supported", "", p_supported=0.02, p_refuted=0.98),
-        "c": Verdict("inconclusive", "", p_supported=0.2, p_refuted=0.8),
-        "d": Verdict("not_testable", ""),
-    }
-    found = holm(family, 0.05)
-    assert found["a"].value == "supported"
-    assert found["a"].p_holm == pytest.approx(0.003)
-    assert found["b"].value == "inconclusive"
-    assert found["b"].reason == "supported by itself, but not among 3 headline claims"
-    assert "d" not in found
-
-
-def test_critical_values_of_planned_looks_spend_the_level():
-    z = critical_values((2, 3, 5), 0.05)
-    assert z == pytest.approx([2.2239, 2.3674, 2.2672], abs=2e-4)
-    rng = np.random.default_rng(4)
-    steps = rng.standard_normal((400_000, 5)).cumsum(axis=1)
-    crossed = np.abs(steps[:, [1, 2, 4]]) / np.sqrt([2, 3, 5]) > z
-    first = [
-        crossed[:, 0],
-        ~crossed[:, 0] & crossed[:, 1],
-        ~crossed[:, :2].any(axis=1) & crossed[:, 2],
-    ]
-    levels = [spent(n / 5, 0.05) for n in (0, 2, 3, 5)]
-    for share, (before, after) in zip(first, pairwise(levels), strict=True):
-        assert share.mean() == pytest.approx(after - before, abs=0.001)
-    assert critical_values((4,), 0.05) == pytest.approx([norm.isf(0.025)])
-
-
-def test_planned_looks_widen_the_interval(tmp_path):
-    study = read_study(write_study(tmp_path, runs({4: -0.1, 24: 0.1}, seeds=2)))
-    cells = StudyCells.of(table_of(study, {}).rows)
-    once, often = (
-        Evidence(cells, load_rules(None, {"rules": rules})).gap_at(24, Estimand("flops"))[0]
-        for rules in ({}, {"looks": [2, 3, 5]})
-    )
-    assert often.high - often.estimate == pytest.approx(
-        inflation((2, 3, 5), 2, 0.05) * (once.high - once.estimate)
-    )
-    with pytest.raises(ValueError, match="must rise"):
-        critical_values((3, 2), 0.05)
-
-
 def test_simulated_studies_agree_with_the_verdicts_level():
     rows = [
         {"config_id": f"{d} {w} {e}", "depth": d, "width": w, "resolution": 32, "epochs": e,
@@ -218,68 +150,3 @@ def test_what_differs_beside_the_axes_is_named():
         "git_commit: depth arm None, width arm None, abc at 4 epochs; None at 24 epochs"
     ]
     assert differences(rows[:-1]) == ["24 epochs: between 1 and 2 seeds per cell"]
-
-
-def test_overfitting_slopes_of_a_known_gap():
-    rows = []
-    for result in runs({4: 0.0, 24: 0.0}, seeds=3):
-        gap = 0.02 * math.log(result.flops / 1e7) + 0.0005 * result.seed
-        rows.append(vars(replace(result, train_error=result.val_error - gap)))
-    found = slopes(StudyCells.of(rows), load_rules(None, {"rules": {"cost": "flops"}}))
-    assert {(r["epochs"], r["arm"]) for r in found} == {
-        (e, a) for e in (4, 24) for a in ("depth", "width")
-    }
-    for record in found:
-        assert record["slope"] == pytest.approx(0.02, abs=1e-9)
-        assert record["low"] < 0.02 < record["high"]
-
-
-def test_the_regime_map_of_figure_3(paper):
-    base = {"depth": 101, "width": 1.0}
-    found = depth_width_map(paper, load_rules(None, PRIOR), base)
-    assert found.n == 69
-    assert found.residual_sd == pytest.approx(0.012, abs=0.001)
-    assert list(found.crossovers) == [128, 160, 224, 320]
-    assert list(found.crossovers.values()) == pytest.approx([137, 69, 38, 26], rel=0.06)
-    by_length = {round(r["epochs"]): [] for r in found.records}
-    for record in found.records:
-        if record["multiplier"] != found.multiplier:
-            continue
-        by_length[round(record["epochs"])].append(record["p_depth"])
-    assert max(by_length[10]) <= 0.01
-    assert by_length[350] == pytest.approx([0.91, 1, 1, 1], abs=0.01)
-    for resolution, (low, high) in found.intervals.items():
-        at = found.crossovers[resolution]
-        assert low < at
-        assert high is None or at < high
-    assert found.intervals[128][1] is None  # no length that was studied is surely long enough
-    # Arms reach 2.4 times the base's cost along width, at every length and resolution.
-    inside = {r["multiplier"] for r in found.records if r["inside"]}
-    outside = {r["multiplier"] for r in found.records if not r["inside"]}
-    assert max(inside) == pytest.approx(2.4, abs=0.2)
-    assert min(outside) > max(inside)
-    assert found.accuracy >= 0.5
-    assert 0 <= found.brier < 0.25
-    with pytest.raises(InputError, match="three of them"):
-        depth_width_map(paper.regime(10), load_rules(None, PRIOR), base)
-
-
-def test_the_reach_along_an_axis_ends_at_the_hull():
-    triangle = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-    assert reach(triangle, np.array([0.0, 0.0]), 0) == pytest.approx(2)
-    assert reach(triangle, np.array([0.0, 0.5]), 0) == pytest.approx(1)
-    assert reach(triangle, np.array([0.0, 0.5]), 1) == pytest.approx(0.5)
-    assert reach(triangle, np.array([2.0, 1.0]), 0) == 0
-
-
-def test_depth_against_width_from_every_base_of_figure_2():
-    cells = figure_2_cells()
-    found = bases(cells, load_rules(None, {}), 350, "flops", noise_of(cells))
-    assert 64 <= len(found.records) <= 70
-    assert found.mean == pytest.approx(0.014, abs=0.003)
-    assert found.sd == pytest.approx(0.0285, abs=0.002)
-    assert found.positive == pytest.approx(0.63, abs=0.03)
-    # The rule holds from a base of standard width, and much less from narrow ones.
-    by_width = found.by_width()
-    assert by_width[1.0] == pytest.approx(0.032, abs=0.003)
-    assert by_width[0.5] < by_width[1.0] / 3

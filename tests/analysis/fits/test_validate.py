@@ -1,0 +1,21 @@
+"""Validation of a fit on the paper's numbers."""
+
+import pytest
+
+from analysis.fits.fit import fit
+from analysis.fits.validate import describe, validate
+
+
+def test_golden_validation(grid):
+    surface = validate(fit(grid, "quad3", y="error"), grid, cost="cost", by="resolution")
+    assert surface.folds.rmse == pytest.approx(0.026, abs=0.002)
+    assert surface.extrapolated[0].rmse == pytest.approx(0.042, abs=0.004)
+    assert surface.improvement == pytest.approx(0.59, abs=0.05)
+    assert len(surface.left_out) == 5
+    separable = validate(fit(grid, "add", y="error"), grid, cost="cost")
+    assert separable.folds.rmse == pytest.approx(0.094, abs=0.008)
+    assert separable.extrapolated[0].bias < -0.12
+    text = "\n".join(describe(surface))
+    for part in ("fit quad3", "130 rows, 0 excluded", "10-fold: relative error 2.6 %",
+                 "cheapest 75 %", "resolution 448", "improvement", "condition"):  # fmt: skip
+        assert part in text

@@ -1,0 +1,80 @@
+"""The report of a study of hostile texts, and a browser that watches what a page does."""
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from analysis.__main__ import command
+from helpers.analysis_data import add_run, write_real_study
+from helpers.hostile import FOLDER, HOSTILE, TAIL, VARIANT
+from helpers.page_actions import watched
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, headless."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.skip("no chromium here: apt-get install chromium, or CHROMIUM=path")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        # Chromium's sandbox does not work for root, which CI often is; the page is our own.
+        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    """A study whose every free text is hostile: names, versions, claims, failures."""
+    study = tmp_path_factory.mktemp("root") / "results" / FOLDER
+    results = write_real_study(
+        study,
+        device=HOSTILE,
+        data=HOSTILE,
+        recipe=HOSTILE,
+        versions={HOSTILE: HOSTILE},
+        corrupt_images=3,
+    )
+    failed = {"status": "failed", "cause": "error", "error": TAIL}
+    add_run(study, results[0], run_id=FOLDER, **failed)
+    with (study / "plan.csv").open(newline="") as file:
+        rows = [[*row, VARIANT] for row in csv.reader(file)]
+    rows[0][-1] = "variant"
+    with (study / "plan.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    (study / "grid.yaml").write_text(
+        f"rules:\n  rules:\n    R1-long:\n      claim: '{HOSTILE.replace(chr(39), chr(39) * 2)}'\n"
+    )
+    return study
+
+
+@pytest.fixture(scope="session")
+def make(study, tmp_path_factory):
+    """Write the study's report and return its path; pictures are tested elsewhere."""
+
+    def write(live_s=None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("analysis.report.analyse.figures", lambda *_: [])
+            command(study, out, [], live_s=live_s)
+        return out / "report.html"
+
+    out = tmp_path_factory.mktemp("out") / "with space & sign"
+    return write
+
+
+@pytest.fixture(scope="session")
+def report(make):
+    return make()
+
+
+@pytest.fixture
+def visit(browser):
+    with watched(browser) as opened:
+        yield opened

@@ -1,0 +1,67 @@
+"""Pages of a sweep that runs, and a page on a phone."""
+
+import re
+
+import pytest
+
+from analysis.__main__ import command
+from helpers.hostile import FOLDER
+from helpers.page_actions import axis_titles, chip, click, shown_runs
+
+# One worker makes the page and starts the browser.
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+def test_a_phone_scrolls_down_and_never_sideways(visit, report):
+    page = visit(report, width=360, height=740, is_mobile=True, has_touch=True)
+    wide = "[document.documentElement.scrollWidth, visualViewport.width]"
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert page.evaluate(wide) == [360, 360]
+    shares = page.locator(".sentence .whole")
+    assert re.fullmatch(r"[\d.]+ % ± [\d.]+ %", shares.first.inner_text())
+    lines = "all => all.map((share) => share.getClientRects().length)"
+    assert set(shares.evaluate_all(lines)) == {1}
+    page.locator("tr.run").first.tap()
+    page.wait_for_selector("tr.detail")
+    page.locator(".chips label:text-is('parameters')").tap()
+    assert axis_titles(page) == {"trainable parameters"}
+    assert page.evaluate(wide) == [360, 360]
+    assert page.locator("#explorer .main-svg").first.bounding_box()["width"] <= 360
+    assert float(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")) >= 16
+
+
+@pytest.mark.slow
+def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study):
+    plan = (study / "plan.csv").read_text()
+    (study / "plan.csv").write_text(plan + "still-missing,20,\n")
+    page = visit(make(live_s=1))
+    assert "40 of 42 runs are in. The sweep is running." in page.locator("#live").inner_text()
+    chip(page, "FLOPs")
+    click(page, "#search")
+    page.keyboard.type("depth=38")
+    place = page.evaluate("scrollY")
+    (study / "plan.csv").write_text(plan)
+    make()
+    page.wait_for_selector("#live", state="hidden", timeout=120_000)
+    page.wait_for_selector("#explorer .point")
+    assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
+    assert page.locator("#search").input_value() == "depth=38"
+    assert abs(page.evaluate("scrollY") - place) < 50
+    loaded = page.evaluate("performance.timeOrigin")
+    page.wait_for_timeout(2500)
+    assert page.evaluate("performance.timeOrigin") == loaded
+
+
+def test_a_sweep_without_a_result_has_a_page_that_waits(visit, tmp_path):
+    empty = tmp_path / "results" / FOLDER
+    empty.mkdir(parents=True)
+    plan = "run_id,epochs,depth,width,resolution\nfirst,4,26,0.25,16\nsecond,20,14,1,24\n"
+    (empty / "plan.csv").write_text(plan)
+    command(empty, tmp_path, [], live_s=60)
+    page = visit(tmp_path / "report.html", wait="tr.run")
+    page.locator("#search").fill("state=planned depth=26 px=16")
+    assert shown_runs(page) == ["first"]
+    page.locator("#search").fill("")
+    assert "0 of 2 runs are in. The sweep is running." in page.locator("#live").inner_text()
+    assert "no finished run" in page.locator("#waiting").inner_text()
+    assert shown_runs(page) == ["first", "second"]

@@ -1,0 +1,92 @@
+"""The grids that come with the program: the paper's counts and costs, and missing images."""
+
+import csv
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from helpers.commands import Command
+from helpers.made_up_times import NOTHING
+from scaling_study.common.paths import data_dir
+from scaling_study.config.hydra_app import composed
+from scaling_study.cost.closed_form import devices_needed
+from scaling_study.planning.plan import plan, planned_cells
+from scaling_study.planning.plan_table import table
+from scaling_study.study.store import Store
+
+COUNTS = {
+    "paper/fig3_depth_vs_width": 72,
+    "paper/fig2_scaling_grid": 175,
+    "paper/table1_additive": 11,
+    "paper/table2_weight_decay": 12,
+    "paper/table7_resnet_rs": 11,
+    "paper/efficientnet": 8,
+    "paper/efficientnet_rs": 8,
+    "paper/slow_resolution": 24,
+    "slow_resolution": 12,
+    "additive_study": 30,
+    "depth_vs_width": 30,
+    "smoke": 4,
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
+    values = composed("sweep", [f"+grid={name}"])
+    _, cells, left = planned_cells(values, [f"+grid={name}"], NOTHING)
+    rows = plan(cells, Store(Path("none")), {}, NOTHING)
+    assert len(rows) == COUNTS[name]
+    assert not any(point.infeasible for point in left)
+    text = (data_dir("sweeps") / "grid" / f"{name}.yaml").read_text(encoding="utf-8")
+    for word in ("Question:", "Cost:", f"python -m scaling_study.sweep +grid={name}"):
+        assert word in text, word
+    if name not in ("smoke", "depth_vs_width"):
+        assert "Source: Bello et al. 2021" in text
+        said = re.search(r"Cost: (\d+) runs, ([\d.e+]+) training FLOPs", text)
+        assert said, text
+        flops = sum(row.cost.train_flops for row in rows)
+        assert (int(said[1]), said[2]) == (len(rows), f"{flops:.2g}")
+    if name.startswith("paper/"):
+        largest = max(rows, key=lambda row: row.cost.memory_bytes)
+        assert f"largest step needs {devices_needed(largest.run)} GPUs of" in text
+        assert {row.columns["n_train"] for row in rows} <= {1_281_167, 1_255_544}
+        assert {row.run.precision for row in rows} == {"bf16"}
+
+
+def test_the_additive_study_adds_up() -> None:
+    values = composed("sweep", ["+grid=paper/table1_additive"])
+    _, cells, _ = planned_cells(values, [], NOTHING)
+    records = [vars(c.run.train) | vars(c.run.model) | vars(c.run.data) for c in cells]
+    changed = [{k for k in before if before[k] != after[k]} for before, after in pairwise(records)]
+    assert changed[0] == {"schedule"}
+    assert changed[1] == {"epochs"}
+    assert changed[8] == {"se_ratio"}
+    assert all(changed)
+    assert cells[0].run.model.depth == 200
+    rows = plan(cells, Store(Path("none")), {}, NOTHING)
+    columns = table(rows, values["grid"])
+    assert [c["variant"] for c in columns][:3] == ["baseline", "cosine", "longer training"]
+    assert columns[8]["train.weight_decay"] == 4e-5
+
+
+def test_a_grid_without_its_images_is_planned_and_not_launched(
+    sweep_here: Command, tmp_path: Path
+) -> None:
+    name = "+grid=paper/efficientnet_rs"
+    dry = sweep_here(name, "dry_run=true", "plan.out=plan.csv")
+    assert dry.returncode == 0, dry.stderr
+    assert "8 runs: 8 planned" in dry.stdout
+    with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        assert (
+            int(row["memory_bytes_low"]) < int(row["memory_bytes"]) < int(row["memory_bytes_high"])
+        )
+        assert row["forecast_s"] == row["gpu_hours"] == row["forecast_step_time_s_low"] == ""
+        assert int(row["data_bytes"]) == (1_281_167 + 50_000) * 3 * int(row["resolution"]) ** 2
+    done = sweep_here(name, "device=cpu")
+    assert done.returncode == 2
+    assert "data.root=imagenet: no such folder" in done.stderr
+    assert not list((tmp_path / "results").glob("*/plan.csv"))

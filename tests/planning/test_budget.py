@@ -1,0 +1,47 @@
+"""Budgets: which part of a plan is paid for, and what is refused."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.commands import Command
+from helpers.made_up_times import rows_of
+from scaling_study.cost.device_times import UnmeasuredError
+from scaling_study.planning.budget import Budget, affordable
+
+
+def test_a_budget_keeps_the_part_that_decides_most() -> None:
+    rows = rows_of({"axes": {"depth": [14, 26], "epochs": [2, 20], "seed": [0, 1]}})
+    budget = Budget(None, 0.6 * sum(row.cost.train_flops for row in rows), True)
+    assert not budget.allows(rows, rows)
+
+    def both_regimes(part: Any) -> tuple[float, ...]:
+        return (len({row.run.train.epochs for row in part}),)
+
+    part = affordable(rows, budget, both_regimes)
+    assert budget.allows(part, rows)
+    assert {row.run.train.epochs for row in part} == {2, 20}
+    shallow = affordable(rows, budget, lambda part: (-max(r.run.model.depth for r in part),))
+    assert {row.run.model.depth for row in shallow} == {14}
+    assert affordable(rows, Budget(None, 1, True), both_regimes) == []
+    paid = [replace(row, state="ok") for row in rows]
+    assert Budget(None, 1, False).allows(paid, paid)
+    with pytest.raises(UnmeasuredError, match=r"budget\.gpu_hours=1: nothing has been measured"):
+        Budget(1, None, False).allows(rows, rows)
+
+
+def test_over_budget_nothing_is_started(sweep_here: Command, tmp_path: Path) -> None:
+    done = sweep_here("+grid=smoke", "budget.train_flops=2e9")
+    assert done.returncode == 2
+    assert "budget.train_flops=2e+09: the runs to do need" in done.stderr
+    assert re.search(r"budget\.fit=true takes the [123] runs", done.stderr)
+    assert "which decide" in done.stdout
+    assert not (tmp_path / "results").exists()
+    fit = sweep_here("+grid=smoke", "budget.train_flops=2e9", "budget.fit=true", "dry_run=true")
+    assert fit.returncode == 0, fit.stderr
+    bad = sweep_here("+grid=smoke", "budget.gpu_hours=-1")
+    assert bad.returncode == 2
+    assert "budget.gpu_hours=-1: must be a number above 0" in bad.stderr

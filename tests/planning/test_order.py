@@ -1,0 +1,44 @@
+"""The order of runs, near the best makespan or with the frontier's cheap end first."""
+
+import heapq
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.made_up_times import law, rows_of, timings
+from scaling_study.common.errors import InputError
+from scaling_study.cost.device_times import Times
+from scaling_study.planning.order import makespan, to_do
+
+jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(jobs, st.integers(1, 4))
+def test_longest_first_is_near_the_best_makespan(epochs: list[int], slots: int) -> None:
+    times = Times(timings(law, depth=[14]), 1)
+    grid = {"axes": {"epochs": [e + 1 for e in dict.fromkeys(epochs)]}}
+    rows = to_do(rows_of(grid, times))
+    seconds = [row.forecast_s or 0 for row in rows]
+    assert seconds == sorted(seconds, reverse=True)
+    found = makespan(rows, slots)
+    assert found is not None
+    # Graham's bound for longest processing time first.
+    best = max(sum(seconds) / slots, seconds[0])
+    assert best <= found + 1e-9 <= best * (4 / 3) + max(seconds) / 3
+    free = [0.0] * slots
+    for s in seconds:
+        heapq.heapreplace(free, free[0] + s)
+    assert found == max(free)
+
+
+def test_the_frontiers_cheap_end_can_come_first() -> None:
+    grid = {"axes": {"depth": [14, 26, 101], "seed": [0, 1]}}
+    rows = rows_of(grid)
+    found = [(row.run.model.depth, row.run.seed) for row in to_do(rows, "frontier_first")]
+    assert found[0][0] == 14
+    assert found[1][0] == 101
+    assert sorted(found) == sorted((d, s) for d in (14, 26, 101) for s in (0, 1))
+    with pytest.raises(InputError, match=r"plan\.order='fast': must be one of longest, frontier_f"):
+        to_do(rows, "fast")

@@ -1,0 +1,72 @@
+"""Processes and threads that load batches."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.file_batches import data_of
+from helpers.tiny import tiny
+from scaling_study.config.execution import ExecutionConfig
+from scaling_study.launch.job import Job
+from scaling_study.launch.local import pool
+from scaling_study.launch.outcome import Outcome
+from scaling_study.launch.slots import cpu_slots
+from scaling_study.training.input_pipeline import loader
+from scaling_study.training.input_pipeline.loader import stream
+from scaling_study.training.input_pipeline.make_batch import BatchSpec
+
+
+def parent_of_worker(task: BatchSpec) -> Any:
+    return torch.tensor(os.getppid()), torch.tensor(0), []
+
+
+class AsksParents(Job):
+    """A run that notes its own pid, and the parent of its loader's worker."""
+
+    def __call__(self) -> Outcome:
+        tasks = iter([BatchSpec(0, 0, np.arange(1))])
+        ((parent, _, _),) = stream(parent_of_worker, tasks, 1, cuda=False)
+        note = self.store.run_dir(self.run.run_id) / "note"
+        note.write_text(f"{int(parent)} {os.getpid()}", encoding="utf-8")
+        self.write_failure("no training", "error")
+        return self.outcome()
+
+
+def test_workers_are_children_of_the_run_in_a_local_pool_too(execution: ExecutionConfig) -> None:
+    # Children end with their parent; those of the pool's server would stay when a run is killed.
+    job = AsksParents(tiny(), execution)
+    (outcome,) = pool.launch([job], cpu_slots(1))
+    assert outcome.error == "no training"
+    parent, run = (job.store.run_dir(outcome.run_id) / "note").read_text().split()
+    assert parent == run
+
+
+def test_images_in_memory_start_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "DataLoader", None)
+    data = data_of(tiny(), tmp_path, workers=4)
+    assert len(list(data.batches(0, 2))) == 2
+
+
+def test_a_thread_gives_batches_in_order_its_error_and_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
+    tasks = [BatchSpec(step, 0, np.arange(2)) for step in range(20)]
+
+    def make(task: BatchSpec) -> Any:
+        if task.step == 15:
+            raise ValueError("no more")
+        return torch.tensor([task.step]), torch.tensor([0]), []
+
+    ready = stream(make, iter(tasks), None, cuda=True)
+    assert [int(next(ready)[0]) for _ in range(15)] == list(range(15))
+    with pytest.raises(ValueError, match="no more"):
+        next(ready)
+    left = stream(make, iter(tasks), None, cuda=True)
+    next(left)
+    left.close()  # type: ignore[attr-defined]  # must not wait for tasks that nobody wants
+    assert len(list(stream(make, iter(tasks[:3]), None, cuda=True))) == 3
