@@ -21,7 +21,7 @@ from helpers.photos import WRITERS, encoded, picture, samples, write_folders, wr
 from scaling_study import data as data_sets
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
-from scaling_study.data import config_class, load
+from scaling_study.data import data_set, load
 from scaling_study.data.base import DataConfig
 from scaling_study.data.images import decode
 from scaling_study.data.images.decode import CorruptImageError, crop
@@ -121,7 +121,7 @@ def test_facts_of_a_listed_set_cost_no_more_than_a_look_at_its_folders(
 def test_minival_is_a_fixed_share_of_train_and_not_trained_on(name: str, tmp_path: Path) -> None:
     if name == "fractals":
         settings = values(name) | {"split": "minival", "train_per_class": 4, "val_per_class": 1}
-        data: Any = from_values(config_class(name), settings, "data.")
+        data: Any = from_values(data_set(name).config, settings, "data.")
         everything: Any = replace(data, split="test")
     else:
         root = WRITERS[name](tmp_path / "set", 8, 4)

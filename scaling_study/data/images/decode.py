@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
@@ -57,8 +58,9 @@ def crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) ->
 def _crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) -> NDArray[np.uint8]:
     if (shape := _jpeg_shape(encoded)) is not None:
         box = (choose or centre_box)(shape.width, shape.height)
-        share = _needed(box, side) if choose else 1.0
-        image = _decode_jpeg(encoded, shape, share)
+        # The share of the image's size at which the box still has `side` px both ways.
+        share = max(side / (box[2] - box[0]), side / (box[3] - box[1])) if choose else 1.0
+        image = _decode_jpeg(encoded, shape, min(1.0, share))
     else:
         image = _decode_any(encoded)
         shape = Shape(image.width, image.height, 1)
@@ -66,11 +68,6 @@ def _crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) -
     x, y = image.width / shape.width, image.height / shape.height
     scaled = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=scaled))
-
-
-def _needed(box: Box, side: int) -> float:
-    """The share of the image's size at which `box` still has `side` px both ways, at most 1."""
-    return min(1.0, max(side / (box[2] - box[0]), side / (box[3] - box[1])))
 
 
 def _jpeg_shape(encoded: bytes) -> Shape | None:
@@ -95,9 +92,9 @@ def _decode_jpeg(encoded: bytes, shape: Shape, share: float) -> Image.Image:
     width, height = shape.width, shape.height
     if shape.orientation in SIDEWAYS:
         width, height = height, width
-    least = (int(np.ceil(height * share)), int(np.ceil(width * share)))
+    height, width = ceil(height * share), ceil(width * share)
     try:
-        pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_height=least[0], min_width=least[1])
+        pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_height=height, min_width=width)
     except ValueError:
         # It is strict: stray bytes between segments are no reason to lose an image.
         return _decode_any(encoded)

@@ -12,8 +12,9 @@ import numpy as np
 from scaling_study.common.errors import InputError
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
-from scaling_study.data.storage.encoded_files import FilesConfig, every_image_of
-from scaling_study.data.storage.index import Columns, Listing, packed, unpacked
+from scaling_study.data.storage.array_cache import Columns
+from scaling_study.data.storage.encoded_files import FilesConfig
+from scaling_study.data.storage.index import Listing, packed, unpacked
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -33,13 +34,10 @@ class FolderSource:
     columns: Columns
 
     def read(self, number: int) -> bytes:
-        return self._path(number).read_bytes()
+        return Path(self.place(number)).read_bytes()
 
     def place(self, number: int) -> str:
-        return str(self._path(number))
-
-    def _path(self, number: int) -> Path:
-        return self.root / unpacked(self.columns, number)
+        return str(self.root / unpacked(self.columns, number))
 
 
 def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
@@ -48,12 +46,18 @@ def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
 
 def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
     columns = _listing(data).read(part, cache_dir)
-    return every_image_of(FolderSource(data.folder / part, columns), columns["labels"])
+    labels = columns["labels"]
+    return Encoded(FolderSource(data.folder / part, columns), labels, np.arange(len(labels)))
 
 
 def _listing(data: ImageFolderConfig) -> Listing:
     classes = {part: _class_folders(data, part) for part in data.parts}
-    _check_same(data, {part: set(times) for part, times in classes.items()})
+    for part, names in classes.items():
+        if odd := sorted(names.keys() ^ classes["train"].keys()):
+            raise InputError(
+                f"data.root={data.root}: train has {len(classes['train'])} class folders and "
+                f"{part} {len(names)}; not in both: {', '.join(odd[:5])}"
+            )
 
     def columns(part: str) -> Columns:
         labels, paths = [], []
@@ -85,15 +89,6 @@ def _class_folders(data: ImageFolderConfig, part: str) -> dict[str, int]:
             f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
         )
     return dict(sorted(times.items()))
-
-
-def _check_same(data: ImageFolderConfig, classes: dict[str, set[str]]) -> None:
-    for part, names in classes.items():
-        if odd := sorted(names ^ classes["train"]):
-            raise InputError(
-                f"data.root={data.root}: train has {len(classes['train'])} class folders and "
-                f"{part} {len(names)}; not in both: {', '.join(odd[:5])}"
-            )
 
 
 def _images(folder: Path) -> list[str]:
