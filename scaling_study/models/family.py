@@ -24,18 +24,29 @@ class ModelConfig:
         require(self.width > 0, "model.width", f"{self.width:g}", "must be above 0")
 
 
+def require_rates(model: Any) -> None:
+    """Check `se_ratio`, `bn_momentum`, `dropout` and `stochastic_depth`.
+
+    Raises:
+        InputError: one is out of bounds.
+    """
+    momentum = model.bn_momentum
+    require(0 <= model.se_ratio <= 1, "model.se_ratio", model.se_ratio, "must be in [0, 1]")
+    require(0 < momentum <= 1, "model.bn_momentum", momentum, "must be in (0, 1]")
+    for name in ("dropout", "stochastic_depth"):
+        rate = getattr(model, name)
+        require(0 <= rate < 1, f"model.{name}", rate, "must be in [0, 1)")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """A family's FAMILY: what a module declares to become a family. All functions are torch-free.
 
-    `network(config, n_classes)` gives the layers. It accepts every size that can be built and
-    raises InputError for the others.
-
-    The rest says which sizes somebody who looks for one may choose, as an equal-compute solve does:
-    `depths(config)` are the depths, ascending; widths are `nth_width(k)`, the multiples k (whole)
-    of `width_step`, that are at least `smallest_width(config)`; image sides are the multiples of
-    the network's `stride`.
-    `config` is that of the run with whatever depth and width: only its other settings matter.
+    `network(config, n_classes)` gives the layers of every size that can be built, and raises
+    InputError for the others. The rest are sizes to choose from, as an equal-compute solve does:
+    `depths(config)`, ascending; widths `nth_width(k)`, the multiples k of `width_step` from
+    `smallest_width(config)` on; image sides are the multiples of the network's `stride`. Depth and
+    width of that `config` do not matter.
     """
 
     config: type[ModelConfig]

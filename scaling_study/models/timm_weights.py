@@ -29,7 +29,6 @@ SHORTCUTS = {
     "average": ("downsample.1", "downsample.2"),
 }
 CLASSIFIER = "fc"
-COUNTER = "num_batches_tracked"
 MOST_LISTED = 3
 UNREADABLE = "is no state dict that can be read"
 
@@ -65,16 +64,15 @@ def _ours(layers: Sequence[Layer]) -> Iterator[str]:
 
 def _theirs(model: ResNetConfig, layers: Sequence[Layer]) -> Iterator[str]:
     yield from STEMS[model.stem]
-    shortcuts = [
-        layer.shortcut for layer in layers if isinstance(layer, Residual) for _ in layer.drop_rates
-    ]
-    convolutions = 3 if model.block == "bottleneck" else 2
-    body = [f"{kind}{n}" for n in range(1, convolutions + 1) for kind in ("conv", "bn")]
+    rows = [layer for layer in layers if isinstance(layer, Residual)]
+    shortcuts = iter([row.shortcut for row in rows for _ in row.drop_rates])
+    convolutions = "123" if model.block == "bottleneck" else "12"
+    body = [f"{kind}{n}" for n in convolutions for kind in ("conv", "bn")]
     if model.se_ratio > 0:
         body += ["se.fc1", "se.fc2"]
     for stage, blocks in enumerate(model.layouts[model.depth], start=1):
         for block in range(blocks):
-            tail = SHORTCUTS[model.shortcut] if shortcuts.pop(0) else ()
+            tail = SHORTCUTS[model.shortcut] if next(shortcuts) else ()
             yield from (f"layer{stage}.{block}.{name}" for name in (*body, *tail))
     yield CLASSIFIER
 
@@ -115,10 +113,9 @@ def _fitting(
     file = Path(init.path)
     if sha256(file) != init.sha256:
         raise InputError(f"init={init.names}:{file}: the file has changed since it was planned")
-    stored, table = _read(file), names(model)
-    wanted = {_rename(key, table): tensor for key, tensor in module.state_dict().items()}
-    for key in list(wanted):
-        if key.endswith(COUNTER) and key not in stored:
+    stored, wanted = _read(file), _renamed(module.state_dict(), model)
+    for key in wanted.keys() - stored.keys():
+        if key.endswith("num_batches_tracked"):
             del wanted[key]  # some files leave these counters out; nothing depends on them
     message = _keep_own_classifier(file, stored, wanted)
     _check(file, stored, wanted)
@@ -149,8 +146,7 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    table = names(model)
-    renamed = {_rename(key, table): tensor.contiguous() for key, tensor in state.items()}
+    renamed = {key: tensor.contiguous() for key, tensor in _renamed(state, model).items()}
     try:
         if file.suffix == ".safetensors":
             save_file(renamed, file)
@@ -160,9 +156,10 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
         raise InputError(f"{file}: cannot be written ({error})") from None
 
 
-def _rename(key: str, table: Mapping[str, str]) -> str:
-    layer, _, tensor = key.rpartition(".")
-    return f"{table[layer]}.{tensor}"
+def _renamed(state: Mapping[str, "Tensor"], model: ModelConfig) -> dict[str, "Tensor"]:
+    table = names(model)
+    parts = {key: key.rpartition(".") for key in state}
+    return {f"{table[layer]}.{name}": state[key] for key, (layer, _, name) in parts.items()}
 
 
 def _read(file: Path) -> dict[str, "Tensor"]:
