@@ -32,11 +32,7 @@ _listings: list[Path] = []
 
 
 def data_set(name: object) -> DataSet:
-    """The data set called `name`.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The data set called `name`; InputError if there is none."""
     if not isinstance(name, str) or name not in DATA_SETS:
         raise InputError(f"data.name={name!r}: unknown data set; known: {', '.join(DATA_SETS)}")
     return DATA_SETS[name]
@@ -65,11 +61,7 @@ def data_info(data: DataConfig) -> DataInfo:
 
 
 def prepare(data: DataConfig, cache_dir: Path) -> None:
-    """Download or check `data` once, before runs on it start.
-
-    Raises:
-        InputError: the images are not there and cannot be downloaded.
-    """
+    """Download or check `data` before runs on it start; InputError if its images cannot be had."""
     data_set(data.name).prepare(data, cache_dir)
 
 

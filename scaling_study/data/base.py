@@ -61,18 +61,11 @@ def identity(data: DataConfig) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Number of classes, and of images in each part: train, and unless minival is used `split`.
-
-    `channels` is 1 for grey images, 3 for colour.
-    """
+    """Classes; images of `train` and, unless it is minival, of `split`; 1 (grey) or 3 channels."""
 
     n_classes: int
     images: Mapping[str, int]
     channels: int = 3
-
-
-def nothing_to_prepare(data: DataConfig, cache_dir: Path) -> None:
-    """For data sets that are on disk, or that the first run makes."""
 
 
 @dataclass(frozen=True)
@@ -86,4 +79,4 @@ class DataSet:
     config: type[DataConfig]
     sizes: Callable[[Any, Path | None], Sizes]
     load: Callable[[Any, str, Path], Split]
-    prepare: Callable[[Any, Path], None] = nothing_to_prepare
+    prepare: Callable[[Any, Path], None] = lambda config, cache_dir: None

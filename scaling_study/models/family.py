@@ -1,6 +1,6 @@
 """The interface of a model family: a config class, its layers, and its legal sizes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,7 @@ from scaling_study.models.layers import Network
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """What every family has: `depth` and `width` scale it, in the family's own units.
-
-    A family that counts layers declares `depth: int` in its own class.
-    """
+    """`depth` and `width` in a family's own units; one that counts layers declares `depth: int`."""
 
     family: str
     depth: float
@@ -24,12 +21,11 @@ class ModelConfig:
         require(self.width > 0, "model.width", f"{self.width:g}", "must be above 0")
 
 
-def require_rates(model: Any) -> None:
-    """Check `se_ratio`, `bn_momentum`, `dropout` and `stochastic_depth`.
-
-    Raises:
-        InputError: one is out of bounds.
-    """
+def require_legal(model: Any, choices: Mapping[str, Sequence[str]]) -> None:
+    """InputError for a value that `choices` lacks, or a ratio, momentum or rate out of bounds."""
+    for name, known in choices.items():
+        value, accepted = getattr(model, name), f"unknown {name}; known: {', '.join(known)}"
+        require(value in known, f"model.{name}", repr(value), accepted)
     momentum = model.bn_momentum
     require(0 <= model.se_ratio <= 1, "model.se_ratio", model.se_ratio, "must be in [0, 1]")
     require(0 < momentum <= 1, "model.bn_momentum", momentum, "must be in (0, 1]")

@@ -40,11 +40,7 @@ def initial_weights(value: object) -> InitialWeights | None:
 
 
 def sha256(file: Path) -> str:
-    """SHA-256 of the file's content, in hex; computed once as long as the file stays as it is.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
+    """SHA-256 in hex, computed again if the file changes; InputError if it cannot be read."""
     try:
         state = file.stat()
         return _sha256(file, state.st_size, state.st_mtime_ns)

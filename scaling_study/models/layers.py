@@ -99,8 +99,7 @@ class Conv:
 class BatchNorm:
     """Batch normalisation; `zero_gamma` starts its scale at zero (Goyal et al. 2017).
 
-    `momentum` is the share of the new batch in the running statistics (torch's convention; one
-    minus TensorFlow's).
+    `momentum`: share of the new batch in the running statistics; one minus TensorFlow's.
     """
 
     channels: int

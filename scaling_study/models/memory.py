@@ -44,14 +44,11 @@ class Footprint:
     per_image: NDArray[np.float64]
 
     def peak_bytes(self, batch_size: int, kept: int, passing: int) -> int:
-        """Most bytes alive at once, if the optimizer has `kept` tensors of the weights' size, and
-        `passing` more while it works.
-        """
+        """Most bytes alive at once; the optimizer has `kept` tensors a weight, `passing` more at work."""
         # The weights, their average, and what the optimizer keeps.
         lasting = self.weights * (2 + kept) + 2 * self.buffers
         backward = (self.fixed + batch_size * self.per_image).max()
-        update = self.weights * (1 + passing)  # the gradients are there too
-        return int(lasting + max(backward, update))
+        return int(lasting + max(backward, self.weights * (1 + passing)))  # gradients are there too
 
     def checkpoint_bytes(self, kept: int) -> int:
         """A checkpoint with weights, their average and `kept` tensors of the optimizer's."""

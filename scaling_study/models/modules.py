@@ -45,8 +45,15 @@ def module_of(layer: spec.Layer) -> nn.Module:
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         case spec.Dropout(rate):
             return nn.Dropout(rate) if rate > 0 else nn.Identity()
-        case spec.Linear():
-            return linear(layer)
+        case spec.Linear(c_in, c_out, init):
+            module = nn.Linear(c_in, c_out)
+            if init == "uniform":
+                nn.init.uniform_(module.weight, -1 / math.sqrt(c_out), 1 / math.sqrt(c_out))
+            else:
+                assert init == "normal", init
+                nn.init.normal_(module.weight, std=LINEAR_STD)
+            nn.init.zeros_(module.bias)
+            return module
         case spec.SqueezeExcite(channels, hidden, silu, init):
             return SqueezeExcite(channels, hidden, silu, init)
         case spec.Residual(body, shortcut, rates, relu):
@@ -74,19 +81,6 @@ def initialise(conv: nn.Conv2d, scheme: str) -> None:
         nn.init.normal_(conv.weight, std=math.sqrt(2 / fan_out))
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
-
-
-def linear(layer: spec.Linear) -> nn.Linear:
-    """The module of a `Linear`, with bias zero."""
-    module = nn.Linear(layer.c_in, layer.c_out)
-    if layer.init == "uniform":
-        bound = 1 / math.sqrt(layer.c_out)
-        nn.init.uniform_(module.weight, -bound, bound)
-    else:
-        assert layer.init == "normal", layer.init
-        nn.init.normal_(module.weight, std=LINEAR_STD)
-    nn.init.zeros_(module.bias)
-    return module
 
 
 class SqueezeExcite(nn.Module):

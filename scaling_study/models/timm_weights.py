@@ -4,11 +4,14 @@ timm itself is not needed. All seven `resnetrs*` fit, and any of its ResNets tha
 (resnet50, resnet50d, seresnet50 …). Names are made from layer values, without torch.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.models import network
 from scaling_study.models.families.resnet import ResNetConfig
 from scaling_study.models.family import ModelConfig
@@ -17,6 +20,8 @@ from scaling_study.models.layers import BatchNorm, Conv, Layer, Linear, Residual
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    State = dict[str, Tensor]
 
 STEMS = {
     "plain": ("conv1", "bn1"),
@@ -34,18 +39,13 @@ UNREADABLE = "is no state dict that can be read"
 
 
 def names(model: ModelConfig) -> dict[str, str]:
-    """Our name of every layer with weights to timm's, in order.
-
-    Raises:
-        InputError: timm has no network like it.
-    """
+    """Our name of every layer with weights to timm's, in order; InputError if timm has none."""
     if not isinstance(model, ResNetConfig):
         raise InputError(f"model.family={model.family}: only ResNets have names of timm's")
-    if model.stem not in STEMS:
-        known = ", ".join(STEMS)
-        raise InputError(f"model.stem={model.stem}: timm has no such network; it has {known}")
-    if model.block == "bottleneck" and model.stride_in != "conv2":
-        raise InputError(f"model.stride_in={model.stride_in}: timm's bottleneck blocks have conv2")
+    known = f"timm has no such network; it has {', '.join(STEMS)}"
+    require(model.stem in STEMS, "model.stem", model.stem, known)
+    ok = model.block != "bottleneck" or model.stride_in == "conv2"
+    require(ok, "model.stride_in", model.stride_in, "timm's bottleneck blocks have conv2")
     layers = network(model, 1).layers
     return dict(zip(_ours(layers), _theirs(model, layers), strict=True))
 
@@ -77,7 +77,7 @@ def _theirs(model: ResNetConfig, layers: Sequence[Layer]) -> Iterator[str]:
     yield CLASSIFIER
 
 
-def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
+def load(module: nn.Module, model: ModelConfig, init: InitialWeights) -> None:
     """Copy the file's weights into `module`, which was built from `model`.
 
     A classifier for another number of classes stays as it was drawn, with a line in the log.
@@ -85,30 +85,24 @@ def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
     Raises:
         InputError: the file changed since the plan, cannot be read, or holds another network.
     """
-    stored, wanted, message = _fitting(module, model, init)
+    stored, wanted, message = _match(module, model, init)
     print(message, end="")
     for key, tensor in wanted.items():
         tensor.copy_(stored[key])
 
 
 def check(model: ModelConfig, init: InitialWeights) -> None:
-    """Compare the file's names and shapes with the model's; nothing is loaded into anything.
-
-    Raises:
-        InputError: see `load`.
-    """
+    """Compare the file's names and shapes with the model's; InputError where `load` has one."""
     import torch
 
     from scaling_study.models.modules import build
 
     with torch.device("meta"):
         module = build(network(model, 1))
-    _fitting(module, model, init)
+    _match(module, model, init)
 
 
-def _fitting(
-    module: "nn.Module", model: ModelConfig, init: InitialWeights
-) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"], str]:
+def _match(module: nn.Module, model: ModelConfig, init: InitialWeights) -> tuple[State, State, str]:
     """The file's tensors and the module's to copy them to, by timm's names, and a line to log."""
     file = Path(init.path)
     if sha256(file) != init.sha256:
@@ -122,9 +116,7 @@ def _fitting(
     return stored, wanted, message
 
 
-def _keep_own_classifier(
-    file: Path, stored: dict[str, "Tensor"], wanted: dict[str, "Tensor"]
-) -> str:
+def _keep_own_classifier(file: Path, stored: State, wanted: State) -> str:
     weight, bias = f"{CLASSIFIER}.weight", f"{CLASSIFIER}.bias"
     if not {weight, bias} <= stored.keys():
         return ""
@@ -136,7 +128,7 @@ def _keep_own_classifier(
     return f"{file.name} has {theirs[0]} classes, not {ours[0]}: the classifier is drawn anew\n"
 
 
-def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> None:
+def export(state: Mapping[str, Tensor], model: ModelConfig, file: Path) -> None:
     """Write our `state` by timm's names: a .safetensors file, else torch's own format.
 
     Raises:
@@ -156,13 +148,13 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
         raise InputError(f"{file}: cannot be written ({error})") from None
 
 
-def _renamed(state: Mapping[str, "Tensor"], model: ModelConfig) -> dict[str, "Tensor"]:
+def _renamed(state: Mapping[str, Tensor], model: ModelConfig) -> State:
     table = names(model)
     parts = {key: key.rpartition(".") for key in state}
     return {f"{table[layer]}.{name}": state[key] for key, (layer, _, name) in parts.items()}
 
 
-def _read(file: Path) -> dict[str, "Tensor"]:
+def _read(file: Path) -> State:
     import pickle
 
     import torch
@@ -188,7 +180,7 @@ def _read(file: Path) -> dict[str, "Tensor"]:
     return state
 
 
-def _check(file: Path, stored: Mapping[str, "Tensor"], wanted: Mapping[str, "Tensor"]) -> None:
+def _check(file: Path, stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     shapes = [
         f"{key} {tuple(stored[key].shape)} instead of {tuple(tensor.shape)}"
         for key, tensor in wanted.items()

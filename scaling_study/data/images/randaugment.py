@@ -34,7 +34,7 @@ def _signed(value: float, rng: np.random.Generator) -> float:
     return -value if rng.random() < 0.5 else value
 
 
-def _shift(image: Picture, level: float, rng: np.random.Generator) -> float:
+def _move(image: Picture, level: float, rng: np.random.Generator) -> float:
     return _signed(TRANSLATE_PX * level * image.width / REFERENCE_SIDE, rng)
 
 
@@ -91,12 +91,8 @@ OPERATIONS: dict[str, Operation] = {
     "Sharpness": _enhance(ImageEnhance.Sharpness),
     "ShearX": lambda image, level, rng: _affine(image, 1, _signed(0.3 * level, rng), 0, 0, 1, 0),
     "ShearY": lambda image, level, rng: _affine(image, 1, 0, 0, _signed(0.3 * level, rng), 1, 0),
-    "TranslateX": lambda image, level, rng: _affine(
-        image, 1, 0, _shift(image, level, rng), 0, 1, 0
-    ),
-    "TranslateY": lambda image, level, rng: _affine(
-        image, 1, 0, 0, 0, 1, _shift(image, level, rng)
-    ),
+    "TranslateX": lambda image, level, rng: _affine(image, 1, 0, _move(image, level, rng), 0, 1, 0),
+    "TranslateY": lambda image, level, rng: _affine(image, 1, 0, 0, 0, 1, _move(image, level, rng)),
     "Cutout": _cutout,
     "SolarizeAdd": _solarize_add,
 }

@@ -44,10 +44,9 @@ class Archive:
     n_classes: int
     label_bytes: int
     members: dict[str, tuple[str, ...]]
-    images: dict[str, int]
+    images: dict[str, int] = field(default_factory=lambda: {"train": 50_000, "test": 10_000})
 
 
-IMAGES = {"train": 50_000, "test": 10_000}
 ARCHIVES = {
     "cifar10": Archive(
         file_name="cifar-10-binary.tar.gz",
@@ -58,7 +57,6 @@ ARCHIVES = {
             "train": tuple(f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)),
             "test": ("cifar-10-batches-bin/test_batch.bin",),
         },
-        images=IMAGES,
     ),
     "cifar100": Archive(
         file_name="cifar-100-binary.tar.gz",
@@ -69,7 +67,6 @@ ARCHIVES = {
             "train": ("cifar-100-binary/train.bin",),
             "test": ("cifar-100-binary/test.bin",),
         },
-        images=IMAGES,
     ),
 }
 
@@ -102,11 +99,7 @@ def _archive_file(data: CifarConfig) -> Path:
 
 
 def read(path: Path, archive: Archive, part: str, resolution: int) -> Images:
-    """The images of `part`, read from the archive at `path`.
-
-    Raises:
-        InputError: the archive does not hold what it should.
-    """
+    """The images of `part` in the archive at `path`; InputError if it holds something else."""
     try:
         with tarfile.open(path, "r:gz") as tar:
             members = [tar.extractfile(name) for name in archive.members[part]]

@@ -3,7 +3,7 @@
 A class is an iterated function system, two to four contracting affine maps (FractalDB, Kataoka et
 al. 2020); an image is the chaos game of its class's maps with perturbed parameters, mirrored at
 random. The same points are drawn at every resolution, so a finer image shows more detail of the
-same object, and a finite number of images per class makes over-fitting possible.
+same object. Images per class are limited, so that over-fitting is possible.
 """
 
 import hashlib

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage.array_cache import Columns
@@ -53,11 +54,9 @@ def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
 def _listing(data: ImageFolderConfig) -> Listing:
     classes = {part: _class_folders(data, part) for part in data.parts}
     for part, names in classes.items():
-        if odd := sorted(names.keys() ^ classes["train"].keys()):
-            raise InputError(
-                f"data.root={data.root}: train has {len(classes['train'])} class folders and "
-                f"{part} {len(names)}; not in both: {', '.join(odd[:5])}"
-            )
+        odd = sorted(names.keys() ^ classes["train"].keys())
+        found = f"train has {len(classes['train'])} class folders and {part} {len(names)}"
+        require(not odd, "data.root", data.root, f"{found}; not in both: {', '.join(odd[:5])}")
 
     def columns(part: str) -> Columns:
         labels, paths = [], []
@@ -67,27 +66,24 @@ def _listing(data: ImageFolderConfig) -> Listing:
             paths += [f"{name}/{image}" for image in images]
         return {"labels": np.array(labels, np.int64), **packed(paths)}
 
-    found = [str(data.folder.resolve()), classes]
-    return Listing(data.name, found, data.parts, ("text", "ends"), columns)
+    state = [str(data.folder.resolve()), classes]
+    return Listing(data.name, state, data.parts, ("text", "ends"), columns)
 
 
 def _class_folders(data: ImageFolderConfig, part: str) -> dict[str, int]:
     """Folders of `part`, and when their lists of files last changed (ns)."""
     folder = data.folder / part
-    if not folder.is_dir():
-        raise InputError(
-            f"data.root={data.root}: there is no folder {part} in it; "
-            f"the layout is ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE"
-            + ("" if part == "train" else "; data.split=minival needs no val")
-        )
+    layout = "the layout is ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE"
+    if part != "train":
+        layout += "; data.split=minival needs no val"
+    absent = f"there is no folder {part} in it; {layout}"
+    require(folder.is_dir(), "data.root", data.root, absent)
     with _entries(folder) as entries:
         folders = [entry for entry in entries if entry.is_dir() and entry.name[0] != "."]
         times = {entry.name: entry.stat().st_mtime_ns for entry in folders}
-    if len(times) < 2:
-        raise InputError(
-            f"data.root={data.root}: {folder} holds {len(times)} class folders; "
-            f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
-        )
+    accepted = f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
+    found = f"{folder} holds {len(times)} class folders"
+    require(len(times) >= 2, "data.root", data.root, f"{found}; {accepted}")
     return dict(sorted(times.items()))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage.array_cache import Columns
@@ -136,11 +137,7 @@ def _files(data: ParquetConfig, part: str) -> list[Path]:
 
 
 def _row_groups(data: ParquetConfig, path: Path) -> Iterator[tuple[Any, int]]:
-    """Labels of each row group of a file that has rows, and the bytes of its images.
-
-    Raises:
-        InputError: it is no Parquet file, or its columns are others.
-    """
+    """Labels of each row group of a file that has rows, and the bytes of its images."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -173,11 +170,10 @@ def _check_mixed(data: ParquetConfig, columns: Columns) -> None:
         return
     labels = columns["labels"]
     at_random = float(((np.bincount(labels) / len(labels)) ** 2).sum())
-    if (labels[1:] == labels[:-1]).mean() > (1 + at_random) / 2:
-        raise InputError(
-            f"data.root={data.root}: the rows are sorted by class, and no more than "
-            f"{WINDOW_BYTES // 2**20} MiB are mixed at a time; write them in random order"
-        )
+    mixed = (labels[1:] == labels[:-1]).mean() <= (1 + at_random) / 2
+    window = f"no more than {WINDOW_BYTES // 2**20} MiB are mixed at a time"
+    accepted = f"the rows are sorted by class, and {window}; write them in random order"
+    require(mixed, "data.root", data.root, accepted)
 
 
 DATA_SET = DataSet(ParquetConfig, sizes, load)

@@ -149,9 +149,7 @@ def _read_range(path: Path, offset: int, size: int) -> bytes:
 
 
 def _check_end(path: Path, end: int) -> None:
-    """Raise a ValueError unless zeros are behind the last member: tarfile takes any header that it
-    cannot read for the end.
-    """
+    """ValueError unless zeros follow: tarfile takes any header that it cannot read for the end."""
     tail = _read_range(path, end, END_BYTES)
     if len(tail) < tarfile.BLOCKSIZE:
         raise ValueError(f"truncated at byte {end + len(tail)}, within or behind a member")

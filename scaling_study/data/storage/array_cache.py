@@ -37,10 +37,7 @@ def cached_images(path: Path, part: str, make: Callable[[], Mapping[str, Images]
 def cached(
     path: Path, part: str, names: Sequence[str], make: Callable[[], Mapping[str, Columns]]
 ) -> Columns:
-    """The arrays `names` of `part` from the .npz file at `path`; `make` gives those of all parts.
-
-    The file is made if it is missing or damaged.
-    """
+    """Arrays of `part` in the .npz at `path`, which `make` fills if it is missing or damaged."""
     with one_at_a_time(path):
         try:
             with path.open("rb") as file, np.load(file) as arrays:

@@ -11,9 +11,7 @@ from scaling_study.data.base import INFRASTRUCTURE, MINIVAL, DataConfig
 
 @dataclass(frozen=True, kw_only=True)
 class FilesConfig(DataConfig):
-    """Images under `root`. Those that cannot be decoded are left out (`corrupt` skip) or end the
-    run (fail).
-    """
+    """Images under `root`; corrupt ones are left out (`corrupt` skip) or end the run (fail)."""
 
     root: str
     corrupt: str = field(metadata=INFRASTRUCTURE)
@@ -26,14 +24,9 @@ class FilesConfig(DataConfig):
 
     @property
     def folder(self) -> Path:
-        """`root`, which must be there.
-
-        Raises:
-            InputError: there is no such folder.
-        """
+        """`root`; InputError if there is no such folder."""
         folder = Path(self.root).expanduser()
-        if not folder.is_dir():
-            raise InputError(f"data.root={self.root}: no such folder")
+        require(folder.is_dir(), "data.root", self.root, "no such folder")
         return folder
 
     @property
@@ -43,11 +36,7 @@ class FilesConfig(DataConfig):
 
 
 def file_states(paths: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[str, int, int]]]:
-    """Path, bytes and time of change (ns) of each file of each part: to recognise changes.
-
-    Raises:
-        InputError: a file is missing or not accessible.
-    """
+    """Path, bytes and time of change (ns) of each file; InputError if one is not accessible."""
 
     def state(path: Path) -> tuple[str, int, int]:
         try:

@@ -1,7 +1,6 @@
 """What lies where in a data set of files: labels, and places of the images, listed once.
 
-A listing is kept in the cache folder under a key made from the files' names and times of change, so
-that neither a plan nor a run walks through a million files again.
+A listing is kept in the cache folder under a key made from the files' names and times of change.
 """
 
 import hashlib
@@ -76,11 +75,7 @@ def _can_keep(cache_dir: Path) -> bool:
 
 
 def _sizes(labels: Mapping[str, NDArray[Any]]) -> Sizes:
-    """Sizes from the labels of all parts.
-
-    Raises:
-        InputError: no labels, or such that cannot be class numbers or that training never shows.
-    """
+    """Sizes from the labels of all parts; InputError for labels that no run can use."""
     for part, numbers in labels.items():
         if not len(numbers):
             raise InputError(f"{part}: the files hold no images")

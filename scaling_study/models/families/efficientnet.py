@@ -9,9 +9,8 @@ pads an even side at its end only. EfficientNet-RS is the same network at a lowe
 from dataclasses import dataclass
 from math import ceil
 
-from scaling_study.common.validation import require
 from scaling_study.models import layers as spec
-from scaling_study.models.family import Family, ModelConfig, require_rates
+from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
 
 
@@ -37,7 +36,6 @@ STAGES = (
 )
 STEM_FILTERS, HEAD_FILTERS = 32, 1280
 BATCH_NORM_EPS = 1e-3
-STEMS = ("imagenet", "small")
 # Grid-searched at B0 so that FLOPs double with every unit of phi (Tan and Le 2019, section 3.3).
 ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 
@@ -58,9 +56,7 @@ class EfficientNetConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        accepted = f"unknown stem; known: {', '.join(STEMS)}"
-        require(self.stem in STEMS, "model.stem", repr(self.stem), accepted)
-        require_rates(self)
+        require_legal(self, {"stem": ("imagenet", "small")})
 
 
 def compound(phi: float, resolution: int = 224) -> tuple[float, float, int]:

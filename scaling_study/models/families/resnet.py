@@ -10,7 +10,7 @@ from itertools import islice
 
 from scaling_study.common.validation import require
 from scaling_study.models import layers as spec
-from scaling_study.models.family import Family, ModelConfig, require_rates
+from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
 
 # Bottleneck blocks in the four stages. 50 and more: the paper and its code (300 and 400 from
@@ -73,11 +73,7 @@ class ResNetConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, known in CHOICES.items():
-            value = getattr(self, name)
-            accepted = f"unknown {name}; known: {', '.join(known)}"
-            require(value in known, f"model.{name}", repr(value), accepted)
-        require_rates(self)
+        require_legal(self, CHOICES)
 
     @property
     def layouts(self) -> dict[int, tuple[int, int, int, int]]:
@@ -97,7 +93,17 @@ def network(model: ResNetConfig, n_classes: int) -> Network:
         InputError: no layout for the depth, a width that leaves no channel, or a stride in a
             convolution that basic blocks do not have it in.
     """
-    _check(model)
+    known = ", ".join(map(str, model.layouts))
+    depths = f"no ResNet layout; known depths: {known} (model.block={model.block})"
+    require(model.depth in model.layouts, "model.depth", model.depth, depths)
+    least = 1 / NARROWEST[model.stem]
+    widths = (
+        f"no channel is left in the stem of {NARROWEST[model.stem]} filters; the smallest width is "
+        f"{least:g}"
+    )
+    require(model.width >= least, "model.width", f"{model.width:g}", widths)
+    ok = model.block != "basic" or model.stride_in == "conv1"
+    require(ok, "model.stride_in", model.stride_in, "basic blocks have their stride in conv1")
     layers = _stem(model)
     channels = int(64 * model.width)
     for base, stride, rates in zip(STAGE_FILTERS, STAGE_STRIDES, drop_rates(model), strict=True):
@@ -122,20 +128,6 @@ def drop_rates(model: ResNetConfig) -> list[tuple[float, ...]]:
     blocks = sum(counts)
     rates = iter([final * (block + 1) / blocks for block in range(blocks)])
     return [tuple(islice(rates, count)) for count in counts]
-
-
-def _check(model: ResNetConfig) -> None:
-    known = ", ".join(map(str, model.layouts))
-    depths = f"no ResNet layout; known depths: {known} (model.block={model.block})"
-    require(model.depth in model.layouts, "model.depth", model.depth, depths)
-    least = 1 / NARROWEST[model.stem]
-    widths = (
-        f"no channel is left in the stem of {NARROWEST[model.stem]} filters; the smallest width is "
-        f"{least:g}"
-    )
-    require(model.width >= least, "model.width", f"{model.width:g}", widths)
-    ok = model.block != "basic" or model.stride_in == "conv1"
-    require(ok, "model.stride_in", model.stride_in, "basic blocks have their stride in conv1")
 
 
 def _conv_bn(
