@@ -44,7 +44,7 @@ class Footprint:
     per_image: NDArray[np.float64]
 
     def peak_bytes(self, batch_size: int, kept: int, passing: int) -> int:
-        """Most bytes alive at once; the optimizer has `kept` tensors a weight, `passing` more at work."""
+        """Most bytes alive; the optimizer has `kept` tensors a weight, `passing` more at work."""
         # The weights, their average, and what the optimizer keeps.
         lasting = self.weights * (2 + kept) + 2 * self.buffers
         backward = (self.fixed + batch_size * self.per_image).max()
