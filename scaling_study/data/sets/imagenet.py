@@ -36,8 +36,8 @@ def prepare(data: ImageNetConfig, cache_dir: Path) -> None:
     there = {"classes": found.n_classes} | {f"{p}_images": n for p, n in found.images.items()}
     for name, count in there.items():
         declared = getattr(data, name)
-        found = f"data.{name} declares {declared} and {count} are there"
-        accepted = f"{found}; data=imagefolder takes what it finds"
+        difference = f"data.{name} declares {declared} and {count} are there"
+        accepted = f"{difference}; data=imagefolder takes what it finds"
         require(count == declared, "data.root", data.root, accepted)
 
 
