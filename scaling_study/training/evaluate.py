@@ -40,7 +40,7 @@ def evaluate(
             outputs: Tensor = module(batch)
         return outputs.float()  # metrics sum over many images, for which half precision is coarse
 
-    # Summed on the device: reading a number would make a GPU wait for every batch.
+    # The metrics and the number of images, on the device: reading one would make a GPU wait.
     sums = torch.zeros(len(metrics) + 1, dtype=torch.float64, device=run.device)
     parts = 1
     for pixels, targets in data.evaluation(split, world.rank, world.size):
