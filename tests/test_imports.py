@@ -180,8 +180,9 @@ def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:
     ("code", "absent"),
     [
         (
-            "from scaling_study.models import family, family_names\n"
-            "for name in family_names(): family(name)",
+            "from scaling_study.common.extensions import module_names\n"
+            "from scaling_study.models import families, family\n"
+            "for name in module_names(families): family(name)",
             {"torch"},
         ),
         ("import scaling_study.export", {"torch"}),

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from scaling_study.common.validation import from_values, group, one_value, require
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
-from scaling_study.data import config_class
+from scaling_study.data import data_set
 from scaling_study.data.base import DataConfig, identity
 from scaling_study.models import family, timm_weights
 from scaling_study.models.family import ModelConfig
@@ -112,7 +112,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     """
     parts: dict[str, Any] = {
         "model": family(group(values, "model").get("family")).config,
-        "data": config_class(group(values, "data").get("name")),
+        "data": data_set(group(values, "data").get("name")).config,
         "train": TrainConfig,
     }
     known = {name: [field.name for field in fields(part)] for name, part in parts.items()}

@@ -4,7 +4,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scaling_study.common.errors import InputError
 from scaling_study.data.base import MINIVAL, DataConfig, DataSet
@@ -22,8 +21,7 @@ from scaling_study.data.splits import DataInfo, Splits
 DATA_SETS: dict[str, DataSet] = {
     "fractals": fractals.DATA_SET,
     "digits": digits.DATA_SET,
-    "cifar10": cifar.DATA_SETS["cifar10"],
-    "cifar100": cifar.DATA_SETS["cifar100"],
+    **cifar.DATA_SETS,
     "imagefolder": imagefolder.DATA_SET,
     "imagenet": imagenet.DATA_SET,
     "webdataset": webdataset.DATA_SET,
@@ -34,53 +32,36 @@ _listings: list[Path] = []
 
 
 def data_set(name: object) -> DataSet:
-    """The data set called `name`.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The data set called `name`; InputError if there is none."""
     if not isinstance(name, str) or name not in DATA_SETS:
         raise InputError(f"data.name={name!r}: unknown data set; known: {', '.join(DATA_SETS)}")
     return DATA_SETS[name]
 
 
-def config_class(name: object) -> type[DataConfig]:
-    """The config class of the data set called `name`.
-
-    Raises:
-        InputError: there is none.
-    """
-    return data_set(name).config
-
-
 def keep_listings_in(cache_dir: Path) -> None:
-    """Keep listings of folders there from now on; without this every process lists anew."""
+    """Keep listings of folders there from now on; else every process lists anew."""
     _listings[:] = [cache_dir]
 
 
 @cache
 def data_info(data: DataConfig) -> DataInfo:
-    """Sizes of `data`: numbers of classes and images, and what is evaluated on.
+    """Numbers of classes and images of `data`.
 
     Raises:
         InputError: the images are not there, or not as the data set's layout says.
     """
     sizes = data_set(data.name).sizes(data, _listings[0] if _listings else None)
     n_train = sizes.images["train"]
-    if data.split != MINIVAL:
-        return DataInfo(
-            sizes.n_classes, n_train, sizes.images[data.split], data.split, sizes.channels
-        )
-    n_held = _n_held_out(n_train, data.minival)
-    return DataInfo(sizes.n_classes, n_train - n_held, n_held, MINIVAL, sizes.channels)
+    if data.split == MINIVAL:
+        n_val = _n_held_out(n_train, data.minival)
+        n_train -= n_val
+    else:
+        n_val = sizes.images[data.split]
+    return DataInfo(sizes.n_classes, n_train, n_val, data.split, sizes.channels)
 
 
 def prepare(data: DataConfig, cache_dir: Path) -> None:
-    """Download or check `data` once, before runs on it start.
-
-    Raises:
-        InputError: the images are not there and cannot be downloaded.
-    """
+    """Download or check `data` before runs on it start; InputError if its images cannot be had."""
     data_set(data.name).prepare(data, cache_dir)
 
 
@@ -94,8 +75,11 @@ def load(data: DataConfig, cache_dir: Path) -> Splits:
     train = read(data, "train", cache_dir)
     if data.split != MINIVAL:
         return Splits(train, read(data, data.split, cache_dir), data_info(data))
-    held, kept = _held_out(len(train.labels), data.minival)
-    return Splits(train.take(kept), train.take(held), data_info(data))
+    # Drawn from the number of images alone: the same for every run.
+    n = len(train.labels)
+    order = np.random.default_rng([n, 1]).permutation(n)
+    held, kept = np.split(order, [_n_held_out(n, data.minival)])
+    return Splits(train.take(np.sort(kept)), train.take(np.sort(held)), data_info(data))
 
 
 def _n_held_out(n: int, share: float) -> int:
@@ -106,10 +90,3 @@ def _n_held_out(n: int, share: float) -> int:
             "at least one must be held out and one left to train on"
         )
     return n_held
-
-
-def _held_out(n: int, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers of the images held out and kept, drawn from `n` alone: the same for every run."""
-    drawn = np.random.default_rng([n, 1]).permutation(n)
-    n_held = _n_held_out(n, share)
-    return np.sort(drawn[:n_held]), np.sort(drawn[n_held:])

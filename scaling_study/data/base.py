@@ -12,20 +12,17 @@ from scaling_study.data.splits import Split
 MINIVAL = "minival"
 # Training error is measured on at most this many images.
 MAX_TRAIN_IMAGES = 50_000
-# Metadata of settings that say where the images lie and not which they are: `identity` leaves
-# them out, so that a moved data set keeps its results.
+# Metadata of settings that say where the images lie: a moved data set keeps its results.
 INFRASTRUCTURE: Mapping[str, bool] = {"infrastructure": True}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """What every data set has: its images, what is evaluated on, and augmentation.
+    """Settings of every data set: side in px, images to evaluate on, augmentation.
 
-    `shift` is the largest random translation as share of the side; `crop` is none or
-    random_resized, of at least `crop_min_area` of the image; `randaugment_layers` operations of
-    RandAugment at `randaugment_magnitude` (0 to 10, the paper goes to 15). `split` is the data
-    set's own evaluation split, or minival: the share `minival` of the training images, which are
-    then not trained on.
+    `shift`: largest random translation, as share of the side. `crop`: none or random_resized, of
+    at least `crop_min_area` of the image. `randaugment_magnitude`: 0 to 10; the paper goes to 15.
+    `split`: the set's own, or minival, a share `minival` of the training images held out.
     """
 
     EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("test",)
@@ -49,34 +46,26 @@ class DataConfig:
         require(0 <= self.shift < 0.5, "data.shift", self.shift, "must be in [0, 0.5)")
         crops = ("none", "random_resized")
         require(self.crop in crops, "data.crop", self.crop, f"must be {' or '.join(crops)}")
-        area = self.crop_min_area
+        area, layers = self.crop_min_area, self.randaugment_layers
         require(0 < area <= 1, "data.crop_min_area", area, "must be in (0, 1]")
-        layers, magnitude = self.randaugment_layers, self.randaugment_magnitude
         require(layers >= 0, "data.randaugment_layers", layers, "must be 0 (off) or more")
-        in_range = 0 <= magnitude <= 30
-        require(in_range, "data.randaugment_magnitude", magnitude, "must be in [0, 30]")
+        strength = self.randaugment_magnitude
+        require(0 <= strength <= 30, "data.randaugment_magnitude", strength, "must be in [0, 30]")
 
 
 def identity(data: DataConfig) -> dict[str, Any]:
     """The settings of `data` that decide a run's numbers."""
-    known = [field.name for field in fields(data) if not field.metadata.get("infrastructure")]
-    return {name: getattr(data, name) for name in known}
+    known = (field for field in fields(data) if not field.metadata.get("infrastructure"))
+    return {field.name: getattr(data, field.name) for field in known}
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Number of classes, and of images in each part: train, and unless minival is used `split`.
-
-    `channels` is 1 for grey images, 3 for colour.
-    """
+    """Classes; images of `train` and, unless it is minival, of `split`; 1 (grey) or 3 channels."""
 
     n_classes: int
     images: Mapping[str, int]
     channels: int = 3
-
-
-def nothing_to_prepare(data: DataConfig, cache_dir: Path) -> None:
-    """For data sets that are on disk, or that the first run makes."""
 
 
 @dataclass(frozen=True)
@@ -90,4 +79,4 @@ class DataSet:
     config: type[DataConfig]
     sizes: Callable[[Any, Path | None], Sizes]
     load: Callable[[Any, str, Path], Split]
-    prepare: Callable[[Any, Path], None] = nothing_to_prepare
+    prepare: Callable[[Any, Path], None] = lambda config, cache_dir: None

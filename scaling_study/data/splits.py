@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DataInfo:
-    """Sizes of a data set; `eval_split` names the images that val_error is measured on.
-
-    `channels` is 1 for grey images, 3 for colour.
-    """
+    """Sizes; val_error is measured on `eval_split`. `channels`: 1 for grey images, 3 for colour."""
 
     n_classes: int
     n_train: int
@@ -37,11 +34,7 @@ class Source(Protocol):
     """Where encoded images are read from, by number, in any order and by any process."""
 
     def read(self, number: int) -> bytes:
-        """One encoded image.
-
-        Raises:
-            OSError: it cannot be read.
-        """
+        """One encoded image; OSError if it cannot be read."""
         ...
 
     def place(self, number: int) -> str:

@@ -21,7 +21,7 @@ from scaling_study.cost.closed_form import describe, known_data_info
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Shape, Timing, shape_of
 from scaling_study.cost.timings import keep_probes
-from scaling_study.data import config_class
+from scaling_study.data import data_set
 from scaling_study.launch.outcome import Outcome
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store
@@ -107,7 +107,7 @@ def shortened(run: RunConfig) -> RunConfig:
     classes = min(known_data_info(run.data).n_classes, MOST_CLASSES, images)
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
     values = _rendered() | {"resolution": run.data.resolution} | few
-    data = from_values(config_class("fractals"), values, "data.")
+    data = from_values(data_set("fractals").config, values, "data.")
     return replace(run, data=data, train=replace(run.train, epochs=epochs, warmup_epochs=0.0))
 
 

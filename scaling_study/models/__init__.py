@@ -1,14 +1,9 @@
 """Model families. A family is a function from its config to layers; torch is not needed for it."""
 
-from scaling_study.common.extensions import declared, module_names
+from scaling_study.common.extensions import declared
 from scaling_study.models import families
 from scaling_study.models.family import Family, ModelConfig
 from scaling_study.models.layers import Network
-
-
-def family_names() -> list[str]:
-    """The families that ship with the project: the modules of `models/families`."""
-    return module_names(families)
 
 
 def family(name: object) -> Family:

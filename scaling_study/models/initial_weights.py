@@ -9,7 +9,6 @@ from pathlib import Path
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
 
-FORMATS = ("timm",)
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 ACCEPTED = f"must be none or timm:PATH of a state dict ({', '.join(SUFFIXES)})"
 
@@ -34,18 +33,14 @@ def initial_weights(value: object) -> InitialWeights | None:
     if isinstance(value, Mapping):
         return from_values(InitialWeights, value, "init.")
     names, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if names not in FORMATS or Path(path).suffix not in SUFFIXES:
+    if names != "timm" or Path(path).suffix not in SUFFIXES:
         raise InputError(f"init={value}: {ACCEPTED}")
     file = Path(path).expanduser().resolve()
     return InitialWeights(names=names, path=str(file), sha256=sha256(file))
 
 
 def sha256(file: Path) -> str:
-    """SHA-256 of the file's content, in hex; computed once as long as the file stays as it is.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
+    """SHA-256 in hex, computed again if the file changes; InputError if it cannot be read."""
     try:
         state = file.stat()
         return _sha256(file, state.st_size, state.st_mtime_ns)

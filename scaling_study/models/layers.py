@@ -1,12 +1,11 @@
 """Layers as plain values: what a network is made of, what each layer costs, and its torch module.
 
-One description serves both sides of a study. Planning sums `cost` over it without torch; training
-hands the same values to `modules.module_of`, so the two cannot disagree. A family may bring layers
-of its own: any value with a `cost` and a `module`, which imports torch when it is called.
+Planning sums `cost` without torch; training gives the same values to `modules.module_of`. A family
+may bring its own layers: any value with a `cost` and a `module`, which imports torch when called.
 
-Conventions: images are square; FLOPs are 2 x multiply-adds of convolutions and linear layers,
-which is what torch's own counter reports; batch norm, activations, pooling and biases count as
-zero FLOPs; activations are the output elements of convolutions (Radosavovic et al. 2020).
+Images are square. FLOPs are 2 x multiply-adds of convolutions and linear layers, as torch's own
+counter has them: none for batch norm, activations, pooling and biases. Activations are the output
+elements of convolutions (Radosavovic et al. 2020).
 """
 
 from collections.abc import Sequence
@@ -100,8 +99,7 @@ class Conv:
 class BatchNorm:
     """Batch normalisation; `zero_gamma` starts its scale at zero (Goyal et al. 2017).
 
-    `momentum` is the share of the new batch in the running statistics (torch's convention; one
-    minus TensorFlow's).
+    `momentum`: share of the new batch in the running statistics; one minus TensorFlow's.
     """
 
     channels: int
@@ -179,8 +177,7 @@ class SqueezeExcite:
     init: str = "he"
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
-        weights = 2 * self.channels * self.hidden
-        biases = self.hidden + self.channels
+        weights, biases = 2 * self.channels * self.hidden, self.hidden + self.channels
         return shape, Cost(weights + biases, 2 * weights, biases)
 
 
@@ -189,8 +186,8 @@ class Residual:
     """A row of equal blocks, one per drop rate: shortcut(x) + body(x), then a ReLU if `relu`.
 
     In training the body of block i is dropped per image at drop_rates[i] (Huang et al. 2016).
-    Equal blocks are one value because their cost is the same: a network's cost takes as long as its
-    different blocks, not as its layers. So blocks after the first must keep the shape.
+    Equal blocks are one value, so that the cost of deep networks is quick to compute; blocks after
+    the first must keep the shape.
     """
 
     body: tuple[Layer, ...]

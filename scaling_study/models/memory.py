@@ -1,10 +1,8 @@
 """Peak memory of a training step, from the layers: what autograd saves, and when it frees it.
 
-Each layer value says which tensors its torch module allocates and saves for backward. The peak is
-the largest sum, over the backward pass, of what lasts (weights, optimizer, average), the saved
-tensors of the layers that are still to come, the weight gradients that exist by then, and the
-gradients that the current layer holds. `tests/models/test_memory.py` compares it with torch's own
-count.
+The peak is the largest sum, over the backward pass, of what lasts (weights, optimizer, average),
+the saved tensors of the layers still to come, the weight gradients made by then, and the gradients
+that the current layer holds. `tests/models/test_memory.py` compares it with torch's own count.
 """
 
 from collections.abc import Sequence
@@ -36,8 +34,7 @@ class Tensor:
 class Footprint:
     """A training step's memory as a function of the batch, in bytes.
 
-    `tensors` is how many weights and buffers there are; `fixed` and `per_image` are what backward
-    has alive at each operation.
+    `tensors`: number of weights and buffers; `fixed`, `per_image`: alive at backward operations.
     """
 
     weights: int
@@ -47,15 +44,11 @@ class Footprint:
     per_image: NDArray[np.float64]
 
     def peak_bytes(self, batch_size: int, kept: int, passing: int) -> int:
-        """Most bytes alive at once.
-
-        The optimizer has `kept` tensors of the weights' size, and `passing` more while it works.
-        """
+        """Most bytes alive; the optimizer has `kept` tensors a weight, `passing` more at work."""
         # The weights, their average, and what the optimizer keeps.
         lasting = self.weights * (2 + kept) + 2 * self.buffers
         backward = (self.fixed + batch_size * self.per_image).max()
-        update = self.weights * (1 + passing)  # the gradients are there too
-        return int(lasting + max(backward, update))
+        return int(lasting + max(backward, self.weights * (1 + passing)))  # gradients are there too
 
     def checkpoint_bytes(self, kept: int) -> int:
         """A checkpoint with weights, their average and `kept` tensors of the optimizer's."""
@@ -100,14 +93,9 @@ def footprint(layers: Sequence[spec.Layer], shape: spec.Shape, precision: str) -
     _chain(layers, tape, x, shape)
     saved, held, copies, gradients = np.array(tape.rows, dtype=np.float64).T
     made = gradients[::-1].cumsum()[::-1]
-    buffers, tensors = (sum(column) for column in zip(*map(_state, layers), strict=True))
-    return Footprint(
-        weights=cost.params * FP32,
-        buffers=buffers,
-        tensors=tensors,
-        fixed=made + copies.cumsum(),
-        per_image=images + saved.cumsum() + held,
-    )
+    buffers, tensors = map(sum, zip(*map(_state, layers), strict=True))
+    fixed, per_image = made + copies.cumsum(), images + saved.cumsum() + held
+    return Footprint(cost.params * FP32, buffers, tensors, fixed, per_image)
 
 
 def _state(layer: spec.Layer) -> tuple[int, int]:
@@ -183,17 +171,15 @@ def _(layer: spec.Residual, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
 
 
 def _block(layer: spec.Residual, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
-    out_shape, _ = layer.cost(shape)
-    outer = tape.waiting
+    out, outer = tape.tensor(layer.cost(shape)[0]), tape.waiting
     # Backward does the shortcut first, because forward does it last; each waits for the other.
     tape.waiting = outer + x.size
     y = _chain(layer.body, tape, x, shape)
     if any(layer.drop_rates):
-        y = tape.add(y, tape.tensor(out_shape))
+        y = tape.add(y, Tensor(out.size))
     tape.waiting = outer + y.size
     _chain(layer.shortcut, tape, x, shape)
     tape.waiting = outer
-    out = tape.tensor(out_shape)
     return tape.add(y, out, out) if layer.relu else tape.add(y, out)
 
 

@@ -18,16 +18,21 @@ def build(network: spec.Network) -> nn.Sequential:
 
 
 def _sequence(parts: Sequence[spec.Layer]) -> nn.Sequential:
-    return nn.Sequential(*(module_of(part) for part in parts))
+    return nn.Sequential(*map(module_of, parts))
 
 
 def module_of(layer: spec.Layer) -> nn.Module:
     """The torch module of a layer, its weights drawn from torch's RNG; a family's own makes its."""
     match layer:
-        case spec.Conv():
-            return convolution(layer)
-        case spec.BatchNorm():
-            return batch_norm(layer)
+        case spec.Conv(c_in, c_out, kernel, stride, groups, init):
+            conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
+            initialise(conv, init)
+            return conv
+        case spec.BatchNorm(channels, zero_gamma, eps, momentum):
+            norm = nn.BatchNorm2d(channels, eps, momentum)
+            if zero_gamma:
+                nn.init.zeros_(norm.weight)
+            return norm
         case spec.ReLU():
             return nn.ReLU(inplace=True)
         case spec.SiLU():
@@ -40,38 +45,23 @@ def module_of(layer: spec.Layer) -> nn.Module:
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         case spec.Dropout(rate):
             return nn.Dropout(rate) if rate > 0 else nn.Identity()
-        case spec.Linear():
-            return linear(layer)
-        case spec.SqueezeExcite():
-            return SqueezeExcite(layer.channels, layer.hidden, layer.silu, layer.init)
-        case spec.Residual():
-            return residuals(layer)
+        case spec.Linear(c_in, c_out, init):
+            module = nn.Linear(c_in, c_out)
+            if init == "uniform":
+                nn.init.uniform_(module.weight, -1 / math.sqrt(c_out), 1 / math.sqrt(c_out))
+            else:
+                assert init == "normal", init
+                nn.init.normal_(module.weight, std=LINEAR_STD)
+            nn.init.zeros_(module.bias)
+            return module
+        case spec.SqueezeExcite(channels, hidden, silu, init):
+            return SqueezeExcite(channels, hidden, silu, init)
+        case spec.Residual(body, shortcut, rates, relu):
+            blocks = (Residual(_sequence(body), _sequence(shortcut), r, relu) for r in rates)
+            return nn.Sequential(*blocks)
         case spec.LayerWithModule():
             return layer.module()
     raise AssertionError(layer)
-
-
-def batch_norm(layer: spec.BatchNorm) -> nn.BatchNorm2d:
-    """The module of a `BatchNorm`."""
-    norm = nn.BatchNorm2d(layer.channels, eps=layer.eps, momentum=layer.momentum)
-    if layer.zero_gamma:
-        nn.init.zeros_(norm.weight)
-    return norm
-
-
-def convolution(layer: spec.Conv) -> nn.Conv2d:
-    """The module of a `Conv`, padded by half its kernel."""
-    conv = nn.Conv2d(
-        layer.c_in,
-        layer.c_out,
-        layer.kernel,
-        layer.stride,
-        layer.kernel // 2,
-        groups=layer.groups,
-        bias=False,
-    )
-    initialise(conv, layer.init)
-    return conv
 
 
 def initialise(conv: nn.Conv2d, scheme: str) -> None:
@@ -91,19 +81,6 @@ def initialise(conv: nn.Conv2d, scheme: str) -> None:
         nn.init.normal_(conv.weight, std=math.sqrt(2 / fan_out))
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
-
-
-def linear(layer: spec.Linear) -> nn.Linear:
-    """The module of a `Linear`, with bias zero."""
-    module = nn.Linear(layer.c_in, layer.c_out)
-    if layer.init == "uniform":
-        bound = 1 / math.sqrt(layer.c_out)
-        nn.init.uniform_(module.weight, -bound, bound)
-    else:
-        assert layer.init == "normal", layer.init
-        nn.init.normal_(module.weight, std=LINEAR_STD)
-    nn.init.zeros_(module.bias)
-    return module
 
 
 class SqueezeExcite(nn.Module):
@@ -145,13 +122,3 @@ class Residual(nn.Module):
         shortcut = self.shortcut(x)
         y = y.add_(shortcut) if self.in_place else y + shortcut
         return torch.relu_(y) if self.relu else y
-
-
-def residuals(layer: spec.Residual) -> nn.Sequential:
-    """The blocks of a `Residual`, each with weights of its own."""
-    return nn.Sequential(
-        *(
-            Residual(_sequence(layer.body), _sequence(layer.shortcut), rate, layer.relu)
-            for rate in layer.drop_rates
-        )
-    )

@@ -4,11 +4,14 @@ timm itself is not needed. All seven `resnetrs*` fit, and any of its ResNets tha
 (resnet50, resnet50d, seresnet50 …). Names are made from layer values, without torch.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.models import network
 from scaling_study.models.families.resnet import ResNetConfig
 from scaling_study.models.family import ModelConfig
@@ -17,6 +20,8 @@ from scaling_study.models.layers import BatchNorm, Conv, Layer, Linear, Residual
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    State = dict[str, Tensor]
 
 STEMS = {
     "plain": ("conv1", "bn1"),
@@ -29,24 +34,18 @@ SHORTCUTS = {
     "average": ("downsample.1", "downsample.2"),
 }
 CLASSIFIER = "fc"
-COUNTER = "num_batches_tracked"
 MOST_LISTED = 3
 UNREADABLE = "is no state dict that can be read"
 
 
 def names(model: ModelConfig) -> dict[str, str]:
-    """Our name of every layer with weights to timm's, in order.
-
-    Raises:
-        InputError: timm has no network like it.
-    """
+    """Our name of every layer with weights to timm's, in order; InputError if timm has none."""
     if not isinstance(model, ResNetConfig):
         raise InputError(f"model.family={model.family}: only ResNets have names of timm's")
-    if model.stem not in STEMS:
-        known = ", ".join(STEMS)
-        raise InputError(f"model.stem={model.stem}: timm has no such network; it has {known}")
-    if model.block == "bottleneck" and model.stride_in != "conv2":
-        raise InputError(f"model.stride_in={model.stride_in}: timm's bottleneck blocks have conv2")
+    known = f"timm has no such network; it has {', '.join(STEMS)}"
+    require(model.stem in STEMS, "model.stem", model.stem, known)
+    ok = model.block != "bottleneck" or model.stride_in == "conv2"
+    require(ok, "model.stride_in", model.stride_in, "timm's bottleneck blocks have conv2")
     layers = network(model, 1).layers
     return dict(zip(_ours(layers), _theirs(model, layers), strict=True))
 
@@ -65,21 +64,20 @@ def _ours(layers: Sequence[Layer]) -> Iterator[str]:
 
 def _theirs(model: ResNetConfig, layers: Sequence[Layer]) -> Iterator[str]:
     yield from STEMS[model.stem]
-    shortcuts = [
-        layer.shortcut for layer in layers if isinstance(layer, Residual) for _ in layer.drop_rates
-    ]
-    convolutions = 3 if model.block == "bottleneck" else 2
-    body = [f"{kind}{n}" for n in range(1, convolutions + 1) for kind in ("conv", "bn")]
+    rows = [layer for layer in layers if isinstance(layer, Residual)]
+    shortcuts = iter([row.shortcut for row in rows for _ in row.drop_rates])
+    convolutions = "123" if model.block == "bottleneck" else "12"
+    body = [f"{kind}{n}" for n in convolutions for kind in ("conv", "bn")]
     if model.se_ratio > 0:
         body += ["se.fc1", "se.fc2"]
     for stage, blocks in enumerate(model.layouts[model.depth], start=1):
         for block in range(blocks):
-            tail = SHORTCUTS[model.shortcut] if shortcuts.pop(0) else ()
+            tail = SHORTCUTS[model.shortcut] if next(shortcuts) else ()
             yield from (f"layer{stage}.{block}.{name}" for name in (*body, *tail))
     yield CLASSIFIER
 
 
-def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
+def load(module: nn.Module, model: ModelConfig, init: InitialWeights) -> None:
     """Copy the file's weights into `module`, which was built from `model`.
 
     A classifier for another number of classes stays as it was drawn, with a line in the log.
@@ -87,47 +85,38 @@ def load(module: "nn.Module", model: ModelConfig, init: InitialWeights) -> None:
     Raises:
         InputError: the file changed since the plan, cannot be read, or holds another network.
     """
-    stored, wanted, message = _fitting(module, model, init)
+    stored, wanted, message = _match(module, model, init)
     print(message, end="")
     for key, tensor in wanted.items():
         tensor.copy_(stored[key])
 
 
 def check(model: ModelConfig, init: InitialWeights) -> None:
-    """Compare the file's names and shapes with the model's; nothing is loaded into anything.
-
-    Raises:
-        InputError: see `load`.
-    """
+    """Compare the file's names and shapes with the model's; InputError where `load` has one."""
     import torch
 
     from scaling_study.models.modules import build
 
     with torch.device("meta"):
         module = build(network(model, 1))
-    _fitting(module, model, init)
+    _match(module, model, init)
 
 
-def _fitting(
-    module: "nn.Module", model: ModelConfig, init: InitialWeights
-) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"], str]:
+def _match(module: nn.Module, model: ModelConfig, init: InitialWeights) -> tuple[State, State, str]:
     """The file's tensors and the module's to copy them to, by timm's names, and a line to log."""
     file = Path(init.path)
     if sha256(file) != init.sha256:
         raise InputError(f"init={init.names}:{file}: the file has changed since it was planned")
-    stored, table = _read(file), names(model)
-    wanted = {_rename(key, table): tensor for key, tensor in module.state_dict().items()}
-    for key in list(wanted):
-        if key.endswith(COUNTER) and key not in stored:
+    stored, wanted = _read(file), _renamed(module.state_dict(), model)
+    for key in wanted.keys() - stored.keys():
+        if key.endswith("num_batches_tracked"):
             del wanted[key]  # some files leave these counters out; nothing depends on them
     message = _keep_own_classifier(file, stored, wanted)
     _check(file, stored, wanted)
     return stored, wanted, message
 
 
-def _keep_own_classifier(
-    file: Path, stored: dict[str, "Tensor"], wanted: dict[str, "Tensor"]
-) -> str:
+def _keep_own_classifier(file: Path, stored: State, wanted: State) -> str:
     weight, bias = f"{CLASSIFIER}.weight", f"{CLASSIFIER}.bias"
     if not {weight, bias} <= stored.keys():
         return ""
@@ -139,7 +128,7 @@ def _keep_own_classifier(
     return f"{file.name} has {theirs[0]} classes, not {ours[0]}: the classifier is drawn anew\n"
 
 
-def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> None:
+def export(state: Mapping[str, Tensor], model: ModelConfig, file: Path) -> None:
     """Write our `state` by timm's names: a .safetensors file, else torch's own format.
 
     Raises:
@@ -149,8 +138,7 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    table = names(model)
-    renamed = {_rename(key, table): tensor.contiguous() for key, tensor in state.items()}
+    renamed = {key: tensor.contiguous() for key, tensor in _renamed(state, model).items()}
     try:
         if file.suffix == ".safetensors":
             save_file(renamed, file)
@@ -160,12 +148,13 @@ def export(state: Mapping[str, "Tensor"], model: ModelConfig, file: Path) -> Non
         raise InputError(f"{file}: cannot be written ({error})") from None
 
 
-def _rename(key: str, table: Mapping[str, str]) -> str:
-    layer, _, tensor = key.rpartition(".")
-    return f"{table[layer]}.{tensor}"
+def _renamed(state: Mapping[str, Tensor], model: ModelConfig) -> State:
+    table = names(model)
+    parts = {key: key.rpartition(".") for key in state}
+    return {f"{table[layer]}.{name}": state[key] for key, (layer, _, name) in parts.items()}
 
 
-def _read(file: Path) -> dict[str, "Tensor"]:
+def _read(file: Path) -> State:
     import pickle
 
     import torch
@@ -191,7 +180,7 @@ def _read(file: Path) -> dict[str, "Tensor"]:
     return state
 
 
-def _check(file: Path, stored: Mapping[str, "Tensor"], wanted: Mapping[str, "Tensor"]) -> None:
+def _check(file: Path, stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     shapes = [
         f"{key} {tuple(stored[key].shape)} instead of {tuple(tensor.shape)}"
         for key, tensor in wanted.items()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,8 +25,8 @@ class Task:
         outcome: the column that runs are compared by.
         unit: of the outcome.
         direction: which outcome is better. The analysis minimises: declare an error or a loss.
-        columns: result columns that the task fills, each with the split (val or train) and the
-            metric that it is the mean of. They are columns of `study.result.Result`.
+        columns: result columns that the task fills (of `study.result.Result`), each with the split
+            (val or train) and the metric that it is the mean of.
         chance: outcome of guessing, by the number of classes; None if it has none.
         worst_learned: outcome above which a run has learned nothing, by the number of classes;
             None if there is no such limit.
@@ -51,16 +51,10 @@ class Task:
     metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
     def __post_init__(self) -> None:
-        if self.direction != "lower":
-            raise InputError(
-                f"task.direction={self.direction}: outcomes are minimised; declare 1 - accuracy or "
-                "a loss, and lower"
-            )
-        if self.outcome not in self.columns:
-            raise InputError(
-                f"task.outcome={self.outcome}: must be one of its columns, "
-                f"{', '.join(self.columns)}"
-            )
+        accepted = "outcomes are minimised; declare 1 - accuracy or a loss, and lower"
+        require(self.direction == "lower", "task.direction", self.direction, accepted)
+        accepted = f"must be one of its columns, {', '.join(self.columns)}"
+        require(self.outcome in self.columns, "task.outcome", self.outcome, accepted)
 
     def report(self, means: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         """The result columns, from the mean of each metric on each split."""

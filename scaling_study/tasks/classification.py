@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 LEARNED_SHARE = 0.1
 
 
-def chance_error(n_classes: int) -> float:
-    """The error of a guesser."""
-    return 1 - 1 / n_classes
-
-
 def learned_error(n_classes: int) -> float:
     """The error (a fraction) above which a run has learned nothing.
 
@@ -36,11 +31,6 @@ def prior_sd(error: float, n_val: int) -> float:
     (Jordan 2023, arXiv 2304.01910).
     """
     return math.sqrt(error / (2 * n_val))
-
-
-def one_each(n_classes: int) -> int:
-    """A logit for each class."""
-    return n_classes
 
 
 def loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
@@ -71,10 +61,10 @@ TASK = Task(
         "val_loss": ("val", "loss"),
         "train_error": ("train", "error"),
     },
-    chance=chance_error,
+    chance=lambda n_classes: 1 - 1 / n_classes,
     worst_learned=learned_error,
     noise_prior=prior_sd,
-    outputs=one_each,
+    outputs=lambda n_classes: n_classes,  # a logit for each class
     loss=loss,
     metrics={"error": wrong, "loss": nats},
 )

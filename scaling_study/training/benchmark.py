@@ -32,10 +32,9 @@ def measure(run: RunConfig, execution: ExecutionConfig) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="measure-") as folder:
         trained = train(run, Path(folder), execution)
     seconds = inference_time_s(run)
-    return {name: trained.get(name) for name in TRAINED} | {
-        "inference_time_s": seconds,
-        "inference_images_per_s": run.train.batch_size / seconds,
-    }
+    rate = run.train.batch_size / seconds
+    inference = {"inference_time_s": seconds, "inference_images_per_s": rate}
+    return {name: trained.get(name) for name in TRAINED} | inference
 
 
 @torch.inference_mode()
@@ -45,9 +44,8 @@ def inference_time_s(run: RunConfig) -> float:
     outputs = task_of(run.task).outputs(data_info(run.data).n_classes)
     module = build(network(run.model, outputs)).eval()
     module.to(run.device, memory_format=layout)  # type: ignore[call-overload]
-    side = run.data.resolution
-    images = torch.rand(run.train.batch_size, 3, side, side, device=run.device)
-    images = images.contiguous(memory_format=layout)
+    shape = (run.train.batch_size, 3, run.data.resolution, run.data.resolution)
+    images = torch.rand(shape, device=run.device).contiguous(memory_format=layout)
     seconds = []
     with tuned_convolutions(run.device):
         for _ in range(WARMUP + TIMED):

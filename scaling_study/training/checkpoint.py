@@ -29,8 +29,7 @@ class Checkpoints:
 
     def __init__(self, run_dir: Path, every_s: float) -> None:
         self.path, self.previous = (run_dir / name for name in NAMES)
-        self._every_s = every_s
-        self._last, self._cost = time.monotonic(), 0.0
+        self._every_s, self._last, self._cost = every_s, time.monotonic(), 0.0
         self._writer = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
         # Whether checkpoint.pt is whole: a damaged one must not replace the previous one.
@@ -47,9 +46,8 @@ class Checkpoints:
         return not self.busy and waited >= max(self._every_s, SPACING * self._cost)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Copy `state` and return; a thread writes the copy, and keeps the checkpoint before it.
-
-        A crash at any moment leaves one of them whole.
+        """Copy `state` and return; a thread writes the copy, and keeps the checkpoint before it: a
+        crash at any moment leaves one of them whole.
 
         Raises:
             OSError: the checkpoint before this one could not be written.
@@ -59,11 +57,7 @@ class Checkpoints:
         self._writing = self._writer.submit(self._write, copied(state), start)
 
     def finish(self) -> None:
-        """Wait until what was saved is on disk.
-
-        Raises:
-            OSError: it could not be written.
-        """
+        """Wait until what was saved is on disk; OSError if it could not be written."""
         if self._writing is not None:
             self._writing.result()
             self._writing = None
@@ -85,15 +79,10 @@ class Checkpoints:
         self._cost = self._last - start
 
     def load(
-        self,
-        run_id: str,
-        world_size: int | None = None,
-        model: Mapping[str, Tensor] | None = None,
+        self, run_id: str, world_size: int | None = None, model: Mapping[str, Tensor] | None = None
     ) -> dict[str, Any] | None:
         """The newest usable state of `run_id`, of `world_size` processes and with the tensors of
-        `model`, if these are given.
-
-        None, with a line in the log, if no checkpoint can be used.
+        `model`, if these are given. None, with a line in the log, if no checkpoint can be used.
 
         Raises:
             InputError: it is that of another number of processes, which train differently.
@@ -102,8 +91,13 @@ class Checkpoints:
         for path in there:
             if isinstance(state := _read(path, run_id, model), dict):
                 self._good = path == self.path
-                if world_size is not None:
-                    _check_processes(state["world_size"], world_size, path)
+                began = state["world_size"]
+                if world_size not in (None, began):
+                    raise InputError(
+                        f"{path} is of a run in {began} process(es), which would end otherwise in "
+                        f"{world_size}; start {began} (torchrun --nproc-per-node {began} …), or "
+                        f"remove {' and '.join(NAMES)} there to begin again"
+                    )
                 return state
             then = "starting again" if path == there[-1] else "falling back"
             print(f"warning: {path.name} is {state}; {then}", flush=True)
@@ -137,18 +131,7 @@ def _read(path: Path, run_id: str, model: Mapping[str, Tensor] | None) -> dict[s
     return state
 
 
-def _check_processes(began: int, now: int, path: Path) -> None:
-    if began != now:
-        raise InputError(
-            f"{path} is of a run in {began} process(es), which would end otherwise in {now}; start "
-            f"{began} (torchrun --nproc-per-node {began} …), or remove {' and '.join(NAMES)} there "
-            "to begin again"
-        )
-
-
 def _same_shapes(stored: object, model: Mapping[str, Tensor]) -> bool:
-    return (
-        isinstance(stored, dict)
-        and stored.keys() == model.keys()
-        and all(stored[name].shape == tensor.shape for name, tensor in model.items())
-    )
+    if not isinstance(stored, dict) or stored.keys() != model.keys():
+        return False
+    return all(stored[name].shape == tensor.shape for name, tensor in model.items())

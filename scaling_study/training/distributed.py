@@ -1,7 +1,6 @@
 """Several processes that train one run: process group, collective operations, DDP.
 
-Gloo on CPUs, NCCL on GPUs. Each process takes its share of every batch; gradients are averaged by
-DistributedDataParallel, so the batch is the global one.
+Gloo on CPUs, NCCL on GPUs. Each process takes its share of every batch; gradients are averaged.
 """
 
 import os

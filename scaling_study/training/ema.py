@@ -7,18 +7,14 @@ from scaling_study.training.schedule import ema_decay
 
 
 class Ema:
-    """One average per floating-point tensor of a module's state; integers stay as they began.
-
-    With `limit` 0 there is no average: the state is the module's own.
-    """
+    """Averages of floating-point tensors of a module's state; with `limit` 0 the state itself."""
 
     def __init__(self, module: nn.Module, limit: float) -> None:
-        state = module.state_dict()
-        self._limit, self._names, self._live = limit, list(state), list(state.values())
-        self._average = [tensor.clone() for tensor in self._live] if limit else self._live
-        floating = [tensor.is_floating_point() for tensor in self._live]
-        self._live_float = [t for t, f in zip(self._live, floating, strict=True) if f]
-        self._average_float = [t for t, f in zip(self._average, floating, strict=True) if f]
+        self._limit, state = limit, module.state_dict()
+        self._average = {name: t.clone() if limit else t for name, t in state.items()}
+        floating = [name for name, tensor in state.items() if tensor.is_floating_point()]
+        self._live_float = [state[name] for name in floating]
+        self._average_float = [self._average[name] for name in floating]
 
     def update(self, step: int) -> None:
         """average = decay x average + (1 - decay) x live, with the decay of 0-based `step`."""
@@ -28,8 +24,8 @@ class Ema:
 
     def state_dict(self) -> dict[str, Tensor]:
         """The averages, under the names of the module's own state."""
-        return dict(zip(self._names, self._average, strict=True))
+        return dict(self._average)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        for name, average in zip(self._names, self._average, strict=True):
+        for name, average in self._average.items():
             average.copy_(state[name])

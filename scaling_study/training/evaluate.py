@@ -40,20 +40,19 @@ def evaluate(
             outputs: Tensor = module(batch)
         return outputs.float()  # metrics sum over many images, for which half precision is coarse
 
-    # Summed on the device: reading a number would make a GPU wait for every batch.
-    sums = torch.zeros(len(metrics), dtype=torch.float64, device=run.device)
-    images, parts = 0, 1
+    # The metrics and the number of images, on the device: reading one would make a GPU wait.
+    sums = torch.zeros(len(metrics) + 1, dtype=torch.float64, device=run.device)
+    parts = 1
     for pixels, targets in data.evaluation(split, world.rank, world.size):
         pixels = pixels.to(run.device, non_blocking=True)
         labels = targets.to(run.device, non_blocking=True)
         outputs, parts = _in_parts(forward, pixels, parts)
-        sums += torch.stack([metric(outputs, labels).double() for metric in metrics.values()])
-        images += len(labels)
-    counted = torch.tensor([images], dtype=torch.float64, device=run.device)
-    *totals, images_of_all = total(torch.cat([sums, counted]), world).tolist()
-    if not images_of_all:
+        sums[:-1] += torch.stack([metric(outputs, labels).double() for metric in metrics.values()])
+        sums[-1] += len(labels)
+    *totals, images = total(sums, world).tolist()
+    if not images:
         raise ValueError("no image of the evaluation split could be decoded")
-    return {name: value / images_of_all for name, value in zip(metrics, totals, strict=True)}
+    return {name: value / images for name, value in zip(metrics, totals, strict=True)}
 
 
 def _in_parts(
@@ -69,5 +68,4 @@ def _in_parts(
                 raise
         # Out of the handler, so that nothing holds the failed pass's activations any more.
         parts *= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()

@@ -24,25 +24,17 @@ Scale = Callable[[Tensor], Tensor]
 class MicroBatches:
     """Backward passes over one process's `share` (images) of each batch.
 
-    `loss` gives the mean loss of a micro-batch in the network that it gets; `seed` seeds torch's
-    generator, which dropout and stochastic depth draw from, for a step. Where several processes
-    train, a step that runs out of memory fails, and `halvings_file` tells the next attempt.
+    `loss` gives the mean loss of a micro-batch in the network that it gets. Where several processes
+    train, a step that runs out of memory fails, and `file` keeps the remedy for the next attempt.
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        loss: Loss,
-        share: int,
-        accumulation: int,
-        halvings_file: HalvingsFile,
+        self, module: nn.Module, loss: Loss, share: int, accumulation: int, file: HalvingsFile
     ) -> None:
         self._module, self._loss, self._share = module, loss, share
-        self._accumulation = accumulation
+        self._accumulation, self._halvings_file, self.halvings = accumulation, file, file.read()
         self._buffers = [b for b in module.buffers() if b.is_floating_point()]
         self._saved = [torch.empty_like(b) for b in self._buffers]
-        self._halvings_file = halvings_file
-        self.halvings = halvings_file.read()
 
     @property
     def passes(self) -> int:
@@ -59,13 +51,18 @@ class MicroBatches:
     ) -> Tensor:
         """Add the gradients of this share's mean loss to those that are there; returns the loss.
 
+        `seed` seeds torch's generator, which dropout and stochastic depth draw from.
+
         Raises:
             RuntimeError: even the smallest micro-batch does not fit, or the step is a joint one.
         """
         _copy(self._saved, self._buffers)
         joint = network is not self._module and dist.is_initialized()
         while True:
-            _seed(seed, images.device.type)
+            # torch.manual_seed would note a stack trace for absent GPUs.
+            torch.default_generator.manual_seed(seed)
+            if images.is_cuda:
+                torch.cuda.manual_seed(seed)
             try:
                 return self._passes(network, images, labels, scale)
             except RuntimeError as error:
@@ -82,9 +79,9 @@ class MicroBatches:
         """Halve until a step fits on every rank, before they depend on each other in one.
 
         A rank that ran out of memory in the middle of a joint step would leave the others waiting.
-        There is room left for the `kept` tensors of each weight's size that the optimizer is still
-        to make; the gradients are as large as the buckets that will replace them. There must be no
-        gradients before, and there are none behind; statistics are left as they were.
+        There is room left for `kept` more tensors of each weight's size in the optimizer; gradients
+        are as large as the buckets that will replace them. There are no gradients before or after;
+        statistics stay as they were.
         """
         _copy(self._saved, self._buffers)
         while True:
@@ -106,17 +103,11 @@ class MicroBatches:
 
     def _probe(self, images: Tensor, labels: Tensor, kept: int) -> None:
         """A step's passes while the memory that the optimizer will need is allocated."""
-        weights = list(self._module.parameters())
-        _room = [torch.empty_like(weight) for weight in weights for _ in range(kept)]
+        _room = [torch.empty_like(w) for w in self._module.parameters() for _ in range(kept)]
         self._passes(self._module, images, labels, lambda loss: loss)
 
     def _passes(self, network: nn.Module, images: Tensor, labels: Tensor, scale: Scale) -> Tensor:
-        passes = self.passes
-        if passes == 1:
-            loss = self._loss(network, images, labels)
-            scale(loss).backward()  # type: ignore[no-untyped-call]
-            return loss.detach()
-        losses = []
+        passes, losses = self.passes, []
         pairs = zip(images.tensor_split(passes), labels.tensor_split(passes), strict=True)
         for number, (part, wanted) in enumerate(pairs, start=1):
             with nullcontext() if number == passes else without_averaging(network):
@@ -136,8 +127,7 @@ class MicroBatches:
 
     def _halve(self) -> None:
         self.halvings += 1
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()
         print(
             f"warning: memory ran out; {self.passes} forward passes a step of at most {self.size} "
             "images from now on, so batch norm sees fewer at a time",
@@ -149,10 +139,3 @@ def _copy(to: list[Tensor], source: list[Tensor]) -> None:
     """Copy tensors in place; a network without batch norm has none."""
     if to:
         torch._foreach_copy_(to, source)
-
-
-def _seed(seed: int, device: str) -> None:
-    """Seed what dropout draws from; torch.manual_seed would note a stack trace for absent GPUs."""
-    torch.default_generator.manual_seed(seed)
-    if device == "cuda":
-        torch.cuda.manual_seed(seed)

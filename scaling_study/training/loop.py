@@ -79,9 +79,7 @@ def _train(
 ) -> dict[str, Any]:
     started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
-    task = task_of(run.task)
-    run_id = run.run_id
-    share = recipe.share(world.size)
+    task, run_id, share = task_of(run.task), run.run_id, recipe.share(world.size)
     data = TrainingData.of(run, execution, run_dir)
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
@@ -117,10 +115,8 @@ def _train(
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = state["loss"]
         print(f"resuming at step {first} of {steps}", flush=True)
-    openers: list[OpenSink] = []
-    if first_rank:
-        openers = [partial(MetricsFile, run_dir / "metrics.jsonl"), *sinks]
-    metrics = Metrics([opener(first) for opener in openers], execution.metrics_every_s)
+    sinks = (partial(MetricsFile, run_dir / "metrics.jsonl"), *sinks) if first_rank else ()
+    metrics = Metrics([opener(first) for opener in sinks], execution.metrics_every_s)
 
     def save(step: int) -> None:
         if not first_rank:
@@ -160,10 +156,10 @@ def _train(
     shares = data.batches(first, steps, world.rank, world.size)
     feed = on_device(shares, data, device, layout)
     if world.size > 1 and first < steps:
-        images, labels = next(feed)
+        batch = next(feed)
         kept = 0 if optimizer.state else recipe.optimizer_tensors[0]
-        micro_batches.find_size(images, labels, world, kept)
-        feed = chain([(images, labels)], feed)
+        micro_batches.find_size(*batch, world, kept)
+        feed = chain([batch], feed)
     network = parallel(module, world, device, recipe.sync_batch_norm)
     if recipe.compile:
         network = torch.compile(network)  # type: ignore[assignment]

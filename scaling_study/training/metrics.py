@@ -31,10 +31,7 @@ class MetricsFile:
 
 
 class Metrics:
-    """Passes records on to all sinks; within an epoch one is due every `every_s` seconds.
-
-    `epoch` is a fraction in those.
-    """
+    """Passes records on to all sinks; one is due every `every_s` seconds within an epoch."""
 
     def __init__(self, sinks: Sequence[Sink], every_s: float) -> None:
         self._sinks, self._every_s = sinks, every_s

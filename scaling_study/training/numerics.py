@@ -12,11 +12,7 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def autocast(run: RunConfig) -> AbstractContextManager[None]:
-    """Inside, forward passes are in the run's precision.
-
-    Training, evaluation and the timing of forward passes all use this: a run is scored with the
-    numbers that it was trained and timed with.
-    """
+    """Inside, forward passes are in the run's precision: of training, evaluation and timing."""
     dtype = AUTOCAST.get(run.precision)
     return torch.autocast(run.device, dtype, enabled=dtype is not None)
 
@@ -28,9 +24,9 @@ def gradient_scaler(run: RunConfig) -> torch.amp.GradScaler:
 
 @contextmanager
 def tuned_convolutions(device: str) -> Iterator[None]:
-    """On a GPU cuDNN tries its kernels for every shape that is new, and takes the fastest.
+    """On a GPU cuDNN tries its kernels for every new shape, and takes the fastest.
 
-    Which one that is may differ between two runs, and with it the last bits of their numbers.
+    Two runs may get different ones, and with them different last bits of their numbers.
     """
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = before or device == "cuda"

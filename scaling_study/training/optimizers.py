@@ -30,11 +30,8 @@ def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, A
             bias = name == "bias" and not norm
             exempt = (norm and not recipe.decay_batch_norm) or (bias and not recipe.decay_biases)
             (not_decayed if exempt else decayed).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": not_decayed, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+    groups = (decayed, recipe.weight_decay), (not_decayed, 0.0)
+    return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
 
 
 class RMSProp(torch.optim.Optimizer):

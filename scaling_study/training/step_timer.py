@@ -26,11 +26,9 @@ class StepTimes:
         self.seconds: list[float] = []
         self.waits: list[float] = []
         self._cuda = device == "cuda"
-        self._window = GPU_WINDOW if self._cuda else 1
-        self._ended, self._wait, self._asked = 0, 0.0, 0.0
+        self._window, self._skip = (GPU_WINDOW, 1) if self._cuda else (1, WARMUP_STEPS)
         if self._cuda:
             torch.cuda.reset_peak_memory_stats()  # a process may train several runs in turn
-        self._skip = WARMUP_STEPS if not self._cuda else 1
 
     def start(self) -> None:
         """A window begins now."""

@@ -36,9 +36,9 @@ class SyncBatchNorm(nn.BatchNorm2d):
     def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Update the running statistics; torch, too, keeps the unbiased variance there."""
         assert self.momentum is not None
+        assert self.num_batches_tracked is not None
         assert self.running_mean is not None
         assert self.running_var is not None
-        assert self.num_batches_tracked is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         self.num_batches_tracked += 1

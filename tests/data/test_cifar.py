@@ -17,7 +17,7 @@ from helpers.commands import Command
 from helpers.data_settings import values
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
-from scaling_study.data import config_class, data_info, load, prepare
+from scaling_study.data import data_info, data_set, load, prepare
 from scaling_study.data.sets import cifar
 from scaling_study.data.sets.cifar import CifarConfig
 
@@ -69,7 +69,7 @@ def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 def config(name: str, root: Path, url: str, **changes: Any) -> CifarConfig:
     settings = values(name) | {"root": str(root), "url": url} | changes
-    data = from_values(config_class(name), settings, "data.")
+    data = from_values(data_set(name).config, settings, "data.")
     assert isinstance(data, CifarConfig)
     return data
 

@@ -12,7 +12,7 @@ from helpers.data_settings import values
 from helpers.tiny import tiny
 from scaling_study.common.validation import from_values
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.data import DATA_SETS, config_class, data_info, load
+from scaling_study.data import DATA_SETS, data_info, data_set, load
 from scaling_study.data.sets import fractals
 from scaling_study.data.sets.digits import DigitsConfig
 from scaling_study.data.sets.fractals import FractalsConfig
@@ -116,7 +116,7 @@ def test_the_documented_example_of_a_data_set_works(
     module.write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(DATA_SETS, "stripes", importlib.import_module("stripes").DATA_SET)
-    config = from_values(config_class("stripes"), yaml.safe_load(settings), "data.")
+    config = from_values(data_set("stripes").config, yaml.safe_load(settings), "data.")
     run = replace(tiny(), data=config)
     assert data_info(config) == DataInfo(2, 200, 200, "test")
     assert train(run, tmp_path, execution)["val_error"] < 0.2
@@ -127,7 +127,7 @@ def test_the_page_on_data_sets_and_the_yaml_agree(name: str) -> None:
     text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
     assert f"`{name}`" in text
     keys = {"root": "nowhere"} if "root" in values(name) else {}
-    data = from_values(config_class(name), values(name) | keys, "data.")
+    data = from_values(data_set(name).config, values(name) | keys, "data.")
     assert data.name == name
     # Grids on ImageNet select, so they never look at its validation images by default.
     assert (data.split == "minival") == (name == "imagenet")

@@ -14,7 +14,7 @@ from helpers.data_settings import config, values
 from helpers.photos import WRITERS, samples, write_folders, write_shards
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
-from scaling_study.data import config_class, load
+from scaling_study.data import data_set, load
 from scaling_study.data.storage import index
 
 
@@ -46,7 +46,7 @@ def test_shards_hold_what_webdataset_itself_reads(tmp_path: Path) -> None:
 def test_minival_is_a_fixed_share_of_train_and_not_trained_on(name: str, tmp_path: Path) -> None:
     if name == "fractals":
         settings = values(name) | {"split": "minival", "train_per_class": 4, "val_per_class": 1}
-        data: Any = from_values(config_class(name), settings, "data.")
+        data: Any = from_values(data_set(name).config, settings, "data.")
         everything: Any = replace(data, split="test")
     else:
         root = WRITERS[name](tmp_path / "set", 8, 4)

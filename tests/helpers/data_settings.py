@@ -5,7 +5,7 @@ from typing import Any
 
 from scaling_study.common.validation import from_values
 from scaling_study.config.hydra_app import composed
-from scaling_study.data import config_class
+from scaling_study.data import data_set
 
 
 def values(name: str) -> dict[str, object]:
@@ -15,4 +15,4 @@ def values(name: str) -> dict[str, object]:
 
 def config(name: str, root: Path, **changes: Any) -> Any:
     settings = values(name) | {"root": str(root), "resolution": 32} | changes
-    return from_values(config_class(name), settings, "data.")
+    return from_values(data_set(name).config, settings, "data.")

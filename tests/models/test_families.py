@@ -8,14 +8,15 @@ import pytest
 from helpers.networks import efficient, resnets
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
-from scaling_study.models import families, family, family_names, network
+from scaling_study.common.extensions import module_names
+from scaling_study.models import families, family, network
 from scaling_study.models.families import efficientnet, resnet
 from scaling_study.models.layers import Shape, total
 
 CONFIGS = {"resnet": resnets(), "efficientnet": efficient()}
 
 
-@pytest.mark.parametrize("name", family_names())
+@pytest.mark.parametrize("name", module_names(families))
 def test_a_family_can_build_what_it_declares(name: str) -> None:
     declared, config = family(name), CONFIGS[name]
     depths = list(declared.depths(config))
@@ -73,7 +74,7 @@ def test_a_file_in_the_folder_of_families_is_a_family(
     (tmp_path / "residual.py").write_text(source, encoding="utf-8")
     (tmp_path / "broken.py").write_text("import a_package_that_is_missing\n", encoding="utf-8")
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
-    assert family_names() == ["broken", "efficientnet", "residual", "resnet"]
+    assert module_names(families) == ["broken", "efficientnet", "residual", "resnet"]
     assert tiny(**{"model.family": "residual"}).model.depth == 14
     # What a family lacks is its own affair, not a family that is not there.
     with pytest.raises(ModuleNotFoundError, match="a_package_that_is_missing"):

@@ -3,6 +3,8 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 # Left, top, right, bottom, in px of the image; PIL's resize takes fractions of pixels.
 Box = tuple[float, float, float, float]
@@ -35,6 +37,14 @@ def centre_box(width: int, height: int) -> Box:
     """The middle square with `CENTRE` of the shorter side."""
     side = CENTRE * min(width, height)
     return _middle(width, height, side, side)
+
+
+def resized(pixels: NDArray[np.uint8], side: int, method: Image.Resampling) -> NDArray[np.uint8]:
+    """Images (n, height, width) or (n, height, width, 3) at `side` x `side` px."""
+    if pixels.shape[1:3] == (side, side):
+        return pixels
+    images = (Image.fromarray(image).resize((side, side), method) for image in pixels)
+    return np.stack([np.asarray(image) for image in images])
 
 
 def _middle(width: int, height: int, w: float, h: float) -> Box:

@@ -5,7 +5,7 @@ everything else by Pillow. The result is RGB, upright, laid on white where it is
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
@@ -20,22 +20,15 @@ SIDEWAYS = (5, 6, 7, 8)
 # Where a JPEG's EXIF block can begin: the segments before it are short.
 EXIF_WITHIN = 65_536
 MAX_PIXELS = 250_000_000
+# Part of an image of this width and height (px) to show; None for the centre.
+Choose = Callable[[int, int], Box] | None
 
 
 class CorruptImageError(Exception):
     """These bytes are no image that can be decoded; the message says why."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Size in px of the upright image, and how its pixels are stored."""
-
-    width: int
-    height: int
-    orientation: int
-
-
-def crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) -> NDArray[np.uint8]:
+def crop(encoded: bytes, side: int, choose: Choose) -> NDArray[np.uint8]:
     """(side, side, 3): the part of the image that `choose(width, height)` says, resized bicubically
     with antialiasing; without `choose` the centre. Random crops decode no finer than they need.
 
@@ -54,27 +47,27 @@ def crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) ->
         raise CorruptImageError(f"{type(error).__name__}: {error}") from None
 
 
-def _crop(encoded: bytes, side: int, choose: Callable[[int, int], Box] | None) -> NDArray[np.uint8]:
-    if (shape := _jpeg_shape(encoded)) is not None:
-        box = (choose or centre_box)(shape.width, shape.height)
-        share = _needed(box, side) if choose else 1.0
-        image = _decode_jpeg(encoded, shape, share)
+def _crop(encoded: bytes, side: int, choose: Choose) -> NDArray[np.uint8]:
+    choose_box = choose or centre_box
+    if (jpeg := _jpeg_header(encoded)) is not None:
+        stored, orientation = jpeg
+        width, height = reversed(stored) if orientation in SIDEWAYS else stored
+        box = choose_box(width, height)
+        # The share of the image's size at which the box still has `side` px both ways.
+        share = max(side / (box[2] - box[0]), side / (box[3] - box[1])) if choose else 1.0
+        least = [ceil(length * min(1.0, share)) for length in stored]
+        image = _decode_jpeg(encoded, least[0], least[1], orientation)
     else:
         image = _decode_any(encoded)
-        shape = Shape(image.width, image.height, 1)
-        box = (choose or centre_box)(image.width, image.height)
-    x, y = image.width / shape.width, image.height / shape.height
+        width, height = image.size
+        box = choose_box(width, height)
+    x, y = image.width / width, image.height / height
     scaled = (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=scaled))
 
 
-def _needed(box: Box, side: int) -> float:
-    """The share of the image's size at which `box` still has `side` px both ways, at most 1."""
-    return min(1.0, max(side / (box[2] - box[0]), side / (box[3] - box[1])))
-
-
-def _jpeg_shape(encoded: bytes) -> Shape | None:
-    """None if simplejpeg is not to decode it: no JPEG, in CMYK, or with a header it refuses."""
+def _jpeg_header(encoded: bytes) -> tuple[tuple[int, int], int] | None:
+    """Stored width and height in px, EXIF orientation; None if simplejpeg cannot decode it."""
     if not encoded.startswith(b"\xff\xd8\xff"):
         return None
     try:
@@ -86,25 +79,20 @@ def _jpeg_shape(encoded: bytes) -> Shape | None:
     orientation = 1
     if b"Exif\0\0" in encoded[:EXIF_WITHIN]:
         orientation = Image.open(io.BytesIO(encoded)).getexif().get(ORIENTATION, 1)
-    if orientation in SIDEWAYS:
-        width, height = height, width
-    return Shape(width, height, orientation)
+    return (width, height), orientation
 
 
-def _decode_jpeg(encoded: bytes, shape: Shape, share: float) -> Image.Image:
-    width, height = shape.width, shape.height
-    if shape.orientation in SIDEWAYS:
-        width, height = height, width
-    least = (int(np.ceil(height * share)), int(np.ceil(width * share)))
+def _decode_jpeg(encoded: bytes, width: int, height: int, orientation: int) -> Image.Image:
+    """The upright image with at least `width` and `height` px as stored."""
     try:
-        pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_height=least[0], min_width=least[1])
+        pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_height=height, min_width=width)
     except ValueError:
         # It is strict: stray bytes between segments are no reason to lose an image.
         return _decode_any(encoded)
     image = Image.fromarray(pixels)
-    if shape.orientation == 1:
+    if orientation == 1:
         return image
-    image.getexif()[ORIENTATION] = shape.orientation  # simplejpeg gives the pixels without it
+    image.getexif()[ORIENTATION] = orientation  # simplejpeg gives the pixels without it
     return ImageOps.exif_transpose(image)
 
 

@@ -1,11 +1,10 @@
 """RandAugment (Cubuk et al. 2020) with the operations and levels of the released EfficientNet
 and ResNet-RS code: every layer draws one of 16 operations, all at one magnitude.
 
-Levels are linear in magnitude / 10 and go on beyond 10. As released, Posterize keeps more bits and
-Solarize inverts fewer pixels the higher the magnitude. Two things differ from the release: lengths
-that it gives in pixels for 224 px (translation, cutout) scale with the image, so that a resolution
-axis does not change their meaning, and Contrast turns about the mean grey level, as in PIL, where
-the release has the image's pixel count / 256.
+Levels are linear in magnitude / 10, also beyond 10. As released, a higher magnitude lets Posterize
+keep more bits and Solarize invert fewer pixels. Two things differ from the release: its lengths in
+pixels (translation, cutout) scale with the image, so that a resolution axis keeps their meaning,
+and Contrast turns about the mean grey level, as in PIL, not about the pixel count / 256.
 """
 
 from collections.abc import Callable
@@ -35,12 +34,8 @@ def _signed(value: float, rng: np.random.Generator) -> float:
     return -value if rng.random() < 0.5 else value
 
 
-def _pixels(at_reference: float, image: Picture) -> float:
-    return at_reference * image.width / REFERENCE_SIDE
-
-
-def _shift(image: Picture, level: float, rng: np.random.Generator) -> float:
-    return _signed(_pixels(TRANSLATE_PX * level, image), rng)
+def _move(image: Picture, level: float, rng: np.random.Generator) -> float:
+    return _signed(TRANSLATE_PX * level * image.width / REFERENCE_SIDE, rng)
 
 
 def _fill(image: Picture) -> tuple[int, ...]:
@@ -56,7 +51,7 @@ def _affine(image: Picture, *rows: float) -> Picture:
 
 def _cutout(image: Picture, level: float, rng: np.random.Generator) -> Picture:
     """A grey square around a random pixel; its half side is the released `cutout_const`."""
-    half = int(_pixels(CUTOUT_PX * level, image))
+    half = int(CUTOUT_PX * level * image.width / REFERENCE_SIDE)
     x, y = int(rng.integers(image.width)), int(rng.integers(image.height))
     cut = image.copy()
     cut.paste(_fill(image), (max(0, x - half), max(0, y - half), x + half, y + half))
@@ -79,12 +74,6 @@ def _enhance(kind: Callable[[Picture], ImageEnhance._Enhance]) -> "Operation":
     return lambda image, level, rng: kind(image).enhance(1.8 * level + 0.1)
 
 
-def _color(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    if image.mode == "L":
-        return image  # no colour to change
-    return ImageEnhance.Color(image).enhance(1.8 * level + 0.1)
-
-
 Operation = Callable[[Picture, float, np.random.Generator], Picture]
 
 OPERATIONS: dict[str, Operation] = {
@@ -96,18 +85,14 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "Posterize": _posterize,
     "Solarize": lambda image, level, rng: ImageOps.solarize(image, int(256 * level)),
-    "Color": _color,
+    "Color": _enhance(ImageEnhance.Color),
     "Contrast": _enhance(ImageEnhance.Contrast),
     "Brightness": _enhance(ImageEnhance.Brightness),
     "Sharpness": _enhance(ImageEnhance.Sharpness),
     "ShearX": lambda image, level, rng: _affine(image, 1, _signed(0.3 * level, rng), 0, 0, 1, 0),
     "ShearY": lambda image, level, rng: _affine(image, 1, 0, 0, _signed(0.3 * level, rng), 1, 0),
-    "TranslateX": lambda image, level, rng: _affine(
-        image, 1, 0, _shift(image, level, rng), 0, 1, 0
-    ),
-    "TranslateY": lambda image, level, rng: _affine(
-        image, 1, 0, 0, 0, 1, _shift(image, level, rng)
-    ),
+    "TranslateX": lambda image, level, rng: _affine(image, 1, 0, _move(image, level, rng), 0, 1, 0),
+    "TranslateY": lambda image, level, rng: _affine(image, 1, 0, 0, 0, 1, _move(image, level, rng)),
     "Cutout": _cutout,
     "SolarizeAdd": _solarize_add,
 }

@@ -5,18 +5,17 @@ The binary version is read: unlike the Python version it holds no pickles, which
 
 import tarfile
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import INFRASTRUCTURE, DataConfig, DataSet, Sizes
+from scaling_study.data.images.crops import resized
 from scaling_study.data.splits import Images
-from scaling_study.data.storage.array_cache import cached
+from scaling_study.data.storage.array_cache import cached_images
 from scaling_study.data.storage.download import fetched
 
 SIDE = 32
@@ -38,19 +37,16 @@ class CifarConfig(DataConfig):
 
 @dataclass(frozen=True)
 class Archive:
-    """An official archive: records of `label_bytes` labels, the last of them the class, and an
-    image, 3 planes of 32 x 32, in the members `train` and `test`.
-    """
+    """Records of `label_bytes` labels, the last of them the class, and an image (3, 32, 32)."""
 
     file_name: str
     md5: str
     n_classes: int
     label_bytes: int
     members: dict[str, tuple[str, ...]]
-    images: dict[str, int]
+    images: dict[str, int] = field(default_factory=lambda: {"train": 50_000, "test": 10_000})
 
 
-IMAGES = {"train": 50_000, "test": 10_000}
 ARCHIVES = {
     "cifar10": Archive(
         file_name="cifar-10-binary.tar.gz",
@@ -61,7 +57,6 @@ ARCHIVES = {
             "train": tuple(f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)),
             "test": ("cifar-10-batches-bin/test_batch.bin",),
         },
-        images=IMAGES,
     ),
     "cifar100": Archive(
         file_name="cifar-100-binary.tar.gz",
@@ -72,41 +67,39 @@ ARCHIVES = {
             "train": ("cifar-100-binary/train.bin",),
             "test": ("cifar-100-binary/test.bin",),
         },
-        images=IMAGES,
     ),
 }
 
 
-def sizes(name: str, data: CifarConfig, cache_dir: Path | None) -> Sizes:
+def sizes(data: CifarConfig, cache_dir: Path | None) -> Sizes:
     """Known without the archive; `load` checks them."""
-    return Sizes(ARCHIVES[name].n_classes, ARCHIVES[name].images)
+    return Sizes(ARCHIVES[data.name].n_classes, ARCHIVES[data.name].images)
 
 
-def prepare(name: str, data: CifarConfig, cache_dir: Path) -> None:
+def prepare(data: CifarConfig, cache_dir: Path) -> None:
     """Download the archive unless it is there, before machines without a network start runs."""
-    archive = ARCHIVES[name]
-    fetched(Path(data.root).expanduser() / archive.file_name, data.url, archive.md5)
+    _archive_file(data)
 
 
-def load(name: str, data: CifarConfig, part: str, cache_dir: Path) -> Images:
+def load(data: CifarConfig, part: str, cache_dir: Path) -> Images:
     """The images of `part`, resized bicubically unless `data.resolution` is 32, and cached."""
-    archive = ARCHIVES[name]
+    archive = ARCHIVES[data.name]
 
     def make() -> dict[str, Images]:
-        prepare(name, data, cache_dir)
-        path = Path(data.root).expanduser() / archive.file_name
+        path = _archive_file(data)
         return {part: read(path, archive, part, data.resolution) for part in archive.members}
 
     key = f"{archive.md5[:8]}-r{data.resolution}-{VERSION}"
-    return cached(cache_dir / f"{name}-{key}.npz", part, make)
+    return cached_images(cache_dir / f"{data.name}-{key}.npz", part, make)
+
+
+def _archive_file(data: CifarConfig) -> Path:
+    archive = ARCHIVES[data.name]
+    return fetched(Path(data.root).expanduser() / archive.file_name, data.url, archive.md5)
 
 
 def read(path: Path, archive: Archive, part: str, resolution: int) -> Images:
-    """The images of `part`, read from the archive at `path`.
-
-    Raises:
-        InputError: the archive does not hold what it should.
-    """
+    """The images of `part` in the archive at `path`; InputError if it holds something else."""
     try:
         with tarfile.open(path, "r:gz") as tar:
             members = [tar.extractfile(name) for name in archive.members[part]]
@@ -121,17 +114,8 @@ def read(path: Path, archive: Archive, part: str, resolution: int) -> Images:
     if labels.max() >= archive.n_classes:
         raise InputError(f"{path}: class {labels.max()} of {archive.n_classes}, counted from 0")
     planes = records[:, archive.label_bytes :].reshape(-1, 3, SIDE, SIDE)
-    return Images(_resized(planes.transpose(0, 2, 3, 1), resolution), labels)
+    pixels = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+    return Images(resized(pixels, resolution, Image.Resampling.BICUBIC), labels)
 
 
-def _resized(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    if side == SIDE:
-        return np.ascontiguousarray(pixels)
-    size, bicubic = (side, side), Image.Resampling.BICUBIC
-    return np.stack([np.asarray(Image.fromarray(image).resize(size, bicubic)) for image in pixels])
-
-
-DATA_SETS = {
-    name: DataSet(CifarConfig, partial(sizes, name), partial(load, name), partial(prepare, name))
-    for name in ARCHIVES
-}
+DATA_SETS = dict.fromkeys(ARCHIVES, DataSet(CifarConfig, sizes, load, prepare))

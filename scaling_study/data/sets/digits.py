@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from scaling_study.common.validation import require
 from scaling_study.data.base import DataConfig, DataSet, Sizes
+from scaling_study.data.images.crops import resized
 from scaling_study.data.splits import Images
 
 N_TRAIN, N_VAL = 1200, 597
@@ -36,15 +36,10 @@ def load(data: DigitsConfig, part: str, cache_dir: Path) -> Images:
 
     scans = load_digits()
     pixels = (scans.images * (255 / GREY_LEVELS)).round().astype(np.uint8)
-    resized = np.stack([_resized(scan, data.resolution) for scan in pixels])
-    order = np.random.default_rng([data.seed, len(resized)]).permutation(len(resized))
-    labels = scans.target.astype(np.int64)
+    pixels = resized(pixels, data.resolution, Image.Resampling.BILINEAR)
+    order = np.random.default_rng([data.seed, len(pixels)]).permutation(len(pixels))
     chosen = order[:N_TRAIN] if part == "train" else order[N_TRAIN:]
-    return Images(resized[chosen], labels[chosen])
-
-
-def _resized(scan: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(scan).resize((side, side), Image.Resampling.BILINEAR))
+    return Images(pixels, scans.target.astype(np.int64)).take(chosen)
 
 
 DATA_SET = DataSet(DigitsConfig, sizes, load)

@@ -3,12 +3,13 @@
 A class is an iterated function system, two to four contracting affine maps (FractalDB, Kataoka et
 al. 2020); an image is the chaos game of its class's maps with perturbed parameters, mirrored at
 random. The same points are drawn at every resolution, so a finer image shows more detail of the
-same object, and a finite number of images per class makes over-fitting possible.
+same object. Images per class are limited, so that over-fitting is possible.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scaling_study.common.validation import require
 from scaling_study.data.base import DataConfig, DataSet, Sizes
 from scaling_study.data.splits import Images
-from scaling_study.data.storage.array_cache import cached
+from scaling_study.data.storage.array_cache import cached_images
 
 # Raised whenever rendering changes, so that an old cache is not taken for the new images.
 RENDERER = 1
@@ -31,10 +32,9 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class FractalsConfig(DataConfig):
-    """Difficulty of the rendered data set; `seed` draws its classes and images, not the runs.
-
-    `perturbation` scales how far an image's map parameters lie from those of its class;
-    `label_noise` is the share of training labels redrawn uniformly.
+    """`perturbation` scales how far an image's map parameters lie from those of its class;
+    `label_noise` is the share of training labels redrawn uniformly; `seed` draws classes and images
+    of the data set, not the runs.
     """
 
     classes: int
@@ -73,48 +73,37 @@ def sizes(data: FractalsConfig, cache_dir: Path | None) -> Sizes:
 
 def load(data: FractalsConfig, part: str, cache_dir: Path) -> Images:
     """The images of `part`, rendered once and then read from `cache_dir`."""
-    path = cache_dir / f"fractals-{_cache_key(data)}.npz"
-    images = cached(path, part, lambda: dict(zip(("train", "test"), render(data), strict=True)))
-    return _with_noise(images, data) if part == "train" else images
-
-
-def _cache_key(data: FractalsConfig) -> str:
     drawn = (data.classes, data.train_per_class, data.val_per_class, data.perturbation, data.seed)
     text = json.dumps([RENDERER, data.resolution, *drawn])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _with_noise(train: Images, data: FractalsConfig) -> Images:
-    rng = np.random.default_rng([data.seed, 2])
-    redrawn = rng.random(len(train.labels)) < data.label_noise
-    labels = np.where(redrawn, rng.integers(0, data.classes, len(train.labels)), train.labels)
-    return Images(train.pixels, labels)
+    path = cache_dir / f"fractals-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+    images = cached_images(
+        path, part, lambda: dict(zip(("train", "test"), render(data), strict=True))
+    )
+    if part != "train":
+        return images
+    rng, n = np.random.default_rng([data.seed, 2]), len(images.labels)
+    redrawn = rng.random(n) < data.label_noise
+    labels = np.where(redrawn, rng.integers(0, data.classes, n), images.labels)
+    return Images(images.pixels, labels)
 
 
 def render(data: FractalsConfig) -> tuple[Images, Images]:
     """Training and evaluation images, classes in order, from `data.seed` alone."""
-    splits = []
-    for split, per_class in enumerate((data.train_per_class, data.val_per_class)):
+    rng = np.random.default_rng([data.seed, 0])
+    classes = list(islice(filter(None, map(_draw_maps, repeat(rng))), data.classes))
+
+    def images(split: int, per_class: int) -> Images:
         pixels = [
             _render_class(maps, data, (data.seed, split, number), per_class)
-            for number, maps in enumerate(draw_classes(data))
+            for number, maps in enumerate(classes)
         ]
-        labels = np.repeat(np.arange(data.classes), per_class)
-        splits.append(Images(np.concatenate(pixels), labels))
-    return splits[0], splits[1]
+        return Images(np.concatenate(pixels), np.repeat(np.arange(data.classes), per_class))
 
-
-def draw_classes(data: FractalsConfig) -> list[Maps]:
-    """The data set's function systems, rejecting those that cover too little or too much."""
-    rng = np.random.default_rng([data.seed, 0])
-    classes: list[Maps] = []
-    while len(classes) < data.classes:
-        if (maps := _draw_maps(rng)) is not None:
-            classes.append(maps)
-    return classes
+    return images(0, data.train_per_class), images(1, data.val_per_class)
 
 
 def _draw_maps(rng: np.random.Generator) -> Maps | None:
+    """One class's function system; None if it covers too little or too much."""
     n_maps = int(rng.integers(2, 5))
     singular = rng.uniform(0.3, 0.85, (n_maps, 2))
     angles = rng.uniform(-np.pi, np.pi, (n_maps, 2))
@@ -140,8 +129,7 @@ def _render_class(
         n = min(BLOCK, n_images - first)
         params = _perturb(maps, n, data.perturbation, rng)
         mirrored = rng.random(n) < 0.5
-        n_points = max(POINTS, 4 * data.resolution**2)
-        points = _play(params, maps.weights, n_points, rng)
+        points = _play(params, maps.weights, max(POINTS, 4 * data.resolution**2), rng)
         pixels = _shade(_histogram(points, maps, data.resolution))
         blocks.append(np.where(mirrored[:, None, None], pixels[:, :, ::-1], pixels))
     return np.concatenate(blocks)
@@ -150,12 +138,9 @@ def _render_class(
 def _perturb(maps: Maps, n: int, amount: float, rng: np.random.Generator) -> Array:
     """(n, maps, 6): singular values scaled, angles turned, translations moved, all uniformly."""
     noise = rng.uniform(-amount, amount, (n, *maps.params.shape)).astype(np.float32)
-    params = np.broadcast_to(maps.params, noise.shape).copy()
-    params[..., :2] *= 1 + noise[..., :2] / 2
     # Above 1 a map would expand and the game diverge.
-    params[..., :2] = params[..., :2].clip(max=0.9)
-    params[..., 2:] += noise[..., 2:]
-    return params
+    singular = (maps.params[:, :2] * (1 + noise[..., :2] / 2)).clip(max=0.9)
+    return np.concatenate([singular, maps.params[:, 2:] + noise[..., 2:]], axis=-1)
 
 
 def _play(

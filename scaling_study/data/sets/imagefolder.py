@@ -10,10 +10,12 @@ from typing import ClassVar
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
-from scaling_study.data.storage.encoded_files import FilesConfig, every_image_of
-from scaling_study.data.storage.index import Columns, Listing, packed, unpacked
+from scaling_study.data.storage.array_cache import Columns
+from scaling_study.data.storage.encoded_files import FilesConfig
+from scaling_study.data.storage.index import Listing, packed, unpacked
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -33,13 +35,10 @@ class FolderSource:
     columns: Columns
 
     def read(self, number: int) -> bytes:
-        return self._path(number).read_bytes()
+        return Path(self.place(number)).read_bytes()
 
     def place(self, number: int) -> str:
-        return str(self._path(number))
-
-    def _path(self, number: int) -> Path:
-        return self.root / unpacked(self.columns, number)
+        return str(self.root / unpacked(self.columns, number))
 
 
 def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
@@ -48,12 +47,16 @@ def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
 
 def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
     columns = _listing(data).read(part, cache_dir)
-    return every_image_of(FolderSource(data.folder / part, columns), columns["labels"])
+    labels = columns["labels"]
+    return Encoded(FolderSource(data.folder / part, columns), labels, np.arange(len(labels)))
 
 
 def _listing(data: ImageFolderConfig) -> Listing:
     classes = {part: _class_folders(data, part) for part in data.parts}
-    _check_same(data, {part: set(times) for part, times in classes.items()})
+    for part, names in classes.items():
+        odd = sorted(names.keys() ^ classes["train"].keys())
+        found = f"train has {len(classes['train'])} class folders and {part} {len(names)}"
+        require(not odd, "data.root", data.root, f"{found}; not in both: {', '.join(odd[:5])}")
 
     def columns(part: str) -> Columns:
         labels, paths = [], []
@@ -63,37 +66,25 @@ def _listing(data: ImageFolderConfig) -> Listing:
             paths += [f"{name}/{image}" for image in images]
         return {"labels": np.array(labels, np.int64), **packed(paths)}
 
-    found = [str(data.folder.resolve()), classes]
-    return Listing(data.name, found, data.parts, ("text", "ends"), columns)
+    state = [str(data.folder.resolve()), classes]
+    return Listing(data.name, state, data.parts, ("text", "ends"), columns)
 
 
 def _class_folders(data: ImageFolderConfig, part: str) -> dict[str, int]:
     """Folders of `part`, and when their lists of files last changed (ns)."""
     folder = data.folder / part
-    if not folder.is_dir():
-        raise InputError(
-            f"data.root={data.root}: there is no folder {part} in it; "
-            f"the layout is ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE"
-            + ("" if part == "train" else "; data.split=minival needs no val")
-        )
+    layout = "the layout is ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE"
+    if part != "train":
+        layout += "; data.split=minival needs no val"
+    absent = f"there is no folder {part} in it; {layout}"
+    require(folder.is_dir(), "data.root", data.root, absent)
     with _entries(folder) as entries:
         folders = [entry for entry in entries if entry.is_dir() and entry.name[0] != "."]
         times = {entry.name: entry.stat().st_mtime_ns for entry in folders}
-    if len(times) < 2:
-        raise InputError(
-            f"data.root={data.root}: {folder} holds {len(times)} class folders; "
-            f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
-        )
+    accepted = f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
+    found = f"{folder} holds {len(times)} class folders"
+    require(len(times) >= 2, "data.root", data.root, f"{found}; {accepted}")
     return dict(sorted(times.items()))
-
-
-def _check_same(data: ImageFolderConfig, classes: dict[str, set[str]]) -> None:
-    for part, names in classes.items():
-        if odd := sorted(names ^ classes["train"]):
-            raise InputError(
-                f"data.root={data.root}: train has {len(classes['train'])} class folders and "
-                f"{part} {len(names)}; not in both: {', '.join(odd[:5])}"
-            )
 
 
 def _images(folder: Path) -> list[str]:

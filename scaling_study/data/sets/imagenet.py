@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import INFRASTRUCTURE, DataSet, Sizes
 from scaling_study.data.sets import imagefolder
@@ -32,19 +31,14 @@ def sizes(data: ImageNetConfig, cache_dir: Path | None) -> Sizes:
 
 
 def prepare(data: ImageNetConfig, cache_dir: Path) -> None:
-    """Before anything is launched: is the copy there, and whole?
-
-    Raises:
-        InputError: it is not, or has other sizes.
-    """
+    """Look for the copy before anything is launched; InputError if it has other sizes."""
     found = imagefolder.sizes(data, cache_dir)
     there = {"classes": found.n_classes} | {f"{p}_images": n for p, n in found.images.items()}
     for name, count in there.items():
-        if count != (declared := getattr(data, name)):
-            raise InputError(
-                f"data.root={data.root}: data.{name} declares {declared} and {count} are there; "
-                "data=imagefolder takes what it finds"
-            )
+        declared = getattr(data, name)
+        difference = f"data.{name} declares {declared} and {count} are there"
+        accepted = f"{difference}; data=imagefolder takes what it finds"
+        require(count == declared, "data.root", data.root, accepted)
 
 
 DATA_SET = DataSet(ImageNetConfig, sizes, imagefolder.load, prepare)

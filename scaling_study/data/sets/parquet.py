@@ -8,17 +8,18 @@ enough to be held in memory; data sorted by class would make bad batches then, a
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
+from scaling_study.data.storage.array_cache import Columns
 from scaling_study.data.storage.encoded_files import FilesConfig, file_states
-from scaling_study.data.storage.index import Columns, Listing
+from scaling_study.data.storage.index import Listing
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -47,15 +48,10 @@ class ParquetSource:
     _kept: OrderedDict[int, "pa.Array"] = field(default_factory=OrderedDict)
     _damaged: dict[int, str] = field(default_factory=dict)
 
-    @cached_property
-    def _first_rows(self) -> Any:
-        """Number of the first row of each row group, counted over all files."""
-        return np.concatenate([[0], np.cumsum(self.columns["group_rows"])])
-
     def read(self, number: int) -> bytes:
-        group = int(self.columns["group"][number])
-        row = number - int(self._first_rows[group])
-        value = self._group(group)[row].as_py()
+        group = self.columns["group"]
+        row = number - int(np.searchsorted(group, group[number]))  # groups are in order
+        value = self._group(int(group[number]))[row].as_py()
         return b"" if value is None else bytes(value)
 
     def place(self, number: int) -> str:
@@ -63,9 +59,8 @@ class ParquetSource:
         return f"{file} row group {within}, image {number} of all"
 
     def _file(self, group: int) -> tuple[Path, int]:
-        return self.paths[self.columns["group_file"][group]], int(
-            self.columns["group_in_file"][group]
-        )
+        file, within = (int(self.columns[name][group]) for name in ("group_file", "group_in_file"))
+        return self.paths[file], within
 
     def _group(self, group: int) -> "pa.Array":
         if group in self._damaged:
@@ -90,7 +85,7 @@ class ParquetSource:
         except (pa.ArrowException, OSError) as error:
             # Once: each of its many images would read it again.
             self._damaged[group] = str(error)
-            raise OSError(self._damaged[group]) from None
+            raise OSError(str(error)) from None
         return table.column(0).combine_chunks().field("bytes")
 
 
@@ -115,7 +110,6 @@ GROUP_COLUMNS = ("group_rows", "group_file", "group_in_file", "group_bytes")
 
 def _listing(data: ParquetConfig) -> Listing:
     files = {part: _files(data, part) for part in data.parts}
-    found = file_states(files)
 
     def columns(part: str) -> Columns:
         labels, groups = [], []
@@ -131,9 +125,8 @@ def _listing(data: ParquetConfig) -> Listing:
             _check_mixed(data, made)
         return made
 
-    names = ("group", *GROUP_COLUMNS)
-    found_for = [found, data.label_column, data.image_column]
-    return Listing(data.name, found_for, data.parts, names, columns)
+    found = [file_states(files), data.label_column, data.image_column]
+    return Listing(data.name, found, data.parts, ("group", *GROUP_COLUMNS), columns)
 
 
 def _files(data: ParquetConfig, part: str) -> list[Path]:
@@ -144,11 +137,7 @@ def _files(data: ParquetConfig, part: str) -> list[Path]:
 
 
 def _row_groups(data: ParquetConfig, path: Path) -> Iterator[tuple[Any, int]]:
-    """Labels of each row group of a file that has rows, and the bytes of its images.
-
-    Raises:
-        InputError: it is no Parquet file, or its columns are others.
-    """
+    """Labels of each row group of a file that has rows, and the bytes of its images."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -181,11 +170,10 @@ def _check_mixed(data: ParquetConfig, columns: Columns) -> None:
         return
     labels = columns["labels"]
     at_random = float(((np.bincount(labels) / len(labels)) ** 2).sum())
-    if (labels[1:] == labels[:-1]).mean() > (1 + at_random) / 2:
-        raise InputError(
-            f"data.root={data.root}: the rows are sorted by class, and no more than "
-            f"{WINDOW_BYTES // 2**20} MiB are mixed at a time; write them in random order"
-        )
+    mixed = (labels[1:] == labels[:-1]).mean() <= (1 + at_random) / 2
+    window = f"no more than {WINDOW_BYTES // 2**20} MiB are mixed at a time"
+    accepted = f"the rows are sorted by class, and {window}; write them in random order"
+    require(mixed, "data.root", data.root, accepted)
 
 
 DATA_SET = DataSet(ParquetConfig, sizes, load)

@@ -17,13 +17,9 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet, Sizes
 from scaling_study.data.splits import Encoded
-from scaling_study.data.storage.encoded_files import (
-    FilesConfig,
-    every_image_of,
-    file_states,
-    read_range,
-)
-from scaling_study.data.storage.index import Columns, Listing
+from scaling_study.data.storage.array_cache import Columns
+from scaling_study.data.storage.encoded_files import FilesConfig, file_states
+from scaling_study.data.storage.index import Listing
 
 IMAGES = ("jpg", "jpeg", "png")
 LABEL = "cls"
@@ -42,36 +38,31 @@ class WebDatasetConfig(FilesConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for part in ("train", "val"):
-            pattern = getattr(self, part)
-            plain = pattern.endswith(".tar")
-            require(
-                plain,
-                f"data.{part}",
-                pattern,
-                "must name .tar files; packed ones cannot be "
-                "read at random places, and JPEG does not get smaller",
-            )
+        accepted = (
+            "must name .tar files; packed ones cannot be read at random places, and JPEG does not "
+            "get smaller"
+        )
+        for key, pattern in (("data.train", self.train), ("data.val", self.val)):
+            require(pattern.endswith(".tar"), key, pattern, accepted)
 
 
 @dataclass(frozen=True)
 class ShardSource:
     """Images by number, from byte ranges of tar files."""
 
-    paths: tuple[Path, ...]
+    paths: list[Path]
     columns: Columns
 
     def read(self, number: int) -> bytes:
         shard, offset, size = self._range(number)
-        return read_range(self.paths[shard], offset, size)
+        return _read_range(self.paths[shard], offset, size)
 
     def place(self, number: int) -> str:
         shard, offset, _ = self._range(number)
         return f"{self.paths[shard]} at byte {offset}"
 
-    def _range(self, number: int) -> tuple[int, int, int]:
-        shard, offset, size = (int(self.columns[n][number]) for n in ("shard", "offset", "size"))
-        return shard, offset, size
+    def _range(self, number: int) -> list[int]:
+        return [int(self.columns[name][number]) for name in ("shard", "offset", "size")]
 
 
 def sizes(data: WebDatasetConfig, cache_dir: Path | None) -> Sizes:
@@ -80,27 +71,24 @@ def sizes(data: WebDatasetConfig, cache_dir: Path | None) -> Sizes:
 
 def load(data: WebDatasetConfig, part: str, cache_dir: Path) -> Encoded:
     columns = _listing(data).read(part, cache_dir)
-    return every_image_of(ShardSource(tuple(_shards(data, part)), columns), columns["labels"])
+    labels = columns["labels"]
+    return Encoded(ShardSource(_shards(data, part), columns), labels, np.arange(len(labels)))
 
 
 def _listing(data: WebDatasetConfig) -> Listing:
     paths = {part: _shards(data, part) for part in data.parts}
-    found = file_states(paths)
 
     def columns(part: str) -> Columns:
         rows = [(n, *row) for n, path in enumerate(paths[part]) for row in _members(path)]
         shard, offset, size, labels = np.array(rows, np.int64).reshape(-1, 4).T.copy()
         return {"labels": labels, "shard": shard, "offset": offset, "size": size}
 
-    return Listing(data.name, found, data.parts, ("shard", "offset", "size"), columns)
+    names = ("shard", "offset", "size")
+    return Listing(data.name, file_states(paths), data.parts, names, columns)
 
 
 def _shards(data: WebDatasetConfig, part: str) -> list[Path]:
-    """The shards of a part in order, each once.
-
-    Raises:
-        InputError: none, one of a range is missing, or it is no pattern.
-    """
+    """The shards of a part in order, each once."""
     pattern, paths = getattr(data, part), []
     if not (names := expand(pattern)):
         raise InputError(f"data.{part}={pattern}: a range counts upwards, as in {{000..127}}")
@@ -127,11 +115,7 @@ def expand(pattern: str) -> list[str]:
 
 
 def _members(path: Path) -> Iterator[tuple[int, int, int]]:
-    """Offset and size of each image in a shard, and its label.
-
-    Raises:
-        InputError: it is no tar file, is not whole, or a sample lacks its image or label.
-    """
+    """Offset and size of each image in a shard, and its label."""
     samples: dict[str, dict[str, Any]] = {}
     try:
         with tarfile.open(path, "r:") as tar:
@@ -158,13 +142,15 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
         yield (*sample["image"], sample["label"])
 
 
-def _check_end(path: Path, end: int) -> None:
-    """Zeros behind the last member: tarfile takes any header that it cannot read for the end.
+def _read_range(path: Path, offset: int, size: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(size)
 
-    Raises:
-        ValueError: something else is there, or nothing.
-    """
-    tail = read_range(path, end, END_BYTES)
+
+def _check_end(path: Path, end: int) -> None:
+    """ValueError unless zeros follow: tarfile takes any header that it cannot read for the end."""
+    tail = _read_range(path, end, END_BYTES)
     if len(tail) < tarfile.BLOCKSIZE:
         raise ValueError(f"truncated at byte {end + len(tail)}, within or behind a member")
     if any(tail):

@@ -1,9 +1,9 @@
-"""Images that fit in memory, made once and then read from a cache file."""
+"""Arrays that are made once and then read from a cache file."""
 
 import fcntl
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaling_study.data.splits import Images
+
+# Arrays of one part of a data set, by name.
+Columns = Mapping[str, NDArray[Any]]
 
 
 @contextmanager
@@ -24,42 +27,27 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         yield
 
 
-def cached(path: Path, part: str, make: Callable[[], Mapping[str, Images]]) -> Images:
+def cached_images(path: Path, part: str, make: Callable[[], Mapping[str, Images]]) -> Images:
     """The images of `part` (train, test …) from the file at `path`; `make` gives all parts."""
+    names = ("pixels", "labels")
+    arrays = cached(path, part, names, lambda: {p: vars(images) for p, images in make().items()})
+    return Images(**arrays)
+
+
+def cached(
+    path: Path, part: str, names: Sequence[str], make: Callable[[], Mapping[str, Columns]]
+) -> Columns:
+    """Arrays of `part` in the .npz at `path`, which `make` fills if it is missing or damaged."""
     with one_at_a_time(path):
-        if (stored := _read(path, part)) is None:
+        try:
+            with path.open("rb") as file, np.load(file) as arrays:
+                return {name: arrays[f"{part}_{name}"] for name in names}
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
             parts = make()
-            save_arrays(path, _flat(parts))
-            return parts[part]
-    return stored
-
-
-def _flat(parts: Mapping[str, Images]) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, images in parts.items():
-        arrays |= {f"{name}_pixels": images.pixels, f"{name}_labels": images.labels}
-    return arrays
-
-
-def _read(path: Path, part: str) -> Images | None:
-    arrays = read_arrays(path, (f"{part}_pixels", f"{part}_labels"))
-    return None if arrays is None else Images(*arrays)
-
-
-def read_arrays(path: Path, names: tuple[str, ...]) -> list[NDArray[Any]] | None:
-    """Arrays of an .npz file, None if it is missing or damaged."""
-    try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            return [arrays[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
-        return None
-
-
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an .npz file, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with temporary.open("wb") as new:
+            np.savez(new, **{f"{p}_{n}": a for p, c in parts.items() for n, a in c.items()})  # type: ignore[arg-type]
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(temporary, path)
+        return parts[part]

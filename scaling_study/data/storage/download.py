@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,7 +11,6 @@ from pathlib import Path
 from scaling_study.common.errors import InputError
 from scaling_study.data.storage.array_cache import one_at_a_time
 
-CHUNK = 2**20
 # A server that sends no byte for this long counts as dead.
 TIMEOUT_S = 60
 
@@ -21,9 +21,7 @@ def md5_of(path: Path) -> str:
 
 
 def fetched(path: Path, url: str, md5: str) -> Path:
-    """`path`, which is downloaded from `url` unless it is there. Its checksum is right.
-
-    Nothing is written to the folder of a file that is there: it may be shared and read-only.
+    """`path`, downloaded from `url` unless it is there; then its folder may be read-only.
 
     Raises:
         InputError: the download fails, the folder or the file cannot be used, or the bytes are not
@@ -53,8 +51,7 @@ def _download(path: Path, url: str, md5: str) -> None:
     print(f"downloading {url} to {path}", flush=True)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, temporary.open("wb") as file:
-            while chunk := answer.read(CHUNK):
-                file.write(chunk)
+            shutil.copyfileobj(answer, file)
             file.flush()
             os.fsync(file.fileno())
         if (found := md5_of(temporary)) != md5:
@@ -65,7 +62,7 @@ def _download(path: Path, url: str, md5: str) -> None:
         os.replace(temporary, path)
     except InputError:
         raise
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+    except (http.client.HTTPException, OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         raise InputError(

@@ -4,20 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import INFRASTRUCTURE, MINIVAL, DataConfig
-from scaling_study.data.splits import Encoded, Source
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilesConfig(DataConfig):
-    """Images under `root`. Those that cannot be decoded are left out (`corrupt` skip) or end the
-    run (fail).
-    """
+    """Images under `root`; corrupt ones are left out (`corrupt` skip) or end the run (fail)."""
 
     root: str
     corrupt: str = field(metadata=INFRASTRUCTURE)
@@ -30,14 +24,9 @@ class FilesConfig(DataConfig):
 
     @property
     def folder(self) -> Path:
-        """`root`, which must be there.
-
-        Raises:
-            InputError: there is no such folder.
-        """
+        """`root`; InputError if there is no such folder."""
         folder = Path(self.root).expanduser()
-        if not folder.is_dir():
-            raise InputError(f"data.root={self.root}: no such folder")
+        require(folder.is_dir(), "data.root", self.root, "no such folder")
         return folder
 
     @property
@@ -46,30 +35,14 @@ class FilesConfig(DataConfig):
         return ("train",) if self.split == MINIVAL else ("train", self.split)
 
 
-def every_image_of(source: Source, labels: NDArray[np.int64]) -> Encoded:
-    """All images of a source with random access."""
-    return Encoded(source, labels, np.arange(len(labels)))
-
-
 def file_states(paths: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[str, int, int]]]:
-    """Path, bytes and time of change (ns) of each file of each part: to recognise changes.
+    """Path, bytes and time of change (ns) of each file; InputError if one is not accessible."""
 
-    Raises:
-        InputError: a file is missing or not accessible.
-    """
-    return {part: [_file_state(path) for path in files] for part, files in paths.items()}
+    def state(path: Path) -> tuple[str, int, int]:
+        try:
+            stat = path.stat()
+            return str(path.resolve()), stat.st_size, stat.st_mtime_ns
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
-
-def _file_state(path: Path) -> tuple[str, int, int]:
-    try:
-        stat = path.stat()
-        return str(path.resolve()), stat.st_size, stat.st_mtime_ns
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def read_range(path: Path, offset: int, size: int) -> bytes:
-    """`size` bytes of a file."""
-    with path.open("rb", buffering=0) as file:
-        file.seek(offset)
-        return file.read(size)
+    return {part: [state(path) for path in files] for part, files in paths.items()}

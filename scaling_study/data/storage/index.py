@@ -1,7 +1,6 @@
 """What lies where in a data set of files: labels, and places of the images, listed once.
 
-A listing is kept in the cache folder under a key made from the files' names and times of change, so
-that neither a plan nor a run walks through a million files again.
+A listing is kept in the cache folder under a key made from the files' names and times of change.
 """
 
 import hashlib
@@ -17,13 +16,10 @@ from numpy.typing import NDArray
 
 from scaling_study.common.errors import InputError
 from scaling_study.data.base import Sizes
-from scaling_study.data.storage.array_cache import one_at_a_time, read_arrays, save_arrays
+from scaling_study.data.storage.array_cache import Columns, cached
 
 # Raised whenever what a listing holds changes, so that an old one is not taken for the new.
 VERSION = 2
-
-# Arrays of one part of a data set; `labels` (n,) is always there.
-Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Listing:
     """A data set of files before anything is read: how to list its parts, and what names it.
 
     `found` says which files there are and when they changed: it changes when the listing must.
-    `columns(part)` makes the arrays, the same `names` for every part.
+    `columns(part)` makes the arrays: `labels` (n,), and the same `names` for every part.
     """
 
     data: str
@@ -41,40 +37,33 @@ class Listing:
     columns: Callable[[str], Columns]
 
     @property
-    def key(self) -> str:
+    def _name(self) -> str:
         text = json.dumps([VERSION, self.data, self.found, self.parts])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{self.data}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     def sizes(self, cache_dir: Path | None) -> Sizes:
         """Numbers of classes and images, from the kept listing if there is one."""
         if cache_dir is None or not _can_keep(cache_dir):
             return _sizes({part: self.columns(part)["labels"] for part in self.parts})
-        path = self._path(cache_dir).with_suffix(".json")
+        path = cache_dir / f"{self._name}.json"
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
             return Sizes(known["n_classes"], {part: known["images"][part] for part in self.parts})
         except (OSError, ValueError, KeyError, TypeError):
-            labels = {part: self.read(part, cache_dir)["labels"] for part in self.parts}
-            sizes = _sizes(labels)
+            sizes = _sizes({part: self.read(part, cache_dir)["labels"] for part in self.parts})
         path.write_text(json.dumps({"n_classes": sizes.n_classes, "images": dict(sizes.images)}))
         return sizes
 
     def read(self, part: str, cache_dir: Path) -> Columns:
         """The arrays of one part."""
-        path = self._path(cache_dir)
-        columns = ("labels", *self.names)
-        keys = tuple(f"{part}_{name}" for name in columns)
-        with one_at_a_time(path):
-            if (stored := read_arrays(path, keys)) is None:
-                print(f"listing the images of data={self.data} once", flush=True)
-                made = {part: self.columns(part) for part in self.parts}
-                _sizes({part: columns["labels"] for part, columns in made.items()})
-                save_arrays(path, {f"{p}_{n}": a for p, c in made.items() for n, a in c.items()})
-                return made[part]
-        return dict(zip(columns, stored, strict=True))
 
-    def _path(self, cache_dir: Path) -> Path:
-        return cache_dir / f"{self.data}-{self.key}.npz"
+        def make() -> dict[str, Columns]:
+            print(f"listing the images of data={self.data} once", flush=True)
+            parts = {part: self.columns(part) for part in self.parts}
+            _sizes({part: columns["labels"] for part, columns in parts.items()})
+            return parts
+
+        return cached(cache_dir / f"{self._name}.npz", part, ("labels", *self.names), make)
 
 
 def _can_keep(cache_dir: Path) -> bool:
@@ -86,23 +75,16 @@ def _can_keep(cache_dir: Path) -> bool:
 
 
 def _sizes(labels: Mapping[str, NDArray[Any]]) -> Sizes:
-    """Sizes from the labels of all parts.
-
-    Raises:
-        InputError: no labels, or such that cannot be class numbers or that training never shows.
-    """
+    """Sizes from the labels of all parts; InputError for labels that no run can use."""
     for part, numbers in labels.items():
         if not len(numbers):
             raise InputError(f"{part}: the files hold no images")
-    n_classes = int(labels["train"].max()) + 1
     for part, numbers in labels.items():
-        if numbers.min() < 0:
-            raise InputError(
-                f"{part}: an image has the label {numbers.min()}; classes count from 0"
-            )
-        unknown = np.setdiff1d(numbers, labels["train"])
-        if len(unknown):
+        if (least := numbers.min()) < 0:
+            raise InputError(f"{part}: an image has the label {least}; classes count from 0")
+        if len(unknown := np.setdiff1d(numbers, labels["train"])):
             raise InputError(f"{part}: class {unknown[0]} is not among the training images")
+    n_classes = int(labels["train"].max()) + 1
     if n_classes < 2:
         raise InputError("train: all images have one label; at least two classes are needed")
     return Sizes(n_classes, {part: len(numbers) for part, numbers in labels.items()})

@@ -9,20 +9,9 @@ pads an even side at its end only. EfficientNet-RS is the same network at a lowe
 from dataclasses import dataclass
 from math import ceil
 
-from scaling_study.common.validation import require
-from scaling_study.models.family import Family, ModelConfig
-from scaling_study.models.layers import (
-    BatchNorm,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Layer,
-    Linear,
-    Network,
-    Residual,
-    SiLU,
-    SqueezeExcite,
-)
+from scaling_study.models import layers as spec
+from scaling_study.models.family import Family, ModelConfig, require_legal
+from scaling_study.models.layers import Layer, Network
 
 
 @dataclass(frozen=True)
@@ -47,7 +36,6 @@ STAGES = (
 )
 STEM_FILTERS, HEAD_FILTERS = 32, 1280
 BATCH_NORM_EPS = 1e-3
-STEMS = ("imagenet", "small")
 # Grid-searched at B0 so that FLOPs double with every unit of phi (Tan and Le 2019, section 3.3).
 ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 
@@ -68,14 +56,7 @@ class EfficientNetConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        accepted = f"unknown stem; known: {', '.join(STEMS)}"
-        require(self.stem in STEMS, "model.stem", repr(self.stem), accepted)
-        require(0 <= self.se_ratio <= 1, "model.se_ratio", self.se_ratio, "must be in [0, 1]")
-        momentum = self.bn_momentum
-        require(0 < momentum <= 1, "model.bn_momentum", momentum, "must be in (0, 1]")
-        for name in ("dropout", "stochastic_depth"):
-            rate = getattr(self, name)
-            require(0 <= rate < 1, f"model.{name}", rate, "must be in [0, 1)")
+        require_legal(self, {"stem": ("imagenet", "small")})
 
 
 def compound(phi: float, resolution: int = 224) -> tuple[float, float, int]:
@@ -107,18 +88,16 @@ def network(model: EfficientNetConfig, n_classes: int) -> Network:
             layers += _block(model, stage, c_out, c_out, 1, rates[1:])
         before, channels = before + count, c_out
     layers += _conv_bn_silu(model, channels, head, 1)
-    layers += [GlobalPool(), Dropout(model.dropout), Linear(head, n_classes, init="uniform")]
+    layers += [spec.GlobalPool(), spec.Dropout(model.dropout)]
+    layers.append(spec.Linear(head, n_classes, init="uniform"))
     return Network(tuple(layers), stride=32 if model.stem == "imagenet" else 16)
-
-
-def _norm(model: EfficientNetConfig, channels: int) -> BatchNorm:
-    return BatchNorm(channels, eps=BATCH_NORM_EPS, momentum=model.bn_momentum)
 
 
 def _conv_bn_silu(
     model: EfficientNetConfig, c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> list[Layer]:
-    return [Conv(c_in, c_out, kernel, stride, groups), _norm(model, c_out), SiLU()]
+    norm = spec.BatchNorm(c_out, eps=BATCH_NORM_EPS, momentum=model.bn_momentum)
+    return [spec.Conv(c_in, c_out, kernel, stride, groups), norm, spec.SiLU()]
 
 
 def _block(
@@ -134,10 +113,11 @@ def _block(
     layers = _conv_bn_silu(model, c_in, hidden, 1) if stage.expansion > 1 else []
     layers += _conv_bn_silu(model, hidden, hidden, stage.kernel, stride, groups=hidden)
     if model.se_ratio > 0:
-        layers.append(SqueezeExcite(hidden, max(1, int(c_in * model.se_ratio)), silu=True))
-    layers += [Conv(hidden, c_out, 1), _norm(model, c_out)]
+        gate = spec.SqueezeExcite(hidden, max(1, int(c_in * model.se_ratio)), silu=True)
+        layers.append(gate)
+    layers += _conv_bn_silu(model, hidden, c_out, 1)[:-1]
     if stride == 1 and c_in == c_out:
-        return [Residual(tuple(layers), (), rates, relu=False)]
+        return [spec.Residual(tuple(layers), (), rates, relu=False)]
     return layers
 
 

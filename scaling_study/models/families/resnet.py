@@ -6,24 +6,12 @@ before the addition, and every layer has int(filters x width) channels.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 
-from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
-from scaling_study.models.family import Family, ModelConfig
-from scaling_study.models.layers import (
-    AvgPool,
-    BatchNorm,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Layer,
-    Linear,
-    MaxPool,
-    Network,
-    ReLU,
-    Residual,
-    SqueezeExcite,
-)
+from scaling_study.models import layers as spec
+from scaling_study.models.family import Family, ModelConfig, require_legal
+from scaling_study.models.layers import Layer, Network
 
 # Bottleneck blocks in the four stages. 50 and more: the paper and its code (300 and 400 from
 # appendix E); 26 is the only layout that fits Figure 2's FLOPs axis; 14 and 38 continue it.
@@ -85,16 +73,7 @@ class ResNetConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, known in CHOICES.items():
-            value = getattr(self, name)
-            accepted = f"unknown {name}; known: {', '.join(known)}"
-            require(value in known, f"model.{name}", repr(value), accepted)
-        require(0 <= self.se_ratio <= 1, "model.se_ratio", self.se_ratio, "must be in [0, 1]")
-        momentum = self.bn_momentum
-        require(0 < momentum <= 1, "model.bn_momentum", momentum, "must be in (0, 1]")
-        for name in ("dropout", "stochastic_depth"):
-            rate = getattr(self, name)
-            require(0 <= rate < 1, f"model.{name}", rate, "must be in [0, 1)")
+        require_legal(self, CHOICES)
 
     @property
     def layouts(self) -> dict[int, tuple[int, int, int, int]]:
@@ -114,17 +93,26 @@ def network(model: ResNetConfig, n_classes: int) -> Network:
         InputError: no layout for the depth, a width that leaves no channel, or a stride in a
             convolution that basic blocks do not have it in.
     """
-    _check(model)
+    known = ", ".join(map(str, model.layouts))
+    depths = f"no ResNet layout; known depths: {known} (model.block={model.block})"
+    require(model.depth in model.layouts, "model.depth", model.depth, depths)
+    least = 1 / NARROWEST[model.stem]
+    widths = (
+        f"no channel is left in the stem of {NARROWEST[model.stem]} filters; the smallest width is "
+        f"{least:g}"
+    )
+    require(model.width >= least, "model.width", f"{model.width:g}", widths)
+    ok = model.block != "basic" or model.stride_in == "conv1"
+    require(ok, "model.stride_in", model.stride_in, "basic blocks have their stride in conv1")
     layers = _stem(model)
-    channels = _filters(64, model)
-    rates = drop_rates(model)
-    for stage, filters in enumerate(STAGE_FILTERS):
-        c_out = model.expansion * _filters(filters, model)
-        layers.append(_block(model, channels, stage, STAGE_STRIDES[stage], rates[stage][:1]))
-        if len(rates[stage]) > 1:
-            layers.append(_block(model, c_out, stage, 1, rates[stage][1:]))
-        channels = c_out
-    layers += [GlobalPool(), Dropout(model.dropout), Linear(channels, n_classes)]
+    channels = int(64 * model.width)
+    for base, stride, rates in zip(STAGE_FILTERS, STAGE_STRIDES, drop_rates(model), strict=True):
+        filters = int(base * model.width)
+        layers.append(_block(model, channels, filters, stride, rates[:1]))
+        channels = model.expansion * filters
+        if len(rates) > 1:
+            layers.append(_block(model, channels, filters, 1, rates[1:]))
+    layers += [spec.GlobalPool(), spec.Dropout(model.dropout), spec.Linear(channels, n_classes)]
     return Network(tuple(layers), stride=16 if model.stem == "small" else 32)
 
 
@@ -137,92 +125,55 @@ def drop_rates(model: ResNetConfig) -> list[tuple[float, ...]]:
     counts, final = model.layouts[model.depth], model.stochastic_depth
     if model.stochastic_depth_mode == "per_stage":
         return [(final * (stage + 2) / 5,) * count for stage, count in enumerate(counts)]
-    ends = [sum(counts[: stage + 1]) for stage in range(len(counts))]
-    return [
-        tuple(final * (block + 1) / ends[-1] for block in range(end - count, end))
-        for end, count in zip(ends, counts, strict=True)
-    ]
-
-
-def smallest_width(model: ResNetConfig) -> float:
-    """The least width that leaves every layer a channel."""
-    return 1 / NARROWEST[model.stem]
-
-
-def _check(model: ResNetConfig) -> None:
-    if model.depth not in model.layouts:
-        known = ", ".join(map(str, model.layouts))
-        raise InputError(
-            f"model.depth={model.depth}: no ResNet layout; known depths: {known} "
-            f"(model.block={model.block})"
-        )
-    if model.width < smallest_width(model):
-        raise InputError(
-            f"model.width={model.width:g}: no channel is left in the stem of "
-            f"{NARROWEST[model.stem]} filters; the smallest width is {smallest_width(model):g}"
-        )
-    if model.block == "basic" and model.stride_in != "conv1":
-        raise InputError(
-            f"model.stride_in={model.stride_in}: basic blocks have their stride in conv1"
-        )
-
-
-def _filters(filters: int, model: ResNetConfig) -> int:
-    return int(filters * model.width)
+    blocks = sum(counts)
+    rates = iter([final * (block + 1) / blocks for block in range(blocks)])
+    return [tuple(islice(rates, count)) for count in counts]
 
 
 def _conv_bn(
     model: ResNetConfig, c_in: int, c_out: int, kernel: int, stride: int = 1, last: bool = False
 ) -> list[Layer]:
     return [
-        Conv(c_in, c_out, kernel, stride, init=model.init),
-        BatchNorm(c_out, zero_gamma=last and model.zero_gamma, momentum=model.bn_momentum),
+        spec.Conv(c_in, c_out, kernel, stride, init=model.init),
+        spec.BatchNorm(c_out, zero_gamma=last and model.zero_gamma, momentum=model.bn_momentum),
     ]
+
+
+def _conv_bn_relu(
+    model: ResNetConfig, c_in: int, c_out: int, kernel: int, stride: int = 1
+) -> list[Layer]:
+    return [*_conv_bn(model, c_in, c_out, kernel, stride), spec.ReLU()]
 
 
 def _stem(model: ResNetConfig) -> list[Layer]:
-    narrow, wide = _filters(32, model), _filters(64, model)
+    narrow, wide = int(32 * model.width), int(64 * model.width)
     if model.stem == "small":
-        return [*_conv_bn(model, 3, wide, 3, 2), ReLU()]
+        return _conv_bn_relu(model, 3, wide, 3, 2)
     if model.stem == "plain":
-        return [*_conv_bn(model, 3, wide, 7, 2), ReLU(), MaxPool()]
-    deep = [
-        *_conv_bn(model, 3, narrow, 3, 2),
-        ReLU(),
-        *_conv_bn(model, narrow, narrow, 3),
-        ReLU(),
-        *_conv_bn(model, narrow, wide, 3),
-        ReLU(),
-    ]
+        return [*_conv_bn_relu(model, 3, wide, 7, 2), spec.MaxPool()]
+    deep = _conv_bn_relu(model, 3, narrow, 3, 2)
+    deep += _conv_bn_relu(model, narrow, narrow, 3) + _conv_bn_relu(model, narrow, wide, 3)
     if model.stem == "deep":
-        return [*deep, MaxPool()]
-    return [*deep, *_conv_bn(model, wide, wide, 3, 2), ReLU()]
+        return [*deep, spec.MaxPool()]
+    return deep + _conv_bn_relu(model, wide, wide, 3, 2)
 
 
 def _block(
-    model: ResNetConfig, c_in: int, stage: int, stride: int, rates: tuple[float, ...]
-) -> Residual:
-    filters = _filters(STAGE_FILTERS[stage], model)
+    model: ResNetConfig, c_in: int, filters: int, stride: int, rates: tuple[float, ...]
+) -> spec.Residual:
     c_out = model.expansion * filters
     first, second = (stride, 1) if model.stride_in == "conv1" else (1, stride)
     if model.block == "basic":
-        body = [
-            *_conv_bn(model, c_in, filters, 3, first),
-            ReLU(),
-            *_conv_bn(model, filters, filters, 3, second, last=True),
-        ]
+        body = _conv_bn_relu(model, c_in, filters, 3, first)
+        body += _conv_bn(model, filters, filters, 3, second, last=True)
     else:
-        body = [
-            *_conv_bn(model, c_in, filters, 1, first),
-            ReLU(),
-            *_conv_bn(model, filters, filters, 3, second),
-            ReLU(),
-            *_conv_bn(model, filters, c_out, 1, last=True),
-        ]
+        body = _conv_bn_relu(model, c_in, filters, 1, first)
+        body += _conv_bn_relu(model, filters, filters, 3, second)
+        body += _conv_bn(model, filters, c_out, 1, last=True)
     if model.se_ratio > 0:
         hidden = max(1, int(c_out * model.se_ratio))
-        body.append(SqueezeExcite(c_out, hidden, init=model.init))
-    return Residual(tuple(body), _shortcut(model, c_in, c_out, stride), rates)
+        body.append(spec.SqueezeExcite(c_out, hidden, init=model.init))
+    return spec.Residual(tuple(body), _shortcut(model, c_in, c_out, stride), rates)
 
 
 def _shortcut(model: ResNetConfig, c_in: int, c_out: int, stride: int) -> tuple[Layer, ...]:
@@ -230,7 +181,7 @@ def _shortcut(model: ResNetConfig, c_in: int, c_out: int, stride: int) -> tuple[
         return ()
     if model.shortcut == "projection" or stride == 1:
         return tuple(_conv_bn(model, c_in, c_out, 1, stride))
-    return (AvgPool(stride), *_conv_bn(model, c_in, c_out, 1))
+    return (spec.AvgPool(stride), *_conv_bn(model, c_in, c_out, 1))
 
 
 FAMILY = Family(
@@ -239,5 +190,6 @@ FAMILY = Family(
     depths=lambda model: sorted(model.layouts),
     # The least step that changes the first stage, of 64 filters, by a whole channel.
     width_step=1 / 64,
-    smallest_width=smallest_width,
+    # It leaves every layer a channel.
+    smallest_width=lambda model: 1 / NARROWEST[model.stem],
 )

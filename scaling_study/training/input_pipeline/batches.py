@@ -1,8 +1,7 @@
 """Training and evaluation batches: order and augmentation depend on the run and the step alone.
 
-Every random number of a run comes from a generator seeded by SHA-256 of (run id, purpose, number).
-Nothing has to be stored to resume: step k draws the same after a crash as without one, on however
-many processes, and with however many workers.
+Every random number of a run comes from a generator seeded by SHA-256 of (run id, purpose, number):
+step k draws the same after a crash, and with any number of processes and workers.
 """
 
 from collections.abc import Iterator
@@ -44,9 +43,8 @@ Batch = tuple[Tensor, Tensor]
 class TrainingData:
     """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
 
-    An incomplete last batch of an epoch is left out. Images that cannot be decoded are left out of
-    evaluation, and in training the next one in the data set replaces them. At most `workers`
-    processes decode, one per CPU core.
+    An incomplete last batch of an epoch is left out, and so are corrupt images in evaluation; in
+    training the next one replaces them. At most `workers` processes decode, one per CPU core.
     """
 
     def __init__(
@@ -84,27 +82,20 @@ class TrainingData:
         return self._stream(make, specs, rank)
 
     def evaluation(self, split: str, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        """Clean images of `val`, or of `train` (all, or an even selection of a large set): this
-        rank's share of the batches.
-        """
+        """This rank's clean batches of `val`, or of `train` (an even selection if it is large)."""
         part = self._splits.val if split == "val" else self._splits.train
         chosen = np.arange(len(part.labels))
         if split == "train" and len(chosen) > MAX_TRAIN_IMAGES:
             chosen = np.linspace(0, len(chosen) - 1, MAX_TRAIN_IMAGES).astype(np.int64)
-        n_batches = -(-len(chosen) // EVALUATION_BATCH)
-        specs = (
-            BatchSpec(n, 0, chosen[n * EVALUATION_BATCH : (n + 1) * EVALUATION_BATCH])
-            for n in range(rank, n_batches, world_size)
-        )
+        starts = range(0, len(chosen), EVALUATION_BATCH)[rank::world_size]
+        specs = (BatchSpec(0, 0, chosen[low : low + EVALUATION_BATCH]) for low in starts)
         return self._stream(EvaluationBatch(part, self._run.data), specs, rank)
 
     def _stream(
         self, make: TrainingBatch | EvaluationBatch, specs: Iterator[BatchSpec], rank: int
     ) -> Iterator[Batch]:
-        encoded, cuda = not isinstance(make.part, Images), self._run.device == "cuda"
-        for pixels, labels, corrupt in stream(
-            make, specs, self._workers if encoded else None, cuda
-        ):
+        workers = None if isinstance(make.part, Images) else self._workers
+        for pixels, labels, corrupt in stream(make, specs, workers, self._run.device == "cuda"):
             self._corrupt.record(corrupt, rank)
             yield pixels, labels
 
@@ -121,12 +112,11 @@ class TrainingData:
 def epoch_order(part: Split, rng: torch.Generator) -> NDArray[np.int64]:
     """All positions in random order; groups that are read together stay within one window."""
     n = len(part.labels)
-    groups = None if isinstance(part, Images) else part.groups
     order = torch.randperm(n, generator=rng).numpy()
-    if groups is None or isinstance(part, Images):
+    if isinstance(part, Images) or part.groups is None:
         return order
-    turn = torch.randperm(int(groups.max()) + 1, generator=rng).numpy()
-    window = turn[groups] // part.mixed_groups
+    turn = torch.randperm(int(part.groups.max()) + 1, generator=rng).numpy()
+    window = turn[part.groups] // part.mixed_groups
     return order[np.argsort(window[order], kind="stable")]
 
 
@@ -135,22 +125,16 @@ def normalisation(part: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if not isinstance(part, Images):
         return PHOTO_MEAN, PHOTO_STD
     channels = part.pixels.reshape(-1, 1 if part.pixels.ndim == 3 else 3)
-    found = [_mean_and_std(_histogram(channel)) for channel in channels.T]
-    return tuple(mean for mean, _ in found), tuple(max(std, 1.0) for _, std in found)
-
-
-def _histogram(values: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each of the 256 levels occurs; floats of all pixels would take much memory."""
-    counts = np.zeros(256, np.int64)
-    for start in range(0, len(values), CHUNK):
-        counts += np.bincount(values[start : start + CHUNK], minlength=256)
-    return counts
-
-
-def _mean_and_std(counts: NDArray[np.int64]) -> tuple[float, float]:
-    levels, n = np.arange(256), int(counts.sum())
-    mean = int(counts @ levels) / n
-    return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / n))
+    levels, n = np.arange(256), len(channels)
+    means, stds = [], []
+    for channel in channels.T:
+        counts = np.zeros(256, np.int64)
+        for start in range(0, n, CHUNK):  # floats of all pixels would take much memory
+            counts += np.bincount(channel[start : start + CHUNK], minlength=256)
+        means.append(int(counts @ levels) / n)
+        variance = counts @ (levels - means[-1]) ** 2 / n
+        stds.append(max(float(np.sqrt(variance)), 1.0))
+    return tuple(means), tuple(stds)
 
 
 def to_input(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:

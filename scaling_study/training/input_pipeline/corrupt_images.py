@@ -21,11 +21,7 @@ class CorruptImages:
             )
 
     def record(self, found: Iterable[tuple[str, str]], rank: int) -> None:
-        """Each of `found` is a place and a reason; every process has a file of its own.
-
-        Raises:
-            ValueError: corrupt images must fail the run.
-        """
+        """Record places and reasons in the file of `rank`; ValueError if they must fail the run."""
         for place, reason in found:
             if place in self._known:
                 continue

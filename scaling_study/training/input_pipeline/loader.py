@@ -5,6 +5,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -34,16 +35,14 @@ def stream(
     return map(make, specs)
 
 
+@dataclass
 class _Batches(Dataset[LoadedBatch]):
-    """Batches as items of a data set with specs as indices, so that torch's loader shares them
-    among its workers.
-    """
+    """Batches as items with specs as indices, so that torch's loader shares them among workers."""
 
-    def __init__(self, make: Maker) -> None:
-        self._make = make
+    make: Maker
 
     def __getitem__(self, spec: BatchSpec) -> LoadedBatch:
-        return self._make(spec)
+        return self.make(spec)
 
 
 def _from_workers(
@@ -54,8 +53,7 @@ def _from_workers(
         batch_size=None,
         sampler=specs,
         num_workers=workers,
-        # Not the start method of the local pool that the run may be in: its workers would outlive
-        # the run.
+        # Not the local pool's start method: its workers would outlive a run that is killed.
         multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         prefetch_factor=AHEAD if workers else None,
         pin_memory=cuda,

@@ -1,7 +1,7 @@
 """One batch from its spec: images are copied or decoded, and augmented. Runs in any process."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from scaling_study.data.base import DataConfig
-from scaling_study.data.images.crops import Box, random_box
-from scaling_study.data.images.decode import CorruptImageError, crop
+from scaling_study.data.images.crops import random_box
+from scaling_study.data.images.decode import Choose, CorruptImageError, crop
 from scaling_study.data.images.randaugment import randaugment
 from scaling_study.data.splits import Encoded, Images, Split
 from scaling_study.training.seeds import generator, seed_of
@@ -30,9 +30,12 @@ class BatchSpec(NamedTuple):
     chosen: NDArray[np.int64]
 
 
-# Images (n, channels, side, side), labels (n,), and place and reason of each corrupt image.
-LoadedBatch = tuple[Tensor, Tensor, list[tuple[str, str]]]
+# Place and reason of each image that cannot be decoded.
+Corrupt = list[tuple[str, str]]
+# Images (n, channels, side, side), labels (n,), and the corrupt images among them.
+LoadedBatch = tuple[Tensor, Tensor, Corrupt]
 Array = NDArray[np.uint8]
+Rngs = list[np.random.Generator]
 
 
 @dataclass(frozen=True)
@@ -45,29 +48,24 @@ class TrainingBatch:
     run_id: str
 
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
-        seed = seed_of(self.run_id, "image", spec.step)
+        data, seed = self.data, seed_of(self.run_id, "image", spec.step)
         places = range(spec.low, spec.low + len(spec.chosen))
-        corrupt: list[tuple[str, str]]
-        rngs = [np.random.default_rng([seed, place]) for place in places] if self._single else []
+        # Images that are processed one by one have a generator each.
+        single = data.crop != "none" or data.randaugment_layers or isinstance(self.part, Encoded)
+        rngs = [np.random.default_rng([seed, place]) for place in places] if single else []
+        corrupt: Corrupt = []
         if isinstance(self.part, Images):
-            taken, corrupt = self.part.take(spec.chosen), []
-            pixels, labels = taken.pixels, taken.labels
-            if self.data.crop == "random_resized":
+            images = self.part.take(spec.chosen)
+            pixels, labels = images.pixels, images.labels
+            if data.crop == "random_resized":
                 pixels = np.stack([self._cropped(p, r) for p, r in zip(pixels, rngs, strict=True)])
         else:
-            pixels, labels, corrupt = self._decoded(self.part, spec.chosen, rngs)
-        moves = Moves.draw(self.batch_size, self.data, generator(self.run_id, "augment", spec.step))
-        moved = moves.apply(torch.from_numpy(pixels), spec.low)
-        if self.data.randaugment_layers:
-            changed = zip(moved.numpy(), rngs, strict=True)
-            moved = torch.from_numpy(np.stack([self._randaugment(p, r) for p, r in changed]))
-        return channels_first(moved), torch.from_numpy(labels), corrupt
-
-    @property
-    def _single(self) -> bool:
-        """Whether images are processed one by one, each with its own generator."""
-        crops = self.data.crop != "none"
-        return crops or self.data.randaugment_layers > 0 or not isinstance(self.part, Images)
+            pixels, labels = self._decoded(self.part, spec.chosen.tolist(), rngs, corrupt)
+        moves = Moves.draw(self.batch_size, data, generator(self.run_id, "augment", spec.step))
+        pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
+        if data.randaugment_layers:
+            pixels = np.stack([self._randaugment(p, r) for p, r in zip(pixels, rngs, strict=True)])
+        return loaded(pixels, labels, corrupt)
 
     def _cropped(self, pixels: Array, rng: np.random.Generator) -> Array:
         image, side = Image.fromarray(pixels), self.data.resolution
@@ -79,30 +77,23 @@ class TrainingBatch:
         return np.asarray(randaugment(Image.fromarray(pixels), layers, magnitude, rng))
 
     def _decoded(
-        self, part: Encoded, chosen: NDArray[np.int64], rngs: list[np.random.Generator]
-    ) -> tuple[Array, NDArray[np.int64], list[tuple[str, str]]]:
+        self, part: Encoded, positions: list[int], rngs: Rngs, corrupt: Corrupt
+    ) -> tuple[Array, NDArray[np.int64]]:
         """Cropped images; the next one in the data set replaces a corrupt one."""
-        pixels, positions, corrupt = [], [], []
-        for position, rng in zip(chosen.tolist(), rngs, strict=True):
+        pixels, found, data = [], [], self.data
+        for position, rng in zip(positions, rngs, strict=True):
+            random = partial(random_box, min_area=data.crop_min_area, rng=rng)
+            choose = random if data.crop == "random_resized" else None
             for ahead in range(MAX_CORRUPT_RUN):
                 at = (position + ahead) % len(part.labels)
-                try:
-                    pixels.append(self._decode(part, at, rng))
-                except CorruptImageError as error:
-                    corrupt.append((place_of(part, at), str(error)))
-                else:
-                    positions.append(at)
+                image = decoded(part, at, data.resolution, choose, corrupt)
+                if image is not None:
+                    pixels.append(image)
+                    found.append(at)
                     break
             else:
                 raise ValueError(f"{MAX_CORRUPT_RUN} corrupt images in a row: {corrupt[-1]}")
-        return np.stack(pixels), part.labels[positions], corrupt
-
-    def _decode(self, part: Encoded, position: int, rng: np.random.Generator) -> Array:
-        def choose(width: int, height: int) -> Box:
-            return random_box(width, height, self.data.crop_min_area, rng)
-
-        random = self.data.crop == "random_resized"
-        return decoded(part, position, self.data.resolution, choose if random else None)
+        return np.stack(pixels), part.labels[found]
 
 
 @dataclass(frozen=True)
@@ -113,48 +104,28 @@ class EvaluationBatch:
     data: DataConfig
 
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
-        if isinstance(self.part, Images):
-            taken = self.part.take(spec.chosen)
-            return (
-                channels_first(torch.from_numpy(taken.pixels)),
-                torch.from_numpy(taken.labels),
-                [],
-            )
-        side = self.data.resolution
-        pixels, positions, corrupt = [np.empty((0, side, side, 3), np.uint8)], [], []
-        for position in spec.chosen.tolist():
-            try:
-                pixels.append(decoded(self.part, position, side, None)[None])
-            except CorruptImageError as error:
-                corrupt.append((place_of(self.part, position), str(error)))
-            else:
-                positions.append(position)
-        labels = self.part.labels[np.array(positions, np.int64)]
-        return (
-            channels_first(torch.from_numpy(np.concatenate(pixels))),
-            torch.from_numpy(labels),
-            corrupt,
-        )
+        part, side = self.part, self.data.resolution
+        if isinstance(part, Images):
+            images = part.take(spec.chosen)
+            return loaded(images.pixels, images.labels, [])
+        corrupt: Corrupt = []
+        pixels = [decoded(part, at, side, None, corrupt) for at in spec.chosen.tolist()]
+        whole = np.array([image is not None for image in pixels], bool)
+        kept = [np.empty((0, side, side, 3), np.uint8), *(p[None] for p in pixels if p is not None)]
+        return loaded(np.concatenate(kept), part.labels[spec.chosen[whole]], corrupt)
 
 
-def decoded(
-    part: Encoded, position: int, side: int, choose: Callable[[int, int], Box] | None
-) -> Array:
-    """One image of `part`, cropped as `decode.crop` does.
-
-    Raises:
-        CorruptImageError: it cannot be read, or not be decoded.
-    """
+def decoded(part: Encoded, at: int, side: int, choose: Choose, corrupt: Corrupt) -> Array | None:
+    """Image `at` of `part`, cropped as `decode.crop` does; None if `corrupt` now says why not."""
+    number = int(part.numbers[at])
     try:
-        encoded = part.source.read(int(part.numbers[position]))
+        return crop(part.source.read(number), side, choose)
     except OSError as error:
-        raise CorruptImageError(f"cannot be read: {error.strerror or error}") from None
-    return crop(encoded, side, choose)
-
-
-def place_of(part: Encoded, position: int) -> str:
-    """Where one image of `part` lies, for messages."""
-    return part.source.place(int(part.numbers[position]))
+        reason = f"cannot be read: {error.strerror or error}"
+    except CorruptImageError as error:
+        reason = str(error)
+    corrupt.append((part.source.place(number), reason))
+    return None
 
 
 @dataclass(frozen=True)
@@ -186,6 +157,8 @@ class Moves:
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def channels_first(pixels: Tensor) -> Tensor:
-    """(n, side, side) as (n, 1, side, side), (n, side, side, 3) as (n, 3, side, side); a view."""
-    return pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+def loaded(pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt) -> LoadedBatch:
+    """Grey images (n, side, side) and RGB ones (n, side, side, 3) with channels first, as views."""
+    images = torch.from_numpy(pixels)
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return images, torch.from_numpy(labels), corrupt

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from scaling_study.training.input_pipeline.batches import Batch, TrainingData, to_input
 
@@ -24,8 +23,7 @@ def on_device(
             return None
         with torch.cuda.stream(stream):
             pixels, labels = (part.to("cuda", non_blocking=True) for part in batch)
-            images: Tensor = to_input(pixels, data.mean, data.std)
-            return images.contiguous(memory_format=layout), labels
+            return to_input(pixels, data.mean, data.std).contiguous(memory_format=layout), labels
 
     following = coming()
     while (batch := following) is not None:
