@@ -10,8 +10,8 @@ from analysis.figures.drawing import (
 from analysis.figures.drawing.style import (
     style,
 )
-from helpers.analysis_data import write_real_study
 from helpers.figure_text import check
+from helpers.real_study import write_real_study
 from scaling_study.study.forecasts import read_forecasts
 
 

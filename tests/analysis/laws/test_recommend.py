@@ -15,8 +15,9 @@ from analysis.published.tables import figure_2
 from analysis.recommend import main
 from analysis.study.cells import cells_of
 from analysis.study.table import table_of
-from helpers.analysis_data import run, write_study
+from helpers.made_up_results import run
 from helpers.planned_study import finished as finished_study
+from helpers.study import write_study
 from helpers.tiny import TINY
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import run_config
