@@ -17,7 +17,7 @@ from analysis.figures.drawing.arm_plots import arms
 from analysis.figures.drawing.frontiers import frontier
 from analysis.figures.drawing.style import style
 from analysis.figures.records import arm_records, frontier_records
-from analysis.study.cells import cells_of
+from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.commands import Command
 from helpers.planned_study import finished
@@ -166,12 +166,10 @@ def test_the_report_has_the_axes(report: Path) -> None:
 
 
 def test_figures_tell_the_axes_apart(study: Path) -> None:
-    table = table_of(read_study(study), {})
-    cells = cells_of(table.rows)
-    base = {"depth": 1.0, "width": 0.5}
+    cells = StudyCells.of(table_of(read_study(study), {}).rows, {"depth": 1.0, "width": 0.5})
     with style():
-        drawn = frontier(frontier_records(cells, base, "flops"))
-        curves = arms(arm_records(cells, base, "flops"), {})
+        drawn = frontier(frontier_records(cells, "flops"))
+        curves = arms(arm_records(cells, "flops"), {})
     (legend,) = drawn.legends
     assert {text.get_text() for text in legend.get_texts()} >= SETTINGS
     names = {text.get_text() for text in drawn.axes[0].texts}
