@@ -1,10 +1,7 @@
 """Verdicts about laws, from points."""
 
 from analysis.laws.breakpoint import decide_deviation, deviation
-from analysis.laws.cheapest_path import (
-    decide_slower,
-    path_exponent,
-)
+from analysis.laws.cheapest_path import decide_slower, path_exponent
 from analysis.laws.returns import (
     decide_depth_first,
     decide_diminishing,
