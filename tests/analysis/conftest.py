@@ -1,9 +1,9 @@
-"""Fixtures of several rooms: the paper's table, and analyses without their slow pictures."""
+"""The paper's numbers, and analyses without their slow pictures."""
 
 import pytest
 
 from analysis.figures import all_figures
-from analysis.published.tables import depth_width_table
+from analysis.published.tables import depth_width_table, figure_2
 from analysis.study.study_cells import StudyCells
 
 
@@ -23,3 +23,8 @@ def frontiers_only(monkeypatch):
 @pytest.fixture(scope="session")
 def paper():
     return StudyCells.of(depth_width_table().rows)
+
+
+@pytest.fixture(scope="session")
+def grid():
+    return figure_2()

@@ -11,9 +11,7 @@ from helpers.made_up_times import NOTHING, made_up
 from helpers.tiny import tiny
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.device_times import Times
-from scaling_study.cost.time_model import (
-    Estimate,
-)
+from scaling_study.cost.time_model import Estimate
 from scaling_study.cost.timings import keep_probes, kept_probes
 from scaling_study.planning.budget import Budget
 from scaling_study.planning.draft import draft

@@ -11,11 +11,7 @@ from helpers.tiny import tiny
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.step_law import SLOPES, SLOPES_SD
-from scaling_study.cost.time_model import (
-    Forecast,
-    Timing,
-    shape_of,
-)
+from scaling_study.cost.time_model import Forecast, Timing, shape_of
 from scaling_study.planning.plan_table import table
 
 

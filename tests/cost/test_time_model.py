@@ -13,12 +13,7 @@ from helpers.made_up_times import NOTHING, SIZES, law, shaken, timings, work
 from helpers.tiny import tiny
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
-from scaling_study.cost.time_model import (
-    Forecast,
-    Timing,
-    amounts,
-    shape_of,
-)
+from scaling_study.cost.time_model import Forecast, Timing, amounts, shape_of
 
 
 def test_a_power_law_is_found_and_shapes_held_out_are_foretold() -> None:

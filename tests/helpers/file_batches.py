@@ -8,9 +8,7 @@ from helpers.data_settings import config
 from helpers.tiny import tiny
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
-from scaling_study.training.input_pipeline.batches import (
-    TrainingData,
-)
+from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 
 RANDOM = {"flip": True, "shift": 0.1, "crop": "random_resized", "randaugment_layers": 2}

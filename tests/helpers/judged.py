@@ -1,4 +1,7 @@
-"""The verdicts of a study, without its report."""
+"""The verdicts of a study: those that a report has written, or without one."""
+
+import json
+from pathlib import Path
 
 from analysis.rules.judge import judge
 from analysis.rules.preregistration import load_rules
@@ -15,3 +18,8 @@ def judged(study, where=()):
         j.rule.name: j
         for j in judge(table, StudyCells.of(table.rows), load_rules(study, loaded.grid))
     }
+
+
+def verdicts(folder: Path) -> dict:
+    """The verdicts of verdicts.json."""
+    return json.loads((folder / "verdicts.json").read_text())["verdicts"]

@@ -12,12 +12,7 @@ from helpers.tiny import TINY
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
-from scaling_study.cost.time_model import (
-    SCORING,
-    Timing,
-    amounts,
-    shape_of,
-)
+from scaling_study.cost.time_model import SCORING, Timing, amounts, shape_of
 from scaling_study.grid.cells import cells_of
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.study.store import Store

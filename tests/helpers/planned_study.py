@@ -1,12 +1,10 @@
 """Studies as a sweep leaves them, planned from a grid, with errors that a formula gives."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from helpers.study import HERE, write_run
 from helpers.tiny import TINY
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
@@ -14,19 +12,9 @@ from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.grid.cells import cells_of
 from scaling_study.planning.plan import Planned, plan
-from scaling_study.study.result import Result, write_result
+from scaling_study.study.result import Result
 from scaling_study.study.store import Store
 from scaling_study.sweep.prepare import make_ready
-
-MEASURED = {
-    "peak_memory_bytes": 10**8,
-    "device": "cpu: test",
-    "threads": 1,
-    "world_size": 1,
-    "git_commit": "0123abcd" * 5,
-    "git_dirty": False,
-    "versions": {"python": "3.11"},
-}
 
 
 def planned(
@@ -49,13 +37,11 @@ def planned(
 
 def finish(folder: Path, run: RunConfig, error: float) -> None:
     """A result of a run of the study in `folder`, beside its config."""
-    own = folder.parent / "runs" / run.run_id
-    own.mkdir(parents=True)
-    (own / "config.yaml").write_text(yaml.safe_dump(asdict(run)))
     known = describe(run)
     found = {"val_error": error, "train_error": error / 2, "step_time_s": 1e-9 * known["flops"]}
-    wall = {"wall_s": 1 + 1e-9 * known["train_flops"]}
-    write_result(own, Result(**known, status="ok", **found, **wall, **MEASURED))
+    more = {"wall_s": 1 + 1e-9 * known["train_flops"], "peak_memory_bytes": 10**8}
+    result = Result(**known, status="ok", **found, **more, **HERE)
+    write_run(folder.parent / "runs", result, run)
 
 
 def finished(

@@ -4,44 +4,40 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from helpers.commands import environment
+from helpers.study import write_plan, write_run
 from helpers.tiny import tiny
 from helpers.wandb_server import KEY, Server, serving
 from scaling_study.cost.closed_form import describe
-from scaling_study.study.result import Result, write_result
+from scaling_study.study.result import Result
 from scaling_study.tracking.payload import rows_of
 
 EPOCHS = 4
 
 
-def finished_run(run_dir: Path, seed: int) -> str:
-    """The folder of a run with one line an epoch, one within, the evaluation, a result; its id."""
+def finished_run(runs_dir: Path, seed: int) -> Result:
+    """A run with one line an epoch, one within, the evaluation, a result."""
     run = tiny(seed=seed, **{"train.epochs": EPOCHS})
-    run_dir = run_dir / run.run_id
-    run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "config.yaml").write_text(yaml.safe_dump(asdict(run)), encoding="utf-8")
+    measured = {"val_error": 0.25, "train_error": 0.125, "step_time_s": 0.01}
+    result = Result(**describe(run), status="ok", **measured)
     rows = [{"step": 8 * e, "epoch": e, "loss": 2.0 / e, "lr": 0.1} for e in range(1, EPOCHS + 1)]
     rows.insert(1, {"step": 12, "epoch": 1.5, "loss": 1.5, "lr": 0.1})
     rows.append({"step": 8 * EPOCHS, "epoch": EPOCHS, "val_error": 0.25, "train_error": 0.125})
     lines = "".join(json.dumps(row) + "\n" for row in rows)
+    run_dir = write_run(runs_dir, result, run)
     (run_dir / "metrics.jsonl").write_text(lines, encoding="utf-8")
-    measured = {"val_error": 0.25, "train_error": 0.125, "step_time_s": 0.01}
-    write_result(run_dir, Result(**describe(run), status="ok", **measured))
-    return run.run_id
+    return result
 
 
 def study(results_dir: Path, name: str, runs: int) -> Path:
     """A study of that many finished runs that differ in their seed."""
-    rows = [f"{finished_run(results_dir / 'runs', seed)},{EPOCHS}\n" for seed in range(runs)]
-    (results_dir / name).mkdir()
-    (results_dir / name / "plan.csv").write_text("run_id,epochs\n" + "".join(rows))
+    results = [finished_run(results_dir / "runs", seed) for seed in range(runs)]
+    write_plan(results_dir / name, [{"run_id": r.run_id, "epochs": EPOCHS} for r in results])
     return results_dir / name
 
 

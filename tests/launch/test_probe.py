@@ -12,10 +12,7 @@ from helpers.made_up_times import NOTHING, SIZES, SOLVED, made_up, rows_of, work
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
-from scaling_study.cost.time_model import (
-    SCORING,
-    Timing,
-)
+from scaling_study.cost.time_model import SCORING, Timing
 from scaling_study.cost.timings import keep_probes, kept_probes
 from scaling_study.launch import probe
 

@@ -1,12 +1,12 @@
 """A study that is drafted again: times that it began with, runs of its store, other studies."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from helpers.commands import Command
 from helpers.made_up_times import NOTHING, SOLVED, made_up
+from helpers.study import write_plan, write_run
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.timings import keep_probes
@@ -25,8 +25,7 @@ def test_unknown_runs_of_the_store_are_reported_and_kept(
     assert "1 runs in the store are in no study's plan: d14-w1-r16-e1-s0-0123456789" in done.stdout
     assert folder.is_dir()
     study = tmp_path / "results/other"
-    study.mkdir()
-    (study / "plan.csv").write_text(f"run_id,epochs\n{folder.name},1\n", "utf-8")
+    write_plan(study, [{"run_id": folder.name, "epochs": 1}])
     assert "in no study" not in sweep_here("+grid=smoke", "dry_run=true").stdout
 
 
@@ -34,10 +33,8 @@ def test_grids_share_one_store(execution: Any) -> None:
     values = composed("sweep", ["+grid=smoke"])
     found, _ = draft(values, [], execution, None, check)
     run = found.rows[0].run
-    folder = Path(execution.results_dir) / "runs" / run.run_id
-    folder.mkdir(parents=True)
     result = Result(**describe(run), status="ok", wall_s=3.0)
-    (folder / "result.json").write_text(json.dumps(asdict(result)), "utf-8")
+    write_run(Path(execution.results_dir) / "runs", result)
     other = composed("sweep", ["+grid=smoke", "grid.name=other", "grid.axes.depth=[14]"])
     shared, _ = draft(other, [], execution, None, check)
     assert [(row.state, row.actual_s) for row in shared.rows] == [("ok", 3.0), ("planned", None)]

@@ -1,6 +1,5 @@
 """`status` and `cancel` of a study on this machine, with a sweep at work and without."""
 
-import csv
 import fcntl
 import json
 import os
@@ -17,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from helpers.commands import environment
+from helpers.study import read_plan, write_plan
 from helpers.tiny import tiny
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.device_times import Times
@@ -159,13 +159,9 @@ def test_what_head_leaves_unread_is_no_error(study: Path) -> None:
 
 
 def test_a_screen_that_the_map_does_not_fit_still_tells_the_rest(study: Path) -> None:
-    with (study / "plan.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_plan(study)
     more = [rows[0] | {"depth": str(100 + i), "run_id": f"planned-{i}"} for i in range(60)]
-    with (study / "plan.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows([*rows, *more])
+    write_plan(study, [*rows, *more])
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     with subprocess.Popen(

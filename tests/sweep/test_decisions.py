@@ -14,9 +14,9 @@ from analysis.rules.registry import kind_names
 from analysis.study.compared_settings import compared
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
-from helpers.analysis_data import write_study
 from helpers.commands import Command
 from helpers.packaged_plans import FIG3, NOWHERE, planned
+from helpers.study import write_study
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table, write_csv
 from scaling_study.study.result import Result

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.analysis_data import write_real_study
+from helpers.real_study import write_real_study
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.cost.closed_form import run_cost

@@ -13,7 +13,8 @@ from analysis.study.cells import cells_of
 from analysis.study.noise import noise_of
 from analysis.study.table import Table, table_of
 from helpers import ordinal_task
-from helpers.analysis_data import run, write_study
+from helpers.made_up_results import run
+from helpers.study import write_study
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir

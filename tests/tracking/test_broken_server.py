@@ -22,6 +22,7 @@ from helpers.mirrored_runs import (
     train,
     wait_for,
 )
+from helpers.study import write_plan
 from helpers.tiny import tiny
 from helpers.tracked import call, logged, secrets_in, start
 from helpers.wandb_server import Server, serving
@@ -158,9 +159,7 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(
     assert len(run.history) < len(logged(run_dir))
     assert run.exit_code is None
 
-    (tmp_path / "results/g").mkdir()
-    plan = f"run_id,epochs\n{run_dir.name},60\n"
-    (tmp_path / "results/g/plan.csv").write_text(plan, encoding="utf-8")
+    write_plan(tmp_path / "results/g", [{"run_id": run_dir.name, "epochs": 60}])
     with serving(server.port) as back:
         back.runs = server.runs
         code, output = call("scaling_study.sync", "results/g", cwd=tmp_path)

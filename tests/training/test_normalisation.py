@@ -7,10 +7,7 @@ import pytest
 import torch
 
 from scaling_study.data.splits import Images
-from scaling_study.training.input_pipeline.batches import (
-    normalisation,
-    to_input,
-)
+from scaling_study.training.input_pipeline.batches import normalisation, to_input
 
 
 def test_normalisation_is_per_channel() -> None:

@@ -14,7 +14,7 @@ from analysis.published.tables import figure_2_cells
 from analysis.rules.preregistration import load_rules
 from analysis.study.noise import noise_of
 from analysis.study.study_cells import StudyCells
-from helpers.analysis_data import runs
+from helpers.made_up_results import runs
 from helpers.priors import PRIOR
 from scaling_study.common.errors import InputError
 

@@ -24,8 +24,8 @@ from analysis.published.tables import figure_2
 from analysis.report.analyse import findings
 from analysis.rules.preregistration import load_rules
 from analysis.study.table import table_of
-from helpers.analysis_data import write_real_study
 from helpers.figure_text import check, texts, words
+from helpers.real_study import write_real_study
 from scaling_study.study.table import read_study
 
 # One worker draws them once.

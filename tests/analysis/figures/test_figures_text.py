@@ -1,7 +1,7 @@
 """Names and claims in figures are text, whatever signs they hold, and every SVG is XML."""
 
-import csv
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -11,7 +11,8 @@ from analysis.figures.drawing import forest
 from analysis.figures.drawing.labels import plain
 from analysis.figures.drawing.style import style
 from analysis.figures.files import save
-from helpers.analysis_data import replace, run, write_study
+from helpers.made_up_results import run
+from helpers.study import add_column, write_study
 
 NAMES = ["plain <b>&amp;", "rate $\\alpha_{$", "+ cost $5 & $6", "\x1b[31m red\nand \\frac{$x"]
 
@@ -31,11 +32,7 @@ def test_variants_of_any_name_are_drawn_as_they_are(tmp_path):
     ]
     results = [replace(r, run_id=f"{r.config_id}-s{r.seed}") for r in results]
     study = write_study(tmp_path, results)
-    with (study / "plan.csv").open(newline="") as file:
-        head, *rows = csv.reader(file)
-    with (study / "plan.csv").open("w", newline="") as file:
-        named = [[*row, NAMES[int(row[0][1])]] for row in rows]
-        csv.writer(file).writerows([[*head, "variant"], *named])
+    add_column(study, "variant", [NAMES[int(r.config_id[1:])] for r in results])
     command(study, tmp_path / "out", [])
     drawn = {svg.stem: written(svg) for svg in (tmp_path / "out").glob("*.svg")}
     assert {"plain <b>&amp;", "rate $\\alpha_{$", "+ cost $5 & $6", "[31m red and \\frac{$x"} <= (

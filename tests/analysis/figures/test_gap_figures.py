@@ -4,16 +4,8 @@ import pytest
 from matplotlib.contour import ContourSet
 
 from analysis.descriptions.depth_width_map import DepthWidthMap
-from analysis.figures.drawing import (
-    depth_width_plot,
-    forest,
-    gap_map,
-)
-from analysis.figures.drawing.style import (
-    CONVENTION,
-    VERDICTS,
-    style,
-)
+from analysis.figures.drawing import depth_width_plot, forest, gap_map
+from analysis.figures.drawing.style import CONVENTION, VERDICTS, style
 from helpers.figure_text import check
 
 

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from analysis.figures.drawing import (
-    law_plots,
-    return_plot,
-)
-from analysis.figures.drawing.style import (
-    style,
-)
+from analysis.figures.drawing import law_plots, return_plot
+from analysis.figures.drawing.style import style
 from analysis.figures.law_records import fits_of, law_rows
 from analysis.published.tables import figure_2
 from helpers.figure_text import check

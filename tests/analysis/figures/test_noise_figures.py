@@ -2,17 +2,8 @@
 
 import pytest
 
-from analysis.figures.drawing import (
-    arm_plots,
-    forest,
-    frontiers,
-    variant_plot,
-)
-from analysis.figures.drawing.style import (
-    ASSUMED,
-    CONVENTION,
-    style,
-)
+from analysis.figures.drawing import arm_plots, forest, frontiers, variant_plot
+from analysis.figures.drawing.style import ASSUMED, CONVENTION, style
 from helpers.figure_text import check
 
 

@@ -8,12 +8,7 @@ from matplotlib.colors import to_rgb
 
 from analysis.figures.drawing.labels import ink
 from analysis.figures.drawing.panels import panels, spread
-from analysis.figures.drawing.style import (
-    COLORS,
-    LINES,
-    VERDICTS,
-    WIDTH,
-)
+from analysis.figures.drawing.style import COLORS, LINES, VERDICTS, WIDTH
 
 
 def test_small_text_has_contrast_and_keeps_its_hue():

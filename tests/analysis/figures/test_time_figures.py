@@ -3,15 +3,10 @@
 import pytest
 
 from analysis.descriptions.forecasts import run_time_records, summary
-from analysis.figures.drawing import (
-    forecast_plot,
-    forest,
-)
-from analysis.figures.drawing.style import (
-    style,
-)
-from helpers.analysis_data import write_real_study
+from analysis.figures.drawing import forecast_plot, forest
+from analysis.figures.drawing.style import style
 from helpers.figure_text import check
+from helpers.real_study import write_real_study
 from scaling_study.study.forecasts import read_forecasts
 
 

@@ -7,8 +7,8 @@ import pytest
 from analysis.importing.cells import measured
 from analysis.importing.read_csv import read_csv
 from analysis.importing.read_wandb import read_wandb
-from helpers.analysis_data import run
 from helpers.imported_tables import COLUMNS, PLAIN, UNITS, write
+from helpers.made_up_results import run
 from scaling_study.common.errors import InputError
 from scaling_study.study.table import table
 

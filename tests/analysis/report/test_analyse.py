@@ -7,7 +7,9 @@ import sys
 from dataclasses import replace
 
 from analysis.__main__ import main
-from helpers.analysis_data import renamed, runs, verdicts, write_study
+from helpers.judged import verdicts
+from helpers.made_up_results import renamed, runs
+from helpers.study import write_study
 
 EFFECTS = {4: -0.10, 24: 0.10}
 FIGURES = (

@@ -13,7 +13,8 @@ from analysis.report.page import html, study_page
 from analysis.report.section import Section
 from analysis.rules.preregistration import load_rules
 from analysis.study.table import table_of
-from helpers.analysis_data import runs, write_study
+from helpers.made_up_results import runs
+from helpers.study import write_study
 from scaling_study.study.table import read_study
 
 

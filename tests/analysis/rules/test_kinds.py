@@ -18,8 +18,9 @@ from analysis.rules.simulate import chances
 from analysis.stats.contrast import Estimand
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
-from helpers.analysis_data import DEPTHS, WIDTHS, run, runs, write_study
+from helpers.made_up_results import DEPTHS, WIDTHS, run, runs
 from helpers.priors import PRIOR
+from helpers.study import write_study
 from scaling_study.study.table import read_study
 
 

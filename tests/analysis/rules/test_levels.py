@@ -20,7 +20,8 @@ from analysis.study.matched_cells import matches_of
 from analysis.study.noise import noise_of
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
-from helpers.analysis_data import run, write_study
+from helpers.made_up_results import run
+from helpers.study import add_column, write_study
 from scaling_study.common.errors import InputError
 from scaling_study.study.axes import crossed
 from scaling_study.study.table import read_study
@@ -164,8 +165,7 @@ def decayed(tmp_path, effect: float = 0.1, **changes):  # type: ignore[no-untype
         for seed in range(3)
     }
     study = write_study(tmp_path, rows, GRID)
-    plan = [f"{r.run_id},{r.epochs},{decay}\n" for r, decay in rows.items()]
-    (study / "plan.csv").write_text("run_id,epochs,train.weight_decay\n" + "".join(plan))
+    add_column(study, "train.weight_decay", rows.values())
     return read_study(study)
 
 

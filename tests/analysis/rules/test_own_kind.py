@@ -11,9 +11,11 @@ from analysis.__main__ import main
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.preregistration import load_rules
 from analysis.study.study_cells import StudyCells
-from helpers.analysis_data import runs, verdicts, write_study
 from helpers.commands import Command
+from helpers.judged import verdicts
+from helpers.made_up_results import runs
 from helpers.pages import blocks
+from helpers.study import write_study
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.device_times import Times
 from scaling_study.planning.plan import plan, planned_cells

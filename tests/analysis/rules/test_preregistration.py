@@ -11,8 +11,9 @@ from analysis.rules.record import record
 from analysis.rules.wording import lines
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
-from helpers.analysis_data import renamed, runs, verdicts, write_study
-from helpers.judged import judged
+from helpers.judged import judged, verdicts
+from helpers.made_up_results import renamed, runs
+from helpers.study import write_study
 from scaling_study.study.table import read_study
 
 EFFECTS = {4: -0.10, 24: 0.10}

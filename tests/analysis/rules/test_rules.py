@@ -18,7 +18,7 @@ from analysis.stats.decision import Verdict, combine, decide, mde80, seeds_neede
 from analysis.study.arms import base_of, pairs_of
 from analysis.study.cells import cells_of
 from analysis.study.noise import noise_of
-from helpers.analysis_data import DEPTHS, WIDTHS, run
+from helpers.made_up_results import DEPTHS, WIDTHS, run
 from scaling_study.common.errors import InputError
 
 

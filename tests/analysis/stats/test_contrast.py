@@ -14,7 +14,7 @@ from analysis.stats.interpolation import arm_weights, smoother
 from analysis.study.arms import Pair, arm_of, base_of, pairs_of
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise, brown_forsythe, noise_of
-from helpers.analysis_data import cell
+from helpers.made_up_results import cell
 from scaling_study.tasks.classification import prior_sd
 
 FLOPS = Estimand("flops")

@@ -13,7 +13,7 @@ from analysis.stats.attainment import BAND, attainment_of, cross_fit, deviation,
 from analysis.stats.indicators import compare, cost_factor, epsilon, hypervolume, reference_of
 from analysis.stats.pareto import frontier_of, max_t, on_frontier
 from analysis.study.noise import noise_of
-from helpers.analysis_data import cell
+from helpers.made_up_results import cell
 
 # Few distinct values, so that duplicates and ties are the rule.
 VALUES = st.integers(0, 6)

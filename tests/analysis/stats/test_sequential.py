@@ -13,7 +13,8 @@ from analysis.stats.decision import Verdict, holm, holm_adjusted
 from analysis.stats.sequential import critical_values, inflation, spent
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
-from helpers.analysis_data import runs, write_study
+from helpers.made_up_results import runs
+from helpers.study import write_study
 from scaling_study.study.table import read_study
 
 

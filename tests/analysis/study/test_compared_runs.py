@@ -7,8 +7,9 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.study.table import table_of
-from helpers.analysis_data import renamed, runs, verdicts, write_study
-from helpers.judged import judged
+from helpers.judged import judged, verdicts
+from helpers.made_up_results import renamed, runs
+from helpers.study import write_study
 from scaling_study.common.errors import InputError
 from scaling_study.study.table import read_study
 from scaling_study.tasks.classification import learned_error

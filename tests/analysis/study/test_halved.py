@@ -9,7 +9,8 @@ from analysis.__main__ import main
 from analysis.report import command
 from analysis.rules.confounders import differences
 from analysis.study.table import Table, table_of
-from helpers.analysis_data import runs, write_study
+from helpers.made_up_results import runs
+from helpers.study import write_study
 from scaling_study.study.table import read_study
 
 EFFECTS = {4: -0.10, 24: 0.10}

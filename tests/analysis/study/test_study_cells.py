@@ -16,7 +16,9 @@ from analysis.study.cells import Cell, cells_of
 from analysis.study.noise import noise_of
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
-from helpers.analysis_data import cell, runs, write_real_study, write_study
+from helpers.made_up_results import cell, runs
+from helpers.real_study import write_real_study
+from helpers.study import write_study
 from scaling_study.study.table import read_study
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from analysis import dashboard
-from helpers.analysis_data import add_run, runs, write_study
+from helpers.made_up_results import runs
+from helpers.study import add_run, write_study
 from helpers.tracked import call, secrets_in, server
 from helpers.wandb_server import Server
 from scaling_study.config.tracking import tag_of

@@ -1,6 +1,5 @@
 """The report of a study of hostile texts, and a browser that watches what a page does."""
 
-import csv
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,9 +8,10 @@ from typing import Any
 import pytest
 
 from analysis.__main__ import command
-from helpers.analysis_data import add_run, write_real_study
 from helpers.hostile import FOLDER, HOSTILE, TAIL, VARIANT
 from helpers.page_actions import watched
+from helpers.real_study import write_real_study
+from helpers.study import add_column, add_run
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -44,11 +44,7 @@ def study(tmp_path_factory):
     )
     failed = {"status": "failed", "cause": "error", "error": TAIL}
     add_run(study, results[0], run_id=FOLDER, **failed)
-    with (study / "plan.csv").open(newline="") as file:
-        rows = [[*row, VARIANT] for row in csv.reader(file)]
-    rows[0][-1] = "variant"
-    with (study / "plan.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    add_column(study, "variant", [VARIANT] * (len(results) + 1))
     (study / "grid.yaml").write_text(
         f"rules:\n  rules:\n    R1-long:\n      claim: '{HOSTILE.replace(chr(39), chr(39) * 2)}'\n"
     )

@@ -7,6 +7,7 @@ import pytest
 from analysis.__main__ import command
 from helpers.hostile import FOLDER
 from helpers.page_actions import axis_titles, chip, click, shown_runs
+from helpers.study import write_plan
 
 # One worker makes the page and starts the browser.
 pytestmark = pytest.mark.xdist_group("browser")
@@ -54,9 +55,9 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
 
 def test_a_sweep_without_a_result_has_a_page_that_waits(visit, tmp_path):
     empty = tmp_path / "results" / FOLDER
-    empty.mkdir(parents=True)
-    plan = "run_id,epochs,depth,width,resolution\nfirst,4,26,0.25,16\nsecond,20,14,1,24\n"
-    (empty / "plan.csv").write_text(plan)
+    columns = ("run_id", "epochs", "depth", "width", "resolution")
+    rows = [("first", 4, 26, 0.25, 16), ("second", 20, 14, 1, 24)]
+    write_plan(empty, [dict(zip(columns, row, strict=True)) for row in rows])
     command(empty, tmp_path, [], live_s=60)
     page = visit(tmp_path / "report.html", wait="tr.run")
     page.locator("#search").fill("state=planned depth=26 px=16")

@@ -1,6 +1,5 @@
 """What the report knows of runs, noise, environment and frontiers."""
 
-import csv
 import time
 from dataclasses import replace
 
@@ -11,8 +10,10 @@ from analysis.report.page.content import assumed_regimes, environment, frontier_
 from analysis.report.page.sections import explorer, left_out
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of, without_result
-from helpers.analysis_data import add_run, cell, runs, write_real_study, write_study
+from helpers.made_up_results import cell, runs
 from helpers.printed_commands import composed
+from helpers.real_study import write_real_study
+from helpers.study import add_run, write_plan, write_study
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.result import write_result
 from scaling_study.study.store import Store
@@ -51,8 +52,7 @@ def test_runs_without_a_result_have_a_state_and_what_was_planned(tmp_path):
     (runs_dir / torn.run_id / "result.json").write_text("{")
     write_result(runs_dir / halved.run_id, replace(halved, memory_halvings=1))
     columns = ("run_id", "config_id", "epochs", "depth", "width", "resolution", "seed", "flops")
-    with (study / "plan.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([columns, *([getattr(r, c) for c in columns] for r in results)])
+    write_plan(study, [{c: getattr(r, c) for c in columns} for r in results])
     table = table_of(read_study(study), {})
     by_id = {run["id"]: run for run in run_values(table, runs_dir, {})}
     assert len(by_id) == len(results)

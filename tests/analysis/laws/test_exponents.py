@@ -1,4 +1,4 @@
-"""Resolution (exponent, returns, ratio) and breaks of power laws: golden, guards, calibration."""
+"""Exponents of the cheapest path and returns of its steps, on known surfaces."""
 
 import math
 
@@ -7,10 +7,9 @@ import pytest
 
 from analysis.fits.fit import fit
 from analysis.fits.laws import SIZE
-from analysis.laws.breakpoint import bootstrap_p, decide_deviation, deviation, low_cost_exponent
+from analysis.laws.breakpoint import deviation
 from analysis.laws.cheapest_path import (
     compound_exponents,
-    decide_slower,
     elasticities,
     hessians,
     path_exponent,
@@ -18,52 +17,15 @@ from analysis.laws.cheapest_path import (
     resolution_ratio,
     surface_gradient,
 )
-from analysis.laws.competing_forms import alternatives, dispersion, judge_dispersion, judge_kink
-from analysis.laws.harmful_steps import harm, judge_harm
-from analysis.laws.points import points_of, steps
+from analysis.laws.competing_forms import judge_dispersion, judge_kink
 from analysis.laws.returns import (
     by_step,
-    decide_depth_first,
-    decide_diminishing,
     depth_minus_resolution,
     diminishing,
 )
 from analysis.paper.tables import read
-from analysis.published.tables import figure_2
-from analysis.stats.decision import not_testable_on_error
-from helpers.analysis_data import cell
+from helpers.law_judges import judge_depth_first, judge_deviation, judge_diminishing, judge_slower
 from scaling_study.common.errors import InputError
-
-
-@not_testable_on_error
-def judge_deviation(points, margin=0.0):
-    return decide_deviation(deviation(points), margin, 0.05)
-
-
-@not_testable_on_error
-def judge_slower(points):
-    return decide_slower(path_exponent(points), 0.02)
-
-
-@not_testable_on_error
-def judge_diminishing(points):
-    return decide_diminishing(diminishing(points), 0.5)
-
-
-@not_testable_on_error
-def judge_depth_first(points):
-    return decide_depth_first(depth_minus_resolution(points), 0.0)
-
-
-@pytest.fixture(scope="module")
-def grid():
-    return figure_2()
-
-
-def law_points(y, cost=None):
-    """Configurations along one cost axis."""
-    cost = np.geomspace(1e8, 1e11, len(y)) if cost is None else cost
-    return {"cost": cost, "error": np.asarray(y, dtype=float), "se": np.full(len(y), 0.001)}
 
 
 def family(name):
@@ -74,60 +36,6 @@ def family(name):
 
 def scaled(points, factor):
     return {**points, "cost": factor * points["cost"]}
-
-
-def test_golden_break(grid):
-    found = deviation(grid)
-    assert found.sup_f > 100
-    assert 4e9 < found.break_cost < 9e9
-    assert found.break_low < found.break_cost < found.break_high
-    assert found.slope_below == pytest.approx(-0.192, abs=0.01)
-    assert found.slope_above == pytest.approx(-0.065, abs=0.01)
-    assert found.p == 0.001
-    verdict = judge_deviation(grid)
-    assert verdict.value == "supported"
-    assert judge_deviation(grid, margin=0.2).value == "refuted"
-
-
-def test_golden_alternatives(grid):
-    table = {a.form: a for a in alternatives(grid)}
-    assert set(table) == {"pl", "spl", "seg", "u", "bnsl1"}
-    assert abs(table["seg"].bic - table["spl"].bic) < 6
-    assert table["seg"].bic == pytest.approx(-706.7, abs=3)
-    assert table["pl"].bic - table["spl"].bic > 80
-    assert sum(a.weight for a in table.values()) == pytest.approx(1)
-    assert judge_kink(grid).value == "inconclusive"
-    assert "not distinguishable" in judge_kink(grid).reason
-
-
-def test_golden_dispersion(grid):
-    found = dispersion(grid)
-    assert found.estimate == pytest.approx(0.31, abs=0.02)
-    assert found.p == pytest.approx(4e-4, rel=0.5)
-    assert found.sd_below < found.sd_above
-    assert judge_dispersion(grid).value == "supported"
-
-
-def test_golden_harm(grid):
-    shares = {axis: harm(grid, axis).estimate for axis in SIZE}
-    assert shares["width"] == pytest.approx(0.11, abs=0.01)
-    assert shares["depth"] == pytest.approx(0.05, abs=0.015)
-    assert shares["resolution"] == 0
-    a, b = steps(grid, "width")
-    rises = grid["error"][b] - grid["error"][a] > 2 * math.sqrt(2) * 0.001
-    wide = grid["width"][a] >= 1
-    assert rises[wide].mean() == pytest.approx(0.25, abs=0.02)
-    assert not rises[~wide].any()
-    assert judge_harm(grid, "width").value == "supported"
-    assert judge_harm(grid, "resolution").value != "supported"
-
-
-def test_exponent_below_the_break(grid):
-    broken = deviation(grid, draws=19)
-    found = low_cost_exponent(grid, broken)
-    assert found.estimate == pytest.approx(-0.20, abs=0.02)
-    assert found.low < found.estimate < found.high
-    assert found.up_to == broken.break_low
 
 
 def test_golden_resolution_exponent(grid):
@@ -225,46 +133,6 @@ def test_units_of_cost_change_no_verdict(grid):
     assert two.break_cost == pytest.approx(1e3 * one.break_cost, rel=1e-3)
     assert two.sup_f == pytest.approx(one.sup_f)
     assert diminishing(scaled(grid, 7)).estimate == pytest.approx(diminishing(grid).estimate)
-
-
-def test_a_power_law_is_not_broken():
-    x = np.geomspace(1e8, 1e11, 40)
-    noise = np.exp(0.03 * np.random.default_rng(3).standard_normal(40))
-    verdict = judge_deviation(law_points(30 * x**-0.2 * noise))
-    assert verdict.value == "inconclusive"
-
-
-def test_a_steepening_law_refutes():
-    x = np.linspace(0, 7, 40)
-    y = np.exp(-0.1 * x - 0.3 * np.maximum(x - 3.5, 0))
-    y *= np.exp(0.01 * np.random.default_rng(3).standard_normal(40))
-    verdict = judge_deviation(law_points(y, np.exp(x)))
-    assert verdict.value == "refuted"
-    assert verdict.reason.startswith("reversed")
-
-
-def test_too_few_configurations_are_not_testable():
-    points = law_points(np.linspace(0.5, 0.3, 6))
-    for judge in (judge_deviation, judge_kink, judge_dispersion):
-        verdict = judge(points)
-        assert verdict.value == "not_testable"
-        assert "6 configurations" in verdict.reason
-    cells = [cell(f"c{i}", 10.0**i, (0.5, 0.49)) for i in range(3)]
-    points = points_of(cells, "flops")
-    assert judge_harm(points, "depth").reason.startswith("nothing says how runs scatter")
-    assert judge_diminishing(points).value == "not_testable"
-    assert judge_depth_first(points).value == "not_testable"
-
-
-@pytest.mark.slow
-def test_sup_f_bootstrap_level():
-    """Nominal 5 %; 400 true power laws of 60 configurations, standard error 1.1 %."""
-    x = np.linspace(0, 7, 60)
-    rejected = []
-    for seed in range(400):
-        y = -0.2 * x + 0.05 * np.random.default_rng(seed).standard_normal(60)
-        rejected.append(bootstrap_p(x, y, draws=199, seed=seed)[0] < 0.05)
-    assert 0.03 <= np.mean(rejected) <= 0.075
 
 
 @pytest.mark.slow
