@@ -1,6 +1,6 @@
 """Settings of launchers: what all of them have, and what those have that watch over their runs."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from scaling_study.common.validation import require
 from scaling_study.config.execution import processes_of
@@ -41,8 +41,3 @@ class PolicyOptions(LauncherOptions, Policy):
     def __post_init__(self) -> None:
         LauncherOptions.__post_init__(self)
         Policy.__post_init__(self)
-
-    @property
-    def policy(self) -> Policy:
-        """The limits and retries alone."""
-        return Policy(**{field.name: getattr(self, field.name) for field in fields(Policy)})

@@ -20,12 +20,11 @@ from scaling_study.launch import rank_errors
 from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import Job
 from scaling_study.launch.lost_runs import record_lost_runs
-from scaling_study.launch.policy import UNLIMITED, Policy
 from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.launch.request import Request
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.commands import ArrayTask, condensed
-from scaling_study.launch.slurm.config import Cluster
+from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.reconcile import lost_run, reason_in
 from scaling_study.launch.slurm.requeue import avoided, why_restarted
 from scaling_study.launch.slurm.resource_classes import Resources, classes
@@ -35,7 +34,15 @@ from scaling_study.launch.submissions import Submission, Submissions
 
 GOLDEN = Path(__file__).parent / "golden"
 
-CLUSTER = Cluster(
+CLUSTER = SlurmOptions(
+    name="slurm",
+    slots=1,
+    slots_per_gpu=1,
+    threads=1,
+    retry={},
+    timeout_min=None,
+    memory_gb=None,
+    stop_after_same_error=0,
     runs_per_job=1,
     max_running=64,
     max_array=None,
@@ -97,7 +104,7 @@ def script(given: Mapping[str, object], folder: Path, tasks: int) -> str:
     ],
 )
 def test_the_batch_script(
-    name: str, resources: Resources, cluster: Cluster, avoid: list[str]
+    name: str, resources: Resources, cluster: SlurmOptions, avoid: list[str]
 ) -> None:
     given = parameters(resources, cluster, "grid", Path("/store/snapshots/abc"), avoid)
     text = script(given, Path("/store/grid/jobs"), 12).replace(sys.executable, "PYTHON")
@@ -116,7 +123,7 @@ def request(
 
 def test_few_classes_hold_runs_of_all_sizes(execution: ExecutionConfig) -> None:
     some = [request(execution, i, 60 * 1.02**i, int(5e8 * 1.01**i)) for i in range(400)]
-    found = classes(some, CLUSTER, 1, 1, 1)
+    found = classes(some, CLUSTER)
     assert sum(len(bundles) for bundles in found.values()) == 400
     assert len(found) < 32
     limits = {j.run.run_id: r for r, bundles in found.items() for (j,) in bundles}
@@ -133,16 +140,16 @@ def test_without_a_forecast_the_fallback_counts_and_failures_double_it(
 ) -> None:
     plain, failed = request(execution, 0), request(execution, 1, failures={"host_memory": 1})
     late = request(execution, 2, failures={"timeout": 2})
-    (one,), (more,), (longer,) = (classes([r], CLUSTER, 1, 1, 1) for r in (plain, failed, late))
+    (one,), (more,), (longer,) = (classes([r], CLUSTER) for r in (plain, failed, late))
     assert (one.time_min, one.memory_gb) == (90, 6)
     assert (more.time_min, more.memory_gb) == (90, 12)
     assert (longer.time_min, longer.memory_gb) == (360, 6)
 
 
 def test_packed_jobs_have_room_for_what_runs_at_once(execution: ExecutionConfig) -> None:
-    cluster = replace(CLUSTER, runs_per_job=8, gpus_per_run=1)
+    cluster = replace(CLUSTER, runs_per_job=8, gpus_per_run=1, slots=4, slots_per_gpu=2, threads=3)
     some = [request(execution, i, 600.0, int(1e9)) for i in range(16)]
-    ((resources, bundles),) = classes(some, cluster, 4, 2, 3).items()
+    ((resources, bundles),) = classes(some, cluster).items()
     assert [len(bundle) for bundle in bundles] == [8, 8]
     assert (resources.gpus, resources.cpus) == (2, 12)  # four at once, two to a GPU
     assert resources.time_min == 45  # 8 x 10 min over 4, x 1.5, and the start
@@ -159,14 +166,17 @@ class Fails(Job):
         raise RuntimeError("broken data set")
 
 
-def worker(jobs: Sequence[Job], study_dir: Path, policy: Policy, gpus: int = 0) -> Worker:
+def worker(
+    jobs: Sequence[Job], study_dir: Path, gpus: int = 0, same_error: int = 0, **retry: int
+) -> Worker:
     """The worker of job 77 that holds these runs, as if they had been submitted."""
     study_dir.mkdir()
     for job in jobs:
         job.store.enqueue(job.run.run_id, "77")
     runs = (tuple(job.run.run_id for job in jobs),)
     Submissions(study_dir).add(Submission("s", "77", time.time(), runs, {}, "", None))
-    return Worker(tuple(jobs), "s", str(study_dir), 1, 1, gpus, 1, 10, policy)
+    options = replace(CLUSTER, notice_s=10, retry=retry, stop_after_same_error=same_error)
+    return Worker(tuple(jobs), "s", str(study_dir), gpus, 1, options)
 
 
 @pytest.fixture
@@ -194,7 +204,7 @@ def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
 ) -> None:
     jobs = [Fails(tiny(seed=i), execution) for i in range(5)]
     study = tmp_path / "study"
-    worker(jobs, study, replace(UNLIMITED, stop_after_same_error=2))()
+    worker(jobs, study, same_error=2)()
     states = [job.store.state(job.run.run_id) for job in jobs]
     assert sorted(states) == ["failed"] * 2 + ["planned"] * 3
     assert "the first 2 runs failed with RuntimeError" in str(Submissions(study).stop_reason())
@@ -205,7 +215,7 @@ def test_where_no_gpu_is_visible_the_node_is_to_blame(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     job = Job(tiny(), execution)
-    call = worker([job], tmp_path / "study", replace(UNLIMITED, retry={"node": 1}), gpus=1)
+    call = worker([job], tmp_path / "study", gpus=1, node=1)
     call()
     (attempt,) = job.store.attempts(job.run.run_id)
     assert (attempt["cause"], attempt["node"], attempt["job"]) == ("node", "n1", "77")
@@ -221,7 +231,7 @@ def test_a_requeued_job_leaves_out_what_has_failed_in_it(
     """The old failure of a run that was submitted again does not count, that in this job does."""
     jobs = [Fails(tiny(seed=0), execution), Job(tiny(seed=1), execution)]
     jobs[1].write_failure("an old one", "error")
-    call = worker(jobs, tmp_path / "study", replace(UNLIMITED, retry={"preempted": 9}))
+    call = worker(jobs, tmp_path / "study", preempted=9)
     call()
     assert [job.store.state(job.run.run_id) for job in jobs] == ["failed", "ok"]
     call()

@@ -10,7 +10,7 @@ from scaling_study.launch.outcome import Outcome
 
 def launch(call: Launch) -> Iterator[Outcome]:
     """See `pool.launch`."""
-    return pool.launch(call.jobs, call.slots, call.options.policy, call.stop)
+    return pool.launch(call.jobs, call.slots, call.options, call.stop)
 
 
 LAUNCHER = Launcher(name="local", options=PolicyOptions, launch=launch)

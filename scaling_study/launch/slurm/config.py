@@ -10,7 +10,7 @@ from scaling_study.launch.slots import AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cluster:
+class SlurmOptions(PolicyOptions):
     """How jobs are made and submitted; None leaves a setting to the site or to the forecast.
 
     `runs_per_job` runs share a job, which has room for `slots` of them at a time. A run gets
@@ -46,6 +46,8 @@ class Cluster:
     allow_dirty: bool
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+
         def check(name: str, ok: Callable[[Any], bool], accepted: str) -> None:
             value = getattr(self, name)
             require(value is None or ok(value), f"launcher.{name}", value, accepted)
@@ -64,22 +66,12 @@ class Cluster:
         for line in self.lines:
             accepted = "must be options of sbatch's: --…"
             require(line.startswith("--"), "launcher.lines", line, accepted)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlurmOptions(Cluster, PolicyOptions):
-    """All settings of `launcher=slurm`; `slots` and `slots_per_gpu` are those within a job."""
-
-    def __post_init__(self) -> None:
-        PolicyOptions.__post_init__(self)
-        Cluster.__post_init__(self)
-        share, slots = self.slots_per_gpu, self.slots
         # Nobody knows the memory of the job's GPU yet.
         accepted = "must be a number with launcher=slurm"
-        require(share != AUTO, "launcher.slots_per_gpu", "auto", accepted)
+        require(self.slots_per_gpu != AUTO, "launcher.slots_per_gpu", "auto", accepted)
         n = self.runs_per_job
         most = f"must not exceed launcher.runs_per_job={n}, or some would stay empty"
-        require(slots <= n, "launcher.slots", slots, most)
+        require(self.slots <= n, "launcher.slots", self.slots, most)
 
     @property
     def waits_for_runs(self) -> bool:

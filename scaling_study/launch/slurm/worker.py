@@ -19,9 +19,9 @@ from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.local import pool
 from scaling_study.launch.local.process import limited, print_to_log
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
 from scaling_study.launch.slurm import commands
+from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.requeue import requeue, why_noticed, why_restarted
 from scaling_study.launch.stop_signals import Stop, listen, requested_by
 from scaling_study.launch.submissions import Submissions
@@ -45,12 +45,9 @@ class Worker:
     jobs: tuple[Job, ...]
     submission: str
     study_dir: str
-    slots: int
-    slots_per_gpu: int
     gpus: int
     ranks: int
-    notice_s: int
-    policy: Policy
+    options: SlurmOptions
 
     def __call__(self) -> None:
         """Train what is missing of the runs; requeue the job if it is asked to stop before."""
@@ -76,7 +73,7 @@ class Worker:
             print_to_log(self.jobs[0])
         if not self._unfinished():
             return
-        with limited(self.policy):
+        with limited(self.options):
             outcome = self.jobs[0]()
         if not first:
             return
@@ -92,9 +89,9 @@ class Worker:
         if not slots:
             self._blame_node(jobs)
             return
-        retry = {c: n for c, n in self.policy.retry.items() if c not in ELSEWHERE}
+        retry = {c: n for c, n in self.options.retry.items() if c not in ELSEWHERE}
         # The submissions see the first runs of all jobs, the pool only those of this one.
-        policy = replace(self.policy, retry=retry, stop_after_same_error=0)
+        policy = replace(self.options, retry=retry, stop_after_same_error=0)
         bad_node = False
         for outcome in pool.launch(jobs, slots, policy, stop):
             print(f"{outcome.run_id} {outcome.status} {outcome.error or ''}", flush=True)
@@ -127,9 +124,10 @@ class Worker:
 
     def _slots(self) -> list[Slot]:
         """Places for runs in this allocation: its GPUs if runs have some, else as many as asked."""
+        n = min(self.options.slots_in_job, len(self.jobs))
         if self.gpus == 0:
-            return cpu_slots(self.slots)
-        return gpu_slots(visible_gpus(), self.slots_per_gpu)[: self.slots]
+            return cpu_slots(n)
+        return gpu_slots(visible_gpus(), self.options.slots_per_gpu)[:n]
 
     def _unfinished(self) -> list[Job]:
         return [
@@ -144,7 +142,7 @@ class Worker:
         if not causes or job.store.state(job.run.run_id) != "failed":
             return False
         cause = causes[-1]
-        allowed = 0 if cause == "host_memory" else self.policy.retry.get(cause or "error", 0)
+        allowed = 0 if cause == "host_memory" else self.options.retry.get(cause or "error", 0)
         return causes.count(cause) > allowed
 
     def _causes(self, job: Job) -> list[str | None]:
@@ -167,7 +165,7 @@ class Worker:
         """Whether, with this outcome, the submission stops; its jobs that wait are cancelled."""
         if outcome.status != "failed":
             return False
-        if not submissions.repeated_error(self.submission, self.jobs[0].store, self.policy):
+        if not submissions.repeated_error(self.submission, self.jobs[0].store, self.options):
             return False
         try:
             commands.cancel(submissions.jobs(self.submission), pending_only=True)
@@ -176,7 +174,7 @@ class Worker:
         return True
 
     def _why(self) -> str:
-        return why_noticed(os.environ[JOB_VARIABLE], self.notice_s)
+        return why_noticed(os.environ[JOB_VARIABLE], self.options.notice_s)
 
     def _requeue(self, cause: str, by_slurm: bool) -> None:
         """Queue the job again for the unfinished runs, on other nodes if this one broke."""
@@ -186,7 +184,7 @@ class Worker:
             if causes and causes[-1] in ("preempted", "interrupted"):
                 store.end(run_id, cause)
                 causes[-1] = cause
-            if causes.count(cause) > self.policy.retry.get(cause, 0):
+            if causes.count(cause) > self.options.retry.get(cause, 0):
                 one.write_failure(f"ended by {cause} {causes.count(cause)} times", cause)
             else:
                 store.enqueue(run_id, job)
