@@ -2,6 +2,7 @@
 
 import errno
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from scaling_study.common.stop_request import Stopped
@@ -34,26 +35,21 @@ def cause_of(error: BaseException) -> str:
     """The cause of what a run raised; for `Stopped` its reason, which may be one of `RESUMED`."""
     if isinstance(error, Stopped):
         return error.reason
-    text = str(error)
     if gpu_memory_ran_out(error):
         return "gpu_memory"
-    if isinstance(error, MemoryError) or any(words in text for words in HOST_MEMORY):
+    text, no_memory = str(error), isinstance(error, OSError) and error.errno == errno.ENOMEM
+    if no_memory or isinstance(error, MemoryError) or any(words in text for words in HOST_MEMORY):
         return "host_memory"
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return "host_memory"
-    if any(words in text for words in NODE):
-        return "node"
-    return "error"
+    return "node" if any(words in text for words in NODE) else "error"
 
 
 def kernel_oom_kills() -> int:
     """Processes that Linux has killed since boot because memory ran out; 0 elsewhere."""
-    try:
-        lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
-    return int(counts[0]) if counts else 0
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text(encoding="utf-8").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def cause_of_exit(exit_code: int | None, oom_kills: int) -> tuple[str, str]:

@@ -5,7 +5,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,10 @@ class Job:
             if not agreed(begins):
                 return self.outcome()
             assert claim is not None
-            replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
+            # The C library takes a tenth of the time.
+            dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+            text = str(yaml.dump(asdict(self.run), Dumper=dumper, sort_keys=False))
+            replace_file(run_dir / "config.yaml", text)
             with uploading(run_dir, self.execution.tracking):
                 try:
                     self._write(self._train(run_dir, world))
@@ -129,23 +132,36 @@ class Job:
         # Planning and submitting never import torch.
         from scaling_study.training.loop import train
 
-        sinks = []
-        if self.execution.tracking.name == "tensorboard":
-            sinks.append(partial(EventFiles, run_dir))
+        tensorboard = self.execution.tracking.name == "tensorboard"
+        sinks = [partial(EventFiles, run_dir)] if tensorboard else []
         return train(self.run, run_dir, self.execution, world, sinks)
 
     def _write(self, measured: Mapping[str, Any]) -> None:
-        known: dict[str, Any] = {
-            "threads": self.execution.threads,
-            "device": device_name(self.run.device),
-            "git_commit": self.execution.git_commit,
-            "git_dirty": self.execution.git_dirty,
-            "versions": versions(),
-        }
-        result = Result(**describe(self.run), **known, **measured)
+        result = Result(
+            **describe(self.run),
+            threads=self.execution.threads,
+            device=device_name(self.run.device),
+            git_commit=self.execution.git_commit,
+            git_dirty=self.execution.git_dirty,
+            versions=versions(),
+            **measured,
+        )
         run_dir = self.store.run_dir(self.run.run_id)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_result(run_dir, result)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run to start, with forecasts of its seconds and of the memory on its device, in bytes.
+
+    Forecasts are None if unknown. `failures` counts the causes of earlier attempts.
+    """
+
+    job: Job
+    forecast_s: float | None = None
+    memory_bytes: int | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -158,12 +174,6 @@ def _process_group(world: World, device: str) -> Iterator[Callable[[bool], bool]
 
     with process_group(world, device):
         yield lambda answer: bool(from_rank_0(answer, world, device))
-
-
-def _yaml(values: Mapping[str, Any]) -> str:
-    """YAML by the C library where PyYAML has it, which takes a tenth of the time."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
 
 
 def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:

@@ -1,7 +1,6 @@
 """Limits of runs, retries, and when a launcher gives up."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,21 +40,6 @@ class Policy:
 # Causes that lie outside the runs: a machine that breaks stops no sweep, other machines go on.
 OUTSIDE = ("node", "preempted", "cancelled")
 UNLIMITED = Policy(retry={}, timeout_min=None, memory_gb=None, stop_after_same_error=0)
-
-
-class Retries:
-    """Retries of each run, by cause."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._allowed, self._used = policy.retry, Counter[tuple[str, str]]()
-
-    def again(self, outcome: Outcome) -> bool:
-        """Whether the run is retried; counts it."""
-        if outcome.status != "failed" or outcome.cause is None:
-            return False
-        key = outcome.run_id, outcome.cause
-        self._used[key] += 1
-        return self._used[key] <= self._allowed.get(outcome.cause, 0)
 
 
 class SameError:

@@ -4,6 +4,7 @@ Rank 0 reads it, because other ranks only see a closed connection.
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from scaling_study.launch.failure_causes import cause_of
@@ -18,20 +19,16 @@ def describe(error: BaseException) -> str:
 
 def write_error(run_dir: Path, error: BaseException) -> None:
     """Leave `error` for rank 0, unless a process that failed before has left its own."""
-    try:
-        with (run_dir / NAME).open("x", encoding="utf-8") as file:
-            json.dump({"error": describe(error), "cause": cause_of(error)}, file)
-    except FileExistsError:
-        pass
+    with suppress(FileExistsError), (run_dir / NAME).open("x", encoding="utf-8") as file:
+        json.dump({"error": describe(error), "cause": cause_of(error)}, file)
 
 
 def read_error(run_dir: Path) -> tuple[str, str] | None:
     """Error and cause that the first process to fail has left; None if none has."""
-    try:
+    with suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads((run_dir / NAME).read_text(encoding="utf-8"))
         return str(record["error"]), str(record["cause"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return None
 
 
 def clear(run_dir: Path) -> None:

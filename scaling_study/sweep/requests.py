@@ -8,9 +8,8 @@ from pathlib import Path
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch import registry
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, Request
 from scaling_study.launch.options import LauncherOptions
-from scaling_study.launch.request import Request
 from scaling_study.launch.slots import Slot, cpu_slots
 from scaling_study.launch.stop_signals import ORPHAN_GRACE_S
 from scaling_study.planning.plan import Planned

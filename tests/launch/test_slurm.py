@@ -18,10 +18,9 @@ from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch import rank_errors
 from scaling_study.launch.base import SchedulerError
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, Request
 from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.queue_view import QueueView, RunInQueue
-from scaling_study.launch.request import Request
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.commands import ArrayTask, condensed
 from scaling_study.launch.slurm.config import SlurmOptions

@@ -11,9 +11,9 @@ from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.code_snapshot import freeze, refuse_dirty
+from scaling_study.launch.job import Request
 from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.outcome import Outcome, RepeatedError
-from scaling_study.launch.request import Request
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions

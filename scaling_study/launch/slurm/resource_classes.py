@@ -8,8 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scaling_study.launch.job import Job
-from scaling_study.launch.request import Request
+from scaling_study.launch.job import Job, Request
 from scaling_study.launch.slurm.config import SlurmOptions
 
 # Steps that limits are rounded up to: minutes, then whole days; GB, then multiples of 128.

@@ -15,7 +15,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.launch.base import SchedulerError
-from scaling_study.launch.request import Request
+from scaling_study.launch.job import Request
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.resource_classes import Bundle, Resources, classes
