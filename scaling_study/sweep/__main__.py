@@ -23,7 +23,7 @@ from scaling_study.grid.cells import Cell
 from scaling_study.grid.declared import names
 from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.launch import registry
-from scaling_study.launch.base import Launch, Launcher
+from scaling_study.launch.base import Launch
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
 from scaling_study.launch.stop_signals import Stop, requested_by
 from scaling_study.planning.budget import budget_of
@@ -90,7 +90,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         with requested_by(STOPS) as stop, report:
             requests = requests_of(missing, execution)
             outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
-            _follow(outcomes, missing, len(slots), stop, _left_behind(launcher, study_dir))
+            _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)
         ended = redrawn(found, execution)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
@@ -143,27 +143,23 @@ def _compare(started: Sequence[Planned], ended: Draft) -> None:
 
 
 def _follow(
-    outcomes: Iterator[Outcome], rows: list[Planned], slots: int, stop: Stop, left_behind: str
+    outcomes: Iterator[Outcome], rows: Sequence[Planned], stop: Stop, jobs_of: Path | None
 ) -> None:
-    """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first."""
+    """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first.
+
+    Jobs of the study in `jobs_of` stay in a queue.
+    """
     try:
-        for _ in display.follow(outcomes, rows, slots):
-            pass
+        display.follow(outcomes, rows)
     except PoolError as error:
         _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:
         print(f"stopped: {error}; after mending it: {_command()}", file=sys.stderr)
         return
     if stop.reasons:
-        _stopped(f"; {left_behind}")
-
-
-def _left_behind(launcher: Launcher, study_dir: Path) -> str:
-    """What a stopped sweep leaves."""
-    if not launcher.leaves_jobs:
-        return "nothing is lost"
-    cancel = f"python -m scaling_study.cancel {study_dir}"
-    return f"nothing is lost: its jobs stay in the queue, and {cancel} cancels them"
+        cancel = f"python -m scaling_study.cancel {jobs_of}"
+        left = f": its jobs stay in the queue, and {cancel} cancels them" if jobs_of else ""
+        _stopped(f"; nothing is lost{left}")
 
 
 def _stopped(why: str) -> NoReturn:
@@ -187,7 +183,10 @@ def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     bad = ("failed", "unreadable", *(("planned",) if waited else ()))
     failed = [row for row in rows if row.state in bad]
     for row in failed:
-        print(f"  {_why(row, store)}: see {store.run_dir(row.run.run_id)}/log.txt")
+        run_id, state = row.run.run_id, row.state
+        result = store.result(run_id) if state == "failed" else None
+        cause = f" ({result.cause})" if result is not None and result.cause else ""
+        print(f"  {run_id} {state}{cause}: see {store.run_dir(run_id)}/log.txt")
     if failed:
         print(f"to retry: {_command()}")
         return SOME_FAILED
@@ -200,13 +199,6 @@ def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     else:
         print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
     return 0
-
-
-def _why(row: Planned, store: Store) -> str:
-    """The run, its state, and the cause of its failure."""
-    result = store.result(row.run.run_id) if row.state == "failed" else None
-    cause = f" ({result.cause})" if result is not None and result.cause else ""
-    return f"{row.run.run_id} {row.state}{cause}"
 
 
 if __name__ == "__main__":

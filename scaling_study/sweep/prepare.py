@@ -41,7 +41,7 @@ def make_ready(
         if row.state == "unreadable":
             bad = store.set_aside(row.run.run_id)
             print(f"unreadable result set aside, its run is done again: {bad}")
-    _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
+    _report_replaced(study_dir, {row.run.run_id for row in rows})
     classes = {data_info(row.run.data).n_classes for row in rows}
     known: dict[str, Any] = {"n_classes": classes.pop()} if len(classes) == 1 else {}
     tasks = {row.run.task for row in rows}
@@ -57,12 +57,10 @@ def make_ready(
     write_csv(rows, grid, study_dir / "plan.csv")
 
 
-def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
+def _report_replaced(study_dir: Path, run_ids: set[str]) -> None:
     """A study is what its last sweep planned; the runs of another one stay in the store."""
-    if not (study_dir / "plan.csv").is_file():
-        return
-    others = {row["run_id"] for row in read_plan(study_dir)} - run_ids
-    if others:
+    planned = read_plan(study_dir) if (study_dir / "plan.csv").is_file() else []
+    if others := {row["run_id"] for row in planned} - run_ids:
         print(
             f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
             "store; to keep both studies, give one its own name with grid.name=NAME"
