@@ -1,6 +1,7 @@
-"""The cause of a failure, one of `result.CAUSES`, from an exception or an exit code."""
+"""The cause of a failure, one of `result.CAUSES`, from an exception, exit code or other rank."""
 
 import errno
+import json
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ REQUESTS = {
 }
 # Within a scheduler's job TERM may be a requeue as well: the scheduler knows, the process does not.
 REQUESTS_IN_JOB = {**REQUESTS, signal.SIGTERM: "interrupted"}
+# RUN/error.json: the first error of any of a run's processes. Rank 0 reads it, because other ranks
+# only see a closed connection.
+ERROR_FILE = "error.json"
 HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough mem")
 # Messages of broken machines: a retry elsewhere helps, a retry here does not.
 NODE = (
@@ -53,13 +57,25 @@ def kernel_oom_kills() -> int:
 
 
 def cause_of_exit(exit_code: int | None, oom_kills: int) -> tuple[str, str]:
-    """Cause and message for a process that left no result.
-
-    `oom_kills`: how many processes the kernel killed for memory while this one lived.
-    """
+    """Cause and message for a process that left no result; `oom_kills` happened while it lived."""
     if exit_code is None or exit_code >= 0:
         return "error", f"the process ended with exit code {exit_code} and left no result"
     name = signal.Signals(-exit_code).name
     if name == "SIGKILL" and oom_kills > 0:
         return "host_memory", "the process was killed by SIGKILL because memory ran out"
     return "error", f"the process was killed by {name}"
+
+
+def write_error(run_dir: Path, error: BaseException) -> None:
+    """Leave `error` for rank 0, unless a process that failed before has left its own."""
+    record = {"error": f"{type(error).__name__}: {error}", "cause": cause_of(error)}
+    with suppress(FileExistsError), (run_dir / ERROR_FILE).open("x", encoding="utf-8") as file:
+        json.dump(record, file)
+
+
+def read_error(run_dir: Path) -> tuple[str, str] | None:
+    """Error and cause that the first process to fail has left; None if none has."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        record = json.loads((run_dir / ERROR_FILE).read_text(encoding="utf-8"))
+        return str(record["error"]), str(record["cause"])
+    return None

@@ -21,8 +21,7 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.data import keep_listings_in
-from scaling_study.launch import rank_errors
-from scaling_study.launch.failure_causes import RESUMED, cause_of
+from scaling_study.launch import failure_causes
 from scaling_study.launch.outcome import Outcome
 from scaling_study.study.result import FINISHED, Result, write_result
 from scaling_study.study.store import Store
@@ -58,7 +57,7 @@ class Job:
             run_dir = store.run_dir(run_id)
             begins = claim is not None and store.state(run_id) not in FINISHED
             if begins:
-                rank_errors.clear(run_dir)
+                (run_dir / failure_causes.ERROR_FILE).unlink(missing_ok=True)
             if not agreed(begins):
                 return self.outcome()
             assert claim is not None
@@ -89,7 +88,7 @@ class Job:
                 except Stopped as stopped:
                     return Outcome(self.run.run_id, "stopped", cause=stopped.reason)
                 except Exception as error:
-                    rank_errors.write_error(run_dir, error)
+                    failure_causes.write_error(run_dir, error)
                     raise
         return Outcome(self.run.run_id, "running")
 
@@ -98,7 +97,7 @@ class Job:
         run_id = self.run.run_id
         state = self.store.state(run_id)
         cause = self.store.job(run_id).get("cause")
-        if state in ("planned", "failed") and cause in RESUMED:
+        if state in ("planned", "failed") and cause in failure_causes.RESUMED:
             return Outcome(run_id, "stopped", cause=cause)
         if state in WITHOUT_RESULT or (result := self.store.result(run_id)) is None:
             return Outcome(run_id, state)
@@ -112,19 +111,19 @@ class Job:
 
     def _record(self, error: BaseException, world: World) -> str:
         """Write `error` as the run's failure, unless the run continues later; returns the cause."""
-        cause = cause_of(error)
-        if cause in RESUMED:
+        cause = failure_causes.cause_of(error)
+        if cause in failure_causes.RESUMED:
             print(f"stopped with a checkpoint: {cause}", flush=True)
             return cause
         if isinstance(error, Stopped):
             self.write_failure(f"stopped with a checkpoint: {cause}", cause)
         else:
             traceback.print_exc()
-            message = rank_errors.describe(error)
+            message = f"{type(error).__name__}: {error}"
             if world.size > 1:
                 run_dir = self.store.run_dir(self.run.run_id)
-                rank_errors.write_error(run_dir, error)
-                message, cause = rank_errors.read_error(run_dir) or (message, cause)
+                failure_causes.write_error(run_dir, error)
+                message, cause = failure_causes.read_error(run_dir) or (message, cause)
             self.write_failure(message, cause)
         return cause
 

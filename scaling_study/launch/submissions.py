@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.files import replace_file
-from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.policy import Policy, SameError
+from scaling_study.launch.options import Policy
+from scaling_study.launch.outcome import Outcome, SameError
 from scaling_study.study.result import read_result
 from scaling_study.study.store import Store
 

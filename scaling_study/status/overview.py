@@ -173,9 +173,8 @@ def _epoch(run_dir: Path) -> float:
 
 def _speed(runs: Sequence[RunStatus]) -> float | None:
     """Training FLOPs per second of one run at a time, over the finished ones."""
-    timed = [run for run in runs if run.state == "ok" and run.wall_s]
-    seconds = sum(run.wall_s or 0 for run in timed)
-    return sum(run.train_flops for run in timed) / seconds if seconds else None
+    timed = [(run.train_flops, run.wall_s) for run in runs if run.state == "ok" and run.wall_s]
+    return sum(flops for flops, _ in timed) / sum(s for _, s in timed) if timed else None
 
 
 def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:

@@ -37,8 +37,7 @@ from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 from scaling_study.sweep import decisions, display, live_report, prepare
 from scaling_study.sweep.options import SweepOptions, sweep_options_of
-from scaling_study.sweep.probing import in_pool
-from scaling_study.sweep.requests import requests_of, slots_of, with_states
+from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
 
 SOME_FAILED = 1
 # After one of these, runs write checkpoints and end; after a second one, they are killed.
@@ -53,7 +52,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     options, execution = registry.options_of(settings), execution_config_of(settings)
     launcher = registry.launcher(options.name)
     check_tracking(execution.tracking)
-    probe = in_pool(execution, options) if asked.probe else None
+    probe = probes_by(execution, options) if asked.probe else None
     found, lines = draft(settings, overrides, execution, probe, decisions.check)
     if lines:
         print("\n".join(lines))

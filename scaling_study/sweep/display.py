@@ -76,9 +76,9 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
             "(plan.probe=true measures)"
         )
     elif missing:
-        whole = sum(time.value for time in times)
+        whole, level = sum(time.value for time in times), f", {100 * COVERAGE:g} %"
         text.append(
-            f"forecast: {duration(whole)} of run time{_between(times)}, "
+            f"forecast: {duration(whole)} of run time{_interval(times, level)}, "
             f"{duration(makespan(missing, slots))} on {slots} slots{_gpu_hours(missing)}"
         )
     return text
@@ -103,10 +103,10 @@ def _largest(rows: Sequence[Planned], processes: int) -> str:
     return f"{text}, which 80 GB do not hold: {held}"
 
 
-def _between(times: Sequence[Estimate]) -> str:
+def _interval(times: Sequence[Estimate], level: str = "") -> str:
     """Ends of the interval of a sum whose errors go together, the worst case."""
     low, high = sum(t.low for t in times), sum(t.high for t in times)
-    return f" ({duration(low)} to {duration(high)}, {100 * COVERAGE:g} %)"
+    return f" ({duration(low)} to {duration(high)}{level})"
 
 
 def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
@@ -114,7 +114,8 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
     done = [row for row in rows if row.actual_s is not None and row.forecast_s is not None]
     width = max((len(row.run.run_id) for row in done), default=0)
     text = [
-        f"{row.run.run_id:{width}}  forecast {duration(row.forecast_s)}{_range(row.time)}, "
+        f"{row.run.run_id:{width}}  forecast {duration(row.forecast_s)}"
+        f"{_interval([row.time]) if row.time else ''}, "
         f"actual {duration(row.actual_s)}"
         for row in done[:MOST_LINES]
     ]
@@ -125,10 +126,6 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
         held = "step times of shapes held out of the time model"
         text.append(f"{held}: median absolute error {100 * held_out:.0f} %")
     return text
-
-
-def _range(time: Estimate | None) -> str:
-    return f" ({duration(time.low)} to {duration(time.high)})" if time else ""
 
 
 def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> None:

@@ -16,8 +16,8 @@ from helpers.commands import environment
 from helpers.tiny import tiny
 from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch import rank_errors
 from scaling_study.launch.base import SchedulerError
+from scaling_study.launch.failure_causes import write_error
 from scaling_study.launch.job import Job, Request
 from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.queue_view import QueueView, RunInQueue
@@ -360,7 +360,7 @@ def test_a_run_that_srun_ended_has_the_error_of_the_process_that_failed_first(
     note = {"pid": 1, "host": "elsewhere", "job": "7", "attempts": []}
     (run_dir / "job.json").write_text(json.dumps(note), encoding="utf-8")
     for said_by in ("CUDA out of memory", "Connection closed by peer"):
-        rank_errors.write_error(run_dir, RuntimeError(said_by))
+        write_error(run_dir, RuntimeError(said_by))
     lost = lost_run("planned", "7", ArrayTask("7", state, "", "", ""), note, tmp_path)
     view = QueueView({run.run_id: RunInQueue("planned", "7", lost=lost)}, True)
     assert record_lost_runs(view, {run.run_id: run}, store) == {run.run_id: "failed"}

@@ -6,13 +6,14 @@ takes nothing else with it.
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from multiprocessing.connection import wait
 
 from scaling_study.launch.job import Job
 from scaling_study.launch.local.fork_server import start_fork_server
 from scaling_study.launch.local.process import RunProcess, run_process_main
-from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
-from scaling_study.launch.policy import UNLIMITED, Policy, SameError
+from scaling_study.launch.options import UNLIMITED, Policy
+from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError, SameError
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import Stop
 
@@ -36,16 +37,13 @@ def launch(
     """
     if not jobs:
         return
-    pool = _Pool(jobs, slots, policy, stop)
-    try:
+    with closing(_Pool(jobs, slots, policy, stop)) as pool:
         while pool.queue or pool.working:
             pool.fill()
             for ready in pool.wait():
                 if (outcome := pool.finish(ready)) is not None:
                     yield outcome
             pool.watch()
-    finally:
-        pool.close()
     if pool.failure is not None:
         n = policy.stop_after_same_error
         raise RepeatedError(f"the first {n} runs failed with {pool.failure.error}")

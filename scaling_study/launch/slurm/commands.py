@@ -1,7 +1,6 @@
 """What SLURM knows of jobs: one squeue for all of them, one sacct for those that squeue forgot.
 
-Files record what became of runs; SLURM only answers whether a job may still do something, and why
-it ended.
+Without an answer of SLURM's these functions raise SchedulerError.
 """
 
 import re
@@ -22,12 +21,9 @@ LIVE = {
     "SPECIAL_EXIT",
 }
 CAUSES = {
-    "TIMEOUT": "timeout",
-    "DEADLINE": "timeout",
-    "PREEMPTED": "preempted",
-    "REVOKED": "preempted",
-    "NODE_FAIL": "node",
-    "BOOT_FAIL": "node",
+    **dict.fromkeys(("TIMEOUT", "DEADLINE"), "timeout"),
+    **dict.fromkeys(("PREEMPTED", "REVOKED"), "preempted"),
+    **dict.fromkeys(("NODE_FAIL", "BOOT_FAIL"), "node"),
     "CANCELLED": "cancelled",
     "OUT_OF_MEMORY": "host_memory",
 }
@@ -62,11 +58,7 @@ def available() -> bool:
 
 
 def tasks(jobs: Iterable[str]) -> dict[str, ArrayTask]:
-    """The tasks of these jobs that squeue still knows, ended ones included, by id.
-
-    Raises:
-        SchedulerError: no answer.
-    """
+    """The tasks of these jobs that squeue still knows, ended ones included, by id."""
     options = ("--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S")
     try:
         return _asked("squeue", jobs, *options)
@@ -77,11 +69,7 @@ def tasks(jobs: Iterable[str]) -> dict[str, ArrayTask]:
 
 
 def accounts(jobs: Iterable[str]) -> dict[str, ArrayTask]:
-    """Accounting's records of these jobs; it lags by seconds, and a site may have none.
-
-    Raises:
-        SchedulerError: no answer.
-    """
+    """Accounting's records of these jobs; it lags by seconds, and a site may have none."""
     columns = "--format=JobID,State,ExitCode,NodeList,Start"
     try:
         return _asked("sacct", jobs, "--noheader", "--parsable2", "--allocations", columns)
@@ -145,11 +133,7 @@ def my_queued_jobs() -> int:
 
 
 def cancel(jobs: Iterable[str], pending_only: bool = False) -> None:
-    """Cancel these tasks; those that have ended already are no error.
-
-    Raises:
-        SchedulerError: no answer.
-    """
+    """Cancel these tasks; those that have ended already are no error."""
     ids = condensed(jobs)
     state = ["--state=PENDING"] if pending_only else []
     for first in range(0, len(ids), 500):

@@ -100,7 +100,5 @@ def _of_job(one: Resources, requests: Sequence[Request], options: SlurmOptions) 
 
 def rounded(value: float, steps: Sequence[int]) -> int:
     """The first step that holds `value`; beyond the last, multiples of it."""
-    for step in steps:
-        if value <= step:
-            return step
-    return math.ceil(value / steps[-1]) * steps[-1]
+    beyond = math.ceil(value / steps[-1]) * steps[-1]
+    return next((step for step in steps if value <= step), beyond)

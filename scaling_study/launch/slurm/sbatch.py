@@ -69,7 +69,6 @@ class Submitter:
             raise InputError(f"launcher=slurm: {error}") from None
 
     def _record(self, array: Array, name: str, job: str) -> Submission:
-        """Record that `job` has these runs."""
         resources, bundles = array
         submission = Submission(
             submission=name,
@@ -89,16 +88,6 @@ class Submitter:
 
     def _place(self, array: Array, name: str, avoid: Sequence[str]) -> str:
         """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
-        try:
-            return self._job(array, name, avoid)
-        except SchedulerError as error:
-            if not avoid or NO_NODE not in str(error):
-                raise
-        print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
-        return self._job(array, name, ())
-
-    def _job(self, array: Array, name: str, avoid: Sequence[str]) -> str:
-        """SLURM's id of the array of these jobs."""
         from submitit.core.utils import FailedJobError
         from submitit.slurm.slurm import SlurmExecutor
 
@@ -124,6 +113,9 @@ class Submitter:
             with redirect_stdout(printed), redirect_stderr(printed):
                 jobs = executor.map_array(_call, workers)
         except FailedJobError as error:
+            if avoid and NO_NODE in str(error):
+                print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
+                return self._place(array, name, ())
             kind = FullError if FULL.search(f"{error}") else SchedulerError
             raise kind(f"sbatch: {error}") from None
         return str(jobs[0].job_id).partition("_")[0]
@@ -165,10 +157,7 @@ def parameters(
         "cpus_per_task": resources.cpus,
         "gpus_per_node": gpus if gpus and not options.gres else None,
         "gres": f"{options.gres}:{gpus}" if gpus and options.gres else None,
-        "partition": options.partition,
-        "account": options.account,
-        "qos": options.qos,
-        "constraint": options.constraint,
+        **{name: getattr(options, name) for name in ("partition", "account", "qos", "constraint")},
         "exclude": exclude or None,
         "exclusive": True if options.whole_node else None,
         "array_parallelism": options.max_running,

@@ -19,7 +19,7 @@ from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.local import pool
 from scaling_study.launch.local.process import limited, print_to_log
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
+from scaling_study.launch.slots import cpu_slots, gpu_slots
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.requeue import requeue, why_noticed, why_restarted
@@ -34,7 +34,8 @@ NOTICE, TERM = "preempted", "interrupted"
 SIGNALS = {signal.SIGUSR2: NOTICE, signal.SIGTERM: TERM}
 # What a pool does not try again in place: it takes another node, or more memory.
 ELSEWHERE = ("node", "host_memory", "preempted")
-# After a notice, W&B may take so much of the time that is left for the requeue.
+# A job's processes end with it, so W&B takes the rest before: after a notice, within this of the
+# time that is left for the requeue.
 STOPPED_UPLOADS_S = 10
 
 
@@ -77,15 +78,17 @@ class Worker:
             outcome = self.jobs[0]()
         if not first:
             return
-        self._finish_uploads(outcome.status == "stopped")
+        finish_uploads(self.jobs, STOPPED_UPLOADS_S if outcome.status == "stopped" else math.inf)
         if (outcome.status, outcome.cause) == ("stopped", NOTICE):
-            self._requeue(self._why(), by_slurm=False)
+            self._requeue(None, by_slurm=False)
         elif outcome.status == "failed" and not self._gives_up(outcome, submissions):
             # What a pool would try again in place takes a new start of all ranks.
             self._requeue(outcome.cause or "error", by_slurm=False)
 
     def _pool(self, stop: Stop, submissions: Submissions) -> None:
-        jobs, slots = self._unfinished(), self._slots()
+        jobs, n = self._unfinished(), min(self.options.slots_in_job, len(self.jobs))
+        per_gpu = self.options.slots_per_gpu
+        slots = gpu_slots(visible_gpus(), per_gpu)[:n] if self.gpus else cpu_slots(n)
         if not slots:
             self._blame_node(jobs)
             return
@@ -100,10 +103,9 @@ class Worker:
                 stop.request(NOTICE)
             elif self._gives_up(outcome, submissions):
                 stop.request(TERM)
-        self._finish_uploads(bool(stop.reasons))
+        finish_uploads(self.jobs, STOPPED_UPLOADS_S if stop.reasons else math.inf)
         if NOTICE in stop.reasons:
-            cause = "node" if bad_node else self._why()
-            self._requeue(cause, TERM in stop.reasons)
+            self._requeue("node" if bad_node else None, by_slurm=TERM in stop.reasons)
         elif stop.reasons:
             self._leave("preempted" if not submissions.stopped(self.submission) else None)
 
@@ -117,17 +119,6 @@ class Worker:
                     claim.cause = "node"
                     job.write_failure(message, "node")
         self._requeue("node", by_slurm=False)
-
-    def _finish_uploads(self, stopped: bool) -> None:
-        """Let W&B take the rest, because the job's processes end with it."""
-        finish_uploads(self.jobs, STOPPED_UPLOADS_S if stopped else math.inf)
-
-    def _slots(self) -> list[Slot]:
-        """Places for runs in this allocation: its GPUs if runs have some, else as many as asked."""
-        n = min(self.options.slots_in_job, len(self.jobs))
-        if self.gpus == 0:
-            return cpu_slots(n)
-        return gpu_slots(visible_gpus(), self.options.slots_per_gpu)[:n]
 
     def _unfinished(self) -> list[Job]:
         return [
@@ -173,12 +164,13 @@ class Worker:
             print(f"cancel: {error}", flush=True)  # they find out when they start
         return True
 
-    def _why(self) -> str:
-        return why_noticed(os.environ[JOB_VARIABLE], self.options.notice_s)
+    def _requeue(self, cause: str | None, by_slurm: bool) -> None:
+        """Queue the job again for the unfinished runs, on other nodes if this one broke.
 
-    def _requeue(self, cause: str, by_slurm: bool) -> None:
-        """Queue the job again for the unfinished runs, on other nodes if this one broke."""
+        `cause`: what ended this start; None after a notice.
+        """
         job, again = os.environ[JOB_VARIABLE], []
+        cause = cause or why_noticed(job, self.options.notice_s)
         for one in self._unfinished():
             run_id, store, causes = one.run.run_id, one.store, self._causes(one)
             if causes and causes[-1] in ("preempted", "interrupted"):
