@@ -46,6 +46,8 @@ STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
+    from analysis.rules import check_grid
+
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
     asked, budget = sweep_options_of(settings), budget_of(settings)
     check_order(asked.order)
@@ -53,7 +55,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     launcher = registry.launcher(options.name)
     check_tracking(execution.tracking)
     probe = probes_by(execution, options) if asked.probe else None
-    found, lines = draft(settings, overrides, execution, probe, decisions.check)
+    found, lines = draft(settings, overrides, execution, probe, check_grid.check)
     if lines:
         print("\n".join(lines))
     if asked.explain or asked.diff:

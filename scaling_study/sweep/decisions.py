@@ -11,18 +11,6 @@ from scaling_study.common.errors import InputError
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
-from scaling_study.planning.plan_values import Values
-
-
-def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
-    """Check everything that a grid declares for its analysis, before anything is trained.
-
-    Raises:
-        InputError: see `analysis.rules.check_grid`.
-    """
-    from analysis.rules import check_grid
-
-    check_grid.check(study_dir, grid, values)
 
 
 class Plan:

@@ -81,11 +81,8 @@ class Refresher:
     """
 
     def __init__(self, study_dir: Path, figures_dir: Path, every_s: float | None) -> None:
-        self.study_dir = study_dir
-        self.figures_dir = figures_dir
-        self._page = figures_dir / "report.html"
-        self.every_s = every_s
-        self._stop = threading.Event()
+        self.study_dir, self.figures_dir, self.every_s = study_dir, figures_dir, every_s
+        self._page, self._stop = figures_dir / "report.html", threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> "Refresher":

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.rules.check_grid import check
 from analysis.rules.confounders import differences
 from analysis.study.compared_settings import compared
 from helpers.commands import Command, environment
@@ -49,7 +50,6 @@ from scaling_study.planning.plan import Planned, plan, planned_cells
 from scaling_study.planning.plan_table import table
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store
-from scaling_study.sweep.decisions import check
 from scaling_study.sweep.display import lines
 
 SWEEP = "scaling_study.sweep"
