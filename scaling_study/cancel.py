@@ -65,7 +65,11 @@ def cancel(study_dir: Path) -> int:
     registry.cancel(jobs)
     running = [run_id for run_id in run_ids if states[run_id] == "running"]
     for run_id in running:
-        _ask(store, run_id)
+        note = store.job(run_id)
+        # Those in jobs were asked when these were cancelled.
+        here = note.get("host") == socket.gethostname() and not note.get("job")
+        if here and store.state(run_id) == "running":
+            os.kill(int(note["pid"]), signal.SIGTERM)
     _until(lambda: not any(store.state(run_id) == "running" for run_id in running))
     left = [run_id for run_id in running if store.state(run_id) == "running"]
     for run_id in run_ids:
@@ -76,14 +80,6 @@ def cancel(study_dir: Path) -> int:
     for run_id in left:
         print(f"still running on {store.job(run_id).get('host')}: {run_id}")
     return SOME_LEFT if left else 0
-
-
-def _ask(store: Store, run_id: str) -> None:
-    """Ask a worker on this machine to stop; those in jobs were asked when these were cancelled."""
-    note = store.job(run_id)
-    here = note.get("host") == socket.gethostname() and not note.get("job")
-    if here and store.state(run_id) == "running":
-        os.kill(int(note["pid"]), signal.SIGTERM)
 
 
 def _until(done: Callable[[], bool]) -> None:

@@ -4,10 +4,7 @@ A sweep measures step times while other runs share the machine. Here every netwo
 batch of the grid has it alone, in a process of its own; seeds and lengths do not matter.
 """
 
-import csv
-import io
 import os
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -40,6 +37,9 @@ CELL = (
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Measure each cell of the grid, into measured.csv."""
+    # Not at the top, because it would count as memory of the measured process.
+    import pandas as pd
+
     check_keys(settings, ("grid",))
     threads, execution = options_of(settings).threads, execution_config_of(settings)
     grid, runs = planned_runs(settings, overrides)
@@ -55,7 +55,9 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         print(f"[{number}/{len(cells)}] {run.config_id}: {message}", flush=True)
         if row is not None:
             rows.append(row)
-            _write(rows, study_dir / "measured.csv")
+            # Mixed columns would change whole numbers to floats.
+            table = pd.DataFrame(rows, dtype=object)
+            replace_file(study_dir / "measured.csv", table.to_csv(index=False))
     print(f"{study_dir / 'measured.csv'}: {len(rows)} cells; forecasts know them from now on")
     return 0 if len(rows) == len(cells) else 1
 
@@ -64,7 +66,7 @@ def _measured(run: RunConfig, execution: ExecutionConfig) -> tuple[dict[str, Any
     """Columns of one cell, and a message; no columns if it cannot be trained."""
     from scaling_study.training.benchmark import measure
 
-    load = os.getloadavg()[0]
+    load = os.getloadavg()[0]  # of the last minute: above 0 others were there
     # A fresh process: what one cell has allocated would count as the memory of the next.
     with ProcessPoolExecutor(1, get_context("spawn")) as alone:
         future = alone.submit(measure, probe.shortened(run), execution)
@@ -81,15 +83,6 @@ def _measured(run: RunConfig, execution: ExecutionConfig) -> tuple[dict[str, Any
         f"step {found['step_time_s']:.4g} s, forward {found['inference_time_s']:.4g} s, "
         f"{found['peak_memory_bytes'] / 1e6:.0f} MB"
     )
-
-
-def _write(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """`load` is the machine's load average (1 min) before the cell: above 0 others were there."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    replace_file(path, text.getvalue())
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, Request
 from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.queue_view import Accounts, QueueView, RunInQueue
-from scaling_study.launch.request import Request
 from scaling_study.launch.slots import Slot, slots_for
 from scaling_study.launch.stop_signals import Stop
 from scaling_study.study.store import Store
@@ -31,19 +30,11 @@ def slots_here(options: LauncherOptions, requests: Sequence[Request]) -> list[Sl
     return slots_for(devices, options.slots, options.threads, options.slots_per_gpu, memory)
 
 
-def accept(options: Any, execution: ExecutionConfig) -> None:
-    """Nothing stands in the way."""
-
-
 def look_at_files(
     store: Store, run_ids: Sequence[str], study_dir: Path, accounted: Accounts | None
 ) -> QueueView:
     """The states in the store, which are all there is to know."""
     return QueueView({run_id: RunInQueue(store.state(run_id)) for run_id in run_ids}, None)
-
-
-def no_jobs(jobs: Collection[str]) -> None:
-    """Runs end with the sweep that has started them: there are no jobs to cancel."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +74,7 @@ class Launcher:
     options: type[LauncherOptions]
     launch: Callable[[Launch], Iterator[Outcome]]
     slots: Callable[[Any, Sequence[Request]], list[Slot]] = slots_here
-    check: Callable[[Any, ExecutionConfig], None] = accept
+    check: Callable[[Any, ExecutionConfig], None] = lambda options, execution: None
     leaves_jobs: bool = False
     look: Callable[[Store, Sequence[str], Path, Accounts | None], QueueView] = look_at_files
-    cancel: Callable[[Collection[str]], None] = no_jobs
+    cancel: Callable[[Collection[str]], None] = lambda jobs: None

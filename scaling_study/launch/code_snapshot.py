@@ -40,7 +40,10 @@ def freeze(execution: ExecutionConfig, folder: Path) -> Path:
     """
     files = dict(sorted(_code(execution)))
     name = (execution.git_commit or "installed")[:12] + ("-dirty" if execution.git_dirty else "")
-    target = folder / f"{name}-{_digest(files)}"
+    digest = hashlib.sha256()
+    for relative, path in files.items():
+        digest.update(f"{relative}\0".encode() + path.read_bytes())
+    target = folder / f"{name}-{digest.hexdigest()[:10]}"
     if not target.is_dir():
         partial = folder / f".{target.name}.{os.getpid()}"
         for relative, path in files.items():
@@ -79,29 +82,17 @@ def _files(package: Path, without: tuple[Path, ...]) -> Iterator[tuple[str, Path
                 yield str(package.name / path.relative_to(package)), path
 
 
-def _user_modules() -> list[ModuleType]:
+def _user_modules() -> Iterator[ModuleType]:
     """Top-level modules of a user that this process has imported: families, data sets, rules, …
 
     Those are all that are neither this project, nor part of Python, nor installed.
     """
     ours = {PACKAGE.name, "analysis", "__main__", "__mp_main__"}
     names = {name.partition(".")[0] for name in [*sys.modules]} - ours - sys.stdlib_module_names
-    found = (sys.modules.get(name) for name in sorted(names))
-    return [module for module in found if module is not None and _is_users(module)]
-
-
-def _is_users(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None)
-    places = [Path(path) for path in [*getattr(module, "__path__", ()), *([file] if file else [])]]
     python = sysconfig.get_path("stdlib")
-    return bool(places) and not any(
-        INSTALLED & {*path.parts} or path.is_relative_to(python) for path in places
-    )
-
-
-def _digest(files: dict[str, Path]) -> str:
-    digest = hashlib.sha256()
-    for relative, path in files.items():
-        digest.update(f"{relative}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:10]
+    for module in (sys.modules.get(name) for name in sorted(names)):
+        places = [*getattr(module, "__path__", ()), getattr(module, "__file__", None)]
+        paths = [Path(place) for place in places if place]
+        installed = any(INSTALLED & {*p.parts} or p.is_relative_to(python) for p in paths)
+        if module is not None and paths and not installed:
+            yield module

@@ -1,7 +1,9 @@
-"""The cause of a failure, one of `result.CAUSES`, from an exception or an exit code."""
+"""The cause of a failure, one of `result.CAUSES`, from an exception, exit code or other rank."""
 
 import errno
+import json
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from scaling_study.common.stop_request import Stopped
@@ -18,6 +20,9 @@ REQUESTS = {
 }
 # Within a scheduler's job TERM may be a requeue as well: the scheduler knows, the process does not.
 REQUESTS_IN_JOB = {**REQUESTS, signal.SIGTERM: "interrupted"}
+# RUN/error.json: the first error of any of a run's processes. Rank 0 reads it, because other ranks
+# only see a closed connection.
+ERROR_FILE = "error.json"
 HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough mem")
 # Messages of broken machines: a retry elsewhere helps, a retry here does not.
 NODE = (
@@ -34,36 +39,43 @@ def cause_of(error: BaseException) -> str:
     """The cause of what a run raised; for `Stopped` its reason, which may be one of `RESUMED`."""
     if isinstance(error, Stopped):
         return error.reason
-    text = str(error)
     if gpu_memory_ran_out(error):
         return "gpu_memory"
-    if isinstance(error, MemoryError) or any(words in text for words in HOST_MEMORY):
+    text, no_memory = str(error), isinstance(error, OSError) and error.errno == errno.ENOMEM
+    if no_memory or isinstance(error, MemoryError) or any(words in text for words in HOST_MEMORY):
         return "host_memory"
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return "host_memory"
-    if any(words in text for words in NODE):
-        return "node"
-    return "error"
+    return "node" if any(words in text for words in NODE) else "error"
 
 
 def kernel_oom_kills() -> int:
     """Processes that Linux has killed since boot because memory ran out; 0 elsewhere."""
-    try:
-        lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]
-    return int(counts[0]) if counts else 0
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text(encoding="utf-8").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def cause_of_exit(exit_code: int | None, oom_kills: int) -> tuple[str, str]:
-    """Cause and message for a process that left no result.
-
-    `oom_kills`: how many processes the kernel killed for memory while this one lived.
-    """
+    """Cause and message for a process that left no result; `oom_kills` happened while it lived."""
     if exit_code is None or exit_code >= 0:
         return "error", f"the process ended with exit code {exit_code} and left no result"
     name = signal.Signals(-exit_code).name
     if name == "SIGKILL" and oom_kills > 0:
         return "host_memory", "the process was killed by SIGKILL because memory ran out"
     return "error", f"the process was killed by {name}"
+
+
+def write_error(run_dir: Path, error: BaseException) -> None:
+    """Leave `error` for rank 0, unless a process that failed before has left its own."""
+    record = {"error": f"{type(error).__name__}: {error}", "cause": cause_of(error)}
+    with suppress(FileExistsError), (run_dir / ERROR_FILE).open("x", encoding="utf-8") as file:
+        json.dump(record, file)
+
+
+def read_error(run_dir: Path) -> tuple[str, str] | None:
+    """Error and cause that the first process to fail has left; None if none has."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        record = json.loads((run_dir / ERROR_FILE).read_text(encoding="utf-8"))
+        return str(record["error"]), str(record["cause"])
+    return None

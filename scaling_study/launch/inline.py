@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from scaling_study.common import stop_request
-from scaling_study.launch.base import Launch, Launcher
+from scaling_study.launch.base import Launcher
 from scaling_study.launch.failure_causes import REQUESTS
 from scaling_study.launch.job import Job
 from scaling_study.launch.options import LauncherOptions
@@ -38,8 +38,6 @@ def launch(jobs: Sequence[Job], stop: Stop | None = None) -> Iterator[Outcome]:
         stop_request.clear()
 
 
-def _launch(call: Launch) -> Iterator[Outcome]:
-    return launch(call.jobs, call.stop)
-
-
-LAUNCHER = Launcher(name="inline", options=LauncherOptions, launch=_launch)
+LAUNCHER = Launcher(
+    name="inline", options=LauncherOptions, launch=lambda call: launch(call.jobs, call.stop)
+)

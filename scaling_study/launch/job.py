@@ -5,7 +5,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,7 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.data import keep_listings_in
-from scaling_study.launch import rank_errors
-from scaling_study.launch.failure_causes import RESUMED, cause_of
+from scaling_study.launch import failure_causes
 from scaling_study.launch.outcome import Outcome
 from scaling_study.study.result import FINISHED, Result, write_result
 from scaling_study.study.store import Store
@@ -58,11 +57,14 @@ class Job:
             run_dir = store.run_dir(run_id)
             begins = claim is not None and store.state(run_id) not in FINISHED
             if begins:
-                rank_errors.clear(run_dir)
+                (run_dir / failure_causes.ERROR_FILE).unlink(missing_ok=True)
             if not agreed(begins):
                 return self.outcome()
             assert claim is not None
-            replace_file(run_dir / "config.yaml", _yaml(asdict(self.run)))
+            # The C library takes a tenth of the time.
+            dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+            text = str(yaml.dump(asdict(self.run), Dumper=dumper, sort_keys=False))
+            replace_file(run_dir / "config.yaml", text)
             with uploading(run_dir, self.execution.tracking):
                 try:
                     self._write(self._train(run_dir, world))
@@ -86,7 +88,7 @@ class Job:
                 except Stopped as stopped:
                     return Outcome(self.run.run_id, "stopped", cause=stopped.reason)
                 except Exception as error:
-                    rank_errors.write_error(run_dir, error)
+                    failure_causes.write_error(run_dir, error)
                     raise
         return Outcome(self.run.run_id, "running")
 
@@ -95,7 +97,7 @@ class Job:
         run_id = self.run.run_id
         state = self.store.state(run_id)
         cause = self.store.job(run_id).get("cause")
-        if state in ("planned", "failed") and cause in RESUMED:
+        if state in ("planned", "failed") and cause in failure_causes.RESUMED:
             return Outcome(run_id, "stopped", cause=cause)
         if state in WITHOUT_RESULT or (result := self.store.result(run_id)) is None:
             return Outcome(run_id, state)
@@ -109,19 +111,19 @@ class Job:
 
     def _record(self, error: BaseException, world: World) -> str:
         """Write `error` as the run's failure, unless the run continues later; returns the cause."""
-        cause = cause_of(error)
-        if cause in RESUMED:
+        cause = failure_causes.cause_of(error)
+        if cause in failure_causes.RESUMED:
             print(f"stopped with a checkpoint: {cause}", flush=True)
             return cause
         if isinstance(error, Stopped):
             self.write_failure(f"stopped with a checkpoint: {cause}", cause)
         else:
             traceback.print_exc()
-            message = rank_errors.describe(error)
+            message = f"{type(error).__name__}: {error}"
             if world.size > 1:
                 run_dir = self.store.run_dir(self.run.run_id)
-                rank_errors.write_error(run_dir, error)
-                message, cause = rank_errors.read_error(run_dir) or (message, cause)
+                failure_causes.write_error(run_dir, error)
+                message, cause = failure_causes.read_error(run_dir) or (message, cause)
             self.write_failure(message, cause)
         return cause
 
@@ -129,23 +131,36 @@ class Job:
         # Planning and submitting never import torch.
         from scaling_study.training.loop import train
 
-        sinks = []
-        if self.execution.tracking.name == "tensorboard":
-            sinks.append(partial(EventFiles, run_dir))
+        tensorboard = self.execution.tracking.name == "tensorboard"
+        sinks = [partial(EventFiles, run_dir)] if tensorboard else []
         return train(self.run, run_dir, self.execution, world, sinks)
 
     def _write(self, measured: Mapping[str, Any]) -> None:
-        known: dict[str, Any] = {
-            "threads": self.execution.threads,
-            "device": device_name(self.run.device),
-            "git_commit": self.execution.git_commit,
-            "git_dirty": self.execution.git_dirty,
-            "versions": versions(),
-        }
-        result = Result(**describe(self.run), **known, **measured)
+        result = Result(
+            **describe(self.run),
+            threads=self.execution.threads,
+            device=device_name(self.run.device),
+            git_commit=self.execution.git_commit,
+            git_dirty=self.execution.git_dirty,
+            versions=versions(),
+            **measured,
+        )
         run_dir = self.store.run_dir(self.run.run_id)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_result(run_dir, result)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run to start, with forecasts of its seconds and of the memory on its device, in bytes.
+
+    Forecasts are None if unknown. `failures` counts the causes of earlier attempts.
+    """
+
+    job: Job
+    forecast_s: float | None = None
+    memory_bytes: int | None = None
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -158,12 +173,6 @@ def _process_group(world: World, device: str) -> Iterator[Callable[[bool], bool]
 
     with process_group(world, device):
         yield lambda answer: bool(from_rank_0(answer, world, device))
-
-
-def _yaml(values: Mapping[str, Any]) -> str:
-    """YAML by the C library where PyYAML has it, which takes a tenth of the time."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(values, Dumper=dumper, sort_keys=False))
 
 
 def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:

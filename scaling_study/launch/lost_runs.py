@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from scaling_study.config.run import RunConfig
-from scaling_study.launch import rank_errors
+from scaling_study.launch.failure_causes import read_error
 from scaling_study.launch.job import Job, record_failure
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.queue_view import QueueView
@@ -22,7 +22,7 @@ def record_lost_runs(
             message, cause = lost.message, lost.cause
             if cause == "error" and "pid" in store.job(run_id):
                 # One of its processes may have left a better message before all were ended.
-                message, cause = rank_errors.read_error(store.run_dir(run_id)) or (message, cause)
+                message, cause = read_error(store.run_dir(run_id)) or (message, cause)
             record_failure(store, runs[run_id], message, cause)
         else:
             store.end(run_id, lost.cause)

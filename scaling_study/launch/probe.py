@@ -7,10 +7,10 @@ kept in CACHE/probes.jsonl with the device's name, and is used until the shape i
 
 import math
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -23,7 +23,6 @@ from scaling_study.cost.time_model import Shape, Timing, shape_of
 from scaling_study.cost.timings import keep_probes
 from scaling_study.data import data_set
 from scaling_study.launch.outcome import Outcome
-from scaling_study.study.result import Result
 from scaling_study.study.store import Store
 
 # As many shapes as the log-linear model needs, and two to judge it by.
@@ -54,9 +53,9 @@ def probe(
 
 def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
     """Cells to probe: at most PROBES shapes a device, far apart, less those that are measured."""
-    groups: dict[tuple[object, ...], dict[Shape, RunConfig]] = {}
+    groups = defaultdict[tuple[object, ...], dict[Shape, RunConfig]](dict)
     for run in runs:
-        groups.setdefault(times.conditions(run), {}).setdefault(shape_of(describe(run)), run)
+        groups[times.conditions(run)].setdefault(shape_of(describe(run)), run)
     chosen = []
     for shapes in groups.values():
         known = set(times.forecast(next(iter(shapes.values()))).shapes)
@@ -87,17 +86,11 @@ def measure(
             if result is None or result.step_time_s is None:
                 yield run, outcome.error or f"the probe ended as {outcome.status}"
             else:
-                yield run, _timing(run, result, times)
-
-
-def _timing(run: RunConfig, result: Result, times: Times) -> Timing:
-    """The probe's time as one of `run`: it has the run's network but for the classes.
-
-    Its time besides its steps is what any run takes to start and to end.
-    """
-    timing = Timing.of(vars(result))
-    assert timing is not None
-    return replace(timing, conditions=times.conditions(run), shape=shape_of(describe(run)))
+                # As one of `run`, which has the same network but for the classes. The probe's time
+                # besides its steps is what any run takes to start and to end.
+                timing, shape = Timing.of(vars(result)), shape_of(describe(run))
+                assert timing is not None
+                yield run, replace(timing, conditions=times.conditions(run), shape=shape)
 
 
 def shortened(run: RunConfig) -> RunConfig:
@@ -106,14 +99,8 @@ def shortened(run: RunConfig) -> RunConfig:
     images = steps * run.train.batch_size
     classes = min(known_data_info(run.data).n_classes, MOST_CLASSES, images)
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
-    values = _rendered() | {"resolution": run.data.resolution} | few
+    # Every machine has the rendered data set.
+    text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(text) | {"resolution": run.data.resolution} | few
     data = from_values(data_set("fractals").config, values, "data.")
     return replace(run, data=data, train=replace(run.train, epochs=epochs, warmup_epochs=0.0))
-
-
-def _rendered() -> dict[str, Any]:
-    """Settings of the rendered data set, which every machine has."""
-    text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")
-    values = yaml.safe_load(text)
-    assert isinstance(values, dict)
-    return values

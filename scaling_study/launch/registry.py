@@ -38,8 +38,13 @@ def launcher(name: str) -> Launcher:
     Raises:
         InputError: there is none, or the module declares no LAUNCHER.
     """
-    if not MODULE_NAME.fullmatch(name) or ("." not in name and name not in launcher_names()):
-        raise _unknown(name)
+    known = launcher_names()
+    unknown = InputError(
+        f"launcher.name={name}: unknown; known: {', '.join(known)}, "
+        "or the import path of a module of yours, as in my_launchers.my_launcher"
+    )
+    if not MODULE_NAME.fullmatch(name) or ("." not in name and name not in known):
+        raise unknown
     path = name if "." in name else f"{__package__}.{name}"
     try:
         module = import_module(path)
@@ -48,18 +53,11 @@ def launcher(name: str) -> Launcher:
         # A launcher that exists and lacks a package is another matter.
         if error.name is None or not f"{path}.launcher.".startswith(f"{error.name}."):
             raise
-        raise _unknown(name) from None
+        raise unknown from None
     found = getattr(module, "LAUNCHER", None)
     if not isinstance(found, Launcher):
         raise InputError(f"launcher.name={name}: {module.__file__} declares no LAUNCHER")
     return found
-
-
-def _unknown(name: str) -> InputError:
-    return InputError(
-        f"launcher.name={name}: unknown; known: {', '.join(launcher_names())}, "
-        "or the import path of a module of yours, as in my_launchers.my_launcher"
-    )
 
 
 def options_of(settings: Mapping[str, Any]) -> LauncherOptions:

@@ -40,13 +40,12 @@ def slots_for(
     if "cuda" in devices:
         if not (gpus := visible_gpus()):
             raise InputError("device=cuda: no GPU is visible here; device=cpu trains on the CPU")
-        each = fitting(memory_bytes) if slots_per_gpu == AUTO else slots_per_gpu
-        slots = gpu_slots(gpus, each)
+        slots = gpu_slots(gpus, _fitting(memory_bytes) if slots_per_gpu == AUTO else slots_per_gpu)
         return slots if wanted == AUTO else slots[:wanted]
     return cpu_slots(max(1, cpu_cores() // threads) if wanted == AUTO else wanted)
 
 
-def fitting(memory_bytes: Sequence[int | None]) -> int:
+def _fitting(memory_bytes: Sequence[int | None]) -> int:
     """Runs of these forecast needs that the smallest GPU here holds together; 1 if unknown."""
     needs = [need for need in memory_bytes if need is not None]
     if not needs or len(needs) < len(memory_bytes) or not (sizes := gpu_memory_bytes()):

@@ -42,11 +42,10 @@ class Stop:
         os.close(self._writer)
 
 
-Handler = Callable[[int, FrameType | None], None]
-
-
 @contextmanager
-def handled_by(handler: Handler | signal.Handlers, signals: Iterable[int]) -> Iterator[None]:
+def handled_by(
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers, signals: Iterable[int]
+) -> Iterator[None]:
     """Let `handler` handle these signals while the context lasts."""
     before = {number: signal.signal(number, handler) for number in signals}
     try:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.files import replace_file
-from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.policy import Policy, kind_of_failure
+from scaling_study.launch.options import Policy
+from scaling_study.launch.outcome import Outcome, SameError
 from scaling_study.study.result import read_result
 from scaling_study.study.store import Store
 
@@ -69,25 +69,16 @@ class Submissions:
 
     def repeated_error(self, submission: str, store: Store, policy: Policy) -> bool:
         """Whether the first runs of this submission that ended all failed alike; recorded if so."""
-        n = policy.stop_after_same_error
-        arrays = self._of(submission)
-        if n == 0 or not arrays:
-            return False
+        n, arrays = policy.stop_after_same_error, self._of(submission)
         run_ids = (run_id for one in arrays for group in one.runs for run_id in group)
         paths = [store.run_dir(run_id) / "result.json" for run_id in run_ids]
         ended = sorted((p.stat().st_mtime, p) for p in paths if p.exists())
-        first = [path for when, path in ended if when >= arrays[0].submitted][:n]
-        if len(first) < n:
+        since = [path for when, path in ended if when >= arrays[0].submitted]
+        first, same = [_outcome(path) for path in since[:n]], SameError(n)
+        if not any(same.stops(outcome) for outcome in first):
             return False
-        failures = [_outcome(path) for path in first]
-        if len({kind_of_failure(failure) for failure in failures}) > 1:
-            return False
-        if not kind_of_failure(failures[0]):
-            return False
-        record = {
-            "submission": submission,
-            "error": f"the first {n} runs failed with {failures[0].error}",
-        }
+        error = f"the first {n} runs failed with {first[0].error}"
+        record = {"submission": submission, "error": error}
         replace_file(self._stopped, json.dumps(record, indent=1) + "\n")
         return True
 

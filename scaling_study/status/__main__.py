@@ -20,7 +20,13 @@ from scaling_study.study.active_sweep import sweep_process
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the status of the study that the command line names; the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m scaling_study.status", description=__doc__)
+    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="everything as one JSON object")
+    how.add_argument("--watch", action="store_true", help="a live view until nothing is left")
+    parser.add_argument("--every", type=_seconds, default=15.0, metavar="S", help="of --watch")
+    options = parser.parse_args(arguments)
     try:
         if options.watch:
             _watch(options.study, options.every)
@@ -36,16 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader, as `head` does, has seen enough; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scaling_study.status", description=__doc__)
-    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="everything as one JSON object")
-    how.add_argument("--watch", action="store_true", help="a live view until nothing is left")
-    parser.add_argument("--every", type=_seconds, default=15.0, metavar="S", help="of --watch")
-    return parser
 
 
 def _seconds(text: str) -> float:

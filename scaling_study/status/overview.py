@@ -96,10 +96,7 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
     own = tuple(own_axes(read_grid(study_dir)))
     accounted = {} if accounted is None else accounted
     view = registry.look(store, [row["run_id"] for row in rows], study_dir, accounted)
-    results = {row["run_id"]: _result(store, row["run_id"]) for row in rows}
-    runs = tuple(
-        _run(row, results[row["run_id"]], view.runs[row["run_id"]], store, own) for row in rows
-    )
+    runs = tuple(_run(row, view.runs[row["run_id"]], store, own) for row in rows)
     counts, speed = Counter(run.state for run in runs), _speed(runs)
     return Overview(
         schema=SCHEMA,
@@ -118,22 +115,11 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
     )
 
 
-def _result(store: Store, run_id: str) -> Result | None:
-    with suppress(OSError, ValueError):
-        return store.result(run_id)
-    return None
-
-
-def _run(
-    row: Mapping[str, str],
-    result: Result | None,
-    seen: RunInQueue,
-    store: Store,
-    own: Sequence[Axis],
-) -> RunStatus:
-    run_id = row["run_id"]
+def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[Axis]) -> RunStatus:
+    run_id, lost, ended = row["run_id"], seen.lost, None
     note = store.job(run_id)
-    ended, lost = result if seen.state in STATUSES else None, seen.lost
+    with suppress(OSError, ValueError):
+        ended = store.result(run_id) if seen.state in STATUSES else None
     state = "failed" if lost and lost.failed else seen.state
     # The log of a dead job has more about its end, and the run may have none.
     log = (lost.log if lost else None) or store.run_dir(run_id) / "log.txt"
@@ -187,9 +173,8 @@ def _epoch(run_dir: Path) -> float:
 
 def _speed(runs: Sequence[RunStatus]) -> float | None:
     """Training FLOPs per second of one run at a time, over the finished ones."""
-    timed = [run for run in runs if run.state == "ok" and run.wall_s]
-    seconds = sum(run.wall_s or 0 for run in timed)
-    return sum(run.train_flops for run in timed) / seconds if seconds else None
+    timed = [(run.train_flops, run.wall_s) for run in runs if run.state == "ok" and run.wall_s]
+    return sum(flops for flops, _ in timed) / sum(s for _, s in timed) if timed else None
 
 
 def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
@@ -207,17 +192,13 @@ def _runs_per_hour(store: Store, runs: Sequence[RunStatus]) -> float | None:
 
 def _at_once(study_dir: Path, view: QueueView) -> int | None:
     """Runs at a time that arrays with waiting jobs, or a live sweep, allow."""
-    live = {seen.job for seen in _live(view)}
+    live = {seen.job for seen in view.runs.values() if seen.live}
     arrays = [
         min(len(one.runs), one.resources.get("max_running", 1)) * one.resources.get("slots", 1)
         for one in Submissions(study_dir).submissions()
         if live & {*one.tasks()}
     ]
     return sum(arrays) if arrays else slots_of_sweep(study_dir)
-
-
-def _live(view: QueueView) -> list[RunInQueue]:
-    return [seen for seen in view.runs.values() if seen.live]
 
 
 def _eta_s(
@@ -238,7 +219,7 @@ def _eta_s(
 
 def _first_start_s(view: QueueView, at_once: int | None) -> float | None:
     """Seconds until a run starts while none runs: the queue's estimate, 0 with a live sweep."""
-    if not (live := _live(view)):
+    if not (live := [seen for seen in view.runs.values() if seen.live]):
         return None if at_once is None else 0.0
     starts = [seen.starts_at for seen in live if seen.starts_at is not None]
     return max(0.0, min(starts) - time.time()) if starts else None

@@ -1,5 +1,6 @@
 """An overview on a terminal: a map of the runs, progress, and failures."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,18 +51,14 @@ def _map(seen: Overview, most_lines: int | None = None) -> Group:
     axes = [*CELL_AXES, *seen.axes]
     down = [axis for axis in axes if axis.key.startswith("model.")]
     across = [axis for axis in axes if axis not in down]
-    cells: dict[Place, dict[Place, list[RunStatus]]] = {}
+    cells = defaultdict[Place, defaultdict[Place, list[RunStatus]]](lambda: defaultdict(list))
     for run in seen.runs:
-        row = cells.setdefault(_place(run, down), {})
-        row.setdefault(_place(run, across), []).append(run)
+        cells[_place(run, down)][_place(run, across)].append(run)
     columns = sorted({place for row in cells.values() for place in row}, key=_order)
     table = Table(" × ".join(axis.label for axis in down), box=None, pad_edge=False)
     for place in columns:
-        table.add_column(
-            ", ".join(
-                a.text(v) if a.unit else a.short(v) for a, v in zip(across, place, strict=True)
-            )
-        )
+        levels = zip(across, place, strict=True)
+        table.add_column(", ".join(a.text(v) if a.unit else a.short(v) for a, v in levels))
     # Besides the rows there is the head, and a line about those that are left out.
     cut = most_lines is not None and len(cells) + 1 > most_lines
     rows = sorted(cells, key=_order)

@@ -23,7 +23,7 @@ from scaling_study.grid.cells import Cell
 from scaling_study.grid.declared import names
 from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
 from scaling_study.launch import registry
-from scaling_study.launch.base import Launch, Launcher
+from scaling_study.launch.base import Launch
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
 from scaling_study.launch.stop_signals import Stop, requested_by
 from scaling_study.planning.budget import budget_of
@@ -37,8 +37,7 @@ from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 from scaling_study.sweep import decisions, display, live_report, prepare
 from scaling_study.sweep.options import SweepOptions, sweep_options_of
-from scaling_study.sweep.probing import in_pool
-from scaling_study.sweep.requests import requests_of, slots_of, with_states
+from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
 
 SOME_FAILED = 1
 # After one of these, runs write checkpoints and end; after a second one, they are killed.
@@ -47,14 +46,16 @@ STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
+    from analysis.rules import check_grid
+
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
     asked, budget = sweep_options_of(settings), budget_of(settings)
     check_order(asked.order)
     options, execution = registry.options_of(settings), execution_config_of(settings)
     launcher = registry.launcher(options.name)
     check_tracking(execution.tracking)
-    probe = in_pool(execution, options) if asked.probe else None
-    found, lines = draft(settings, overrides, execution, probe, decisions.check)
+    probe = probes_by(execution, options) if asked.probe else None
+    found, lines = draft(settings, overrides, execution, probe, check_grid.check)
     if lines:
         print("\n".join(lines))
     if asked.explain or asked.diff:
@@ -90,7 +91,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         with requested_by(STOPS) as stop, report:
             requests = requests_of(missing, execution)
             outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
-            _follow(outcomes, missing, len(slots), stop, _left_behind(launcher, study_dir))
+            _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)
         ended = redrawn(found, execution)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
@@ -143,27 +144,23 @@ def _compare(started: Sequence[Planned], ended: Draft) -> None:
 
 
 def _follow(
-    outcomes: Iterator[Outcome], rows: list[Planned], slots: int, stop: Stop, left_behind: str
+    outcomes: Iterator[Outcome], rows: Sequence[Planned], stop: Stop, jobs_of: Path | None
 ) -> None:
-    """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first."""
+    """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first.
+
+    Jobs of the study in `jobs_of` stay in a queue.
+    """
     try:
-        for _ in display.follow(outcomes, rows, slots):
-            pass
+        display.follow(outcomes, rows)
     except PoolError as error:
         _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:
         print(f"stopped: {error}; after mending it: {_command()}", file=sys.stderr)
         return
     if stop.reasons:
-        _stopped(f"; {left_behind}")
-
-
-def _left_behind(launcher: Launcher, study_dir: Path) -> str:
-    """What a stopped sweep leaves."""
-    if not launcher.leaves_jobs:
-        return "nothing is lost"
-    cancel = f"python -m scaling_study.cancel {study_dir}"
-    return f"nothing is lost: its jobs stay in the queue, and {cancel} cancels them"
+        cancel = f"python -m scaling_study.cancel {jobs_of}"
+        left = f": its jobs stay in the queue, and {cancel} cancels them" if jobs_of else ""
+        _stopped(f"; nothing is lost{left}")
 
 
 def _stopped(why: str) -> NoReturn:
@@ -187,7 +184,10 @@ def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     bad = ("failed", "unreadable", *(("planned",) if waited else ()))
     failed = [row for row in rows if row.state in bad]
     for row in failed:
-        print(f"  {_why(row, store)}: see {store.run_dir(row.run.run_id)}/log.txt")
+        run_id, state = row.run.run_id, row.state
+        result = store.result(run_id) if state == "failed" else None
+        cause = f" ({result.cause})" if result is not None and result.cause else ""
+        print(f"  {run_id} {state}{cause}: see {store.run_dir(run_id)}/log.txt")
     if failed:
         print(f"to retry: {_command()}")
         return SOME_FAILED
@@ -200,13 +200,6 @@ def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     else:
         print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
     return 0
-
-
-def _why(row: Planned, store: Store) -> str:
-    """The run, its state, and the cause of its failure."""
-    result = store.result(row.run.run_id) if row.state == "failed" else None
-    cause = f" ({result.cause})" if result is not None and result.cause else ""
-    return f"{row.run.run_id} {row.state}{cause}"
 
 
 if __name__ == "__main__":

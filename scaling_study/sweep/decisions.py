@@ -11,27 +11,16 @@ from scaling_study.common.errors import InputError
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
-from scaling_study.planning.plan_values import Values
-
-
-def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
-    """Check everything that a grid declares for its analysis, before anything is trained.
-
-    Raises:
-        InputError: see `analysis.rules.check_grid`.
-    """
-    from analysis.rules import check_grid
-
-    check_grid.check(study_dir, grid, values)
 
 
 class Plan:
     """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
 
     def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
-        from analysis.rules import pilot, preregistration
+        from analysis.rules import design_analysis, pilot, preregistration
         from analysis.study import compared_settings
 
+        self._design = design_analysis
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
@@ -40,16 +29,12 @@ class Plan:
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
-        from analysis.rules import design_analysis
-
         rows = [self._rows[row.run.run_id] for row in part]
-        return design_analysis.decidable(rows, self.prereg, self.planning)
+        return self._design.decidable(rows, self.prereg, self.planning)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
         """Lines to print: what each rule can decide with a subset of the plan."""
-        from analysis.rules import design_analysis
-
-        return design_analysis.describe(self.powers(part))
+        return self._design.describe(self.powers(part))
 
     def score(self, part: Sequence[Planned]) -> tuple[float, ...]:
         """Score of a subset: number of testable rules, then minus the sum of their `mde80`."""
@@ -58,10 +43,8 @@ class Plan:
 
     def sufficient_cells(self) -> SufficientSets:
         """For each rule, alternative sets of cells that are each sufficient to test it."""
-        from analysis.rules import design_analysis
-
         rows = [*self._rows.values()]
-        return [*design_analysis.sufficient_cells(rows, self.prereg, self.planning)]
+        return [*self._design.sufficient_cells(rows, self.prereg, self.planning)]
 
     def confounders(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""

@@ -3,7 +3,8 @@
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from scaling_study.common.format import duration, engineering
 from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
@@ -33,8 +34,7 @@ def lines(
         f"{titles[0]}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'memory':>8}  "
         f"{'actual':>8}  {'forecast':>8}  state"
     )
-    shown = zip(rows[:MOST_LINES], titles[1:], strict=False)
-    listed = [_line(row, title) for row, title in shown]
+    listed = [_line(row, title) for row, title in zip(rows[:MOST_LINES], titles[1:], strict=False)]
     if more := len(rows) - len(listed):
         listed.append(f"… and {more} runs more; plan.out=FILE.csv has them all")
     return [head, *listed, *_totals(rows, slots, order, processes)]
@@ -55,21 +55,16 @@ def _line(row: Planned, title: str) -> str:
         f"{c['train_flops']:>11.3g}  {engineering(row.cost.memory_bytes):>7}B  "
         f"{duration(row.actual_s):>8}  {duration(row.forecast_s):>8}  {row.state}"
     )
-    notes = []
-    if row.cell.variant:
-        notes.append(row.cell.variant)
+    notes = [row.cell.variant] if row.cell.variant else []
     if s := row.cell.solved:
         notes.append(f"{s.quantity} {s.achieved:.4g}, {100 * s.off:+.1f} % of {s.target:.4g}")
     return f"{text}  {'; '.join(notes)}" if notes else text
 
 
 def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> list[str]:
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.state] = counts.get(row.state, 0) + 1
     missing = to_do(rows, order)
     flops = sum(row.columns["train_flops"] for row in missing)
-    states = ", ".join(f"{n} {state}" for state, n in counts.items())
+    states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
     text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]
     if missing:
         disk = sum(row.cost.disk_bytes for row in missing)
@@ -81,9 +76,9 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
             "(plan.probe=true measures)"
         )
     elif missing:
-        whole = sum(time.value for time in times)
+        whole, level = sum(time.value for time in times), f", {100 * COVERAGE:g} %"
         text.append(
-            f"forecast: {duration(whole)} of run time{_between(times)}, "
+            f"forecast: {duration(whole)} of run time{_interval(times, level)}, "
             f"{duration(makespan(missing, slots))} on {slots} slots{_gpu_hours(missing)}"
         )
     return text
@@ -108,10 +103,10 @@ def _largest(rows: Sequence[Planned], processes: int) -> str:
     return f"{text}, which 80 GB do not hold: {held}"
 
 
-def _between(times: Sequence[Estimate]) -> str:
+def _interval(times: Sequence[Estimate], level: str = "") -> str:
     """Ends of the interval of a sum whose errors go together, the worst case."""
     low, high = sum(t.low for t in times), sum(t.high for t in times)
-    return f" ({duration(low)} to {duration(high)}, {100 * COVERAGE:g} %)"
+    return f" ({duration(low)} to {duration(high)}{level})"
 
 
 def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
@@ -119,7 +114,8 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
     done = [row for row in rows if row.actual_s is not None and row.forecast_s is not None]
     width = max((len(row.run.run_id) for row in done), default=0)
     text = [
-        f"{row.run.run_id:{width}}  forecast {duration(row.forecast_s)}{_range(row.time)}, "
+        f"{row.run.run_id:{width}}  forecast {duration(row.forecast_s)}"
+        f"{_interval([row.time]) if row.time else ''}, "
         f"actual {duration(row.actual_s)}"
         for row in done[:MOST_LINES]
     ]
@@ -127,34 +123,26 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
         off = statistics.median(abs(row.forecast_s / row.actual_s - 1) for row in done)  # type: ignore[operator]
         text.append(f"forecast against actual: median absolute error {100 * off:.0f} %")
     if held_out is not None:
-        text.append(
-            f"step times of shapes held out of the time model: median absolute error "
-            f"{100 * held_out:.0f} %"
-        )
+        held = "step times of shapes held out of the time model"
+        text.append(f"{held}: median absolute error {100 * held_out:.0f} %")
     return text
 
 
-def _range(time: Estimate | None) -> str:
-    return f" ({duration(time.low)} to {duration(time.high)})" if time else ""
-
-
-def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned], slots: int) -> Iterator[Outcome]:
-    """Pass `outcomes` on and show them: a progress bar on a terminal, a line each in a log."""
+def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> None:
+    """Show `outcomes` as they come: a progress bar on a terminal, a line each in a log."""
+    # Shares of the work, for the ETA: training FLOPs are known without any measurement.
+    weights = {row.run.run_id: float(row.columns["train_flops"]) for row in rows}
     if sys.stdout.isatty():
-        yield from _with_bar(outcomes, rows)
+        _show_bar(outcomes, weights)
         return
-    started = time.monotonic()
-    done = 0.0
-    whole = sum(_weight(row) for row in rows)
-    weights = {row.run.run_id: _weight(row) for row in rows}
+    started, done, whole = time.monotonic(), 0.0, sum(weights.values())
     for number, outcome in enumerate(outcomes, 1):
         done += weights[outcome.run_id]
         left = (time.monotonic() - started) * (whole - done) / done
         print(f"[{number}/{len(rows)}] {ended(outcome)}, {duration(left)} left", flush=True)
-        yield outcome
 
 
-def _with_bar(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> Iterator[Outcome]:
+def _show_bar(outcomes: Iterable[Outcome], weights: Mapping[str, float]) -> None:
     from rich.progress import (
         BarColumn,
         Progress,
@@ -170,16 +158,9 @@ def _with_bar(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> Iterator[
         TextColumn("elapsed, left"),
         TimeRemainingColumn(elapsed_when_finished=False),
     )
-    weights = {row.run.run_id: _weight(row) for row in rows}
     with Progress(*columns, speed_estimate_period=600) as bar:
-        task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(rows))
+        task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(weights))
         for number, outcome in enumerate(outcomes, 1):
             bar.update(task, advance=weights[outcome.run_id], done=number)
             if outcome.status != "ok":
                 bar.print(ended(outcome), markup=False)
-            yield outcome
-
-
-def _weight(row: Planned) -> float:
-    """Share of the work, for the ETA: training FLOPs are known without any measurement."""
-    return float(row.columns["train_flops"])

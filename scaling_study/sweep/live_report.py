@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from scaling_study.common.errors import InputError
@@ -82,11 +81,8 @@ class Refresher:
     """
 
     def __init__(self, study_dir: Path, figures_dir: Path, every_s: float | None) -> None:
-        self.study_dir = study_dir
-        self.figures_dir = figures_dir
-        self._page = figures_dir / "report.html"
-        self.every_s = every_s
-        self._stop = threading.Event()
+        self.study_dir, self.figures_dir, self.every_s = study_dir, figures_dir, every_s
+        self._page, self._stop = figures_dir / "report.html", threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> "Refresher":
@@ -95,27 +91,23 @@ class Refresher:
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         if self.every_s is None:
             return
         self._thread.join()
         if kind is None and self._refresh(threading.Event(), [], LAST_LIMIT_S):
             return
-        _end_reloading(self._page)
+        # The page must stop reloading itself and showing that the sweep is running.
+        with suppress(OSError, ValueError):  # there is none
+            text = self._page.read_bytes().decode("utf-8")
+            if LIVE.search(text):
+                replace_file(self._page, LIVE.sub('"live_s":null', text))
         if kind is None:
-            print(f"the report was not refreshed: {self._reason()}")
-
-    def _reason(self) -> str:
-        """The last line of the analysis, or where to look for one."""
-        log = self.study_dir / "report.log"
-        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-        return next((line for line in reversed(lines) if line.strip()), f"see {log}")
+            log = self.study_dir / "report.log"
+            lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+            reason = next((line for line in reversed(lines) if line.strip()), f"see {log}")
+            print(f"the report was not refreshed: {reason}")
 
     def _work(self) -> None:
         while not self._stop.wait(self.every_s):
@@ -139,23 +131,10 @@ class Refresher:
             return False
         with suppress(OSError):  # it has ended already
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-        return _wait(process, stop, limit_s)
-
-
-def _wait(process: subprocess.Popen[bytes], stop: threading.Event, limit_s: float) -> bool:
-    """Whether the process ends well before `stop` and its time limit; it is gone afterwards."""
-    end = time.monotonic() + limit_s
-    while process.poll() is None:
-        if stop.wait(0.1) or time.monotonic() > end:
-            process.kill()
-            process.wait()
-            return False
-    return process.returncode == 0
-
-
-def _end_reloading(page: Path) -> None:
-    """Make the page stop reloading itself and showing that the sweep is running."""
-    with suppress(OSError, ValueError):  # there is none
-        text = page.read_bytes().decode("utf-8")
-        if LIVE.search(text):
-            replace_file(page, LIVE.sub('"live_s":null', text))
+        end = time.monotonic() + limit_s
+        while process.poll() is None:
+            if stop.wait(0.1) or time.monotonic() > end:
+                process.kill()
+                process.wait()
+                return False
+        return process.returncode == 0

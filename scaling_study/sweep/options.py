@@ -1,7 +1,7 @@
 """What a sweep is asked to do: dry run, probes, report, limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from scaling_study.common.validation import one_value
@@ -10,15 +10,15 @@ from scaling_study.config.keys import check_group
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-    """What a sweep does with its plan; `out`, `diff` and `device` are empty if not given."""
+    """What a sweep does with its plan."""
 
     dry_run: bool
     explain: bool
-    diff: str
-    out: str
+    diff: str | None
+    out: str | None
     probe: bool
     resolve: bool
-    device: str
+    device: str | None
     order: str
 
 
@@ -29,14 +29,11 @@ def sweep_options_of(settings: Mapping[str, Any]) -> SweepOptions:
         InputError: a value of the wrong type.
     """
     plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
-    diff, out, device = settings.get("diff"), plan["out"], plan["device"]
+    keys = {f.name: f"plan.{f.name}" if f.name in plan else f.name for f in fields(SweepOptions)}
+    values = {**settings, **plan}
     return SweepOptions(
-        dry_run=one_value(bool, settings.get("dry_run"), "dry_run"),
-        explain=one_value(bool, settings.get("explain"), "explain"),
-        diff="" if diff is None else one_value(str, diff, "diff"),
-        out="" if out is None else one_value(str, out, "plan.out"),
-        probe=one_value(bool, plan["probe"], "plan.probe"),
-        resolve=one_value(bool, plan["resolve"], "plan.resolve"),
-        device="" if device is None else one_value(str, device, "plan.device"),
-        order=one_value(str, plan["order"], "plan.order"),
+        **{
+            f.name: one_value(f.type, values.get(f.name), keys[f.name])
+            for f in fields(SweepOptions)
+        }
     )

@@ -41,7 +41,13 @@ def make_ready(
         if row.state == "unreadable":
             bad = store.set_aside(row.run.run_id)
             print(f"unreadable result set aside, its run is done again: {bad}")
-    _say_what_is_replaced(study_dir, {row.run.run_id for row in rows})
+    # A study is what its last sweep planned; the runs of another one stay in the store.
+    planned = read_plan(study_dir) if (study_dir / "plan.csv").is_file() else []
+    if others := {row["run_id"] for row in planned} - {row.run.run_id for row in rows}:
+        print(
+            f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
+            "store; to keep both studies, give one its own name with grid.name=NAME"
+        )
     classes = {data_info(row.run.data).n_classes for row in rows}
     known: dict[str, Any] = {"n_classes": classes.pop()} if len(classes) == 1 else {}
     tasks = {row.run.task for row in rows}
@@ -55,15 +61,3 @@ def make_ready(
     text += yaml.safe_dump(sizes, default_flow_style=None)
     replace_file(study_dir / "grid.yaml", text)
     write_csv(rows, grid, study_dir / "plan.csv")
-
-
-def _say_what_is_replaced(study_dir: Path, run_ids: set[str]) -> None:
-    """A study is what its last sweep planned; the runs of another one stay in the store."""
-    if not (study_dir / "plan.csv").is_file():
-        return
-    others = {row["run_id"] for row in read_plan(study_dir)} - run_ids
-    if others:
-        print(
-            f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
-            "store; to keep both studies, give one its own name with grid.name=NAME"
-        )

@@ -1,21 +1,32 @@
-"""What a sweep asks of its launcher for the runs of a plan."""
+"""What a sweep asks of its launcher for the runs of a plan, and its probes on this machine."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from scaling_study.common.device import visible_gpus
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch import registry
-from scaling_study.launch.job import Job
+from scaling_study.config.run import RunConfig
+from scaling_study.launch import probe, registry
+from scaling_study.launch.job import Job, Request
+from scaling_study.launch.local import pool
 from scaling_study.launch.options import LauncherOptions
-from scaling_study.launch.request import Request
-from scaling_study.launch.slots import Slot, cpu_slots
+from scaling_study.launch.outcome import Outcome
+from scaling_study.launch.slots import Slot, cpu_slots, slots_for
 from scaling_study.launch.stop_signals import ORPHAN_GRACE_S
+from scaling_study.planning.draft import Probe
 from scaling_study.planning.plan import Planned
 from scaling_study.study.active_sweep import was_killed
 from scaling_study.study.store import Store
+
+NO_GPU = (
+    "plan.probe=true: no GPU is visible here; where a cluster has them, put srun with a GPU before "
+    "this command with dry_run=true (cache_dir must be shared), as in srun --gpus=1 python -m "
+    "scaling_study.sweep … plan.probe=true dry_run=true; or submit a small grid first: "
+    "its runs are measurements too"
+)
 
 
 def requests_of(rows: Sequence[Planned], execution: ExecutionConfig) -> list[Request]:
@@ -61,3 +72,26 @@ def wait_for_orphans(run_ids: Sequence[str], store: Store, study_dir: Path) -> N
         if all(store.job(run_id).get("job") for run_id in running):
             return  # jobs in a queue go on without the sweep
         time.sleep(0.2)
+
+
+def probes_by(execution: ExecutionConfig, options: LauncherOptions) -> Probe:
+    """Probes on this machine, whatever launches the sweep: each in a process and a slot of its own.
+
+    Raises:
+        InputError: several processes will train a run, and a probe is one; or, once it launches,
+            a probe needs a GPU that is not here.
+    """
+    if options.processes > 1:
+        raise InputError(
+            f"plan.probe=true: {options.processes} processes train a run together, which a probe, "
+            "one process, does not time; finished runs will"
+        )
+
+    def launch(runs: Sequence[RunConfig], folder: Path) -> Iterator[Outcome]:
+        if any(run.device == "cuda" for run in runs) and not visible_gpus():
+            raise InputError(NO_GPU)
+        slots = slots_for([run.device for run in runs], options.slots, options.threads)
+        probing = replace(execution, results_dir=str(folder))
+        return pool.launch([Job(run, probing) for run in runs], slots)
+
+    return lambda runs, known: probe.probe(runs, known, launch, Path(execution.cache_dir))

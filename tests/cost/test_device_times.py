@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from analysis.rules.check_grid import check
 from helpers.commands import Command
 from helpers.made_up_times import NOTHING, made_up
 from helpers.tiny import tiny
@@ -17,7 +18,6 @@ from scaling_study.planning.budget import Budget
 from scaling_study.planning.draft import draft
 from scaling_study.planning.plan import planned_cells
 from scaling_study.planning.plan_table import table
-from scaling_study.sweep.decisions import check
 
 
 @pytest.fixture

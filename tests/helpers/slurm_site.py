@@ -1,8 +1,16 @@
 """The settings of a cluster, all as they are by default."""
 
-from scaling_study.launch.slurm.config import Cluster
+from scaling_study.launch.slurm.config import SlurmOptions
 
-CLUSTER = Cluster(
+CLUSTER = SlurmOptions(
+    name="slurm",
+    slots=1,
+    slots_per_gpu=1,
+    threads=1,
+    retry={},
+    timeout_min=None,
+    memory_gb=None,
+    stop_after_same_error=0,
     runs_per_job=1,
     max_running=64,
     max_array=None,

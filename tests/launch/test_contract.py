@@ -21,10 +21,9 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.hydra_app import composed
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch, Launcher
-from scaling_study.launch.job import Job
+from scaling_study.launch.job import Job, Request
 from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.request import Request
 from scaling_study.launch.stop_signals import Stop, requested_by
 from scaling_study.study.result import FINISHED
 from scaling_study.study.table import read_plan

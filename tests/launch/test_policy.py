@@ -17,8 +17,8 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.failure_causes import cause_of, cause_of_exit
 from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
-from scaling_study.launch.outcome import Outcome, RepeatedError
-from scaling_study.launch.policy import UNLIMITED, Policy, SameError
+from scaling_study.launch.options import UNLIMITED, Policy
+from scaling_study.launch.outcome import Outcome, RepeatedError, SameError
 from scaling_study.launch.slots import cpu_slots, gpu_slots
 from scaling_study.launch.stop_signals import Stop
 

@@ -12,8 +12,7 @@ from scaling_study.cost.device_times import Times
 from scaling_study.grid.cells import Cell
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch
-from scaling_study.launch.job import Job
-from scaling_study.launch.request import Request
+from scaling_study.launch.job import Job, Request
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.stop_signals import requested_by
 from scaling_study.planning.plan import plan

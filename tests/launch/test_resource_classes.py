@@ -6,8 +6,7 @@ from dataclasses import replace
 from helpers.slurm_site import CLUSTER
 from helpers.tiny import tiny
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch.job import Job
-from scaling_study.launch.request import Request
+from scaling_study.launch.job import Job, Request
 from scaling_study.launch.slurm.resource_classes import classes
 
 
@@ -23,7 +22,7 @@ def request(
 
 def test_few_classes_hold_runs_of_all_sizes(execution: ExecutionConfig) -> None:
     some = [request(execution, i, 60 * 1.02**i, int(5e8 * 1.01**i)) for i in range(400)]
-    found = classes(some, CLUSTER, 1, 1, 1)
+    found = classes(some, CLUSTER)
     assert sum(len(bundles) for bundles in found.values()) == 400
     assert len(found) < 32
     limits = {j.run.run_id: r for r, bundles in found.items() for (j,) in bundles}
@@ -40,16 +39,16 @@ def test_without_a_forecast_the_fallback_counts_and_failures_double_it(
 ) -> None:
     plain, failed = request(execution, 0), request(execution, 1, failures={"host_memory": 1})
     late = request(execution, 2, failures={"timeout": 2})
-    (one,), (more,), (longer,) = (classes([r], CLUSTER, 1, 1, 1) for r in (plain, failed, late))
+    (one,), (more,), (longer,) = (classes([r], CLUSTER) for r in (plain, failed, late))
     assert (one.time_min, one.memory_gb) == (90, 6)
     assert (more.time_min, more.memory_gb) == (90, 12)
     assert (longer.time_min, longer.memory_gb) == (360, 6)
 
 
 def test_packed_jobs_have_room_for_what_runs_at_once(execution: ExecutionConfig) -> None:
-    cluster = replace(CLUSTER, runs_per_job=8, gpus_per_run=1)
+    cluster = replace(CLUSTER, runs_per_job=8, gpus_per_run=1, slots=4, slots_per_gpu=2, threads=3)
     some = [request(execution, i, 600.0, int(1e9)) for i in range(16)]
-    ((resources, bundles),) = classes(some, cluster, 4, 2, 3).items()
+    ((resources, bundles),) = classes(some, cluster).items()
     assert [len(bundle) for bundle in bundles] == [8, 8]
     assert (resources.gpus, resources.cpus) == (2, 12)  # four at once, two to a GPU
     assert resources.time_min == 45  # 8 x 10 min over 4, x 1.5, and the start

@@ -12,7 +12,7 @@ import pytest
 
 from helpers.commands import environment
 from helpers.slurm_site import CLUSTER
-from scaling_study.launch.slurm.config import Cluster
+from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.resource_classes import Resources
 from scaling_study.launch.slurm.sbatch import parameters
 
@@ -53,7 +53,7 @@ def script(given: Mapping[str, object], folder: Path, tasks: int) -> str:
     ],
 )
 def test_the_batch_script(
-    name: str, resources: Resources, cluster: Cluster, avoid: list[str]
+    name: str, resources: Resources, cluster: SlurmOptions, avoid: list[str]
 ) -> None:
     given = parameters(resources, cluster, "grid", Path("/store/snapshots/abc"), avoid)
     text = script(given, Path("/store/grid/jobs"), 12).replace(sys.executable, "PYTHON")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from helpers.slurm_site import CLUSTER
 from helpers.tiny import tiny
 from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch import rank_errors
 from scaling_study.launch.base import SchedulerError
+from scaling_study.launch.failure_causes import write_error
 from scaling_study.launch.job import Job
 from scaling_study.launch.lost_runs import record_lost_runs
-from scaling_study.launch.policy import UNLIMITED, Policy
 from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.commands import ArrayTask
@@ -32,14 +32,17 @@ class Fails(Job):
         raise RuntimeError("broken data set")
 
 
-def worker(jobs: Sequence[Job], study_dir: Path, policy: Policy, gpus: int = 0) -> Worker:
+def worker(
+    jobs: Sequence[Job], study_dir: Path, gpus: int = 0, same_error: int = 0, **retry: int
+) -> Worker:
     """The worker of job 77 that holds these runs, as if they had been submitted."""
     study_dir.mkdir()
     for job in jobs:
         job.store.enqueue(job.run.run_id, "77")
     runs = (tuple(job.run.run_id for job in jobs),)
     Submissions(study_dir).add(Submission("s", "77", time.time(), runs, {}, "", None))
-    return Worker(tuple(jobs), "s", str(study_dir), 1, 1, gpus, 1, 10, policy)
+    options = replace(CLUSTER, notice_s=10, retry=retry, stop_after_same_error=same_error)
+    return Worker(tuple(jobs), "s", str(study_dir), gpus, 1, options)
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
 ) -> None:
     jobs = [Fails(tiny(seed=i), execution) for i in range(5)]
     study = tmp_path / "study"
-    worker(jobs, study, replace(UNLIMITED, stop_after_same_error=2))()
+    worker(jobs, study, same_error=2)()
     states = [job.store.state(job.run.run_id) for job in jobs]
     assert sorted(states) == ["failed"] * 2 + ["planned"] * 3
     assert "the first 2 runs failed with RuntimeError" in str(Submissions(study).stop_reason())
@@ -78,7 +81,7 @@ def test_where_no_gpu_is_visible_the_node_is_to_blame(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     job = Job(tiny(), execution)
-    call = worker([job], tmp_path / "study", replace(UNLIMITED, retry={"node": 1}), gpus=1)
+    call = worker([job], tmp_path / "study", gpus=1, node=1)
     call()
     (attempt,) = job.store.attempts(job.run.run_id)
     assert (attempt["cause"], attempt["node"], attempt["job"]) == ("node", "n1", "77")
@@ -94,7 +97,7 @@ def test_a_requeued_job_leaves_out_what_has_failed_in_it(
     """The old failure of a run that was submitted again does not count, that in this job does."""
     jobs = [Fails(tiny(seed=0), execution), Job(tiny(seed=1), execution)]
     jobs[1].write_failure("an old one", "error")
-    call = worker(jobs, tmp_path / "study", replace(UNLIMITED, retry={"preempted": 9}))
+    call = worker(jobs, tmp_path / "study", preempted=9)
     call()
     assert [job.store.state(job.run.run_id) for job in jobs] == ["failed", "ok"]
     call()
@@ -127,7 +130,7 @@ def test_a_run_that_srun_ended_has_the_error_of_the_process_that_failed_first(
     note = {"pid": 1, "host": "elsewhere", "job": "7", "attempts": []}
     (run_dir / "job.json").write_text(json.dumps(note), encoding="utf-8")
     for said_by in ("CUDA out of memory", "Connection closed by peer"):
-        rank_errors.write_error(run_dir, RuntimeError(said_by))
+        write_error(run_dir, RuntimeError(said_by))
     lost = lost_run("planned", "7", ArrayTask("7", state, "", "", ""), note, tmp_path)
     view = QueueView({run.run_id: RunInQueue("planned", "7", lost=lost)}, True)
     assert record_lost_runs(view, {run.run_id: run}, store) == {run.run_id: "failed"}

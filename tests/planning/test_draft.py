@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis.rules.check_grid import check
 from helpers.commands import Command
 from helpers.made_up_times import NOTHING, SOLVED, made_up
 from helpers.study import write_plan, write_run
@@ -13,7 +14,6 @@ from scaling_study.cost.timings import keep_probes
 from scaling_study.planning.draft import draft, freeze, orphans
 from scaling_study.planning.plan import planned_cells
 from scaling_study.study.result import Result
-from scaling_study.sweep.decisions import check
 
 
 def test_unknown_runs_of_the_store_are_reported_and_kept(

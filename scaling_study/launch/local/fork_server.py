@@ -20,21 +20,12 @@ def start_fork_server(threads: int) -> ForkServerContext:
 
     It ignores requests to stop: a scheduler signals every process of a job.
     """
-    _limit_threads(threads)
+    # OpenMP reads these when torch is loaded; the server inherits them.
+    os.environ |= dict.fromkeys(THREAD_LIMITS, str(threads)) | {"OMP_WAIT_POLICY": "passive"}
     context = get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, *_imported(), "scaling_study.launch.local.preload"])
+    # Each child would import our modules in this process again with the main module.
+    imported = [name for name in sys.modules if name.startswith("scaling_study.")]
+    context.set_forkserver_preload([*PRELOAD, *imported, "scaling_study.launch.local.preload"])
     with handled_by(signal.SIG_IGN, REQUESTS):
         forkserver.ensure_running()
     return context
-
-
-def _limit_threads(threads: int) -> None:
-    """Set what OpenMP reads when torch is loaded; the server inherits it."""
-    for name in THREAD_LIMITS:
-        os.environ[name] = str(threads)
-    os.environ["OMP_WAIT_POLICY"] = "passive"
-
-
-def _imported() -> list[str]:
-    """Our modules in this process: each child would import them again with the main module."""
-    return [name for name in sys.modules if name.startswith("scaling_study.")]

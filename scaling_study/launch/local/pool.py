@@ -4,15 +4,16 @@ A slot is a GPU, a share of one, or a CPU core. A run that crashes, or is killed
 takes nothing else with it.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from multiprocessing.connection import wait
 
 from scaling_study.launch.job import Job
 from scaling_study.launch.local.fork_server import start_fork_server
 from scaling_study.launch.local.process import RunProcess, run_process_main
-from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
-from scaling_study.launch.policy import UNLIMITED, Policy, Retries, SameError
+from scaling_study.launch.options import UNLIMITED, Policy
+from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError, SameError
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import Stop
 
@@ -36,16 +37,13 @@ def launch(
     """
     if not jobs:
         return
-    pool = _Pool(jobs, slots, policy, stop)
-    try:
+    with closing(_Pool(jobs, slots, policy, stop)) as pool:
         while pool.queue or pool.working:
             pool.fill()
             for ready in pool.wait():
                 if (outcome := pool.finish(ready)) is not None:
                     yield outcome
             pool.watch()
-    finally:
-        pool.close()
     if pool.failure is not None:
         n = policy.stop_after_same_error
         raise RepeatedError(f"the first {n} runs failed with {pool.failure.error}")
@@ -64,7 +62,8 @@ class _Pool:
         self.failure: Outcome | None = None
         assert slots, "a pool without slots would wait forever"
         self._free, self._policy, self._stop = list(slots), policy, stop
-        self._retries, self._same = Retries(policy), SameError(policy.stop_after_same_error)
+        self._retried = Counter[tuple[str, str | None]]()
+        self._same = SameError(policy.stop_after_same_error)
         self._context = start_fork_server(jobs[0].execution.threads)
         # Runs hold the reading end; it reports the end of file when this process is gone.
         self._reader, self._writer = self._context.Pipe(duplex=False)
@@ -101,10 +100,13 @@ class _Pool:
         self._free.append(work.slot)
         if self.failure is not None or self._stopping:
             return outcome
+        key = outcome.run_id, outcome.cause
+        retry = self._retried[key] < self._policy.retry.get(outcome.cause or "", 0)
         if self._same.stops(outcome):
             self.failure = outcome
             self.queue.clear()
-        elif self._retries.again(outcome):
+        elif retry and outcome.status == "failed":
+            self._retried[key] += 1
             print(f"again, after {outcome.cause}: {outcome.run_id}", flush=True)
             self.queue.append(work.job)
             return None

@@ -1,5 +1,6 @@
 """One run in a process of its own: what the process does, and how the pool watches it."""
 
+import math
 import os
 import signal
 import threading
@@ -19,8 +20,8 @@ from scaling_study.launch.failure_causes import (
 )
 from scaling_study.launch.job import Job
 from scaling_study.launch.lost_runs import outcome_after_exit
+from scaling_study.launch.options import Policy
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.policy import Policy
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import ORPHAN_GRACE_S, listen
 from scaling_study.study.claims import JOB_VARIABLE
@@ -96,22 +97,22 @@ def limited(policy: Policy) -> Iterator[None]:
 
     For runs of several processes, which no pool watches: a request to one stops all of them.
     """
-    over = threading.Event()
-    threading.Thread(target=_keep_limits, args=(policy, over), daemon=True).start()
+    over, began = threading.Event(), time.monotonic()
+    end_s = 60 * (math.inf if policy.timeout_min is None else policy.timeout_min)
+    most_bytes = 1e9 * (math.inf if policy.memory_gb is None else policy.memory_gb)
+
+    def watch() -> None:
+        while not over.wait(LOOK_S) and stop_request.requested() is None:
+            if time.monotonic() - began > end_s:
+                stop_request.request("timeout")
+            elif resident_bytes(os.getpid()) > most_bytes:
+                stop_request.request("host_memory")
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
         over.set()
-
-
-def _keep_limits(policy: Policy, over: threading.Event) -> None:
-    began = time.monotonic()
-    while not over.wait(LOOK_S) and stop_request.requested() is None:
-        minutes = (time.monotonic() - began) / 60
-        if policy.timeout_min is not None and minutes > policy.timeout_min:
-            stop_request.request("timeout")
-        elif policy.memory_gb is not None and resident_bytes(os.getpid()) > 1e9 * policy.memory_gb:
-            stop_request.request("host_memory")
 
 
 def run_process_main(job: Job, slot: Slot, parent: Connection) -> None:

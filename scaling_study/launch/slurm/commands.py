@@ -1,14 +1,16 @@
 """What SLURM knows of jobs: one squeue for all of them, one sacct for those that squeue forgot.
 
-Files record what became of runs; SLURM only answers whether a job may still do something, and why
-it ended.
+Without an answer of SLURM's these functions raise SchedulerError.
 """
 
 import re
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 
 from scaling_study.launch.base import SchedulerError
 
@@ -19,16 +21,15 @@ LIVE = {
     "SPECIAL_EXIT",
 }
 CAUSES = {
-    "TIMEOUT": "timeout",
-    "DEADLINE": "timeout",
-    "PREEMPTED": "preempted",
-    "REVOKED": "preempted",
-    "NODE_FAIL": "node",
-    "BOOT_FAIL": "node",
+    **dict.fromkeys(("TIMEOUT", "DEADLINE"), "timeout"),
+    **dict.fromkeys(("PREEMPTED", "REVOKED"), "preempted"),
+    **dict.fromkeys(("NODE_FAIL", "BOOT_FAIL"), "node"),
     "CANCELLED": "cancelled",
     "OUT_OF_MEMORY": "host_memory",
 }
 PATIENCE_S = 30
+# Tasks of an array where the controller does not say its limit: SLURM's own default.
+DEFAULT_MAX_ARRAY = 1001
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,7 @@ def available() -> bool:
 
 
 def tasks(jobs: Iterable[str]) -> dict[str, ArrayTask]:
-    """The tasks of these jobs that squeue still knows, ended ones included, by id.
-
-    Raises:
-        SchedulerError: no answer.
-    """
+    """The tasks of these jobs that squeue still knows, ended ones included, by id."""
     options = ("--noheader", "--array", "--states=all", "--format=%i|%T|%r|%N|%S")
     try:
         return _asked("squeue", jobs, *options)
@@ -72,11 +69,7 @@ def tasks(jobs: Iterable[str]) -> dict[str, ArrayTask]:
 
 
 def accounts(jobs: Iterable[str]) -> dict[str, ArrayTask]:
-    """Accounting's records of these jobs; it lags by seconds, and a site may have none.
-
-    Raises:
-        SchedulerError: no answer.
-    """
+    """Accounting's records of these jobs; it lags by seconds, and a site may have none."""
     columns = "--format=JobID,State,ExitCode,NodeList,Start"
     try:
         return _asked("sacct", jobs, "--noheader", "--parsable2", "--allocations", columns)
@@ -88,8 +81,15 @@ def accounts(jobs: Iterable[str]) -> dict[str, ArrayTask]:
 
 def _asked(program: str, jobs: Iterable[str], *options: str) -> dict[str, ArrayTask]:
     """The tasks that `program` prints for these jobs, by id."""
-    ids = sorted({job.partition("_")[0] for job in jobs})
-    return _parse(call(program, *options, f"--jobs={','.join(ids)}")) if ids else {}
+    found: dict[str, ArrayTask] = {}
+    if not (ids := sorted({job.partition("_")[0] for job in jobs})):
+        return found
+    for line in call(program, *options, f"--jobs={','.join(ids)}").splitlines():
+        name, state, reason, nodes, start = (*line.split("|"), "", "", "", "")[:5]
+        # "CANCELLED by 0", and a "+" where a column was too narrow.
+        if words := state.replace("+", "").split():
+            found[name] = ArrayTask(name, words[0], reason, nodes, start)
+    return found
 
 
 def former_state(job: str) -> str | None:
@@ -120,10 +120,11 @@ def call(program: str, *arguments: str) -> str:
     return done.stdout
 
 
-def max_array_size() -> int | None:
-    """The controller's MaxArraySize: an array may have that many tasks; None if it does not say."""
+@cache
+def max_array_size() -> int:
+    """The controller's MaxArraySize: an array may have that many tasks; asked once."""
     found = re.search(r"MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"))
-    return int(found[1]) if found else None
+    return int(found[1]) if found else DEFAULT_MAX_ARRAY
 
 
 def my_queued_jobs() -> int:
@@ -132,11 +133,7 @@ def my_queued_jobs() -> int:
 
 
 def cancel(jobs: Iterable[str], pending_only: bool = False) -> None:
-    """Cancel these tasks; those that have ended already are no error.
-
-    Raises:
-        SchedulerError: no answer.
-    """
+    """Cancel these tasks; those that have ended already are no error."""
     ids = condensed(jobs)
     state = ["--state=PENDING"] if pending_only else []
     for first in range(0, len(ids), 500):
@@ -145,32 +142,19 @@ def cancel(jobs: Iterable[str], pending_only: bool = False) -> None:
 
 def condensed(jobs: Iterable[str]) -> list[str]:
     """Task ids as SLURM writes sets of them: 7_0, 7_1, 7_2, 7_5 as 7_[0-2,5]."""
-    arrays: dict[str, list[int]] = {}
+    arrays = defaultdict[str, set[int]](set)
     plain = []
     for job in jobs:
         array, _, task = job.partition("_")
         if task:
-            arrays.setdefault(array, []).append(int(task))
+            arrays[array].add(int(task))
         else:
             plain.append(job)
-    return [*plain, *(f"{array}_[{_ranges(sorted(set(t)))}]" for array, t in arrays.items())]
+    return [*plain, *(f"{array}_[{_ranges(numbers)}]" for array, numbers in arrays.items())]
 
 
-def _ranges(numbers: list[int]) -> str:
-    spans: list[list[int]] = []
-    for n in numbers:
-        if spans and n == spans[-1][1] + 1:
-            spans[-1][1] = n
-        else:
-            spans.append([n, n])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
-
-
-def _parse(text: str) -> dict[str, ArrayTask]:
-    found = {}
-    for line in text.splitlines():
-        name, state, reason, nodes, start = (*line.split("|"), "", "", "", "")[:5]
-        # "CANCELLED by 0", and a "+" where a column was too narrow.
-        if words := state.replace("+", "").split():
-            found[name] = ArrayTask(name, words[0], reason, nodes, start)
-    return found
+def _ranges(numbers: set[int]) -> str:
+    # In a run of consecutive numbers, each is as far above its place in the sorted list.
+    runs = groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0])
+    spans = ([n for _, n in run] for _, run in runs)
+    return ",".join(f"{s[0]}-{s[-1]}" if len(s) > 1 else f"{s[0]}" for s in spans)

@@ -1,16 +1,14 @@
 """Settings of SLURM jobs: conf/launcher/slurm.yaml as a dataclass."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from scaling_study.common.validation import require
-from scaling_study.launch.options import PolicyOptions
+from scaling_study.launch.options import PolicyOptions, check
 from scaling_study.launch.slots import AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cluster:
+class SlurmOptions(PolicyOptions):
     """How jobs are made and submitted; None leaves a setting to the site or to the forecast.
 
     `runs_per_job` runs share a job, which has room for `slots` of them at a time. A run gets
@@ -46,40 +44,27 @@ class Cluster:
     allow_dirty: bool
 
     def __post_init__(self) -> None:
-        def check(name: str, ok: Callable[[Any], bool], accepted: str) -> None:
-            value = getattr(self, name)
-            require(value is None or ok(value), f"launcher.{name}", value, accepted)
-
+        super().__post_init__()
         for name in ("runs_per_job", "max_running", "max_array", "max_submit", "nodes", "notice_s"):
-            check(name, lambda n: n >= 1, "must be 1 or more")
+            check(self, name, lambda n: n >= 1, "must be 1 or more")
         for name in ("time_min", "memory_gb_per_run", "fallback_time_min", "fallback_memory_gb"):
-            check(name, lambda x: x > 0, "must be above 0")
+            check(self, name, lambda x: x > 0, "must be above 0")
         notice = f"launcher.notice_s={self.notice_s} seconds, which end each job"
-        check("time_min", lambda x: 60 * x > self.notice_s, f"must be more than {notice}")
-        check("safety", lambda x: x >= 1, "must be 1 or more")
-        check("gpus_per_run", lambda n: n >= 0, "must be 0 or more")
+        check(self, "time_min", lambda x: 60 * x > self.notice_s, f"must be more than {notice}")
+        check(self, "safety", lambda x: x >= 1, "must be 1 or more")
+        check(self, "gpus_per_run", lambda n: n >= 0, "must be 0 or more")
         several = self.nodes > 1 or (self.gpus_per_run or 0) > 1
         alone = "must be 1 where a run has several GPUs or nodes to itself"
-        check("runs_per_job", lambda n: n == 1 or not several, alone)
+        check(self, "runs_per_job", lambda n: n == 1 or not several, alone)
         for line in self.lines:
             accepted = "must be options of sbatch's: --…"
             require(line.startswith("--"), "launcher.lines", line, accepted)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlurmOptions(Cluster, PolicyOptions):
-    """All settings of `launcher=slurm`; `slots` and `slots_per_gpu` are those within a job."""
-
-    def __post_init__(self) -> None:
-        PolicyOptions.__post_init__(self)
-        Cluster.__post_init__(self)
-        share, slots = self.slots_per_gpu, self.slots
         # Nobody knows the memory of the job's GPU yet.
         accepted = "must be a number with launcher=slurm"
-        require(share != AUTO, "launcher.slots_per_gpu", "auto", accepted)
+        require(self.slots_per_gpu != AUTO, "launcher.slots_per_gpu", "auto", accepted)
         n = self.runs_per_job
         most = f"must not exceed launcher.runs_per_job={n}, or some would stay empty"
-        require(slots <= n, "launcher.slots", slots, most)
+        require(self.slots <= n, "launcher.slots", self.slots, most)
 
     @property
     def waits_for_runs(self) -> bool:

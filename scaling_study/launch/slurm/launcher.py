@@ -3,7 +3,7 @@
 import select
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.base import Launch, Launcher
 from scaling_study.launch.code_snapshot import freeze, refuse_dirty
+from scaling_study.launch.job import Request
 from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.outcome import Outcome, RepeatedError
-from scaling_study.launch.request import Request
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.reconcile import look
 from scaling_study.launch.slurm.requeue import avoided
 from scaling_study.launch.slurm.sbatch import Submitter
-from scaling_study.launch.submissions import Submission, Submissions
+from scaling_study.launch.submissions import Submissions
 
 # How often files are read, and SLURM is asked, while a sweep waits for its jobs.
 LOOK_S, ASK_S = 2, 30
@@ -50,10 +50,10 @@ def slots(options: SlurmOptions, requests: Sequence[Request]) -> list[Slot]:
 
 def launch(call: Launch) -> Iterator[Outcome]:
     """Submit the runs; with `wait` also retry them, and yield outcomes as they come."""
-    runs = SubmittedRuns(call)
-    runs.submit()
+    requests, runs = [_with_whole_paths(one) for one in call.requests], SubmittedRuns(call)
+    runs.submit(requests)
     if call.options.wait:
-        yield from runs.wait()
+        yield from runs.wait(requests)
 
 
 LAUNCHER = Launcher(
@@ -72,9 +72,8 @@ class SubmittedRuns:
     """The runs of one call of the sweep; whatever it submits, and when, runs the same code."""
 
     def __init__(self, call: Launch) -> None:
-        self._requests = {one.job.run.run_id: _with_whole_paths(one) for one in call.requests}
         execution, self._store = call.jobs[0].execution, call.jobs[0].store
-        self._study_dir, self._stop, self._policy = call.study_dir, call.stop, call.options.policy
+        self._study_dir, self._stop, self._retry = call.study_dir, call.stop, call.options.retry
         snapshot = freeze(execution, Path(execution.results_dir) / "snapshots")
         self._submitter = Submitter(call.study_dir, call.options, snapshot)
         # Runs submitted by this call, and the number of retries for each (run, cause).
@@ -82,22 +81,15 @@ class SubmittedRuns:
         # What has been printed already.
         self._without_room, self._refused, self._avoided = 0, "", set[str]()
 
-    def submit(self) -> None:
-        """Submit the runs, as many as the limits allow.
-
-        Raises:
-            InputError: see `Submitter.submit`.
-        """
-        self._submit(list(self._requests.values()))
-
-    def wait(self) -> Iterator[Outcome]:
+    def wait(self, requests: Iterable[Request]) -> Iterator[Outcome]:
         """Outcomes as files show them; runs to retry, or without room before, are submitted.
 
         Raises:
             RepeatedError: the first runs failed alike, and their jobs have cancelled the others.
             InputError: what is left is refused, and no job of this call is in the queue.
         """
-        left, asked = dict(self._requests), time.monotonic()
+        left = {request.job.run.run_id: request for request in requests}
+        asked = time.monotonic()
         while left and not self._stop.reasons:
             select.select([self._stop], [], [], LOOK_S)
             if time.monotonic() - asked > ASK_S and not self._stop.reasons:
@@ -122,7 +114,7 @@ class SubmittedRuns:
         if outcome.status == "planned":
             cancelled = self._store.job(run_id).get("cause") == "cancelled"
             return replace(outcome, cause="cancelled") if cancelled else None
-        allowed = self._policy.retry.get(outcome.cause or "", 0)
+        allowed = self._retry.get(outcome.cause or "", 0)
         return outcome if self._retried[run_id, outcome.cause] >= allowed else None
 
     def _resubmit(self, left: Mapping[str, Request]) -> None:
@@ -138,7 +130,7 @@ class SubmittedRuns:
         causes = {o.run_id: o.cause for o in outcomes if o.status == "failed"}
         retries = {r: cause for r, cause in causes.items() if r in self._submitted}
         try:
-            done = self._submit(again)
+            done = self.submit(again)
         except InputError as error:
             if not {"queued", "running"} & {*states.values()}:
                 raise
@@ -149,8 +141,12 @@ class SubmittedRuns:
             return
         self._retried.update((run_id, retries[run_id]) for run_id in done if run_id in retries)
 
-    def _submit(self, requests: Sequence[Request]) -> set[str]:
-        """The runs of these for which there was room."""
+    def submit(self, requests: Sequence[Request]) -> set[str]:
+        """Submit the runs; the ids of those for which the limits left room.
+
+        Raises:
+            InputError: see `Submitter.submit`.
+        """
         attempts = [self._store.attempts(request.job.run.run_id) for request in requests]
         bad = avoided((one for found in attempts for one in found), time.time())
         for node in bad.keys() - self._avoided:
@@ -161,7 +157,14 @@ class SubmittedRuns:
         for submission in self._submitter.submit(jobs, list(bad)):
             done |= {run_id for group in submission.runs for run_id in group}
             self._submitted |= done
-            print(_described(submission), flush=True)
+            asked, n = submission.resources, sum(map(len, submission.runs))
+            print(
+                f"job {submission.job}: {n} runs in {len(submission.runs)} jobs of "
+                f"{asked['time_min']} min, {asked['memory_gb']} GB, {asked['cpus']} CPUs, "
+                f"{asked['gpus']} GPUs on {asked['nodes']} nodes; "
+                f"code {Path(submission.snapshot).name}",
+                flush=True,
+            )
             if self._stop.reasons:
                 return done
         without_room = len(requests) - len(done)
@@ -178,11 +181,8 @@ class SubmittedRuns:
 def _with_whole_paths(request: Request) -> Request:
     """The request for a job that starts in another folder."""
     execution = request.job.execution
-    whole = replace(
-        execution,
-        results_dir=str(Path(execution.results_dir).resolve()),
-        cache_dir=str(Path(execution.cache_dir).resolve()),
-    )
+    results, cache = (str(Path(p).resolve()) for p in (execution.results_dir, execution.cache_dir))
+    whole = replace(execution, results_dir=results, cache_dir=cache)
     return replace(request, job=replace(request.job, execution=whole))
 
 
@@ -193,15 +193,4 @@ def _for_host(request: Request, attempts: Sequence[Mapping[str, object]]) -> Req
         request,
         memory_bytes=None if memory is None else memory + PROCESS_BYTES,
         failures=Counter(str(a["cause"]) for a in attempts if a.get("cause")),
-    )
-
-
-def _described(submission: Submission) -> str:
-    asked = submission.resources
-    n = sum(len(group) for group in submission.runs)
-    return (
-        f"job {submission.job}: {n} runs in {len(submission.runs)} jobs of "
-        f"{asked['time_min']} min, {asked['memory_gb']} GB, {asked['cpus']} CPUs, "
-        f"{asked['gpus']} GPUs on {asked['nodes']} nodes; "
-        f"code {Path(submission.snapshot).name}"
     )

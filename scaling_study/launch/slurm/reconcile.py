@@ -55,13 +55,16 @@ def look(
     found = {run_id: RunInQueue(state) for run_id, state in states.items()}
     for run_id, job in jobs.items():
         # Waiting tasks that were cancelled together share the row of their array.
-        task = tasks.get(job) or tasks.get(_array(job))
+        task = tasks.get(job) or tasks.get(job.partition("_")[0])
+        # Accounting may yet report the end of the job.
+        late = not answered or store.sign_of_life(run_id) > time.time() - LAG_S
         if task is not None and task.live:
-            found[run_id] = _live(job, task)
+            reason = task.reason if task.state == "PENDING" else None
+            found[run_id] = RunInQueue("queued", job, True, reason, _timestamp(task.start))
         elif (now := store.state(run_id)) != states[run_id]:
             # It has worked and ended between the two looks, at its files and at the queue.
             found[run_id] = RunInQueue(now)
-        elif task is None and accounted is not None and _late(answered, store, run_id):
+        elif task is None and accounted is not None and late:
             found[run_id], answered = RunInQueue("queued", job), False
         else:
             state = "failed" if now == "failed" else "planned"
@@ -70,17 +73,12 @@ def look(
     return QueueView(found, answered)
 
 
-def _late(answered: bool, store: Store, run_id: str) -> bool:
-    """Whether accounting may yet report the end of a run's job."""
-    return not answered or store.sign_of_life(run_id) > time.time() - LAG_S
-
-
 def _account(jobs: set[str], accounted: Accounts) -> bool:
     """Add sacct's answers about jobs that squeue has forgotten; whether it answered."""
     for job in [job for job, task in accounted.items() if task.live]:
         del accounted[job]  # the job's end had not come there yet
     try:
-        unknown = {job for job in jobs if not {job, _array(job)} & set(accounted)}
+        unknown = {job for job in jobs if not {job, job.partition("_")[0]} & set(accounted)}
         accounted |= commands.accounts(unknown)
     except SchedulerError:
         return False
@@ -92,19 +90,9 @@ def _job(store: Store, run_id: str, state: str) -> str | None:
     if state in (*FINISHED, "unreadable", "running"):
         return None
     note = store.job(run_id)
-    if "queued" in note:
-        return str(note["queued"])
     over = "ended" in note and note.get("cause") not in RESUMED
-    return None if over or not note.get("job") else str(note["job"])
-
-
-def _array(job: str) -> str:
-    return job.partition("_")[0]
-
-
-def _live(job: str, task: ArrayTask) -> RunInQueue:
-    reason = task.reason if task.state == "PENDING" else None
-    return RunInQueue("queued", job, True, reason, _timestamp(task.start))
+    job = note.get("queued") or (None if over else note.get("job"))
+    return str(job) if job else None
 
 
 def _timestamp(text: str) -> float | None:
@@ -120,7 +108,7 @@ def lost_run(
 
     One that had begun has failed, because of what ended the job; one that had not is free again.
     """
-    files = job_logs(logs, job)
+    files = sorted(logs.glob(f"{job}_*_log.*"))  # of its batch script and its processes
     cause, message = _cause(job, task, files)
     log = files[0] if files else None
     if note.get("cause") in RESUMED and cause in (None, "error"):
@@ -159,8 +147,3 @@ def reason_in(text: str) -> str:
     informative = [line for line in lines if not NOISE.match(line)]
     errors = [line for line in informative if ERROR.search(line)]
     return next(iter([*raised[:1], *errors, *informative[-1:], *lines[-1:]]), "").strip()
-
-
-def job_logs(folder: Path, job: str) -> list[Path]:
-    """What a job printed, its batch script and its runs alike; a file a process."""
-    return sorted(folder.glob(f"{job}_*_log.*"))

@@ -4,13 +4,12 @@ Asking for little lets the scheduler back-fill: limits come from the forecast wh
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scaling_study.launch.job import Job
-from scaling_study.launch.request import Request
-from scaling_study.launch.slurm.config import Cluster
+from scaling_study.launch.job import Job, Request
+from scaling_study.launch.slurm.config import SlurmOptions
 
 # Steps that limits are rounded up to: minutes, then whole days; GB, then multiples of 128.
 MINUTES = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440)
@@ -38,85 +37,68 @@ class Resources:
 Bundle = tuple[Job, ...]
 
 
-def classes(
-    requests: Sequence[Request], cluster: Cluster, slots: int, slots_per_gpu: int, threads: int
-) -> dict[Resources, list[Bundle]]:
+def classes(requests: Sequence[Request], options: SlurmOptions) -> dict[Resources, list[Bundle]]:
     """Jobs of `runs_per_job` runs, in the order given, by what they ask for."""
-    alike: dict[Resources, list[Request]] = {}
+    alike = defaultdict[Resources, list[Request]](list)
     for request in requests:
-        alike.setdefault(_of_run(request, cluster, threads), []).append(request)
-    found: dict[Resources, list[Bundle]] = {}
+        alike[_of_run(request, options)].append(request)
+    found = defaultdict[Resources, list[Bundle]](list)
     for one, group in alike.items():
-        for first in range(0, len(group), cluster.runs_per_job):
-            some = group[first : first + cluster.runs_per_job]
-            job = _of_job(one, some, cluster, min(slots, len(some)), slots_per_gpu)
-            found.setdefault(job, []).append(tuple(request.job for request in some))
+        for first in range(0, len(group), options.runs_per_job):
+            some = group[first : first + options.runs_per_job]
+            found[_of_job(one, some, options)].append(tuple(request.job for request in some))
     return found
 
 
-def gpus_of(job: Job, cluster: Cluster) -> int:
-    """GPUs that a run gets on each node."""
-    if cluster.gpus_per_run is not None:
-        return cluster.gpus_per_run
-    return 1 if job.run.device == "cuda" else 0
-
-
-def _of_run(request: Request, cluster: Cluster, threads: int) -> Resources:
+def _of_run(request: Request, options: SlurmOptions) -> Resources:
     """What a run by itself asks for; after failures for time or memory twice as much each time."""
-    time_min, memory_gb = cluster.time_min, cluster.memory_gb_per_run
+    time_min, memory_gb = options.time_min, options.memory_gb_per_run
     if time_min is None:
         known = request.forecast_s
-        time_min = cluster.fallback_time_min if known is None else cluster.safety * known / 60
+        time_min = options.fallback_time_min if known is None else options.safety * known / 60
     if memory_gb is None:
         need = request.memory_bytes
-        memory_gb = cluster.fallback_memory_gb if need is None else cluster.safety * need / 1e9
+        memory_gb = options.fallback_memory_gb if need is None else options.safety * need / 1e9
     doublings = Counter(request.failures)
     time_min *= 2 ** min(MOST_DOUBLINGS, doublings["timeout"])
     memory_gb *= 2 ** min(MOST_DOUBLINGS, doublings["host_memory"])
     # A person's setting is used unchanged; forecasts fall into few classes.
-    minutes = math.ceil(time_min) if cluster.time_min is not None else rounded(time_min, MINUTES)
-    gpus = gpus_of(request.job, cluster)
-    several = cluster.nodes > 1 or gpus > 1
+    minutes = math.ceil(time_min) if options.time_min is not None else rounded(time_min, MINUTES)
+    gpus = options.gpus_per_run
+    if gpus is None:
+        gpus = 1 if request.job.run.device == "cuda" else 0
     return Resources(
         time_min=minutes,
         memory_gb=rounded(memory_gb, GIGABYTES),
         gpus=gpus,
-        cpus=threads,
-        tasks=max(1, gpus) if several else 1,
-        nodes=cluster.nodes,
+        cpus=options.threads,
+        tasks=max(1, gpus),
+        nodes=options.nodes,
     )
 
 
-def _of_job(
-    one: Resources, requests: Sequence[Request], cluster: Cluster, at_once: int, per_gpu: int
-) -> Resources:
-    """What a job of these runs, which all need `one`, asks for: `at_once` of them run together."""
+def _of_job(one: Resources, requests: Sequence[Request], options: SlurmOptions) -> Resources:
+    """What a job of these runs, which all need `one`, asks for."""
+    at_once = min(options.slots_in_job, len(requests))
     minutes = one.time_min * math.ceil(len(requests) / at_once)
-    known = [request.forecast_s for request in requests]
-    if cluster.time_min is None and None not in known and not _had_timeouts(requests):
-        seconds = [s for s in known if s is not None]
-        minutes = math.ceil(cluster.safety * max(*seconds, sum(seconds) / at_once) / 60)
-    if cluster.time_min is None:
-        minutes = rounded(minutes + START_MIN + cluster.notice_s / 60, MINUTES)
-    if one.tasks * one.nodes > 1:
-        memory = rounded(one.memory_gb * one.tasks + POOL_GB, GIGABYTES)
-        return replace(one, time_min=minutes, memory_gb=memory)
+    if options.time_min is None:
+        seconds = [r.forecast_s for r in requests if not r.failures.get("timeout")]
+        known = [s for s in seconds if s is not None]
+        if len(known) == len(requests):
+            minutes = math.ceil(options.safety * max(*known, sum(known) / at_once) / 60)
+        minutes = rounded(minutes + START_MIN + options.notice_s / 60, MINUTES)
+    # A run of several tasks has its job to itself: `at_once` is 1.
+    per_gpu = 1 if one.tasks * one.nodes > 1 else options.slots_per_gpu
     return replace(
         one,
         time_min=minutes,
-        memory_gb=rounded(one.memory_gb * at_once + POOL_GB, GIGABYTES),
+        memory_gb=rounded(one.memory_gb * one.tasks * at_once + POOL_GB, GIGABYTES),
         gpus=math.ceil(one.gpus * at_once / per_gpu),
         cpus=one.cpus * at_once,
     )
 
 
-def _had_timeouts(requests: Sequence[Request]) -> bool:
-    return any(request.failures.get("timeout") for request in requests)
-
-
 def rounded(value: float, steps: Sequence[int]) -> int:
     """The first step that holds `value`; beyond the last, multiples of it."""
-    for step in steps:
-        if value <= step:
-            return step
-    return math.ceil(value / steps[-1]) * steps[-1]
+    beyond = math.ceil(value / steps[-1]) * steps[-1]
+    return next((step for step in steps if value <= step), beyond)

@@ -10,28 +10,23 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.launch.base import SchedulerError
-from scaling_study.launch.request import Request
+from scaling_study.launch.job import Request
 from scaling_study.launch.slurm import commands
-from scaling_study.launch.slurm.config import Cluster, SlurmOptions
+from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.resource_classes import Bundle, Resources, classes
 from scaling_study.launch.slurm.worker import Worker
 from scaling_study.launch.submissions import Submission, Submissions
 
-# Tasks of an array where the controller does not say its limit: SLURM's own default.
-DEFAULT_MAX_ARRAY = 1001
 # In sbatch's message where the site's limit of submitted jobs is reached: AssocMaxSubmitJobLimit,
 # QOSMaxSubmitJobPerUserLimit, AssocGrpSubmitJobsLimit and their like.
 FULL = re.compile(r"SubmitJobs?\w*Limit")
 # In sbatch's message if no node is left to run a job.
 NO_NODE = "node configuration is not available"
-
-
 # Jobs of one resource class.
 Array = tuple[Resources, Sequence[Bundle]]
 
@@ -54,13 +49,11 @@ class Submitter:
         Raises:
             InputError: a request that makes no sense, or that the site refuses.
         """
-        options = self.options
-        alike = classes(
-            requests, options, options.slots_in_job, options.slots_per_gpu, options.threads
-        )
-        name = uuid.uuid4().hex[:12]
+        name, limit = uuid.uuid4().hex[:12], self.options.max_submit
         try:
-            arrays = deque(_within(alike, *self._limits()))
+            largest = self.options.max_array or commands.max_array_size()
+            room = sys.maxsize if limit is None else max(0, limit - commands.my_queued_jobs())
+            arrays = deque(_within(classes(requests, self.options), largest, room))
             while arrays:
                 resources, bundles = array = arrays.popleft()
                 try:
@@ -76,7 +69,6 @@ class Submitter:
             raise InputError(f"launcher=slurm: {error}") from None
 
     def _record(self, array: Array, name: str, job: str) -> Submission:
-        """Record that `job` has these runs."""
         resources, bundles = array
         submission = Submission(
             submission=name,
@@ -94,25 +86,8 @@ class Submitter:
                 one.store.enqueue(one.run.run_id, task)
         return submission
 
-    def _limits(self) -> tuple[int, int]:
-        """Tasks in an array, and jobs that may still be submitted."""
-        largest = self.options.max_array or _max_array()
-        if self.options.max_submit is None:
-            return largest, sys.maxsize
-        return largest, max(0, self.options.max_submit - commands.my_queued_jobs())
-
     def _place(self, array: Array, name: str, avoid: Sequence[str]) -> str:
         """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
-        try:
-            return self._job(array, name, avoid)
-        except SchedulerError as error:
-            if not avoid or NO_NODE not in str(error):
-                raise
-        print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
-        return self._job(array, name, ())
-
-    def _job(self, array: Array, name: str, avoid: Sequence[str]) -> str:
-        """SLURM's id of the array of these jobs."""
         from submitit.core.utils import FailedJobError
         from submitit.slurm.slurm import SlurmExecutor
 
@@ -127,12 +102,9 @@ class Submitter:
                 jobs=bundle,
                 submission=name,
                 study_dir=str(self.study_dir.resolve()),
-                slots=min(self.options.slots_in_job, len(bundle)),
-                slots_per_gpu=self.options.slots_per_gpu,
                 gpus=resources.gpus,
                 ranks=resources.tasks * resources.nodes,
-                notice_s=self.options.notice_s,
-                policy=self.options.policy,
+                options=self.options,
             )
             for bundle in bundles
         ]
@@ -141,15 +113,12 @@ class Submitter:
             with redirect_stdout(printed), redirect_stderr(printed):
                 jobs = executor.map_array(_call, workers)
         except FailedJobError as error:
+            if avoid and NO_NODE in str(error):
+                print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
+                return self._place(array, name, ())
             kind = FullError if FULL.search(f"{error}") else SchedulerError
             raise kind(f"sbatch: {error}") from None
         return str(jobs[0].job_id).partition("_")[0]
-
-
-@cache
-def _max_array() -> int:
-    """Tasks of an array, as the controller says; asked once."""
-    return commands.max_array_size() or DEFAULT_MAX_ARRAY
 
 
 def _call(worker: Worker) -> None:
@@ -171,11 +140,13 @@ def _within(
 
 
 def parameters(
-    resources: Resources, cluster: Cluster, study: str, snapshot: Path, avoid: Sequence[str]
+    resources: Resources, options: SlurmOptions, study: str, snapshot: Path, avoid: Sequence[str]
 ) -> dict[str, Any]:
     """submitit's parameters for jobs of one class."""
     gpus = resources.gpus
-    exclude = ",".join([*filter(None, [cluster.exclude]), *avoid])
+    exclude = ",".join([*filter(None, [options.exclude]), *avoid])
+    # --mail-type=FAIL and the like.
+    extra = (line.removeprefix("--").partition("=") for line in options.lines)
     path = f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}"
     return {
         "job_name": f"study-{study}",
@@ -184,34 +155,23 @@ def parameters(
         "nodes": resources.nodes,
         "ntasks_per_node": resources.tasks,
         "cpus_per_task": resources.cpus,
-        "gpus_per_node": gpus if gpus and not cluster.gres else None,
-        "gres": f"{cluster.gres}:{gpus}" if gpus and cluster.gres else None,
-        "partition": cluster.partition,
-        "account": cluster.account,
-        "qos": cluster.qos,
-        "constraint": cluster.constraint,
+        "gpus_per_node": gpus if gpus and not options.gres else None,
+        "gres": f"{options.gres}:{gpus}" if gpus and options.gres else None,
+        **{name: getattr(options, name) for name in ("partition", "account", "qos", "constraint")},
         "exclude": exclude or None,
-        "exclusive": True if cluster.whole_node else None,
-        "array_parallelism": cluster.max_running,
-        "signal_delay_s": cluster.notice_s,
+        "exclusive": True if options.whole_node else None,
+        "array_parallelism": options.max_running,
+        "signal_delay_s": options.notice_s,
         "stderr_to_stdout": True,
-        "additional_parameters": {"requeue": True, **_options(cluster.lines)},
+        "additional_parameters": {"requeue": True}
+        | {name: value if equals else True for name, equals, value in extra},
         "setup": [
             # Since 22.05 srun no longer takes this from the job.
             "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK",
-            *cluster.setup,
+            *options.setup,
             path,
             # Else `python -m` puts the folder of the submission first, whose code may have changed.
             "export PYTHONSAFEPATH=1",
         ],
         "srun_args": ["--kill-on-bad-exit=1"],
     }
-
-
-def _options(lines: Sequence[str]) -> dict[str, Any]:
-    """--mail-type=FAIL and the like as submitit takes them."""
-    found: dict[str, Any] = {}
-    for line in lines:
-        name, equals, value = line.removeprefix("--").partition("=")
-        found[name] = value if equals else True
-    return found

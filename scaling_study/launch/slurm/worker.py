@@ -19,9 +19,9 @@ from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.local import pool
 from scaling_study.launch.local.process import limited, print_to_log
 from scaling_study.launch.outcome import Outcome
-from scaling_study.launch.policy import Policy
-from scaling_study.launch.slots import Slot, cpu_slots, gpu_slots
+from scaling_study.launch.slots import cpu_slots, gpu_slots
 from scaling_study.launch.slurm import commands
+from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.requeue import requeue, why_noticed, why_restarted
 from scaling_study.launch.stop_signals import Stop, listen, requested_by
 from scaling_study.launch.submissions import Submissions
@@ -34,7 +34,8 @@ NOTICE, TERM = "preempted", "interrupted"
 SIGNALS = {signal.SIGUSR2: NOTICE, signal.SIGTERM: TERM}
 # What a pool does not try again in place: it takes another node, or more memory.
 ELSEWHERE = ("node", "host_memory", "preempted")
-# After a notice, W&B may take so much of the time that is left for the requeue.
+# A job's processes end with it, so W&B takes the rest before: after a notice, within this of the
+# time that is left for the requeue.
 STOPPED_UPLOADS_S = 10
 
 
@@ -45,12 +46,9 @@ class Worker:
     jobs: tuple[Job, ...]
     submission: str
     study_dir: str
-    slots: int
-    slots_per_gpu: int
     gpus: int
     ranks: int
-    notice_s: int
-    policy: Policy
+    options: SlurmOptions
 
     def __call__(self) -> None:
         """Train what is missing of the runs; requeue the job if it is asked to stop before."""
@@ -76,25 +74,27 @@ class Worker:
             print_to_log(self.jobs[0])
         if not self._unfinished():
             return
-        with limited(self.policy):
+        with limited(self.options):
             outcome = self.jobs[0]()
         if not first:
             return
-        self._finish_uploads(outcome.status == "stopped")
+        finish_uploads(self.jobs, STOPPED_UPLOADS_S if outcome.status == "stopped" else math.inf)
         if (outcome.status, outcome.cause) == ("stopped", NOTICE):
-            self._requeue(self._why(), by_slurm=False)
+            self._requeue(None, by_slurm=False)
         elif outcome.status == "failed" and not self._gives_up(outcome, submissions):
             # What a pool would try again in place takes a new start of all ranks.
             self._requeue(outcome.cause or "error", by_slurm=False)
 
     def _pool(self, stop: Stop, submissions: Submissions) -> None:
-        jobs, slots = self._unfinished(), self._slots()
+        jobs, n = self._unfinished(), min(self.options.slots_in_job, len(self.jobs))
+        per_gpu = self.options.slots_per_gpu
+        slots = gpu_slots(visible_gpus(), per_gpu)[:n] if self.gpus else cpu_slots(n)
         if not slots:
             self._blame_node(jobs)
             return
-        retry = {c: n for c, n in self.policy.retry.items() if c not in ELSEWHERE}
+        retry = {c: n for c, n in self.options.retry.items() if c not in ELSEWHERE}
         # The submissions see the first runs of all jobs, the pool only those of this one.
-        policy = replace(self.policy, retry=retry, stop_after_same_error=0)
+        policy = replace(self.options, retry=retry, stop_after_same_error=0)
         bad_node = False
         for outcome in pool.launch(jobs, slots, policy, stop):
             print(f"{outcome.run_id} {outcome.status} {outcome.error or ''}", flush=True)
@@ -103,10 +103,9 @@ class Worker:
                 stop.request(NOTICE)
             elif self._gives_up(outcome, submissions):
                 stop.request(TERM)
-        self._finish_uploads(bool(stop.reasons))
+        finish_uploads(self.jobs, STOPPED_UPLOADS_S if stop.reasons else math.inf)
         if NOTICE in stop.reasons:
-            cause = "node" if bad_node else self._why()
-            self._requeue(cause, TERM in stop.reasons)
+            self._requeue("node" if bad_node else None, by_slurm=TERM in stop.reasons)
         elif stop.reasons:
             self._leave("preempted" if not submissions.stopped(self.submission) else None)
 
@@ -121,16 +120,6 @@ class Worker:
                     job.write_failure(message, "node")
         self._requeue("node", by_slurm=False)
 
-    def _finish_uploads(self, stopped: bool) -> None:
-        """Let W&B take the rest, because the job's processes end with it."""
-        finish_uploads(self.jobs, STOPPED_UPLOADS_S if stopped else math.inf)
-
-    def _slots(self) -> list[Slot]:
-        """Places for runs in this allocation: its GPUs if runs have some, else as many as asked."""
-        if self.gpus == 0:
-            return cpu_slots(self.slots)
-        return gpu_slots(visible_gpus(), self.slots_per_gpu)[: self.slots]
-
     def _unfinished(self) -> list[Job]:
         return [
             job
@@ -144,7 +133,7 @@ class Worker:
         if not causes or job.store.state(job.run.run_id) != "failed":
             return False
         cause = causes[-1]
-        allowed = 0 if cause == "host_memory" else self.policy.retry.get(cause or "error", 0)
+        allowed = 0 if cause == "host_memory" else self.options.retry.get(cause or "error", 0)
         return causes.count(cause) > allowed
 
     def _causes(self, job: Job) -> list[str | None]:
@@ -167,7 +156,7 @@ class Worker:
         """Whether, with this outcome, the submission stops; its jobs that wait are cancelled."""
         if outcome.status != "failed":
             return False
-        if not submissions.repeated_error(self.submission, self.jobs[0].store, self.policy):
+        if not submissions.repeated_error(self.submission, self.jobs[0].store, self.options):
             return False
         try:
             commands.cancel(submissions.jobs(self.submission), pending_only=True)
@@ -175,18 +164,19 @@ class Worker:
             print(f"cancel: {error}", flush=True)  # they find out when they start
         return True
 
-    def _why(self) -> str:
-        return why_noticed(os.environ[JOB_VARIABLE], self.notice_s)
+    def _requeue(self, cause: str | None, by_slurm: bool) -> None:
+        """Queue the job again for the unfinished runs, on other nodes if this one broke.
 
-    def _requeue(self, cause: str, by_slurm: bool) -> None:
-        """Queue the job again for the unfinished runs, on other nodes if this one broke."""
+        `cause`: what ended this start; None after a notice.
+        """
         job, again = os.environ[JOB_VARIABLE], []
+        cause = cause or why_noticed(job, self.options.notice_s)
         for one in self._unfinished():
             run_id, store, causes = one.run.run_id, one.store, self._causes(one)
             if causes and causes[-1] in ("preempted", "interrupted"):
                 store.end(run_id, cause)
                 causes[-1] = cause
-            if causes.count(cause) > self.policy.retry.get(cause, 0):
+            if causes.count(cause) > self.options.retry.get(cause, 0):
                 one.write_failure(f"ended by {cause} {causes.count(cause)} times", cause)
             else:
                 store.enqueue(run_id, job)
