@@ -4,13 +4,17 @@ import os
 from pathlib import Path
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write `text` so that a reader sees the old file or the whole new one, also after a crash."""
+def replace_file(path: Path, text: str, survives_crash: bool = True) -> None:
+    """Write `text` so that a reader sees the old file or the whole new one.
+
+    That holds after a crash of the machine only if the text `survives_crash`: it costs a sync.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        if survives_crash:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(temporary, path)
 
 

@@ -5,15 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import group, require, suggest
+from scaling_study.common.validation import group, refuse_unknown, require, suggest
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-
-
 # The part of the settings that a run is made of.
 RUN_KEYS = ("task", "model", "data", "train", "init", "seed", "device", "precision")
-
-
 # What else an entry point knows at the top level.
 COMMON_KEYS = (
     *("results_dir", "cache_dir", "checkpoint", "loader", "launcher", "tracking"),
@@ -30,7 +26,7 @@ def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None
     known = (*RUN_KEYS, *COMMON_KEYS, *extra)
     for key in settings:
         if key not in known:
-            raise InputError(f"{key}: no such setting here{suggest(key, list(known))}")
+            raise InputError(f"{key}: no such setting here{suggest(key, known)}")
 
 
 def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -> Mapping[str, Any]:
@@ -40,9 +36,7 @@ def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -
         InputError: one too many or too few.
     """
     values = group(settings, key)
-    for name in values:
-        if name not in known:
-            raise InputError(f"{key}.{name}: no such setting{suggest(name, list(known))}")
+    refuse_unknown(values, known, f"{key}.")
     for name in known:
         require(name in values, key, dict(values), f"{name} is missing")
     return values

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common.files import replace_file
+
 HEARTBEAT_S = 10
 # A worker on another machine is taken for dead after this long without a heartbeat.
 STALE_S = 120
@@ -30,13 +32,11 @@ class Claim:
 
 def write_note(path: Path, note: Mapping[str, Any]) -> None:
     """Replace a job.json whole. Not synced to disk: no process outlives the machine's crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    replace_file(path, json.dumps(note, indent=1) + "\n", survives_crash=False)
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """What a job.json says; empty if it cannot be read."""
+    """What a job.json or sweep.json says; empty if it cannot be read."""
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -45,7 +45,7 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[str, Any]]:
-    """The attempts in job.json, the last one included; that one ended by `cause` if given."""
+    """The attempts in job.json, the last one, which ended by `cause` if given, included."""
     earlier = note.get("attempts")
     found = [dict(a) for a in earlier if isinstance(a, dict)] if isinstance(earlier, list) else []
     # A job that was cancelled while it waited attempted nothing.

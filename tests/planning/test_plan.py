@@ -633,7 +633,7 @@ def test_what_finished_runs_have_measured_is_not_probed() -> None:
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scaling_study.common.device._gpu_names", list)
+    monkeypatch.setattr("scaling_study.common.device._of_gpus", lambda column: [])
 
 
 @pytest.mark.usefixtures("no_gpu")
