@@ -23,11 +23,10 @@ def axis_values(name: str, values: Any, path: str) -> list[Any]:
     """
     if isinstance(values, str):
         values = _sweep(name, values, path)
-    if not isinstance(values, list) or not values:
-        raise InputError(
-            f"{path}.{name}={values!r}: must be a list of values, or range(…) or choice(…)"
-        )
-    return values
+    if isinstance(values, list) and values:
+        return values
+    accepted = "must be a list of values, or range(…) or choice(…)"
+    raise InputError(f"{path}.{name}={values!r}: {accepted}")
 
 
 def _sweep(name: str, text: str, path: str) -> list[Any]:

@@ -5,6 +5,7 @@ in multiples of its step; epochs are whole. Values that no run can have (a width
 an image smaller than the network's stride) are passed over.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -129,41 +130,38 @@ def is_increasing(axis: str, quantity: str) -> bool:
 
 def _first_possible(values: Sequence[float], at: Callable[[float], float]) -> int:
     """Index of the smallest value that a run can have; larger ones are possible too."""
-    low, high = 0, 1
-    while high < len(values) and not _possible(values[high - 1], at):
-        low, high = high, 2 * high
-    high = min(high, len(values))
-    high -= 1
-    at(values[high])
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _possible(values[middle], at) else (middle + 1, high)
-    return low
+
+    def possible(value: float) -> bool:
+        try:
+            at(value)
+        except UnmeasuredError:
+            raise
+        except InputError:
+            return False
+        return True
+
+    if (first := _first(values, 0, possible)) == len(values):
+        at(values[-1])
+    return first
 
 
-def _possible(value: float, at: Callable[[float], float]) -> bool:
-    try:
-        at(value)
-    except UnmeasuredError:
-        raise
-    except InputError:
-        return False
-    return True
+def _first(values: Sequence[float], start: int, holds: Callable[[float], bool]) -> int:
+    """Index of the first value, from `start` on, from which on `holds` does; their number if none.
+
+    Doubling keeps the search near the small end, where costs are quick to compute.
+    """
+    step = 1
+    while start + step < len(values) and not holds(values[start + step - 1]):
+        start, step = start + step, 2 * step
+    return bisect_left(values, True, start, min(start + step, len(values)), key=holds)
 
 
 def _bracket(
     values: Sequence[float], first: int, target: float, at: Callable[[float], float]
 ) -> range:
     """Indices of the last value below the target and of the first that is not."""
-    # Doubling keeps the search near the small end, where costs are quick to compute.
-    low, step = first, 1
-    while low + step < len(values) and at(values[low + step]) < target:
-        low, step = low + step, 2 * step
-    high = min(low + step, len(values) - 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if at(values[middle]) < target else (low, middle)
-    return range(low, high + 1)
+    high = _first(values, first, lambda value: at(value) >= target)
+    return range(max(high - 1, first), min(high + 1, len(values)))
 
 
 class Solver:

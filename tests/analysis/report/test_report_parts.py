@@ -28,7 +28,7 @@ from analysis.study.table import table_of, without_result
 from helpers.analysis_data import add_run, cell, runs, write_real_study, write_study
 from helpers.tiny import tiny
 from scaling_study.common.paths import data_dir
-from scaling_study.grid.run_at_point import runs_of
+from scaling_study.grid.run_at_point import run_at
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.overrides import command, overrides, text
 from scaling_study.study.result import write_result
@@ -143,14 +143,14 @@ def composed(line):
     assert words[:3] == program
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         settings = OmegaConf.to_container(hydra.compose("train", words[3:]), resolve=True)
-    (run,) = runs_of(settings, [{}])
+    run = run_at(settings, {})
     return run, settings["results_dir"]
 
 
 def settings_of(*words):
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         settings = OmegaConf.to_container(hydra.compose("train", list(words)), resolve=True)
-    (run,) = runs_of(settings, [{}])
+    run = run_at(settings, {})
     return run
 
 
