@@ -9,9 +9,9 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
+from scaling_study.planning.draft import Values
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
-from scaling_study.planning.plan_values import Values
 
 
 def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
