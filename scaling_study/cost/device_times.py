@@ -83,13 +83,7 @@ class Times:
         """Conditions that a measurement must share with `run` to forecast it."""
         key = run.device, run.precision
         if key not in self._conditions:
-            threads, processes, *_ = self._how
-            self._conditions[key] = (
-                self.device(run.device),
-                run.precision,
-                threads,
-                processes,
-            )
+            self._conditions[key] = self.device(run.device), run.precision, *self._how[:2]
         return self._conditions[key]
 
     def forecast(self, run: RunConfig) -> Forecast:

@@ -213,7 +213,7 @@ class Solver:
             found = forecast.trend(step_shape(run(value)))
             return at(value) if found is None else found
 
-        measured = [s[0] for s in forecast.shapes if s[2] == like.train.batch_size]
+        measured = [s[0] for s in forecast.by_shape if s[2] == like.train.batch_size]
         return Line(values, at, cache(trend), lambda v: float(forward(run(v)).flops), measured)
 
     def _legal(self, axis: str, point: Point) -> Sequence[float]:

@@ -49,8 +49,13 @@ def started(study_dir: Path) -> frozenset[str]:
 
 def read_forecasts(study_dir: Path) -> dict[str, RunForecast]:
     """Forecasts by run id, without the runs that started when nothing was measured."""
-    found = {run_id: _forecast(values) for run_id, values in _rows(study_dir).items()}
-    return {run_id: forecast for run_id, forecast in found.items() if forecast}
+    found = {}
+    for run_id, values in _rows(study_dir).items():
+        seconds, low, high = map(_seconds, values)
+        if seconds is not None:
+            ends = (None, None) if low is None or high is None else (low, high)
+            found[run_id] = RunForecast(seconds, *ends)
+    return found
 
 
 def _rows(study_dir: Path) -> dict[str, list[str]]:
@@ -61,14 +66,6 @@ def _rows(study_dir: Path) -> dict[str, list[str]]:
     except (OSError, csv.Error):
         return {}
     return {row["run_id"]: [row.get(name) or "" for name in COLUMNS] for row in rows}
-
-
-def _forecast(values: list[str]) -> RunForecast | None:
-    seconds, low, high = map(_seconds, values)
-    if seconds is None:
-        return None
-    both = low is not None and high is not None
-    return RunForecast(seconds, low, high) if both else RunForecast(seconds, None, None)
 
 
 def _seconds(text: str) -> float | None:

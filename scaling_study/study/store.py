@@ -15,15 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.study.claims import (
-    Claim,
-    alive,
-    attempts_in,
-    beat,
-    claim_of_this_process,
-    read_note,
-    write_note,
-)
+from scaling_study.study import claims
+from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
 from scaling_study.study.result import Result, read_result
 
 
@@ -110,9 +103,8 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             if not alive(path):
-                earlier = attempts_in(read_note(path), cause)
-                note = {"queued": job, "submitted": time.time(), "attempts": earlier}
-                write_note(path, note)
+                note = {"queued": job, "submitted": time.time()}
+                write_note(path, note | {"attempts": attempts_in(read_note(path), cause)})
 
     def end(self, run_id: str, cause: str | None) -> None:
         """Note that nobody works on the run, nor will: its job is gone, because of `cause`."""
@@ -121,8 +113,7 @@ class Store:
             note = read_note(path)
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
-            note = {"began": began} | note | {"ended": time.time(), "cause": cause}
-            write_note(path, note)
+            write_note(path, {"began": began} | note | {"ended": time.time(), "cause": cause})
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[Claim | None]:
@@ -134,14 +125,14 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             free = not alive(path)
-            mine = claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
+            mine = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
             if free:
                 write_note(path, mine)
         if not free:
             yield None
             return
         claim, stop = Claim(), threading.Event()
-        heart = threading.Thread(target=beat, args=(path, stop), daemon=True)
+        heart = threading.Thread(target=claims.beat, args=(path, stop), daemon=True)
         heart.start()
         try:
             yield claim

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,10 @@ def payload_of(run_dir: Path) -> Payload:
         OSError: it has no config.
     """
     config = config_of(run_dir)
-    summary = {k: v for k, v in _result(run_dir).items() if k not in config and v is not None}
+    summary: dict[str, Any] = {}
+    with suppress(FileNotFoundError):
+        summary = asdict(read_result(run_dir / "result.json"))
+    summary = {k: v for k, v in summary.items() if k not in config and v is not None}
     return Payload(run_dir.name, config, rows_of(run_dir), summary)
 
 
@@ -89,13 +93,6 @@ def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
             continue  # the torn last line of a killed process
         rows.append((max(step, rows[-1][0] + 1) if rows else step, row))
     return tuple(rows)
-
-
-def _result(run_dir: Path) -> dict[str, Any]:
-    try:
-        return asdict(read_result(run_dir / "result.json"))
-    except FileNotFoundError:
-        return {}
 
 
 def studies(results_dir: Path) -> dict[str, list[str]]:
