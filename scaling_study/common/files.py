@@ -1,7 +1,11 @@
 """Files replaced whole, and the ends of logs."""
 
+import csv
+import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 def replace_file(path: Path, text: str, survives_crash: bool = True) -> None:
@@ -16,6 +20,13 @@ def replace_file(path: Path, text: str, survives_crash: bool = True) -> None:
             file.flush()
             os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def replace_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table, its header first, as `replace_file` does."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    replace_file(path, text.getvalue())
 
 
 def file_end(path: Path, size: int = 4000) -> str:

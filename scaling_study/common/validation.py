@@ -17,11 +17,13 @@ def require(ok: bool, key: str, value: object, accepted: str) -> None:
         raise InputError(f"{key}={value}: {accepted}")
 
 
-def flat_items(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names of all settings that are no groups, with their values."""
+def flat_items(
+    values: Mapping[str, Any], prefix: str = "", empty: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Dotted names of all settings that are no groups, or `empty` ones, with their values."""
     for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat_items(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping) and (value or not empty):
+            yield from flat_items(value, f"{prefix}{name}.", empty)
         else:
             yield prefix + name, value
 

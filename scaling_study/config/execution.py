@@ -7,6 +7,7 @@ from typing import Any
 
 from scaling_study.common.provenance import git_state
 from scaling_study.common.validation import group, one_value, refuse_unknown, require
+from scaling_study.config.keys import FOLDERS
 from scaling_study.config.tracking import Tracking, tracking_of
 from scaling_study.data import keep_listings_in
 
@@ -50,7 +51,7 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
     Raises:
         InputError: a value of the wrong type or out of bounds.
     """
-    folders = {key: one_value(str, settings.get(key), key) for key in ("results_dir", "cache_dir")}
+    folders = {key: one_value(str, settings.get(key), key) for key in FOLDERS}
     for key, folder in folders.items():
         there = not Path(folder).exists() or Path(folder).is_dir()
         require(there, key, folder, "cannot write there, it is a file; give a folder")

@@ -94,11 +94,8 @@ class TrainConfig:
             InputError: not all can take the same number, or a forward pass would see less than two.
         """
         share, rest = divmod(self.batch_size, processes)
-        require(
-            rest == 0 and share % self.accumulation == 0 and share // self.accumulation >= 2,
-            "train.batch_size",
-            self.batch_size,
-            f"must be the same 2 images or more for each of {processes} processes and "
-            f"train.accumulation={self.accumulation} passes",
-        )
+        good = rest == 0 and share % self.accumulation == 0 and share // self.accumulation >= 2
+        parts = f"{processes} processes and train.accumulation={self.accumulation} passes"
+        accepted = f"must be the same 2 images or more for each of {parts}"
+        require(good, "train.batch_size", self.batch_size, accepted)
         return share

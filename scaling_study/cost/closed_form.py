@@ -83,11 +83,8 @@ def outputs(run: RunConfig) -> int:
 
 def train_flops(run: RunConfig) -> int:
     """FLOPs of the whole training."""
-    return _train_flops(forward(run), run.train, known_data_info(run.data))
-
-
-def _train_flops(cost: Cost, train: TrainConfig, data: DataInfo) -> int:
-    return TRAINING_PASSES * cost.flops * train.epochs * data.n_train
+    images = run.train.epochs * known_data_info(run.data).n_train
+    return TRAINING_PASSES * forward(run).flops * images
 
 
 def memory_bytes(run: RunConfig, processes: int) -> int:
@@ -137,7 +134,7 @@ def _run_cost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=_train_flops(cost, train, data),
+        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,

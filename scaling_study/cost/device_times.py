@@ -149,13 +149,10 @@ def device_named(name: str, timings: Iterable[Timing]) -> str:
         InputError: there is none.
     """
     known = sorted({str(timing.conditions[0]) for timing in timings})
-    for device in known:
-        if name in (device, device.partition(": ")[2]):
-            return device
-    raise InputError(
-        f"plan.device={name!r}: nothing was measured on such a device{suggest(name, known)}; "
-        f"known: {', '.join(known) or 'none'}"
-    )
+    if found := [device for device in known if name in (device, device.partition(": ")[2])]:
+        return found[0]
+    none = f"nothing was measured on such a device{suggest(name, known)}"
+    raise InputError(f"plan.device={name!r}: {none}; known: {', '.join(known) or 'none'}")
 
 
 def timings_of(results: Iterable[Result | None]) -> list[Timing]:

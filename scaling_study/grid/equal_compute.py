@@ -59,27 +59,8 @@ class Line:
     values: Sequence[float]
     at: Callable[[float], float]
     trend: Callable[[float], float] | None = None
-    flops: Callable[[float], float] | None = None
+    flops: Callable[[float], float] = float
     measured: Sequence[float] = ()
-
-
-def solve(asked: Solve, target: float, line: Line) -> Solved:
-    """Which legal value's quantity is nearest to `target`, as a relative difference.
-
-    Raises:
-        InfeasibleError: the nearest is further off than the tolerance.
-        InputError: no value is possible, for the reason that the largest is not.
-    """
-    value = nearest(line, target)
-    achieved = line.at(value)
-    solved = Solved(asked.axis, asked.quantity, target, value, achieved, asked.tolerance)
-    if abs(solved.off) > asked.tolerance:
-        raise InfeasibleError(
-            f"no {asked.axis} gives {asked.quantity}={target:.4g} within "
-            f"{100 * asked.tolerance:g} %; the nearest, {asked.axis}={value:g}, "
-            f"gives {achieved:.4g} ({100 * solved.off:+.1f} %)"
-        )
-    return solved
 
 
 def nearest(line: Line, target: float) -> float:
@@ -99,28 +80,15 @@ def _around(line: Line, first: int, target: float) -> list[int]:
     values, measured, apart = line.values, set(line.measured), set[int]()
 
     def by_trend(i: int) -> bool:
-        return not measured or line.flops is None or line.flops(values[i]) not in measured
+        return not measured or line.flops(values[i]) not in measured
 
     for flops in measured:
-        assert line.flops is not None
         near = _bracket(values, first, flops, line.flops)
         apart |= {i for i in near if not by_trend(i)}
     ends = _bracket(values, first, target, line.trend)
     below = next((i for i in range(ends[0], first - 1, -1) if by_trend(i)), ends[0])
     above = next((i for i in range(ends[-1], len(values)) if by_trend(i)), ends[-1])
     return sorted({below, above} | apart)
-
-
-def spread(
-    values: Sequence[float], flops: Callable[[float], float], axis: str, own: float
-) -> list[float]:
-    """Legal values to measure before anything is: `own`, and SPREAD times less and more FLOPs."""
-    line = Line(values, flops, flops if is_increasing(axis, "flops") else None)
-    try:
-        middle = flops(own)
-    except InputError:
-        middle = flops(nearest(line, 1.0)) * SPREAD
-    return list(dict.fromkeys(nearest(line, middle * f) for f in (1 / SPREAD, 1, SPREAD)))
 
 
 def is_increasing(axis: str, quantity: str) -> bool:
@@ -172,23 +140,38 @@ class Solver:
         self._lines: dict[str, Line] = {}
 
     def solve(self, asked: Solve, target: float, point: Point) -> Solved:
-        """The nearest legal value.
+        """The legal value whose quantity is nearest to `target`, as a relative difference.
 
         Raises:
-            InfeasibleError, InputError: see `solve.solve`.
+            InfeasibleError: the nearest is further off than the tolerance.
+            InputError: no value is possible, for the reason that the largest is not.
         """
         # The seed changes no cost.
         key = repr((asked.axis, asked.quantity, sorted({**point, "seed": 0}.items())))
         if key not in self._lines:
             self._lines[key] = self._line(asked, point)
-        return solve(asked, target, self._lines[key])
+        value = nearest(line := self._lines[key], target)
+        achieved = line.at(value)
+        solved = Solved(asked.axis, asked.quantity, target, value, achieved, asked.tolerance)
+        if abs(solved.off) > asked.tolerance:
+            raise InfeasibleError(
+                f"no {asked.axis} gives {asked.quantity}={target:.4g} within "
+                f"{100 * asked.tolerance:g} %; the nearest, {asked.axis}={value:g}, "
+                f"gives {achieved:.4g} ({100 * solved.off:+.1f} %)"
+            )
+        return solved
 
     def spread(self, asked: Solve, point: Point) -> list[float]:
-        """Values of the axis to be measured."""
+        """Legal values to measure: with the settings' own FLOPs, SPREAD times less, and more."""
         group, name = KEYS[asked.axis].split(".")
-        own = self.base[group][name]
         flops = cache(lambda value: float(forward(self._run(asked.axis, value, point)).flops))
-        return spread(self._legal(asked.axis, point), flops, asked.axis, own)
+        rising = flops if is_increasing(asked.axis, "flops") else None
+        line = Line(self._legal(asked.axis, point), flops, rising)
+        try:
+            middle = flops(self.base[group][name])
+        except InputError:
+            middle = flops(nearest(line, 1.0)) * SPREAD
+        return list(dict.fromkeys(nearest(line, middle * f) for f in (1 / SPREAD, 1, SPREAD)))
 
     def _line(self, asked: Solve, point: Point) -> Line:
         axis, times = asked.axis, self.times

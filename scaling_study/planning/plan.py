@@ -69,11 +69,7 @@ def planned_cells(
 def check_accepted(
     runs: Iterable[RunConfig], store: Store, results: Mapping[str, Result | None]
 ) -> None:
-    """Refuse finished results that left out corrupt images, where data.corrupt=fail is asked.
-
-    Raises:
-        InputError: there are some; the message has the number of images.
-    """
+    """Raise an InputError for finished results that left out images, where data.corrupt=fail."""
     strict = (run.run_id for run in runs if getattr(run.data, "corrupt", None) == "fail")
     stored = (result for run_id in strict if (result := results.get(run_id)) is not None)
     if found := [r for r in stored if r.status in FINISHED and r.corrupt_images]:

@@ -82,7 +82,8 @@ def _started(pid: int) -> str | None:
 def alive(job_file: Path) -> bool:
     """Whether the process that wrote `job_file` still works on its run.
 
-    False once it has noted its end (`ended`, seconds since 1970) or is no longer there.
+    False once it has noted its end (`ended`, seconds since 1970), is no longer there, or was an
+    earlier start of the scheduler's job that this process is in.
     """
     job = read_note(job_file)
     try:
@@ -90,17 +91,13 @@ def alive(job_file: Path) -> bool:
         beaten = job_file.stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    if "ended" in job or _restarted(job):
+    ours = os.environ.get(JOB_VARIABLE)
+    restarted = ours is not None and job.get("job") == ours and job.get("restart") != _restart()
+    if "ended" in job or restarted:
         return False
     if host == socket.gethostname() and Path("/proc").is_dir():
         return bool(_started(pid) == started)
     return time.time() - beaten < STALE_S
-
-
-def _restarted(job: Mapping[str, Any]) -> bool:
-    """Whether the claim is of an earlier start of the scheduler's job that this process is in."""
-    mine = os.environ.get(JOB_VARIABLE)
-    return mine is not None and job.get("job") == mine and job.get("restart") != _restart()
 
 
 def beat(path: Path, stop: threading.Event) -> None:

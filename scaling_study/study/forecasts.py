@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import replace_csv
 
 FILE = "forecasts.csv"
 COLUMNS = ("forecast_s", "forecast_s_low", "forecast_s_high")
@@ -35,11 +35,8 @@ def keep(forecasts: Mapping[str, RunForecast | None], study_dir: Path) -> None:
         values = rows.setdefault(run_id, [""] * len(COLUMNS))
         if forecast and not any(values):
             rows[run_id] = ["" if value is None else repr(value) for value in forecast]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run_id", *COLUMNS])
-    writer.writerows([run_id, *values] for run_id, values in rows.items())
-    replace_file(study_dir / FILE, text.getvalue())
+    header = ["run_id", *COLUMNS]
+    replace_csv(study_dir / FILE, [header, *([run_id, *v] for run_id, v in rows.items())])
 
 
 def started(study_dir: Path) -> frozenset[str]:

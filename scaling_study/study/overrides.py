@@ -7,20 +7,22 @@ choosing the options of the groups that differ least.
 import re
 import shlex
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import flat_items
 
 GROUPS = ("model", "data", "train")
 PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
 # Bare words that Hydra reads as something other than text.
 WORDS = ("true", "false", "null", "nan", "inf", "on", "off", "yes", "no")
 Values = dict[str, Any]
+_flat = partial(flat_items, empty=True)
 
 
 def overrides(config: Mapping[str, Any]) -> list[str]:
@@ -84,14 +86,6 @@ def _same(value: Any, default: Any) -> bool:
         except (TypeError, ValueError):
             return False
     return bool(value == default)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _closest(group: str, default: str, values: Values) -> tuple[str, Values]:

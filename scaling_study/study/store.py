@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,10 @@ class Store:
 
     def read(self) -> dict[str, Result | None]:
         """The result of every run folder, of any grid; None where there is none to be read."""
-        found: dict[str, Result | None] = {}
-        for run_id in self.run_ids():
-            try:
+        found: dict[str, Result | None] = dict.fromkeys(self.run_ids())
+        for run_id in found:
+            with suppress(OSError, ValueError):
                 found[run_id] = self.result(run_id)
-            except (OSError, ValueError):
-                found[run_id] = None
         return found
 
     def state(self, run_id: str) -> str:
@@ -150,11 +148,7 @@ class Store:
 
 
 def check_writable(folder: Path, setting: str, value: str) -> None:
-    """Create `folder` and try to write there.
-
-    Raises:
-        InputError: that fails; the message names the setting and its value.
-    """
+    """Create `folder`; raise an InputError about the setting if one cannot write there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe.{os.getpid()}"

@@ -13,7 +13,7 @@ import yaml
 from scaling_study.config.run import run_config
 from scaling_study.config.tracking import tag_of
 from scaling_study.cost.closed_form import describe
-from scaling_study.study.result import FINISHED, read_result
+from scaling_study.study.result import read_result
 from scaling_study.study.table import read_plan
 
 # Name in the summary of the payload's hash, by which a later call sees that nothing is missing.
@@ -34,15 +34,6 @@ class Payload:
         """SHA-256 of all of it."""
         canonical = json.dumps([self.config, self.rows, self.summary], sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether the run has no result yet; it will continue."""
-        return "status" not in self.summary
-
-    @property
-    def failed(self) -> bool:
-        return self.summary.get("status") not in FINISHED
 
 
 def payload_of(run_dir: Path) -> Payload:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaling_study.config.tracking import base_url
+from scaling_study.study.result import FINISHED
 from scaling_study.tracking.payload import DIGEST, Payload
 
 if TYPE_CHECKING:
@@ -124,9 +125,10 @@ class Upload:
         """
         self.send(payload.rows)
         self.run.summary.update({**payload.summary, DIGEST: payload.digest})
-        if payload.unfinished:
+        status = payload.summary.get("status")
+        if status is None:  # no result yet, the run will continue
             self.run.mark_preempting()  # W&B then lists it as preempted, not as failed
-        self.close(exit_code=1 if payload.failed else 0)
+        self.close(exit_code=0 if status in FINISHED else 1)
 
     def close(self, exit_code: int) -> None:
         """End the run as it is.
