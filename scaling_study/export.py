@@ -51,11 +51,7 @@ def export(run_dir: Path, out: Path, weights: str) -> None:
 
 
 def _run_in(run_dir: Path) -> RunConfig:
-    """The run that config.yaml in `run_dir` describes.
-
-    Raises:
-        InputError: it is not there, or describes no run.
-    """
+    """The run that config.yaml in `run_dir` describes."""
     path = run_dir / "config.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -144,11 +144,7 @@ def _record(item: Item, found: UploadRecord | StoredRun, options: Options) -> Up
 def _record_stored(
     items: Sequence[Item], options: Options
 ) -> tuple[list[Item], dict[str, StoredRun]]:
-    """Write a record for each run that W&B has; returns the others, and what W&B has of any.
-
-    Raises:
-        TrackingError: it does not answer.
-    """
+    """Write a record for each run that W&B has; returns the others, and what W&B has of any."""
     ids = [item.payload.run_id for item in items]
     known = wandb_client.stored_runs(ids, options.project, options.entity)
     left = []
@@ -194,11 +190,7 @@ def _send_one(item: Item, found: StoredRun | None, options: Options) -> None:
 
 
 def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
-    """Record the sent runs that W&B lists, because its client does not notice every refusal.
-
-    Raises:
-        TrackingError: it does not answer.
-    """
+    """Record the sent runs that W&B lists, because its client does not notice every refusal."""
     waiting = list(sent)
     for wait in (0, VISIBLE_AFTER_S):
         if waiting:

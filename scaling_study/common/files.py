@@ -30,11 +30,7 @@ def replace_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
 
 
 def file_end(path: Path, size: int = 4000) -> str:
-    """The last `size` bytes of a text.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """The last `size` bytes of a text; raises an OSError if it cannot be read."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - size))
         return file.read().decode(errors="replace")

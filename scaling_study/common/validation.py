@@ -42,11 +42,7 @@ def refuse_unknown(values: Iterable[str], known: Sequence[str], path: str) -> No
 
 
 def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The settings under `key`.
-
-    Raises:
-        InputError: it is one value, or missing.
-    """
+    """The settings under `key`; raises an InputError if it is one value, or missing."""
     if not isinstance(value := values.get(key), Mapping):
         raise InputError(f"{key}={value!r}: must be a group of settings")
     return value

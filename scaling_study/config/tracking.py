@@ -49,11 +49,7 @@ class Tracking:
 
 
 def tracking_of(settings: Mapping[str, Any]) -> Tracking:
-    """The group `tracking` of an entry point's settings.
-
-    Raises:
-        InputError: an unknown key, or a value of the wrong type.
-    """
+    """The group `tracking` of an entry point's settings; raises an InputError for a wrong one."""
     values = group(settings, "tracking")
     known = [field.name for field in fields(Tracking) if field.name != "study"]
     refuse_unknown(values, known, "tracking.")

@@ -143,11 +143,7 @@ def _class_of(device: str) -> str:
 
 
 def device_named(name: str, timings: Iterable[Timing]) -> str:
-    """The device that was measured and has this name, with its class or without.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The measured device of this name, with its class or without; raises an InputError if none."""
     known = sorted({str(timing.conditions[0]) for timing in timings})
     if found := [device for device in known if name in (device, device.partition(": ")[2])]:
         return found[0]

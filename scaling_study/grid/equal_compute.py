@@ -64,11 +64,7 @@ class Line:
 
 
 def nearest(line: Line, target: float) -> float:
-    """The legal value with the least |quantity / target - 1|.
-
-    Raises:
-        InputError: no value is possible, for the reason that the largest is not.
-    """
+    """The legal value with the least |quantity / target - 1|; raises as `_first_possible` does."""
     first = _first_possible(line.values, line.at)
     near = range(first, len(line.values)) if line.trend is None else _around(line, first, target)
     return min((line.values[i] for i in near), key=lambda v: abs(line.at(v) / target - 1))

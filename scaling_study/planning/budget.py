@@ -97,11 +97,7 @@ class Budget:
 
 
 def budget_of(settings: Mapping[str, Any]) -> Budget:
-    """The settings under `budget`.
-
-    Raises:
-        InputError: a limit that is no number above 0.
-    """
+    """The settings under `budget`; raises an InputError for a limit that is no number above 0."""
     values = check_group(settings, "budget", ("gpu_hours", "train_flops", "fit"))
     for name in ("gpu_hours", "train_flops"):
         limit = values[name]
@@ -146,10 +142,7 @@ def _parts(
 
 
 class _Prices:
-    """Costs of whole cells, with all of their seeds in `rows`, as fractions of each limit.
-
-    Runs that the study has started itself cost as much when they are done as before.
-    """
+    """Costs of whole cells, with all of their seeds in `rows`, as fractions of each limit."""
 
     def __init__(self, rows: Sequence[Planned], budget: Budget) -> None:
         self._rows = rows

@@ -122,11 +122,7 @@ def _times(settings: Mapping[str, Any], measured: Sequence[Timing], cache_dir: P
 
 
 def deciding(settings: Mapping[str, Any], overrides: Sequence[str], times: Times) -> Times:
-    """The times that select the cells of the grid in `settings`: `times`, or its study's own.
-
-    Raises:
-        InputError: no grid.
-    """
+    """The times that select the cells of the grid in `settings`: `times`, or its study's own."""
     grid = declared_grid(settings.get("grid"), overrides)
     study_dir = Path(str(settings["results_dir"])) / grid["name"]
     known = (settings.get("plan") or {}).get("resolve")
@@ -142,11 +138,7 @@ def freeze(found: Draft, study_dir: Path) -> None:
 def planned_runs(
     settings: Mapping[str, Any], overrides: Sequence[str]
 ) -> tuple[dict[str, Any], list[RunConfig]]:
-    """The grid in `settings` and its runs, with times as `draft` knows them.
-
-    Raises:
-        InputError: no grid, or one that cannot be planned.
-    """
+    """The grid in `settings` and its runs, with times as `draft` knows them; raises as it does."""
     results_dir, cache_dir = (Path(str(settings.get(k))) for k in ("results_dir", "cache_dir"))
     times = _times(settings, timings_of(Store(results_dir).read().values()), cache_dir)
     decided = deciding(settings, overrides, times)

@@ -51,10 +51,7 @@ def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
 
 
 def makespan(rows: Sequence[Planned], slots: int) -> float | None:
-    """Seconds until the last of these runs ends on `slots` slots, started in this order.
-
-    None if a forecast is blank.
-    """
+    """Seconds until the last of these runs, in this order, ends; None if a forecast is blank."""
     seconds = [row.forecast_s for row in rows if row.forecast_s is not None]
     return None if len(seconds) < len(rows) else last_end_s(seconds, slots)
 

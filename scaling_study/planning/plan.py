@@ -53,11 +53,7 @@ class Planned:
 def planned_cells(
     settings: Mapping[str, Any], overrides: Sequence[str], times: Times | None
 ) -> tuple[dict[str, Any], list[Cell], list[ExcludedPoint]]:
-    """The grid in `settings`, checked, its cells, and the points that are none.
-
-    Raises:
-        InputError: no grid, or one that cannot be planned.
-    """
+    """The checked grid, its cells, and the points that are none; an InputError for a bad grid."""
     grid = declared_grid(settings.get("grid"), overrides)
     cells, left = cells_of(grid, settings, times)
     if not cells:

@@ -66,11 +66,7 @@ def around(name: str, value: int, tolerance: float) -> dict[str, int]:
 
 
 def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> None:
-    """Write the plan as a table, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
+    """Write the plan as a table, whole or not at all; raises an InputError where it cannot."""
     records = table(rows, grid)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,11 +30,7 @@ class Store:
         return self.root / run_id
 
     def result(self, run_id: str) -> Result | None:
-        """The run's result, or None if there is none.
-
-        Raises:
-            ValueError: result.json cannot be read as a result.
-        """
+        """The run's result, None without one; raises a ValueError if result.json is no result."""
         try:
             return read_result(self.run_dir(run_id) / "result.json")
         except (FileNotFoundError, NotADirectoryError):

@@ -103,11 +103,7 @@ def read_study(study_dir: Path) -> Study:
 
 
 def read_grid(study_dir: Path) -> dict[str, Any]:
-    """What grid.yaml says; empty without that file.
-
-    Raises:
-        InputError: it cannot be read, or is no grid.
-    """
+    """What grid.yaml says; empty without that file, an InputError if it is no grid."""
     path = study_dir / "grid.yaml"
     if not path.exists():
         return {}

@@ -37,12 +37,7 @@ class Payload:
 
 
 def payload_of(run_dir: Path) -> Payload:
-    """The run in `run_dir`, finished or not.
-
-    Raises:
-        ValueError: its config or its result cannot be read.
-        OSError: it has no config.
-    """
+    """The run in `run_dir`, finished or not; raises a ValueError or OSError if it is unreadable."""
     config = config_of(run_dir)
     summary: dict[str, Any] = {}
     with suppress(FileNotFoundError):

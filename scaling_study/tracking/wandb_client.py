@@ -118,11 +118,7 @@ class Upload:
                 self._next = number + 1
 
     def finish(self, payload: Payload) -> None:
-        """The rest of a run, its summary, and the end.
-
-        Raises:
-            TrackingError: not everything was taken in time.
-        """
+        """Send the rest of a run and its summary, and end it; raises as `close` does."""
         self.send(payload.rows)
         self.run.summary.update({**payload.summary, DIGEST: payload.digest})
         status = payload.summary.get("status")
@@ -131,11 +127,7 @@ class Upload:
         self.close(exit_code=0 if status in FINISHED else 1)
 
     def close(self, exit_code: int) -> None:
-        """End the run as it is.
-
-        Raises:
-            TrackingError: not everything was taken in time.
-        """
+        """End the run as it is; raises a TrackingError if not everything was taken in time."""
         with _translated(TimeoutError):
             self.run.finish(exit_code=exit_code)
 
@@ -171,11 +163,7 @@ class StoredRun:
 
 
 def stored_runs(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str, StoredRun]:
-    """What W&B has of these runs; those that it does not have are left out.
-
-    Raises:
-        TrackingError: it does not answer.
-    """
+    """What W&B has of those of these runs that it has; raises a TrackingError without an answer."""
     import wandb
 
     found: dict[str, StoredRun] = {}
@@ -196,11 +184,7 @@ def stored_runs(run_ids: Sequence[str], project: str, entity: str | None) -> dic
 
 
 def default_entity() -> str:
-    """The entity that the key writes to by default.
-
-    Raises:
-        TrackingError: W&B does not answer, or names nobody.
-    """
+    """The key's default entity; raises a TrackingError if W&B does not answer or names nobody."""
     import wandb
 
     with _translated(wandb.errors.Error, OSError):
