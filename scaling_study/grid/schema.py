@@ -109,10 +109,9 @@ def refuse_twice(path: str, **parts: Mapping[str, Any]) -> None:
     seen: dict[str, str] = {}
     for name, keys in parts.items():
         for key in keys:
-            if key in seen:
-                both = f"{key} is in {seen[key]} and in {name}"
+            if (first := seen.setdefault(key, name)) != name:
+                both = f"{key} is in {first} and in {name}"
                 raise InputError(f"{path}: {both}; leave it in one of them")
-            seen[key] = name
 
 
 def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, Any]:
@@ -131,18 +130,14 @@ def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, 
 def checked_key(name: object, known: Mapping[str, Any], path: str) -> str:
     """The config key that an axis name stands for."""
     key = config_key(str(name))
-    if key not in known:
-        if within := next((k for k in known if k.startswith(f"{key}.")), None):
-            raise InputError(
-                f"{path}.{name}: a group of settings; an axis is one of them, as in "
-                f"'++{path}={{{within}: […]}}'"
-            )
-        names = [*KEYS, *known]
-        raise InputError(
-            f"{path}.{name}: no such axis{suggest(str(name), names)}; "
-            f"axes are {', '.join(KEYS)} or any key of the run config"
-        )
-    return key
+    if key in known:
+        return key
+    if within := next((k for k in known if k.startswith(f"{key}.")), None):
+        one = f"an axis is one of them, as in '++{path}={{{within}: […]}}'"
+        raise InputError(f"{path}.{name}: a group of settings; {one}")
+    near, axes = suggest(str(name), [*KEYS, *known]), ", ".join(KEYS)
+    every = f"axes are {axes} or any key of the run config"
+    raise InputError(f"{path}.{name}: no such axis{near}; {every}")
 
 
 def _by_key(part: Mapping[Any, Any], known: Mapping[str, Any], path: str) -> Point:
