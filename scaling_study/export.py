@@ -18,9 +18,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m scaling_study.export", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="RESULTS/runs/RUN_ID")
     parser.add_argument("-o", dest="out", type=Path, required=True, help=".safetensors or .pth")
-    parser.add_argument(
-        "--weights", choices=("ema", "model"), default="ema", help="their average, or the last step"
-    )
+    choices, text = ("ema", "model"), "their average, or the last step"
+    parser.add_argument("--weights", choices=choices, default="ema", help=text)
     options = parser.parse_args(arguments)
     try:
         export(options.run_dir, options.out, options.weights)
@@ -52,17 +51,13 @@ def export(run_dir: Path, out: Path, weights: str) -> None:
 
 
 def _run_in(run_dir: Path) -> RunConfig:
-    """The run that config.yaml in `run_dir` describes.
-
-    Raises:
-        InputError: it is not there, or describes no run.
-    """
+    """The run that config.yaml in `run_dir` describes."""
     path = run_dir / "config.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(values, Mapping):
-            raise InputError("it holds no settings")
-        return run_config(values)
+        if isinstance(values, Mapping):
+            return run_config(values)
+        raise InputError("it holds no settings")
     except OSError as error:
         raise InputError(f"{run_dir}: no run is there ({error.strerror})") from None
     except InputError as error:

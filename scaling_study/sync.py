@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scaling_study.common.command_line import report
 from scaling_study.common.errors import InputError
 from scaling_study.config.tracking import base_url, require_key, study_parser
 from scaling_study.study.store import Store
@@ -24,7 +25,6 @@ from scaling_study.tracking.uploader_handle import is_running
 from scaling_study.tracking.wandb_client import StoredRun, Target, TrackingError, Upload
 
 SOME_FAILED = 1
-BAD_INPUT = 2
 # Requests that the client makes per run; a test counts them.
 REQUESTS_A_RUN = 10
 # Failures in a row after which the remaining runs are not tried.
@@ -54,20 +54,13 @@ class Item:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = study_parser(
-        "scaling_study.sync",
-        "Send a study's runs to Weights & Biases; what is there is not sent again.",
-    )
-    parser.add_argument(
-        "--rate", type=_positive, default=20, metavar="N", help="requests a second (%(default)s)"
-    )
-    parser.add_argument(
-        "--timeout-s",
-        type=_positive,
-        default=60,
-        metavar="S",
-        help="give up opening or ending one run after this long (%(default)s)",
-    )
+    what = "Send a study's runs to Weights & Biases; what is there is not sent again."
+    parser = study_parser("scaling_study.sync", what)
+    for option, default, unit, text in (
+        ("--rate", 20, "N", "requests a second (%(default)s)"),
+        ("--timeout-s", 60, "S", "give up opening or ending one run after this long (%(default)s)"),
+    ):
+        parser.add_argument(option, type=_positive, default=default, metavar=unit, help=text)
     return parser
 
 
@@ -116,7 +109,10 @@ def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[st
     items, problems = [], {}
     for run_id in run_ids:
         run_dir = store.run_dir(run_id)
-        if not _has_files(run_dir) or store.state(run_id) == "running" or is_running(run_dir):
+        # A run may fail before its first line of metrics: then there is nothing to send.
+        if not any((run_dir / name).exists() for name in ("metrics.jsonl", "result.json")):
+            continue
+        if store.state(run_id) == "running" or is_running(run_dir):
             continue
         try:
             payload = payload_of(run_dir)
@@ -127,24 +123,15 @@ def _items(run_ids: Sequence[str], study_dir: Path) -> tuple[list[Item], dict[st
     return items, problems
 
 
-def _has_files(run_dir: Path) -> bool:
-    """Whether there is something to send: a run may fail before its first line of metrics."""
-    return any((run_dir / name).exists() for name in ("metrics.jsonl", "result.json"))
-
-
 def _is_recorded(item: Item, options: Options) -> bool:
-    record = read_record(item.run_dir)
-    where = (base_url(), options.entity, options.project)
-    return (
-        record is not None
-        and (record.url, record.entity, record.project) == where
-        and record.files_sha256 == item.payload.digest
-        and set(item.tags) <= set(record.tags)
-    )
+    """Whether a record shows that all of the run is where the options say."""
+    if (record := read_record(item.run_dir)) is None or not set(item.tags) <= set(record.tags):
+        return False
+    return record == _record(item, record, options)
 
 
-def _record(item: Item, found: StoredRun, options: Options) -> None:
-    record = UploadRecord(
+def _record(item: Item, found: UploadRecord | StoredRun, options: Options) -> UploadRecord:
+    return UploadRecord(
         url=base_url(),
         entity=options.entity,
         project=options.project,
@@ -152,29 +139,19 @@ def _record(item: Item, found: StoredRun, options: Options) -> None:
         tags=found.tags,
         files_sha256=item.payload.digest,
     )
-    write_record(item.run_dir, record)
-
-
-def _holds(found: StoredRun, item: Item) -> bool:
-    """Whether W&B has all of the run."""
-    return found.digest == item.payload.digest and set(item.tags) <= set(found.tags)
 
 
 def _record_stored(
     items: Sequence[Item], options: Options
 ) -> tuple[list[Item], dict[str, StoredRun]]:
-    """Write a record for each run that W&B has; returns the others, and what W&B has of any.
-
-    Raises:
-        TrackingError: it does not answer.
-    """
+    """Write a record for each run that W&B has; returns the others, and what W&B has of any."""
     ids = [item.payload.run_id for item in items]
     known = wandb_client.stored_runs(ids, options.project, options.entity)
     left = []
     for item in items:
-        found = known.get(item.payload.run_id)
-        if found is not None and _holds(found, item):
-            _record(item, found, options)
+        found, digest = known.get(item.payload.run_id), item.payload.digest
+        if found and found.digest == digest and set(item.tags) <= set(found.tags):
+            write_record(item.run_dir, _record(item, found, options))
         else:
             left.append(item)
     return left, known
@@ -213,11 +190,7 @@ def _send_one(item: Item, found: StoredRun | None, options: Options) -> None:
 
 
 def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
-    """Record the sent runs that W&B lists, because its client does not notice every refusal.
-
-    Raises:
-        TrackingError: it does not answer.
-    """
+    """Record the sent runs that W&B lists, because its client does not notice every refusal."""
     waiting = list(sent)
     for wait in (0, VISIBLE_AFTER_S):
         if waiting:
@@ -230,13 +203,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0; 1 if something could not be sent; 2 for bad input."""
     args = _parser().parse_args(arguments)
     study = args.results.resolve().name
+    options = Options(args.project, args.entity, study, args.rate, args.timeout_s)
     try:
-        return sync(
-            args.results, Options(args.project, args.entity, study, args.rate, args.timeout_s)
-        )
+        return sync(args.results, options)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return report(str(error))
 
 
 if __name__ == "__main__":

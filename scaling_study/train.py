@@ -15,7 +15,7 @@ from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.data import prepare
 from scaling_study.grid.cells import check_initial_weights
-from scaling_study.grid.run_at_point import runs_of
+from scaling_study.grid.run_at_point import run_at
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.outcome import ended
@@ -35,7 +35,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         raise InputError(
             f"launcher={options.name}: one run trains in this process; sweep uses launchers"
         )
-    (run,) = runs_of(settings, [{}])
+    run = run_at(settings, {})
     slots_for([run.device], 1, execution.threads)
     store, world = Store(Path(execution.results_dir)), world_of(os.environ)
     run.train.share(world.size)

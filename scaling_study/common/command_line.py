@@ -5,19 +5,16 @@ from collections.abc import Callable
 
 from scaling_study.common.errors import InputError
 
+BAD_INPUT = 2
+
 
 def run(command: Callable[[], list[str]]) -> int:
     """Print what a command returns; bad input becomes one line on stderr. The exit code."""
     try:
-        lines = command()
+        print("\n".join(command()))
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print("\n".join(lines))
+        return report(str(error))
     return 0
-
-
-BAD_INPUT = 2
 
 
 def report(message: str) -> int:

@@ -23,12 +23,13 @@ def visible_gpus() -> list[str]:
         gpus = [gpu.strip() for gpu in visible.split(",")]
         # As in CUDA itself, an invalid index hides what comes after it.
         return list(takewhile(lambda gpu: gpu and gpu != "-1", gpus))
-    return [str(index) for index, _ in enumerate(_gpu_names())]
+    return [str(index) for index, _ in enumerate(_of_gpus("name"))]
 
 
 @cache
-def _gpu_names() -> list[str]:
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+def _of_gpus(column: str) -> list[str]:
+    """What nvidia-smi says of each GPU; empty if there is none."""
+    command = ["nvidia-smi", f"--query-gpu={column}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -36,14 +37,11 @@ def _gpu_names() -> list[str]:
     return done.stdout.split("\n")[:-1]
 
 
-@cache
 def gpu_memory_bytes() -> list[int]:
     """Memory of each GPU of this machine; empty if there is none."""
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-        return [int(line) << 20 for line in done.stdout.split("\n")[:-1]]
-    except (OSError, ValueError, subprocess.SubprocessError):
+        return [int(mebibytes) << 20 for mebibytes in _of_gpus("memory.total")]
+    except ValueError:
         return []
 
 
@@ -55,7 +53,7 @@ def cpu_cores() -> int:
 def device_name(device: str) -> str:
     """Class and model, as in 'cpu: AMD EPYC' or 'cuda: NVIDIA H100'; times compare within it."""
     if device == "cuda":
-        names = _gpu_names()
+        names = _of_gpus("name")
         return f"cuda: {names[0]}" if names else UNKNOWN
     models = [line for line in _cpuinfo().split("\n") if line.startswith("model name")]
     model = models[0].split(":", 1)[1].strip() if models else platform.machine()

@@ -45,7 +45,6 @@ def declared(setting: str, name: object, kind: type[T], folder: ModuleType, exam
             raise
         raise unknown() from None
     attribute = kind.__name__.upper()
-    found = getattr(module, attribute, None)
-    if not isinstance(found, kind):
+    if not isinstance(found := getattr(module, attribute, None), kind):
         raise InputError(f"{setting}={name}: {module.__file__} declares no {attribute}")
     return found

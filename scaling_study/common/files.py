@@ -1,25 +1,36 @@
 """Files replaced whole, and the ends of logs."""
 
+import csv
+import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write `text` so that a reader sees the old file or the whole new one, also after a crash."""
+def replace_file(path: Path, text: str, survives_crash: bool = True) -> None:
+    """Write `text` so that a reader sees the old file or the whole new one.
+
+    That holds after a crash of the machine only if the text `survives_crash`: it costs a sync.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        if survives_crash:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(temporary, path)
 
 
-def file_end(path: Path, size: int = 4000) -> str:
-    """The last `size` bytes of a text.
+def replace_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table, its header first, as `replace_file` does."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    replace_file(path, text.getvalue())
 
-    Raises:
-        OSError: it cannot be read.
-    """
+
+def file_end(path: Path, size: int = 4000) -> str:
+    """The last `size` bytes of a text; raises an OSError if it cannot be read."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - size))
         return file.read().decode(errors="replace")

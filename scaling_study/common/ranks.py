@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from scaling_study.common.errors import InputError
@@ -60,14 +61,11 @@ def leave_if_of_several(code: int) -> None:
     Gloo's threads outlive the process group once DistributedDataParallel has used it, and now and
     then abort an interpreter that is ending, after the result has been written.
     """
-    try:
-        several = world_of(os.environ).size > 1
-    except InputError:
-        return
-    if several:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    with suppress(InputError):
+        if world_of(os.environ).size > 1:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
 
 
 def _of_slurm(environment: Mapping[str, str]) -> tuple[str, str]:

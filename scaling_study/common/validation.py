@@ -1,10 +1,10 @@
 """Plain values, as YAML and the command line give them, into checked dataclasses."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 from scaling_study.common.errors import InputError
 
@@ -17,18 +17,15 @@ def require(ok: bool, key: str, value: object, accepted: str) -> None:
         raise InputError(f"{key}={value}: {accepted}")
 
 
-def flat_items(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names of all settings that are no groups, with their values."""
+def flat_items(
+    values: Mapping[str, Any], prefix: str = "", empty: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Dotted names of all settings that are no groups, or `empty` ones, with their values."""
     for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat_items(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping) and (value or not empty):
+            yield from flat_items(value, f"{prefix}{name}.", empty)
         else:
             yield prefix + name, value
-
-
-def flat_keys(values: Mapping[str, Any]) -> Iterator[str]:
-    """Dotted names of all settings that are no groups."""
-    return (name for name, _ in flat_items(values))
 
 
 def suggest(name: str, known: Sequence[str]) -> str:
@@ -37,12 +34,15 @@ def suggest(name: str, known: Sequence[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The settings under `key`.
+def refuse_unknown(values: Iterable[str], known: Sequence[str], path: str) -> None:
+    """Raise an InputError that names the first of `values`, under `path`, that is not `known`."""
+    for name in values:
+        if name not in known:
+            raise InputError(f"{path}{name}: no such setting{suggest(name, known)}")
 
-    Raises:
-        InputError: it is one value, or missing.
-    """
+
+def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The settings under `key`; raises an InputError if it is one value, or missing."""
     if not isinstance(value := values.get(key), Mapping):
         raise InputError(f"{key}={value!r}: must be a group of settings")
     return value
@@ -55,12 +55,15 @@ def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
         InputError: an unknown or missing key, or a value of the wrong type or out of bounds.
     """
     types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
-    for name in values:
-        if name not in types:
-            raise InputError(f"{path}{name}: no such setting{suggest(name, list(types))}")
+    refuse_unknown(values, list(types), path)
     return cls(
         **{name: one_value(kind, values.get(name), path + name) for name, kind in types.items()}
     )
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def one_value(kind: Any, value: object, key: str) -> Any:
@@ -72,12 +75,11 @@ def one_value(kind: Any, value: object, key: str) -> Any:
         return {name: one_value(kinds[1], part, f"{key}.{name}") for name, part in value.items()}
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
         return tuple(one_value(kinds[0], part, key) for part in value)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    number = number and math.isfinite(value)  # type: ignore[arg-type]
-    if kind is float and number:
-        return float(value)  # type: ignore[arg-type]
-    if kind is int and number and float(value) == int(value):  # type: ignore[arg-type, call-overload]
-        return int(value)  # type: ignore[call-overload]
+    if is_number(value) and math.isfinite(value):
+        if kind is float:
+            return float(value)
+        if kind is int and float(value) == int(value):
+            return int(value)
     if kind in (bool, str) and isinstance(value, kind):
         return value
     raise InputError(f"{key}={value!r}: must be {_accepted(kind)}")

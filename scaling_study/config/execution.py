@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.provenance import git_state
-from scaling_study.common.validation import from_values, group, one_value, require
+from scaling_study.common.validation import group, one_value, refuse_unknown, require
+from scaling_study.config.keys import FOLDERS
 from scaling_study.config.tracking import Tracking, tracking_of
 from scaling_study.data import keep_listings_in
 
@@ -33,42 +34,15 @@ class ExecutionConfig:
     git_dirty: bool | None
 
     def __post_init__(self) -> None:
-        every, keep = self.checkpoint_every_s, self.checkpoint_keep
-        require(self.threads >= 1, "launcher.threads", self.threads, "must be at least 1")
-        workers = self.loader_workers
-        require(workers >= 0, "loader.workers", workers, "must be 0 (in the process) or more")
-        require(every >= 0, "checkpoint.every_s", every, "must be 0 or more seconds")
-        often = self.metrics_every_s
-        require(often >= 0, "metrics_every_s", often, "must be 0 or more seconds")
+        keep = self.checkpoint_keep
+        for key, value, least, accepted in (
+            ("launcher.threads", self.threads, 1, "must be at least 1"),
+            ("loader.workers", self.loader_workers, 0, "must be 0 (in the process) or more"),
+            ("checkpoint.every_s", self.checkpoint_every_s, 0, "must be 0 or more seconds"),
+            ("metrics_every_s", self.metrics_every_s, 0, "must be 0 or more seconds"),
+        ):
+            require(value >= least, key, value, accepted)
         require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Folders:
-    """Where results and rendered images lie."""
-
-    results_dir: str
-    cache_dir: str
-
-    def __post_init__(self) -> None:
-        for key, folder in vars(self).items():
-            there = not Path(folder).exists() or Path(folder).is_dir()
-            require(there, key, folder, "cannot write there, it is a file; give a folder")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkpointing:
-    """See `ExecutionConfig`."""
-
-    every_s: float
-    keep: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loader:
-    """See `ExecutionConfig`."""
-
-    workers: int
 
 
 def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
@@ -77,17 +51,20 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
     Raises:
         InputError: a value of the wrong type or out of bounds.
     """
-    folders = from_values(Folders, {k: settings.get(k) for k in ("results_dir", "cache_dir")}, "")
-    checkpoint = from_values(Checkpointing, group(settings, "checkpoint"), "checkpoint.")
-    loader = from_values(Loader, group(settings, "loader"), "loader.")
-    keep_listings_in(Path(folders.cache_dir))
+    folders = {key: one_value(str, settings.get(key), key) for key in FOLDERS}
+    for key, folder in folders.items():
+        there = not Path(folder).exists() or Path(folder).is_dir()
+        require(there, key, folder, "cannot write there, it is a file; give a folder")
+    checkpoint, loader = group(settings, "checkpoint"), group(settings, "loader")
+    refuse_unknown(checkpoint, ("every_s", "keep"), "checkpoint.")
+    refuse_unknown(loader, ("workers",), "loader.")
+    keep_listings_in(Path(folders["cache_dir"]))
     return ExecutionConfig(
-        results_dir=folders.results_dir,
-        cache_dir=folders.cache_dir,
+        **folders,
         threads=threads_of(settings),
-        loader_workers=loader.workers,
-        checkpoint_every_s=checkpoint.every_s,
-        checkpoint_keep=checkpoint.keep,
+        loader_workers=one_value(int, loader.get("workers"), "loader.workers"),
+        checkpoint_every_s=one_value(float, checkpoint.get("every_s"), "checkpoint.every_s"),
+        checkpoint_keep=one_value(str, checkpoint.get("keep"), "checkpoint.keep"),
         metrics_every_s=one_value(float, settings.get("metrics_every_s"), "metrics_every_s"),
         tracking=tracking_of(settings),
         git_commit=None,
@@ -102,17 +79,10 @@ def with_code(execution: ExecutionConfig) -> ExecutionConfig:
 
 
 def threads_of(settings: Mapping[str, Any]) -> int:
-    """CPU threads of each run.
-
-    Raises:
-        InputError: no whole number.
-    """
+    """CPU threads of each run; raises an InputError unless they are a whole number."""
     return one_value(int, group(settings, "launcher").get("threads"), "launcher.threads")  # type: ignore[no-any-return]
 
 
 def processes_of(launcher: Mapping[str, Any]) -> int:
-    """Processes that train one run together, from a launcher's settings.
-
-    One for each of `gpus_per_run` GPUs, on each of `nodes`; 1 without such settings.
-    """
+    """Processes that train one run together: `gpus_per_run`, by default 1, on each of `nodes`."""
     return (launcher.get("gpus_per_run") or 1) * (launcher.get("nodes") or 1)

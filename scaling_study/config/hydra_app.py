@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from scaling_study.common.command_line import report
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
-from scaling_study.common.validation import flat_keys, suggest
+from scaling_study.common.validation import flat_items, suggest
 from scaling_study.study.axes import KEYS
 
 INTERRUPTED = 130
@@ -29,6 +29,8 @@ SEVERAL_VALUES = (
 )
 # What a configuration that cannot be composed raises.
 COMPOSING = (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError)
+# By this the configs name the packaged folders.
+OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
 
 
 def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> NoReturn:
@@ -39,7 +41,6 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     """
     # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    _know_data_dir()
     codes: list[int] = []
     composed = False
 
@@ -74,15 +75,12 @@ def hydra_overrides() -> list[str]:
     return list(HydraConfig.get().overrides.hydra)
 
 
-def _know_data_dir() -> None:
-    """Let the configs name the packaged folders."""
-    OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
-
-
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
     if isinstance(error, yaml.MarkedYAMLError):
-        return _misspelt_yaml(error)
+        mark = error.problem_mark or error.context_mark
+        place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}" if mark else "a file"
+        return f"{place}: not YAML: {error.problem or error.context}"
     message = str(error).strip().splitlines()[0]
     if key := getattr(error, "full_key", None):
         message = f"{key}: {message}"
@@ -101,7 +99,7 @@ def _explain(error: Exception, config_name: str) -> str:
     if "'grid'" in message:
         return "a grid is added with a plus: +grid=NAME"
     typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
-    known = _known_keys(config_name)
+    known = list(dict(flat_items(composed(config_name, []))))
     for name in typed:
         if name == "recipe":
             return "recipe: a run's recipe is chosen by its group train, as in train=paper"
@@ -120,20 +118,8 @@ def _explain(error: Exception, config_name: str) -> str:
     return message
 
 
-def _misspelt_yaml(error: yaml.MarkedYAMLError) -> str:
-    """Where a file is no YAML, and why."""
-    mark = error.problem_mark or error.context_mark
-    place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}" if mark else "a file"
-    return f"{place}: not YAML: {error.problem or error.context}"
-
-
-def _known_keys(config_name: str) -> list[str]:
-    return list(flat_keys(composed(config_name, [])))
-
-
 def composed(config_name: str, overrides: list[str]) -> dict[str, Any]:
     """CONFIG_NAME.yaml with these overrides, as plain nested values."""
-    _know_data_dir()
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         values = OmegaConf.to_container(hydra.compose(config_name, overrides), resolve=True)

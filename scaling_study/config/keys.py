@@ -5,57 +5,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import group, require, suggest
+from scaling_study.common.validation import group, refuse_unknown, require, suggest
 
 STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-
-
 # The part of the settings that a run is made of.
 RUN_KEYS = ("task", "model", "data", "train", "init", "seed", "device", "precision")
-
-
 # What else an entry point knows at the top level.
-COMMON_KEYS = (
-    *("results_dir", "cache_dir", "checkpoint", "loader", "launcher", "tracking"),
-    "metrics_every_s",
-)
+FOLDERS = ("results_dir", "cache_dir")
+COMMON_KEYS = (*FOLDERS, "checkpoint", "loader", "launcher", "tracking", "metrics_every_s")
 
 
 def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:
-    """Refuse top-level settings that nothing reads.
-
-    Raises:
-        InputError: a setting that is neither part of a run nor known to the entry point.
-    """
+    """Raise an InputError for a top-level setting that no run and no entry point reads."""
     known = (*RUN_KEYS, *COMMON_KEYS, *extra)
     for key in settings:
         if key not in known:
-            raise InputError(f"{key}: no such setting here{suggest(key, list(known))}")
+            raise InputError(f"{key}: no such setting here{suggest(key, known)}")
 
 
 def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -> Mapping[str, Any]:
-    """The settings under `key`, which are just those that are `known`.
-
-    Raises:
-        InputError: one too many or too few.
-    """
+    """The settings under `key`; raises an InputError unless they are just the `known` ones."""
     values = group(settings, key)
-    for name in values:
-        if name not in known:
-            raise InputError(f"{key}.{name}: no such setting{suggest(name, list(known))}")
+    refuse_unknown(values, known, f"{key}.")
     for name in known:
         require(name in values, key, dict(values), f"{name} is missing")
     return values
 
 
 def study_name(name: object) -> str:
-    """A grid's name, which names the study's folder.
+    """A grid's name, which names the study's folder beside `runs`, the folder of all runs.
 
     Raises:
         InputError: it is no plain name, or that of the folder of all runs.
     """
-    if not isinstance(name, str) or not STUDY_NAME.fullmatch(name) or name == "runs":
-        raise InputError(
-            f"grid.name={name!r}: must be letters, digits, '_', '-' and '.', and not 'runs'"
-        )
-    return name
+    if isinstance(name, str) and STUDY_NAME.fullmatch(name) and name != "runs":
+        return name
+    accepted = "must be letters, digits, '_', '-' and '.', and not 'runs'"
+    raise InputError(f"grid.name={name!r}: {accepted}")

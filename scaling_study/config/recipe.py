@@ -48,46 +48,32 @@ class TrainConfig:
     compile: bool
 
     def __post_init__(self) -> None:
-        self._check_batch()
-        self._check_schedule()
-        known = ", ".join(OPTIMIZERS)
-        require(
-            self.optimizer in OPTIMIZERS, "train.optimizer", self.optimizer, f"must be of {known}"
-        )
-        for name in ("momentum", "rms_decay", "label_smoothing", "ema_decay"):
-            rate = getattr(self, name)
-            require(0 <= rate < 1, f"train.{name}", rate, "must be in [0, 1)")
-        require(self.rms_eps > 0, "train.rms_eps", self.rms_eps, "must be above 0")
-        require(self.weight_decay >= 0, "train.weight_decay", self.weight_decay, "must be >= 0")
-
-    def _check_batch(self) -> None:
-        require(self.epochs >= 1, "train.epochs", self.epochs, "must be at least 1")
-        require(self.batch_size >= 2, "train.batch_size", self.batch_size, "must be at least 2")
-        passes = self.accumulation
-        require(
-            passes >= 1 and self.batch_size % passes == 0 and self.batch_size // passes >= 2,
-            "train.accumulation",
-            passes,
-            f"must divide train.batch_size={self.batch_size} into parts of 2 images or more",
-        )
-
-    def _check_schedule(self) -> None:
-        require(self.lr_per_256 > 0, "train.lr_per_256", self.lr_per_256, "must be above 0")
-        require(
-            0 <= self.warmup_epochs < self.epochs,
-            "train.warmup_epochs",
-            self.warmup_epochs,
-            f"must be in [0, train.epochs={self.epochs}); give a shorter warm-up or more epochs",
-        )
-        known = ", ".join(SCHEDULES)
-        require(self.schedule in SCHEDULES, "train.schedule", self.schedule, f"must be of {known}")
-        factor, epochs = self.decay_factor, list(self.decay_epochs)
-        require(0 < factor <= 1, "train.decay_factor", factor, "must be in (0, 1]")
+        batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)
+        split = passes >= 1 and batch % passes == 0 and batch // passes >= 2
+        split_as = f"must divide train.batch_size={batch} into parts of 2 images or more"
+        warm = 0 <= self.warmup_epochs < self.epochs
+        shorter = "give a shorter warm-up or more epochs"
+        warm_as = f"must be in [0, train.epochs={self.epochs}); {shorter}"
+        schedules, optimizers = (f"must be of {', '.join(n)}" for n in (SCHEDULES, OPTIMIZERS))
+        rates = ("momentum", "rms_decay", "label_smoothing", "ema_decay")
+        for name, good, accepted in (
+            ("epochs", self.epochs >= 1, "must be at least 1"),
+            ("batch_size", batch >= 2, "must be at least 2"),
+            ("accumulation", split, split_as),
+            ("lr_per_256", self.lr_per_256 > 0, "must be above 0"),
+            ("warmup_epochs", warm, warm_as),
+            ("schedule", self.schedule in SCHEDULES, schedules),
+            ("decay_factor", 0 < self.decay_factor <= 1, "must be in (0, 1]"),
+            ("optimizer", self.optimizer in OPTIMIZERS, optimizers),
+            *((rate, 0 <= getattr(self, rate) < 1, "must be in [0, 1)") for rate in rates),
+            ("rms_eps", self.rms_eps > 0, "must be above 0"),
+            ("weight_decay", self.weight_decay >= 0, "must be >= 0"),
+        ):
+            require(good, f"train.{name}", getattr(self, name), accepted)
         rising = all(epoch > 0 for epoch in epochs) and epochs == sorted(epochs)
         require(rising, "train.decay_epochs", epochs, "must be rising numbers of epochs above 0")
-        if self.schedule == "exponential":
-            one = len(epochs) == 1
-            require(one, "train.decay_epochs", epochs, "schedule=exponential takes one number")
+        one = self.schedule != "exponential" or len(epochs) == 1
+        require(one, "train.decay_epochs", epochs, "schedule=exponential takes one number")
 
     @property
     def lr(self) -> float:
@@ -108,11 +94,8 @@ class TrainConfig:
             InputError: not all can take the same number, or a forward pass would see less than two.
         """
         share, rest = divmod(self.batch_size, processes)
-        require(
-            rest == 0 and share % self.accumulation == 0 and share // self.accumulation >= 2,
-            "train.batch_size",
-            self.batch_size,
-            f"must be the same 2 images or more for each of {processes} processes and "
-            f"train.accumulation={self.accumulation} passes",
-        )
+        good = rest == 0 and share % self.accumulation == 0 and share // self.accumulation >= 2
+        parts = f"{processes} processes and train.accumulation={self.accumulation} passes"
+        accepted = f"must be the same 2 images or more for each of {parts}"
+        require(good, "train.batch_size", self.batch_size, accepted)
         return share

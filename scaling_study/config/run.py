@@ -25,7 +25,6 @@ from scaling_study.tasks import DEFAULT as DEFAULT_TASK
 from scaling_study.tasks import task_of
 
 T = TypeVar("T")
-
 # fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -52,12 +51,9 @@ class RunConfig:
         require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
         known = ", ".join(PRECISIONS)
         require(self.precision in PRECISIONS, "precision", self.precision, f"must be of {known}")
-        require(
-            not self.train.compile or self.device == "cuda",
-            "train.compile",
-            "true",
-            "compiles for a GPU; give device=cuda, or train.compile=false",
-        )
+        fits = not self.train.compile or self.device == "cuda"
+        advice = "compiles for a GPU; give device=cuda, or train.compile=false"
+        require(fits, "train.compile", "true", advice)
         task_of(self.task)
         if self.init is not None:
             timm_weights.names(self.model)
@@ -79,9 +75,8 @@ class RunConfig:
         """JSON of the whole config, keys sorted; thousands of runs share its parts."""
         parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
         if self.init is not None:
-            # Where the weights lie does not matter, only what they are.
             plain = asdict(self.init)
-            del plain["path"]
+            del plain["path"]  # where the weights lie does not matter, only what they are
             parts["init"] = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         if self.task == DEFAULT_TASK:
             del parts["task"]  # ids from before there were tasks stay
@@ -122,8 +117,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
         init=initial_weights(values.get("init")),
         task=one_value(str, values.get("task", DEFAULT_TASK), "task"),
         seed=one_value(int, values.get("seed"), "seed"),
-        device=one_value(str, values.get("device"), "device"),
-        precision=one_value(str, values.get("precision"), "precision"),
+        **{key: one_value(str, values.get(key), key) for key in ("device", "precision")},
     )
 
 

@@ -11,9 +11,12 @@ from copy import deepcopy
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import group, suggest
+from scaling_study.common.validation import group, require, suggest
 
 REGIME = "regime"
+NO_ROW = (
+    "no row of train.regimes says it; give a number, or a recipe that has one, such as train=paper"
+)
 GROUPS = ("model", "data", "train")
 
 
@@ -40,12 +43,9 @@ def resolve(
             if value == REGIME and key not in known[name]:
                 del resolved[name][key]
             elif value == REGIME:
-                if f"{name}.{key}" not in found:
-                    raise InputError(
-                        f"{name}.{key}={REGIME}: no row of train.regimes says it; "
-                        "give a number, or a recipe that has one, such as train=paper"
-                    )
-                resolved[name][key] = deepcopy(found[f"{name}.{key}"])
+                path = f"{name}.{key}"
+                require(path in found, path, REGIME, NO_ROW)
+                resolved[name][key] = deepcopy(found[path])
     return resolved
 
 
@@ -57,8 +57,8 @@ def _rows(rows: object, axes: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:
             raise InputError(f"train.regimes: {row!r} is no row, as in {{epochs: 101, set: {{…}}}}")
         for axis, bound in row.items():
             if axis != "set" and axis not in axes:
-                known = list(axes)
-                raise InputError(f"train.regimes: {axis}: no such axis{suggest(str(axis), known)}")
+                near = suggest(str(axis), list(axes))
+                raise InputError(f"train.regimes: {axis}: no such axis{near}")
             if axis != "set" and not isinstance(bound, int | float):
                 raise InputError(f"train.regimes: {axis}={bound!r}: must be a number")
     return rows
@@ -68,6 +68,6 @@ def _value(values: Mapping[str, Any], key: str) -> float:
     """The number that a run has on an axis."""
     section, _, name = key.rpartition(".")
     value = (values[section] if section else values).get(name)
-    if not isinstance(value, int | float):
-        raise InputError(f"{key}={value!r}: must be a number")
-    return float(value)
+    if isinstance(value, int | float):
+        return float(value)
+    raise InputError(f"{key}={value!r}: must be a number")

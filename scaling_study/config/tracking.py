@@ -13,7 +13,7 @@ import yaml
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
-from scaling_study.common.validation import group, one_value, require, suggest
+from scaling_study.common.validation import group, one_value, refuse_unknown, require
 
 WANDB_MODES = ("online", "offline")
 MODES = ("none", *WANDB_MODES, "tensorboard")
@@ -38,42 +38,33 @@ class Tracking:
     study: str | None
 
     def __post_init__(self) -> None:
-        require(
-            self.name in MODES, "tracking.name", self.name, f"unknown; known: {', '.join(MODES)}"
-        )
+        known = f"unknown; known: {', '.join(MODES)}"
+        require(self.name in MODES, "tracking.name", self.name, known)
         require(_is_name(self.project), "tracking.project", self.project, NAME_RULE)
         for tag in self.tags:
-            require(
-                0 < len(tag) <= TAG_LENGTH, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters"
-            )
+            good = 0 < len(tag) <= TAG_LENGTH
+            require(good, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters")
         limit = self.finish_timeout_s
         require(limit > 0, "tracking.finish_timeout_s", limit, "must be more than 0 seconds")
 
 
 def tracking_of(settings: Mapping[str, Any]) -> Tracking:
-    """The group `tracking` of an entry point's settings.
-
-    Raises:
-        InputError: an unknown key, or a value of the wrong type.
-    """
+    """The group `tracking` of an entry point's settings; raises an InputError for a wrong one."""
     values = group(settings, "tracking")
     known = [field.name for field in fields(Tracking) if field.name != "study"]
-    for key in values:
-        if key not in known:
-            raise InputError(f"tracking.{key}: no such setting{suggest(key, known)}")
-    entity, tags = values.get("entity"), values.get("tags")
+    refuse_unknown(values, known, "tracking.")
+    tags = values.get("tags")
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InputError(f"tracking.tags={tags!r}: must be a list of names, as in [lab,paper]")
     grid = settings.get("grid")
     study = grid.get("name") if isinstance(grid, Mapping) else None
+    limit = "finish_timeout_s"
     return Tracking(
         name=one_value(str, values.get("name"), "tracking.name"),
         project=one_value(str, values.get("project"), "tracking.project"),
-        entity=None if entity is None else one_value(str, entity, "tracking.entity"),
+        entity=one_value(str | None, values.get("entity"), "tracking.entity"),
         tags=tuple(tags),
-        finish_timeout_s=one_value(
-            float, values.get("finish_timeout_s"), "tracking.finish_timeout_s"
-        ),
+        finish_timeout_s=one_value(float, values.get(limit), f"tracking.{limit}"),
         study=study if isinstance(study, str) else None,
     )
 
@@ -110,11 +101,7 @@ def study_parser(program: str, description: str) -> argparse.ArgumentParser:
 
 
 def check(tracking: Tracking) -> None:
-    """See that what the user asked for can work; nothing is sent.
-
-    Raises:
-        InputError: no key for W&B, or TensorBoard is not installed.
-    """
+    """Raise an InputError unless what the user asked for can work; nothing is sent."""
     if tracking.name == "online":
         require_key("tracking=online")
     if tracking.name == "tensorboard" and importlib.util.find_spec("tensorboard") is None:
@@ -125,11 +112,7 @@ def check(tracking: Tracking) -> None:
 
 
 def require_key(wanted: str) -> None:
-    """See that W&B's client would find a key, without asking for one and without the network.
-
-    Raises:
-        InputError: it would not, or what it finds cannot be a key.
-    """
+    """Raise an InputError unless W&B's client finds what can be a key; no prompt, no network."""
     import wandb
     from wandb.errors import AuthenticationError
     from wandb.sdk.lib.wbauth import AuthApiKey, read_netrc_auth

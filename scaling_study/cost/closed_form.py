@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import require
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
@@ -16,15 +17,17 @@ from scaling_study.data.base import DataConfig
 from scaling_study.data.splits import DataInfo
 from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
-from scaling_study.models.layers import Cost, Network, Shape, total
+from scaling_study.models.layers import Cost, Shape, total
 from scaling_study.models.memory import TOLERANCE, Footprint, footprint
 from scaling_study.study.axes import AXES
 from scaling_study.tasks import task_of
 
+_network = cache(network)
 # Forward and backward: the gradients by weights and by inputs cost one forward pass each.
 TRAINING_PASSES = 3
 # Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
 STEP_ENTRY, METRICS_LINE = 18, 100
+COST_COLUMNS = ("params", "flops", "activations", "train_flops")
 # The device that `devices_needed` counts in: bytes of memory, of which a step may take all but a
 # share for kernels' work space.
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
@@ -38,9 +41,9 @@ DISK_TOLERANCE = 0.05
 class RunCost:
     """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
 
-    `memory_bytes` is the most that a training step has allocated, by default in one process that
-    takes the whole batch in `train.accumulation` passes; `checkpoint_bytes` the checkpoint
-    of a run in work, `disk_bytes` what a finished run keeps; `data_bytes` all decoded images.
+    `memory_bytes` is the most that a training step has allocated, by default in one process;
+    `checkpoint_bytes` the checkpoint of a run in work, `disk_bytes` what a finished run keeps;
+    `data_bytes` all decoded images.
     """
 
     params: int
@@ -80,11 +83,8 @@ def outputs(run: RunConfig) -> int:
 
 def train_flops(run: RunConfig) -> int:
     """FLOPs of the whole training."""
-    return _train_flops(forward(run), run.train, known_data_info(run.data))
-
-
-def _train_flops(cost: Cost, train: TrainConfig, data: DataInfo) -> int:
-    return TRAINING_PASSES * cost.flops * train.epochs * data.n_train
+    images = run.train.epochs * known_data_info(run.data).n_train
+    return TRAINING_PASSES * forward(run).flops * images
 
 
 def memory_bytes(run: RunConfig, processes: int) -> int:
@@ -123,10 +123,8 @@ def _run_cost(
     train: TrainConfig,
     precision: str,
 ) -> RunCost:
-    if train.batch_size > data.n_train:
-        raise InputError(
-            f"train.batch_size={train.batch_size}: more than the {data.n_train} training images"
-        )
+    most = f"more than the {data.n_train} training images"
+    require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = _forward(model, resolution, outputs)
     memory = _memory(model, resolution, outputs, precision)
     steps = train.epochs * (data.n_train // train.batch_size)
@@ -136,7 +134,7 @@ def _run_cost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=_train_flops(cost, train, data),
+        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
@@ -146,25 +144,16 @@ def _run_cost(
 
 
 @cache
-def _network(model: ModelConfig, outputs: int) -> Network:
-    return network(model, outputs)
-
-
-@cache
 def _forward(model: ModelConfig, resolution: int, outputs: int) -> Cost:
     net = _network(model, outputs)
     if resolution < net.stride:
+        small = net.stride > 16 and hasattr(model, "stem")
         raise InputError(
             f"data.resolution={resolution}: too small for a network that halves the image to "
             f"1/{net.stride}; the smallest side is {net.stride} px"
-            + (
-                " (model.stem=small takes 16 px)"
-                if net.stride > 16 and hasattr(model, "stem")
-                else ""
-            )
+            f"{' (model.stem=small takes 16 px)' if small else ''}"
         )
-    _, cost = total(net.layers, Shape(3, resolution))
-    return cost
+    return total(net.layers, Shape(3, resolution))[1]
 
 
 @cache
@@ -184,12 +173,7 @@ def describe(run: RunConfig) -> dict[str, Any]:
         "recipe": run.train.recipe,
         "batch_size": run.train.batch_size,
         "lr": run.train.lr,
-        "params": cost.params,
-        "flops": cost.flops,
-        "activations": cost.activations,
-        "train_flops": cost.train_flops,
+        **{name: getattr(cost, name) for name in COST_COLUMNS},
         "precision": run.precision,
-        "n_train": data.n_train,
-        "n_val": data.n_val,
-        "eval_split": data.eval_split,
+        **{name: getattr(data, name) for name in ("n_train", "n_val", "eval_split")},
     }

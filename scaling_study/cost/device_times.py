@@ -83,13 +83,7 @@ class Times:
         """Conditions that a measurement must share with `run` to forecast it."""
         key = run.device, run.precision
         if key not in self._conditions:
-            threads, processes, *_ = self._how
-            self._conditions[key] = (
-                self.device(run.device),
-                run.precision,
-                threads,
-                processes,
-            )
+            self._conditions[key] = self.device(run.device), run.precision, *self._how[:2]
         return self._conditions[key]
 
     def forecast(self, run: RunConfig) -> Forecast:
@@ -149,19 +143,12 @@ def _class_of(device: str) -> str:
 
 
 def device_named(name: str, timings: Iterable[Timing]) -> str:
-    """The device that was measured and has this name, with its class or without.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The measured device of this name, with its class or without; raises an InputError if none."""
     known = sorted({str(timing.conditions[0]) for timing in timings})
-    for device in known:
-        if name in (device, device.partition(": ")[2]):
-            return device
-    raise InputError(
-        f"plan.device={name!r}: nothing was measured on such a device{suggest(name, known)}; "
-        f"known: {', '.join(known) or 'none'}"
-    )
+    if found := [device for device in known if name in (device, device.partition(": ")[2])]:
+        return found[0]
+    none = f"nothing was measured on such a device{suggest(name, known)}"
+    raise InputError(f"plan.device={name!r}: {none}; known: {', '.join(known) or 'none'}")
 
 
 def timings_of(results: Iterable[Result | None]) -> list[Timing]:

@@ -99,7 +99,7 @@ class Forecast:
 
     def trend(self, shape: Shape) -> float | None:
         """Seconds of a step by the model alone: they rise with FLOPs and with activations."""
-        return math.exp(self._law.ln_time(features(shape))) if self._by_shape else None
+        return math.exp(self._law.ln_time(features(shape))) if self.by_shape else None
 
     def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
         """Seconds of a whole run, including start and end where runs or probes measured them."""
@@ -108,16 +108,8 @@ class Forecast:
         steps, scored = amounts(columns)
         (stepping, scoring, start), (low, high) = self._whole
         per_step = stepping * steps + scoring * scored
-
-        def seconds(step_time_s: float) -> float:
-            return step_time_s * per_step + start
-
-        return Estimate(seconds(step.value), low * seconds(step.low), high * seconds(step.high))
-
-    @property
-    def shapes(self) -> list[Shape]:
-        """Shapes that are measured."""
-        return list(self._by_shape)
+        value, least, most = (s * per_step + start for s in (step.value, step.low, step.high))
+        return Estimate(value, low * least, high * most)
 
     @cached_property
     def held_out_error(self) -> float | None:
@@ -133,10 +125,10 @@ class Forecast:
         return float(np.median([abs(math.expm1(y[i] - law.ln_time(x[i]))) for i, law in laws]))
 
     def _step_time(self, shape: Shape) -> Estimate | None:
-        if not self._by_shape:
+        if not self.by_shape:
             return None
         x, law = features(shape), self._law
-        if not (measured := self._by_shape.get(shape)):
+        if not (measured := self.by_shape.get(shape)):
             return _interval(law.ln_time(x), law.sd_at(x), law.df)
         sd, df = self._repeats
         # A few repeats in a row do not show how a machine's speed drifts over hours: then the wider
@@ -146,7 +138,8 @@ class Forecast:
         return _interval(float(np.log(np.median(measured))), sd, df)
 
     @cached_property
-    def _by_shape(self) -> dict[Shape, list[float]]:
+    def by_shape(self) -> dict[Shape, list[float]]:
+        """Measured step times (s) of each shape."""
         shapes: dict[Shape, list[float]] = {}
         for timing in self.timings:
             shapes.setdefault(timing.shape, []).append(timing.step_time_s)
@@ -155,7 +148,7 @@ class Forecast:
     @cached_property
     def _repeats(self) -> tuple[float, float]:
         """SD of ln step time between measurements of one shape, pooled, and degrees of freedom."""
-        groups = [np.log(times) for times in self._by_shape.values() if len(times) > 1]
+        groups = [np.log(times) for times in self.by_shape.values() if len(times) > 1]
         df = sum(len(group) - 1 for group in groups)
         if not df:
             return math.nan, 0
@@ -189,8 +182,8 @@ class Forecast:
     @cached_property
     def _observed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Rows of `features`, and ln of the median step time."""
-        x = np.array([features(shape) for shape in self._by_shape])
-        return x, np.log([np.median(times) for times in self._by_shape.values()])
+        x = np.array([features(shape) for shape in self.by_shape])
+        return x, np.log([np.median(times) for times in self.by_shape.values()])
 
     @cached_property
     def _law(self) -> Law:

@@ -23,11 +23,10 @@ def axis_values(name: str, values: Any, path: str) -> list[Any]:
     """
     if isinstance(values, str):
         values = _sweep(name, values, path)
-    if not isinstance(values, list) or not values:
-        raise InputError(
-            f"{path}.{name}={values!r}: must be a list of values, or range(…) or choice(…)"
-        )
-    return values
+    if isinstance(values, list) and values:
+        return values
+    accepted = "must be a list of values, or range(…) or choice(…)"
+    raise InputError(f"{path}.{name}={values!r}: {accepted}")
 
 
 def _sweep(name: str, text: str, path: str) -> list[Any]:
@@ -41,16 +40,12 @@ def _sweep(name: str, text: str, path: str) -> list[Any]:
 
 
 def check_labels(grid: Mapping[str, Any]) -> None:
-    """Check the labels that a grid gives to the axes that it alone has.
-
-    Raises:
-        InputError: a label that is no text, or of something that is no such axis.
-    """
+    """Raise an InputError unless a grid's labels are texts for axes that it alone has."""
     labels = grid.get("labels") or {}
     require(isinstance(labels, Mapping), "grid.labels", repr(labels), "must map axes to texts")
     own = [axis.key for axis in own_axes(grid)]
     for key, label in labels.items():
         known = f"must be about {', '.join(own)}" if own else "this grid has no axes of its own"
         require(key in own, f"grid.labels.{key}", repr(label), known)
-        good = isinstance(label, str) and bool(label)
-        require(good, f"grid.labels.{key}", repr(label), "must be a text")
+        text = isinstance(label, str) and bool(label)
+        require(text, f"grid.labels.{key}", repr(label), "must be a text")

@@ -9,12 +9,12 @@ from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
-from scaling_study.grid.expand import Candidate, candidates, failed
+from scaling_study.grid.expand import Candidate, candidates, failed, lookup
 from scaling_study.grid.expression import Expression
 from scaling_study.grid.run_at_point import cost_of, run_at
 from scaling_study.grid.schema import COSTS, VARIANT, Point
 from scaling_study.models import timm_weights
-from scaling_study.study.axes import KEYS, config_key
+from scaling_study.study.axes import KEYS
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,6 @@ class ExcludedPoint:
     twin: str | None = None  # the variant that it is the same run as
 
 
-def settings_that_vary(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The config keys that may be axes, with the values they have where they are none."""
-    return dict(flat_items({key: settings[key] for key in RUN_KEYS}))
-
-
 def cells_of(
     grid: Mapping[str, Any], settings: Mapping[str, Any], times: Times | None
 ) -> tuple[list[Cell], list[ExcludedPoint]]:
@@ -51,14 +46,14 @@ def cells_of(
     seconds there are cells of a few values of the axis.
 
     Raises:
-        InputError: a value that a run cannot have; the message names the point. Or a file of first
-            weights that does not fit its model.
+        InputError: a value that a run cannot have; the message names the point. Or see
+            `check_initial_weights`.
     """
-    known = settings_that_vary(settings)
     base = {key: settings[key] for key in RUN_KEYS}
+    # The config keys that may be axes, with the values they have where they are none.
+    known, solver = dict(flat_items(base)), Solver(base, times)
     cells: dict[str, Cell] = {}
     left: list[ExcludedPoint] = []
-    solver = Solver(base, times)
     for candidate in candidates(grid, known):
         found = _cells(candidate, solver, known)
         if isinstance(found, ExcludedPoint):
@@ -68,19 +63,14 @@ def cells_of(
             same = cells.setdefault(cell.run.run_id, cell)
             if same is not cell:
                 twin = same.variant if same.variant != cell.variant else None
-                left.append(
-                    ExcludedPoint(cell.point, f"the same run as {cell.run.run_id}", twin=twin)
-                )
+                why = f"the same run as {cell.run.run_id}"
+                left.append(ExcludedPoint(cell.point, why, twin=twin))
     check_initial_weights([cell.run for cell in cells.values()])
     return list(cells.values()), left
 
 
 def check_initial_weights(runs: Sequence[RunConfig]) -> None:
-    """Every model against the file that it starts from; torch is asked where there is one.
-
-    Raises:
-        InputError: a file cannot be read, or does not fit.
-    """
+    """Raise an InputError if a file of first weights cannot be read or does not fit its model."""
     for run in {(repr(run.model), run.init): run for run in runs if run.init}.values():
         assert run.init is not None
         timm_weights.check(run.model, run.init)
@@ -94,8 +84,8 @@ def _cells(
         return ExcludedPoint(candidate.point, candidate.out)
     try:
         points = _solved(candidate, solver)
-    except InfeasibleError as no:
-        return ExcludedPoint(candidate.point, str(no), infeasible=True)
+    except InfeasibleError as error:
+        return ExcludedPoint(candidate.point, str(error), infeasible=True)
     cells = []
     for point, solved in points:
         run = run_at(solver.base, point)
@@ -128,24 +118,10 @@ def _failed(
 ) -> str:
     """Why a condition leaves the run out; empty if none does."""
     for test in tests:
-        values = _values(test, run, point, known, times)
-        if times is None and any(values[name] is None for name in test.names if name in MEASURED):
-            continue
-        if not test.holds(values):
-            return failed(test, values)
-    return ""
-
-
-def _values(
-    test: Expression, run: RunConfig, point: Point, known: Mapping[str, Any], times: Times | None
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in test.names:
-        key = config_key(name)
-        if name in COSTS:
-            found[name] = cost_of(name, run, times)
-            if found[name] is None and times is not None:
+        costs = {name: cost_of(name, run, times) for name in test.names if name in COSTS}
+        if None in costs.values():
+            if times is not None:
                 raise UnmeasuredError(f"where {test.text!r}")
-        else:
-            found[name] = point[key] if key in point else known.get(key)
-    return found
+        elif why := failed(test, lookup(test, point, known) | costs):
+            return why
+    return ""

@@ -5,6 +5,7 @@ in multiples of its step; epochs are whole. Values that no run can have (a width
 an image smaller than the network's stride) are passed over.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -58,35 +59,12 @@ class Line:
     values: Sequence[float]
     at: Callable[[float], float]
     trend: Callable[[float], float] | None = None
-    flops: Callable[[float], float] | None = None
+    flops: Callable[[float], float] = float
     measured: Sequence[float] = ()
 
 
-def solve(asked: Solve, target: float, line: Line) -> Solved:
-    """Which legal value's quantity is nearest to `target`, as a relative difference.
-
-    Raises:
-        InfeasibleError: the nearest is further off than the tolerance.
-        InputError: no value is possible, for the reason that the largest is not.
-    """
-    value = nearest(line, target)
-    achieved = line.at(value)
-    solved = Solved(asked.axis, asked.quantity, target, value, achieved, asked.tolerance)
-    if abs(solved.off) > asked.tolerance:
-        raise InfeasibleError(
-            f"no {asked.axis} gives {asked.quantity}={target:.4g} within "
-            f"{100 * asked.tolerance:g} %; the nearest, {asked.axis}={value:g}, "
-            f"gives {achieved:.4g} ({100 * solved.off:+.1f} %)"
-        )
-    return solved
-
-
 def nearest(line: Line, target: float) -> float:
-    """The legal value with the least |quantity / target - 1|.
-
-    Raises:
-        InputError: no value is possible, for the reason that the largest is not.
-    """
+    """The legal value with the least |quantity / target - 1|; raises as `_first_possible` does."""
     first = _first_possible(line.values, line.at)
     near = range(first, len(line.values)) if line.trend is None else _around(line, first, target)
     return min((line.values[i] for i in near), key=lambda v: abs(line.at(v) / target - 1))
@@ -98,28 +76,15 @@ def _around(line: Line, first: int, target: float) -> list[int]:
     values, measured, apart = line.values, set(line.measured), set[int]()
 
     def by_trend(i: int) -> bool:
-        return not measured or line.flops is None or line.flops(values[i]) not in measured
+        return not measured or line.flops(values[i]) not in measured
 
     for flops in measured:
-        assert line.flops is not None
         near = _bracket(values, first, flops, line.flops)
         apart |= {i for i in near if not by_trend(i)}
     ends = _bracket(values, first, target, line.trend)
     below = next((i for i in range(ends[0], first - 1, -1) if by_trend(i)), ends[0])
     above = next((i for i in range(ends[-1], len(values)) if by_trend(i)), ends[-1])
     return sorted({below, above} | apart)
-
-
-def spread(
-    values: Sequence[float], flops: Callable[[float], float], axis: str, own: float
-) -> list[float]:
-    """Legal values to measure before anything is: `own`, and SPREAD times less and more FLOPs."""
-    line = Line(values, flops, flops if is_increasing(axis, "flops") else None)
-    try:
-        middle = flops(own)
-    except InputError:
-        middle = flops(nearest(line, 1.0)) * SPREAD
-    return list(dict.fromkeys(nearest(line, middle * f) for f in (1 / SPREAD, 1, SPREAD)))
 
 
 def is_increasing(axis: str, quantity: str) -> bool:
@@ -129,41 +94,38 @@ def is_increasing(axis: str, quantity: str) -> bool:
 
 def _first_possible(values: Sequence[float], at: Callable[[float], float]) -> int:
     """Index of the smallest value that a run can have; larger ones are possible too."""
-    low, high = 0, 1
-    while high < len(values) and not _possible(values[high - 1], at):
-        low, high = high, 2 * high
-    high = min(high, len(values))
-    high -= 1
-    at(values[high])
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _possible(values[middle], at) else (middle + 1, high)
-    return low
+
+    def possible(value: float) -> bool:
+        try:
+            at(value)
+        except UnmeasuredError:
+            raise
+        except InputError:
+            return False
+        return True
+
+    if (first := _first(values, 0, possible)) == len(values):
+        at(values[-1])
+    return first
 
 
-def _possible(value: float, at: Callable[[float], float]) -> bool:
-    try:
-        at(value)
-    except UnmeasuredError:
-        raise
-    except InputError:
-        return False
-    return True
+def _first(values: Sequence[float], start: int, holds: Callable[[float], bool]) -> int:
+    """Index of the first value, from `start` on, from which on `holds` does; their number if none.
+
+    Doubling keeps the search near the small end, where costs are quick to compute.
+    """
+    step = 1
+    while start + step < len(values) and not holds(values[start + step - 1]):
+        start, step = start + step, 2 * step
+    return bisect_left(values, True, start, min(start + step, len(values)), key=holds)
 
 
 def _bracket(
     values: Sequence[float], first: int, target: float, at: Callable[[float], float]
 ) -> range:
     """Indices of the last value below the target and of the first that is not."""
-    # Doubling keeps the search near the small end, where costs are quick to compute.
-    low, step = first, 1
-    while low + step < len(values) and at(values[low + step]) < target:
-        low, step = low + step, 2 * step
-    high = min(low + step, len(values) - 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if at(values[middle]) < target else (low, middle)
-    return range(low, high + 1)
+    high = _first(values, first, lambda value: at(value) >= target)
+    return range(max(high - 1, first), min(high + 1, len(values)))
 
 
 class Solver:
@@ -174,23 +136,38 @@ class Solver:
         self._lines: dict[str, Line] = {}
 
     def solve(self, asked: Solve, target: float, point: Point) -> Solved:
-        """The nearest legal value.
+        """The legal value whose quantity is nearest to `target`, as a relative difference.
 
         Raises:
-            InfeasibleError, InputError: see `solve.solve`.
+            InfeasibleError: the nearest is further off than the tolerance.
+            InputError: no value is possible, for the reason that the largest is not.
         """
         # The seed changes no cost.
         key = repr((asked.axis, asked.quantity, sorted({**point, "seed": 0}.items())))
         if key not in self._lines:
             self._lines[key] = self._line(asked, point)
-        return solve(asked, target, self._lines[key])
+        value = nearest(line := self._lines[key], target)
+        achieved = line.at(value)
+        solved = Solved(asked.axis, asked.quantity, target, value, achieved, asked.tolerance)
+        if abs(solved.off) > asked.tolerance:
+            raise InfeasibleError(
+                f"no {asked.axis} gives {asked.quantity}={target:.4g} within "
+                f"{100 * asked.tolerance:g} %; the nearest, {asked.axis}={value:g}, "
+                f"gives {achieved:.4g} ({100 * solved.off:+.1f} %)"
+            )
+        return solved
 
     def spread(self, asked: Solve, point: Point) -> list[float]:
-        """Values of the axis to be measured."""
+        """Legal values to measure: with the settings' own FLOPs, SPREAD times less, and more."""
         group, name = KEYS[asked.axis].split(".")
-        own = self.base[group][name]
         flops = cache(lambda value: float(forward(self._run(asked.axis, value, point)).flops))
-        return spread(self._legal(asked.axis, point), flops, asked.axis, own)
+        rising = flops if is_increasing(asked.axis, "flops") else None
+        line = Line(self._legal(asked.axis, point), flops, rising)
+        try:
+            middle = flops(self.base[group][name])
+        except InputError:
+            middle = flops(nearest(line, 1.0)) * SPREAD
+        return list(dict.fromkeys(nearest(line, middle * f) for f in (1 / SPREAD, 1, SPREAD)))
 
     def _line(self, asked: Solve, point: Point) -> Line:
         axis, times = asked.axis, self.times
@@ -215,7 +192,7 @@ class Solver:
             found = forecast.trend(step_shape(run(value)))
             return at(value) if found is None else found
 
-        measured = [s[0] for s in forecast.shapes if s[2] == like.train.batch_size]
+        measured = [s[0] for s in forecast.by_shape if s[2] == like.train.batch_size]
         return Line(values, at, cache(trend), lambda v: float(forward(run(v)).flops), measured)
 
     def _legal(self, axis: str, point: Point) -> Sequence[float]:

@@ -6,7 +6,7 @@ the points that a condition holds for, `where` keeps those that all its conditio
 `solve` finds an axis's value for a target; costs are known only once a candidate is a run.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -26,7 +26,7 @@ from scaling_study.grid.schema import (
     read_block,
     refuse_twice,
 )
-from scaling_study.study.axes import KEYS, config_key
+from scaling_study.study.axes import KEYS, config_key, plain
 
 
 @dataclass(frozen=True)
@@ -44,31 +44,16 @@ class Candidate:
     out: str = ""
 
 
-def expand(grid: Mapping[str, Any], known: Mapping[str, Any] | Iterable[str]) -> list[Point]:
-    """Distinct points, in order, that pass all conditions on axes; solves are not done.
-
-    `known` are the config keys that may vary, with their values where conditions use them. Points
-    have config keys in place of axis names.
-
-    Raises:
-        InputError: an unknown part of the grid or axis, an axis without values, or one given twice.
-    """
-    points: dict[str, Point] = {}
-    for candidate in candidates(grid, known):
-        if not candidate.out:
-            points.setdefault(repr(sorted(candidate.point.items())), candidate.point)
-    return list(points.values())
-
-
-def candidates(
-    grid: Mapping[str, Any], known: Mapping[str, Any] | Iterable[str]
-) -> Iterator[Candidate]:
+def candidates(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Candidate]:
     """Every point of every block, including those that conditions on axes exclude.
 
+    `settings` are the config keys that may vary, with their values where conditions use them.
+    Points have config keys in place of axis names.
+
     Raises:
-        InputError: see `expand`; the whole grid is checked before the first candidate.
+        InputError: an unknown part of the grid or axis, an axis without values, or one given twice;
+            the whole grid is checked before the first candidate.
     """
-    settings = dict(known) if isinstance(known, Mapping) else dict.fromkeys(known)
     blocks = read_blocks(grid, settings)
     if (size := sum(block.size() for block in blocks)) > MOST_POINTS:
         raise InputError(
@@ -120,24 +105,20 @@ def _of_block(block: Block, settings: Mapping[str, Any]) -> Iterator[Candidate]:
     late = tuple(test for test in block.where if not test.names <= free)
     targets = block.solve.targets if block.solve else (None,)
     for point in _points(block, settings):
-        failed = _failed(early, point, settings) if early else ""
+        reasons = (failed(test, lookup(test, point, settings)) for test in early)
+        out = next(filter(None, reasons), "")
         for target in targets:
-            yield Candidate(point, block.solve, target, late, failed)
+            yield Candidate(point, block.solve, target, late, out)
 
 
 def _points(block: Block, settings: Mapping[str, Any]) -> Iterator[Point]:
     variants = [{VARIANT: name, **row} for name, row in block.variants.items()] or [{}]
     for tied, variant in product(block.points, variants):
         for values in product(*block.axes.values()):
-            base = {**tied, **variant, **dict(zip(block.axes, values, strict=True))}
-            yield from _with_more(base, block.when, settings) if block.when else (base,)
-
-
-def _with_more(point: Point, whens: Sequence[When], settings: Mapping[str, Any]) -> list[Point]:
-    points = [point]
-    for when in whens:
-        points = [more for p in points for more in _with(p, when, settings)]
-    return points
+            points = [{**tied, **variant, **dict(zip(block.axes, values, strict=True))}]
+            for when in block.when:
+                points = [more for point in points for more in _with(point, when, settings)]
+            yield from points
 
 
 def _with(point: Point, when: When, settings: Mapping[str, Any]) -> Iterator[Point]:
@@ -159,14 +140,9 @@ def lookup(test: Expression, point: Point, settings: Mapping[str, Any]) -> dict[
     return {n: point[key] if key in point else settings.get(key) for n, key in keys.items()}
 
 
-def _failed(tests: Sequence[Expression], point: Point, settings: Mapping[str, Any]) -> str:
-    found = ((test, lookup(test, point, settings)) for test in tests)
-    return next((failed(test, values) for test, values in found if not test.holds(values)), "")
-
-
 def failed(test: Expression, values: Mapping[str, Any]) -> str:
-    """Why a condition excludes a cell, with the values that it used."""
-    shown = ", ".join(
-        f"{n}={v:g}" if isinstance(v, float) else f"{n}={v}" for n, v in values.items()
-    )
-    return f"where {test.text!r} is false ({shown})"
+    """Why a condition excludes a cell, with the values that it used; empty if it holds."""
+    if test.holds(values):
+        return ""
+    used = ", ".join(f"{name}={plain(value)}" for name, value in values.items())
+    return f"where {test.text!r} is false ({used})"

@@ -27,9 +27,9 @@ def infeasible(left: Sequence[ExcludedPoint]) -> list[str]:
     points = [({k: v for k, v in p.point.items() if k not in REPLICATE}, p) for p in left]
     found = Counter(f"infeasible: {described(at)}: {p.why}" for at, p in points if p.infeasible)
     lines = [line if n == 1 else f"{line} ({n} points)" for line, n in found.items()]
-    more = len(lines) - MOST_LINES
-    some = lines[:MOST_LINES]
-    return [*some, f"… and {more} more; explain=true lists them"] if more > 0 else lines
+    if (more := len(lines) - MOST_LINES) <= 0:
+        return lines
+    return [*lines[:MOST_LINES], f"… and {more} more; explain=true lists them"]
 
 
 def unchanged(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> list[str]:
@@ -46,18 +46,15 @@ def described(point: Mapping[str, Any]) -> str:
     """The values of a point, short names for axes; variants by name alone."""
     if VARIANT in point:
         point = {VARIANT: point[VARIANT]} | {k: v for k, v in point.items() if k in NAMES}
-    return ", ".join(f"{short_name(key)}={plain(value)}" for key, value in point.items()) or (
-        "the one run"
-    )
+    values = [f"{short_name(key)}={plain(value)}" for key, value in point.items()]
+    return ", ".join(values) or "the one run"
 
 
 def _solved(cell: Cell) -> str:
     if (s := cell.solved) is None:
         return ""
-    return (
-        f" ({s.axis}={s.value:g} gives {s.quantity}={s.achieved:.4g}, {100 * s.off:+.2f} % "
-        f"of {s.target:.4g}; tolerance {100 * s.tolerance:g} %)"
-    )
+    gives = f"{s.axis}={s.value:g} gives {s.quantity}={s.achieved:.4g}"
+    return f" ({gives}, {100 * s.off:+.2f} % of {s.target:.4g}; tolerance {100 * s.tolerance:g} %)"
 
 
 def difference(

@@ -17,7 +17,7 @@ from itertools import accumulate
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import suggest
+from scaling_study.common.validation import is_number, suggest
 
 Lookup = Mapping[str, Any]
 Node = Callable[[Lookup], Any]
@@ -224,9 +224,9 @@ def _compared(test: Test, left: object, right: object) -> bool:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
-    return float(value)
+    if is_number(value):
+        return float(value)
+    raise TypeError(f"{value!r} is no number")
 
 
 def _truth(value: object) -> bool:

@@ -1,6 +1,6 @@
 """From a point of a grid to a checked run, and what one run costs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scaling_study.common.device import best_precision
@@ -14,16 +14,6 @@ from scaling_study.grid.schema import VARIANT, Point
 
 # What decides which other settings there are.
 KINDS = frozenset({"model.family", "data.name"})
-
-
-def runs_of(settings: Mapping[str, Any], points: Sequence[Point]) -> list[RunConfig]:
-    """One checked run per point, in order; points that lead to the same run count once.
-
-    Raises:
-        InputError: a value that a run cannot have; the message names the point.
-    """
-    runs = (run_at(settings, point) for point in points)
-    return list({run.run_id: run for run in runs}.values())
 
 
 def run_at(
@@ -68,25 +58,21 @@ def with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
 def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
     """One of `COSTS` of a run; None for a time that nothing is known about."""
     if name in MEASURED:
-        return _time_of(name, run, times) if times else None
+        if times is None:
+            return None
+        if name == "step_time_s":
+            time = times.forecast(run).step_time(step_shape(run))
+        elif (time := times.whole(run, describe(run))) and name == "gpu_hours":
+            time = times.gpu_hours(run, time)
+        return time.value if time else None
     if name in ("params", "flops", "activations"):  # without the memory, which takes longer
         return float(getattr(forward(run), name))
     if name == "train_flops":
         return float(train_flops(run))
     if name == "lr":
         return run.train.lr
-    if name in ("n_train", "n_val"):
-        return float(getattr(known_data_info(run.data), name))
-    return float(getattr(run_cost(run), name))
-
-
-def _time_of(name: str, run: RunConfig, times: Times) -> float | None:
-    if name == "step_time_s":
-        step = times.forecast(run).step_time(step_shape(run))
-        return step.value if step else None
-    if (whole := times.whole(run, describe(run))) is None:
-        return None
-    return (times.gpu_hours(run, whole) if name == "gpu_hours" else whole).value
+    costs = known_data_info(run.data) if name in ("n_train", "n_val") else run_cost(run)
+    return float(getattr(costs, name))
 
 
 def step_shape(run: RunConfig) -> Shape:

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import require, suggest
+from scaling_study.common.validation import is_number, require, suggest
 from scaling_study.grid.axis_values import axis_values
 from scaling_study.grid.expression import Expression, condition
 from scaling_study.study.axes import AXES, KEYS, config_key
@@ -91,8 +91,7 @@ def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> 
     Raises:
         InputError: a part that is unknown or of the wrong shape, or an axis given twice.
     """
-    axes = _axes(part.get("axes") or {}, known, f"{path}.axes")
-    points = _points(part.get("points") or [{}], known, f"{path}.points")
+    axes, points = _axes_and_points(part, known, path)
     variants = _variants(part.get("variants") or {}, known, f"{path}.variants")
     solve = _solve(part.get("solve") or {}, f"{path}.solve")
     solved = dict.fromkeys([KEYS[solve.axis]] if solve else [])
@@ -110,10 +109,9 @@ def refuse_twice(path: str, **parts: Mapping[str, Any]) -> None:
     seen: dict[str, str] = {}
     for name, keys in parts.items():
         for key in keys:
-            if key in seen:
-                both = f"{key} is in {seen[key]} and in {name}"
+            if (first := seen.setdefault(key, name)) != name:
+                both = f"{key} is in {first} and in {name}"
                 raise InputError(f"{path}: {both}; leave it in one of them")
-            seen[key] = name
 
 
 def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, Any]:
@@ -122,30 +120,24 @@ def check_keys(part: object, allowed: Sequence[str], path: str) -> Mapping[str, 
         raise InputError(f"{path}={part!r}: must be a mapping with {', '.join(allowed)}")
     for key in part:
         if key not in allowed:
-            near = suggest(str(key), list(allowed))
+            near, known = suggest(str(key), allowed), ", ".join(allowed)
             if key in KEYS and "axes" in allowed:
                 near = f" (did you mean {path}.axes.{key}?)"
-            raise InputError(
-                f"{path}.{key}: no such part of a grid{near}; known: {', '.join(allowed)}"
-            )
+            raise InputError(f"{path}.{key}: no such part of a grid{near}; known: {known}")
     return part
 
 
 def checked_key(name: object, known: Mapping[str, Any], path: str) -> str:
     """The config key that an axis name stands for."""
     key = config_key(str(name))
-    if key not in known:
-        if within := next((k for k in known if k.startswith(f"{key}.")), None):
-            raise InputError(
-                f"{path}.{name}: a group of settings; an axis is one of them, as in "
-                f"'++{path}={{{within}: […]}}'"
-            )
-        names = [*KEYS, *known]
-        raise InputError(
-            f"{path}.{name}: no such axis{suggest(str(name), names)}; "
-            f"axes are {', '.join(KEYS)} or any key of the run config"
-        )
-    return key
+    if key in known:
+        return key
+    if within := next((k for k in known if k.startswith(f"{key}.")), None):
+        one = f"an axis is one of them, as in '++{path}={{{within}: […]}}'"
+        raise InputError(f"{path}.{name}: a group of settings; {one}")
+    near, axes = suggest(str(name), [*KEYS, *known]), ", ".join(KEYS)
+    every = f"axes are {axes} or any key of the run config"
+    raise InputError(f"{path}.{name}: no such axis{near}; {every}")
 
 
 def _by_key(part: Mapping[Any, Any], known: Mapping[str, Any], path: str) -> Point:
@@ -177,14 +169,15 @@ def mappings(points: object, path: str) -> Sequence[Mapping[Any, Any]]:
     raise InputError(f"{path}={points!r}: must be a list of mappings, {{depth: 26, …}}")
 
 
-def _axes(axes: object, known: Mapping[str, Any], path: str) -> dict[str, list[Any]]:
-    named = {name: (name, values) for name, values in mapping(axes, path, OF_AXES).items()}
-    found = _by_key(named, known, path)
-    return {key: axis_values(str(name), values, path) for key, (name, values) in found.items()}
-
-
-def _points(points: object, known: Mapping[str, Any], path: str) -> list[Point]:
-    return [_by_key(point, known, path) for point in mappings(points, path)]
+def _axes_and_points(
+    part: Mapping[str, Any], known: Mapping[str, Any], path: str
+) -> tuple[dict[str, list[Any]], list[Point]]:
+    at, tied_at = f"{path}.axes", f"{path}.points"
+    given = mapping(part.get("axes") or {}, at, OF_AXES)
+    named = _by_key({name: (str(name), values) for name, values in given.items()}, known, at)
+    axes = {key: axis_values(name, values, at) for key, (name, values) in named.items()}
+    points = mappings(part.get("points") or [{}], tied_at)
+    return axes, [_by_key(point, known, tied_at) for point in points]
 
 
 def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Point]:
@@ -211,8 +204,7 @@ def _when(part: object, known: Mapping[str, Any], path: str) -> When:
     if costs := sorted(test.names - names):
         only = f"{costs[0]} is a cost; only where asks for those"
         raise InputError(f"{path}.if: {test.text!r}: {only}")
-    axes = _axes(part.get("axes") or {}, known, f"{path}.axes")
-    return When(test, axes, _points(part.get("points") or [{}], known, f"{path}.points"))
+    return When(test, *_axes_and_points(part, known, path))
 
 
 def _condition(text: object, names: set[str], path: str) -> Expression:
@@ -237,14 +229,10 @@ def _solve(part: object, path: str) -> Solve | None:
         require(not unchanged, where, quantity, f"{axis} does not change {quantity}")
         targets = axis_values(quantity, spec[quantity], where)
         for value in targets:
-            _positive(value, 1e30, f"{where}.{quantity}", ABOVE_0)
+            good = is_number(value) and 0 < value < 1e30
+            require(good, f"{where}.{quantity}", repr(value), ABOVE_0)
         tolerance = spec.get("tolerance", TOLERANCE)
-        _positive(tolerance, 1, f"{where}.tolerance", f"{ABOVE_0} and below 1, as 0.05 for 5 %")
-        return Solve(axis, quantity, tuple(float(t) for t in targets), float(tolerance))
+        good, below = is_number(tolerance) and 0 < tolerance < 1, "and below 1, as 0.05 for 5 %"
+        require(good, f"{where}.tolerance", repr(tolerance), f"{ABOVE_0} {below}")
+        return Solve(axis, quantity, tuple(map(float, targets)), float(tolerance))
     return None
-
-
-def _positive(value: object, end: float, path: str, accepted: str) -> None:
-    """Raise an InputError unless `value` is a number above 0 and below `end`."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    require(number and 0 < value < end, path, repr(value), accepted)  # type: ignore[operator]

@@ -8,7 +8,7 @@ from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import known_data_info
 from scaling_study.models import family, network
 from scaling_study.models.family import ModelConfig
-from scaling_study.study.axes import REACH
+from scaling_study.study.axes import AXES, REACH
 
 # Ends of what is searched.
 WIDEST, LARGEST_PX, MOST_EPOCHS = 16, 2048, 100_000
@@ -36,18 +36,14 @@ def study_sizes(runs: Sequence[RunConfig]) -> dict[str, list[float]]:
     """
     depth, width = runs[0].model.depth, runs[0].model.width
     models = {repr(replace(run.model, depth=depth, width=width)): run for run in runs}
-    values: dict[str, list[float]] = {
-        "depth": [run.model.depth for run in runs],
-        "width": [run.model.width for run in runs],
-        "resolution": [run.data.resolution for run in runs],
-    }
     sizes = {}
-    for axis, own in values.items():
+    for axis in (axis for axis in AXES if axis.name in ("depth", "width", "resolution")):
+        own = [axis.of(run) for run in runs]
         low, high = min(own) / REACH, max(own) * REACH
-        legal = [
-            {v for v in legal_values(axis, run.model, known_data_info(run.data).n_classes)
-             if low <= v <= high}
+        legal = (
+            legal_values(axis.name, run.model, known_data_info(run.data).n_classes)
             for run in models.values()
-        ]  # fmt: skip
-        sizes[axis] = sorted(set.intersection(*legal))
+        )
+        common = set.intersection(*map(set, legal))
+        sizes[axis.name] = sorted(value for value in common if low <= value <= high)
     return sizes

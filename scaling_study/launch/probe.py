@@ -58,7 +58,7 @@ def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
         groups[times.conditions(run)].setdefault(shape_of(describe(run)), run)
     chosen = []
     for shapes in groups.values():
-        known = set(times.forecast(next(iter(shapes.values()))).shapes)
+        known = set(times.forecast(next(iter(shapes.values()))).by_shape)
         chosen += [shapes[shape] for shape in _far_apart(list(shapes)) if shape not in known]
     return chosen
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from scaling_study.common.errors import InputError
-from scaling_study.common.validation import require
+from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
 from scaling_study.cost.time_model import COVERAGE
@@ -47,37 +46,32 @@ class Budget:
         return {name: limit for name, limit in both.items() if limit is not None}
 
     def needed(self, rows: Iterable[Planned]) -> dict[str, float]:
-        """Costs of the runs in `rows` that are not done, in the limited units.
+        """Costs of the runs in `rows` that are not done, see `cost`."""
+        return self.cost([row for row in rows if row.state not in PAID])
+
+    def spent(self, rows: Iterable[Planned]) -> dict[str, float]:
+        """What the study's own runs among `rows` have cost, or will when they are done."""
+        return self.cost([r for r in rows if r.state in PAID and r.run.run_id in self.own])
+
+    def free(self, rows: Iterable[Planned]) -> list[Planned]:
+        """Those of `rows` that another study has paid for."""
+        return [row for row in rows if row.state in PAID and row.run.run_id not in self.own]
+
+    def cost(self, rows: Sequence[Planned]) -> dict[str, float]:
+        """Costs of `rows`, done or not, in the limited units.
 
         Raises:
             UnmeasuredError: GPU-hours are limited and a forecast is blank.
         """
-        return self._cost([row for row in rows if row.state not in PAID])
-
-    def spent(self, rows: Iterable[Planned]) -> dict[str, float]:
-        """What the study's own runs among `rows` have cost, or will when they are done."""
-        paid = [row for row in rows if row.state in PAID]
-        return self._cost([row for row in paid if row.run.run_id in self.own])
-
-    def free(self, rows: Iterable[Planned]) -> list[Planned]:
-        """Those of `rows` that another study has paid for."""
-        paid = [row for row in rows if row.state in PAID]
-        return [row for row in paid if row.run.run_id not in self.own]
-
-    def _cost(self, rows: Sequence[Planned]) -> dict[str, float]:
         found = {}
         if self.train_flops is not None:
             found["train_flops"] = float(sum(row.cost.train_flops for row in rows))
         if self.gpu_hours is not None:
-            hours = [h for row in rows if (h := _hours(row)) is not None]
+            hours = [row.hours for row in rows if row.hours is not None]
             if len(hours) < len(rows):
                 raise UnmeasuredError(f"budget.gpu_hours={self.gpu_hours:g}")
             found["gpu_hours"] = sum(hours)
         return found
-
-    def shares(self, rows: Sequence[Planned]) -> tuple[float, ...]:
-        """Costs of `rows`, done or not, as fractions of the limits."""
-        return tuple(cost / self.limits[name] for name, cost in self._cost(rows).items())
 
     def allows(self, part: Sequence[Planned], rows: Sequence[Planned]) -> bool:
         """Whether what remains of `part` is within the limits, given what `rows` cost so far."""
@@ -91,39 +85,25 @@ class Budget:
         missing = [row for row in rows if row.state not in PAID]
         if self.gpu_hours is None or not missing:
             return ""
-        needs = f"budget.gpu_hours={self.gpu_hours:g}: the runs to do are forecast to need"
         value = self.needed(missing)["gpu_hours"]
         high = sum(row.gpu_hours.high for row in missing if row.gpu_hours)
         if high + self.spent(rows)["gpu_hours"] <= self.gpu_hours:
             return ""
         return (
-            f"{needs} {value:.3g} hours, but the upper end of the {100 * COVERAGE:g} % interval, "
+            f"budget.gpu_hours={self.gpu_hours:g}: the runs to do are forecast to need "
+            f"{value:.3g} hours, but the upper end of the {100 * COVERAGE:g} % interval, "
             f"{high:.3g}, exceeds the limit"
         )
 
 
-def _hours(row: Planned) -> float | None:
-    """GPU-hours that a finished run took, or that another is forecast to take."""
-    if row.actual_gpu_hours is not None:
-        return row.actual_gpu_hours
-    return row.gpu_hours.value if row.gpu_hours else None
-
-
 def budget_of(settings: Mapping[str, Any]) -> Budget:
-    """The settings under `budget`.
-
-    Raises:
-        InputError: a limit that is no number above 0.
-    """
+    """The settings under `budget`; raises an InputError for a limit that is no number above 0."""
     values = check_group(settings, "budget", ("gpu_hours", "train_flops", "fit"))
     for name in ("gpu_hours", "train_flops"):
         limit = values[name]
-        number = isinstance(limit, int | float) and not isinstance(limit, bool)
-        good = limit is None or (number and limit > 0)
+        good = limit is None or (is_number(limit) and limit > 0)
         require(good, f"budget.{name}", repr(limit), "must be a number above 0, or null")
-    fit = values["fit"]
-    if not isinstance(fit, bool):
-        raise InputError(f"budget.fit={fit!r}: must be true or false")
+    fit = one_value(bool, values["fit"], "budget.fit")
     return Budget(values["gpu_hours"], values["train_flops"], fit)
 
 
@@ -149,7 +129,9 @@ def _parts(
     seeds = sorted({row.run.seed for row in rows})
     for kept in range(len(seeds), 0, -1):
         some = [row for row in rows if row.run.seed in seeds[:kept]]
-        yield from _without_levels(some)
+        for axis in LEVELS:
+            for top in sorted({row.columns[axis] for row in some}):
+                yield [row for row in some if row.columns[axis] <= top]
         prices = _Prices(some, budget)
         free = {row.columns["config_id"] for row in budget.free(some)}
         # Cells, cheapest first, while they fit.
@@ -159,55 +141,46 @@ def _parts(
             yield prices.rows_of(chosen_cells | free)
 
 
-def _without_levels(rows: Sequence[Planned]) -> Iterator[list[Planned]]:
-    for axis in LEVELS:
-        for top in sorted({row.columns[axis] for row in rows}):
-            yield [row for row in rows if row.columns[axis] <= top]
-
-
 class _Prices:
-    """Costs of whole cells, with all of their seeds in `rows`, as fractions of each limit.
-
-    Runs that the study has started itself cost as much when they are done as before.
-    """
+    """Costs of whole cells, with all of their seeds in `rows`, as fractions of each limit."""
 
     def __init__(self, rows: Sequence[Planned], budget: Budget) -> None:
         self._rows = rows
-        cells: dict[str, list[Planned]] = {}
+        paid: dict[str, list[Planned]] = {row.columns["config_id"]: [] for row in rows}
         free = {row.run.run_id for row in budget.free(rows)}
         for row in rows:
-            cells.setdefault(row.columns["config_id"], [])
             if row.run.run_id not in free:
-                cells[row.columns["config_id"]].append(row)
-        self._shares = {key: budget.shares(cell) for key, cell in cells.items()}
-
-    @property
-    def cells(self) -> list[str]:
-        """All config ids, cheapest first."""
-        return sorted(self._shares, key=self._shares.__getitem__)
+                paid[row.columns["config_id"]].append(row)
+        costs = {cell: budget.cost(own).items() for cell, own in paid.items()}
+        self._shares = {
+            cell: tuple(cost / budget.limits[name] for name, cost in found)
+            for cell, found in costs.items()
+        }
+        # All config ids, cheapest first.
+        self.cells = sorted(self._shares, key=self._shares.__getitem__)
 
     def of(self, ids: Collection[str]) -> tuple[float, ...]:
         """The price of some cells; above 1 it exceeds that limit."""
         return tuple(map(sum, zip(*(self._shares[key] for key in ids), strict=True)))
 
     def fit(self, ids: Collection[str]) -> bool:
-        return all(share <= 1 for share in self.of(ids))
+        return max(self.of(ids), default=0) <= 1
 
     def rows_of(self, ids: Collection[str]) -> list[Planned]:
         return [row for row in self._rows if row.columns["config_id"] in ids]
 
 
 def _filled(
-    prices: _Prices, sets: Sequence[frozenset[str]], taken: frozenset[str]
+    prices: _Prices, sets: Sequence[frozenset[str]], chosen: frozenset[str] = frozenset()
 ) -> frozenset[str]:
-    """`taken`, and each of `sets` in turn if it still fits."""
-    spent = prices.of(taken)
+    """`chosen`, and each of `sets` in turn if it still fits."""
+    spent = prices.of(chosen)
     for one in sets:
-        more = prices.of(one - taken)
+        more = prices.of(one - chosen)
         together = tuple(a + b for a, b in zip_longest(spent, more, fillvalue=0.0))
-        if all(share <= 1 for share in together):
-            taken, spent = taken | one, together
-    return taken
+        if max(together, default=0) <= 1:
+            chosen, spent = chosen | one, together
+    return chosen
 
 
 def _for_rules(prices: _Prices, needs: SufficientSets) -> Iterator[frozenset[str]]:
@@ -221,22 +194,17 @@ def _for_rules(prices: _Prices, needs: SufficientSets) -> Iterator[frozenset[str
     every = sorted({s for sets in open_rules for s in sets}, key=prices.of)
     for sets in open_rules:
         yield sets[0]
-        yield _filled(prices, sets, frozenset())
-    taken: frozenset[str] = frozenset()
+        yield _filled(prices, sets)
+    chosen: frozenset[str] = frozenset()
     while open_rules:
-        costs = [
-            (prices.of(taken | s), number, s)
-            for number, sets in enumerate(open_rules)
-            for s in sets
-            if prices.fit(taken | s)
-        ]
-        if not costs:
+        unions = [(n, chosen | s) for n, sets in enumerate(open_rules) for s in sets]
+        fitting = [(number, union) for number, union in unions if prices.fit(union)]
+        if not fitting:
             break
-        _, number, chosen = min(costs, key=lambda found: found[:2])
-        taken |= chosen
+        number, chosen = min(fitting, key=lambda found: prices.of(found[1]))
         del open_rules[number]
-        yield taken
-    yield _filled(prices, every, taken)
+        yield chosen
+    yield _filled(prices, every, chosen)
 
 
 def excess(rows: Sequence[Planned], budget: Budget) -> str:
@@ -244,8 +212,7 @@ def excess(rows: Sequence[Planned], budget: Budget) -> str:
     spent, parts = budget.spent(rows), []
     for name, cost in budget.needed(rows).items():
         if cost + spent[name] > budget.limits[name]:
-            beside = f", {spent[name]:.4g} is spent already" if spent[name] else ""
-            parts.append(
-                f"budget.{name}={budget.limits[name]:g}: the runs to do need {cost:.4g}{beside}"
-            )
+            limit = f"budget.{name}={budget.limits[name]:g}"
+            already = f", {spent[name]:.4g} is spent already" if spent[name] else ""
+            parts.append(f"{limit}: the runs to do need {cost:.4g}{already}")
     return "; ".join(parts)

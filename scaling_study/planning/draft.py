@@ -13,20 +13,23 @@ from typing import Any
 
 from scaling_study.common.files import replace_file
 from scaling_study.common.validation import group
+from scaling_study.config.axes import Settings
 from scaling_study.config.execution import ExecutionConfig, processes_of, threads_of
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import Times, device_named, timings_of
 from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import kept_probes, read_timings, written
-from scaling_study.grid.cells import ExcludedPoint
+from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells
-from scaling_study.planning.plan_values import Values, values_of
+from scaling_study.study.axes import config_key
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store, check_writable
 
 FILE = "timings.jsonl"
+# All values of what is called so: an axis, a config key, `variant` or `target`.
+Values = Callable[[str], set[Any]]
 # Refuses a grid that its analysis cannot use: the study's folder, the grid, and all values that its
 # cells, and its points that are no cells, have of an axis or a setting.
 Check = Callable[[Path, Mapping[str, Any], Values], None]
@@ -75,7 +78,7 @@ def draft(
         check(results_dir / grid["name"], grid, values_of(cells, left))
         known = Times(timings_of(results.values()), execution.threads)
         lines = list(probe([cell.run for cell in cells], known))
-    times = _times(settings, timings_of(results.values()) + kept_probes(cache_dir))
+    times = _times(settings, timings_of(results.values()), cache_dir)
     decided = deciding(settings, overrides, times)
     if decided.used():
         lines.append(
@@ -90,8 +93,27 @@ def draft(
     return Draft(grid, rows, left, times, decided, results), lines
 
 
-def _times(settings: Mapping[str, Any], timings: Sequence[Timing]) -> Times:
-    launcher = group(settings, "launcher")
+def values_of(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Values:
+    """The values of these cells, and of points that are no cells."""
+
+    def values(name: str) -> set[Any]:
+        key = config_key(name)
+        found = {point.point[key] for point in left if key in point.point}
+        if name == "target":
+            solved = {(s.quantity, s.target) for cell in cells if (s := cell.solved)}
+            return found | {f"{quantity} {target:g}" for quantity, target in solved}
+        if name == "variant":
+            return found | {cell.variant for cell in cells if cell.variant}
+        if name == "lr":
+            return found | {cell.run.train.lr for cell in cells}
+        settings = Settings()
+        return found | {settings.of(cell.run).get(key) for cell in cells}
+
+    return values
+
+
+def _times(settings: Mapping[str, Any], measured: Sequence[Timing], cache_dir: Path) -> Times:
+    launcher, timings = group(settings, "launcher"), [*measured, *kept_probes(cache_dir)]
     device = (settings.get("plan") or {}).get("device")
     named = device_named(device, timings) if device else ""
     sharing = launcher.get("slots_per_gpu")
@@ -100,15 +122,11 @@ def _times(settings: Mapping[str, Any], timings: Sequence[Timing]) -> Times:
 
 
 def deciding(settings: Mapping[str, Any], overrides: Sequence[str], times: Times) -> Times:
-    """The times that select the cells of the grid in `settings`: `times`, or its study's own.
-
-    Raises:
-        InputError: no grid.
-    """
+    """The times that select the cells of the grid in `settings`: `times`, or its study's own."""
     grid = declared_grid(settings.get("grid"), overrides)
-    if (settings.get("plan") or {}).get("resolve"):
-        return times.only_with([])
-    return times.only_with(read_timings(Path(str(settings["results_dir"])) / grid["name"] / FILE))
+    study_dir = Path(str(settings["results_dir"])) / grid["name"]
+    known = (settings.get("plan") or {}).get("resolve")
+    return times.only_with([] if known else read_timings(study_dir / FILE))
 
 
 def freeze(found: Draft, study_dir: Path) -> None:
@@ -120,15 +138,11 @@ def freeze(found: Draft, study_dir: Path) -> None:
 def planned_runs(
     settings: Mapping[str, Any], overrides: Sequence[str]
 ) -> tuple[dict[str, Any], list[RunConfig]]:
-    """The grid in `settings` and its runs, with times as `draft` knows them.
-
-    Raises:
-        InputError: no grid, or one that cannot be planned.
-    """
-    results = Store(Path(str(settings.get("results_dir")))).read().values()
-    timings = timings_of(results) + kept_probes(Path(str(settings.get("cache_dir"))))
-    times = deciding(settings, overrides, _times(settings, timings))
-    grid, cells, _ = planned_cells(settings, overrides, times)
+    """The grid in `settings` and its runs, with times as `draft` knows them; raises as it does."""
+    results_dir, cache_dir = (Path(str(settings.get(k))) for k in ("results_dir", "cache_dir"))
+    times = _times(settings, timings_of(Store(results_dir).read().values()), cache_dir)
+    decided = deciding(settings, overrides, times)
+    grid, cells, _ = planned_cells(settings, overrides, decided)
     return grid, [cell.run for cell in cells]
 
 

@@ -1,7 +1,7 @@
 """In which order runs start, and when the last one ends."""
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
@@ -33,31 +33,25 @@ def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
     """
     check(order)
     missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
-    length = _length(missing)
+    # Where a forecast is blank training FLOPs count, which need no measurement.
+    blank = any(row.forecast_s is None for row in missing)
+
+    def length(row: Planned) -> float:
+        return float(row.columns["train_flops"]) if blank else row.forecast_s or 0.0
+
     missing.sort(key=length, reverse=True)
     if order == LONGEST or not missing:
         return missing
-    limit, early, cells = CHEAP * length(missing[0]), [], set()
+    limit, early = CHEAP * length(missing[0]), dict[str, Planned]()
     for row in reversed(missing):
-        if length(row) <= limit and row.columns["config_id"] not in cells:
-            cells.add(row.columns["config_id"])
-            early.append(row)
-    chosen = {row.run.run_id for row in early}
-    return early + [row for row in missing if row.run.run_id not in chosen]
-
-
-def _length(rows: Sequence[Planned]) -> Callable[[Planned], float]:
-    """Forecast seconds; where one is blank training FLOPs, which need no measurement."""
-    if any(row.forecast_s is None for row in rows):
-        return lambda row: float(row.columns["train_flops"])
-    return lambda row: row.forecast_s or 0.0
+        if length(row) <= limit:
+            early.setdefault(row.columns["config_id"], row)
+    chosen = {row.run.run_id for row in early.values()}
+    return [*early.values(), *(row for row in missing if row.run.run_id not in chosen)]
 
 
 def makespan(rows: Sequence[Planned], slots: int) -> float | None:
-    """Seconds until the last of these runs ends on `slots` slots, started in this order.
-
-    None if a forecast is blank.
-    """
+    """Seconds until the last of these runs, in this order, ends; None if a forecast is blank."""
     seconds = [row.forecast_s for row in rows if row.forecast_s is not None]
     return None if len(seconds) < len(rows) else last_end_s(seconds, slots)
 

@@ -42,15 +42,18 @@ class Planned:
     def forecast_s(self) -> float | None:
         return self.time.value if self.time else None
 
+    @property
+    def hours(self) -> float | None:
+        """GPU-hours that a finished run took, or that another is forecast to take."""
+        if self.actual_gpu_hours is not None:
+            return self.actual_gpu_hours
+        return self.gpu_hours.value if self.gpu_hours else None
+
 
 def planned_cells(
     settings: Mapping[str, Any], overrides: Sequence[str], times: Times | None
 ) -> tuple[dict[str, Any], list[Cell], list[ExcludedPoint]]:
-    """The grid in `settings`, checked, its cells, and the points that are none.
-
-    Raises:
-        InputError: no grid, or one that cannot be planned.
-    """
+    """The checked grid, its cells, and the points that are none; an InputError for a bad grid."""
     grid = declared_grid(settings.get("grid"), overrides)
     cells, left = cells_of(grid, settings, times)
     if not cells:
@@ -62,13 +65,9 @@ def planned_cells(
 def check_accepted(
     runs: Iterable[RunConfig], store: Store, results: Mapping[str, Result | None]
 ) -> None:
-    """Refuse finished results that left out corrupt images, where data.corrupt=fail is asked.
-
-    Raises:
-        InputError: there are some; the message has the number of images.
-    """
-    strict = [run.run_id for run in runs if getattr(run.data, "corrupt", None) == "fail"]
-    stored = [result for run_id in strict if (result := results.get(run_id)) is not None]
+    """Raise an InputError for finished results that left out images, where data.corrupt=fail."""
+    strict = (run.run_id for run in runs if getattr(run.data, "corrupt", None) == "fail")
+    stored = (result for run_id in strict if (result := results.get(run_id)) is not None)
     if found := [r for r in stored if r.status in FINISHED and r.corrupt_images]:
         first, more = found[0], len(found) - 1
         raise InputError(
@@ -80,17 +79,13 @@ def check_accepted(
 
 
 def plan(
-    cells: Sequence[Cell],
-    store: Store,
-    results: Mapping[str, Result | None],
-    times: Times,
+    cells: Sequence[Cell], store: Store, results: Mapping[str, Result | None], times: Times
 ) -> list[Planned]:
     """Cost, forecast and state of every cell; `results` is what `store.read()` has found.
 
     Memory is that of each of the processes that train a run together.
     """
-    rows = [_planned(cell, store, results, times) for cell in cells]
-    return rows if times.processes == 1 else [_shared(row, times.processes) for row in rows]
+    return [_planned(cell, store, results, times) for cell in cells]
 
 
 def forecasts_of(rows: Iterable[Planned]) -> dict[str, RunForecast | None]:
@@ -99,10 +94,6 @@ def forecasts_of(rows: Iterable[Planned]) -> dict[str, RunForecast | None]:
         row.run.run_id: RunForecast(time.value, time.low, time.high) if (time := row.time) else None
         for row in rows
     }
-
-
-def _shared(row: Planned, processes: int) -> Planned:
-    return replace(row, cost=replace(row.cost, memory_bytes=memory_bytes(row.run, processes)))
 
 
 def _planned(
@@ -115,12 +106,14 @@ def _planned(
     else:
         # A folder without a result: in work, failed, torn, or left by a crash.
         state = store.state(run_id) if run_id in results else "planned"
-    time = times.whole(cell.run, columns)
+    cost, time = run_cost(cell.run), times.whole(cell.run, columns)
+    if times.processes > 1:
+        cost = replace(cost, memory_bytes=memory_bytes(cell.run, times.processes))
     actual_s = result.wall_s if result is not None and state in FINISHED else None
     return Planned(
         cell=cell,
         columns=columns,
-        cost=run_cost(cell.run),
+        cost=cost,
         step=times.step(cell.run, columns),
         time=time,
         gpu_hours=times.gpu_hours(cell.run, time) if time else None,

@@ -1,13 +1,11 @@
 """A plan as a table: a row a run, as printed, written to plan.csv and read by the analysis."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import replace_csv
 from scaling_study.config.axes import Settings
 from scaling_study.cost.closed_form import DISK_TOLERANCE, devices_needed
 from scaling_study.cost.time_model import Estimate
@@ -68,18 +66,10 @@ def around(name: str, value: int, tolerance: float) -> dict[str, int]:
 
 
 def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> None:
-    """Write the plan as a table, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    text = io.StringIO()
+    """Write the plan as a table, whole or not at all; raises an InputError where it cannot."""
     records = table(rows, grid)
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(records[0])
-    writer.writerows(record.values() for record in records)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text.getvalue())
+        replace_csv(path, [records[0], *(record.values() for record in records)])
     except OSError as error:
         raise InputError(f"{path}: cannot write there ({error.strerror})") from None

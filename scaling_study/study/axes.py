@@ -78,7 +78,7 @@ def crossed(part: Mapping[str, Any]) -> set[str]:
     for condition in part.get("when") or []:
         axes = condition.get("axes") or {}
         found |= {key for key, v in axes.items() if not isinstance(v, list) or len(v) > 1}
-    return found.union(*(crossed(block) for block in part.get("blocks") or []))
+    return found.union(*map(crossed, part.get("blocks") or []))
 
 
 def own_axes(grid: Mapping[str, Any]) -> list[Axis]:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common.files import replace_file
+
 HEARTBEAT_S = 10
 # A worker on another machine is taken for dead after this long without a heartbeat.
 STALE_S = 120
@@ -30,13 +32,11 @@ class Claim:
 
 def write_note(path: Path, note: Mapping[str, Any]) -> None:
     """Replace a job.json whole. Not synced to disk: no process outlives the machine's crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    replace_file(path, json.dumps(note, indent=1) + "\n", survives_crash=False)
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """What a job.json says; empty if it cannot be read."""
+    """What a job.json or sweep.json says; empty if it cannot be read."""
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -45,7 +45,7 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[str, Any]]:
-    """The attempts in job.json, the last one included; that one ended by `cause` if given."""
+    """The attempts in job.json, the last one, which ended by `cause` if given, included."""
     earlier = note.get("attempts")
     found = [dict(a) for a in earlier if isinstance(a, dict)] if isinstance(earlier, list) else []
     # A job that was cancelled while it waited attempted nothing.
@@ -82,7 +82,8 @@ def _started(pid: int) -> str | None:
 def alive(job_file: Path) -> bool:
     """Whether the process that wrote `job_file` still works on its run.
 
-    False once it has noted its end (`ended`, seconds since 1970) or is no longer there.
+    False once it has noted its end (`ended`, seconds since 1970), is no longer there, or was an
+    earlier start of the scheduler's job that this process is in.
     """
     job = read_note(job_file)
     try:
@@ -90,17 +91,13 @@ def alive(job_file: Path) -> bool:
         beaten = job_file.stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    if "ended" in job or _restarted(job):
+    ours = os.environ.get(JOB_VARIABLE)
+    restarted = ours is not None and job.get("job") == ours and job.get("restart") != _restart()
+    if "ended" in job or restarted:
         return False
     if host == socket.gethostname() and Path("/proc").is_dir():
         return bool(_started(pid) == started)
     return time.time() - beaten < STALE_S
-
-
-def _restarted(job: Mapping[str, Any]) -> bool:
-    """Whether the claim is of an earlier start of the scheduler's job that this process is in."""
-    mine = os.environ.get(JOB_VARIABLE)
-    return mine is not None and job.get("job") == mine and job.get("restart") != _restart()
 
 
 def beat(path: Path, stop: threading.Event) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import replace_csv
 
 FILE = "forecasts.csv"
 COLUMNS = ("forecast_s", "forecast_s_low", "forecast_s_high")
@@ -35,11 +35,8 @@ def keep(forecasts: Mapping[str, RunForecast | None], study_dir: Path) -> None:
         values = rows.setdefault(run_id, [""] * len(COLUMNS))
         if forecast and not any(values):
             rows[run_id] = ["" if value is None else repr(value) for value in forecast]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["run_id", *COLUMNS])
-    writer.writerows([run_id, *values] for run_id, values in rows.items())
-    replace_file(study_dir / FILE, text.getvalue())
+    header = ["run_id", *COLUMNS]
+    replace_csv(study_dir / FILE, [header, *([run_id, *v] for run_id, v in rows.items())])
 
 
 def started(study_dir: Path) -> frozenset[str]:
@@ -49,8 +46,13 @@ def started(study_dir: Path) -> frozenset[str]:
 
 def read_forecasts(study_dir: Path) -> dict[str, RunForecast]:
     """Forecasts by run id, without the runs that started when nothing was measured."""
-    found = {run_id: _forecast(values) for run_id, values in _rows(study_dir).items()}
-    return {run_id: forecast for run_id, forecast in found.items() if forecast}
+    found = {}
+    for run_id, values in _rows(study_dir).items():
+        seconds, low, high = map(_seconds, values)
+        if seconds is not None:
+            ends = (None, None) if low is None or high is None else (low, high)
+            found[run_id] = RunForecast(seconds, *ends)
+    return found
 
 
 def _rows(study_dir: Path) -> dict[str, list[str]]:
@@ -61,14 +63,6 @@ def _rows(study_dir: Path) -> dict[str, list[str]]:
     except (OSError, csv.Error):
         return {}
     return {row["run_id"]: [row.get(name) or "" for name in COLUMNS] for row in rows}
-
-
-def _forecast(values: list[str]) -> RunForecast | None:
-    seconds, low, high = map(_seconds, values)
-    if seconds is None:
-        return None
-    both = low is not None and high is not None
-    return RunForecast(seconds, low, high) if both else RunForecast(seconds, None, None)
 
 
 def _seconds(text: str) -> float | None:

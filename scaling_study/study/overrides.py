@@ -6,20 +6,23 @@ choosing the options of the groups that differ least.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections import ChainMap
+from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import flat_items
 
 GROUPS = ("model", "data", "train")
 PLAIN = re.compile(r"[A-Za-z_/][\w./-]*", re.ASCII)
 # Bare words that Hydra reads as something other than text.
 WORDS = ("true", "false", "null", "nan", "inf", "on", "off", "yes", "no")
 Values = dict[str, Any]
+_flat = partial(flat_items, empty=True)
 
 
 def overrides(config: Mapping[str, Any]) -> list[str]:
@@ -33,8 +36,9 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
             found.append(f"{group}={name}")
         found += _changes(values, known, f"{group}.")
     rest = {key: value for key, value in config.items() if key not in GROUPS}
-    if "init" in rest:
-        rest["init"] = _first_weights(rest["init"])
+    if "init" in rest:  # a run's config has the file's digest beside it
+        init = rest["init"]
+        rest["init"] = "none" if init is None else f"{init['names']}:{init['path']}"
     return [*found, *_changes(dict(_flat(rest)), {k: top.get(k) for k in rest}, "")]
 
 
@@ -62,11 +66,6 @@ def text(value: Any) -> str:
     return f"'{quoted}'"
 
 
-def _first_weights(init: Mapping[str, str] | None) -> str:
-    """`init` as it is typed; a run's config has the file's digest beside it."""
-    return "none" if init is None else f"{init['names']}:{init['path']}"
-
-
 def _changes(values: Values, known: Values, prefix: str) -> list[str]:
     """What sets `known` to `values`; Hydra adds a new key with + and drops one with ~."""
     changed = [
@@ -89,14 +88,6 @@ def _same(value: Any, default: Any) -> bool:
     return bool(value == default)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def _closest(group: str, default: str, values: Values) -> tuple[str, Values]:
     """The option of a group from which the fewest changes lead to `values`, the default first."""
 
@@ -111,12 +102,9 @@ def _closest(group: str, default: str, values: Values) -> tuple[str, Values]:
 @cache
 def _options(group: str) -> dict[str, Values]:
     """Those options that set their own group alone; what others lead to is said key by key."""
-    paths = sorted((data_dir("conf") / group).glob("*.yaml"))
-    return {path.stem: _option(path) for path in paths if not _is_global(path)}
-
-
-def _is_global(path: Path) -> bool:
-    return path.read_text(encoding="utf-8").startswith("# @package _global_")
+    texts = {p: p.read_text(encoding="utf-8") for p in (data_dir("conf") / group).glob("*.yaml")}
+    own = sorted(path for path, text in texts.items() if not text.startswith("# @package _global_"))
+    return {path.stem: _option(path) for path in own}
 
 
 def _option(path: Path) -> Values:
@@ -133,10 +121,7 @@ def _option(path: Path) -> Values:
 def _defaults() -> tuple[Values, dict[str, str]]:
     """Top-level values of a run, and the option of each group that is the default."""
     loaded = _yaml(data_dir("conf") / "run.yaml")
-    chosen: dict[str, str] = {}
-    for entry in loaded.pop("defaults"):
-        if isinstance(entry, dict):
-            chosen |= entry
+    chosen = ChainMap(*(entry for entry in loaded.pop("defaults") if isinstance(entry, dict)))
     return dict(_flat(loaded)), {group: chosen[group] for group in GROUPS}
 
 

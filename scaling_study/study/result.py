@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-if TYPE_CHECKING:
-    pass
 from scaling_study.common.files import replace_file
+from scaling_study.common.validation import is_number
 
 SCHEMA = 2
 
@@ -63,8 +62,6 @@ COLUMNS: dict[str, str] = {
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
-
-
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -173,17 +170,14 @@ def _possible(name: str, value: object, kinds: set[Any]) -> bool:
         return value in STATUSES
     if name == "cause":
         return value is None or value in CAUSES
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _number_possible(name, value, kinds)
     if isinstance(value, dict):
         return Mapping in kinds
-    return type(value) in kinds
-
-
-def _number_possible(name: str, value: float, kinds: set[Any]) -> bool:
-    if not math.isfinite(value) or not {int, float} & kinds:
+    # Where a fraction may be, a whole number may.
+    if type(value) not in kinds and not (type(value) is int and float in kinds):
         return False
-    if isinstance(value, float) and float not in kinds:
+    if not is_number(value):
+        return True
+    if not math.isfinite(value):
         return False
     if name in FRACTIONS:
         return 0 <= value <= 1

@@ -10,20 +10,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.study.claims import (
-    Claim,
-    alive,
-    attempts_in,
-    beat,
-    claim_of_this_process,
-    read_note,
-    write_note,
-)
+from scaling_study.study import claims
+from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
 from scaling_study.study.result import Result, read_result
 
 
@@ -37,11 +30,7 @@ class Store:
         return self.root / run_id
 
     def result(self, run_id: str) -> Result | None:
-        """The run's result, or None if there is none.
-
-        Raises:
-            ValueError: result.json cannot be read as a result.
-        """
+        """The run's result, None without one; raises a ValueError if result.json is no result."""
         try:
             return read_result(self.run_dir(run_id) / "result.json")
         except (FileNotFoundError, NotADirectoryError):
@@ -57,12 +46,10 @@ class Store:
 
     def read(self) -> dict[str, Result | None]:
         """The result of every run folder, of any grid; None where there is none to be read."""
-        found: dict[str, Result | None] = {}
-        for run_id in self.run_ids():
-            try:
+        found: dict[str, Result | None] = dict.fromkeys(self.run_ids())
+        for run_id in found:
+            with suppress(OSError, ValueError):
                 found[run_id] = self.result(run_id)
-            except (OSError, ValueError):
-                found[run_id] = None
         return found
 
     def state(self, run_id: str) -> str:
@@ -110,9 +97,8 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             if not alive(path):
-                earlier = attempts_in(read_note(path), cause)
-                note = {"queued": job, "submitted": time.time(), "attempts": earlier}
-                write_note(path, note)
+                note = {"queued": job, "submitted": time.time()}
+                write_note(path, note | {"attempts": attempts_in(read_note(path), cause)})
 
     def end(self, run_id: str, cause: str | None) -> None:
         """Note that nobody works on the run, nor will: its job is gone, because of `cause`."""
@@ -121,8 +107,7 @@ class Store:
             note = read_note(path)
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
-            note = {"began": began} | note | {"ended": time.time(), "cause": cause}
-            write_note(path, note)
+            write_note(path, {"began": began} | note | {"ended": time.time(), "cause": cause})
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[Claim | None]:
@@ -134,14 +119,14 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             free = not alive(path)
-            mine = claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
+            mine = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
             if free:
                 write_note(path, mine)
         if not free:
             yield None
             return
         claim, stop = Claim(), threading.Event()
-        heart = threading.Thread(target=beat, args=(path, stop), daemon=True)
+        heart = threading.Thread(target=claims.beat, args=(path, stop), daemon=True)
         heart.start()
         try:
             yield claim
@@ -159,11 +144,7 @@ class Store:
 
 
 def check_writable(folder: Path, setting: str, value: str) -> None:
-    """Create `folder` and try to write there.
-
-    Raises:
-        InputError: that fails; the message names the setting and its value.
-    """
+    """Create `folder`; raise an InputError about the setting if one cannot write there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe.{os.getpid()}"

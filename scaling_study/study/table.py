@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from scaling_study.common.errors import InputError
+from scaling_study.study.result import COLUMNS, Result, read_result
 
 if TYPE_CHECKING:
     import pandas as pd
-from scaling_study.study.result import COLUMNS, Result, read_result
 
 # Columns of a plan that its analysis compares runs by, where the grid has them.
 PLANNED = ("variant", "solved", "solve_for", "solve_target")
@@ -76,11 +76,11 @@ def read_study(study_dir: Path) -> Study:
         InputError: `study_dir` is no study.
     """
     plan = read_plan(study_dir)
+    planned = {row["run_id"]: row for row in plan}
     rows, left_out = [], {}
     # Columns of a plan that a result lacks: settings, whose names have a dot, variants and solves.
     used = {name for name in PLANNED if any(row.get(name) for row in plan)}
     varied = [name for name in (plan[0] if plan else ()) if "." in name or name in used]
-    planned = {row["run_id"]: row for row in plan}
     for run_id in planned:
         try:
             result = read_result(study_dir.parent / "runs" / run_id / "result.json")
@@ -95,19 +95,15 @@ def read_study(study_dir: Path) -> Study:
             else:
                 rows.append(result)
     epochs = tuple(sorted({int(row["epochs"]) for row in plan}))
-    grid = read_grid(study_dir)
     runs = table(rows)
     for name in varied:
         runs[name] = [planned[run_id][name] for run_id in runs["run_id"]]
+    grid = read_grid(study_dir)
     return Study(study_dir.name, study_dir, grid, runs, left_out, epochs, planned)
 
 
 def read_grid(study_dir: Path) -> dict[str, Any]:
-    """What grid.yaml says; empty without that file.
-
-    Raises:
-        InputError: it cannot be read, or is no grid.
-    """
+    """What grid.yaml says; empty without that file, an InputError if it is no grid."""
     path = study_dir / "grid.yaml"
     if not path.exists():
         return {}

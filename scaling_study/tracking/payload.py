@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 from scaling_study.config.run import run_config
 from scaling_study.config.tracking import tag_of
 from scaling_study.cost.closed_form import describe
-from scaling_study.study.result import FINISHED, read_result
+from scaling_study.study.result import read_result
 from scaling_study.study.table import read_plan
 
 # Name in the summary of the payload's hash, by which a later call sees that nothing is missing.
@@ -34,25 +35,14 @@ class Payload:
         canonical = json.dumps([self.config, self.rows, self.summary], sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    @property
-    def unfinished(self) -> bool:
-        """Whether the run has no result yet; it will continue."""
-        return "status" not in self.summary
-
-    @property
-    def failed(self) -> bool:
-        return self.summary.get("status") not in FINISHED
-
 
 def payload_of(run_dir: Path) -> Payload:
-    """The run in `run_dir`, finished or not.
-
-    Raises:
-        ValueError: its config or its result cannot be read.
-        OSError: it has no config.
-    """
+    """The run in `run_dir`, finished or not; raises a ValueError or OSError if it is unreadable."""
     config = config_of(run_dir)
-    summary = {k: v for k, v in _result(run_dir).items() if k not in config and v is not None}
+    summary: dict[str, Any] = {}
+    with suppress(FileNotFoundError):
+        summary = asdict(read_result(run_dir / "result.json"))
+    summary = {k: v for k, v in summary.items() if k not in config and v is not None}
     return Payload(run_dir.name, config, rows_of(run_dir), summary)
 
 
@@ -89,13 +79,6 @@ def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
             continue  # the torn last line of a killed process
         rows.append((max(step, rows[-1][0] + 1) if rows else step, row))
     return tuple(rows)
-
-
-def _result(run_dir: Path) -> dict[str, Any]:
-    try:
-        return asdict(read_result(run_dir / "result.json"))
-    except FileNotFoundError:
-        return {}
 
 
 def studies(results_dir: Path) -> dict[str, list[str]]:

@@ -33,9 +33,8 @@ def main(run_dir: Path, tracking: Tracking) -> None:
     """Upload the run in `run_dir` until the process that started this one closes our input."""
     os.nice(NICENESS)
     ended = threading.Event()
-    threading.Thread(
-        target=_watch, args=(ended, os.getppid(), tracking.finish_timeout_s), daemon=True
-    ).start()
+    watched = (ended, os.getppid(), tracking.finish_timeout_s)
+    threading.Thread(target=_watch, args=watched, daemon=True).start()
     wandb_client.quiet_environment()
     with suppress(OSError):  # W&B takes one writer: wait for the uploader of an earlier attempt
         fcntl.flock(sys.stdout, fcntl.LOCK_EX)

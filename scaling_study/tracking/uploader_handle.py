@@ -39,9 +39,8 @@ def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
     command = [sys.executable, "-m", "scaling_study.tracking.uploader", str(run_dir)]
     try:
         with (run_dir / "tracking.txt").open("ab") as log:
-            with suppress(
-                OSError
-            ):  # an earlier attempt's uploader still has it, or the disk has no locks
+            # An earlier attempt's uploader still has it, or the disk has no locks.
+            with suppress(OSError):
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return subprocess.Popen(
                 [*command, json.dumps(asdict(tracking))],

@@ -4,13 +4,14 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaling_study.config.tracking import base_url
+from scaling_study.study.result import FINISHED
 from scaling_study.tracking.payload import DIGEST, Payload
 
 if TYPE_CHECKING:
@@ -57,11 +58,7 @@ def reachable() -> bool:
 
 
 def require_answer() -> None:
-    """Check that a server answers, before a client waits for half a minute.
-
-    Raises:
-        TrackingError: none does.
-    """
+    """Raise a TrackingError unless a server answers: a client waits for half a minute."""
     if not reachable():
         raise TrackingError(f"nothing answers at {base_url()}")
 
@@ -93,7 +90,7 @@ class Upload:
         import wandb
 
         shutil.rmtree(folder / "wandb", ignore_errors=True)
-        try:
+        with _translated(wandb.errors.Error, TimeoutError, OSError):
             run = wandb.init(
                 id=run_id,
                 name=run_id,
@@ -108,8 +105,6 @@ class Upload:
                 dir=str(folder),
                 settings=_settings(timeout_s, offline),
             )
-        except (wandb.errors.Error, TimeoutError, OSError) as error:
-            raise TrackingError(_one_line(error)) from None
         if target.job_type == "train":
             run.define_metric("epoch")
             run.define_metric("*", step_metric="epoch")
@@ -123,27 +118,18 @@ class Upload:
                 self._next = number + 1
 
     def finish(self, payload: Payload) -> None:
-        """The rest of a run, its summary, and the end.
-
-        Raises:
-            TrackingError: not everything was taken in time.
-        """
+        """Send the rest of a run and its summary, and end it; raises as `close` does."""
         self.send(payload.rows)
         self.run.summary.update({**payload.summary, DIGEST: payload.digest})
-        if payload.unfinished:
+        status = payload.summary.get("status")
+        if status is None:  # no result yet, the run will continue
             self.run.mark_preempting()  # W&B then lists it as preempted, not as failed
-        self.close(exit_code=1 if payload.failed else 0)
+        self.close(exit_code=0 if status in FINISHED else 1)
 
     def close(self, exit_code: int) -> None:
-        """End the run as it is.
-
-        Raises:
-            TrackingError: not everything was taken in time.
-        """
-        try:
+        """End the run as it is; raises a TrackingError if not everything was taken in time."""
+        with _translated(TimeoutError):
             self.run.finish(exit_code=exit_code)
-        except TimeoutError as error:
-            raise TrackingError(_one_line(error)) from None
 
 
 def _settings(timeout_s: float, offline: bool) -> Any:
@@ -177,43 +163,32 @@ class StoredRun:
 
 
 def stored_runs(run_ids: Sequence[str], project: str, entity: str | None) -> dict[str, StoredRun]:
-    """What W&B has of these runs; those that it does not have are left out.
-
-    Raises:
-        TrackingError: it does not answer.
-    """
+    """What W&B has of those of these runs that it has; raises a TrackingError without an answer."""
     import wandb
 
     found: dict[str, StoredRun] = {}
     try:
-        api = wandb.Api(timeout=API_S)
-        path = f"{entity or api.default_entity}/{project}"
-        for start in range(0, len(run_ids), PAGE):
-            names = {"name": {"$in": list(run_ids[start : start + PAGE])}}
-            for run in api.runs(path, filters=names, per_page=PAGE, lazy=False):
-                digest = run.summary_metrics.get(DIGEST)
-                found[run.id] = StoredRun(digest, run.group, tuple(run.tags))
+        with _translated(wandb.errors.Error, OSError):
+            api = wandb.Api(timeout=API_S)
+            path = f"{entity or api.default_entity}/{project}"
+            for start in range(0, len(run_ids), PAGE):
+                names = {"name": {"$in": list(run_ids[start : start + PAGE])}}
+                for run in api.runs(path, filters=names, per_page=PAGE, lazy=False):
+                    digest = run.summary_metrics.get(DIGEST)
+                    found[run.id] = StoredRun(digest, run.group, tuple(run.tags))
     except ValueError as error:
         if "Could not find project" not in str(error):
             raise
         return {}  # W&B creates a project with its first run
-    except (wandb.errors.Error, OSError) as error:
-        raise TrackingError(_one_line(error)) from None
     return found
 
 
 def default_entity() -> str:
-    """The entity that the key writes to by default.
-
-    Raises:
-        TrackingError: W&B does not answer, or names nobody.
-    """
+    """The key's default entity; raises a TrackingError if W&B does not answer or names nobody."""
     import wandb
 
-    try:
+    with _translated(wandb.errors.Error, OSError):
         entity = wandb.Api(timeout=API_S).default_entity
-    except (wandb.errors.Error, OSError) as error:
-        raise TrackingError(_one_line(error)) from None
     if not entity:
         raise TrackingError("the key has no default entity; give --entity")
     return str(entity)
@@ -235,16 +210,19 @@ def save_workspace(workspace: Any, earlier: str | None) -> str:
     import wandb
 
     target = workspace
-    try:
+    with _translated(wandb.errors.Error, OSError, KeyError, TypeError):
         if earlier:
             with suppress(ValueError):  # somebody deleted it
                 target = type(workspace).from_url(earlier)
                 target.sections = workspace.sections
                 target.runset_settings = workspace.runset_settings
         return str(target.save().url)
-    except (wandb.errors.Error, OSError, KeyError, TypeError) as error:
-        raise TrackingError(_one_line(error)) from None
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+@contextmanager
+def _translated(*errors: type[Exception]) -> Iterator[None]:
+    """Raises a TrackingError of one line in place of these errors."""
+    try:
+        yield
+    except errors as error:
+        raise TrackingError(" ".join(str(error).split()) or type(error).__name__) from None

@@ -22,7 +22,7 @@ from scaling_study.planning.plan_table import table
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scaling_study.common.device._gpu_names", list)
+    monkeypatch.setattr("scaling_study.common.device._of_gpus", lambda column: [])
 
 
 @pytest.mark.usefixtures("no_gpu")

@@ -9,18 +9,29 @@ from hypothesis import strategies as st
 
 from scaling_study.common.errors import InputError
 from scaling_study.grid.declared import axis_keys
-from scaling_study.grid.expand import expand
+from scaling_study.grid.expand import candidates
 
-KNOWN = [
-    "model.depth",
-    "model.width",
-    "data.resolution",
-    "train.epochs",
-    "seed",
-    "train.lr_per_256",
-]
+KNOWN = dict.fromkeys(
+    [
+        "model.depth",
+        "model.width",
+        "data.resolution",
+        "train.epochs",
+        "seed",
+        "train.lr_per_256",
+    ]
+)
 
 axis = st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True)
+
+
+def expand(grid: dict[str, Any], known: dict[str, Any]) -> list[dict[str, Any]]:
+    """Distinct points, in order, that pass all conditions on axes; solves are not done."""
+    points: dict[str, dict[str, Any]] = {}
+    for candidate in candidates(grid, known):
+        if not candidate.out:
+            points.setdefault(repr(sorted(candidate.point.items())), candidate.point)
+    return list(points.values())
 
 
 @given(axis, axis, axis)

@@ -6,7 +6,6 @@ import hydra
 from omegaconf import OmegaConf
 
 from scaling_study.common.paths import data_dir
-from scaling_study.grid.run_at_point import runs_of
 
 
 def composed(line):
@@ -16,5 +15,5 @@ def composed(line):
     assert words[:3] == program
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         settings = OmegaConf.to_container(hydra.compose("train", words[3:]), resolve=True)
-    (run,) = runs_of(settings, [{}])
+    run = run_at(settings, {})
     return run, settings["results_dir"]

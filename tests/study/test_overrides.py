@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 from helpers.printed_commands import composed
 from helpers.tiny import tiny
 from scaling_study.common.paths import data_dir
-from scaling_study.grid.run_at_point import runs_of
 from scaling_study.study.overrides import command, overrides, text
 
 VALUES = st.recursive(
@@ -34,7 +33,7 @@ def test_values_are_written_in_the_grammar_of_overrides(value):
 def settings_of(*words):
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         settings = OmegaConf.to_container(hydra.compose("train", list(words)), resolve=True)
-    (run,) = runs_of(settings, [{}])
+    run = run_at(settings, {})
     return run
 
 
