@@ -8,9 +8,8 @@ from analysis.laws.points import Points, points_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds, Estimate, Judgement, Kind
 from analysis.rules.phrases import capitalised, effect, unsigned
-from analysis.rules.planned import PlannedStudy
+from analysis.rules.planned import COST, PlannedStudy, ids_of, least_sufficient, planned_cost
 from analysis.rules.rule import Rule
-from analysis.rules.sufficient import COST, ids_of, least_sufficient, planned_cost
 from analysis.stats.contrast import Estimand, Gap
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
@@ -97,11 +96,10 @@ class Law(NumberKind):
         assert epochs is not None
         regime = sorted(study.cells.regime(epochs), key=planned_cost)
         self._points(StudyCells(regime), rule, COST)
-
-        def check(count: float) -> None:
-            self._points(StudyCells(regime[: int(count)]), rule, COST)
-
-        count = least_sufficient([float(n) for n in range(1, len(regime) + 1)], check)
+        count = least_sufficient(
+            range(1, len(regime) + 1),
+            lambda n: self._points(StudyCells(regime[: int(n)]), rule, COST),
+        )
         yield ids_of(regime[: int(count or len(regime))])
         yield ids_of(regime)
 

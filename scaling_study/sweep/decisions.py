@@ -29,14 +29,14 @@ class Plan:
     """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
 
     def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
-        from analysis.rules import pilot, preregistration
+        from analysis.rules import planned, preregistration
         from analysis.study import compared_settings
 
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
-        self.planning = pilot.planning_of(grid)
+        self.planning = planned.planning_of(grid)
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""

@@ -7,8 +7,8 @@ from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement, Kind
+from analysis.rules.planned import ids_of
 from analysis.rules.rule import Rule
-from analysis.rules.sufficient import ids_of
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
