@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from analysis.fits.descent import Mask
 from analysis.fits.forms import Floats
+from analysis.laws.number import Number, by_t
 from analysis.laws.points import Points, Rows, steps
-from analysis.stats.decision import Verdict, value_of
+from analysis.stats.decision import Verdict
 from scaling_study.common.errors import InputError
 
 LARGE = 320
@@ -30,14 +30,9 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Returns:
+class Returns(Number):
     """A ratio or difference of mean elasticities; its SE is between configurations."""
 
-    estimate: float
-    se: float
-    df: float
-    low: float
-    high: float
     n: tuple[int, int]
 
 
@@ -51,9 +46,8 @@ def by_step(points: Points, axis: str = "resolution") -> tuple[Step, ...]:
     """Mean elasticity of each step along an axis."""
     a, b = steps(points, axis)
     eps, start = elasticity(points, a, b), points[axis][a]
-    levels = np.unique(points[axis]).tolist()
     found = []
-    for low, high in pairwise(levels):
+    for low, high in pairwise(np.unique(points[axis]).tolist()):
         chosen = eps[start == low]
         if n := len(chosen):
             sem = float(np.std(chosen, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
@@ -79,13 +73,10 @@ def resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple[Rows, Row
     return high, low
 
 
-def depth_and_resolution_steps(
-    points: Points, large_models: bool = False
-) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+def depth_and_resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
     """Depth steps and resolution steps (before, after), both from 320 px on.
 
-    Depth steps count at the resolutions that resolution steps start from; `large_models` keeps
-    steps that start at depth 101 and width 1 or more.
+    Depth steps count at the resolutions that resolution steps start from.
 
     Raises:
         InputError: fewer than two steps of either kind.
@@ -95,8 +86,6 @@ def depth_and_resolution_steps(
     for axis in ("depth", "resolution"):
         a, b = steps(points, axis)
         keep: Mask = np.isin(points["resolution"][a], starts[starts >= LARGE])
-        if large_models:
-            keep &= (points["depth"][a] >= 101) & (points["width"][a] >= 1)
         chosen.append((a[keep], b[keep]))
     _enough(chosen[0][0], chosen[1][0], f"depth and resolution steps from {LARGE} px on")
     return chosen[0], chosen[1]
@@ -110,7 +99,7 @@ def _two(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
     return mean, v, df
 
 
-def diminishing(points: Points, confidence: float = 0.95, count: int = DRAWS) -> Returns:
+def diminishing(points: Points, confidence: float = 0.95) -> Returns:
     """Mean elasticity of resolution steps from 320 px on, over that of steps from up to 160 px.
 
     The interval is of draws of both means from normal distributions with their SEs.
@@ -120,19 +109,14 @@ def diminishing(points: Points, confidence: float = 0.95, count: int = DRAWS) ->
     """
     high, low = resolution_steps(points)
     mean, v, df = _two(elasticity(points, *high), elasticity(points, *low))
-    ratio = float(mean[0] / mean[1])
-    normal = np.random.default_rng(320).standard_normal((count, 2))
-    sample = mean + np.sqrt(v) * normal
-    tail = (1 - confidence) / 2
-    ends = np.quantile(sample[:, 0] / sample[:, 1], [tail, 1 - tail]).tolist()
-    se = float(np.std(sample[:, 0] / sample[:, 1]))
-    sizes = (len(high[0]), len(low[0]))
-    return Returns(ratio, se, df, ends[0], ends[1], sizes)
+    drawn = mean + np.sqrt(v) * np.random.default_rng(320).standard_normal((DRAWS, 2))
+    ratios, tail = drawn[:, 0] / drawn[:, 1], (1 - confidence) / 2
+    ends = np.quantile(ratios, [tail, 1 - tail]).tolist()
+    sizes = len(high[0]), len(low[0])
+    return Returns(float(mean[0] / mean[1]), float(np.std(ratios)), df, *ends, n=sizes)
 
 
-def depth_minus_resolution(
-    points: Points, confidence: float = 0.95, large_models: bool = False
-) -> Returns:
+def depth_minus_resolution(points: Points, confidence: float = 0.95) -> Returns:
     """Mean elasticity of depth steps minus that of resolution steps, both from 320 px on.
 
     Which steps: see `depth_and_resolution_steps`.
@@ -140,24 +124,18 @@ def depth_minus_resolution(
     Raises:
         InputError: fewer than two steps of either kind.
     """
-    chosen = depth_and_resolution_steps(points, large_models)
-    eps = [elasticity(points, a, b) for a, b in chosen]
-    mean, v, df = _two(eps[0], eps[1])
-    se, difference = math.sqrt(float(v.sum())), float(mean[0] - mean[1])
-    half = float(stdtrit(df, 0.5 + confidence / 2)) * se
-    sizes = (len(eps[0]), len(eps[1]))
-    return Returns(difference, se, df, difference - half, difference + half, sizes)
+    depth, px = (elasticity(points, *pairs) for pairs in depth_and_resolution_steps(points))
+    mean, v, df = _two(depth, px)
+    difference = by_t(float(mean[0] - mean[1]), math.sqrt(float(v.sum())), df, confidence)
+    return Returns(**vars(difference), n=(len(depth), len(px)))
 
 
 def decide_diminishing(r: Returns, margin: float) -> Verdict:
     """Claim: from 320 px on resolution buys less than `margin` of what it buys up to 160 px."""
-    value, reason = value_of(margin - r.high, margin - r.low, 0.0)
-    against = float(stdtr(r.df, (margin - r.estimate) / r.se))
-    return Verdict(value, reason, p_supported=1 - against, p_refuted=against)
+    mirrored = Number(margin - r.estimate, r.se, r.df, margin - r.high, margin - r.low)
+    return mirrored.verdict(0.0, mirrored.p_above(0.0))
 
 
 def decide_depth_first(r: Returns, margin: float) -> Verdict:
     """Claim: from 320 px on depth buys more per e-fold of cost than resolution does."""
-    value, reason = value_of(r.low, r.high, margin)
-    against = float(stdtr(r.df, (r.estimate - margin) / r.se))
-    return Verdict(value, reason, p_supported=1 - against, p_refuted=against)
+    return r.verdict(margin, r.p_above(margin))

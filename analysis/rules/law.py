@@ -120,8 +120,3 @@ class Law(NumberKind):
         except InputError as error:
             raise PreconditionError(str(error)) from None
         return points
-
-
-def number(estimate: float, se: float, df: float, low: float, high: float) -> Gap:
-    """A number with its interval as the effect of a rule; no cells or costs belong to it."""
-    return Gap(estimate, se, df, low, high, 1.0, 0.0, {}, {})
