@@ -111,9 +111,10 @@ def diminishing(points: Points, confidence: float = 0.95) -> Returns:
     mean, v, df = _two(elasticity(points, *high), elasticity(points, *low))
     drawn = mean + np.sqrt(v) * np.random.default_rng(320).standard_normal((DRAWS, 2))
     ratios, tail = drawn[:, 0] / drawn[:, 1], (1 - confidence) / 2
-    ends = np.quantile(ratios, [tail, 1 - tail]).tolist()
+    ends = np.quantile(ratios, [tail, 1 - tail])
     sizes = len(high[0]), len(low[0])
-    return Returns(float(mean[0] / mean[1]), float(np.std(ratios)), df, *ends, n=sizes)
+    ratio, se = float(mean[0] / mean[1]), float(np.std(ratios))
+    return Returns(ratio, se, df, float(ends[0]), float(ends[1]), sizes)
 
 
 def depth_minus_resolution(points: Points, confidence: float = 0.95) -> Returns:

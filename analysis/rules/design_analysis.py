@@ -7,6 +7,7 @@ noise between seeds, the minimum detectable effect is computed too.
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,14 +88,11 @@ def sufficient_cells(
 ) -> list[list[CellIds]]:
     """For each rule alternative sets of cells, each sufficient to test it; empty without any."""
     study = Evidence(planned_cells(rows, planning, prereg.base), prereg)
-
-    def alternatives(rule: Rule) -> list[CellIds]:
-        try:
-            return list(dict.fromkeys(find_kind(rule.kind).sufficient_cells(study, rule)))
-        except PreconditionError:
-            return []
-
-    return [alternatives(rule) for rule in prereg.rules]
+    found: list[list[CellIds]] = [[] for _ in prereg.rules]
+    for rule, sets in zip(prereg.rules, found, strict=True):
+        with suppress(PreconditionError):
+            sets += dict.fromkeys(find_kind(rule.kind).sufficient_cells(study, rule))
+    return found
 
 
 def _power(plan: PlannedStudy, rule: Rule) -> Power:

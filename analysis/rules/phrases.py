@@ -47,13 +47,7 @@ def better_arm(low: float, high: float, arms: tuple[str, str] = ("depth", "width
 
 def better_first(gap: Gap, names: tuple[str, str]) -> tuple[str, str]:
     """Both names, that of the better one by the estimate first."""
-    first, second = names
-    return (first, second) if gap.estimate > 0 else (second, first)
-
-
-def undecided(gap: Gap) -> bool:
-    """Whether the interval contains zero."""
-    return gap.low <= 0 <= gap.high
+    return names if gap.estimate > 0 else names[::-1]
 
 
 def arm_names(rule: Rule) -> tuple[str, str]:

@@ -3,33 +3,22 @@
 import math
 from typing import Any
 
-from analysis.rules.kind import Judgement, Sensitivity
+from analysis.rules.kind import Judgement
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _gap_record(gap: Gap | None) -> dict[str, Any]:
     if gap is None:
-        empty = ("estimate", "ci_low", "ci_high", "estimate_pp", "se", "df")
-        return dict.fromkeys(empty)
+        return dict.fromkeys(("estimate", "ci_low", "ci_high", "estimate_pp", "se", "df"))
     return {
         "estimate": gap.estimate,
         "ci_low": gap.low,
         "ci_high": gap.high,
         "estimate_pp": 100 * gap.estimate * gap.level,
         "se": gap.se,
-        "df": _finite(gap.df),
+        "df": gap.df if math.isfinite(gap.df) else None,
     }
-
-
-def _sensitivity(sensitivity: Sensitivity) -> dict[str, Any]:
-    verdict = sensitivity.verdict
-    record = {"name": sensitivity.name, "verdict": verdict.value, "reason": verdict.reason}
-    return record | _gap_record(sensitivity.gap)
 
 
 def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
@@ -59,6 +48,10 @@ def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
         "overlap": None if gap is None else {k: list(v) for k, v in gap.overlap.items()},
         "weights": None if gap is None else dict(gap.weights),
         "notes": list(judgement.notes),
-        "sensitivities": [_sensitivity(s) for s in judgement.sensitivities],
+        "sensitivities": [
+            {"name": name, "verdict": s.verdict.value, "reason": s.verdict.reason}
+            | _gap_record(s.gap)
+            for name, s in judgement.sensitivities.items()
+        ],
         "prereg_sha256": prereg.sha256,
     }

@@ -19,7 +19,7 @@ def line(judgement: Judgement, prereg: Preregistration) -> str:
     text = f"{head}  {find_kind(rule.kind).line(judgement, gap)}"
     if verdict.value in ("refuted", "inconclusive"):
         text += f": {verdict.reason}"
-    return f"{text}; {_seeds(judgement)}" if _seeds_would_decide(judgement) else text
+    return text + _seeds(judgement)
 
 
 def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
@@ -30,10 +30,14 @@ def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]
     rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
         rules += f"; EXPLORATORY: {prereg.exploratory}"
-    beyond = [j for j in judgements if _beyond_the_grid(j)]
-    found = [line(j, prereg) for j in judgements if not _beyond_the_grid(j)]
+    beyond = [
+        j.rule.name
+        for j in judgements
+        if j.verdict.value == "not_testable" and find_kind(j.rule.kind).needs_many_configurations
+    ]
+    found = [line(j, prereg) for j in judgements if j.rule.name not in beyond]
     if beyond:
-        names = ", ".join(j.rule.name for j in beyond)
+        names = ", ".join(beyond)
         found.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
     return [*found, rules]
 
@@ -60,23 +64,16 @@ def why(j: Judgement) -> str:
     text = j.verdict.reason
     if kind.unit == "percent":
         text += f" (margin {100 * j.rule.margin:g} %)"
-    if _seeds_would_decide(j):
-        text += f"; {_seeds(j)}"
-    return capitalised(text)
-
-
-def _seeds_would_decide(j: Judgement) -> bool:
-    return j.verdict.reason == UNDECIDED and find_kind(j.rule.kind).decided_by_seeds
+    return capitalised(text + _seeds(j))
 
 
 def _seeds(j: Judgement) -> str:
-    """How many seeds would decide a claim whose interval contains the margin."""
+    """How many seeds would decide a claim whose interval contains the margin; else empty."""
     needed = j.verdict.seeds_needed
+    if j.verdict.reason != UNDECIDED or not find_kind(j.rule.kind).decided_by_seeds:
+        return ""
     if needed is None:
-        return "more than 1000 seeds per cell would be needed for an estimate this near the margin"
-    return f"about {needed} seeds per cell would decide it if the estimate stays"
-
-
-def _beyond_the_grid(j: Judgement) -> bool:
-    kind = find_kind(j.rule.kind)
-    return kind.needs_many_configurations and j.verdict.value == "not_testable"
+        return (
+            "; more than 1000 seeds per cell would be needed for an estimate this near the margin"
+        )
+    return f"; about {needed} seeds per cell would decide it if the estimate stays"

@@ -39,7 +39,7 @@ class Arms(TwoArms):
         better, worse = phrases.better_first(gap, (first, second))
         start, cost = f"At {j.epochs} epochs", phrases.at_equal_cost(j.rule)
         size = phrases.relative_error(gap)
-        if phrases.undecided(gap):
+        if gap.low <= 0 <= gap.high:
             return (
                 f"{start} {first} and {second} cannot be told apart {cost}: {better} is ahead by "
                 f"{size}"

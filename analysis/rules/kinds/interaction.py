@@ -33,7 +33,7 @@ class Interaction(TwoArms):
         gains, loses = phrases.better_first(gap, (first, second))
         start, cost = "From the shortest to the longest training", phrases.at_equal_cost(j.rule)
         size = phrases.relative_error(gap)
-        if phrases.undecided(gap):
+        if gap.low <= 0 <= gap.high:
             return (
                 f"{start} it cannot be told {cost} whether {first} or {second} gains: {gains} is "
                 f"ahead by {size}"
