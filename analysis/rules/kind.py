@@ -72,7 +72,7 @@ class Kind:
     defaults suit a claim about the relative error of two sides.
     """
 
-    # Keys that a rule of this kind may declare, besides those of all rules (`preregistration.COMMON`).
+    # Keys that a rule of this kind may declare, besides those of all (`preregistration.COMMON`).
     keys: ClassVar[tuple[str, ...]] = ("sign", "regime", "arms", "cost", "margin")
     # Accepted values of the key `regime`, and its default.
     regimes: ClassVar[tuple[str, ...]] = ("longest", "shortest")

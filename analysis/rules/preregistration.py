@@ -112,7 +112,7 @@ def _parse(declared: Mapping[str, Any], text: str) -> Preregistration:
         seed_sd=_seed_sd(declared["seed_sd"]),
         rules=rules,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
-        **{name: _number(declared[name], f"rules.{name}") for name in NUMBERS},
+        **dict[str, Any]((name, _number(declared[name], f"rules.{name}")) for name in NUMBERS),
     )
 
 
@@ -158,9 +158,9 @@ def _arms(value: Any, where: str) -> tuple[str, str]:
 def _base(value: Any) -> str | Mapping[str, float]:
     if value == "smallest":
         return "smallest"
-    if isinstance(value, Mapping) and value and set(value) <= set(AXES):
-        if all(map(_is_number, value.values())):
-            return dict(value)
+    known = isinstance(value, Mapping) and value and set(value) <= set(AXES)
+    if known and all(map(_is_number, value.values())):
+        return dict(value)
     raise InputError(f"rules.base: {value!r}; give smallest or {{depth: 50, width: 1.0}}")
 
 

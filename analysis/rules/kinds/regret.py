@@ -68,8 +68,8 @@ def _common(
 ) -> tuple[dict[str, Common], tuple[Noise, Noise]]:
     short, long = study.regimes()
     noises = study.noise(short), study.noise(long)
-    pairs = (study.cells.pairs(epochs, cost, arms) for epochs in (short, long))
-    return common_ranges(*pairs, cost), noises
+    source, target = (study.cells.pairs(epochs, cost, arms) for epochs in (short, long))
+    return common_ranges(source, target, cost), noises
 
 
 KIND = Regret()
