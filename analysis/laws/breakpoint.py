@@ -24,25 +24,19 @@ CANDIDATES = 200
 UNEQUAL_P = 0.05
 
 
-def _designs(x: Floats) -> tuple[Floats, Floats]:
-    """Residual maker of the straight line, and what each breakpoint adds to it (unit columns)."""
-    line = np.linalg.qr(np.stack([np.ones_like(x), x], axis=1))[0]
-    maker = np.eye(len(x)) - line @ line.T
-    low, high = np.quantile(x, QUANTILES).tolist()
-    breaks = np.linspace(low, high, CANDIDATES)
-    kinks = maker @ np.maximum(x[:, None] - breaks, 0.0)
-    size = np.linalg.norm(kinks, axis=0)
-    return maker, kinks[:, size > 1e-9] / size[size > 1e-9]
-
-
 def sup_f(x: Floats, y: Floats) -> Floats:
     """Largest F for one break, for each row of y; 200 breaks between the 15 % and 85 % quantiles.
 
     F = (RSS_line - RSS_broken) / (RSS_broken / (n - 4)) (Andrews 1993).
     """
-    maker, kinks = _designs(x)
-    r = np.atleast_2d(y) @ maker
-    gain = np.max((r @ kinks) ** 2, axis=1)
+    line = np.linalg.qr(np.stack([np.ones_like(x), x], axis=1))[0]
+    residual_maker = np.eye(len(x)) - line @ line.T
+    low, high = np.quantile(x, QUANTILES).tolist()
+    breaks = np.linspace(low, high, CANDIDATES)
+    kinks = residual_maker @ np.maximum(x[:, None] - breaks, 0.0)
+    size = np.linalg.norm(kinks, axis=0)
+    r = np.atleast_2d(y) @ residual_maker
+    gain = np.max((r @ (kinks[:, size > 1e-9] / size[size > 1e-9])) ** 2, axis=1)
     return np.asarray(gain / ((np.sum(r**2, axis=1) - gain) / (len(x) - 4)), dtype=np.float64)
 
 

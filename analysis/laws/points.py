@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -40,17 +39,14 @@ def steps(points: Points, axis: str) -> tuple[Rows, Rows]:
 
     Steps that cost nothing are left out: they have no return per cost.
     """
-    others = [a for a in (*SIZE, "epochs", "group") if a != axis]
-    groups: dict[tuple[float, ...], list[int]] = {}
-    for i in range(len(points["error"])):
-        groups.setdefault(tuple(float(points[a][i]) for a in others), []).append(i)
-    levels = {float(v): i for i, v in enumerate(np.unique(points[axis]))}
-    pairs = []
-    for members in groups.values():
-        ranked = sorted(members, key=lambda i: float(points[axis][i]))
-        for a, b in pairwise(ranked):
-            neighbours = levels[float(points[axis][b])] - levels[float(points[axis][a])] == 1
-            if neighbours and points["cost"][a] != points["cost"][b]:
-                pairs.append((a, b))
-    table = np.array(pairs, dtype=int).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
+    others = [points[a] for a in (*SIZE, "epochs", "group") if a != axis]
+    _, first, inverse = np.unique(
+        np.stack(others, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    group = first[inverse.ravel()]
+    level = np.unique(points[axis], return_inverse=True)[1]
+    order = np.lexsort([level, group])
+    a, b = order[:-1], order[1:]
+    kept = (group[a] == group[b]) & (level[b] - level[a] == 1)
+    kept &= points["cost"][a] != points["cost"][b]
+    return a[kept], b[kept]

@@ -1,8 +1,7 @@
 """Rules about laws of error on the paper's Figure 2, and what its numbers do not establish."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +34,6 @@ from analysis.rules.kind import Judgement
 from analysis.rules.law import Law
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.stats.decision import holm
 from analysis.stats.speedup import Speedup
 from analysis.study.columns import Record
 from analysis.study.study_cells import StudyCells
@@ -72,12 +70,6 @@ def judge_speed(results: Mapping[str, Speedup], prereg: Preregistration) -> list
         for rule in prereg.rules
         if rule.kind == "speed"
     ]
-
-
-def as_family(judgements: Sequence[Judgement], alpha: float) -> list[Judgement]:
-    """The judgements with Holm's correction over all headline rules among them."""
-    corrected = holm({j.rule.name: j.verdict for j in judgements if j.rule.headline}, alpha)
-    return [replace(j, verdict=corrected.get(j.rule.name, j.verdict)) for j in judgements]
 
 
 def base_records(prereg: Preregistration) -> list[Record]:

@@ -62,21 +62,9 @@ def _choice(table: Points, p: Prediction, costs: Mapping[str, Floats], i: int) -
         width=float(table["width"][i]),
         resolution=int(table["resolution"][i]),
         epochs=int(table["epochs"][i]),
-        error=float(p.error[i]),
-        low=float(p.low[i]),
-        high=float(p.high[i]),
-        distance=float(p.distance[i]),
-        inside=bool(p.inside[i]),
+        **{name: column[i].item() for name, column in vars(p).items()},
         costs={name: float(values[i]) for name, values in costs.items()},
     )
-
-
-def _repeats(
-    surface: Surface, cells: Sequence[Cell], target: Points
-) -> tuple[tuple[str, float], ...]:
-    gains = gain_of_repeats(surface, target)
-    names = [c.config_id for c in cells if c.cost("flops") is not None]
-    return tuple((names[i], float(gains[i])) for i in np.argsort(-gains)[:REPEATS])
 
 
 def _points(cells: Sequence[Cell]) -> Points:
@@ -134,10 +122,12 @@ def recommend(
     best = usable[np.argmin(predicted.error[usable])]
     near = usable[predicted.error[usable] <= predicted.error[best] * (1 + margin)]
     cheapest = near[np.argmin(costs[next(iter(budgets))][near])]
+    gains = gain_of_repeats(surface, {k: values[[best]] for k, values in table.items()})
+    names = [c.config_id for c in cells if c.cost("flops") is not None]
     return Recommendation(
         best=_choice(table, predicted, costs, int(best)),
         cheapest=_choice(table, predicted, costs, int(cheapest)),
-        repeats=_repeats(surface, cells, {k: values[[best]] for k, values in table.items()}),
+        repeats=tuple((names[i], float(gains[i])) for i in np.argsort(-gains)[:REPEATS]),
         surface=surface,
         cost_sd={name: law.sd for name, law in laws.items()},
     )
