@@ -14,8 +14,7 @@ from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
 from analysis.fits.intervals import covariance, profile_interval
 from analysis.laws.number import Number, by_t
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
+from analysis.laws.points import Points, different_costs
 from analysis.stats.decision import Verdict
 from scaling_study.common.errors import InputError
 

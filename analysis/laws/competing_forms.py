@@ -10,8 +10,7 @@ from scipy.stats import spearmanr
 
 from analysis.fits.fit import fit
 from analysis.laws.number import Number
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
+from analysis.laws.points import Points, different_costs
 from analysis.stats.decision import Verdict
 
 LAWS = ("pl", "spl", "seg", "u")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import linprog
 from scipy.special import stdtrit
 
 from analysis.fits.descent import Mask
@@ -160,3 +161,22 @@ def gain_of_repeats(surface: Surface, target: Points) -> Floats:
     cross = (phi @ inverse @ at[0]) ** 2
     drop = more * cross / (1 + more * surface.leverage(f.problem.x))
     return np.asarray(1 - np.sqrt(1 - drop / float(at[0] @ inverse @ at[0])), dtype=np.float64)
+
+
+def reach(design: Floats, start: Floats, axis: int) -> float:
+    """The farthest that a point moves along an axis and stays in the convex hull of the design.
+
+    `design` has a row per configuration; 0 if `start` itself lies outside. A linear programme:
+    the largest t >= 0 for which start + t e_axis is a mean of rows.
+    """
+    n, columns = design.shape
+    move = np.zeros((columns + 1, 1))
+    move[axis] = -1
+    inside = np.vstack([design.T, np.ones(n)])
+    found = linprog(
+        np.append(np.zeros(n), -1.0),
+        A_eq=np.hstack([inside, move]),
+        b_eq=np.append(start, 1.0),
+        method="highs",
+    )
+    return 0.0 if found.x is None else float(found.x[-1])

@@ -1,4 +1,7 @@
-"""Configurations as columns of numbers, one row each: what fits and tests of scaling rules take."""
+"""Configurations as columns of numbers, one row each, and what rules about laws need of them.
+
+Planning asks too, so nothing here is slow or loads what fits laws.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,12 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.fits.forms import Floats
-from analysis.fits.laws import SIZE
+from analysis.fits.inputs import check_identified, usable
+from analysis.fits.laws import FORMS, SIZE
 from analysis.study.cells import Cell
 from analysis.study.noise import Noise
+from scaling_study.common.errors import InputError
 
 Points = Mapping[str, Floats]
 Rows = npt.NDArray[np.int_]
+# Configurations, and different costs, that a law of cost needs.
+LEAST = 10
 
 
 def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> Points:
@@ -50,3 +57,21 @@ def steps(points: Points, axis: str) -> tuple[Rows, Rows]:
     kept = (group[a] == group[b]) & (level[b] - level[a] == 1)
     kept &= points["cost"][a] != points["cost"][b]
     return a[kept], b[kept]
+
+
+def different_costs(points: Points) -> None:
+    """Raises InputError for fewer than ten configurations or costs that hardly differ."""
+    n = len(points["error"])
+    if n < LEAST or len(np.unique(points["cost"])) < LEAST:
+        raise InputError(f"{n} configurations; a law of cost needs {LEAST} different costs")
+    if (points["error"] <= 0).any() or (points["cost"] <= 0).any():
+        raise InputError("errors and costs must be positive")
+
+
+def quadratic_in_size(points: Points) -> None:
+    """Raises InputError where a quadratic in depth, width and resolution has too few levels."""
+    form = FORMS["quad3"]
+    x = np.stack([points[axis] for axis in SIZE], axis=1)
+    used = usable(form, points["error"], x, np.ones(len(x)))
+    logs = np.log(x[used])
+    check_identified(form, logs - logs.mean(axis=0))

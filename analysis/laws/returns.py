@@ -1,21 +1,24 @@
-"""What one scaling step buys: elasticities of error by cost, and whether returns diminish."""
+"""What single scaling steps buy: error by cost, whether returns diminish, and where steps harm."""
 
 import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import betaincinv
 
 from analysis.fits.descent import Mask
 from analysis.fits.forms import Floats
 from analysis.laws.number import Number, by_t
 from analysis.laws.points import Points, Rows, steps
-from analysis.stats.decision import Verdict
+from analysis.stats.decision import Verdict, value_of
 from scaling_study.common.errors import InputError
 
 LARGE = 320
 SMALL = 160
 DRAWS = 4000
+# Row numbers of configurations before and after each step.
+Steps = tuple[Rows, Rows]
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,14 @@ def by_step(points: Points, axis: str = "resolution") -> tuple[Step, ...]:
     return tuple(found)
 
 
-def _enough(first: Rows, second: Rows, kinds: str) -> None:
-    if min(len(first), len(second)) < 2:
-        raise InputError(f"{len(first)} and {len(second)} {kinds}; two of each are needed")
+def _two_of_each(first: Steps, second: Steps, kinds: str) -> tuple[Steps, Steps]:
+    counts = len(first[0]), len(second[0])
+    if min(counts) < 2:
+        raise InputError(f"{counts[0]} and {counts[1]} {kinds}; two of each are needed")
+    return first, second
 
 
-def resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+def resolution_steps(points: Points) -> tuple[Steps, Steps]:
     """Resolution steps (before, after) from 320 px on, and those from up to 160 px.
 
     Raises:
@@ -69,11 +74,11 @@ def resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple[Rows, Row
     a, b = steps(points, "resolution")
     start = points["resolution"][a]
     high, low = ((a[side], b[side]) for side in (start >= LARGE, start <= SMALL))
-    _enough(high[0], low[0], f"resolution steps from {LARGE} px on and from up to {SMALL} px")
-    return high, low
+    kinds = f"resolution steps from {LARGE} px on and from up to {SMALL} px"
+    return _two_of_each(high, low, kinds)
 
 
-def depth_and_resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple[Rows, Rows]]:
+def depth_and_resolution_steps(points: Points) -> tuple[Steps, Steps]:
     """Depth steps and resolution steps (before, after), both from 320 px on.
 
     Depth steps count at the resolutions that resolution steps start from.
@@ -81,14 +86,12 @@ def depth_and_resolution_steps(points: Points) -> tuple[tuple[Rows, Rows], tuple
     Raises:
         InputError: fewer than two steps of either kind.
     """
-    chosen = []
-    starts = points["resolution"][steps(points, "resolution")[0]]
-    for axis in ("depth", "resolution"):
-        a, b = steps(points, axis)
-        keep: Mask = np.isin(points["resolution"][a], starts[starts >= LARGE])
-        chosen.append((a[keep], b[keep]))
-    _enough(chosen[0][0], chosen[1][0], f"depth and resolution steps from {LARGE} px on")
-    return chosen[0], chosen[1]
+    (a, b), (c, d) = steps(points, "depth"), steps(points, "resolution")
+    px = points["resolution"]
+    large = px[c] >= LARGE
+    deep = np.isin(px[a], px[c][large])
+    kinds = f"depth and resolution steps from {LARGE} px on"
+    return _two_of_each((a[deep], b[deep]), (c[large], d[large]), kinds)
 
 
 def _two(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
@@ -120,10 +123,7 @@ def diminishing(points: Points, confidence: float = 0.95) -> Returns:
 def depth_minus_resolution(points: Points, confidence: float = 0.95) -> Returns:
     """Mean elasticity of depth steps minus that of resolution steps, both from 320 px on.
 
-    Which steps: see `depth_and_resolution_steps`.
-
-    Raises:
-        InputError: fewer than two steps of either kind.
+    Which steps, and errors raised: see `depth_and_resolution_steps`.
     """
     depth, px = (elasticity(points, *pairs) for pairs in depth_and_resolution_steps(points))
     mean, v, df = _two(depth, px)
@@ -140,3 +140,53 @@ def decide_diminishing(r: Returns, margin: float) -> Verdict:
 def decide_depth_first(r: Returns, margin: float) -> Verdict:
     """Claim: from 320 px on depth buys more per e-fold of cost than resolution does."""
     return r.verdict(margin, r.p_above(margin))
+
+
+@dataclass(frozen=True)
+class Harm(Number):
+    """Share of `n` single scaling steps whose error rises by more than 2 SE: `harmful` ones.
+
+    The interval is that of Clopper and Pearson.
+    """
+
+    harmful: int
+    n: int
+
+
+def error_increases(points: Points, axis: str) -> Mask:
+    """For each step from one level of an axis to the next: does it make error worse?
+
+    Raises:
+        InputError: no steps, or no standard errors.
+    """
+    if not np.isfinite(points["se"]).all():
+        raise InputError("nothing says how runs scatter, so no step can be called harmful")
+    a, b = steps(points, axis)
+    if not len(a):
+        raise InputError(f"no two configurations one step apart along {axis}")
+    se = np.hypot(points["se"][a], points["se"][b])
+    worse: Mask = points["error"][b] - points["error"][a] > 2 * se
+    return worse
+
+
+def harm(points: Points, axis: str, confidence: float = 0.95) -> Harm:
+    """Share of steps from one level of an axis to the next that make error worse.
+
+    No functional form is needed; `se` of the points says what seeds explain. Raises as
+    `error_increases`.
+    """
+    worse = error_increases(points, axis)
+    k, n, tail = int(worse.sum()), len(worse), (1 - confidence) / 2
+    low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+    share = k / n
+    return Harm(share, math.sqrt(share * (1 - share) / n), n - 1, low, high, k, n)
+
+
+def decide_harm(h: Harm, margin: float = 0.025) -> Verdict:
+    """Claim: more than `margin` of the steps along an axis do harm.
+
+    The default margin is what noise alone does: a rise of more than 2 SE in 2.3 % of steps that
+    change nothing.
+    """
+    return Verdict(*value_of(h.low, h.high, margin))

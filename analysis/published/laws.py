@@ -24,10 +24,9 @@ from analysis.laws.competing_forms import (
     decide_kink,
     dispersion,
 )
-from analysis.laws.harmful_steps import decide_harm, harm
 from analysis.laws.number import Number
 from analysis.laws.points import Points
-from analysis.laws.returns import by_step
+from analysis.laws.returns import by_step, decide_harm, harm
 from analysis.paper.tables import read
 from analysis.published.tables import figure_2_cells
 from analysis.rules.kind import Judgement

@@ -1,7 +1,6 @@
 """`departure`: error departs from a power law of cost, it falls more slowly beyond some cost."""
 
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
+from analysis.laws.points import Points, different_costs
 from analysis.rules.kind import Estimate
 from analysis.rules.law import Law
 

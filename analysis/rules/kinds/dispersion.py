@@ -1,7 +1,6 @@
 """`dispersion`: configurations scatter more about a law of cost the more they cost."""
 
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
+from analysis.laws.points import Points, different_costs
 from analysis.rules.kind import Estimate
 from analysis.rules.law import Law
 

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from analysis.laws.harmful_steps import decide_harm, error_increases, harm
 from analysis.laws.points import Points
+from analysis.laws.returns import decide_harm, error_increases, harm
 from analysis.rules.kind import Estimate
 from analysis.rules.law import Law
 

@@ -1,8 +1,7 @@
 """`slower`: on the cheapest path, resolution grows more slowly than in compound scaling."""
 
 from analysis.laws.number import Number
-from analysis.laws.points import Points
-from analysis.laws.preconditions import quadratic_in_size
+from analysis.laws.points import Points, quadratic_in_size
 from analysis.rules.kind import Estimate
 from analysis.rules.law import Law
 

@@ -25,14 +25,15 @@ from analysis.laws.competing_forms import (
     decide_kink,
     dispersion,
 )
-from analysis.laws.harmful_steps import decide_harm, harm
 from analysis.laws.points import points_of, steps
 from analysis.laws.returns import (
     by_step,
     decide_depth_first,
     decide_diminishing,
+    decide_harm,
     depth_minus_resolution,
     diminishing,
+    harm,
 )
 from analysis.paper.tables import read
 from analysis.published.tables import figure_2

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from analysis.descriptions.base_sensitivity import bases
 from analysis.descriptions.depth_width_map import depth_width_map
 from analysis.descriptions.overfitting import slopes
-from analysis.laws.convex_hull import reach
+from analysis.laws.error_surface import reach
 from analysis.published.tables import depth_width_table, figure_2_cells
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.evidence import Evidence
