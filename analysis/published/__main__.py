@@ -121,22 +121,17 @@ def _judged(
     return by_cost, points
 
 
-def _numbers(
-    gaps: Sequence[Record],
-    laws: Mapping[str, Sequence[Record]],
-    checks: Sequence[str],
-    cells: Sequence[Cell],
-) -> list[str]:
+def _numbers(content: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
     """Everything in tables, folded away."""
+    laws = {
+        name: [html.table(rows, {key: key for key in rows[0]})]
+        for name, rows in content["laws"].items()
+    }
+    checks = [html.paragraph(text) for text in content["validation"]]
     return [
-        html.folded("Gaps by regime, cost and resolution", sections.gaps(gaps)),
-        *(
-            html.folded(name, [html.table(rows, {key: key for key in rows[0]})])
-            for name, rows in laws.items()
-        ),
-        html.folded(
-            "How the fits predict what they have not seen", [html.paragraph(t) for t in checks]
-        ),
+        html.folded("Gaps by regime, cost and resolution", sections.gaps(content["gaps"])),
+        *(html.folded(name, table) for name, table in laws.items()),
+        html.folded("How the fits predict what they have not seen", checks),
         html.folded("Cells", [html.table(cell_records(cells), cell_columns(cells))]),
     ]
 
@@ -155,9 +150,8 @@ def command(directory: Path) -> list[str]:
         for cost, judgements in by_cost.items()
     }
     content["speedups"] = {hardware: _speedup_json(s) for hardware, s in fast.items()}
-    laws, checks = law_records(points), validations(points)
-    laws["Depth against width from every base of Figure 2, at equal FLOPs"] = base_records(rules)
-    content["laws"], content["validation"] = laws, checks
+    bases = {"Depth against width from every base of Figure 2, at equal FLOPs": base_records(rules)}
+    content["laws"], content["validation"] = law_records(points) | bases, validations(points)
     write_json(directory / "verdicts.json", content)
     frontiers = all_frontiers(cells)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
@@ -179,7 +173,7 @@ def command(directory: Path) -> list[str]:
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
-            ("numbers", "Numbers behind it", _numbers(content["gaps"], laws, checks, cells)),
+            ("numbers", "Numbers behind it", _numbers(content, cells)),
             ("left-out", f"Cells left out ({len(table.left_out)})", sections.left_out(table)),
             ("rules", "Rules", sections.rules(rules)),
         ],

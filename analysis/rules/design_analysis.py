@@ -60,12 +60,9 @@ class Power:
 def decidable(rows: Rows, prereg: Preregistration, planning: Planning) -> list[Power]:
     """What each rule can decide with the planned runs, in the order of the rules.
 
-    Args:
-        rows: one mapping per planned run with config_id, depth, width, resolution, epochs, seed,
-            flops and n_val, as `compared_settings.with_comparison_settings` makes them.
-        prereg: the rules.
-        planning: error and seed SD (fractions) of a pilot by epochs; for other epochs the error is
-            0.4 and the SD the prior sqrt(error / (2 n_val)).
+    `rows`, one per planned run, have config_id, depth, width, resolution, epochs, seed, flops and
+    n_val, as `compared_settings.with_comparison_settings` makes them. For epochs that `planning`
+    lacks the error is 0.4 and the SD the prior sqrt(error / (2 n_val)).
 
     Raises:
         ValueError: no rows.

@@ -18,7 +18,7 @@ from analysis.laws.recommend.candidates import (
     cost_law,
 )
 from analysis.study.cells import Cell
-from analysis.study.noise import noise_of
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 MARGIN = 0.005
@@ -69,8 +69,8 @@ def _choice(table: Points, p: Prediction, costs: Mapping[str, Floats], i: int) -
 
 def _points(cells: Sequence[Cell]) -> Points:
     """All cells in columns; seeds scatter differently in regimes, so noise is that of each one."""
-    regimes = [[c for c in cells if c.epochs == e] for e in sorted({c.epochs for c in cells})]
-    parts = [points_of(regime, "flops", noise_of(regime)) for regime in regimes]
+    regimes = StudyCells(cells).regimes.items()
+    parts = [points_of(regime, "flops", regime.noise(epochs)) for epochs, regime in regimes]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -100,14 +100,9 @@ class Levels(Kind):
         return phrases.gap_line(j.rule, gap, f"relative error, {best} {_else_equal(j.rule, gap)}")
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
-        first, second = level_names(j.rule)
-        better, worse = phrases.better_first(gap, (first, second))
         epochs = f" and {j.epochs} epochs" if j.epochs else ""
-        where = phrases.capitalised(f"{_else_equal(j.rule, gap)}{epochs}")
-        size = phrases.relative_error(gap)
-        if gap.low <= 0 <= gap.high:
-            return f"{where} {first} and {second} cannot be told apart: {better} is ahead by {size}"
-        return f"{where} {better} beats {worse} by {size}"
+        start = phrases.capitalised(f"{_else_equal(j.rule, gap)}{epochs}")
+        return phrases.comparison(gap, level_names(j.rule), start)
 
     def _matches(self, cells: Sequence[Cell], rule: Rule) -> list[Match]:
         return matches_of(self._cells(cells, rule), rule.options.along, rule.options.levels)
