@@ -5,7 +5,7 @@ law by more than seeds explain, so seeds' variance would call every law broken.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -123,12 +123,10 @@ def decide_deviation(d: Deviation, margin: float, alpha: float) -> Verdict:
     """
     against = d.p_above(margin)
     v = d.verdict(margin, against)
-    value, reason = v.value, v.reason
-    if d.p >= alpha and value in ("supported", "refuted") and abs(d.estimate) > margin:
-        value, reason = "inconclusive", "no departure from a power law is shown"
-    return Verdict(
-        value, f"{reason} (sup-F p {d.p:.2g})", p_supported=max(d.p, 1 - against), p_refuted=against
-    )
+    if d.p >= alpha and v.value in ("supported", "refuted") and abs(d.estimate) > margin:
+        v = replace(v, value="inconclusive", reason="no departure from a power law is shown")
+    reason = f"{v.reason} (sup-F p {d.p:.2g})"
+    return replace(v, reason=reason, p_supported=max(d.p, 1 - against))
 
 
 def low_cost_exponent(points: Points, broken: Deviation) -> Number:

@@ -36,10 +36,9 @@ from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
 from analysis.rules.law import NumberKind
 from analysis.rules.preregistration import load_rules
-from analysis.rules.record import record
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import line, lines
+from analysis.rules.wording import line, lines, record
 from analysis.stats.decision import holm, value_of
 from analysis.stats.speedup import Speedup, speedup_of
 from analysis.study.cells import Cell

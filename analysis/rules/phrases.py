@@ -53,9 +53,9 @@ def better_first(gap: Gap, names: tuple[str, str]) -> tuple[str, str]:
 def comparison(gap: Gap, names: tuple[str, str], start: str, where: str = "") -> str:
     """Which of two has less error and by how much, after `start`; `where` is given with a space."""
     better, worse = better_first(gap, names)
-    size = relative_error(gap)
+    both, size = " and ".join(names), relative_error(gap)
     if gap.low <= 0 <= gap.high:
-        return f"{start} {' and '.join(names)} cannot be told apart{where}: {better} is ahead by {size}"
+        return f"{start} {both} cannot be told apart{where}: {better} is ahead by {size}"
     return f"{start} {better} beats {worse}{where} by {size}"
 
 

@@ -1,11 +1,14 @@
-"""Verdicts for people: one line each, and sentences for readers who have not seen the rules."""
+"""Verdicts as lines, as sentences for readers who do not know the rules, and as JSON records."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from analysis.rules.kind import Judgement
 from analysis.rules.phrases import capitalised
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
+from analysis.stats.contrast import Gap
 from analysis.stats.decision import UNDECIDED
 
 
@@ -77,3 +80,52 @@ def _seeds(j: Judgement) -> str:
             "; more than 1000 seeds per cell would be needed for an estimate this near the margin"
         )
     return f"; about {needed} seeds per cell would decide it if the estimate stays"
+
+
+def _gap_record(gap: Gap | None) -> dict[str, Any]:
+    if gap is None:
+        return dict.fromkeys(("estimate", "ci_low", "ci_high", "estimate_pp", "se", "df"))
+    return {
+        "estimate": gap.estimate,
+        "ci_low": gap.low,
+        "ci_high": gap.high,
+        "estimate_pp": 100 * gap.estimate * gap.level,
+        "se": gap.se,
+        "df": gap.df if math.isfinite(gap.df) else None,
+    }
+
+
+def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
+    """One verdict as JSON: effects are relative errors, positive where the first arm is better
+    (a regret: fraction of error).
+
+    `df` is null where the seed noise is a prior; what does not apply is null.
+    """
+    rule, verdict, gap = judgement.rule, judgement.verdict, judgement.gap
+    return {
+        "claim": rule.claim,
+        "kind": rule.kind,
+        "headline": rule.headline,
+        "verdict": verdict.value,
+        "reason": verdict.reason,
+        "exploratory": bool(prereg.exploratory),
+        "epochs": judgement.epochs,
+        "cost": rule.cost,
+        **_gap_record(gap),
+        "margin": rule.margin,
+        "alpha": prereg.alpha,
+        "p_supported": verdict.p_supported,
+        "p_refuted": verdict.p_refuted,
+        "p_holm": verdict.p_holm,
+        "mde80": verdict.mde80,
+        "seeds_needed": verdict.seeds_needed,
+        "overlap": None if gap is None else {k: list(v) for k, v in gap.overlap.items()},
+        "weights": None if gap is None else dict(gap.weights),
+        "notes": list(judgement.notes),
+        "sensitivities": [
+            {"name": name, "verdict": s.verdict.value, "reason": s.verdict.reason}
+            | _gap_record(s.gap)
+            for name, s in judgement.sensitivities.items()
+        ],
+        "prereg_sha256": prereg.sha256,
+    }

@@ -13,8 +13,7 @@ from analysis.__main__ import main
 from analysis.figures import all_figures
 from analysis.rules.judge import judge
 from analysis.rules.preregistration import freeze, load_rules
-from analysis.rules.record import record
-from analysis.rules.wording import lines
+from analysis.rules.wording import lines, record
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.analysis_data import renamed, runs, verdicts, write_study
