@@ -93,38 +93,35 @@ def candidates(points: Points, epochs: float, extrapolate: bool, sizes: Sizes) -
     return columns | {"epochs": np.full(columns["depth"].size, epochs)}
 
 
-def affordable(
-    table: Points, laws: Mapping[str, CostLaw], budgets: Mapping[str, float], inside: Mask
-) -> Mask:
+def affordable(costs: Mapping[str, Floats], budgets: Mapping[str, float], inside: Mask) -> Mask:
     """Candidates inside the data whose predicted costs keep every budget.
 
     Raises:
         InputError: none does.
     """
-    costs = {name: laws[name](table) for name in budgets}
     keeps: Mask = np.all([costs[name] <= budgets[name] for name in budgets], axis=0) & inside
     if not keeps.any():
-        limits = "; ".join(
-            f"{BUDGETS[n].option} {budgets[n]:g} (the cheapest needs {costs[n][inside].min():.3g})"
-            for n in budgets
-        )
+        cheapest = {name: costs[name][inside].min() for name in budgets}
         raise InputError(
-            f"no configuration near the studied ones keeps {limits}; "
+            "no configuration near the studied ones keeps "
+            f"{_limits(budgets, 'the cheapest needs', cheapest)}; "
             "raise the budget, or give --extrapolate to look outside the data"
         )
     return keeps
 
 
-def check_reach(
-    table: Points, laws: Mapping[str, CostLaw], budgets: Mapping[str, float], inside: Mask
-) -> None:
+def check_reach(costs: Mapping[str, Floats], budgets: Mapping[str, float], inside: Mask) -> None:
     """Raises InputError if every budget is 1.5 times the cost of the dearest candidate or more."""
-    dearest = {name: float(laws[name](table)[inside].max()) for name in budgets}
+    dearest = {name: costs[name][inside].max() for name in budgets}
     if all(budgets[name] > 1.5 * dearest[name] for name in budgets):
-        limits = "; ".join(
-            f"{BUDGETS[n].option} {budgets[n]:g} (this study reaches {dearest[n]:.3g})"
-            for n in budgets
-        )
         raise InputError(
-            f"the budget lies outside the data: {limits}; give --extrapolate to look there"
+            f"the budget lies outside the data: {_limits(budgets, 'this study reaches', dearest)}; "
+            "give --extrapolate to look there"
         )
+
+
+def _limits(budgets: Mapping[str, float], words: str, costs: Mapping[str, float]) -> str:
+    return "; ".join(
+        f"{BUDGETS[name].option} {limit:g} ({words} {costs[name]:.3g})"
+        for name, limit in budgets.items()
+    )

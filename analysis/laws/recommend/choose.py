@@ -113,12 +113,12 @@ def recommend(
     hours = steps_per_epoch * length / 3600
     laws = {name: cost_law(cells, name, hours) for name in budgets}
     table = candidates(points, length, extrapolate, sizes)
+    costs = {name: law(table) for name, law in laws.items()}
     predicted = predict(surface, table)
     allowed = predicted.inside | extrapolate
     if not extrapolate and allowed.any():
-        check_reach(table, laws, budgets, allowed)
-    usable = np.flatnonzero(affordable(table, laws, budgets, allowed))
-    costs = {name: law(table) for name, law in laws.items()}
+        check_reach(costs, budgets, allowed)
+    usable = np.flatnonzero(affordable(costs, budgets, allowed))
     best = usable[np.argmin(predicted.error[usable])]
     near = usable[predicted.error[usable] <= predicted.error[best] * (1 + margin)]
     cheapest = near[np.argmin(costs[next(iter(budgets))][near])]
