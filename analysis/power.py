@@ -9,14 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.rules.check_grid import check
-from analysis.rules.design_analysis import (
-    Power,
-    decidable,
-    describe,
-    line,
-)
-from analysis.rules.pilot import Planning, planning_of
-from analysis.rules.planned import planned_cells
+from analysis.rules.design_analysis import Power, decidable, describe, line
+from analysis.rules.planned import Planning, planned_cells, planning_of
 from analysis.rules.preregistration import load_rules
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances
@@ -35,40 +29,35 @@ def table(
     """Share of simulated studies that support each rule, by seeds per cell and seed SD."""
     powers = decidable(rows, prereg, planning)
     cells = planned_cells(rows, planning, prereg.base)
-    lines = []
+    lines, rest = list[str](), list[Power]()
     for power, rule in zip(powers, prereg.rules, strict=True):
         # The surface that is drawn from says nothing about single settings.
         if power.mde80 is None or rule.kind != "arms":
+            rest.append(power)
             continue
         effect = PAPER_EFFECTS[rule.regime]
-        lines += ["", line(power)]
-        lines.append(
-            f"  supported if the gap is {100 * effect:+.1f} % as in the paper / if there is none:"
-        )
-        lines += [_row(cells, prereg, rule, power, seeds, effect) for seeds in SEEDS]
         needed = power.seeds_for(abs(effect)) or "more than 1000"
-        lines.append(f"    {needed} seeds per cell for that effect with 80 % power")
-    simulated = {rule.name for rule in prereg.rules if rule.kind == "arms"}
-    rest = [p for p in powers if p.mde80 is None or p.rule not in simulated]
+        lines += [
+            "",
+            line(power),
+            f"  supported if the gap is {100 * effect:+.1f} % as in the paper / if there is none:",
+            *(_row(cells, prereg, rule, power, seeds, effect) for seeds in SEEDS),
+            f"    {needed} seeds per cell for that effect with 80 % power",
+        ]
     return [*lines, "", *describe(rest)]
 
 
 def _row(
-    cells: StudyCells,
-    prereg: Preregistration,
-    rule: Rule,
-    power: Power,
-    seeds: int,
-    effect: float,
+    cells: StudyCells, prereg: Preregistration, rule: Rule, power: Power, seeds: int, effect: float
 ) -> str:
     assert power.epochs is not None
     parts = []
     for factor in NOISE_FACTORS:
         sd = factor * power.seed_sd
-        shares = [
-            chances(cells, prereg, rule, power.epochs, effect=e, seed_sd=sd, seeds=seeds).shares
+        shares = (
+            chances(cells, prereg, rule, power.epochs, effect=e, seed_sd=sd, seeds=seeds)
             for e in (effect, 0.0)
-        ]
+        )
         there, none = (100 * s["supported"] for s in shares)
         parts.append(f"{there:3.0f} % / {none:3.1f} % at SD {100 * sd:.2f} pp")
     return f"    {seeds:2d} seeds: " + ",  ".join(parts)

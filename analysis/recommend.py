@@ -65,11 +65,10 @@ def command(arguments: argparse.Namespace) -> list[str]:
     """Recommend for one study; the lines to print."""
     study = read_study(arguments.results)
     table = table_of(study, {})
-    given = {name: getattr(arguments, name) for name in BUDGETS}
     row, sizes = table.rows[0], study.grid.get("sizes") or {}
     found = recommend(
         cells_of(table.rows),
-        {name: value for name, value in given.items() if value is not None},
+        {n: value for n in BUDGETS if (value := getattr(arguments, n)) is not None},
         steps_per_epoch=row["n_train"] / row["batch_size"],
         epochs=arguments.epochs,
         margin=arguments.margin,

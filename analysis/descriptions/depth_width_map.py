@@ -19,8 +19,7 @@ from analysis.fits.forms import Floats, log_value
 from analysis.fits.intervals import covariance
 from analysis.fits.laws import SIZE
 from analysis.laws.cheapest_path import elasticities
-from analysis.laws.convex_hull import reach
-from analysis.laws.error_surface import surface_of
+from analysis.laws.error_surface import reach, surface_of
 from analysis.laws.points import Points, points_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration

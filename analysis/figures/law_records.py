@@ -11,8 +11,7 @@ from scipy.special import stdtrit
 
 from analysis.fits.fit import Fit, fit
 from analysis.fits.intervals import band, profile_interval
-from analysis.laws.points import Points, points_of
-from analysis.laws.preconditions import LEAST
+from analysis.laws.points import LEAST, Points, points_of
 from analysis.laws.returns import by_step
 from analysis.stats.contrast import t_quantile
 from analysis.study.columns import LEVEL, Record

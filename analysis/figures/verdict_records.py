@@ -17,7 +17,7 @@ def verdict_records(judgements: Sequence[Judgement]) -> list[Record]:
     rows: list[Record] = []
     for j in judgements:
         kind, attempts = find_kind(j.rule.kind), [("declared", j.gap, j.verdict)]
-        attempts += [(s.name, s.gap, s.verdict) for s in j.sensitivities]
+        attempts += [(name, s.gap, s.verdict) for name, s in j.sensitivities.items()]
         for variant, gap, verdict in attempts:
             if j.gap is None or gap is None:
                 continue

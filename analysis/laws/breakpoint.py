@@ -5,33 +5,22 @@ law by more than seeds explain, so seeds' variance would call every law broken.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 from scipy.stats import spearmanr
 
-from analysis.fits.fit import Fit, fit
+from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
 from analysis.fits.intervals import covariance, profile_interval
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
-from analysis.stats.decision import Verdict, value_of
+from analysis.laws.number import Number, by_t
+from analysis.laws.points import Points, different_costs
+from analysis.stats.decision import Verdict
 from scaling_study.common.errors import InputError
 
 QUANTILES = (0.15, 0.85)
 CANDIDATES = 200
-
-
-def _designs(x: Floats) -> tuple[Floats, Floats]:
-    """Residual maker of the straight line, and what each breakpoint adds to it (unit columns)."""
-    line = np.linalg.qr(np.stack([np.ones_like(x), x], axis=1))[0]
-    maker = np.eye(len(x)) - line @ line.T
-    low, high = np.quantile(x, QUANTILES).tolist()
-    breaks = np.linspace(low, high, CANDIDATES)
-    kinks = maker @ np.maximum(x[:, None] - breaks, 0.0)
-    size = np.linalg.norm(kinks, axis=0)
-    return maker, kinks[:, size > 1e-9] / size[size > 1e-9]
+UNEQUAL_P = 0.05
 
 
 def sup_f(x: Floats, y: Floats) -> Floats:
@@ -39,9 +28,14 @@ def sup_f(x: Floats, y: Floats) -> Floats:
 
     F = (RSS_line - RSS_broken) / (RSS_broken / (n - 4)) (Andrews 1993).
     """
-    maker, kinks = _designs(x)
-    r = np.atleast_2d(y) @ maker
-    gain = np.max((r @ kinks) ** 2, axis=1)
+    line = np.linalg.qr(np.stack([np.ones_like(x), x], axis=1))[0]
+    residual_maker = np.eye(len(x)) - line @ line.T
+    low, high = np.quantile(x, QUANTILES).tolist()
+    breaks = np.linspace(low, high, CANDIDATES)
+    kinks = residual_maker @ np.maximum(x[:, None] - breaks, 0.0)
+    size = np.linalg.norm(kinks, axis=0)
+    r = np.atleast_2d(y) @ residual_maker
+    gain = np.max((r @ (kinks[:, size > 1e-9] / size[size > 1e-9])) ** 2, axis=1)
     return np.asarray(gain / ((np.sum(r**2, axis=1) - gain) / (len(x) - 4)), dtype=np.float64)
 
 
@@ -65,11 +59,8 @@ def bootstrap_p(x: Floats, y: Floats, draws: int = 999, seed: int = 1993) -> tup
     return p_normal, p_wild
 
 
-UNEQUAL_P = 0.05
-
-
 @dataclass(frozen=True)
-class Deviation:
+class Deviation(Number):
     """A broken line against a straight one in ln(cost) and ln(error).
 
     `estimate` is the change of slope at `break_cost` (positive: flatter beyond it) with its 95 %
@@ -84,11 +75,6 @@ class Deviation:
     break_high: float
     slope_below: float
     slope_above: float
-    estimate: float
-    se: float
-    df: int
-    low: float
-    high: float
     p_parametric: float
     p_wild: float
     heteroscedastic: bool
@@ -112,21 +98,16 @@ def deviation(points: Points, draws: int = 999) -> Deviation:
     broken = kinked.parameters
     low, high = profile_interval(kinked, "t")
     p_normal, p_wild = bootstrap_p(x - x.mean(), y, draws)
-    se = math.sqrt(float(covariance(kinked)[3, 3]))
-    half = float(stdtrit(kinked.df, 0.975)) * se
+    change = by_t(broken["b2"], math.sqrt(float(covariance(kinked)[3, 3])), kinked.df)
     spread = spearmanr(np.abs(kinked.residuals), x).pvalue
     return Deviation(
+        **vars(change),
         sup_f=float(sup_f(x - x.mean(), y)[0]),
         break_cost=math.exp(broken["t"]),
         break_low=math.exp(low),
         break_high=math.exp(high),
         slope_below=broken["b1"],
         slope_above=broken["b1"] + broken["b2"],
-        estimate=broken["b2"],
-        se=se,
-        df=kinked.df,
-        low=broken["b2"] - half,
-        high=broken["b2"] + half,
         p_parametric=p_normal,
         p_wild=p_wild,
         heteroscedastic=bool(spread < UNEQUAL_P),
@@ -140,30 +121,16 @@ def decide_deviation(d: Deviation, margin: float, alpha: float) -> Verdict:
     Judged by the interval of the change of slope, but no change is called real unless sup-F
     rejects a straight line at alpha: the interval does not know that the break was searched for.
     """
-    against = float(stdtr(d.df, (d.estimate - margin) / d.se))
-    value, reason = value_of(d.low, d.high, margin)
-    if d.p >= alpha and value in ("supported", "refuted") and abs(d.estimate) > margin:
-        value, reason = "inconclusive", "no departure from a power law is shown"
-    return Verdict(
-        value, f"{reason} (sup-F p {d.p:.2g})", p_supported=max(d.p, 1 - against), p_refuted=against
-    )
+    against = d.p_above(margin)
+    v = d.verdict(margin, against)
+    if d.p >= alpha and v.value in ("supported", "refuted") and abs(d.estimate) > margin:
+        v = replace(v, value="inconclusive", reason="no departure from a power law is shown")
+    reason = f"{v.reason} (sup-F p {d.p:.2g})"
+    return replace(v, reason=reason, p_supported=max(d.p, 1 - against))
 
 
-@dataclass(frozen=True)
-class Exponent:
-    """The power law below a break: slope of ln(error) on ln(cost) with its t interval."""
-
-    estimate: float
-    se: float
-    df: int
-    low: float
-    high: float
-    up_to: float
-    n: int
-
-
-def low_cost_exponent(points: Points, broken: Deviation, confidence: float = 0.95) -> Exponent:
-    """Slope among configurations cheaper than the break, its interval included.
+def low_cost_exponent(points: Points, broken: Deviation) -> Number:
+    """Slope of ln(error) on ln(cost) among configurations cheaper than `broken.break_low`.
 
     Raises:
         InputError: fewer than four configurations are.
@@ -171,13 +138,6 @@ def low_cost_exponent(points: Points, broken: Deviation, confidence: float = 0.9
     cheap = points["cost"] < broken.break_low
     if cheap.sum() < 4:
         raise InputError(f"{int(cheap.sum())} configurations below {broken.break_low:.3g}; need 4")
-    law: Fit = fit(
-        {"cost": points["cost"][cheap], "error": points["error"][cheap]},
-        "line",
-        y="error",
-        x="cost",
-    )
-    se = math.sqrt(float(covariance(law)[1, 1]))
-    half = float(stdtrit(law.df, 0.5 + confidence / 2)) * se
-    slope = float(law.vector[1])
-    return Exponent(slope, se, law.df, slope - half, slope + half, broken.break_low, law.n)
+    below = {name: points[name][cheap] for name in ("cost", "error")}
+    law = fit(below, "line", y="error", x="cost")
+    return by_t(float(law.vector[1]), math.sqrt(float(covariance(law)[1, 1])), law.df)

@@ -6,7 +6,6 @@ families use at equal accuracy.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from analysis.fits.fit import Fit, fit
 from analysis.fits.forms import Floats
 from analysis.fits.intervals import draws
 from analysis.fits.laws import SIZE
+from analysis.laws.number import Number
 from analysis.laws.points import Points
 from analysis.stats.decision import Verdict, value_of
 from scaling_study.common.errors import InputError
@@ -26,14 +26,14 @@ COMPOUND = {"depth": 1.2, "width": 1.1, "resolution": 1.15}
 FLOPS = {"depth": 1.0, "width": 2.0, "resolution": 2.0}
 
 
-def compound_exponents(factors: Mapping[str, float] = COMPOUND) -> dict[str, float]:
-    """How each axis grows with FLOPs when all grow by constant factors together.
+def compound_exponents() -> dict[str, float]:
+    """How each axis grows with FLOPs when all grow by EfficientNet's factors together.
 
-    gamma_x = ln k_x / sum(c ln k): EfficientNet's factors (Tan & Le 2019, arXiv 1905.11946) by
-    default, FLOPs as depth x width^2 x resolution^2.
+    gamma_x = ln k_x / sum(c ln k) (Tan & Le 2019, arXiv 1905.11946), FLOPs as depth x width^2 x
+    resolution^2.
     """
-    total = sum(FLOPS[axis] * math.log(k) for axis, k in factors.items())
-    return {axis: math.log(k) / total for axis, k in factors.items()}
+    total = sum(FLOPS[axis] * math.log(k) for axis, k in COMPOUND.items())
+    return {axis: math.log(k) / total for axis, k in COMPOUND.items()}
 
 
 def elasticities(points: Points) -> Floats:
@@ -64,42 +64,32 @@ def path_exponents(h: Floats, c: Floats) -> tuple[Floats, Mask]:
 
 
 @dataclass(frozen=True)
-class PathExponent:
-    """How an axis grows with cost on the cheapest path of a log-quadratic surface.
+class PathExponent(Number):
+    """How resolution grows with cost on the cheapest path of a log-quadratic surface.
 
     The interval is of posterior draws for which the path is one of minima; `p_definite` is the
     share of draws for which it is. `se` is half of the 68 % interval.
     """
 
-    axis: str
-    estimate: float
-    low: float
-    high: float
-    se: float
     p_definite: float
     elasticities: Floats
     samples: Floats
-    df: int
-    n: int
 
 
-def path_exponent(
-    points: Points, axis: str = "resolution", confidence: float = 0.95, count: int = 4000
-) -> PathExponent:
-    """The exponent of an axis from quad3 fitted to the points (one regime).
+def path_exponent(points: Points, confidence: float = 0.95, count: int = 4000) -> PathExponent:
+    """The exponent of resolution from quad3 fitted to the points (one regime).
 
     Raises:
         InputError: too few configurations or levels for a quadratic in three axes.
     """
     surface = fit(points, "quad3", y="error")
-    c, i = elasticities(points), SIZE.index(axis)
+    c, i = elasticities(points), SIZE.index("resolution")
     best, _ = path_exponents(hessians(surface.vector[None]), c)
     gammas, definite = path_exponents(hessians(draws(surface, count)), c)
     samples = gammas[definite, i] if definite.any() else np.array([math.nan])
     tail = (1 - confidence) / 2
     low, high, below, above = np.quantile(samples, [tail, 1 - tail, 0.16, 0.84]).tolist()
     return PathExponent(
-        axis=axis,
         estimate=float(best[0, i]),
         low=low,
         high=high,
@@ -108,7 +98,6 @@ def path_exponent(
         elasticities=c,
         samples=samples,
         df=surface.df,
-        n=surface.n,
     )
 
 
@@ -145,8 +134,7 @@ def resolution_ratio(
 ) -> ResolutionRatio:
     """(resolution, error) of two families: mean of ln r_second - ln r_first at equal -ln(error).
 
-    Both are interpolated linearly in logs between models; models of the second family outside the
-    first one's accuracies are not compared.
+    Interpolated linearly in logs; models outside the first family's accuracies are left out.
 
     Raises:
         InputError: the families share no accuracy.

@@ -1,6 +1,7 @@
 """Which law of cost fits best, and whether configurations scatter more where cost is high."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,9 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import spearmanr
 
 from analysis.fits.fit import fit
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
-from analysis.stats.decision import Verdict, not_testable_on_error, value_of
+from analysis.laws.number import Number
+from analysis.laws.points import Points, different_costs
+from analysis.stats.decision import Verdict
 
 LAWS = ("pl", "spl", "seg", "u")
 ENOUGH_FOR_SMOOTH_BREAK = 40
@@ -22,7 +23,6 @@ class Alternative:
     """A law with its information criteria (of ln(error), normal residuals) and Akaike weight."""
 
     form: str
-    k: int
     aicc: float
     bic: float
     weight: float
@@ -41,48 +41,38 @@ def alternatives(points: Points) -> tuple[Alternative, ...]:
     n = len(points["error"])
     laws = (*LAWS, "bnsl1") if n >= ENOUGH_FOR_SMOOTH_BREAK else LAWS
     fits = [fit(points, law, y="error", x="cost") for law in laws]
-    logs = [n * math.log(f.loss / n) for f in fits]
-    ks = [f.form.k for f in fits]
-    aicc = np.array(
-        [a + 2 * (k + 1) * n / (n - k - 2) for a, k in zip(logs, ks, strict=True)]
-    )  # fmt: skip
+    log = np.array([n * math.log(f.loss / n) for f in fits])
+    k = np.array([f.form.k for f in fits])
+    aicc, bic = log + 2 * (k + 1) * n / (n - k - 2), log + k * math.log(n)
     weight = np.exp(-(aicc - aicc.min()) / 2)
     weight /= weight.sum()
-    return tuple(
-        Alternative(f.form.id, k, float(a), log + k * math.log(n), float(w))
-        for f, k, log, a, w in zip(fits, ks, logs, aicc, weight, strict=True)
-    )
+    columns = (aicc.tolist(), bic.tolist(), weight.tolist())
+    return tuple(Alternative(*row) for row in zip(laws, *columns, strict=True))
 
 
-@not_testable_on_error
-def judge_kink(points: Points, margin: float = DISTINCT_BIC) -> Verdict:
-    """Claim: the law of cost has a kink rather than a floor, by BIC apart by more than `margin`.
+def decide_kink(laws: Iterable[Alternative]) -> Verdict:
+    """Claim: the law of cost has a kink rather than a floor, by BIC apart by more than 6.
 
-    A difference of 6 is strong evidence (Kass & Raftery 1995); less is "not distinguishable".
+    That is strong evidence (Kass & Raftery 1995); less is "not distinguishable".
     """
-    bic = {a.form: a.bic for a in alternatives(points)}
+    bic = {law.form: law.bic for law in laws}
     gain = bic["spl"] - bic["seg"]
     text = f"BIC {bic['seg']:.1f} with a kink, {bic['spl']:.1f} with a floor"
-    if gain > margin:
+    if gain > DISTINCT_BIC:
         return Verdict("supported", text)
-    if gain < -margin:
+    if gain < -DISTINCT_BIC:
         return Verdict("refuted", f"reversed: {text}")
     return Verdict("inconclusive", f"not distinguishable: {text}")
 
 
 @dataclass(frozen=True)
-class Dispersion:
+class Dispersion(Number):
     """Scatter of ln(error) about E + A C^-a against cost.
 
     `estimate` is Spearman's rank correlation of |residual| and cost with its 95 % interval and p;
     `sd_below` and `sd_above` are relative errors on either side of the median cost.
     """
 
-    estimate: float
-    se: float
-    df: int
-    low: float
-    high: float
     p: float
     sd_below: float
     sd_above: float
@@ -117,11 +107,7 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     )
 
 
-@not_testable_on_error
-def judge_dispersion(points: Points, alpha: float = 0.05, margin: float = 0.0) -> Verdict:
+def decide_dispersion(d: Dispersion, margin: float = 0.0) -> Verdict:
     """Claim: configurations scatter more about a law of cost where cost is higher."""
-    d = dispersion(points, 1 - alpha)
-    value, reason = value_of(d.low, d.high, margin)
     z_se = d.se / (1 - d.estimate**2)
-    against = float(ndtr((math.atanh(d.estimate) - math.atanh(margin)) / z_se))
-    return Verdict(value, reason, p_supported=1 - against, p_refuted=against)
+    return d.verdict(margin, float(ndtr((math.atanh(d.estimate) - math.atanh(margin)) / z_se)))

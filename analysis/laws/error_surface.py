@@ -5,8 +5,10 @@ A design that cannot carry every term gets fewer, and the surface says which are
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy.optimize import linprog
 from scipy.special import stdtrit
 
 from analysis.fits.descent import Mask
@@ -35,18 +37,28 @@ class Surface:
     tau2: float
     seeds: Floats
 
-    @property
-    def information(self) -> Floats:
-        """J'WJ with the inverse variances as weights."""
-        phi, _ = self.fit.form.terms(np.empty(0), self.fit.problem.x)
+    def terms(self, x: Floats) -> Floats:
+        """The columns of the design at centred points."""
+        return self.fit.form.terms(np.empty(0), x)[0]
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """Of the coefficients: inverse of J'WJ with the inverse variances as weights."""
+        phi = self.terms(self.fit.problem.x)
         scale = 1.0 if np.isfinite(self.seeds).all() else 1 / self.fit.variance
-        return np.asarray((phi.T * self.fit.problem.weights * scale) @ phi, dtype=np.float64)
+        information = (phi.T * self.fit.problem.weights * scale) @ phi
+        return np.asarray(np.linalg.inv(information), dtype=np.float64)
 
+    def centred(self, table: Points) -> Floats:
+        """The rows of a table as logs, centred as the fit has them."""
+        logs = [np.log(table[c]) for c in self.fit.columns]
+        return np.stack(logs, axis=1) - self.fit.centre
 
-def _terms(form: Form) -> list[Term]:
-    """Constant, linear terms, then squares, then products by their order."""
-    terms = [() if name == "1" else tuple(name.split("*")) for name in form.coefficients]
-    return sorted(terms, key=lambda t: (len(t), len(set(t))))
+    def leverage(self, x: Floats) -> Floats:
+        """Variance of the fitted ln(error) at centred points, from the fit alone."""
+        phi = self.terms(x)
+        found: Floats = np.einsum("nj,jk,nk->n", phi, self.covariance, phi)
+        return found
 
 
 def carried(points: Points, form: Form, spare: int = SPARE) -> tuple[list[Term], list[Term]]:
@@ -54,19 +66,22 @@ def carried(points: Points, form: Form, spare: int = SPARE) -> tuple[list[Term],
 
     Terms are added from the simplest on, as long as the design matrix gains rank.
     """
+    # Constant, linear terms, then squares, then products by their order.
+    terms: list[Term] = [() if n == "1" else tuple(n.split("*")) for n in form.coefficients]
+    terms.sort(key=lambda t: (len(t), len(set(t))))
     logs = {v: np.log(points[v]) for v in form.variables}
     centred = {v: values - values.mean() for v, values in logs.items()}
     unit = {v: x / max(float(x.std()), 1e-12) for v, x in centred.items()}
     kept: list[Term] = []
     columns: list[Floats] = []
     n = len(points["error"])
-    for term in _terms(form):
+    for term in terms:
         column = np.prod([np.ones(n), *(unit[v] for v in term)], axis=0)
         trial = np.stack([*columns, column], axis=1)
         if len(kept) + 1 + spare <= n and np.linalg.matrix_rank(trial, tol=1e-6) == len(kept) + 1:
             kept.append(term)
             columns.append(column)
-    return kept, [t for t in _terms(form) if t not in kept]
+    return kept, [t for t in terms if t not in kept]
 
 
 def surface_of(points: Points) -> Surface:
@@ -110,18 +125,6 @@ class Prediction:
     distance: Floats
 
 
-def _log_x(surface: Surface, table: Points) -> Floats:
-    logs = [np.log(table[c]) for c in surface.fit.columns]
-    return np.stack(logs, axis=1) - surface.fit.centre
-
-
-def leverage(surface: Surface, x: Floats) -> Floats:
-    """Variance of the fitted ln(error) at centred points, from the fit alone."""
-    phi, _ = surface.fit.form.terms(np.empty(0), x)
-    inverse = np.linalg.inv(surface.information)
-    return np.asarray(np.einsum("nj,jk,nk->n", phi, inverse, phi), dtype=np.float64)
-
-
 def predict(surface: Surface, table: Points, confidence: float = 0.95) -> Prediction:
     """Predict rows of a table; the interval holds what configurations scatter about the surface.
 
@@ -129,17 +132,16 @@ def predict(surface: Surface, table: Points, confidence: float = 0.95) -> Predic
     visited (Montgomery, Peck & Vining 2012, section 3.8).
     """
     f = surface.fit
-    x = _log_x(surface, table)
-    own = leverage(surface, x)
-    known = leverage(surface, f.problem.x)
+    x = surface.centred(table)
+    own, known = surface.leverage(x), surface.leverage(f.problem.x)
     scatter = f.variance if math.isnan(surface.tau2) else surface.tau2
     half = float(stdtrit(f.df, 0.5 + confidence / 2)) * np.sqrt(own + scatter)
     value = f.log_predict(table)
     low, high = f.problem.x.min(axis=0) - 1e-9, f.problem.x.max(axis=0) + 1e-9
     inside = ((x >= low) & (x <= high)).all(axis=1) & (own <= known.max() * (1 + 1e-9))
     gaps = np.abs(x[:, None] - f.problem.x[None]).max(axis=2).min(axis=1)
-    ends = np.exp(value - half), np.exp(value + half)
-    return Prediction(np.exp(value), ends[0], ends[1], inside, np.exp(gaps))
+    error, low, high = np.exp([value, value - half, value + half])
+    return Prediction(error, low, high, inside, np.exp(gaps))
 
 
 def gain_of_repeats(surface: Surface, target: Points) -> Floats:
@@ -148,10 +150,8 @@ def gain_of_repeats(surface: Surface, target: Points) -> Floats:
     A share of the standard error of the fitted ln(error) at the first row of `target`; the scatter
     of configurations stays as it is.
     """
-    f = surface.fit
-    inverse = np.linalg.inv(surface.information)
-    phi, _ = f.form.terms(np.empty(0), f.problem.x)
-    at, _ = f.form.terms(np.empty(0), _log_x(surface, target)[:1])
+    f, inverse = surface.fit, surface.covariance
+    phi, at = surface.terms(f.problem.x), surface.terms(surface.centred(target)[:1])
     if math.isnan(surface.tau2):
         more = f.problem.weights / f.variance
     else:
@@ -159,5 +159,24 @@ def gain_of_repeats(surface: Surface, target: Points) -> Floats:
         v = surface.seeds[f.used]
         more = 1 / (surface.tau2 + v * n / (n + 1)) - 1 / (surface.tau2 + v)
     cross = (phi @ inverse @ at[0]) ** 2
-    drop = more * cross / (1 + more * np.einsum("nj,jk,nk->n", phi, inverse, phi))
+    drop = more * cross / (1 + more * surface.leverage(f.problem.x))
     return np.asarray(1 - np.sqrt(1 - drop / float(at[0] @ inverse @ at[0])), dtype=np.float64)
+
+
+def reach(design: Floats, start: Floats, axis: int) -> float:
+    """The farthest that a point moves along an axis and stays in the convex hull of the design.
+
+    `design` has a row per configuration; 0 if `start` itself lies outside. A linear programme:
+    the largest t >= 0 for which start + t e_axis is a mean of rows.
+    """
+    n, columns = design.shape
+    move = np.zeros((columns + 1, 1))
+    move[axis] = -1
+    inside = np.vstack([design.T, np.ones(n)])
+    found = linprog(
+        np.append(np.zeros(n), -1.0),
+        A_eq=np.hstack([inside, move]),
+        b_eq=np.append(start, 1.0),
+        method="highs",
+    )
+    return 0.0 if found.x is None else float(found.x[-1])

@@ -1,19 +1,25 @@
-"""Configurations as columns of numbers, one row each: what fits and tests of scaling rules take."""
+"""Configurations as columns of numbers, one row each, and what rules about laws need of them.
+
+Planning asks too, so nothing here is slow or loads what fits laws.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.fits.forms import Floats
-from analysis.fits.laws import SIZE
+from analysis.fits.inputs import check_identified, usable
+from analysis.fits.laws import FORMS, SIZE
 from analysis.study.cells import Cell
 from analysis.study.noise import Noise
+from scaling_study.common.errors import InputError
 
 Points = Mapping[str, Floats]
 Rows = npt.NDArray[np.int_]
+# Configurations, and different costs, that a law of cost needs.
+LEAST = 10
 
 
 def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> Points:
@@ -40,17 +46,32 @@ def steps(points: Points, axis: str) -> tuple[Rows, Rows]:
 
     Steps that cost nothing are left out: they have no return per cost.
     """
-    others = [a for a in (*SIZE, "epochs", "group") if a != axis]
-    groups: dict[tuple[float, ...], list[int]] = {}
-    for i in range(len(points["error"])):
-        groups.setdefault(tuple(float(points[a][i]) for a in others), []).append(i)
-    levels = {float(v): i for i, v in enumerate(np.unique(points[axis]))}
-    pairs = []
-    for members in groups.values():
-        ranked = sorted(members, key=lambda i: float(points[axis][i]))
-        for a, b in pairwise(ranked):
-            neighbours = levels[float(points[axis][b])] - levels[float(points[axis][a])] == 1
-            if neighbours and points["cost"][a] != points["cost"][b]:
-                pairs.append((a, b))
-    table = np.array(pairs, dtype=int).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
+    others = [points[a] for a in (*SIZE, "epochs", "group") if a != axis]
+    _, first, inverse = np.unique(
+        np.stack(others, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    group = first[inverse.ravel()]
+    level = np.unique(points[axis], return_inverse=True)[1]
+    order = np.lexsort([level, group])
+    a, b = order[:-1], order[1:]
+    kept = (group[a] == group[b]) & (level[b] - level[a] == 1)
+    kept &= points["cost"][a] != points["cost"][b]
+    return a[kept], b[kept]
+
+
+def different_costs(points: Points) -> None:
+    """Raises InputError for fewer than ten configurations or costs that hardly differ."""
+    n = len(points["error"])
+    if n < LEAST or len(np.unique(points["cost"])) < LEAST:
+        raise InputError(f"{n} configurations; a law of cost needs {LEAST} different costs")
+    if (points["error"] <= 0).any() or (points["cost"] <= 0).any():
+        raise InputError("errors and costs must be positive")
+
+
+def quadratic_in_size(points: Points) -> None:
+    """Raises InputError where a quadratic in depth, width and resolution has too few levels."""
+    form = FORMS["quad3"]
+    x = np.stack([points[axis] for axis in SIZE], axis=1)
+    used = usable(form, points["error"], x, np.ones(len(x)))
+    logs = np.log(x[used])
+    check_identified(form, logs - logs.mean(axis=0))

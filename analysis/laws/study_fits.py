@@ -1,7 +1,6 @@
 """The fits that every study gets: laws of error over cost per regime, and the surface."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -26,41 +25,40 @@ def study_fits(cells: StudyCells, cost: str) -> list[Record]:
     resolution and training length to all of them. What cannot be fitted has a `reason` instead.
     """
     usable = cells.with_logs(cost)
-    records = []
+    records: list[Record] = []
     for epochs, regime in usable.regimes.items():
         noise = usable.noise(epochs)
         points = points_of(regime, cost, noise)
         df = math.inf if noise is None else min(noise.dfs.values())
         for form in LAWS:
-            records.append({"form": form, "epochs": epochs, "cost": cost} | _law(points, form, df))
-    return [*records, {"form": "surface", "epochs": None, "cost": cost} | _surface(usable, cost)]
+            records.append({"form": form, "epochs": epochs, "cost": cost})
+            try:
+                records[-1] |= _law(points, form, df)
+            except InputError as error:
+                records[-1]["reason"] = str(error)
+    records.append({"form": "surface", "epochs": None, "cost": cost})
+    try:
+        surface = surface_of(points_of(usable, cost))
+        fitted = _record(surface.fit, surface.points)
+        records[-1] |= fitted | {"dropped": list(surface.dropped)}
+    except InputError as error:
+        records[-1]["reason"] = str(error)
+    return records
 
 
 def _law(points: Points, form: str, df: float) -> Record:
-    try:
-        found = fit(points, form, y="error", x="cost")
-        record = _record(found, points)
-        if np.isfinite(points["se"]).all():
-            test = lack_of_fit(found, points["error"], points["se"], df)
-            record["lack_of_fit"] = {"f": test.f, "p": test.p}
-            text = f"lack of fit beyond what seeds explain: F {test.f:.2f}, p {test.p:.2g}"
-            record["description"].append(text)
-        return record
-    except InputError as error:
-        return {"reason": str(error)}
+    found = fit(points, form, y="error", x="cost")
+    record = _record(found, points)
+    if np.isfinite(points["se"]).all():
+        test = lack_of_fit(found, points["error"], points["se"], df)
+        record["lack_of_fit"] = {"f": test.f, "p": test.p}
+        text = f"lack of fit beyond what seeds explain: F {test.f:.2f}, p {test.p:.2g}"
+        record["description"].append(text)
+    return record
 
 
-def _surface(cells: StudyCells, cost: str) -> Record:
-    try:
-        surface = surface_of(points_of(cells, cost))
-        return _record(surface.fit, surface.points) | {"dropped": list(surface.dropped)}
-    except InputError as error:
-        return {"reason": str(error)}
-
-
-def _record(found: Fit, points: Points) -> dict[str, Any]:
-    several = len(np.unique(points["resolution"])) > 1
-    by = "resolution" if several else None
+def _record(found: Fit, points: Points) -> Record:
+    by = "resolution" if len(np.unique(points["resolution"])) > 1 else None
     return {
         "formula": found.form.formula,
         "parameters": dict(found.parameters),

@@ -17,10 +17,9 @@ from analysis.descriptions.findings import Findings, Request
 from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.drawing import forest
 from analysis.figures.drawing.style import style
-from analysis.figures.files import Saved, prepare, save, write_csv, write_json
+from analysis.figures.files import prepare, save, write_csv, write_json
 from analysis.laws.points import Points
 from analysis.published.laws import (
-    as_family,
     base_records,
     judge_laws,
     judge_speed,
@@ -37,10 +36,10 @@ from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
 from analysis.rules.law import NumberKind
 from analysis.rules.preregistration import load_rules
-from analysis.rules.record import record
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import line, lines
+from analysis.rules.wording import line, lines, record
+from analysis.stats.decision import holm, value_of
 from analysis.stats.speedup import Speedup, speedup_of
 from analysis.study.cells import Cell
 from analysis.study.columns import COST_NAMES, Record
@@ -87,21 +86,11 @@ def _speedup_json(s: Speedup) -> dict[str, Any]:
         "ci_low": s.mean_low,
         "ci_high": s.mean_high,
         "range": [float(np.nanmin(s.ratio)), float(np.nanmax(s.ratio))],
-        "verdict": "supported"
-        if s.mean_low > 1
-        else "refuted"
-        if s.mean_high < 1
-        else "inconclusive",
+        "verdict": value_of(s.mean_low, s.mean_high, 1.0)[0],
         "faster_than_every_model": bool(np.nanmin(s.ratio) > 1),
         "share_of_range": s.share,
         "outside": list(s.outside),
     }
-
-
-def _save_speedups(records: Sequence[Record], directory: Path) -> Saved:
-    title = "Speed at equal accuracy (Table 7), 95 % intervals"
-    with style():
-        return save(forest.speedups(records), records, directory, "speedups", title)
 
 
 READING = (
@@ -117,34 +106,31 @@ READING = (
 def _judged(
     table: Table, cells: StudyCells, rules: Preregistration, fast: Mapping[str, Speedup]
 ) -> tuple[dict[str, list[Judgement]], Points]:
-    """Judgements about arms by cost, those at the declared cost with laws and speed."""
-    about_arms = replace(
-        rules,
-        rules=tuple(r for r in rules.rules if not isinstance(find_kind(r.kind), NumberKind)),
-    )
+    """Judgements about arms by cost, those at the declared cost with laws and speed.
+
+    Holm's correction there is over all headline rules.
+    """
+    arms = tuple(r for r in rules.rules if not isinstance(find_kind(r.kind), NumberKind))
+    about_arms = replace(rules, rules=arms)
     by_cost = {cost: judge(table, cells, about_arms, cost) for cost in COST_NAMES}
     points = figure_2()
-    family = [*by_cost[rules.cost], *judge_laws(points, rules), *judge_speed(fast, rules)]
-    by_cost[rules.cost] = as_family(family, rules.alpha)
+    found = [*by_cost[rules.cost], *judge_laws(points, rules), *judge_speed(fast, rules)]
+    corrected = holm({j.rule.name: j.verdict for j in found if j.rule.headline}, rules.alpha)
+    by_cost[rules.cost] = [replace(j, verdict=corrected.get(j.rule.name, j.verdict)) for j in found]
     return by_cost, points
 
 
-def _numbers(
-    gaps: Sequence[Record],
-    laws: Mapping[str, Sequence[Record]],
-    checks: Sequence[str],
-    cells: Sequence[Cell],
-) -> list[str]:
+def _numbers(content: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
     """Everything in tables, folded away."""
+    laws = {
+        name: [html.table(rows, {key: key for key in rows[0]})]
+        for name, rows in content["laws"].items()
+    }
+    checks = [html.paragraph(text) for text in content["validation"]]
     return [
-        html.folded("Gaps by regime, cost and resolution", sections.gaps(gaps)),
-        *(
-            html.folded(name, [html.table(rows, {key: key for key in rows[0]})])
-            for name, rows in laws.items()
-        ),
-        html.folded(
-            "How the fits predict what they have not seen", [html.paragraph(t) for t in checks]
-        ),
+        html.folded("Gaps by regime, cost and resolution", sections.gaps(content["gaps"])),
+        *(html.folded(name, table) for name, table in laws.items()),
+        html.folded("How the fits predict what they have not seen", checks),
         html.folded("Cells", [html.table(cell_records(cells), cell_columns(cells))]),
     ]
 
@@ -163,16 +149,17 @@ def command(directory: Path) -> list[str]:
         for cost, judgements in by_cost.items()
     }
     content["speedups"] = {hardware: _speedup_json(s) for hardware, s in fast.items()}
-    laws, checks = law_records(points), validations(points)
-    laws["Depth against width from every base of Figure 2, at equal FLOPs"] = base_records(rules)
-    content["laws"], content["validation"] = laws, checks
+    bases = {"Depth against width from every base of Figure 2, at equal FLOPs": base_records(rules)}
+    content["laws"], content["validation"] = law_records(points) | bases, validations(points)
     write_json(directory / "verdicts.json", content)
     frontiers = all_frontiers(cells)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
     found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
     saved = figures(found, directory)
     saved += save_law_figures(points, directory)
-    saved.append(_save_speedups(speedup_records(fast), directory))
+    speeds, title = speedup_records(fast), "Speed at equal accuracy (Table 7), 95 % intervals"
+    with style():
+        saved.append(save(forest.speedups(speeds), speeds, directory, "speedups", title))
     speed_lines = [_speedup_line(hardware, s) for hardware, s in fast.items()]
     write(
         directory / "report.html",
@@ -185,7 +172,7 @@ def command(directory: Path) -> list[str]:
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
-            ("numbers", "Numbers behind it", _numbers(content["gaps"], laws, checks, cells)),
+            ("numbers", "Numbers behind it", _numbers(content, cells)),
             ("left-out", f"Cells left out ({len(table.left_out)})", sections.left_out(table)),
             ("rules", "Rules", sections.rules(rules)),
         ],

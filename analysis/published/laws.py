@@ -1,8 +1,7 @@
 """Rules about laws of error on the paper's Figure 2, and what its numbers do not establish."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +14,25 @@ from analysis.figures.files import Saved, save
 from analysis.figures.law_records import fits_of, law_rows, return_rows
 from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
+from analysis.fits.laws import SIZE
 from analysis.fits.validate import describe, validate
 from analysis.laws.breakpoint import deviation, low_cost_exponent
 from analysis.laws.cheapest_path import elasticities, resolution_ratio, surface_gradient
-from analysis.laws.competing_forms import alternatives, dispersion, judge_dispersion, judge_kink
-from analysis.laws.harmful_steps import harm, judge_harm
+from analysis.laws.competing_forms import (
+    alternatives,
+    decide_dispersion,
+    decide_kink,
+    dispersion,
+)
+from analysis.laws.number import Number
 from analysis.laws.points import Points
-from analysis.laws.returns import by_step
+from analysis.laws.returns import by_step, decide_harm, harm
 from analysis.paper.tables import read
 from analysis.published.tables import figure_2_cells
 from analysis.rules.kind import Judgement
 from analysis.rules.law import Law
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
-from analysis.stats.contrast import Gap
-from analysis.stats.decision import Verdict, holm, value_of
 from analysis.stats.speedup import Speedup
 from analysis.study.columns import Record
 from analysis.study.study_cells import StudyCells
@@ -52,27 +55,20 @@ def judge_speed(results: Mapping[str, Speedup], prereg: Preregistration) -> list
     hardware, least = min(results.items(), key=lambda item: item[1].mean)
     logs = np.log([least.mean_low, least.mean, least.mean_high])
     se = float(logs[2] - logs[0]) / (2 * float(ndtri(0.975)))
-    interval = least.mean_low - 1, least.mean_high - 1
-    gap = Gap(least.mean - 1, se, math.inf, *interval, 1.0, 0.0, {}, {})
+    gain = Number(least.mean - 1, se, math.inf, least.mean_low - 1, least.mean_high - 1)
     against = float(ndtr(logs[1] / se))
-    found = []
-    for rule in (r for r in prereg.rules if r.kind == "speed"):
-        value, reason = value_of(*interval, rule.margin)
-        verdict = Verdict(value, reason, p_supported=1 - against, p_refuted=against)
-        notes = tuple(
+    notes = (
+        f"judged on {hardware}, where the difference is least",
+        *(
             f"{name}: {np.nanmin(s.ratio):.2f} to {np.nanmax(s.ratio):.2f} times, mean {s.mean:.2f}"
             for name, s in results.items()
-        )
-        notes = (f"judged on {hardware}, where the difference is least", *notes)
-        found.append(Judgement(rule, verdict, EPOCHS, gap, notes))
-    return found
-
-
-def as_family(judgements: Sequence[Judgement], alpha: float) -> list[Judgement]:
-    """The judgements with Holm's correction over all headline rules among them."""
-    family = {j.rule.name: j.verdict for j in judgements if j.rule.headline}
-    corrected = holm(family, alpha)
-    return [replace(j, verdict=corrected.get(j.rule.name, j.verdict)) for j in judgements]
+        ),
+    )
+    return [
+        Judgement(rule, gain.verdict(rule.margin, against), EPOCHS, gain.gap, notes)
+        for rule in prereg.rules
+        if rule.kind == "speed"
+    ]
 
 
 def base_records(prereg: Preregistration) -> list[Record]:
@@ -87,31 +83,11 @@ def base_records(prereg: Preregistration) -> list[Record]:
     return [everywhere, *({"base": f"width {w:g}", "gap (%)": 100 * g} for w, g in by_width)]
 
 
-def _resolutions() -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """(resolution, error) of ResNet-RS and of EfficientNet as printed in Table 7."""
-    rs, en = (
-        (
-            np.array([float(row["image_res_px"]) for row in read(name)]),
-            np.array([1 - float(row["top1_pct_paper_table7"]) / 100 for row in read(name)]),
-        )
-        for name in ("resnet_rs_family", "efficientnet_family")
-    )
-    return rs, en
-
-
-def part_records(points: Points) -> list[Record]:
-    """Verdicts on the parts of rule 3 that are not declared rules."""
-    parts = {
-        "a kink fits better than a floor": judge_kink(points),
-        "configurations scatter more where they cost more": judge_dispersion(points),
-        "widening does harm now and then": judge_harm(points, "width"),
-        "deepening does harm now and then": judge_harm(points, "depth"),
-        "raising resolution does harm now and then": judge_harm(points, "resolution"),
-    }
-    return [
-        {"part": part, "verdict": v.value.replace("_", " "), "reason": v.reason}
-        for part, v in parts.items()
-    ]
+def _resolutions(family: str) -> tuple[Floats, Floats]:
+    """(resolution, error) of a family as printed in Table 7."""
+    rows = [(row["image_res_px"], row["top1_pct_paper_table7"]) for row in read(family)]
+    px, top1 = np.array(rows, dtype=float).T
+    return px, 1 - top1 / 100
 
 
 def depth_over_width(points: Points) -> float:
@@ -128,48 +104,51 @@ def depth_over_width(points: Points) -> float:
 
 def law_records(points: Points) -> dict[str, list[Record]]:
     """Numbers of Figure 2 as tables: returns of resolution, forms, scatter, harm, exponent."""
-    ratio = resolution_ratio(*_resolutions())
-    broken = deviation(points)
-    spread, cheap = dispersion(points), low_cost_exponent(points, broken)
+    ratio = resolution_ratio(_resolutions("resnet_rs_family"), _resolutions("efficientnet_family"))
+    broken, spread, forms = deviation(points), dispersion(points), alternatives(points)
+    steps = {axis: harm(points, axis) for axis in SIZE}
+    # The parts of rule 3 that are not declared rules.
+    parts = {
+        "a kink fits better than a floor": decide_kink(forms),
+        "configurations scatter more where they cost more": decide_dispersion(spread),
+        "widening does harm now and then": decide_harm(steps["width"]),
+        "deepening does harm now and then": decide_harm(steps["depth"]),
+        "raising resolution does harm now and then": decide_harm(steps["resolution"]),
+    }
+    numbers = {
+        "depth over width at d101 w1 224 px": depth_over_width(points),
+        "exponent of FLOPs below the break": low_cost_exponent(points, broken).estimate,
+        "up to, FLOPs": broken.break_low,
+        "rank correlation of scatter and FLOPs": spread.estimate,
+        "its p value": spread.p,
+        "EfficientNet's px / ResNet-RS's at equal accuracy": ratio.ratio,
+        "the least of it": ratio.low,
+        "the most of it": ratio.high,
+    }
     return {
         "Return of each resolution step (elasticity to FLOPs)": [
             {"from px": s.start, "to px": s.stop, "elasticity": s.estimate, "SEM": s.sem, "n": s.n}
             for s in by_step(points)
         ],
         "Forms of error over FLOPs": [
-            {"form": a.form, "BIC": a.bic, "AICc": a.aicc, "weight": a.weight}
-            for a in alternatives(points)
+            {"form": a.form, "BIC": a.bic, "AICc": a.aicc, "weight": a.weight} for a in forms
         ],
         "Steps after which the error is higher": [
-            {"axis": axis, "steps": h.n, "share": h.estimate}
-            for axis in ("depth", "width", "resolution")
-            for h in (harm(points, axis),)
+            {"axis": axis, "steps": h.n, "share": h.estimate} for axis, h in steps.items()
         ],
-        "Parts of rule 3": part_records(points),
-        "Further numbers": [
-            {"number": "depth over width at d101 w1 224 px", "value": depth_over_width(points)},
-            {"number": "exponent of FLOPs below the break", "value": cheap.estimate},
-            {"number": "up to, FLOPs", "value": cheap.up_to},
-            {"number": "rank correlation of scatter and FLOPs", "value": spread.estimate},
-            {"number": "its p value", "value": spread.p},
-            {
-                "number": "EfficientNet's px / ResNet-RS's at equal accuracy",
-                "value": ratio.ratio,
-            },
-            {"number": "the least of it", "value": ratio.low},
-            {"number": "the most of it", "value": ratio.high},
+        "Parts of rule 3": [
+            {"part": part, "verdict": v.value.replace("_", " "), "reason": v.reason}
+            for part, v in parts.items()
         ],
+        "Further numbers": [{"number": name, "value": value} for name, value in numbers.items()],
     }
 
 
 def validations(points: Points) -> list[str]:
     """How well the surface and the laws predict configurations that they have not seen."""
-    lines = []
-    for form in ("quad3", "spl"):
-        columns = None if form == "quad3" else "cost"
-        found = fit(points, form, y="error", x=columns)
-        lines += describe(validate(found, points, cost="cost", by="resolution"))
-    return lines
+    fits = fit(points, "quad3", y="error"), fit(points, "spl", y="error", x="cost")
+    found = (validate(each, points, cost="cost", by="resolution") for each in fits)
+    return [line for each in found for line in describe(each)]
 
 
 def save_law_figures(points: Points, directory: Path) -> list[Saved]:

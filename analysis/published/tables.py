@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.laws.points import Points
+from analysis.laws.points import Points, points_of
 from analysis.paper.tables import read
 from analysis.stats.speedup import Family
 from analysis.study.cells import Cell
@@ -60,7 +60,10 @@ def depth_width_table() -> Table:
 
 
 def figure_2_cells() -> list[Cell]:
-    """Figure 2 (digitised, 350 epochs) as cells of one run; cost is 2 x multiply-adds."""
+    """Figure 2 (digitised, 350 epochs) as cells of one run; cost is 2 x multiply-adds.
+
+    Cells that are not readable in the figure are left out.
+    """
     return [
         Cell(
             config_id=f"d{row['depth']}-w{row['width_multiplier']}-r{row['image_res_px']}",
@@ -99,25 +102,11 @@ def family(name: str, column: str, integer_unit: float) -> Family:
 
 
 def figure_2(sd: float = 0.001) -> Points:
-    """Bello et al. 2021 (arXiv 2103.07579), Figure 2, digitised: 350 epochs, one run per cell.
+    """Figure 2's cells as points of error over FLOPs.
 
-    `cost` is 2 x multiply-adds; `sd` is the standard deviation of a run's error (fraction), which
-    the paper does not give. Cells that are not readable in the figure are left out.
+    `sd` is the standard deviation of a run's error (fraction), which the paper does not give.
     """
-    rows = [row for row in read("fig2_grid_350ep") if row["top1_pct_digitized"]]
-    columns = {
-        "depth": "depth",
-        "width": "width_multiplier",
-        "resolution": "image_res_px",
-        "epochs": "epochs",
-    }
-    numbers: dict[str, Any] = {
-        name: np.array([float(row[column]) for row in rows]) for name, column in columns.items()
-    }
-    return numbers | {
-        "group": np.zeros(len(rows)),
-        "n": np.ones(len(rows)),
-        "cost": np.array([1e9 * float(row["flops_B_predicted_fig2_variant"]) for row in rows]),
-        "error": np.array([1 - float(row["top1_pct_digitized"]) / 100 for row in rows]),
-        "se": np.full(len(rows), sd),
-    }
+    cells = figure_2_cells()
+    # As printed: the geometric mean of one cost differs from it by rounding.
+    cost = np.array([cell.costs["flops"][0] for cell in cells])
+    return {**points_of(cells, "flops"), "cost": cost, "se": np.full(len(cells), sd)}

@@ -15,9 +15,8 @@ from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
-from analysis.rules.record import record
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import lines
+from analysis.rules.wording import lines, record
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts

@@ -1,21 +1,35 @@
-"""Checks all that a grid declares for its analysis, before anything is paid for."""
+"""Checks what a grid declares for its analysis, names and values too, before a run is paid for."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.rules import check_names, pilot, preregistration
-from analysis.rules.grid_names import Values
+from analysis.rules.grid_names import Values, grid_names, listed
+from analysis.rules.planned import planning_of
+from analysis.rules.preregistration import load_rules
+from analysis.rules.registry import find_kind
+from scaling_study.common.errors import InputError
 
 
 def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
     """Check the rules and the planning of `grid`, and the rules that its study has frozen.
 
-    `values`: see `check_names.check`.
+    `values` gives all values that the planned cells, and points left out of the plan, have of an
+    axis (depth, width, resolution, epochs, lr), of `variant` and `target`, or of a config key.
 
     Raises:
-        InputError: rules or planning that make no sense, or that name what the grid does not have.
+        InputError: rules or planning that make no sense, or that name a setting, a level or a
+            length of training that the grid does not have.
     """
-    preregistration.load_rules(study_dir, grid)
-    rules, planning = preregistration.load_rules(None, grid), pilot.planning_of(grid)
-    check_names.check(rules, planning, grid, values)
+    load_rules(study_dir, grid)
+    rules, planning = load_rules(None, grid), planning_of(grid)
+    lengths = {float(e) for e in values("epochs")} if planning else set()
+    for epochs in planning:
+        if epochs not in lengths:
+            raise InputError(
+                f"grid.planning.{epochs}: the grid has no run of {epochs} epochs; "
+                f"it has {listed(lengths)}"
+            )
+    names = grid_names(grid, values)
+    for rule in rules.rules:
+        find_kind(rule.kind).check_names(rule, names, f"rules.rules.{rule.name}")

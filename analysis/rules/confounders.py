@@ -1,11 +1,13 @@
 """Settings that differ between compared runs and are not what is compared."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.registry import find_kind
-from analysis.rules.rule import Preregistration, Rule
+from analysis.rules.rule import Preregistration
 from analysis.study.columns import LR
 from analysis.study.errors import PreconditionError
 from analysis.study.study_cells import StudyCells
@@ -39,31 +41,26 @@ def differences(
     resolution, epochs, seed) and the config keys that are varied on `purpose` are not compared.
     Columns with a dot in their name are settings, as a plan.csv has those that differ.
     """
-    regimes: dict[int, list[Row]] = {}
-    for row in rows:
-        regimes.setdefault(row["epochs"], []).append(row)
-    names = _checked(rows[:1], purpose)
-    odd = [name for name in names if len({str(row.get(name)) for row in rows}) > 1]
-    found = [f"{name}: {_by_regime(name, regimes, sides)}" for name in odd]
-    for epochs in sorted(regimes):
-        seeds = _seeds(regimes[epochs])
-        if len(set(seeds.values())) > 1:
-            few, many = min(seeds.values()), max(seeds.values())
-            found.append(f"{epochs} epochs: between {few} and {many} seeds per cell")
-    return found
-
-
-def _checked(first: Iterable[Row], purpose: Collection[str]) -> list[str]:
+    lengths = sorted({row["epochs"] for row in rows})
+    regimes = {epochs: [row for row in rows if row["epochs"] == epochs] for epochs in lengths}
     meant = {COLUMN_OF.get(key, key) for key in purpose}
-    dotted = {name for row in first for name in row if "." in name} - {*NAMES, *COLUMN_OF}
-    return [name for name in (*CHECKED, *sorted(dotted)) if name not in meant]
+    dotted = {name for row in rows[:1] for name in row if "." in name} - {*NAMES, *COLUMN_OF}
+    found = []
+    for name in (*CHECKED, *sorted(dotted)):
+        if name not in meant and len({str(row.get(name)) for row in rows}) > 1:
+            found.append(f"{name}: {_by_regime(name, regimes, sides)}")
+    for epochs, regime in regimes.items():
+        seeds = Counter(str(row["config_id"]) for row in regime).values()
+        if len(set(seeds)) > 1:
+            found.append(f"{epochs} epochs: between {min(seeds)} and {max(seeds)} seeds per cell")
+    return found
 
 
 def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[Sides]) -> str:
     """What every regime has; those with the same values share a text."""
     alike: dict[str, list[int]] = {}
-    for epochs in sorted(regimes):
-        alike.setdefault(_values_of(name, regimes[epochs], sides), []).append(epochs)
+    for epochs, rows in regimes.items():
+        alike.setdefault(_values_of(name, rows, sides), []).append(epochs)
     if len(alike) == 1:
         return next(iter(alike))
     return "; ".join(
@@ -99,22 +96,9 @@ def _span(values: Iterable[str]) -> str:
 
 
 def sides_of(cells: StudyCells, prereg: Preregistration) -> list[Sides]:
-    """The sides of every rule that compares two."""
-    study = Evidence(cells, prereg)
-    found = (_sides_of(study, rule) for rule in prereg.rules)
+    """The sides of every rule that compares two and has them in these cells."""
+    study, found = Evidence(cells, prereg), []
+    for rule in prereg.rules:
+        with suppress(PreconditionError):
+            found.append(find_kind(rule.kind).sides(study, rule))
     return [sides for sides in found if len(sides) > 1]
-
-
-def _sides_of(study: Evidence, rule: Rule) -> Sides:
-    """The config ids of each side; empty where the rule has none in these cells."""
-    try:
-        return find_kind(rule.kind).sides(study, rule)
-    except PreconditionError:
-        return {}
-
-
-def _seeds(rows: Sequence[Row]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[str(row["config_id"])] = counts.get(str(row["config_id"]), 0) + 1
-    return counts

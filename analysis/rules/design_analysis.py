@@ -6,14 +6,14 @@ noise between seeds, the minimum detectable effect is computed too.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds
-from analysis.rules.pilot import Planning
-from analysis.rules.planned import PlannedStudy, planned_cells
+from analysis.rules.planned import PlannedStudy, Planning, planned_cells
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.decision import mde80, seeds_needed
@@ -60,12 +60,9 @@ class Power:
 def decidable(rows: Rows, prereg: Preregistration, planning: Planning) -> list[Power]:
     """What each rule can decide with the planned runs, in the order of the rules.
 
-    Args:
-        rows: one mapping per planned run with config_id, depth, width, resolution, epochs, seed,
-            flops and n_val, as `compared_settings.with_comparison_settings` makes them.
-        prereg: the rules.
-        planning: error and seed SD (fractions) of a pilot by epochs; for other epochs the error is
-            0.4 and the SD the prior sqrt(error / (2 n_val)).
+    `rows`, one per planned run, have config_id, depth, width, resolution, epochs, seed, flops and
+    n_val, as `compared_settings.with_comparison_settings` makes them. For epochs that `planning`
+    lacks the error is 0.4 and the SD the prior sqrt(error / (2 n_val)).
 
     Raises:
         ValueError: no rows.
@@ -88,14 +85,11 @@ def sufficient_cells(
 ) -> list[list[CellIds]]:
     """For each rule alternative sets of cells, each sufficient to test it; empty without any."""
     study = Evidence(planned_cells(rows, planning, prereg.base), prereg)
-
-    def alternatives(rule: Rule) -> list[CellIds]:
-        try:
-            return list(dict.fromkeys(find_kind(rule.kind).sufficient_cells(study, rule)))
-        except PreconditionError:
-            return []
-
-    return [alternatives(rule) for rule in prereg.rules]
+    found: list[list[CellIds]] = [[] for _ in prereg.rules]
+    for rule, sets in zip(prereg.rules, found, strict=True):
+        with suppress(PreconditionError):
+            sets += dict.fromkeys(find_kind(rule.kind).sufficient_cells(study, rule))
+    return found
 
 
 def _power(plan: PlannedStudy, rule: Rule) -> Power:
@@ -124,26 +118,21 @@ def _power(plan: PlannedStudy, rule: Rule) -> Power:
 
 def describe(powers: Sequence[Power]) -> list[str]:
     """A line per rule with a known power, and one per reason for the others."""
-    return list(_lines(powers))
-
-
-def _lines(powers: Sequence[Power]) -> Iterator[str]:
-    seen: set[str] = set()
+    found: dict[str | Power, str] = {}
     for power in powers:
-        if power.mde80 is not None:
-            yield line(power)
-        elif power.reason not in seen:
-            seen.add(power.reason)
+        if power.mde80 is None:
             names = [p.rule for p in powers if p.mde80 is None and p.reason == power.reason]
             verdict = f"not testable: {power.reason}" if power.reason else "testable"
-            yield f"{', '.join(names)}: {verdict}"
+            found[power.reason] = f"{', '.join(names)}: {verdict}"
+        else:
+            found[power] = line(power)
+    return [*found.values()]
 
 
 def line(power: Power) -> str:
-    """What one rule can decide, in words."""
+    """What a rule with a known power can decide, in words."""
+    assert power.mde80 is not None
     head = f"{power.rule} ({power.epochs} epochs)" if power.epochs else power.rule
-    if power.mde80 is None:
-        return f"{head}: not testable: {power.reason}" if power.reason else f"{head}: testable"
     df = f"df {power.df:.0f}" if math.isfinite(power.df) else "seed noise not measured"
     return (
         f"{head}: decides effects of {100 * power.mde80:.1f} % (relative error) with 80 % power; "

@@ -40,24 +40,19 @@ class Evidence:
         Raises:
             PreconditionError: nothing says how runs scatter, or too few seeds do.
         """
-        noise = self.cells.noise(epochs)
-        if noise is None or noise.kind == "prior":
-            return self._declared_noise(self.cells.regime(epochs), noise)
-        df = sum(noise.dfs.values()) if noise.kind == "per cell" else noise.df({})
-        if df < self.prereg.min_df:
-            raise PreconditionError(
-                f"{df:g} degrees of freedom between seeds; {self.prereg.min_df:g} are needed"
-            )
-        return noise
-
-    def _declared_noise(self, regime: Sequence[Cell], prior: Noise | None) -> Noise:
-        """Noise that the rules declare, because one seed per cell measures none."""
-        sd = self.prereg.seed_sd
-        if sd == "prior" and prior is not None:
-            return prior
+        noise, sd = self.cells.noise(epochs), self.prereg.seed_sd
+        if noise is not None and noise.kind != "prior":
+            df = sum(noise.dfs.values()) if noise.kind == "per cell" else noise.df({})
+            if df < self.prereg.min_df:
+                raise PreconditionError(
+                    f"{df:g} degrees of freedom between seeds; {self.prereg.min_df:g} are needed"
+                )
+            return noise
+        if sd == "prior" and noise is not None:
+            return noise
         if isinstance(sd, float):
             text = f"declared, {100 * sd:.2f} pp (one seed per cell: not measured)"
-            keys = [c.config_id for c in regime]
+            keys = [c.config_id for c in self.cells.regime(epochs)]
             return Noise("prior", dict.fromkeys(keys, sd**2), dict.fromkeys(keys, math.inf), text)
         raise PreconditionError(
             "one seed per cell does not measure how runs scatter; more seeds, or rules.seed_sd, do"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from analysis.rules.evidence import Evidence
-from analysis.rules.kind import Judgement, Sensitivity
+from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
-from analysis.stats.contrast import Estimand, Gap
+from analysis.stats.contrast import Estimand
 from analysis.stats.decision import Verdict, holm
 from analysis.study.cells import cells_of
 from analysis.study.errors import PreconditionError
@@ -47,20 +47,18 @@ def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule:
     """
     kind = find_kind(rule.kind)
     epochs = kind.epochs(study.cells, rule)
-    gap, verdict, notes = _attempt(study, rule, Estimand(rule.cost), table.epochs)
-    sensitivities = [
-        Sensitivity(name, *_attempt(study, rule, estimand, table.epochs)[:2])
-        for name, estimand in (kind.other_estimands(rule).items() if gap else ())
-    ]
+    declared = Estimand(rule.cost)
+    found = _attempt(study, rule, declared, table.epochs)
+    verdict, others = found.verdict, kind.other_estimands(rule) if found.gap else {}
+    sensitivities = {name: _attempt(study, rule, e, table.epochs) for name, e in others.items()}
     if at_chance is not None:
         name = "excluded runs scored at chance"
-        other = _attempt(at_chance, rule, Estimand(rule.cost), table.epochs)
-        sensitivities.append(Sensitivity(name, *other[:2]))
-        if verdict.value in ("supported", "refuted") and other[1].value != verdict.value:
-            reason = f"{verdict.value}, but {other[1].value} with {name}"
+        other = sensitivities[name] = _attempt(at_chance, rule, declared, table.epochs)
+        if verdict.value in ("supported", "refuted") and other.verdict.value != verdict.value:
+            reason = f"{verdict.value}, but {other.verdict.value} with {name}"
             verdict = replace(verdict, value="inconclusive", reason=reason)
-    notes = (*notes, *_excluded_note(table, study, rule, epochs))
-    return Judgement(rule, verdict, epochs, gap, notes, tuple(sensitivities))
+    notes = (*found.notes, *_excluded_note(table, study, rule, epochs))
+    return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities)
 
 
 def _scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
@@ -72,21 +70,15 @@ def _scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
     return Evidence(StudyCells.of(rows, prereg.base), prereg)
 
 
-def _attempt(
-    study: Evidence, rule: Rule, estimand: Estimand, planned: Sequence[int]
-) -> tuple[Gap | None, Verdict, tuple[str, ...]]:
+def _attempt(study: Evidence, rule: Rule, estimand: Estimand, planned: Sequence[int]) -> Estimate:
+    """Not testable where a precondition fails or the plan's first or last regime has no run."""
+    for epochs in {min(planned), max(planned)} - {*study.cells.regimes} if planned else ():
+        reason = f"no run of {epochs} epochs, which the plan has, can be analysed"
+        return Estimate(None, Verdict("not_testable", reason))
     try:
-        _check_regimes(study.cells, planned)
-        found = find_kind(rule.kind).estimate(study, rule, estimand)
-    except PreconditionError as reason:
-        return None, Verdict("not_testable", str(reason)), ()
-    return found.gap, found.verdict, found.notes
-
-
-def _check_regimes(cells: StudyCells, planned: Sequence[int]) -> None:
-    """Raises PreconditionError if the shortest or longest planned regime has no finished run."""
-    for epochs in {min(planned), max(planned)} - {*cells.regimes} if planned else ():
-        raise PreconditionError(f"no run of {epochs} epochs, which the plan has, can be analysed")
+        return find_kind(rule.kind).estimate(study, rule, estimand)
+    except PreconditionError as error:
+        return Estimate(None, Verdict("not_testable", str(error)))
 
 
 def _excluded_note(table: Table, study: Evidence, rule: Rule, epochs: int | None) -> list[str]:

@@ -5,7 +5,7 @@ user's own, named in a rule by its import path (`kind: my_rules.my_kind`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from analysis.rules import phrases
@@ -39,27 +39,22 @@ class Effect:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured effect, the verdict on the claim about it, and notes for the report."""
+    """A measured effect, the verdict on the claim about it, and notes for the report.
 
-    gap: Gap
-    verdict: Verdict
-    notes: tuple[str, ...] = ()
+    `gap` is None where the effect could not be measured.
+    """
 
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """The same question asked another way; `gap` is None where that could not be answered."""
-
-    name: str
     gap: Gap | None
     verdict: Verdict
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Judgement:
     """A rule, what was measured and the verdict; a rule about other rules has no gap of its own.
 
-    `epochs` is the regime that the claim is about, None if it is about several.
+    `epochs` is the regime that the claim is about, None if it is about several; `sensitivities` are
+    answers to the same question asked in other ways, which their names say.
     """
 
     rule: Rule
@@ -67,7 +62,7 @@ class Judgement:
     epochs: int | None = None
     gap: Gap | None = None
     notes: tuple[str, ...] = ()
-    sensitivities: tuple[Sensitivity, ...] = ()
+    sensitivities: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 class Kind:
@@ -77,7 +72,7 @@ class Kind:
     defaults suit a claim about the relative error of two sides.
     """
 
-    # Keys that a rule of this kind may declare, besides those of all rules (`parse.COMMON`).
+    # Keys that a rule of this kind may declare, besides those of all (`preregistration.COMMON`).
     keys: ClassVar[tuple[str, ...]] = ("sign", "regime", "arms", "cost", "margin")
     # Accepted values of the key `regime`, and its default.
     regimes: ClassVar[tuple[str, ...]] = ("longest", "shortest")

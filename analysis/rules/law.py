@@ -8,9 +8,8 @@ from analysis.laws.points import Points, points_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds, Estimate, Judgement, Kind
 from analysis.rules.phrases import capitalised, effect, unsigned
-from analysis.rules.planned import PlannedStudy
+from analysis.rules.planned import COST, PlannedStudy, ids_of, least_sufficient, planned_cost
 from analysis.rules.rule import Rule
-from analysis.rules.sufficient import COST, ids_of, least_sufficient, planned_cost
 from analysis.stats.contrast import Estimand, Gap
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
@@ -76,12 +75,7 @@ class Law(NumberKind):
     judge: Callable[[Points, float, float], Estimate]
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
-        """The effect in the configurations of the rule's regime.
-
-        Raises:
-            PreconditionError: too few configurations or levels, or a cell makes no errors.
-        """
-        points = self._points(study.cells, rule, estimand.axis)
+        points = self._points(self._regime(study.cells, rule), estimand.axis)
         try:
             return self.judge(points, rule.margin, study.prereg.alpha)
         except InputError as error:
@@ -89,41 +83,34 @@ class Law(NumberKind):
 
     def planned_effect(self, plan: PlannedStudy, rule: Rule) -> None:
         # How configurations will scatter about a law is not known.
-        self._points(plan.cells, rule, plan.cost(rule))
+        self._points(self._regime(plan.cells, rule), plan.cost(rule))
 
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """The cheapest configurations of the regime that suffice, and all of them."""
-        epochs = self.epochs(study.cells, rule)
-        assert epochs is not None
-        regime = sorted(study.cells.regime(epochs), key=planned_cost)
-        self._points(StudyCells(regime), rule, COST)
-
-        def check(count: float) -> None:
-            self._points(StudyCells(regime[: int(count)]), rule, COST)
-
-        count = least_sufficient([float(n) for n in range(1, len(regime) + 1)], check)
+        regime = sorted(self._regime(study.cells, rule), key=planned_cost)
+        self._points(StudyCells(regime), COST)
+        count = least_sufficient(
+            range(1, len(regime) + 1), lambda n: self._points(StudyCells(regime[: int(n)]), COST)
+        )
         yield ids_of(regime[: int(count or len(regime))])
         yield ids_of(regime)
 
-    def _points(self, cells: StudyCells, rule: Rule, cost: str) -> Points:
-        """The configurations of the rule's regime.
+    def _regime(self, cells: StudyCells, rule: Rule) -> StudyCells:
+        epochs = self.epochs(cells, rule)
+        assert epochs is not None
+        return cells.regime(epochs)
+
+    def _points(self, regime: StudyCells, cost: str) -> Points:
+        """The configurations of a regime.
 
         Raises:
             PreconditionError: too few configurations or levels, or a cell makes no errors.
         """
-        epochs = self.epochs(cells, rule)
-        assert epochs is not None
-        regime = cells.regime(epochs)
         if any(cell.error <= 0 for cell in regime):
             raise PreconditionError("a cell makes no errors, which has no logarithm")
-        points = points_of(regime, cost, cells.noise(epochs))
+        points = points_of(regime, cost, regime.noise(regime[0].epochs))
         try:
             self.check(points)
         except InputError as error:
             raise PreconditionError(str(error)) from None
         return points
-
-
-def number(estimate: float, se: float, df: float, low: float, high: float) -> Gap:
-    """A number with its interval as the effect of a rule; no cells or costs belong to it."""
-    return Gap(estimate, se, df, low, high, 1.0, 0.0, {}, {})

@@ -47,13 +47,16 @@ def better_arm(low: float, high: float, arms: tuple[str, str] = ("depth", "width
 
 def better_first(gap: Gap, names: tuple[str, str]) -> tuple[str, str]:
     """Both names, that of the better one by the estimate first."""
-    first, second = names
-    return (first, second) if gap.estimate > 0 else (second, first)
+    return names if gap.estimate > 0 else names[::-1]
 
 
-def undecided(gap: Gap) -> bool:
-    """Whether the interval contains zero."""
-    return gap.low <= 0 <= gap.high
+def comparison(gap: Gap, names: tuple[str, str], start: str, where: str = "") -> str:
+    """Which of two has less error and by how much, after `start`; `where` is given with a space."""
+    better, worse = better_first(gap, names)
+    both, size = " and ".join(names), relative_error(gap)
+    if gap.low <= 0 <= gap.high:
+        return f"{start} {both} cannot be told apart{where}: {better} is ahead by {size}"
+    return f"{start} {better} beats {worse}{where} by {size}"
 
 
 def arm_names(rule: Rule) -> tuple[str, str]:

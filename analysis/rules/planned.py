@@ -1,16 +1,60 @@
-"""A planned study: cells with assumed errors and the noise that their seeds will measure."""
+"""A planned study: its pilot, cells with assumed errors and noise, and which of them suffice."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.rules.evidence import Evidence
-from analysis.rules.pilot import TYPICAL_ERROR, Planning
 from analysis.rules.rule import Rule
 from analysis.study.arms import DeclaredBase
+from analysis.study.cells import Cell
+from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import suggest
 from scaling_study.tasks.classification import prior_sd
+
+# (error, seed SD) as fractions, by epochs; an SD of None is unknown.
+Planning = Mapping[int, tuple[float, float | None]]
+TYPICAL_PILOT = 0.4, None
+# The cost by which cells of a plan are ordered: known without measuring.
+COST = "flops"
+
+
+def planning_of(grid: Mapping[str, Any]) -> Planning:
+    """What a pilot measured: a grid's `planning: {EPOCHS: {error: …, seed_sd: …}}`.
+
+    Raises:
+        InputError: an entry that is not a pair of fractions.
+    """
+    declared = grid.get("planning") or {}
+    if not isinstance(declared, Mapping) or not all(
+        isinstance(pilot, Mapping) for pilot in declared.values()
+    ):
+        raise InputError(
+            f"grid.planning={declared!r}: must be {{EPOCHS: {{error: 0.4, seed_sd: 0.01}}}}"
+        )
+    return dict(_pilot(key, pilot) for key, pilot in declared.items())
+
+
+def _pilot(key: Any, pilot: Mapping[Any, Any]) -> tuple[int, tuple[float, float]]:
+    where, names = f"grid.planning.{key}", ("error", "seed_sd")
+    accepted = "planning must be {EPOCHS: {error: 0.4, seed_sd: 0.01}}"
+    try:
+        epochs = int(str(key))
+    except ValueError:
+        raise InputError(f"{where}: must be a number of epochs") from None
+    for name in pilot:
+        if name not in names:
+            near = suggest(str(name), names)
+            raise InputError(f"{where}.{name}: no such setting{near}; {accepted}")
+    for name in names:
+        value = pilot.get(name)
+        if not isinstance(value, float) or not 0 < value < 1:
+            raise InputError(f"{where}.{name}={value!r}: must be a fraction; {accepted}")
+    return epochs, (pilot["error"], pilot["seed_sd"])
 
 
 @dataclass(frozen=True)
@@ -21,7 +65,7 @@ class PlannedStudy(Evidence):
 
     def assumed(self, epochs: int) -> tuple[float, float, str]:
         """Assumed error and seed SD in one regime (fractions), and the origin of the SD."""
-        error, measured = self.planning.get(epochs, (TYPICAL_ERROR, None))
+        error, measured = self.planning.get(epochs, TYPICAL_PILOT)
         declared = self.prereg.seed_sd
         if isinstance(declared, float) and all(c.n == 1 for c in self.cells.regime(epochs)):
             return error, declared, "declared"
@@ -39,13 +83,40 @@ class PlannedStudy(Evidence):
 
     def cost(self, rule: Rule) -> str:
         """The rule's cost if it is known without measuring, else FLOPs."""
-        return rule.cost if all(c.cost(rule.cost) for c in self.cells) else "flops"
+        return rule.cost if all(c.cost(rule.cost) for c in self.cells) else COST
 
 
 def planned_cells(
     rows: Sequence[Mapping[str, Any]], planning: Planning, declared_base: DeclaredBase
 ) -> StudyCells:
     """Cells with as many equal errors as there are planned seeds."""
-    errors = [planning.get(int(row["epochs"]), (TYPICAL_ERROR, None))[0] for row in rows]
-    planned = ({**row, "val_error": e} for row, e in zip(rows, errors, strict=True))
+    pilots = (planning.get(int(row["epochs"]), TYPICAL_PILOT) for row in rows)
+    planned = ({**row, "val_error": e} for row, (e, _) in zip(rows, pilots, strict=True))
     return StudyCells.of(planned, declared_base)
+
+
+def ids_of(cells: Iterable[Cell]) -> frozenset[str]:
+    """The config ids of cells."""
+    return frozenset(cell.config_id for cell in cells)
+
+
+def planned_cost(cell: Cell) -> float:
+    """FLOPs of one forward pass; 0 where they are not known."""
+    return cell.cost(COST) or 0.0
+
+
+def least_sufficient(values: Sequence[float], check: Callable[[float], object]) -> float | None:
+    """The least of ascending values for which `check` raises no PreconditionError; None if none.
+
+    By bisection: what suffices still does with more.
+    """
+
+    def passes(value: float) -> bool:
+        try:
+            check(value)
+        except PreconditionError:
+            return False
+        return True
+
+    at = bisect_left(values, True, key=passes)
+    return values[at] if at < len(values) else None

@@ -2,18 +2,28 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from analysis.rules.parse import NUMBERS, parse
-from analysis.rules.rule import Preregistration
+from analysis.rules.registry import find_kind
+from analysis.rules.rule import Preregistration, Rule, one_of
+from analysis.study.columns import ALL_COST_NAMES, AXES
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.common.validation import suggest
 
 DEFAULTS = Path(__file__).with_name("prereg.yaml")
+# Keys of a declaration besides those of its kind.
+COMMON = ("kind", "claim", "estimand", "preconditions", "headline")
+NUMBERS = {
+    "alpha": (1e-6, 0.5),
+    "margin": (0.0, 1.0),
+    "min_overlap": (1.0, 100.0),
+    "min_df": (0.0, 1000.0),
+}
 
 
 def load_rules(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistration:
@@ -25,15 +35,18 @@ def load_rules(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistrati
         InputError: rules that are not known or make no sense; the message names them.
     """
     declared = _declared(grid)
-    now = parse(declared, _sha256(yaml.safe_dump(declared, sort_keys=False)))
+    now = _parse(declared, yaml.safe_dump(declared, sort_keys=False))
     path = study_dir / "prereg.yaml" if study_dir else None
     if path is None or not path.exists():
         return now
     frozen = _load(path)
     if missing := sorted(set(declared) - set(frozen)):
         raise InputError(f"{path} lacks {', '.join(missing)}")
-    result = parse(frozen, _sha256(path.read_text(encoding="utf-8")))
-    return parse(frozen, result.sha256, _difference(result, now))
+    rules = _parse(frozen, path.read_text(encoding="utf-8"))
+    names = (*NUMBERS, "cost", "base", "looks", "seed_sd", "rules")
+    odd = [name for name in names if getattr(rules, name) != getattr(now, name)]
+    differ = f"declared rules differ from the frozen ones in {', '.join(odd)}"
+    return replace(rules, exploratory=differ) if odd else rules
 
 
 def freeze(study_dir: Path, grid: Mapping[str, Any]) -> Path:
@@ -42,12 +55,12 @@ def freeze(study_dir: Path, grid: Mapping[str, Any]) -> Path:
     Raises:
         InputError: as `load_rules`.
     """
-    path = study_dir / "prereg.yaml"
-    declared = _declared(grid)
-    parse(declared, "")
+    path, declared = study_dir / "prereg.yaml", _declared(grid)
+    text = yaml.safe_dump(declared, sort_keys=False)
+    _parse(declared, text)
     if not path.exists():
         try:
-            replace_file(path, yaml.safe_dump(declared, sort_keys=False))
+            replace_file(path, text)
         except OSError as error:
             raise InputError(f"{path}: cannot write there ({error.strerror})") from None
     return path
@@ -64,25 +77,10 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _declared(grid: Mapping[str, Any]) -> dict[str, Any]:
-    changes = grid.get("rules") or {}
+    """The defaults with the grid's changes; rules are merged one by one, new ones come first."""
+    base, changes = _load(DEFAULTS), grid.get("rules") or {}
     if not isinstance(changes, Mapping):
         raise InputError(f"rules of the grid: {changes!r} is not a mapping")
-    return _merge(_load(DEFAULTS), changes)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _difference(frozen: Preregistration, declared: Preregistration) -> str:
-    """Which decision differs, in words."""
-    names = (*NUMBERS, "cost", "base", "looks", "seed_sd", "rules")
-    odd = [n for n in names if getattr(frozen, n) != getattr(declared, n)]
-    return f"declared rules differ from the frozen ones in {', '.join(odd)}" if odd else ""
-
-
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` on top; rules are merged one by one, new ones come first."""
     for key in changes:
         if key not in base:
             near = suggest(str(key), list(base))
@@ -97,3 +95,84 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     rules = {name: rule for name, rule in own.items() if name not in known}
     rules |= {name: {**rule, **own.get(name, {})} for name, rule in known.items()}
     return {**base, **changes, "rules": rules}
+
+
+def _parse(declared: Mapping[str, Any], text: str) -> Preregistration:
+    """The rules that `declared` names, in its order; `text` is their file."""
+    rules = tuple(_rule(name, rule, declared) for name, rule in declared["rules"].items())
+    parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in rules}
+    simple = [name for name, needed in parts.items() if not needed]
+    for name, needed in parts.items():
+        for part in needed:
+            one_of(part, simple, f"rules.rules.{name}.parts")
+    return Preregistration(
+        cost=one_of(declared["cost"], ALL_COST_NAMES, "rules.cost"),
+        base=_base(declared["base"]),
+        looks=_looks(declared["looks"]),
+        seed_sd=_seed_sd(declared["seed_sd"]),
+        rules=rules,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        **dict[str, Any]((name, _number(declared[name], f"rules.{name}")) for name in NUMBERS),
+    )
+
+
+def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> Rule:
+    where = f"rules.rules.{name}"
+    kind = find_kind(declared.get("kind"), f"{where}.kind")
+    for key in declared:
+        one_of(key, (*COMMON, *kind.keys), where)
+    headline = declared.get("headline", False)
+    if not isinstance(headline, bool):
+        raise InputError(f"{where}.headline: {headline!r} must be true or false")
+    return Rule(
+        name=name,
+        kind=declared["kind"],
+        claim=str(declared.get("claim", name)),
+        headline=headline,
+        sign=one_of(declared.get("sign", 1), (1, -1), f"{where}.sign"),
+        regime=one_of(declared.get("regime", kind.default_regime), kind.regimes, f"{where}.regime"),
+        arms=_arms(declared.get("arms", ["depth", "width"]), f"{where}.arms"),
+        cost=one_of(declared.get("cost", study["cost"]), ALL_COST_NAMES, f"{where}.cost"),
+        margin=_number(declared.get("margin", study["margin"]), f"{where}.margin"),
+        options=kind.options(declared, where),
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any, where: str) -> float:
+    least, most = NUMBERS[where.rpartition(".")[2]]
+    if not _is_number(value) or not least <= value < most:
+        raise InputError(f"{where}: {value!r} is not a number between {least:g} and {most:g}")
+    return float(value)
+
+
+def _arms(value: Any, where: str) -> tuple[str, str]:
+    if isinstance(value, list | tuple) and len(value) == 2 and value[0] != value[1]:
+        return one_of(value[0], AXES, where), one_of(value[1], AXES, where)
+    raise InputError(f"{where}: {value!r} must be two different axes of {', '.join(AXES)}")
+
+
+def _base(value: Any) -> str | Mapping[str, float]:
+    if value == "smallest":
+        return "smallest"
+    known = isinstance(value, Mapping) and value and set(value) <= set(AXES)
+    if known and all(map(_is_number, value.values())):
+        return dict(value)
+    raise InputError(f"rules.base: {value!r}; give smallest or {{depth: 50, width: 1.0}}")
+
+
+def _looks(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or any(
+        not isinstance(n, int) or n <= before for before, n in zip((0, *value), value, strict=False)
+    ):
+        raise InputError(f"rules.looks: {value!r} must be rising numbers of seeds, as in [2, 3, 5]")
+    return tuple(value)
+
+
+def _seed_sd(value: Any) -> str | float | None:
+    if value is None or value == "prior" or (isinstance(value, float) and 0 < value < 1):
+        return value  # type: ignore[no-any-return]
+    raise InputError(f"rules.seed_sd: {value!r} must be null, prior, or a fraction such as 0.002")

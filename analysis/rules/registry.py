@@ -13,9 +13,9 @@ EXAMPLE = "my_rules.my_kind"
 
 
 @cache
-def kind_names() -> tuple[str, ...]:
+def kind_names() -> list[str]:
     """The kinds that ship with the project: the modules of `analysis/rules/kinds`."""
-    return tuple(module_names(kinds))
+    return module_names(kinds)
 
 
 def find_kind(name: Any, where: str = "kind") -> Kind:

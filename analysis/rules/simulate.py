@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
@@ -10,25 +9,13 @@ from scipy.special import stdtrit
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, combine_weights
 from analysis.stats.decision import value_of
-from analysis.stats.interpolation import Floats
 from analysis.study.arms import Pair
-from analysis.study.cells import Cell
 from analysis.study.study_cells import StudyCells
 
 DRAWS = 4000
 # Error falls with this power of FLOPs on the simulated surfaces; where the arms' cells differ in
 # FLOPs the slope shifts both arms alike.
 SLOPE = 0.15
-
-
-@dataclass(frozen=True)
-class Chances:
-    """Share of simulated studies with each verdict, for a true effect (relative error) and SD."""
-
-    effect: float
-    seed_sd: float
-    seeds: int
-    shares: dict[str, float]
 
 
 def chances(
@@ -40,12 +27,12 @@ def chances(
     effect: float,
     seed_sd: float,
     seeds: int,
-) -> Chances:
-    """Simulate the study `DRAWS` times with `seeds` seeds a cell and judge every one.
+) -> dict[str, float]:
+    """Share of `DRAWS` simulated studies with `seeds` seeds a cell that get each verdict.
 
     The surface is ln(error) = const - SLOPE ln(FLOPs), on which neither arm is better; then the
-    first arm's cells are lowered (or raised) until the gap is `effect`. Noise is normal with SD
-    `seed_sd` (fraction of error); its estimate is drawn from the matching chi-square.
+    first arm's cells are shifted until the gap is `effect` (relative error). Noise is normal with
+    SD `seed_sd` (fraction); its estimate is drawn from the matching chi-square.
 
     Raises:
         PreconditionError: the arms cannot be compared.
@@ -66,22 +53,18 @@ def chances(
     half = se * stdtrit(df or 1e9, 1 - prereg.alpha / 2)
     low, high = rule.sign * estimate - half, rule.sign * estimate + half
     found = Counter(value_of(a, b, rule.margin)[0] for a, b in zip(low, high, strict=True))
-    shares = {value: found[value] / DRAWS for value in ("supported", "refuted", "inconclusive")}
-    return Chances(effect, seed_sd, seeds, shares)
+    return {value: found[value] / DRAWS for value in ("supported", "refuted", "inconclusive")}
 
 
 def _surface(pairs: Sequence[Pair], weights: dict[str, float], effect: float) -> dict[str, float]:
     """Errors by config_id whose gap is `effect`."""
     cells = {c.config_id: c for pair in pairs for c in pair.cells}
-    base = {key: np.log(c.error) - SLOPE * _relative_flops(c, pairs) for key, c in cells.items()}
+    flops = {key: np.log(c.cost("flops") or np.nan) for key, c in cells.items()}
+    mean = np.mean([flops[c.config_id] for pair in pairs for c in pair.cells])
+    base = {key: np.log(c.error) - SLOPE * (flops[key] - mean) for key, c in cells.items()}
     shared = {c.config_id for pair in pairs for c in pair.second}
     moved = [c.config_id for pair in pairs for c in pair.first if c.config_id not in shared]
     bias = sum(weights[key] * y for key, y in base.items())
     reach = sum(weights[key] for key in moved)
     shift = (effect - bias) / reach
     return {key: float(np.exp(y + shift * (key in moved))) for key, y in base.items()}
-
-
-def _relative_flops(cell: Cell, pairs: Sequence[Pair]) -> float:
-    costs: Floats = np.log([c.cost("flops") or np.nan for pair in pairs for c in pair.cells])
-    return float(np.log(cell.cost("flops") or np.nan) - costs.mean())

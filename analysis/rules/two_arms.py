@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds, Kind
+from analysis.rules.planned import COST, ids_of, least_sufficient, planned_cost
 from analysis.rules.rule import Rule
-from analysis.rules.sufficient import COST, ids_of, least_sufficient, planned_cost
 from analysis.stats.contrast import Estimand, Gap, check_overlap
 from analysis.study.arms import Pair, arm_of
 from analysis.study.errors import PreconditionError

@@ -1,11 +1,14 @@
-"""Verdicts for people: one line each, and sentences for readers who have not seen the rules."""
+"""Verdicts as lines, as sentences for readers who do not know the rules, and as JSON records."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from analysis.rules.kind import Judgement
 from analysis.rules.phrases import capitalised
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
+from analysis.stats.contrast import Gap
 from analysis.stats.decision import UNDECIDED
 
 
@@ -19,7 +22,7 @@ def line(judgement: Judgement, prereg: Preregistration) -> str:
     text = f"{head}  {find_kind(rule.kind).line(judgement, gap)}"
     if verdict.value in ("refuted", "inconclusive"):
         text += f": {verdict.reason}"
-    return f"{text}; {_seeds(judgement)}" if _seeds_would_decide(judgement) else text
+    return text + _seeds(judgement)
 
 
 def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
@@ -30,10 +33,14 @@ def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]
     rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
         rules += f"; EXPLORATORY: {prereg.exploratory}"
-    beyond = [j for j in judgements if _beyond_the_grid(j)]
-    found = [line(j, prereg) for j in judgements if not _beyond_the_grid(j)]
+    beyond = [
+        j.rule.name
+        for j in judgements
+        if j.verdict.value == "not_testable" and find_kind(j.rule.kind).needs_many_configurations
+    ]
+    found = [line(j, prereg) for j in judgements if j.rule.name not in beyond]
     if beyond:
-        names = ", ".join(j.rule.name for j in beyond)
+        names = ", ".join(beyond)
         found.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
     return [*found, rules]
 
@@ -60,23 +67,65 @@ def why(j: Judgement) -> str:
     text = j.verdict.reason
     if kind.unit == "percent":
         text += f" (margin {100 * j.rule.margin:g} %)"
-    if _seeds_would_decide(j):
-        text += f"; {_seeds(j)}"
-    return capitalised(text)
-
-
-def _seeds_would_decide(j: Judgement) -> bool:
-    return j.verdict.reason == UNDECIDED and find_kind(j.rule.kind).decided_by_seeds
+    return capitalised(text + _seeds(j))
 
 
 def _seeds(j: Judgement) -> str:
-    """How many seeds would decide a claim whose interval contains the margin."""
+    """How many seeds would decide a claim whose interval contains the margin; else empty."""
     needed = j.verdict.seeds_needed
+    if j.verdict.reason != UNDECIDED or not find_kind(j.rule.kind).decided_by_seeds:
+        return ""
     if needed is None:
-        return "more than 1000 seeds per cell would be needed for an estimate this near the margin"
-    return f"about {needed} seeds per cell would decide it if the estimate stays"
+        return (
+            "; more than 1000 seeds per cell would be needed for an estimate this near the margin"
+        )
+    return f"; about {needed} seeds per cell would decide it if the estimate stays"
 
 
-def _beyond_the_grid(j: Judgement) -> bool:
-    kind = find_kind(j.rule.kind)
-    return kind.needs_many_configurations and j.verdict.value == "not_testable"
+def _gap_record(gap: Gap | None) -> dict[str, Any]:
+    if gap is None:
+        return dict.fromkeys(("estimate", "ci_low", "ci_high", "estimate_pp", "se", "df"))
+    return {
+        "estimate": gap.estimate,
+        "ci_low": gap.low,
+        "ci_high": gap.high,
+        "estimate_pp": 100 * gap.estimate * gap.level,
+        "se": gap.se,
+        "df": gap.df if math.isfinite(gap.df) else None,
+    }
+
+
+def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
+    """One verdict as JSON: effects are relative errors, positive where the first arm is better
+    (a regret: fraction of error).
+
+    `df` is null where the seed noise is a prior; what does not apply is null.
+    """
+    rule, verdict, gap = judgement.rule, judgement.verdict, judgement.gap
+    return {
+        "claim": rule.claim,
+        "kind": rule.kind,
+        "headline": rule.headline,
+        "verdict": verdict.value,
+        "reason": verdict.reason,
+        "exploratory": bool(prereg.exploratory),
+        "epochs": judgement.epochs,
+        "cost": rule.cost,
+        **_gap_record(gap),
+        "margin": rule.margin,
+        "alpha": prereg.alpha,
+        "p_supported": verdict.p_supported,
+        "p_refuted": verdict.p_refuted,
+        "p_holm": verdict.p_holm,
+        "mde80": verdict.mde80,
+        "seeds_needed": verdict.seeds_needed,
+        "overlap": None if gap is None else {k: list(v) for k, v in gap.overlap.items()},
+        "weights": None if gap is None else dict(gap.weights),
+        "notes": list(judgement.notes),
+        "sensitivities": [
+            {"name": name, "verdict": s.verdict.value, "reason": s.verdict.reason}
+            | _gap_record(s.gap)
+            for name, s in judgement.sensitivities.items()
+        ],
+        "prereg_sha256": prereg.sha256,
+    }

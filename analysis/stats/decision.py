@@ -1,17 +1,14 @@
 """Verdicts on intervals, and Holm's step-down correction for several claims at once."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
-from typing import Literal, ParamSpec
+from typing import Literal
 
 from scipy.special import stdtr
 
 from analysis.stats.contrast import Gap, t_quantile
-from scaling_study.common.errors import InputError
 
-Arguments = ParamSpec("Arguments")
 Value = Literal["supported", "refuted", "inconclusive", "not_testable"]
 POWER = 0.8
 UNDECIDED = "the interval contains the margin"
@@ -35,19 +32,6 @@ class Verdict:
     p_holm: float | None = None
     mde80: float | None = None
     seeds_needed: int | None = None
-
-
-def not_testable_on_error(judge: Callable[Arguments, Verdict]) -> Callable[Arguments, Verdict]:
-    """`judge`, with the verdict `not_testable` where it raises an InputError."""
-
-    @wraps(judge)
-    def judged(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Verdict:
-        try:
-            return judge(*args, **kwargs)
-        except InputError as error:
-            return Verdict("not_testable", str(error))
-
-    return judged
 
 
 def mde80(se: float, df: float, margin: float, alpha: float) -> float:

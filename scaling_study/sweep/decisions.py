@@ -17,7 +17,7 @@ class Plan:
     """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
 
     def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
-        from analysis.rules import design_analysis, pilot, preregistration
+        from analysis.rules import design_analysis, planned, preregistration
         from analysis.study import compared_settings
 
         self._design = design_analysis
@@ -25,7 +25,7 @@ class Plan:
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
-        self.planning = pilot.planning_of(grid)
+        self.planning = planned.planning_of(grid)
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""

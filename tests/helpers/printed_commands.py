@@ -6,6 +6,7 @@ import hydra
 from omegaconf import OmegaConf
 
 from scaling_study.common.paths import data_dir
+from scaling_study.grid.run_at_point import run_at
 
 
 def composed(line):

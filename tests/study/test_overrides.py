@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from helpers.printed_commands import composed
 from helpers.tiny import tiny
 from scaling_study.common.paths import data_dir
+from scaling_study.grid.run_at_point import run_at
 from scaling_study.study.overrides import command, overrides, text
 
 VALUES = st.recursive(

@@ -42,7 +42,6 @@ class CostLaw:
     `sd` is the standard deviation of its residuals, a relative error of the predicted cost.
     """
 
-    name: str
     constant: float
     slopes: Floats
     sd: float
@@ -75,13 +74,7 @@ def cost_law(cells: Sequence[Cell], name: str, hours_per_second: float = math.na
     residuals = y - y.mean() - (logs - centre) @ slopes
     df = max(1, len(known) - 1 - int(np.linalg.matrix_rank(logs - centre)))
     sd = math.sqrt(float(residuals @ residuals) / df)
-    return CostLaw(name, float(y.mean() - centre @ slopes), slopes, sd)
-
-
-def _levels(own: Floats, legal: Sequence[float], beyond: float) -> list[float]:
-    """Sizes of the study, and legal ones within their range, which `beyond` widens."""
-    low, high = own.min() / beyond, own.max() * beyond
-    return sorted({*map(float, own), *(float(v) for v in legal if low <= v <= high)})
+    return CostLaw(float(y.mean() - centre @ slopes), slopes, sd)
 
 
 def candidates(points: Points, epochs: float, extrapolate: bool, sizes: Sizes) -> Points:
@@ -90,46 +83,45 @@ def candidates(points: Points, epochs: float, extrapolate: bool, sizes: Sizes) -
     With `extrapolate` up to REACH times the studied range. `sizes` are the legal ones; of an axis
     that they lack, only studied ones are known.
     """
-    beyond = REACH if extrapolate else 1.0
-    levels = (_levels(points[axis], sizes.get(axis, ()), beyond) for axis in SIZE)
+    beyond, levels = REACH if extrapolate else 1.0, []
+    for axis in SIZE:
+        low, high = points[axis].min() / beyond, points[axis].max() * beyond
+        legal = (float(v) for v in sizes.get(axis, ()) if low <= v <= high)
+        levels.append(sorted({*points[axis].tolist(), *legal}))
     axes = np.meshgrid(*levels, indexing="ij")
     columns = {a: grid.ravel() for a, grid in zip(SIZE, axes, strict=True)}
     return columns | {"epochs": np.full(columns["depth"].size, epochs)}
 
 
-def affordable(
-    table: Points, laws: Mapping[str, CostLaw], budgets: Mapping[str, float], inside: Mask
-) -> Mask:
+def affordable(costs: Mapping[str, Floats], budgets: Mapping[str, float], inside: Mask) -> Mask:
     """Candidates inside the data whose predicted costs keep every budget.
 
     Raises:
-        InputError: none does; or every budget is more than 1.5 times what the dearest candidate
-            costs, so that the best one lies outside the study.
+        InputError: none does.
     """
-    costs = {name: laws[name](table) for name in budgets}
-    keeps = np.all([costs[name] <= budgets[name] for name in budgets], axis=0)
-    if not (keeps & inside).any():
-        said = "; ".join(
-            f"{BUDGETS[n].option} {budgets[n]:g} (the cheapest needs {costs[n][inside].min():.3g})"
-            for n in budgets
-        )
+    keeps: Mask = np.all([costs[name] <= budgets[name] for name in budgets], axis=0) & inside
+    if not keeps.any():
+        cheapest = {name: costs[name][inside].min() for name in budgets}
         raise InputError(
-            f"no configuration near the studied ones keeps {said}; "
+            "no configuration near the studied ones keeps "
+            f"{_limits(budgets, 'the cheapest needs', cheapest)}; "
             "raise the budget, or give --extrapolate to look outside the data"
         )
-    return np.asarray(keeps & inside, dtype=np.bool_)
+    return keeps
 
 
-def check_reach(
-    table: Points, laws: Mapping[str, CostLaw], budgets: Mapping[str, float], inside: Mask
-) -> None:
+def check_reach(costs: Mapping[str, Floats], budgets: Mapping[str, float], inside: Mask) -> None:
     """Raises InputError if every budget is 1.5 times the cost of the dearest candidate or more."""
-    dearest = {name: float(laws[name](table)[inside].max()) for name in budgets}
+    dearest = {name: costs[name][inside].max() for name in budgets}
     if all(budgets[name] > 1.5 * dearest[name] for name in budgets):
-        said = "; ".join(
-            f"{BUDGETS[n].option} {budgets[n]:g} (this study reaches {dearest[n]:.3g})"
-            for n in budgets
-        )
         raise InputError(
-            f"the budget lies outside the data: {said}; give --extrapolate to look there"
+            f"the budget lies outside the data: {_limits(budgets, 'this study reaches', dearest)}; "
+            "give --extrapolate to look there"
         )
+
+
+def _limits(budgets: Mapping[str, float], words: str, costs: Mapping[str, float]) -> str:
+    return "; ".join(
+        f"{BUDGETS[name].option} {limit:g} ({words} {costs[name]:.3g})"
+        for name, limit in budgets.items()
+    )

@@ -18,7 +18,7 @@ from analysis.laws.recommend.candidates import (
     cost_law,
 )
 from analysis.study.cells import Cell
-from analysis.study.noise import noise_of
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 MARGIN = 0.005
@@ -62,27 +62,15 @@ def _choice(table: Points, p: Prediction, costs: Mapping[str, Floats], i: int) -
         width=float(table["width"][i]),
         resolution=int(table["resolution"][i]),
         epochs=int(table["epochs"][i]),
-        error=float(p.error[i]),
-        low=float(p.low[i]),
-        high=float(p.high[i]),
-        distance=float(p.distance[i]),
-        inside=bool(p.inside[i]),
+        **{name: column[i].item() for name, column in vars(p).items()},
         costs={name: float(values[i]) for name, values in costs.items()},
     )
 
 
-def _repeats(
-    surface: Surface, cells: Sequence[Cell], target: Points
-) -> tuple[tuple[str, float], ...]:
-    gains = gain_of_repeats(surface, target)
-    names = [c.config_id for c in cells if c.cost("flops") is not None]
-    return tuple((names[i], float(gains[i])) for i in np.argsort(-gains)[:REPEATS])
-
-
 def _points(cells: Sequence[Cell]) -> Points:
     """All cells in columns; seeds scatter differently in regimes, so noise is that of each one."""
-    regimes = [[c for c in cells if c.epochs == e] for e in sorted({c.epochs for c in cells})]
-    parts = [points_of(regime, "flops", noise_of(regime)) for regime in regimes]
+    regimes = StudyCells(cells).regimes.items()
+    parts = [points_of(regime, "flops", regime.noise(epochs)) for epochs, regime in regimes]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -125,19 +113,21 @@ def recommend(
     hours = steps_per_epoch * length / 3600
     laws = {name: cost_law(cells, name, hours) for name in budgets}
     table = candidates(points, length, extrapolate, sizes)
+    costs = {name: law(table) for name, law in laws.items()}
     predicted = predict(surface, table)
     allowed = predicted.inside | extrapolate
     if not extrapolate and allowed.any():
-        check_reach(table, laws, budgets, allowed)
-    usable = np.flatnonzero(affordable(table, laws, budgets, allowed))
-    costs = {name: law(table) for name, law in laws.items()}
+        check_reach(costs, budgets, allowed)
+    usable = np.flatnonzero(affordable(costs, budgets, allowed))
     best = usable[np.argmin(predicted.error[usable])]
     near = usable[predicted.error[usable] <= predicted.error[best] * (1 + margin)]
     cheapest = near[np.argmin(costs[next(iter(budgets))][near])]
+    gains = gain_of_repeats(surface, {k: values[[best]] for k, values in table.items()})
+    names = [c.config_id for c in cells if c.cost("flops") is not None]
     return Recommendation(
         best=_choice(table, predicted, costs, int(best)),
         cheapest=_choice(table, predicted, costs, int(cheapest)),
-        repeats=_repeats(surface, cells, {k: values[[best]] for k, values in table.items()}),
+        repeats=tuple((names[i], float(gains[i])) for i in np.argsort(-gains)[:REPEATS]),
         surface=surface,
         cost_sd={name: law.sd for name, law in laws.items()},
     )

@@ -23,13 +23,13 @@ def _verdict(j: Judgement, prereg: Preregistration) -> str:
     notes = [line(j, prereg)] if j.gap is not None else []
     notes += j.notes
     notes += [
-        f"{s.name}: {s.verdict.value.replace('_', ' ')}, "
+        f"{name}: {s.verdict.value.replace('_', ' ')}, "
         + (
             percent(s.gap.estimate, s.gap.low, s.gap.high)
             if s.gap is not None
             else s.verdict.reason
         )
-        for s in j.sensitivities
+        for name, s in j.sensitivities.items()
     ]
     claim = find_kind(j.rule.kind).claim(j.rule)
     return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)

@@ -25,8 +25,7 @@ class All(Kind):
         return tuple(value)
 
     def parts(self, rule: Rule) -> tuple[str, ...]:
-        found: tuple[str, ...] = rule.options
-        return found
+        return tuple(rule.options)
 
     def combined(self, rule: Rule, parts: Mapping[str, Verdict], alpha: float) -> Verdict:
         return combine([*parts.items()], alpha)
@@ -35,8 +34,7 @@ class All(Kind):
         return f"needs {', '.join(self.parts(rule))}"
 
     def combined_sentence(self, j: Judgement) -> str:
-        holds = j.verdict.value == "supported"
-        reason = "every part holds" if holds else j.verdict.reason
+        reason = "every part holds" if j.verdict.value == "supported" else j.verdict.reason
         return f"{capitalised(j.rule.claim)}: {reason}"
 
 

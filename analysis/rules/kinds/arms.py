@@ -28,23 +28,12 @@ class Arms(TwoArms):
 
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, j.rule.arms)
-        return phrases.gap_line(
-            j.rule,
-            gap,
-            f"relative error, {best} {phrases.at_equal_cost(j.rule)}, {j.epochs} epochs",
-        )
+        what = f"relative error, {best} {phrases.at_equal_cost(j.rule)}, {j.epochs} epochs"
+        return phrases.gap_line(j.rule, gap, what)
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
-        first, second = phrases.arm_names(j.rule)
-        better, worse = phrases.better_first(gap, (first, second))
-        start, cost = f"At {j.epochs} epochs", phrases.at_equal_cost(j.rule)
-        size = phrases.relative_error(gap)
-        if phrases.undecided(gap):
-            return (
-                f"{start} {first} and {second} cannot be told apart {cost}: {better} is ahead by "
-                f"{size}"
-            )
-        return f"{start} {better} beats {worse} {cost} by {size}"
+        names, where = phrases.arm_names(j.rule), f" {phrases.at_equal_cost(j.rule)}"
+        return phrases.comparison(gap, names, f"At {j.epochs} epochs", where)
 
 
 def _epochs(study: Evidence, rule: Rule) -> int:
@@ -76,8 +65,7 @@ def _sample_note(study: Evidence, rule: Rule, estimand: Estimand) -> tuple[str, 
     sample = as_sample(study, epochs, estimand, rule.arms)
     if sample is None:
         return ()
-    _, low, high = sample
-    inside = min(rule.sign * low, rule.sign * high) > rule.margin
+    inside = min(rule.sign * end for end in sample[1:]) > rule.margin
     count = len(study.cells.pairs(epochs, estimand.axis, rule.arms))
     return (
         f"with the {count} settings of the other axes as a random sample: "

@@ -1,9 +1,8 @@
 """`departure`: error departs from a power law of cost, it falls more slowly beyond some cost."""
 
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
+from analysis.laws.points import Points, different_costs
 from analysis.rules.kind import Estimate
-from analysis.rules.law import Law, number
+from analysis.rules.law import Law
 
 
 def judge(points: Points, margin: float, alpha: float) -> Estimate:
@@ -17,8 +16,7 @@ def judge(points: Points, margin: float, alpha: float) -> Estimate:
         f"{d.break_high:.3g}], {d.slope_above:.3f} above; sup-F {d.sup_f:.1f}, p "
         f"{d.p_parametric:.2g} (parametric), {d.p_wild:.2g} (wild bootstrap); {d.n} configurations"
     )
-    gap = number(d.estimate, d.se, d.df, d.low, d.high)
-    return Estimate(gap, decide_deviation(d, margin, alpha), (note,))
+    return Estimate(d.gap, decide_deviation(d, margin, alpha), (note,))
 
 
 KIND = Law(

@@ -7,15 +7,14 @@ from analysis.laws.returns import (
     depth_minus_resolution,
 )
 from analysis.rules.kind import Estimate
-from analysis.rules.law import Law, number
+from analysis.rules.law import Law
 
 
 def judge(points: Points, margin: float, alpha: float) -> Estimate:
     """The difference of both mean elasticities."""
     r = depth_minus_resolution(points, 1 - alpha)
     note = f"{r.n[0]} depth steps and {r.n[1]} resolution steps from 320 px on"
-    gap = number(r.estimate, r.se, r.df, r.low, r.high)
-    return Estimate(gap, decide_depth_first(r, margin), (note,))
+    return Estimate(r.gap, decide_depth_first(r, margin), (note,))
 
 
 KIND = Law(

@@ -3,15 +3,14 @@
 from analysis.laws.points import Points
 from analysis.laws.returns import decide_diminishing, diminishing, resolution_steps
 from analysis.rules.kind import Estimate
-from analysis.rules.law import Law, number
+from analysis.rules.law import Law
 
 
 def judge(points: Points, margin: float, alpha: float) -> Estimate:
     """The ratio of both mean elasticities; the claim is that it is below the margin."""
     r = diminishing(points, 1 - alpha)
     note = f"{r.n[0]} steps from 320 px on, {r.n[1]} from up to 160 px"
-    gap = number(r.estimate, r.se, r.df, r.low, r.high)
-    return Estimate(gap, decide_diminishing(r, margin), (note,))
+    return Estimate(r.gap, decide_diminishing(r, margin), (note,))
 
 
 KIND = Law(

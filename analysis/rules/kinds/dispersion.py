@@ -1,23 +1,21 @@
 """`dispersion`: configurations scatter more about a law of cost the more they cost."""
 
-from analysis.laws.points import Points
-from analysis.laws.preconditions import different_costs
+from analysis.laws.points import Points, different_costs
 from analysis.rules.kind import Estimate
-from analysis.rules.law import Law, number
+from analysis.rules.law import Law
 
 
 def judge(points: Points, margin: float, alpha: float) -> Estimate:
     """Spearman's rank correlation of absolute residuals with cost."""
     # Only here: planning asks for the check alone, and what fits laws takes long to load.
-    from analysis.laws.competing_forms import dispersion, judge_dispersion
+    from analysis.laws.competing_forms import decide_dispersion, dispersion
 
     d = dispersion(points, 1 - alpha)
     note = (
         f"scatter about a law with a floor: {100 * d.sd_below:.1f} % below the median cost, "
         f"{100 * d.sd_above:.1f} % above"
     )
-    gap = number(d.estimate, d.se, d.df, d.low, d.high)
-    return Estimate(gap, judge_dispersion(points, alpha, margin), (note,))
+    return Estimate(d.gap, decide_dispersion(d, margin), (note,))
 
 
 KIND = Law(

@@ -1,29 +1,22 @@
 """`harm`: single steps in width raise the error by more than two SE, in more than `margin`."""
 
-import math
+from functools import partial
 
-from analysis.laws.harmful_steps import error_increases, harm, judge_harm
 from analysis.laws.points import Points
+from analysis.laws.returns import decide_harm, error_increases, harm
 from analysis.rules.kind import Estimate
-from analysis.rules.law import Law, number
-
-
-def check(points: Points) -> None:
-    """Raises InputError without steps in width, or without standard errors."""
-    error_increases(points, "width")
+from analysis.rules.law import Law
 
 
 def judge(points: Points, margin: float, alpha: float) -> Estimate:
     """The share of such steps."""
     h = harm(points, "width", 1 - alpha)
     note = f"{h.harmful} of {h.n} steps in width raise the error by more than two SE"
-    se = math.sqrt(h.estimate * (1 - h.estimate) / h.n)
-    gap = number(h.estimate, se, h.n - 1, h.low, h.high)
-    return Estimate(gap, judge_harm(points, "width", alpha, margin), (note,))
+    return Estimate(h.gap, decide_harm(h, margin), (note,))
 
 
 KIND = Law(
-    check=check,
+    check=partial(error_increases, axis="width"),
     judge=judge,
     quantity="share of steps in width that raise the error; margin {margin:g}",
     finding="{value} of single steps in width raise the error beyond noise",

@@ -29,15 +29,13 @@ class Interaction(TwoArms):
         return phrases.gap_line(j.rule, gap, f"gap of long minus gap of short training {cost}")
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
-        first, second = phrases.arm_names(j.rule)
-        gains, loses = phrases.better_first(gap, (first, second))
+        names = phrases.arm_names(j.rule)
+        gains, loses = phrases.better_first(gap, names)
         start, cost = "From the shortest to the longest training", phrases.at_equal_cost(j.rule)
         size = phrases.relative_error(gap)
-        if phrases.undecided(gap):
-            return (
-                f"{start} it cannot be told {cost} whether {first} or {second} gains: {gains} is "
-                f"ahead by {size}"
-            )
+        if gap.low <= 0 <= gap.high:
+            either = f"it cannot be told {cost} whether {' or '.join(names)} gains"
+            return f"{start} {either}: {gains} is ahead by {size}"
         return f"{start} {gains} gains {size} on {loses} {cost}"
 
 

@@ -7,8 +7,8 @@ from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement, Kind
+from analysis.rules.planned import ids_of
 from analysis.rules.rule import Rule
-from analysis.rules.sufficient import ids_of
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
@@ -53,7 +53,7 @@ class Levels(Kind):
         return Options(along, (first, second), known)
 
     def check_names(self, rule: Rule, grid: GridNames, where: str) -> None:
-        own = _options(rule)
+        own: Options = rule.options
         grid.check_setting(own.along, f"{where}.along")
         for level in own.levels:
             grid.check_value(own.along, level, f"{where}.levels")
@@ -62,7 +62,7 @@ class Levels(Kind):
             grid.check_value(name, value, f"{where}.at")
 
     def side_of(self, cell: Cell, rule: Rule, base: Mapping[str, float]) -> str | None:
-        own = _options(rule)
+        own: Options = rule.options
         value = setting_of(cell, own.along)
         return level_names(rule)[own.levels.index(value)] if value in own.levels else None
 
@@ -100,18 +100,12 @@ class Levels(Kind):
         return phrases.gap_line(j.rule, gap, f"relative error, {best} {_else_equal(j.rule, gap)}")
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
-        first, second = level_names(j.rule)
-        better, worse = phrases.better_first(gap, (first, second))
         epochs = f" and {j.epochs} epochs" if j.epochs else ""
-        where = phrases.capitalised(f"{_else_equal(j.rule, gap)}{epochs}")
-        size = phrases.relative_error(gap)
-        if phrases.undecided(gap):
-            return f"{where} {first} and {second} cannot be told apart: {better} is ahead by {size}"
-        return f"{where} {better} beats {worse} by {size}"
+        start = phrases.capitalised(f"{_else_equal(j.rule, gap)}{epochs}")
+        return phrases.comparison(gap, level_names(j.rule), start)
 
     def _matches(self, cells: Sequence[Cell], rule: Rule) -> list[Match]:
-        own = _options(rule)
-        return matches_of(self._cells(cells, rule), own.along, own.levels)
+        return matches_of(self._cells(cells, rule), rule.options.along, rule.options.levels)
 
     def _cells(self, cells: Sequence[Cell], rule: Rule) -> list[Cell]:
         """The cells of the regime, and of the other settings, that the rule is about.
@@ -119,12 +113,13 @@ class Levels(Kind):
         Raises:
             PreconditionError: no cell has those settings.
         """
-        epochs, at = self.epochs(cells, rule), _options(rule).at
+        own: Options = rule.options
+        epochs = self.epochs(cells, rule)
         chosen = [c for c in cells if epochs in (None, c.epochs)]
-        for key, value in at:
+        for key, value in own.at:
             chosen = [c for c in chosen if setting_of(c, key) == value]
             if not chosen:
-                settings = (f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in at)
+                settings = (f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in own.at)
                 raise PreconditionError(
                     f"no run with {' and '.join(settings)}, where the rule is about"
                 )
@@ -133,15 +128,10 @@ class Levels(Kind):
 
 def level_names(rule: Rule) -> tuple[str, str]:
     """Both levels in words, as in `resolution 32`; a variant has a name of its own."""
-    own = _options(rule)
+    own: Options = rule.options
     first, second = (f"{v:g}" if isinstance(v, float) else v for v in own.levels)
     short = own.along.rpartition(".")[2]
     return (first, second) if short == "variant" else (f"{short} {first}", f"{short} {second}")
-
-
-def _options(rule: Rule) -> Options:
-    found: Options = rule.options
-    return found
 
 
 def _level(value: Any, where: str) -> Level:

@@ -1,9 +1,9 @@
 """`slower`: on the cheapest path, resolution grows more slowly than in compound scaling."""
 
-from analysis.laws.points import Points
-from analysis.laws.preconditions import quadratic_in_size
+from analysis.laws.number import Number
+from analysis.laws.points import Points, quadratic_in_size
 from analysis.rules.kind import Estimate
-from analysis.rules.law import Law, number
+from analysis.rules.law import Law
 
 
 def judge(points: Points, margin: float, alpha: float) -> Estimate:
@@ -18,8 +18,8 @@ def judge(points: Points, margin: float, alpha: float) -> Estimate:
         f"the cheapest path, {compound:.3f} in compound scaling; a path of minima in "
         f"{100 * g.p_definite:.1f} % of draws"
     )
-    gap = number(compound - g.estimate, g.se, g.df, compound - g.high, compound - g.low)
-    return Estimate(gap, decide_slower(g, margin), (note,))
+    less = Number(compound - g.estimate, g.se, g.df, compound - g.high, compound - g.low)
+    return Estimate(less.gap, decide_slower(g, margin), (note,))
 
 
 KIND = Law(

@@ -9,7 +9,7 @@ import pytest
 from analysis.descriptions.base_sensitivity import bases
 from analysis.descriptions.depth_width_map import depth_width_map
 from analysis.descriptions.overfitting import slopes
-from analysis.laws.convex_hull import reach
+from analysis.laws.error_surface import reach
 from analysis.published.tables import figure_2_cells
 from analysis.rules.preregistration import load_rules
 from analysis.study.noise import noise_of

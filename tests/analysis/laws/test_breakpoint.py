@@ -7,10 +7,20 @@ import pytest
 
 from analysis.fits.laws import SIZE
 from analysis.laws.breakpoint import bootstrap_p, deviation, low_cost_exponent
-from analysis.laws.competing_forms import alternatives, dispersion, judge_dispersion, judge_kink
-from analysis.laws.harmful_steps import harm, judge_harm
+from analysis.laws.competing_forms import (
+    alternatives,
+    dispersion,
+)
 from analysis.laws.points import points_of, steps
-from helpers.law_judges import judge_depth_first, judge_deviation, judge_diminishing
+from analysis.laws.returns import harm
+from helpers.law_judges import (
+    judge_depth_first,
+    judge_deviation,
+    judge_diminishing,
+    judge_dispersion,
+    judge_harm,
+    judge_kink,
+)
 from helpers.made_up_results import cell
 
 
@@ -71,7 +81,10 @@ def test_exponent_below_the_break(grid):
     found = low_cost_exponent(grid, broken)
     assert found.estimate == pytest.approx(-0.20, abs=0.02)
     assert found.low < found.estimate < found.high
-    assert found.up_to == broken.break_low
+    below = grid["cost"] < broken.break_low
+    assert (
+        low_cost_exponent({name: column[below] for name, column in grid.items()}, broken) == found
+    )
 
 
 def test_a_power_law_is_not_broken():

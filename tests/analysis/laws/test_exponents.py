@@ -17,14 +17,20 @@ from analysis.laws.cheapest_path import (
     resolution_ratio,
     surface_gradient,
 )
-from analysis.laws.competing_forms import judge_dispersion, judge_kink
 from analysis.laws.returns import (
     by_step,
     depth_minus_resolution,
     diminishing,
 )
 from analysis.paper.tables import read
-from helpers.law_judges import judge_depth_first, judge_deviation, judge_diminishing, judge_slower
+from helpers.law_judges import (
+    judge_depth_first,
+    judge_deviation,
+    judge_diminishing,
+    judge_dispersion,
+    judge_kink,
+    judge_slower,
+)
 from scaling_study.common.errors import InputError
 
 
@@ -70,7 +76,8 @@ def test_golden_returns(grid):
     assert gap.estimate == pytest.approx(0.078, abs=0.003)
     assert gap.se == pytest.approx(0.025, abs=0.001)
     assert judge_depth_first(grid).value == "supported"
-    large = depth_minus_resolution(grid, large_models=True)
+    models = (grid["depth"] >= 101) & (grid["width"] >= 1)
+    large = depth_minus_resolution({name: column[models] for name, column in grid.items()})
     assert large.n == (7, 3)
     assert large.se == pytest.approx(0.051, abs=0.003)
     assert large.low < 0 < large.high

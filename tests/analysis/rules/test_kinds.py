@@ -129,9 +129,9 @@ def test_simulated_studies_agree_with_the_verdicts_level():
     rule = rules.rules[0]
     cells = planned_cells(rows, {}, rules.base)
     at_margin = chances(cells, rules, rule, 24, effect=rule.margin, seed_sd=0.004, seeds=3)
-    assert at_margin.shares["supported"] == pytest.approx(0.025, abs=0.01)
+    assert at_margin["supported"] == pytest.approx(0.025, abs=0.01)
     none, large = (
-        chances(cells, rules, rule, 24, effect=e, seed_sd=0.004, seeds=3).shares for e in (0.0, 0.1)
+        chances(cells, rules, rule, 24, effect=e, seed_sd=0.004, seeds=3) for e in (0.0, 0.1)
     )
     assert none["supported"] < 0.02
     assert large["supported"] > 0.99

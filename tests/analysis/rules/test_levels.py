@@ -184,7 +184,7 @@ def test_a_study_over_any_setting_is_one_table_and_has_a_verdict(tmp_path) -> No
     )
     assert "weight_decay 0.0001 better" in line(decay, rules)
     assert "mean of 2 pairs: depth 14, depth 26" in decay.notes
-    assert [s.verdict.value for s in decay.sensitivities] == ["supported"]
+    assert [s.verdict.value for s in decay.sensitivities.values()] == ["supported"]
     assert lines(list(judged.values()), rules)
     one = table_of(study, {"train.weight_decay": "1e-4"})
     assert {row["train.weight_decay"] for row in one.rows} == {"0.0001"}

@@ -7,8 +7,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.rules.judge import judge
 from analysis.rules.preregistration import freeze, load_rules
-from analysis.rules.record import record
-from analysis.rules.wording import lines
+from analysis.rules.wording import lines, record
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.judged import judged, verdicts

@@ -11,7 +11,7 @@ import yaml
 
 from analysis.power import SEEDS, table
 from analysis.rules.design_analysis import decidable, describe
-from analysis.rules.pilot import planning_of
+from analysis.rules.planned import planning_of
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import Verdict, combine, decide, mde80, seeds_needed
