@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.stats.contrast import t_quantile
 from analysis.study.cells import Cell
-from analysis.study.columns import LEVEL, Record
+from analysis.study.columns import LEVEL, Record, interval
 from analysis.study.compared_settings import varied
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
@@ -49,8 +49,8 @@ def _records(series: Series, noises: Mapping[int, Noise | None]) -> Iterator[Rec
     names = list(series.cells)
     first = series.cells[names[0]]
     for place, (name, cell) in enumerate(series.cells.items()):
-        after = None if place == 0 else names[0 if series.from_first else place - 1]
-        before = None if after is None else series.cells[after]
+        after = names[0 if series.from_first else place - 1] if place else None
+        before = series.cells[after] if after else None
         yield {
             "series": series.title,
             "name": name,
@@ -58,25 +58,19 @@ def _records(series: Series, noises: Mapping[int, Noise | None]) -> Iterator[Rec
             "config_id": cell.config_id,
             "seeds": cell.n,
             "noise": noise.kind if (noise := noises[cell.epochs]) else None,
-            **_interval("error", cell.error, _half((cell,), noises)),
+            **interval("error", cell.error, _half((cell,), noises)),
             "after": after,
             **_difference("step", cell, before, noises),
             **_difference("total", cell, first if place else None, noises),
         }
 
 
-def _interval(name: str, value: float | None, half: float | None) -> Record:
-    known = value is not None and half is not None
-    low, high = (value - half, value + half) if known else (None, None)  # type: ignore[operator]
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
-
-
 def _difference(
     name: str, cell: Cell, other: Cell | None, noises: Mapping[int, Noise | None]
 ) -> Record:
     if other is None:
-        return _interval(name, None, None)
-    return _interval(name, cell.error - other.error, _half((cell, other), noises))
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+    return interval(name, cell.error - other.error, _half((cell, other), noises))
 
 
 def _half(cells: Sequence[Cell], noises: Mapping[int, Noise | None]) -> float | None:

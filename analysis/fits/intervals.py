@@ -1,4 +1,4 @@
-"""How uncertain a fit is: exact t, profile and bootstrap intervals, and lack of fit."""
+"""How uncertain a fit is: exact t and profile intervals, and lack of fit."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from scipy.special import fdtrc, fdtri, stdtrit
 from analysis.fits.descent import Point, Problem, levenberg
 from analysis.fits.fit import Fit
 from analysis.fits.forms import Floats, log_value
-from analysis.fits.varpro import linear_at, minimise
+from analysis.fits.varpro import linear_at
 
 
 def covariance(fit: Fit) -> Floats:
@@ -129,25 +129,6 @@ def _end(loss: Callable[[float], float], at: float, bound: float, limit: float) 
             return float(brentq(lambda v: loss(v) - limit, inside, outside, xtol=1e-6))
         inside, step = outside, 1.4 * step
     return bound
-
-
-def bootstrap(fit: Fit, count: int = 1000, seed: int = 20210307) -> Floats:
-    """Parameter vectors (count, k) of refits to configurations drawn with replacement.
-
-    All rows of a configuration (`groups`) go together; each refit starts at the optimum. Seeds are
-    never resampled: two to five replicates say too little.
-    """
-    names, group_of = np.unique(np.array([str(g) for g in fit.groups]), return_inverse=True)
-    generator = np.random.default_rng(seed)
-    found = []
-    for _ in range(count):
-        times = np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names))
-        weights = fit.problem.weights * times[group_of]
-        used = weights > 0
-        p = replace(fit.problem, x=fit.problem.x[used], log_y=fit.problem.log_y[used],
-                    weights=weights[used])  # fmt: skip
-        found.append(minimise(p, fit.vector).best.vector)
-    return np.array(found)
 
 
 @dataclass(frozen=True)

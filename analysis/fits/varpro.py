@@ -161,25 +161,19 @@ def _broken_line(problem: Problem, start: Floats | None) -> Minimum:
 
 def minimise(problem: Problem, start: Floats | None = None) -> Minimum:
     """The least loss over exponents and coefficients; only near `start` if there is one."""
-    with one_thread():
-        return _minimise(problem, start)
-
-
-def _minimise(problem: Problem, start: Floats | None) -> Minimum:
     form = problem.form
-    if form.kind == "log":
-        return _broken_line(problem, start) if form.exponents else _closed(problem)
-    if start is not None:
-        near = levenberg(problem, start, np.ones(form.k, dtype=bool))
-        return Minimum(near, 1, 1, True)
-    polished = [polish_until_agreed(problem, s) for s in _starts(problem)]
+    with one_thread():
+        if form.kind == "log" and form.exponents:
+            return _broken_line(problem, start)
+        if form.kind == "log":
+            return Minimum(linear_at(problem, np.empty(0)), 1, 1, True)
+        if start is not None:
+            near = levenberg(problem, start, np.ones(form.k, dtype=bool))
+            return Minimum(near, 1, 1, True)
+        polished = [polish_until_agreed(problem, s) for s in _starts(problem)]
     best, agreed = min(polished, key=lambda s: s[0].loss)
     reached = sum(p.loss <= best.loss * (1 + AGREE) for p, _ in polished)
     return Minimum(best, len(polished), reached, agreed)
-
-
-def _closed(problem: Problem) -> Minimum:
-    return Minimum(linear_at(problem, np.empty(0)), 1, 1, True)
 
 
 def huber(problem: Problem, start: Point) -> Problem:

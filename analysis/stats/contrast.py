@@ -6,7 +6,7 @@ linear combination of cell means, sum(omega_i y_i), and its variance is exact.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -189,15 +189,14 @@ def gap_of(
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
     df = noise.df(terms)
     half = t_quantile(df, 1 - alpha / 2) * se
-    gap = Gap(
+    return Gap(
         estimate=estimate / unit,
         se=se,
         df=df,
-        low=0.0,
-        high=0.0,
+        low=estimate / unit - half,
+        high=estimate / unit + half,
         level=math.exp(level) if log else level,
         cost_se=cost_se / unit,
         weights=weights,
         overlap={label: (math.exp(a), math.exp(b)) for label, (a, b) in overlaps.items()},
     )
-    return replace(gap, low=gap.estimate - half, high=gap.estimate + half)

@@ -70,18 +70,14 @@ def content(output: Path, verdicts: Mapping[str, Any]) -> dict[str, Any]:
     for cost in costs(output):
         points = [row for row in _frontier(output) if row["cost_axis"] == cost]
         lines = _grouped(points, lambda row: f"{row['epochs']:g} epochs")
-        content[workspace.frontier_key(cost)] = _chart(lines, f"Frontiers over {cost}", cost)
-    cells = [
-        row
-        for path in sorted(output.glob("arms_*.csv"))[:1]
-        for row in _records(path)
-        if row["kind"] == "cell"
-    ]
+        content[workspace.FRONTIER_KEY.format(cost)] = _chart(lines, f"Frontiers over {cost}", cost)
+    arms_csv = sorted(output.glob("arms_*.csv"))[:1]
+    cells = [row for path in arms_csv for row in _records(path) if row["kind"] == "cell"]
     for epochs in sorted({int(row["epochs"]) for row in cells}):
         rows = [row for row in cells if row["epochs"] == epochs]
         arms = _grouped(rows, lambda row: f"{row['arm']}, {row['resolution']:g} px")
         title, cost = f"Arms at {epochs} epochs", str(rows[0]["cost_axis"])
-        content[workspace.arms_key(epochs)] = _chart(arms, title, cost)
+        content[workspace.ARMS_KEY.format(epochs)] = _chart(arms, title, cost)
     return content
 
 

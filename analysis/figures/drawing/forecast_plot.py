@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish
-from analysis.figures.drawing.style import LINES, MOST_TICKS, log_ticks
+from analysis.figures.drawing.style import LINES, MOST_TICKS, log_ticks, set_ticks
 from analysis.figures.records import by_epochs
 from analysis.study.columns import Record
 
@@ -61,9 +60,8 @@ def _seconds(axis: Axis, low: float, high: float) -> None:
     if len(found) < 3:
         factor, _ = _unit((low * high) ** 0.5)
         found = [factor * t for t in log_ticks(low / factor, high / factor)]
-    axis.set_major_locator(FixedLocator(found[:: math.ceil(len(found) / MOST_TICKS)]))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
+    at = found[:: math.ceil(len(found) / MOST_TICKS)]
+    set_ticks(axis, at, lambda value, _: duration(value))
 
 
 def duration(seconds: float) -> str:
