@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +41,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def command(
-    results: Path,
-    output: Path,
-    project: str,
-    entity: str | None,
-    analysis: Callable[[], list[str]],
-) -> list[str]:
-    """Make the `analysis` in `output`, send it, and save the workspace; the lines to print.
+def command(args: argparse.Namespace) -> list[str]:
+    """Analyse a study, send what was found, and save the workspace; the lines to print.
 
-    It is made anew every time: the runs on disk may be more than those that were analysed last.
+    It is analysed anew every time: the runs on disk may be more than those of the last analysis.
 
     Raises:
         InputError: no study, no key, an analysis of another study, or W&B takes nothing.
     """
-    plan = read_plan(results)
-    study = results.resolve().name
+    results: Path = args.results
+    plan, study = read_plan(results), results.resolve().name
+    output = args.output or Path("figures") / study
     wandb_client.quiet_environment()
     require_key("dashboard")
     if (found := _analysed(output).get("study", study)) != study:
@@ -64,8 +59,8 @@ def command(
     epochs = sorted({int(row["epochs"]) for row in plan})
     try:
         wandb_client.require_answer()
-        entity = entity or wandb_client.default_entity()
-        lines = analysis()
+        entity, project = args.entity or wandb_client.default_entity(), args.project
+        lines = analyse(results, output, args.where, args.published, with_halved=args.with_halved)
         if not (verdicts := _analysed(output).get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
         url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
@@ -117,18 +112,7 @@ def _save(results: Path, built: Any) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     args = _parser().parse_args(arguments)
-    output = args.output or Path("figures") / args.results.resolve().name
-    return run(
-        lambda: command(
-            args.results,
-            output,
-            args.project,
-            args.entity,
-            lambda: analyse(
-                args.results, output, args.where, args.published, with_halved=args.with_halved
-            ),
-        )
-    )
+    return run(lambda: command(args))
 
 
 if __name__ == "__main__":

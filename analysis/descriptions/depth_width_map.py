@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from analysis.fits.fit import Fit
-from analysis.fits.forms import Floats, log_value
+from analysis.fits.forms import Floats
 from analysis.fits.intervals import covariance
 from analysis.fits.laws import SIZE
 from analysis.laws.cheapest_path import elasticities
@@ -83,25 +83,18 @@ def _slopes(points: Points) -> Floats:
     return slopes
 
 
-def _rows(surface: Fit, depth: Floats, width: Floats, resolution: float, epochs: float) -> Floats:
-    """What each coefficient is multiplied by in ln(error) of networks, a row each."""
-    same = np.ones(len(depth))
-    values = {"depth": depth, "width": width, "resolution": resolution * same,
-              "epochs": epochs * same}  # fmt: skip
-    x = np.stack([np.log(values[c]) for c in surface.columns], axis=1)
-    return np.asarray(log_value(surface.form, surface.vector, x - surface.centre)[1])
-
-
 def _difference(
     surface: Fit, slopes: Floats, base: Base, at: tuple[float, float], multipliers: Floats
 ) -> tuple[Floats, Floats]:
     """(ln error of the wider minus the deeper network, P(depth is better)) at (epochs, px)."""
-    epochs, resolution = at
     same = np.ones(len(multipliers))
-    factor = {a: multipliers ** (1 / c) for a, c in zip(SIZE[:2], slopes[:2], strict=True)}
-    depth, width = base["depth"] * same, base["width"] * same
-    wider = _rows(surface, depth, width * factor["width"], resolution, epochs)
-    contrast = wider - _rows(surface, depth * factor["depth"], width, resolution, epochs)
+    start = {**base, "epochs": at[0], "resolution": at[1]}
+    networks = {name: value * same for name, value in start.items()}
+    deeper, wider = (
+        surface.at(networks | {axis: networks[axis] * multipliers ** (1 / slope)})[1]
+        for axis, slope in zip(SIZE[:2], slopes[:2], strict=True)
+    )
+    contrast = wider - deeper
     difference = contrast @ surface.vector
     se = np.sqrt(np.einsum("nj,jk,nk->n", contrast, covariance(surface), contrast))
     return difference, np.asarray(stdtr(surface.df, difference / se))
@@ -111,10 +104,9 @@ def _passes(line: Sequence[Record], probability: float) -> list[float]:
     """Epochs at which P(depth) passes a probability, between neighbours on the log scale."""
     found = []
     for a, b in pairwise(line):
-        if (a["p_depth"] - probability) * (b["p_depth"] - probability) <= 0 and a["p_depth"] != b[
-            "p_depth"
-        ]:
-            share = (probability - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
+        p, q = a["p_depth"], b["p_depth"]
+        if (p - probability) * (q - probability) <= 0 and p != q:
+            share = (probability - p) / (q - p)
             ends = np.log([a["epochs"], b["epochs"]])
             found.append(float(math.exp(np.interp(share, [0, 1], ends))))
     return found
@@ -163,8 +155,7 @@ def depth_width_map(
             for m, d, p in found
         ]  # fmt: skip
     chosen = [r for r in records if r["multiplier"] == multiplier]
-    lines = {r: [c for c in chosen if c["resolution"] == r] for _, r in places}
-    passed = {r: _crossover(line) for r, line in lines.items()}
+    passed = {px: _crossover([r for r in chosen if r["resolution"] == px]) for _, px in places}
     return DepthWidthMap(
         multiplier,
         records,

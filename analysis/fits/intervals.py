@@ -38,8 +38,7 @@ def band(fit: Fit, table: Mapping[str, Floats], confidence: float = 0.95) -> tup
     Student's t with the form taken as linear in its parameters (Bates & Watts 1988, section 2.3):
     exact for `log` forms without exponents. Parameters at a bound are held there.
     """
-    x = np.stack([np.log(table[c]) for c in fit.columns], axis=1) - fit.centre
-    value, at = log_value(fit.form, fit.vector, x)
+    value, at = fit.at(table)
     _, slopes = log_value(fit.form, fit.vector, fit.problem.x)
     free = ~np.isin(fit.form.parameters, fit.at_bound)
     known, at = slopes[:, free], at[:, free]

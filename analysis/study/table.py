@@ -1,6 +1,7 @@
 """Which runs of a study enter its analysis, and why the others do not."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,14 +116,6 @@ def _refuse_mixed(rows: Sequence[Row], columns: Sequence[str]) -> None:
             )
 
 
-def _by_settings(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows that agree in their variant and in the other settings that the grid varies."""
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.get("variant"), row["settings"]), []).append(row)
-    return list(groups.values())
-
-
 def _refuse_twins(rows: Sequence[Row]) -> None:
     cells: dict[tuple[Any, ...], str] = {}
     for row in rows:
@@ -199,7 +192,10 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
             + ")"
         )
     _refuse_mixed(rows, SAME)
-    for group in _by_settings(rows):
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.get("variant"), row["settings"]].append(row)
+    for group in groups.values():
         _refuse_mixed(group, SAME_SETTINGS)
     _refuse_twins(rows)
     n_classes = study.grid.get("n_classes")

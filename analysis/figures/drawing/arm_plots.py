@@ -22,8 +22,8 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
         here = [r for r in records if r["epochs"] == epochs]
         named: dict[str, Label] = {}
         for index, (side, setting) in enumerate(product(resolutions, settings)):
-            rows = [r for r in settings[setting][1] if r["resolution"] == side]
-            rows = [r for r in rows if r["epochs"] == epochs]
+            own = settings[setting][1]
+            rows = [r for r in own if (r["resolution"], r["epochs"]) == (side, epochs)]
             place = ", ".join([f"{side} px"] * (len(resolutions) > 1) + [setting] * bool(setting))
             for arm in ("depth", "width"):
                 curve = [r for r in rows if r["kind"] == "curve" and r["arm"] == arm]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -29,8 +30,7 @@ def forecasts(records: Sequence[Record]) -> Figure:
     for factor in (0.5, 2.0):
         axes.plot([low, high], [factor * low, factor * high], color="#999999", lw=0.8, ls=":")
     ends = []
-    for index, (epochs, rows) in enumerate(by_epochs(records).items()):
-        color = LINES[index % len(LINES)]
+    for (epochs, rows), color in zip(by_epochs(records).items(), cycle(LINES), strict=False):
         x, y = [r["forecast_s"] for r in rows], [r["wall_s"] for r in rows]
         axes.errorbar(
             x, y, xerr=_bars(rows), fmt="o", ms=3, color=color, alpha=0.75, mec="none",

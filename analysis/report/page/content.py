@@ -15,7 +15,7 @@ from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.records import arm_records
 from analysis.stats.pareto import Frontier, frontier_of
 from analysis.study.cells import Cell
-from analysis.study.columns import COST, COSTS, TABLE_AXES, Record, finite, own_axes
+from analysis.study.columns import COSTS, TABLE_AXES, Record, finite, own_axes
 from analysis.study.compared_settings import column_of
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Row, Table
@@ -186,12 +186,6 @@ def _repeat(runs_dir: Path | None, run_id: str, done: bool) -> dict[str, Any]:
 def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
     """What Bello et al. 2021 printed, by cost axis, where they did."""
     return {axis: rows for axis in axes if (rows := published_records(axis))}
-
-
-def axis_values(axes: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Short name, label and unit of each cost."""
-    known = {axis: COST[axis] for axis in axes}
-    return {a: {"name": c.title, "label": c.label, "unit": c.unit} for a, c in known.items()}
 
 
 def environment(rows: Sequence[Row]) -> list[dict[str, Any]]:
