@@ -64,7 +64,7 @@ def command(args: argparse.Namespace) -> list[str]:
         if not (verdicts := _analysed(output).get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
         url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
-        panels = workspace.sections(epochs, payload.costs(output), payload.images(output))
+        panels = workspace.sections(epochs, payload.costs(output), [*payload.images(output)])
         saved = _save(results, workspace.build(entity, project, study, tag_of(study), panels))
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None

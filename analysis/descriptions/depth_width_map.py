@@ -60,27 +60,20 @@ class DepthWidthMap:
     brier: float | None
 
 
-def _surface(points: Points) -> Fit:
-    """The surface with every term that the design carries; `se` is left out of it on purpose.
+def _surface(points: Points) -> tuple[Fit, Floats]:
+    """The surface with every term that the design carries, and elasticities of cost by axis.
+
+    `se` is left out on purpose.
 
     Raises:
-        InputError: one length of training, or too few configurations.
+        InputError: too few training lengths or configurations, or an arm that costs nothing.
     """
     if len(np.unique(points["epochs"])) < 3:
         raise InputError("a map over training lengths needs three of them or more")
-    return surface_of(points).fit
-
-
-def _slopes(points: Points) -> Floats:
-    """Elasticities of cost by axis.
-
-    Raises:
-        InputError: depth or width does not change the cost.
-    """
-    slopes = elasticities(points)
+    surface, slopes = surface_of(points).fit, elasticities(points)
     if not (slopes[:2] > 1e-6).all():
         raise InputError("cost does not grow with both depth and width")
-    return slopes
+    return surface, slopes
 
 
 def _difference(
@@ -140,7 +133,7 @@ def depth_width_map(
         InputError: too few configurations or levels for the surface.
     """
     points = points_of(cells, prereg.cost)
-    surface, slopes = _surface(points), _slopes(points)
+    surface, slopes = _surface(points)
     epochs = np.geomspace(points["epochs"].min(), points["epochs"].max(), GRID).tolist()
     places = [(e, r) for r in sorted({c.resolution for c in cells}) for e in epochs]
     tops = {at: _dearest(points, slopes, base, at) for at in places}
@@ -176,7 +169,7 @@ def _left_out(
         seen: Points = points_of([c for c in cells if c.resolution != resolution], prereg.cost)
         own = cells.at_resolution(resolution)
         try:
-            surface, slopes = _surface(seen), _slopes(seen)
+            surface, slopes = _surface(seen)
         except InputError:
             return None, None
         for epochs in own.regimes:

@@ -5,6 +5,7 @@ Errors are fractions, costs forward FLOPs per image; missing values are None.
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from scipy.special import stdtrit
@@ -29,10 +30,8 @@ def fits_of(points: Points) -> dict[str, Fit]:
     found = {}
     for form, fewest in FEWEST.items():
         if len(np.unique(points["cost"])) >= fewest:
-            try:
+            with suppress(InputError):
                 found[form] = fit(points, form, y="error", x="cost")
-            except InputError:
-                continue
     return found
 
 

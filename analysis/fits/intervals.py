@@ -21,17 +21,6 @@ def covariance(fit: Fit) -> Floats:
     return np.asarray(fit.variance * np.linalg.pinv(information), dtype=np.float64)
 
 
-def t_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t about a coefficient of a `log` form; exact unless the form has a breakpoint.
-
-    With a breakpoint it is conditional on the fitted one for b0, b1 and b2 alike, apart from its
-    column in J.
-    """
-    i = fit.form.parameters.index(name)
-    half = stdtrit(fit.df, 0.5 + confidence / 2) * math.sqrt(covariance(fit)[i, i])
-    return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
-
-
 def band(fit: Fit, table: Mapping[str, Floats], confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Ends of the interval about the form itself at each row of a table, in units of y.
 
@@ -80,7 +69,8 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
     """Values of a parameter whose best fit is not worse than an F test allows.
 
     {v: RSS(v) <= RSS_min (1 + F_{1, n-k} / (n-k))} (Bates & Watts 1988, section 6.1), in units of
-    the columns. An end is the parameter's bound where nothing inside it is excluded.
+    the columns. An end is the parameter's bound where nothing inside it is excluded. For the
+    coefficients of a `log` form this is Student's t: exact, or given the fitted breakpoint.
 
     Raises:
         ValueError: the loss is not least squares.
@@ -89,7 +79,8 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
         raise ValueError("profile intervals need least squares")
     i, split = fit.form.parameters.index(name), len(fit.form.exponents)
     if fit.form.kind == "log" and i >= split:
-        return t_interval(fit, name, confidence)
+        half = stdtrit(fit.df, 0.5 + confidence / 2) * math.sqrt(covariance(fit)[i, i])
+        return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
     problem, best = (fit.problem, fit.vector) if i < split else _in_column_units(fit)
     limit = float(fit.loss / 2 * (1 + fdtri(1, fit.df, confidence) / fit.df))
     loss, at = _profile(problem, best, i), float(best[i])

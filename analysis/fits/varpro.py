@@ -141,10 +141,7 @@ def polish_until_agreed(problem: Problem, start: Point) -> tuple[Point, bool]:
 
 
 def _broken_line(problem: Problem, start: Floats | None) -> Minimum:
-    """The best breakpoint: every 0.05, then ever finer about the best ones.
-
-    Only those within 0.5 of `start` if there is one.
-    """
+    """The best breakpoint, within 0.5 of `start`: every 0.05, then ever finer about the best."""
     low, high = problem.low[:1], problem.high[:1]
     if start is not None:
         low, high = np.maximum(low, start[0] - 0.5), np.minimum(high, start[0] + 0.5)

@@ -14,11 +14,7 @@ MARGIN = 0.1
 
 
 def _logs(points: Floats) -> Floats:
-    """Logarithms of the points that no other beats.
-
-    Raises:
-        ValueError: no points, or a value is not positive and finite.
-    """
+    """Logarithms of the points that no other beats; a ValueError unless all are positive."""
     if points.ndim != 2 or points.size == 0 or not (np.isfinite(points) & (points > 0)).all():
         raise ValueError("points must be rows of positive finite numbers")
     logs = np.log(points)

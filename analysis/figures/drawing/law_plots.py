@@ -88,10 +88,7 @@ def _limits(axes: Axes, label: str, errors: Sequence[float], others: Sequence[fl
 
 
 def _floor(axes: Axes, row: Record, cells: Sequence[Record]) -> Label | None:
-    """A line at the floor with its 95 % band, and how many cells lie below it.
-
-    Nothing where the floor is far below the axis.
-    """
+    """A line at the floor with its 95 % band, and how many cells lie below; none off the axis."""
     color = LAWS["spl"][1]
     value, low, high = (100 * row[f"error{end}"] for end in ("", "_low", "_high"))
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
