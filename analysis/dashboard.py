@@ -54,14 +54,14 @@ def command(args: argparse.Namespace) -> list[str]:
     output = args.output or Path("figures") / study
     wandb_client.quiet_environment()
     require_key("dashboard")
-    if (found := _analysed(output).get("study", study)) != study:
+    if (found := _read(output / "verdicts.json").get("study", study)) != study:
         raise InputError(f"-o {output}: that is the analysis of {found}, not of {study}")
     epochs = sorted({int(row["epochs"]) for row in plan})
     try:
         wandb_client.require_answer()
         entity, project = args.entity or wandb_client.default_entity(), args.project
         lines = analyse(results, output, args.where, args.published, with_halved=args.with_halved)
-        if not (verdicts := _analysed(output).get("verdicts")):
+        if not (verdicts := _read(output / "verdicts.json").get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
         url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
         panels = workspace.sections(epochs, payload.costs(output), [*payload.images(output)])
@@ -71,10 +71,10 @@ def command(args: argparse.Namespace) -> list[str]:
     return [*lines, f"analysis of {study}: {url}", f"workspace: {saved}"]
 
 
-def _analysed(output: Path) -> dict[str, Any]:
-    """The verdicts.json in `output`; empty if there is none that can be read."""
+def _read(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; empty if there is none that can be read."""
     try:
-        content = json.loads((output / "verdicts.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -99,13 +99,9 @@ def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
 
 def _save(results: Path, built: Any) -> str:
     """Save the workspace, over the one that an earlier call saved; its address."""
-    mark = results / "workspace.json"
-    try:
-        earlier = json.loads(mark.read_text(encoding="utf-8"))["url"]
-    except (OSError, ValueError, KeyError, TypeError):
-        earlier = None
-    url = wandb_client.save_workspace(built, earlier)
-    replace_file(mark, json.dumps({"url": url}) + "\n")
+    path = results / "workspace.json"
+    url = wandb_client.save_workspace(built, _read(path).get("url"))
+    replace_file(path, json.dumps({"url": url}) + "\n")
     return url
 
 

@@ -5,6 +5,8 @@ Errors and gaps are fractions; missing values are None.
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -55,10 +57,8 @@ def own_columns(cell: Cell) -> Record:
 
 def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:
     """Records by length of training, shortest first."""
-    found: dict[int, list[Record]] = {}
-    for record in sorted(records, key=lambda r: r["epochs"]):
-        found.setdefault(record["epochs"], []).append(record)
-    return found
+    epochs = itemgetter("epochs")
+    return {e: list(rows) for e, rows in groupby(sorted(records, key=epochs), epochs)}
 
 
 def frontier_records(cells: StudyCells, axis: str) -> list[Record]:
