@@ -6,7 +6,7 @@ linear combination of cell means, sum(omega_i y_i), and its variance is exact.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -37,10 +37,10 @@ class Gap:
     df: float
     low: float
     high: float
-    level: float
-    cost_se: float
-    weights: Mapping[str, float]
-    overlap: Mapping[str, tuple[float, float]]
+    level: float = 1.0
+    cost_se: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    overlap: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
