@@ -101,14 +101,10 @@ def curve_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, list[Any]]
             if r["kind"] == "curve":
                 names = {k: v for k, v in r.items() if k in {"epochs", "resolution", "arm", *own}}
                 curve = curves.setdefault((*names.values(),), {**names, "cost": [], "error": []})
-                curve["cost"].append(_short(r["cost"]))
-                curve["error"].append(_short(r["error"]))
+                for name in ("cost", "error"):
+                    curve[name].append(float(f"{r[name]:.5g}"))
         found[axis] = list(curves.values())
     return found
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
 
 
 def run_values(
