@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,45 +41,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def command(
-    results: Path,
-    output: Path,
-    project: str,
-    entity: str | None,
-    analysis: Callable[[], list[str]],
-) -> list[str]:
-    """Make the `analysis` in `output`, send it, and save the workspace; the lines to print.
+def command(args: argparse.Namespace) -> list[str]:
+    """Analyse a study, send what was found, and save the workspace; the lines to print.
 
-    It is made anew every time: the runs on disk may be more than those that were analysed last.
+    It is analysed anew every time: the runs on disk may be more than those of the last analysis.
 
     Raises:
         InputError: no study, no key, an analysis of another study, or W&B takes nothing.
     """
-    plan = read_plan(results)
-    study = results.resolve().name
+    results: Path = args.results
+    plan, study = read_plan(results), results.resolve().name
+    output = args.output or Path("figures") / study
     wandb_client.quiet_environment()
     require_key("dashboard")
-    if (found := _analysed(output).get("study", study)) != study:
+    if (found := _read(output / "verdicts.json").get("study", study)) != study:
         raise InputError(f"-o {output}: that is the analysis of {found}, not of {study}")
     epochs = sorted({int(row["epochs"]) for row in plan})
     try:
         wandb_client.require_answer()
-        entity = entity or wandb_client.default_entity()
-        lines = analysis()
-        if not (verdicts := _analysed(output).get("verdicts")):
+        entity, project = args.entity or wandb_client.default_entity(), args.project
+        lines = analyse(results, output, args.where, args.published, with_halved=args.with_halved)
+        if not (verdicts := _read(output / "verdicts.json").get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
         url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
-        panels = workspace.sections(epochs, payload.costs(output), payload.images(output))
+        panels = workspace.sections(epochs, payload.costs(output), [*payload.images(output)])
         saved = _save(results, workspace.build(entity, project, study, tag_of(study), panels))
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None
     return [*lines, f"analysis of {study}: {url}", f"workspace: {saved}"]
 
 
-def _analysed(output: Path) -> dict[str, Any]:
-    """The verdicts.json in `output`; empty if there is none that can be read."""
+def _read(path: Path) -> dict[str, Any]:
+    """What a JSON file holds; empty if there is none that can be read."""
     try:
-        content = json.loads((output / "verdicts.json").read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -104,31 +99,16 @@ def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
 
 def _save(results: Path, built: Any) -> str:
     """Save the workspace, over the one that an earlier call saved; its address."""
-    mark = results / "workspace.json"
-    try:
-        earlier = json.loads(mark.read_text(encoding="utf-8"))["url"]
-    except (OSError, ValueError, KeyError, TypeError):
-        earlier = None
-    url = wandb_client.save_workspace(built, earlier)
-    replace_file(mark, json.dumps({"url": url}) + "\n")
+    path = results / "workspace.json"
+    url = wandb_client.save_workspace(built, _read(path).get("url"))
+    replace_file(path, json.dumps({"url": url}) + "\n")
     return url
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     args = _parser().parse_args(arguments)
-    output = args.output or Path("figures") / args.results.resolve().name
-    return run(
-        lambda: command(
-            args.results,
-            output,
-            args.project,
-            args.entity,
-            lambda: analyse(
-                args.results, output, args.where, args.published, with_halved=args.with_halved
-            ),
-        )
-    )
+    return run(lambda: command(args))
 
 
 if __name__ == "__main__":

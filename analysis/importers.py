@@ -19,7 +19,6 @@ from analysis.importing.read_timm import read_timm
 from analysis.importing.read_wandb import read_wandb
 from analysis.importing.speedups import speedup
 from analysis.importing.units import OURS
-from analysis.study.columns import Record
 from scaling_study.common.command_line import run
 from scaling_study.common.errors import InputError
 
@@ -91,25 +90,26 @@ def _left_out(left_out: Mapping[str, str], directory: Path) -> str:
     return f"; {len(left_out)} left out, such as {name}: {reason} (left_out.csv)"
 
 
-def _published(wanted: bool, cost: str) -> list[Record]:
-    records = published_records(cost) if wanted else []
-    if wanted and not records:
-        raise InputError(f"--published: nothing is published here for {cost}; flops and params are")
-    return records
-
-
 def command(args: argparse.Namespace) -> list[str]:
     """Read, judge and draw one table; the line to print."""
     table = read(args.files, args.format, _pairs("--map", args.map), _pairs("--unit", args.unit))
     table, cost = measured(table, args.cost, args.n_val)
     names = split(table.frame, args.families)
-    records, published = records_of(table.frame, cost, names), _published(args.published, cost)
+    records, published = records_of(table.frame, cost, names), published_records(cost)
+    if args.published and not published:
+        raise InputError(f"--published: nothing is published here for {cost}; flops and params are")
     found = speedup(table.frame, cost, names, args.families) if args.families else None
     directory: Path = args.output
     directory.mkdir(parents=True, exist_ok=True)
     title = f"Pareto frontier of validation error and {cost}"
     with style():
-        save(frontier(records, published), records, directory, "frontier", title)
+        save(
+            frontier(records, published if args.published else ()),
+            records,
+            directory,
+            "frontier",
+            title,
+        )
     members = sum(r["on_frontier"] for r in records)
     line = f"{members} of {len(records)} models on the frontier of val_error and {cost}"
     if found is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from analysis.fits.fit import Fit
-from analysis.fits.forms import Floats, log_value
+from analysis.fits.forms import Floats
 from analysis.fits.intervals import covariance
 from analysis.fits.laws import SIZE
 from analysis.laws.cheapest_path import elasticities
@@ -59,48 +59,34 @@ class DepthWidthMap:
     brier: float | None
 
 
-def _surface(points: Points) -> Fit:
-    """The surface with every term that the design carries; `se` is left out of it on purpose.
+def _surface(points: Points) -> tuple[Fit, Floats]:
+    """The surface with every term that the design carries, and elasticities of cost by axis.
+
+    `se` is left out on purpose.
 
     Raises:
-        InputError: one length of training, or too few configurations.
+        InputError: too few training lengths or configurations, or an arm that costs nothing.
     """
     if len(np.unique(points["epochs"])) < 3:
         raise InputError("a map over training lengths needs three of them or more")
-    return surface_of(points).fit
-
-
-def _slopes(points: Points) -> Floats:
-    """Elasticities of cost by axis.
-
-    Raises:
-        InputError: depth or width does not change the cost.
-    """
-    slopes = elasticities(points)
+    surface, slopes = surface_of(points).fit, elasticities(points)
     if not (slopes[:2] > 1e-6).all():
         raise InputError("cost does not grow with both depth and width")
-    return slopes
-
-
-def _rows(surface: Fit, depth: Floats, width: Floats, resolution: float, epochs: float) -> Floats:
-    """What each coefficient is multiplied by in ln(error) of networks, a row each."""
-    same = np.ones(len(depth))
-    values = {"depth": depth, "width": width, "resolution": resolution * same,
-              "epochs": epochs * same}  # fmt: skip
-    x = np.stack([np.log(values[c]) for c in surface.columns], axis=1)
-    return np.asarray(log_value(surface.form, surface.vector, x - surface.centre)[1])
+    return surface, slopes
 
 
 def _difference(
     surface: Fit, slopes: Floats, base: Base, at: tuple[float, float], multipliers: Floats
 ) -> tuple[Floats, Floats]:
     """(ln error of the wider minus the deeper network, P(depth is better)) at (epochs, px)."""
-    epochs, resolution = at
     same = np.ones(len(multipliers))
-    factor = {a: multipliers ** (1 / c) for a, c in zip(SIZE[:2], slopes[:2], strict=True)}
-    depth, width = base["depth"] * same, base["width"] * same
-    wider = _rows(surface, depth, width * factor["width"], resolution, epochs)
-    contrast = wider - _rows(surface, depth * factor["depth"], width, resolution, epochs)
+    start = {**base, "epochs": at[0], "resolution": at[1]}
+    networks = {name: value * same for name, value in start.items()}
+    deeper, wider = (
+        surface.at(networks | {axis: networks[axis] * multipliers ** (1 / slope)})[1]
+        for axis, slope in zip(SIZE[:2], slopes[:2], strict=True)
+    )
+    contrast = wider - deeper
     difference = contrast @ surface.vector
     se = np.sqrt(np.einsum("nj,jk,nk->n", contrast, covariance(surface), contrast))
     return difference, np.asarray(stdtr(surface.df, difference / se))
@@ -110,10 +96,9 @@ def _passes(line: Sequence[Record], probability: float) -> list[float]:
     """Epochs at which P(depth) passes a probability, between neighbours on the log scale."""
     found = []
     for a, b in pairwise(line):
-        if (a["p_depth"] - probability) * (b["p_depth"] - probability) <= 0 and a["p_depth"] != b[
-            "p_depth"
-        ]:
-            share = (probability - a["p_depth"]) / (b["p_depth"] - a["p_depth"])
+        p, q = a["p_depth"], b["p_depth"]
+        if (p - probability) * (q - probability) <= 0 and p != q:
+            share = (probability - p) / (q - p)
             ends = np.log([a["epochs"], b["epochs"]])
             found.append(float(math.exp(np.interp(share, [0, 1], ends))))
     return found
@@ -147,7 +132,7 @@ def depth_width_map(
         InputError: too few configurations or levels for the surface.
     """
     points = points_of(cells, prereg.cost)
-    surface, slopes = _surface(points), _slopes(points)
+    surface, slopes = _surface(points)
     epochs = np.geomspace(points["epochs"].min(), points["epochs"].max(), GRID).tolist()
     places = [(e, r) for r in sorted({c.resolution for c in cells}) for e in epochs]
     tops = {at: _dearest(points, slopes, base, at) for at in places}
@@ -162,8 +147,7 @@ def depth_width_map(
             for m, d, p in found
         ]  # fmt: skip
     chosen = [r for r in records if r["multiplier"] == multiplier]
-    lines = {r: [c for c in chosen if c["resolution"] == r] for _, r in places}
-    passed = {r: _crossover(line) for r, line in lines.items()}
+    passed = {px: _crossover([r for r in chosen if r["resolution"] == px]) for _, px in places}
     return DepthWidthMap(
         multiplier,
         records,
@@ -184,7 +168,7 @@ def _left_out(
         seen: Points = points_of([c for c in cells if c.resolution != resolution], prereg.cost)
         own = cells.at_resolution(resolution)
         try:
-            surface, slopes = _surface(seen), _slopes(seen)
+            surface, slopes = _surface(seen)
         except InputError:
             return None, None
         for epochs in own.regimes:

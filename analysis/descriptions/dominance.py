@@ -8,7 +8,7 @@ from analysis.stats.attainment import deviation
 from analysis.stats.indicators import compare
 from analysis.stats.interpolation import Floats
 from analysis.study.cells import Cell
-from analysis.study.columns import COST_NAMES, Record
+from analysis.study.columns import COST_NAMES, Record, finite
 from analysis.study.study_cells import StudyCells
 
 
@@ -36,18 +36,11 @@ def dominance(cells: StudyCells) -> list[Record]:
         for cost in COST_NAMES:
             for pair in regime.pairs(epochs, cost):
                 found = compare(_points(pair.first, cost), _points(pair.second, cost))
-                factors = found.cost_a, found.cost_b
-                paid = [factor if np.isfinite(factor) else None for factor in factors]
                 records.append(
-                    {
-                        "epochs": epochs,
-                        "cost": cost,
-                        "setting": pair.label,
-                        "depth_share": found.share_a,
-                        "width_share": found.share_b,
-                        "depth_cost_factor": paid[0],
-                        "width_cost_factor": paid[1],
-                        "seed_deviation": _seed_deviation(regime, cost),
-                    }
+                    {"epochs": epochs, "cost": cost, "setting": pair.label}
+                    | {"depth_share": found.share_a, "width_share": found.share_b}
+                    | {"depth_cost_factor": finite(found.cost_a)}
+                    | {"width_cost_factor": finite(found.cost_b)}
+                    | {"seed_deviation": _seed_deviation(regime, cost)}
                 )
     return records

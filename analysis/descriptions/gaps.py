@@ -28,14 +28,9 @@ def gaps(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
 
 
 def _gap_record(evidence: Evidence, epochs: int, cost: str) -> dict[str, Any]:
+    names = ("estimate", "low", "high", "se")
     try:
         gap, _, _ = evidence.gap_at(epochs, Estimand(cost))
     except PreconditionError as reason:
-        return {"estimate": None, "low": None, "high": None, "se": None, "reason": str(reason)}
-    return {
-        "estimate": gap.estimate,
-        "low": gap.low,
-        "high": gap.high,
-        "se": gap.se,
-        "reason": None,
-    }
+        return dict.fromkeys(names) | {"reason": str(reason)}
+    return {name: getattr(gap, name) for name in names} | {"reason": None}

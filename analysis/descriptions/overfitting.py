@@ -24,8 +24,7 @@ def slopes(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
     records = []
     gaps = cells.train_validation_gaps
     for epochs, regime in gaps.regimes.items():
-        noise = gaps.noise(epochs) if any(c.n > 1 for c in regime) else None
-        if noise is None:
+        if all(c.n == 1 for c in regime) or (noise := gaps.noise(epochs)) is None:
             continue
         for pair in regime.pairs(epochs, prereg.cost):
             for arm, members in zip(DEPTH_WIDTH, (pair.first, pair.second), strict=True):
@@ -37,14 +36,6 @@ def slopes(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
                 }
                 slope = float(weights @ [c.error for c in members])
                 half = t_quantile(noise.df(terms), 0.975) * math.sqrt(sum(terms.values()))
-                records.append(
-                    {
-                        "epochs": epochs,
-                        "setting": pair.label,
-                        "arm": arm,
-                        "slope": slope,
-                        "low": slope - half,
-                        "high": slope + half,
-                    }
-                )
+                record = {"epochs": epochs, "setting": pair.label, "arm": arm, "slope": slope}
+                records.append(record | {"low": slope - half, "high": slope + half})
     return records

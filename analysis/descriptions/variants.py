@@ -8,12 +8,14 @@ variants: with the first). A description with intervals, each 95 % on its own; n
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from analysis.stats.contrast import t_quantile
 from analysis.study.cells import Cell
-from analysis.study.columns import LEVEL, Record
-from analysis.study.compared_settings import varied
+from analysis.study.columns import LEVEL, Record, interval
+from analysis.study.compared_settings import declared_variants, varied
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import CELL_AXES, short_name
@@ -49,8 +51,8 @@ def _records(series: Series, noises: Mapping[int, Noise | None]) -> Iterator[Rec
     names = list(series.cells)
     first = series.cells[names[0]]
     for place, (name, cell) in enumerate(series.cells.items()):
-        after = None if place == 0 else names[0 if series.from_first else place - 1]
-        before = None if after is None else series.cells[after]
+        after = names[0 if series.from_first else place - 1] if place else None
+        before = series.cells[after] if after else None
         yield {
             "series": series.title,
             "name": name,
@@ -58,25 +60,19 @@ def _records(series: Series, noises: Mapping[int, Noise | None]) -> Iterator[Rec
             "config_id": cell.config_id,
             "seeds": cell.n,
             "noise": noise.kind if (noise := noises[cell.epochs]) else None,
-            **_interval("error", cell.error, _half((cell,), noises)),
+            **interval("error", cell.error, _half((cell,), noises)),
             "after": after,
             **_difference("step", cell, before, noises),
             **_difference("total", cell, first if place else None, noises),
         }
 
 
-def _interval(name: str, value: float | None, half: float | None) -> Record:
-    known = value is not None and half is not None
-    low, high = (value - half, value + half) if known else (None, None)  # type: ignore[operator]
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
-
-
 def _difference(
     name: str, cell: Cell, other: Cell | None, noises: Mapping[int, Noise | None]
 ) -> Record:
     if other is None:
-        return _interval(name, None, None)
-    return _interval(name, cell.error - other.error, _half((cell, other), noises))
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+    return interval(name, cell.error - other.error, _half((cell, other), noises))
 
 
 def _half(cells: Sequence[Cell], noises: Mapping[int, Noise | None]) -> float | None:
@@ -101,7 +97,7 @@ def _variants(
     rows: Sequence[Row], cells: Mapping[str, Cell], grid: Mapping[str, Any]
 ) -> Iterator[Series]:
     """The variants of a grid, a series for each setting of what they do not touch."""
-    declared = list(_declared(grid))
+    declared = list(declared_variants(grid))
     touched = {short_name(k) for _, named in declared for row in named.values() for k in row}
     groups = _grouped([row for row in rows if row.get("variant")], varied(grid), touched)
     for title, members in groups:
@@ -109,12 +105,6 @@ def _variants(
         kind = next((kind for kind, known in declared if set(named) <= set(known)), "cumulative")
         if len(named) > 1:
             yield Series(f"variants{title}", named, kind == "independent")
-
-
-def _declared(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Mapping[str, Any]]]]:
-    yield from (part.get("variants") or {}).items()
-    for block in part.get("blocks") or []:
-        yield from _declared(block)
 
 
 def _equal_compute(
@@ -171,9 +161,9 @@ def step_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line a row of each series: its error, and the change from the row it is compared with."""
     width = max((len(r["name"]) for r in records), default=0)
     lines = []
-    for place, r in enumerate(records):
-        if place == 0 or records[place - 1]["series"] != r["series"]:
-            lines.append(f"{r['series']}: error, change from the row it is compared with (95 %)")
-        changed = f"  {points(r, 'step')}" if r["after"] else ""
-        lines.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
+    for series, members in groupby(records, key=itemgetter("series")):
+        lines.append(f"{series}: error, change from the row it is compared with (95 %)")
+        for r in members:
+            changed = f"  {points(r, 'step')}" if r["after"] else ""
+            lines.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
     return lines

@@ -5,6 +5,7 @@ Errors are fractions, costs forward FLOPs per image; missing values are None.
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from scipy.special import stdtrit
@@ -14,7 +15,7 @@ from analysis.fits.intervals import band, profile_interval
 from analysis.laws.points import LEAST, Points, points_of
 from analysis.laws.returns import by_step
 from analysis.stats.contrast import t_quantile
-from analysis.study.columns import LEVEL, Record
+from analysis.study.columns import LEVEL, Record, finite, interval
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
@@ -28,10 +29,8 @@ def fits_of(points: Points) -> dict[str, Fit]:
     found = {}
     for form, fewest in FEWEST.items():
         if len(np.unique(points["cost"])) >= fewest:
-            try:
+            with suppress(InputError):
                 found[form] = fit(points, form, y="error", x="cost")
-            except InputError:
-                continue
     return found
 
 
@@ -47,12 +46,8 @@ def law_rows(
     rows: list[Record] = []
     columns = ("resolution", "depth", "width", "cost", "error")
     for *values, h in zip(*(points[c].tolist() for c in columns), half.tolist(), strict=True):
-        record = dict(zip(columns, values, strict=True))
-        e = record["error"]
-        low, high = (None, None) if math.isnan(h) else (e - h, e + h)
-        rows.append(
-            {"kind": "cell", **record, "error_low": low, "error_high": high, "noise": noise}
-        )
+        record = {"kind": "cell", **dict(zip(columns, values, strict=True))}
+        rows.append(record | interval("error", record["error"], finite(h)) | {"noise": noise})
     grid = np.geomspace(points["cost"].min(), points["cost"].max(), CURVE_POINTS)
     for form, found in fits.items():
         error = np.exp(found.log_predict({"cost": grid}))
@@ -72,10 +67,8 @@ def _landmarks(fits: Mapping[str, Fit]) -> list[Record]:
         rows.append({"kind": "floor", **floor})
     if "seg" in fits:
         low, high = profile_interval(fits["seg"], "t")
-        at = [math.exp(v) for v in (fits["seg"].parameters["t"], low, high)]
-        rows.append(
-            {"kind": "break", **dict(zip(("cost", "cost_low", "cost_high"), at, strict=True))}
-        )
+        ends = {"cost": fits["seg"].parameters["t"], "cost_low": low, "cost_high": high}
+        rows.append({"kind": "break", **{name: math.exp(v) for name, v in ends.items()}})
     return rows
 
 
@@ -99,19 +92,15 @@ def return_rows(points: Points, epochs: int) -> list[Record]:
     """
     rows = []
     for s in by_step(points, "resolution"):
-        half = float(stdtrit(s.n - 1, LEVEL)) * s.sem if s.n > 1 else math.nan
-        known = math.isfinite(half)
-        rows.append(
-            {
-                "epochs": epochs,
-                "from_px": s.start,
-                "to_px": s.stop,
-                "elasticity": s.estimate,
-                "low": s.estimate - half if known else None,
-                "high": s.estimate + half if known else None,
-                "steps": s.n,
-            }
-        )
+        half = finite(float(stdtrit(s.n - 1, LEVEL)) * s.sem) if s.n > 1 else None
+        low, high = (None, None) if half is None else (s.estimate - half, s.estimate + half)
+        row: Record = {
+            "epochs": epochs,
+            "from_px": s.start,
+            "to_px": s.stop,
+            "elasticity": s.estimate,
+        }
+        rows.append(row | {"low": low, "high": high, "steps": s.n})
     return rows
 
 

@@ -5,6 +5,8 @@ Errors and gaps are fractions; missing values are None.
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from analysis.stats.interpolation import smoother
 from analysis.stats.pareto import frontier_of
 from analysis.study.arms import Base, arm_of
 from analysis.study.cells import Cell
-from analysis.study.columns import LEVEL, TABLE_AXES, Record
+from analysis.study.columns import LEVEL, TABLE_AXES, Record, finite, interval
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
 
@@ -53,21 +55,10 @@ def own_columns(cell: Cell) -> Record:
     return own | words if own else {}
 
 
-def _interval(value: float, half: float | None, name: str) -> Record:
-    low, high = (None, None) if half is None else (value - half, value + half)
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
 def by_epochs(records: Sequence[Record]) -> dict[int, list[Record]]:
     """Records by length of training, shortest first."""
-    found: dict[int, list[Record]] = {}
-    for record in sorted(records, key=lambda r: r["epochs"]):
-        found.setdefault(record["epochs"], []).append(record)
-    return found
+    epochs = itemgetter("epochs")
+    return {e: list(rows) for e, rows in groupby(sorted(records, key=epochs), epochs)}
 
 
 def frontier_records(cells: StudyCells, axis: str) -> list[Record]:
@@ -81,15 +72,15 @@ def frontier_records(cells: StudyCells, axis: str) -> list[Record]:
         for i, cell in enumerate(f.cells):
             records.append(
                 _record(cell, base, axis, noise)
-                | _interval(cell.error, _half_width(cell, noise), "error")
+                | interval("error", cell.error, _half_width(cell, noise))
                 | {
                     "on_frontier": bool(f.member[i]),
-                    "p_on_frontier": _number(f.probability[i]),
+                    "p_on_frontier": finite(f.probability[i]),
                     "frontier_error": float(f.best[i]),
-                    "band_low": _number(f.low[i]),
-                    "band_high": _number(f.high[i]),
-                    "sure_low": _number(f.simultaneous_low[i]),
-                    "sure_high": _number(f.simultaneous_high[i]),
+                    "band_low": finite(f.low[i]),
+                    "band_high": finite(f.high[i]),
+                    "sure_low": finite(f.simultaneous_low[i]),
+                    "sure_high": finite(f.simultaneous_high[i]),
                 }
                 | seeds[i]
             )
@@ -114,8 +105,8 @@ def arm_records(cells: StudyCells, axis: str) -> list[Record]:
         for pair in cells.pairs(epochs, axis):
             for arm, members in (("depth", pair.first), ("width", pair.second)):
                 for cell in members:
-                    half = _half_width(cell, noise)
-                    record = _record(cell, base, axis, noise) | _interval(cell.error, half, "error")
+                    error = interval("error", cell.error, _half_width(cell, noise))
+                    record = _record(cell, base, axis, noise) | error
                     records.append(record | {"arm": arm, "kind": "cell"})
                 if any(cell.error <= 0 for cell in members):
                     continue
@@ -138,6 +129,6 @@ def overfit_records(cells: StudyCells, axis: str) -> list[Record]:
     for epochs, both in gaps.regimes.items():
         noise = gaps.noise(epochs) if any(c.n > 1 for c in both) else None
         for cell in both:
-            record = _record(cell, base, axis, noise)
-            records.append(record | _interval(cell.error, _half_width(cell, noise), "gap"))
+            gap = interval("gap", cell.error, _half_width(cell, noise))
+            records.append(_record(cell, base, axis, noise) | gap)
     return records

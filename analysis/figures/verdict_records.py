@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from analysis.rules.kind import Judgement
 from analysis.rules.registry import find_kind
-from analysis.stats.contrast import Gap
 from analysis.study.columns import Record
 
 
@@ -21,14 +20,12 @@ def verdict_records(judgements: Sequence[Judgement]) -> list[Record]:
         for variant, gap, verdict in attempts:
             if j.gap is None or gap is None:
                 continue
+            factor = 1.0 if kind.unit == "number" else 100.0
+            values = {name: getattr(gap, name) for name in ("estimate", "low", "high")}
+            values["margin"] = j.rule.sign * j.rule.margin
             rows.append(
                 {"rule": j.rule.name, "variant": variant, "verdict": verdict.value}
                 | {"unit": kind.unit, "about": kind.measure(j.rule)}
-                | _scaled(gap, j.rule.sign * j.rule.margin, 1.0 if kind.unit == "number" else 100.0)
+                | {name: factor * value for name, value in values.items()}
             )
     return rows
-
-
-def _scaled(gap: Gap, margin: float, factor: float) -> Record:
-    values = {"estimate": gap.estimate, "low": gap.low, "high": gap.high, "margin": margin}
-    return {name: factor * value for name, value in values.items()}

@@ -77,10 +77,14 @@ class Fit:
             c = np.where(zero, 0.0, np.exp(c))
         return dict(zip(self.form.parameters, np.append(theta, c).tolist(), strict=True))
 
+    def at(self, table: Any) -> tuple[Floats, Floats]:
+        """ln of the form at the rows of a table with the fitted columns, and its derivatives."""
+        x = np.stack([np.log(np.asarray(table[c], dtype=float)) for c in self.columns], axis=1)
+        return log_value(self.form, self.vector, x - self.centre)
+
     def log_predict(self, table: Any) -> Floats:
         """ln of the form at the rows of a table with the fitted columns."""
-        x = np.stack([np.log(np.asarray(table[c], dtype=float)) for c in self.columns], axis=1)
-        return log_value(self.form, self.vector, x - self.centre)[0]
+        return self.at(table)[0]
 
 
 def fit(

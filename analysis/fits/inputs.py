@@ -36,9 +36,8 @@ def usable(form: Form, y: Floats, x: Floats, w: Floats) -> Mask:
     """
     if not len(y) == len(x) == len(w):
         raise InputError(f"columns differ in length: {len(y)}, {len(x)}, {len(w)}")
-    used = np.isfinite(w) & (w > 0)
-    for values in (y, *x.T):
-        used &= np.isfinite(values) & (values > 0)
+    values = np.column_stack([y, x, w])
+    used = (np.isfinite(values) & (values > 0)).all(axis=1)
     if used.sum() <= form.k:
         raise InputError(
             f"{used.sum()} usable rows of {len(y)} for the {form.k} parameters of form {form.id}; "

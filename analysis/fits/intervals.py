@@ -1,4 +1,4 @@
-"""How uncertain a fit is: exact t, profile and bootstrap intervals, and lack of fit."""
+"""How uncertain a fit is: exact t and profile intervals, and lack of fit."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from scipy.special import fdtrc, fdtri, stdtrit
 from analysis.fits.descent import Point, Problem, levenberg
 from analysis.fits.fit import Fit
 from analysis.fits.forms import Floats, log_value
-from analysis.fits.varpro import linear_at, minimise
+from analysis.fits.varpro import linear_at
 
 
 def covariance(fit: Fit) -> Floats:
@@ -21,25 +21,13 @@ def covariance(fit: Fit) -> Floats:
     return np.asarray(fit.variance * np.linalg.pinv(information), dtype=np.float64)
 
 
-def t_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t about a coefficient of a `log` form; exact unless the form has a breakpoint.
-
-    With a breakpoint it is conditional on the fitted one for b0, b1 and b2 alike, apart from its
-    column in J.
-    """
-    i = fit.form.parameters.index(name)
-    half = stdtrit(fit.df, 0.5 + confidence / 2) * math.sqrt(covariance(fit)[i, i])
-    return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
-
-
 def band(fit: Fit, table: Mapping[str, Floats], confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Ends of the interval about the form itself at each row of a table, in units of y.
 
     Student's t with the form taken as linear in its parameters (Bates & Watts 1988, section 2.3):
     exact for `log` forms without exponents. Parameters at a bound are held there.
     """
-    x = np.stack([np.log(table[c]) for c in fit.columns], axis=1) - fit.centre
-    value, at = log_value(fit.form, fit.vector, x)
+    value, at = fit.at(table)
     _, slopes = log_value(fit.form, fit.vector, fit.problem.x)
     free = ~np.isin(fit.form.parameters, fit.at_bound)
     known, at = slopes[:, free], at[:, free]
@@ -81,7 +69,8 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
     """Values of a parameter whose best fit is not worse than an F test allows.
 
     {v: RSS(v) <= RSS_min (1 + F_{1, n-k} / (n-k))} (Bates & Watts 1988, section 6.1), in units of
-    the columns. An end is the parameter's bound where nothing inside it is excluded.
+    the columns. An end is the parameter's bound where nothing inside it is excluded. For the
+    coefficients of a `log` form this is Student's t: exact, or given the fitted breakpoint.
 
     Raises:
         ValueError: the loss is not least squares.
@@ -90,7 +79,8 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
         raise ValueError("profile intervals need least squares")
     i, split = fit.form.parameters.index(name), len(fit.form.exponents)
     if fit.form.kind == "log" and i >= split:
-        return t_interval(fit, name, confidence)
+        half = stdtrit(fit.df, 0.5 + confidence / 2) * math.sqrt(covariance(fit)[i, i])
+        return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
     problem, best = (fit.problem, fit.vector) if i < split else _in_column_units(fit)
     limit = float(fit.loss / 2 * (1 + fdtri(1, fit.df, confidence) / fit.df))
     loss, at = _profile(problem, best, i), float(best[i])
@@ -129,25 +119,6 @@ def _end(loss: Callable[[float], float], at: float, bound: float, limit: float) 
             return float(brentq(lambda v: loss(v) - limit, inside, outside, xtol=1e-6))
         inside, step = outside, 1.4 * step
     return bound
-
-
-def bootstrap(fit: Fit, count: int = 1000, seed: int = 20210307) -> Floats:
-    """Parameter vectors (count, k) of refits to configurations drawn with replacement.
-
-    All rows of a configuration (`groups`) go together; each refit starts at the optimum. Seeds are
-    never resampled: two to five replicates say too little.
-    """
-    names, group_of = np.unique(np.array([str(g) for g in fit.groups]), return_inverse=True)
-    generator = np.random.default_rng(seed)
-    found = []
-    for _ in range(count):
-        times = np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names))
-        weights = fit.problem.weights * times[group_of]
-        used = weights > 0
-        p = replace(fit.problem, x=fit.problem.x[used], log_y=fit.problem.log_y[used],
-                    weights=weights[used])  # fmt: skip
-        found.append(minimise(p, fit.vector).best.vector)
-    return np.array(found)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What a fit predicts of data it has not seen; printed with every fit."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -165,8 +164,3 @@ def _line(misses: Misses) -> str:
         return f"{misses.label}: the rest cannot carry the form"
     rmse, bias = 100 * misses.rmse, 100 * misses.bias
     return f"{misses.label}: relative error {rmse:.1f} %, bias {bias:+.1f} % (n {misses.n})"
-
-
-def messages(validations: Sequence[Validation]) -> list[str]:
-    """All descriptions, one after the other."""
-    return [line for validation in validations for line in describe(validation)]

@@ -141,10 +141,7 @@ def polish_until_agreed(problem: Problem, start: Point) -> tuple[Point, bool]:
 
 
 def _broken_line(problem: Problem, start: Floats | None) -> Minimum:
-    """The best breakpoint: every 0.05, then ever finer about the best ones.
-
-    Only those within 0.5 of `start` if there is one.
-    """
+    """The best breakpoint, within 0.5 of `start`: every 0.05, then ever finer about the best."""
     low, high = problem.low[:1], problem.high[:1]
     if start is not None:
         low, high = np.maximum(low, start[0] - 0.5), np.minimum(high, start[0] + 0.5)
@@ -161,25 +158,19 @@ def _broken_line(problem: Problem, start: Floats | None) -> Minimum:
 
 def minimise(problem: Problem, start: Floats | None = None) -> Minimum:
     """The least loss over exponents and coefficients; only near `start` if there is one."""
-    with one_thread():
-        return _minimise(problem, start)
-
-
-def _minimise(problem: Problem, start: Floats | None) -> Minimum:
     form = problem.form
-    if form.kind == "log":
-        return _broken_line(problem, start) if form.exponents else _closed(problem)
-    if start is not None:
-        near = levenberg(problem, start, np.ones(form.k, dtype=bool))
-        return Minimum(near, 1, 1, True)
-    polished = [polish_until_agreed(problem, s) for s in _starts(problem)]
+    with one_thread():
+        if form.kind == "log" and form.exponents:
+            return _broken_line(problem, start)
+        if form.kind == "log":
+            return Minimum(linear_at(problem, np.empty(0)), 1, 1, True)
+        if start is not None:
+            near = levenberg(problem, start, np.ones(form.k, dtype=bool))
+            return Minimum(near, 1, 1, True)
+        polished = [polish_until_agreed(problem, s) for s in _starts(problem)]
     best, agreed = min(polished, key=lambda s: s[0].loss)
     reached = sum(p.loss <= best.loss * (1 + AGREE) for p, _ in polished)
     return Minimum(best, len(polished), reached, agreed)
-
-
-def _closed(problem: Problem) -> Minimum:
-    return Minimum(linear_at(problem, np.empty(0)), 1, 1, True)
 
 
 def huber(problem: Problem, start: Point) -> Problem:

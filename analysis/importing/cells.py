@@ -9,8 +9,8 @@ import numpy as np
 from analysis.importing.columns import TEXT
 from analysis.importing.families import positive
 from analysis.importing.read_csv import CELL, Imported, with_numbers
-from analysis.stats.pareto import Mask, on_frontier
-from analysis.study.columns import Record
+from analysis.stats.pareto import on_frontier
+from analysis.study.columns import Record, finite, interval
 from scaling_study.common.errors import InputError
 from scaling_study.study.axes import CELL_AXES
 from scaling_study.tasks.classification import prior_sd
@@ -117,23 +117,14 @@ def split(frame: "pd.DataFrame", patterns: Sequence[str] | None) -> list[str | N
     return names
 
 
-def _members(frame: "pd.DataFrame", names: Sequence[str | None]) -> Mask:
-    """Whether each row is on the frontier of its own family."""
-    member = np.zeros(len(frame), dtype=bool)
-    for name in set(names):
-        rows = np.flatnonzero([n == name for n in names])
-        part = frame.iloc[rows]
-        member[rows] = on_frontier(part["cost"].to_numpy(), part["val_error"].to_numpy())
-    return member
-
-
 def records_of(frame: "pd.DataFrame", cost: str, names: Sequence[str | None]) -> list[Record]:
     """Every configuration against one cost, cheapest first, with its 95 % interval if known."""
     costs, errors = frame["cost"].to_numpy(), frame["val_error"].to_numpy()
-    front, own = on_frontier(costs, errors), _members(frame, names)
+    front, own = on_frontier(costs, errors), np.zeros(len(frame), dtype=bool)
+    for family in set(names):
+        rows = np.flatnonzero([name == family for name in names])
+        own[rows] = on_frontier(costs[rows], errors[rows])
     half = NORMAL * frame["error_sd"].to_numpy()
-    low = [None if np.isnan(h) else float(e - h) for e, h in zip(errors, half, strict=True)]
-    high = [None if np.isnan(h) else float(e + h) for e, h in zip(errors, half, strict=True)]
     best = np.minimum.accumulate(errors)
     return [
         {
@@ -141,9 +132,7 @@ def records_of(frame: "pd.DataFrame", cost: str, names: Sequence[str | None]) ->
             "family": names[i],
             "cost_axis": cost,
             "cost": float(costs[i]),
-            "error": float(errors[i]),
-            "error_low": low[i],
-            "error_high": high[i],
+            **interval("error", float(errors[i]), finite(half[i])),
             "seeds": int(row["seeds"]),
             "on_frontier": bool(front[i]),
             "on_family_frontier": bool(own[i]),

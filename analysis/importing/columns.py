@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.importing.units import OURS, quantity_of, unit_of
+from analysis.importing.units import OURS, conversion, quantity_of
 from analysis.stats.pareto import Floats
 from scaling_study.common.errors import InputError
 
@@ -23,9 +23,9 @@ SPAN = 1e6
 
 def number(text: object) -> float:
     """A number as written in tables: 1,014.45 is a thousand; NaN where there is none."""
-    if text is None or str(text).strip().lower() in ("", "nan", "none", "null", "na", "n/a"):
+    plain = "" if text is None else str(text).strip()
+    if plain.lower() in ("", "nan", "none", "null", "na", "n/a"):
         return float("nan")
-    plain = str(text).strip()
     if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", plain):
         plain = plain.replace(",", "")
     return float(plain)
@@ -48,20 +48,21 @@ def _check(values: Floats, ours: str, theirs: str, word: str | None) -> None:
     """Refuse values that are not in the unit they are said to be in."""
     known = values[~np.isnan(values)]
     kind = quantity_of(ours)
-    unit = f" (as {word})" if word else ""
-    if kind == "error" and ((known < 0) | (known > 1)).any():
+    what = f"{theirs!r} for {ours}" + (f" (as {word})" if word else "")
+    if kind == "error" and (bad := known[(known < 0) | (known > 1)]).size:
         mixed = "mixes units" if word is None and (known <= 1).mean() > 0.05 else "is no fraction"
-        bad = known[(known < 0) | (known > 1)][0]
         raise InputError(
-            f"{theirs!r} for {ours}{unit} {mixed}: one value becomes {bad:g}, errors lie between "
-            "0 and 1; name its unit, as in percent, accuracy or percent accuracy"
+            f"{what} {mixed}: one value becomes {bad[0]:g}, errors lie between 0 and 1; name its "
+            "unit, as in percent, accuracy or percent accuracy"
         )
-    if kind not in ("error", "number") and (known <= 0).any():
-        raise InputError(f"{theirs!r} for {ours}{unit} holds {known.min():g}: must be positive")
-    if kind not in ("error", "number") and known.size and known.max() > SPAN * known.min():
+    if kind in ("error", "number") or not known.size:
+        return
+    low, high = known.min(), known.max()
+    if low <= 0:
+        raise InputError(f"{what} holds {low:g}: must be positive")
+    if high > SPAN * low:
         raise InputError(
-            f"{theirs!r} for {ours}{unit} goes from {known.min():g} to {known.max():g}: mixed "
-            "units? give every value in one"
+            f"{what} goes from {low:g} to {high:g}: mixed units? give every value in one"
         )
 
 
@@ -91,15 +92,14 @@ def converted(
     import pandas as pd
 
     _check_names(frame, columns, units)
-    known = {ours: unit_of(ours, word) for ours, word in units.items()}
+    conversions = {ours: conversion(ours, word) for ours, word in units.items()}
     result: dict[str, pd.Series[Any]] = {}
     for ours, theirs in columns.items():
         if ours in TEXT:
             result[ours] = frame[theirs].astype(str)
             continue
-        unit = known.get(ours)
         values = _numbers(frame[theirs], ours, theirs)
-        values = unit.convert(values) if unit else values
+        values = conversions[ours](values) if ours in conversions else values
         _check(values, ours, theirs, units.get(ours))
         result[ours] = pd.Series(values, index=frame.index)
     return pd.DataFrame(result)

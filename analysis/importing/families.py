@@ -35,19 +35,14 @@ def family_of(
     frame: "pd.DataFrame",
     cost: str,
     error: str = "val_error",
-    name: str = "model",
     *,
-    error_sd: float | Floats | None = None,
+    error_sd: Floats | None = None,
     n_val: int | None = None,
-    error_half: float | Floats = 0.0,
-    cost_half: float | Floats = 0.0,
-    cost_cv: float = 0.0,
 ) -> Family:
     """One model per row of a frame; `error` is a fraction, `cost` in any unit.
 
     `error_sd` is the SD of an error between seeds; without it, that of `n_val` evaluation images
-    (sqrt(e / 2n), Jordan 2023), and none if that is unknown too. Half a unit of the last digit
-    bounds the rounding; `cost_cv` is the relative SD of a timing.
+    (sqrt(e / 2n), Jordan 2023), and none if that is unknown too.
 
     Raises:
         InputError: a column is missing, holds no positive numbers, or an error is above 1.
@@ -57,16 +52,9 @@ def family_of(
         raise InputError(f"column {error!r} holds {errors.max():g}: errors are fractions up to 1")
     if error_sd is None:
         error_sd = np.array([prior_sd(e, n_val) if n_val else 0.0 for e in errors])
-    labels = frame[name] if name in frame else range(1, len(frame) + 1)
-    return Family(
-        names=tuple(map(str, labels)),
-        cost=costs,
-        error=errors,
-        cost_half=np.broadcast_to(np.asarray(cost_half, dtype=np.float64), errors.shape),
-        error_half=np.broadcast_to(np.asarray(error_half, dtype=np.float64), errors.shape),
-        error_sd=np.broadcast_to(np.asarray(error_sd, dtype=np.float64), errors.shape),
-        cost_cv=cost_cv,
-    )
+    names = frame["model"] if "model" in frame else range(1, len(frame) + 1)
+    exact = np.zeros(errors.shape)
+    return Family(tuple(map(str, names)), costs, errors, exact, exact, error_sd)
 
 
 def speedup_between(a: Family, b: Family) -> Speedup:

@@ -5,11 +5,11 @@ Nothing here computes a result. Records hold fractions; axes show percent.
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.drawing.labels import Label, place_labels
+from analysis.figures.drawing.labels import Label
+from analysis.figures.drawing.panels import finish, spread
 from analysis.figures.drawing.published_overlay import dots, overlay
 from analysis.figures.drawing.style import COLORS, log_x, log_y_percent
 from analysis.study.columns import COSTS, Record
@@ -55,18 +55,11 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     values = [100 * r["error"] for r in (*records, *published) if r["error"] > 0]
     log_y_percent(axes, "validation error (%)", values)
     figure.legend(loc="outside lower center", ncols=2)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    place_labels(axes, [*_labels(records), *others])
-    return figure
+    return finish(figure, [(axes, [*_labels(records), *others])])
 
 
 def _labels(records: Sequence[Record]) -> list[Label]:
     """Names along the frontier; of many, some that are evenly spread."""
-    front = [r for r in records if r["on_frontier"]]
-    chosen = np.unique(np.linspace(0, len(front) - 1, min(len(front), NAMED)).round().astype(int))
+    front = spread([r for r in records if r["on_frontier"]], NAMED)
     colors = _colors(records)
-    return [
-        Label(r["cost"], 100 * r["error"], r["name"], colors[r["family"]])
-        for r in (front[i] for i in chosen)
-    ]
+    return [Label(r["cost"], 100 * r["error"], r["name"], colors[r["family"]]) for r in front]

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.importing.columns import converted
 from analysis.importing.units import OURS
@@ -60,17 +60,13 @@ def with_numbers(
     left_out = {}
     for row in frame.index[frame[list(columns)].isna().any(axis=1)]:
         missing = [column for column in columns if frame[column].isna()[row]]
-        left_out[name_of(frame, row)] = f"no {' and no '.join(missing)}"
+        named = [str(frame.at[row, c]) for c in ("run_id", "model") if c in frame]
+        name = next(filter(None, named), f"row {row + 1}")
+        left_out[name] = f"no {' and no '.join(missing)}"
     kept = frame.dropna(subset=list(columns)).reset_index(drop=True)
     if kept.empty:
         raise InputError(f"no row has {' and '.join(columns)}")
     return kept, left_out
-
-
-def name_of(frame: "pd.DataFrame", row: Any) -> str:
-    """What a row is called in messages."""
-    named = [str(frame.at[row, c]) for c in ("run_id", "model") if c in frame]
-    return next((name for name in named if name), f"row {row + 1}")
 
 
 def refuse_duplicates(frame: "pd.DataFrame") -> None:

@@ -71,15 +71,11 @@ def _wandb_rows(path: Path) -> Iterable[dict[str, str]]:
             run = json.loads(line) if line.strip() else None
         except json.JSONDecodeError as error:
             raise InputError(f"{path}, line {number} is no JSON: {error}") from None
-        if run is not None and not isinstance(run, Mapping):
+        if run is not None and not isinstance(run, dict):
             raise InputError(f"{path}, line {number} holds no run but {type(run).__name__}")
         if run:
-            yield _run(run)
-
-
-def _run(run: Mapping[str, Any]) -> dict[str, str]:
-    rest = {k: v for k, v in run.items() if k not in ("config", "summary")}
-    return _flat(rest) | _flat(run.get("config") or {}) | _flat(run.get("summary") or {})
+            config, summary = (run.pop(key, None) or {} for key in ("config", "summary"))
+            yield _flat(run) | _flat(config) | _flat(summary)
 
 
 def _found(frame: "pd.DataFrame", names: Iterable[str]) -> str | None:

@@ -7,39 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.importing.families import family_of, speedup_between
-from analysis.stats.indicators import Comparison, compare
+from analysis.stats.indicators import compare
 from analysis.stats.speedup import Speedup
-from analysis.study.columns import Record
+from analysis.study.columns import Record, finite
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
 def model_records(s: Speedup) -> list[Record]:
     """A record per model of B: the ratio with its 95 % interval; None outside A's range."""
-    columns = {
-        "ratio": s.ratio,
-        "ci_low": s.ratio_low,
-        "ci_high": s.ratio_high,
-        "smooth_ratio": s.smooth_ratio,
-    }
+    names = ("ratio", "ci_low", "ci_high", "smooth_ratio")
+    ratios = np.column_stack([s.ratio, s.ratio_low, s.ratio_high, s.smooth_ratio])
     return [
-        {"model": name} | {key: _number(values[i]) for key, values in columns.items()}
-        for i, name in enumerate(s.names)
+        {"model": model, **dict(zip(names, map(finite, values), strict=True))}
+        for model, values in zip(s.names, ratios, strict=True)
     ]
-
-
-def _sentence(s: Speedup, patterns: Sequence[str], cost: str, noise: bool) -> str:
-    a, b = patterns
-    interval = f"[{s.mean_low:.2f}, {s.mean_high:.2f}]" if noise else "(seed noise unknown)"
-    return (
-        f"at equal error {b} costs {s.mean:.2f} times the {cost} of {a} {interval}, over "
-        f"{100 * s.share:.0f} % of the range of {b}"
-    )
 
 
 def speedup(
@@ -47,7 +30,7 @@ def speedup(
 ) -> dict[str, Any]:
     """Cost of the second family over that of the first at equal error, and how both compare.
 
-    `frame` is that of `foreign_tables.measured`, `names` the family of each row.
+    `frame` is that of `cells.measured`, `names` the family of each row.
 
     Raises:
         InputError: an error of zero, or no common range of errors.
@@ -59,13 +42,15 @@ def speedup(
     )
     s = speedup_between(a, b)
     points = [np.column_stack([family.cost, family.error]) for family in (a, b)]
-    compared: Comparison = compare(*points)
     inside = s.ratio[~np.isnan(s.ratio)]
+    first, second = patterns
+    known = f"[{s.mean_low:.2f}, {s.mean_high:.2f}]" if noise else "(seed noise unknown)"
     return {
         "cost": cost,
-        "a": patterns[0],
-        "b": patterns[1],
-        "sentence": _sentence(s, patterns, cost, noise),
+        "a": first,
+        "b": second,
+        "sentence": f"at equal error {second} costs {s.mean:.2f} times the {cost} of {first} "
+        f"{known}, over {100 * s.share:.0f} % of the range of {second}",
         "mean": s.mean,
         "ci_low": s.mean_low if noise else None,
         "ci_high": s.mean_high if noise else None,
@@ -74,5 +59,5 @@ def speedup(
         "share_of_range": s.share,
         "outside": list(s.outside),
         "models": model_records(s),
-        "indicators": {key: _number(value) for key, value in asdict(compared).items()},
+        "indicators": {k: finite(v) for k, v in asdict(compare(*points)).items()},
     }

@@ -5,7 +5,7 @@ multiply-adds, times are seconds, memory is bytes.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 
@@ -20,48 +20,20 @@ EXTRA = {
 OURS = COLUMNS | EXTRA
 
 
-class Unit(NamedTuple):
-    """Which quantity a word is about, and from its numbers to ours."""
-
-    quantity: str
-    convert: Callable[[Floats], Floats]
-
-
 def _inverse(values: Floats) -> Floats:
     with np.errstate(divide="ignore"):
         return 1 / values
 
 
-def _times(factor: float) -> Callable[[Floats], Floats]:
-    return lambda values: values * factor
-
-
-UNITS: dict[str, Unit] = {
-    "fraction": Unit("error", _times(1)),
-    "percent": Unit("error", _times(0.01)),
-    "accuracy": Unit("error", lambda v: 1 - v),
-    "percent accuracy": Unit("error", lambda v: 1 - v / 100),
-    "FLOPs": Unit("flops", _times(1)),
-    "MFLOPs": Unit("flops", _times(1e6)),
-    "GFLOPs": Unit("flops", _times(1e9)),
-    "MACs": Unit("flops", _times(2)),
-    "MMACs": Unit("flops", _times(2e6)),
-    "GMACs": Unit("flops", _times(2e9)),
-    "count": Unit("count", _times(1)),
-    "thousands": Unit("count", _times(1e3)),
-    "millions": Unit("count", _times(1e6)),
-    "billions": Unit("count", _times(1e9)),
-    "s": Unit("time", _times(1)),
-    "ms": Unit("time", _times(1e-3)),
-    "us": Unit("time", _times(1e-6)),
-    "hours": Unit("time", _times(3600)),
-    "per second": Unit("time", _inverse),
-    "bytes": Unit("memory", _times(1)),
-    "MB": Unit("memory", _times(1e6)),
-    "GB": Unit("memory", _times(1e9)),
-    "MiB": Unit("memory", _times(2**20)),
-    "GiB": Unit("memory", _times(2**30)),
-}
+# Words for units of a quantity, each with the factor, or the function, that gives ours.
+UNITS: dict[str, dict[str, float | Callable[[Floats], Floats]]] = {
+    "error": {"fraction": 1, "percent": 0.01, "accuracy": lambda v: 1 - v,
+              "percent accuracy": lambda v: 1 - v / 100},
+    "flops": {"FLOPs": 1, "MFLOPs": 1e6, "GFLOPs": 1e9, "MACs": 2, "MMACs": 2e6, "GMACs": 2e9},
+    "count": {"count": 1, "thousands": 1e3, "millions": 1e6, "billions": 1e9},
+    "time": {"s": 1, "ms": 1e-3, "us": 1e-6, "hours": 3600, "per second": _inverse},
+    "memory": {"bytes": 1, "MB": 1e6, "GB": 1e9, "MiB": 2**20, "GiB": 2**30},
+}  # fmt: skip
 
 
 def quantity_of(column: str) -> str:
@@ -77,16 +49,15 @@ def quantity_of(column: str) -> str:
     return "memory" if column.endswith("_bytes") else "number"
 
 
-def unit_of(column: str, word: str) -> Unit:
-    """The unit a user named for one of our columns.
+def conversion(column: str, word: str) -> Callable[[Floats], Floats]:
+    """To our values of a column, from those in the unit that a user named.
 
     Raises:
         InputError: an unknown word, or a unit of something else.
     """
-    known = {name.lower(): unit for name, unit in UNITS.items()}
-    unit = known.get(" ".join(word.lower().split()))
-    fitting = [name for name, u in UNITS.items() if u.quantity == quantity_of(column)]
-    if unit is None or unit.quantity != quantity_of(column):
-        accepted = f"one of {', '.join(fitting)}" if fitting else "none: it has no unit"
+    units = UNITS.get(quantity_of(column), {})
+    unit = {name.lower(): u for name, u in units.items()}.get(" ".join(word.lower().split()))
+    if unit is None:
+        accepted = f"one of {', '.join(units)}" if units else "none: it has no unit"
         raise InputError(f"unit {word!r} of {column}: give {accepted}")
-    return unit
+    return unit if callable(unit) else partial(np.multiply, unit)

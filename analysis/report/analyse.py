@@ -21,6 +21,8 @@ from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts
 
+DECLARED = ("sha256", "alpha", "margin", "cost", "base")
+
 
 def summary(
     table: Table, cells: StudyCells, prereg: Preregistration, judgements: list[Judgement]
@@ -30,14 +32,8 @@ def summary(
         "study": table.name,
         "where": dict(table.where),
         "runs": len(table.rows),
-        "prereg": {
-            "sha256": prereg.sha256,
-            "alpha": prereg.alpha,
-            "margin": prereg.margin,
-            "cost": prereg.cost,
-            "base": prereg.base,
-            "exploratory": prereg.exploratory or None,
-        },
+        "prereg": {name: getattr(prereg, name) for name in DECLARED}
+        | {"exploratory": prereg.exploratory or None},
         "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
         "gaps": gaps(cells, prereg),
         "dominance": dominance(cells),

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import moocore
 import numpy as np
 
 from analysis.stats.pareto import Floats, affordable, least
@@ -85,8 +86,6 @@ def deviation(cells: Sequence[Cell], axis: str) -> float:
         ValueError: some cell with a cost has fewer than two seeds, none has a cost, or an error
             is zero.
     """
-    import moocore
-
     cost, errors = _grid(cells, axis)
     if (errors <= 0).any():
         raise ValueError("an error of zero has no logarithm")

@@ -6,7 +6,7 @@ linear combination of cell means, sum(omega_i y_i), and its variance is exact.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -37,10 +37,10 @@ class Gap:
     df: float
     low: float
     high: float
-    level: float
-    cost_se: float
-    weights: Mapping[str, float]
-    overlap: Mapping[str, tuple[float, float]]
+    level: float = 1.0
+    cost_se: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    overlap: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,9 @@ def t_quantile(df: float, p: float) -> float:
     return float(stdtrit(min(df, 1e9), p))
 
 
-def _weights(x: Floats, bounds: tuple[float, float], estimand: Estimand) -> Floats:
-    if estimand.top:
-        return np.asarray(smoother(x, np.array([bounds[1]]), estimand.linear)[0])
-    return arm_weights(x, *bounds, estimand.linear)
-
-
 def _log_costs(pairs: Sequence[Pair], axis: str) -> dict[str, float]:
-    costs = {}
-    for cell in (c for pair in pairs for c in pair.cells):
-        cost = cell.cost(axis)
-        assert cost is not None
-        costs[cell.config_id] = math.log(cost)
-    return costs
+    costs = {c.config_id: c.cost(axis) for pair in pairs for c in pair.cells}
+    return {config_id: math.log(cost) for config_id, cost in costs.items() if cost is not None}
 
 
 def _at(cells: Sequence[Cell], values: Mapping[str, float]) -> Floats:
@@ -90,14 +80,22 @@ def _combine(
         if bounds[1] <= bounds[0]:
             return None
         for sign, arm, nodes in ((-1, pair.first, x_first), (1, pair.second, x_second)):
-            for cell, w in zip(arm, _weights(nodes, bounds, estimand) / len(pairs), strict=True):
+            if estimand.top:
+                weights = smoother(nodes, np.array(bounds[1:]), estimand.linear)[0]
+            else:
+                weights = arm_weights(nodes, *bounds, estimand.linear)
+            for cell, w in zip(arm, weights / len(pairs), strict=True):
                 gap[cell.config_id] = gap.get(cell.config_id, 0.0) + sign * float(w)
                 level[cell.config_id] = level.get(cell.config_id, 0.0) + float(w) / 2
     return gap, level, overlaps
 
 
-def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> None:
-    """Raises PreconditionError unless the arms share a cost range at every resolution."""
+def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> dict[str, float]:
+    """ln(cost) by config_id.
+
+    Raises:
+        PreconditionError: the arms do not share a cost range at every resolution.
+    """
     if not pairs:
         raise PreconditionError(
             "no resolution has two cells or more, with their cost, in both arms"
@@ -111,6 +109,7 @@ def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> None:
                 f"at {pair.label} the arms share {share} range of {axis}; "
                 f"{min_overlap:g}x is needed"
             )
+    return x
 
 
 def combine_weights(
@@ -121,8 +120,8 @@ def combine_weights(
     Raises:
         PreconditionError: the arms do not share enough cost.
     """
-    check_overlap(pairs, estimand.axis, min_overlap)
-    combined = _combine(pairs, _log_costs(pairs, estimand.axis), estimand)
+    x = check_overlap(pairs, estimand.axis, min_overlap)
+    combined = _combine(pairs, x, estimand)
     assert combined is not None
     return combined[0]
 
@@ -166,10 +165,9 @@ def gap_of(
         PreconditionError: an arm has one cell, or the arms' common range of cost, as a ratio, is
             less than `min_overlap`.
     """
-    check_overlap(pairs, estimand.axis, min_overlap)
+    x = check_overlap(pairs, estimand.axis, min_overlap)
     if any(c.error <= 0 for pair in pairs for c in pair.cells):
         raise PreconditionError("a cell makes no errors, so relative error is not defined")
-    x = _log_costs(pairs, estimand.axis)
     combined = _combine(pairs, x, estimand)
     assert combined is not None
     weights, levels, overlaps = combined
@@ -189,15 +187,14 @@ def gap_of(
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
     df = noise.df(terms)
     half = t_quantile(df, 1 - alpha / 2) * se
-    gap = Gap(
+    return Gap(
         estimate=estimate / unit,
         se=se,
         df=df,
-        low=0.0,
-        high=0.0,
+        low=estimate / unit - half,
+        high=estimate / unit + half,
         level=math.exp(level) if log else level,
         cost_se=cost_se / unit,
         weights=weights,
         overlap={label: (math.exp(a), math.exp(b)) for label, (a, b) in overlaps.items()},
     )
-    return replace(gap, low=gap.estimate - half, high=gap.estimate + half)

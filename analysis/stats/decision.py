@@ -122,8 +122,11 @@ def holm(family: Mapping[str, Verdict], alpha: float) -> dict[str, Verdict]:
     Each claim enters with the one-sided p value of the side that it is nearer to; one that could
     not be tested is not in the family.
     """
-    sides = {name: _side(v) for name, v in family.items() if v.value != "not_testable"}
-    tested = {name: p for name, p in sides.items() if p is not None}
+    sides = {
+        n: (v.p_supported, v.p_refuted) for n, v in family.items() if v.value != "not_testable"
+    }
+    known = {name: [p for p in both if p is not None] for name, both in sides.items()}
+    tested = {name: min(p_values) for name, p_values in known.items() if p_values}
     adjusted = dict(zip(tested, holm_adjusted(list(tested.values())), strict=True))
     corrected = {}
     for name, p in adjusted.items():
@@ -133,8 +136,3 @@ def holm(family: Mapping[str, Verdict], alpha: float) -> dict[str, Verdict]:
             verdict = replace(verdict, value="inconclusive", reason=reason)
         corrected[name] = verdict
     return corrected
-
-
-def _side(verdict: Verdict) -> float | None:
-    sides = [p for p in (verdict.p_supported, verdict.p_refuted) if p is not None]
-    return min(sides) if sides else None

@@ -6,6 +6,7 @@ their logarithms and are compared only under one reference, that of the union.
 
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 
 from analysis.stats.pareto import Floats, on_frontier
@@ -14,11 +15,7 @@ MARGIN = 0.1
 
 
 def _logs(points: Floats) -> Floats:
-    """Logarithms of the points that no other beats.
-
-    Raises:
-        ValueError: no points, or a value is not positive and finite.
-    """
+    """Logarithms of the points that no other beats; a ValueError unless all are positive."""
     if points.ndim != 2 or points.size == 0 or not (np.isfinite(points) & (points > 0)).all():
         raise ValueError("points must be rows of positive finite numbers")
     logs = np.log(points)
@@ -46,8 +43,6 @@ def hypervolume(points: Floats, reference: Floats) -> float:
     logs = _logs(points)
     logs = logs[(logs < reference).all(axis=1)]
     if logs.shape[1] != 2:
-        import moocore
-
         return float(moocore.hypervolume(logs, ref=reference)) if logs.size else 0.0
     x, y = logs[np.lexsort(logs.T)[::-1]].T
     heights = np.append(reference[1], y[:-1]) - y

@@ -32,8 +32,9 @@ def matched_gap(
     for cell in cells:
         variance = noises[cell.epochs].variances[cell.config_id] / cell.n
         by_regime[cell.epochs][cell.config_id] = share**2 * variance / unit[cell.config_id] ** 2
-    estimates = [_difference(match, mean, log) for match in matches]
-    estimate = sum(estimates) * share
+    errors = [(match.first.error, match.second.error) for match in matches]
+    estimate = sum(math.log(b / a) if log else (b - a) / mean for a, b in errors) * share
+    costs = {m.label: (m.first.cost(estimand.axis), m.second.cost(estimand.axis)) for m in matches}
     parts = [(sum(terms.values()), noises[e].df(terms)) for e, terms in by_regime.items()]
     total = sum(variance for variance, _ in parts)
     if total < ROUNDING**2:
@@ -47,20 +48,7 @@ def matched_gap(
         low=estimate - half,
         high=estimate + half,
         level=math.exp(sum(math.log(c.error) for c in cells) / len(cells)) if log else mean,
-        cost_se=0.0,
         weights={m.first.config_id: -share for m in matches}
         | {m.second.config_id: share for m in matches},
-        overlap={m.label: c for m in matches if (c := _costs(m, estimand.axis))},
+        overlap={label: (a, b) for label, (a, b) in costs.items() if a and b},
     )
-
-
-def _difference(match: Match, mean: float, log: bool) -> float:
-    if log:
-        return math.log(match.second.error / match.first.error)
-    return (match.second.error - match.first.error) / mean
-
-
-def _costs(match: Match, axis: str) -> tuple[float, float] | None:
-    """Costs of the first and of the second cell, where they are known."""
-    first, second = match.first.cost(axis), match.second.cost(axis)
-    return (first, second) if first and second else None

@@ -160,8 +160,4 @@ def _summary(point: float, draws: Floats, alpha: float) -> Gap:
         df=float("inf"),
         low=float(low),
         high=float(high),
-        level=1.0,
-        cost_se=0.0,
-        weights={},
-        overlap={},
     )

@@ -42,11 +42,6 @@ def arm_of(cell: Cell, base: Base) -> str | None:
     return off[0] if len(off) == 1 and cell.value(off[0]) > base[off[0]] else None
 
 
-def _label(values: Mapping[str, float], varied: Sequence[str]) -> str:
-    units = {axis.name: f" {axis.unit}" for axis in CELL_AXES if axis.unit}
-    return ", ".join(f"{axis} {values[axis]:g}{units.get(axis, '')}" for axis in varied)
-
-
 def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[Pair]:
     """The arms at each setting of everything else, where both can be drawn as curves.
 
@@ -59,12 +54,14 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
         values = tuple(cell.value(axis) for axis in others)
         groups.setdefault((cell.comparison_group, values), []).append(cell)
     varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
+    units = {axis.name: f" {axis.unit}" for axis in CELL_AXES if axis.unit}
     pairs = []
     for ((variant, settings), values), members in groups.items():
         arms = [tuple(c for c in members if arm_of(c, base) in ("base", axis)) for axis in base]
         scaled = [any(arm_of(c, base) == axis for c in members) for axis in base]
         if min(map(len, arms)) >= 2 and all(scaled):
-            label = _label(dict(zip(others, values, strict=True)), varied)
-            own = (variant, *(f"{key} {value}" for key, value in settings), label)
+            at = zip(others, values, strict=True)
+            shared = (f"{axis} {v:g}{units.get(axis, '')}" for axis, v in at if axis in varied)
+            own = (variant, *(f"{key} {value}" for key, value in settings), *shared)
             pairs.append(Pair(", ".join(filter(None, own)) or "all", *arms))
     return pairs

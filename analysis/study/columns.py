@@ -1,5 +1,6 @@
 """The columns of the analysis: costs and axes, as tables, sentences and figures show them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,17 @@ AXES = tuple(name for name in SETTINGS if name != "epochs")
 # Tables begin with the regime.
 TABLE_ORDER = ("epochs", "resolution", "depth", "width")
 TABLE_AXES = tuple(sorted(CELL_AXES, key=lambda axis: TABLE_ORDER.index(axis.name)))
+
+
+def interval(name: str, value: float, half: float | None) -> Record:
+    """A value with both ends of its interval as columns; the ends are None where it has none."""
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
+
+
+def finite(value: float) -> float | None:
+    """A number as JSON and CSV have it: None for NaN and infinity."""
+    return float(value) if math.isfinite(value) else None
 
 
 def own_axes(grid: Mapping[str, Any]) -> list[Axis]:

@@ -17,12 +17,15 @@ def compared(grid: Mapping[str, Any]) -> set[str]:
     return {*crossed(grid), *_of_variants(grid)}
 
 
-def _of_variants(part: Mapping[str, Any]) -> Iterator[str]:
-    for rows in (part.get("variants") or {}).values():
-        for row in rows.values():
-            yield from row
+def declared_variants(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The variants of a grid and of its blocks: their kind, and what each of them changes."""
+    yield from (part.get("variants") or {}).items()
     for block in part.get("blocks") or []:
-        yield from _of_variants(block)
+        yield from declared_variants(block)
+
+
+def _of_variants(grid: Mapping[str, Any]) -> set[str]:
+    return {key for _, rows in declared_variants(grid) for row in rows.values() for key in row}
 
 
 def varied(part: Mapping[str, Any]) -> set[str]:

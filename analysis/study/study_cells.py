@@ -24,7 +24,7 @@ class StudyCells(Sequence[Cell]):
         self.cells = tuple(cells)
         self.declared_base = declared_base
         # By the identity of their cells; shared by all selections from the same cells.
-        self._selections = {self._identity(self.cells): self}
+        self._selections = {tuple(map(id, self.cells)): self}
         self._pairs: dict[tuple[int, str, tuple[str, str]], list[Pair]] = {}
 
     @classmethod
@@ -44,14 +44,10 @@ class StudyCells(Sequence[Cell]):
     def __len__(self) -> int:
         return len(self.cells)
 
-    @staticmethod
-    def _identity(cells: tuple[Cell, ...]) -> tuple[int, ...]:
-        return tuple(map(id, cells))
-
     def select(self, keep: Callable[[Cell], bool]) -> "StudyCells":
         """The cells for which `keep` is true."""
         kept = tuple(cell for cell in self.cells if keep(cell))
-        key = self._identity(kept)
+        key = tuple(map(id, kept))
         if key not in self._selections:
             found = StudyCells(kept, self.declared_base)
             found._selections = self._selections

@@ -1,6 +1,7 @@
 """Which runs of a study enter its analysis, and why the others do not."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -115,14 +116,6 @@ def _refuse_mixed(rows: Sequence[Row], columns: Sequence[str]) -> None:
             )
 
 
-def _by_settings(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows that agree in their variant and in the other settings that the grid varies."""
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.get("variant"), row["settings"]), []).append(row)
-    return list(groups.values())
-
-
 def _refuse_twins(rows: Sequence[Row]) -> None:
     cells: dict[tuple[Any, ...], str] = {}
     for row in rows:
@@ -190,25 +183,24 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
     rows = [row for row in selected if row["run_id"] not in halved]
     left_out = dict(study.left_out) | halved
+    nothing = InputError if where else NothingToCompareError
     if not rows:
-        raise (InputError if where else NothingToCompareError)(
-            f"no finished run in {study.path}"
-            + (f" with {' '.join(f'{k}={v}' for k, v in where.items())}" if where else "")
-            + f" ({len(everything)} finished, {len(left_out)} left out"
-            + (f": {next(iter(left_out.values()))}" if left_out else "")
-            + ")"
-        )
+        chosen = f" with {' '.join(f'{k}={v}' for k, v in where.items())}" if where else ""
+        counts = f"{len(everything)} finished, {len(left_out)} left out"
+        reason = "".join(f": {text}" for text in [*left_out.values()][:1])
+        raise nothing(f"no finished run in {study.path}{chosen} ({counts}{reason})")
     _refuse_mixed(rows, SAME)
-    for group in _by_settings(rows):
+    groups: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.get("variant"), row["settings"]].append(row)
+    for group in groups.values():
         _refuse_mixed(group, SAME_SETTINGS)
     _refuse_twins(rows)
     n_classes = study.grid.get("n_classes")
     reasons = {row["run_id"]: _why_excluded(row, n_classes, task_in(study.grid)) for row in rows}
     kept = tuple(row for row in rows if reasons[row["run_id"]] is None)
     if not kept:
-        raise (InputError if where else NothingToCompareError)(
-            f"every run in {study.path} is excluded ({next(iter(reasons.values()))})"
-        )
+        raise nothing(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
     left_out |= {key: reason for key, reason in reasons.items() if reason}
     excluded = tuple(row for row in rows if reasons[row["run_id"]])
     return Table(

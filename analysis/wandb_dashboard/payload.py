@@ -12,16 +12,9 @@ from analysis.wandb_dashboard import workspace
 VERDICT_COLUMNS = ("rule", "verdict", "claim", "estimate", "ci_low", "ci_high", "epochs", "cost")
 
 
-def _figures(output: Path) -> list[Path]:
-    return sorted(output.glob("*.png"))
-
-
-def _image_key(path: Path) -> str:
-    return f"figures/{path.stem}"
-
-
-def images(output: Path) -> list[str]:
-    return [_image_key(path) for path in _figures(output)]
+def images(output: Path) -> dict[str, Path]:
+    """The figures, by the key under which the analysis run logs them."""
+    return {f"figures/{path.stem}": path for path in sorted(output.glob("*.png"))}
 
 
 def _frontier(output: Path) -> list[Record]:
@@ -49,7 +42,7 @@ def _number(text: str) -> float | str | None:
 
 def digest(output: Path) -> str:
     """SHA-256 of everything that is sent."""
-    paths = [output / "verdicts.json", *sorted(output.glob("*.csv")), *_figures(output)]
+    paths = [output / "verdicts.json", *sorted(output.glob("*.csv")), *images(output).values()]
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())
@@ -61,8 +54,8 @@ def content(output: Path, verdicts: Mapping[str, Any]) -> dict[str, Any]:
     import wandb
 
     content: dict[str, Any] = {
-        _image_key(path): wandb.Image(str(path), caption=path.stem.replace("_", " "))
-        for path in _figures(output)
+        key: wandb.Image(str(path), caption=path.stem.replace("_", " "))
+        for key, path in images(output).items()
     }
     content["frontier"] = _table(_records(output / "frontier.csv"))
     rows = [{"rule": name, **verdict} for name, verdict in verdicts.items()]
@@ -70,18 +63,14 @@ def content(output: Path, verdicts: Mapping[str, Any]) -> dict[str, Any]:
     for cost in costs(output):
         points = [row for row in _frontier(output) if row["cost_axis"] == cost]
         lines = _grouped(points, lambda row: f"{row['epochs']:g} epochs")
-        content[workspace.frontier_key(cost)] = _chart(lines, f"Frontiers over {cost}", cost)
-    cells = [
-        row
-        for path in sorted(output.glob("arms_*.csv"))[:1]
-        for row in _records(path)
-        if row["kind"] == "cell"
-    ]
+        content[workspace.FRONTIER_KEY.format(cost)] = _chart(lines, f"Frontiers over {cost}", cost)
+    arms_csv = sorted(output.glob("arms_*.csv"))[:1]
+    cells = [row for path in arms_csv for row in _records(path) if row["kind"] == "cell"]
     for epochs in sorted({int(row["epochs"]) for row in cells}):
         rows = [row for row in cells if row["epochs"] == epochs]
         arms = _grouped(rows, lambda row: f"{row['arm']}, {row['resolution']:g} px")
         title, cost = f"Arms at {epochs} epochs", str(rows[0]["cost_axis"])
-        content[workspace.arms_key(epochs)] = _chart(arms, title, cost)
+        content[workspace.ARMS_KEY.format(epochs)] = _chart(arms, title, cost)
     return content
 
 

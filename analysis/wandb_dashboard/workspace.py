@@ -18,23 +18,12 @@ MEASURED_COSTS = {"step_time_s": "step time, s", "peak_memory_bytes": "peak memo
 AXES = tuple(axis.name for axis in CELL_AXES)
 
 
-def arms_key(epochs: int) -> str:
-    """Under which the analysis run logs the arms of one regime."""
-    return f"arms/{epochs} epochs"
+# Under which the analysis run logs the arms of a regime, and the frontiers over a cost.
+ARMS_KEY = "arms/{} epochs"
+FRONTIER_KEY = "frontiers/{}"
 
 
-def frontier_key(cost: str) -> str:
-    """Under which the analysis run logs the frontiers over one cost."""
-    return f"frontiers/{cost}"
-
-
-def build(
-    entity: str,
-    project: str,
-    study: str,
-    tag: str,
-    panels: Sequence[Any],
-) -> "Workspace":
+def build(entity: str, project: str, study: str, tag: str, panels: Sequence[Any]) -> "Workspace":
     """The workspace of `study`, whose runs carry `tag`, with `panels` as `sections` makes them."""
     from wandb_workspaces import workspaces as ws
 
@@ -81,8 +70,8 @@ def sections(epochs: Sequence[int], costs: Sequence[str], images: Sequence[str])
         )
         for cost, title in metrics.items()
     ]
-    frontiers = [_chart(frontier_key(cost), f"Frontiers over {cost}") for cost in costs]
-    arms = [_chart(arms_key(e), f"Arms at {e} epochs") for e in epochs]
+    frontiers = [_chart(FRONTIER_KEY.format(cost), f"Frontiers over {cost}") for cost in costs]
+    arms = [_chart(ARMS_KEY.format(e), f"Arms at {e} epochs") for e in epochs]
     columns = [
         *(wr.ParallelCoordinatesPlotColumn(wr.Config(name), name) for name in AXES),
         wr.ParallelCoordinatesPlotColumn(wr.Config("flops"), "FLOPs", log=True),

@@ -5,70 +5,60 @@ from itertools import product
 
 from matplotlib.figure import Figure
 
+from analysis.figures.drawing import panels
 from analysis.figures.drawing.labels import Label
-from analysis.figures.drawing.panels import (
-    by_setting,
-    color_of,
-    finish,
-    label,
-    legend,
-    name_of,
-    names_in,
-    outer_labels,
-    per_regime,
-    points,
-    spread,
-)
 from analysis.figures.drawing.style import COLORS, MARKERS, interval_label, log_x, log_y_percent
 from analysis.study.columns import Record
 
 
 def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
     """Both arms per regime with the curves that are compared; `titles` has a text per regime."""
-    figure, found = per_regime(records)
+    figure, found = panels.per_regime(records)
     resolutions = sorted({r["resolution"] for r in records})
-    settings = by_setting(records)
+    settings = panels.by_setting(records)
     y_label = interval_label([r for r in records if r["kind"] == "cell"])
     labels = []
     for epochs, axes in found:
         here = [r for r in records if r["epochs"] == epochs]
         named: dict[str, Label] = {}
         for index, (side, setting) in enumerate(product(resolutions, settings)):
-            rows = [r for r in settings[setting][1] if r["resolution"] == side]
-            rows = [r for r in rows if r["epochs"] == epochs]
+            own = settings[setting][1]
+            rows = [r for r in own if (r["resolution"], r["epochs"]) == (side, epochs)]
             place = ", ".join([f"{side} px"] * (len(resolutions) > 1) + [setting] * bool(setting))
             for arm in ("depth", "width"):
                 curve = [r for r in rows if r["kind"] == "curve" and r["arm"] == arm]
                 line = [100 * r["error"] for r in curve]
                 axes.plot([r["cost"] for r in curve], line, color=COLORS[arm])
             cells = [r for r in rows if r["kind"] == "cell"]
-            points(axes, cells, "error", MARKERS[index % len(MARKERS)])
+            panels.points(axes, cells, "error", MARKERS[index % len(MARKERS)])
             for r in cells:
                 if not place or r["is_base"]:
-                    text = name_of(r, len(resolutions))
-                    named[text] = Label(r["cost"], 100 * r["error"], place or text, color_of(r))
+                    text = panels.name_of(r, len(resolutions))
+                    named[text] = Label(
+                        r["cost"], 100 * r["error"], place or text, panels.color_of(r)
+                    )
         axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
         log_y_percent(axes, y_label, [100 * r["error"] for r in here])
         labels.append((axes, list(named.values())))
-    outer_labels(found)
-    legend(figure, [*records, {"arm": "base"}])
-    return finish(figure, labels)
+    panels.outer_labels(found)
+    panels.legend(figure, [*records, {"arm": "base"}])
+    return panels.finish(figure, labels)
 
 
 def overfit(records: Sequence[Record]) -> Figure:
     """Validation minus training error against cost per regime."""
-    figure, found = per_regime(records)
+    figure, found = panels.per_regime(records)
     resolutions = len({r["resolution"] for r in records})
     labels = []
     for epochs, axes in found:
         cells = [r for r in records if r["epochs"] == epochs]
-        points(axes, cells, "gap")
+        panels.points(axes, cells, "gap")
         axes.axhline(0, color="#444444", lw=0.8)
         log_x(axes, records[0]["cost_axis"])
         axes.set_ylabel(interval_label(records, "validation minus training error (pp)", "gap"))
-        few = spread(cells, names_in(found)) if len(cells) <= 12 else []
-        labels.append((axes, [label(r, "gap", resolutions) for r in few]))
-    outer_labels(found)
-    legend(figure, records)
-    return finish(figure, labels)
+        few = panels.spread(cells, panels.names_in(found)) if len(cells) <= 12 else []
+        labels.append((axes, [panels.label(r, "gap", resolutions) for r in few]))
+    panels.outer_labels(found)
+    panels.legend(figure, records)
+    return panels.finish(figure, labels)

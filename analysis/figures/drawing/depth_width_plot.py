@@ -7,12 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from analysis.descriptions.depth_width_map import DepthWidthMap
 from analysis.figures.drawing.gap_map import DIVERGING
 from analysis.figures.drawing.panels import finish, outer_labels, panels
-from analysis.figures.drawing.style import flops_note, log_plain
+from analysis.figures.drawing.style import flops_note, log_ticks, set_ticks
 from analysis.study.columns import Record
 
 LEVELS = np.linspace(0, 1, 21)
@@ -65,16 +64,8 @@ def _map(axes: Axes, records: Sequence[Record]) -> None:
     axes.contourf(epochs, costs, p, LEVELS, cmap=DIVERGING, vmin=0, vmax=1)
     for probability, dashes in LINES.items():
         if p.min() < probability < p.max():
-            width = 1.0 if probability == 0.5 else 0.8
-            axes.contour(
-                epochs,
-                costs,
-                p,
-                [probability],
-                colors="#222222",
-                linestyles=[dashes],
-                linewidths=width,
-            )
+            axes.contour(epochs, costs, p, [probability], colors="#222222", linestyles=[dashes],
+                         linewidths=1.0 if probability == 0.5 else 0.8)  # fmt: skip
     # From the dearest cost inside upwards; from the bottom where none is.
     edge = [max([c for c, ok in zip(costs, i, strict=True) if ok], default=costs[0])
             for i in inside.T]  # fmt: skip
@@ -83,9 +74,8 @@ def _map(axes: Axes, records: Sequence[Record]) -> None:
     )
     axes.set(xscale="log", yscale="log", xlim=(epochs[0], epochs[-1]), ylim=(costs[0], costs[-1]))
     axes.grid(False)
-    log_plain(axes.xaxis, epochs[0], epochs[-1])
-    log_plain(axes.yaxis, costs[0], costs[-1])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+    set_ticks(axes.xaxis, log_ticks(epochs[0], epochs[-1]), "{x:g}")
+    set_ticks(axes.yaxis, log_ticks(costs[0], costs[-1]), "{x:g}×")
 
 
 def _dot(axes: Axes, found: DepthWidthMap, resolution: int) -> None:

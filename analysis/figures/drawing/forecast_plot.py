@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish
-from analysis.figures.drawing.style import LINES, MOST_TICKS, log_ticks
+from analysis.figures.drawing.style import LINES, MOST_TICKS, log_ticks, set_ticks
 from analysis.figures.records import by_epochs
 from analysis.study.columns import Record
 
@@ -30,8 +30,7 @@ def forecasts(records: Sequence[Record]) -> Figure:
     for factor in (0.5, 2.0):
         axes.plot([low, high], [factor * low, factor * high], color="#999999", lw=0.8, ls=":")
     ends = []
-    for index, (epochs, rows) in enumerate(by_epochs(records).items()):
-        color = LINES[index % len(LINES)]
+    for (epochs, rows), color in zip(by_epochs(records).items(), cycle(LINES), strict=False):
         x, y = [r["forecast_s"] for r in rows], [r["wall_s"] for r in rows]
         axes.errorbar(
             x, y, xerr=_bars(rows), fmt="o", ms=3, color=color, alpha=0.75, mec="none",
@@ -61,9 +60,8 @@ def _seconds(axis: Axis, low: float, high: float) -> None:
     if len(found) < 3:
         factor, _ = _unit((low * high) ** 0.5)
         found = [factor * t for t in log_ticks(low / factor, high / factor)]
-    axis.set_major_locator(FixedLocator(found[:: math.ceil(len(found) / MOST_TICKS)]))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
+    at = found[:: math.ceil(len(found) / MOST_TICKS)]
+    set_ticks(axis, at, lambda value, _: duration(value))
 
 
 def duration(seconds: float) -> str:

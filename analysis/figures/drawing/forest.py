@@ -1,24 +1,25 @@
 """Estimates with intervals on rows: gaps between the arms, and speed-ups."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures.drawing.labels import HALO, plain
-from analysis.figures.drawing.style import COLORS, VERDICTS, WIDTH, flops_note, log_ticks
+from analysis.figures.drawing.style import COLORS, VERDICTS, WIDTH, flops_note, log_ticks, set_ticks
 from analysis.study.columns import COST_NAMES, Record
 
 
-def _rows(axes: Axes, records: Sequence[Record], labels: Sequence[str]) -> None:
-    for row, record in enumerate(records):
-        value = record["estimate"]
-        bars = [[value - record["low"]], [record["high"] - value]]
-        color = record["color"]
-        axes.errorbar(value, row, xerr=bars, fmt="o", ms=4, color=color, capsize=2)
-    axes.set_yticks(range(len(records)), labels)
-    axes.set_ylim(len(records) - 0.4, -0.6)
+def _bar(axes: Axes, r: Record, y: float, factor: float = 1.0, **look: Any) -> None:
+    """A record's estimate with its interval, `factor` times, at a height."""
+    value, low, high = (factor * r[name] for name in ("estimate", "low", "high"))
+    axes.errorbar(value, y, xerr=[[value - low], [high - value]], fmt="o", **look)
+
+
+def _rows(axes: Axes, labels: Sequence[str]) -> None:
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(False, axis="y")
 
 
@@ -27,21 +28,15 @@ def gaps(records: Sequence[Record], margin: float, bars: str) -> Figure:
 
     `bars` says what these are, as in "95 % interval".
     """
-    known = [
-        {
-            "estimate": 100 * r["estimate"],
-            "low": 100 * r["low"],
-            "high": 100 * r["high"],
-            "color": COLORS["depth" if r["low"] > 0 else "width" if r["high"] < 0 else "base"],
-        }
-        for r in records
-    ]
     labels = [f"{r['epochs']} epochs, equal {COST_NAMES[r['cost']]}" for r in records]
-    figure = Figure(figsize=(5.6, 1.0 + 0.21 * len(known)), layout="constrained")
+    figure = Figure(figsize=(5.6, 1.0 + 0.21 * len(labels)), layout="constrained")
     axes = figure.subplots()
     axes.axvspan(-100 * margin, 100 * margin, color="#dddddd", lw=0)
     axes.axvline(0, color="#444444", lw=0.8)
-    _rows(axes, known, labels)
+    for row, r in enumerate(records):
+        better = "depth" if r["low"] > 0 else "width" if r["high"] < 0 else "base"
+        _bar(axes, r, row, 100, color=COLORS[better], ms=4, capsize=2)
+    _rows(axes, labels)
     axes.set_xlabel(
         f"relative error of the width arm minus the depth arm (%)\nbars: {bars}\n"
         f"← width better    grey: margin of {100 * margin:g} %    depth better →"
@@ -56,13 +51,13 @@ def speedups(records: Sequence[Record]) -> Figure:
     figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
         rows = [r for r in records if r["hardware"] == name and r["estimate"] is not None]
-        colored = [r | {"color": COLORS["base" if r["model"] == "mean" else "depth"]} for r in rows]
         axes.axvline(1, color="#444444", lw=0.8)
         axes.set_xscale("log")
-        _rows(axes, colored, [r["model"] for r in rows])
-        axes.xaxis.set_major_locator(FixedLocator([1.0, *log_ticks(1.2, axes.get_xlim()[1])]))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+        for row, r in enumerate(rows):
+            color = COLORS["base" if r["model"] == "mean" else "depth"]
+            _bar(axes, r, row, color=color, ms=4, capsize=2)
+        _rows(axes, [r["model"] for r in rows])
+        set_ticks(axes.xaxis, [1.0, *log_ticks(1.2, axes.get_xlim()[1])], "{x:g}×")
         axes.set_title(plain(name), loc="left")
         axes.set_xlabel(
             "EfficientNet time / ResNet-RS time\nat equal accuracy (> 1: ResNet-RS faster),\n"
@@ -108,21 +103,18 @@ def _claims(axes: Axes, records: Sequence[Record], rules: Sequence[str]) -> None
     for row, rule in enumerate(rules):
         own = [r for r in records if r["rule"] == rule]
         for place, r in enumerate(own):
-            main = r["variant"] == "declared"
-            y = row if main else row + 0.16 + 0.3 * place / len(own)
-            color = VERDICTS[r["verdict"]] if main else "#aaaaaa"
-            bars = [[r["estimate"] - r["low"]], [r["high"] - r["estimate"]]]
-            axes.errorbar(
-                r["estimate"], y, xerr=bars, fmt="o", color=color, ms=4 if main else 1.6,
-                lw=1.5 if main else 0.8, capsize=2.5 if main else 0, zorder=3 if main else 2,
+            if r["variant"] != "declared":
+                y = row + 0.16 + 0.3 * place / len(own)
+                _bar(axes, r, y, color="#aaaaaa", ms=1.6, lw=0.8, zorder=2)
+                continue
+            color = VERDICTS[r["verdict"]]
+            _bar(axes, r, row, color=color, ms=4, lw=1.5, capsize=2.5, zorder=3)
+            axes.plot(r["margin"], row, "|", color="#444444", ms=10, mew=1)
+            axes.text(
+                0.01, row - 0.2, plain(r["about"]), transform=axes.get_yaxis_transform(),
+                fontsize=6.5, color="#666666", va="bottom", path_effects=HALO,
             )  # fmt: skip
-            if main:
-                axes.plot(r["margin"], row, "|", color="#444444", ms=10, mew=1)
-                axes.text(
-                    0.01, row - 0.2, plain(r["about"]), transform=axes.get_yaxis_transform(),
-                    fontsize=6.5, color="#666666", va="bottom", path_effects=HALO,
-                )  # fmt: skip
-                heads.append((rule, r["verdict"]))
+            heads.append((rule, r["verdict"]))
     axes.set_yticks(
         range(len(heads)), [f"{plain(rule, 24)}\n{v.replace('_', ' ')}" for rule, v in heads]
     )

@@ -1,26 +1,15 @@
 """Pareto frontiers of error and one cost, from `records.frontier_records`, inside `style()`."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analysis.figures.drawing import panels
 from analysis.figures.drawing.labels import Label
-from analysis.figures.drawing.panels import (
-    by_setting,
-    finish,
-    label,
-    legend,
-    names_in,
-    outer_labels,
-    per_regime,
-    points,
-    room_for_ends,
-    setting_handles,
-    spread,
-    step,
-)
 from analysis.figures.drawing.published_overlay import overlay, published_handle
 from analysis.figures.drawing.style import LINES, interval_label, log_x, log_y_percent
 from analysis.figures.records import by_epochs
@@ -33,38 +22,50 @@ FEW = 3
 
 def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Figure:
     """Error against cost per regime, the Pareto frontier and its uncertainty."""
-    figure, found = per_regime(records)
+    figure, found = panels.per_regime(records)
     labels = []
     resolutions = len({r["resolution"] for r in records})
-    most = FEW if published else names_in(found)
+    most = FEW if published else panels.names_in(found)
     for epochs, axes in found:
         cells = [r for r in records if r["epochs"] == epochs]
-        costs = [r["cost"] for r in cells]
-        axes.plot(*step(costs, [r["frontier_error"] for r in cells]), color=GREY, zorder=1.5)
-        if cells[0]["band_low"] is not None:
-            for kind, alpha in (("sure", 0.18), ("band", 0.35)):
-                x, low = step(costs, [r[f"{kind}_low"] for r in cells])
-                _, high = step(costs, [r[f"{kind}_high"] for r in cells])
-                axes.fill_between(x, low, high, color="#888888", alpha=alpha, lw=0)
-        for marker, members in by_setting(records).values():
-            points(axes, [r for r in members if r["epochs"] == epochs], "error", marker)
+        axes.plot(*_step(cells, "frontier_error"), color=GREY, zorder=1.5)
+        for kind, alpha in (("sure", 0.18), ("band", 0.35)):
+            _band(axes, cells, kind, "#888888", alpha)
+        for marker, members in panels.by_setting(records).values():
+            panels.points(axes, [r for r in members if r["epochs"] == epochs], "error", marker)
         others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
         values = [100 * r["error"] for r in (*cells, *published)]
         log_y_percent(axes, _label(records), values)
         named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
-        own = [label(r, "error", resolutions) for r in spread(named, most)]
+        own = [panels.label(r, "error", resolutions) for r in panels.spread(named, most)]
         labels.append((axes, [*own, *others]))
-    outer_labels(found)
-    handles: list[Line2D | Patch] = [Line2D([], [], color=GREY, label="frontier of cell means")]
-    handles += setting_handles(records)
+    panels.outer_labels(found)
+    mean = Line2D([], [], color=GREY, label="frontier of cell means")
+    handles: list[Line2D | Patch] = [mean, *panels.setting_handles(records)]
     if any(r["band_low"] is not None for r in records):
         for alpha, where in ((0.5, "pointwise"), (0.2, "all costs at once")):
             text = f"95 % band, {where}"
             handles.append(Patch(color="#888888", alpha=alpha, lw=0, label=text))
     first = {r["family"]: r for r in reversed(published)}
-    legend(figure, records, [*handles, *map(published_handle, reversed(first.values()))])
-    return finish(figure, labels)
+    panels.legend(figure, records, [*handles, *map(published_handle, reversed(first.values()))])
+    return panels.finish(figure, labels)
+
+
+def _step(cells: Sequence[Record], name: str) -> tuple[list[float], list[float]]:
+    """Corners of a staircase in percent that keeps each value until the next cost."""
+    x, y = [cells[0]["cost"]], [100 * cells[0][name]]
+    for r in cells[1:]:
+        x += [r["cost"], r["cost"]]
+        y += [y[-1], 100 * r[name]]
+    return x, y
+
+
+def _band(axes: Axes, cells: Sequence[Record], kind: str, color: str, alpha: float) -> None:
+    """Shade between the staircases of a band's ends, where there is one."""
+    if cells[0]["band_low"] is not None:
+        (x, low), (_, high) = (_step(cells, f"{kind}_{end}") for end in ("low", "high"))
+        axes.fill_between(x, low, high, color=color, alpha=alpha, lw=0)
 
 
 def _label(records: Sequence[Record]) -> str:
@@ -77,18 +78,13 @@ def budget(records: Sequence[Record]) -> Figure:
     figure = Figure(figsize=(4.6, 3.2), layout="constrained")
     axes = figure.subplots()
     ends = []
-    for index, (epochs, cells) in enumerate(by_epochs(records).items()):
-        color = LINES[index % len(LINES)]
-        costs = [r["cost"] for r in cells]
-        axes.plot(*step(costs, [r["frontier_error"] for r in cells]), color=color)
-        if cells[0]["band_low"] is not None:
-            x, low = step(costs, [r["band_low"] for r in cells])
-            _, high = step(costs, [r["band_high"] for r in cells])
-            axes.fill_between(x, low, high, color=color, alpha=0.25, lw=0)
-        points(axes, cells, "error", color=color)
+    for (epochs, cells), color in zip(by_epochs(records).items(), cycle(LINES), strict=False):
+        axes.plot(*_step(cells, "frontier_error"), color=color)
+        _band(axes, cells, "band", color, 0.25)
+        panels.points(axes, cells, "error", color=color)
         last = cells[-1]
         ends.append(Label(last["cost"], 100 * last["frontier_error"], f"{epochs} epochs", color))
     log_x(axes, records[0]["cost_axis"])
-    room_for_ends(axes)
+    panels.room_for_ends(axes)
     log_y_percent(axes, _label(records), [100 * r["error"] for r in records])
-    return finish(figure, [(axes, ends)])
+    return panels.finish(figure, [(axes, ends)])

@@ -131,9 +131,5 @@ def place_labels(axes: Axes, labels: Sequence[Label]) -> None:
         text.set_position(tuple(((box[:2] + box[2:]) / 2 - point) / scale))
         written = np.vstack([written, box])
         if gaps[best] > scale * GAPS[0]:
-            _leader(axes, label, np.clip(point, box[:2], box[2:]))
-
-
-def _leader(axes: Axes, label: Label, end: Boxes) -> None:
-    x, y = axes.transData.inverted().transform(end)
-    axes.plot([label.x, x], [label.y, y], color=label.color, lw=0.5, alpha=0.6, zorder=1)
+            x, y = axes.transData.inverted().transform(np.clip(point, box[:2], box[2:]))
+            axes.plot([label.x, x], [label.y, y], color=label.color, lw=0.5, alpha=0.6, zorder=1)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Container, Sequence
+from itertools import cycle
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -37,8 +38,7 @@ def laws(rows: Sequence[Record]) -> Figure:
     for epochs, axes in found:
         here = [r for r in rows if r["epochs"] == epochs]
         own = [r for r in here if r["kind"] == "cell"]
-        for index, side in enumerate(sides):
-            mark = MARKERS[index % len(MARKERS)]
+        for side, mark in zip(sides, cycle(MARKERS), strict=False):
             points(axes, [r for r in own if r["resolution"] == side], "error", mark, GREY)
         named = [_curve(axes, [r for r in here if r["kind"] == form], form) for form in LAWS]
         log_x(axes, "flops")
@@ -56,8 +56,8 @@ def laws(rows: Sequence[Record]) -> Figure:
 def _legend(figure: Figure, sides: Sequence[float], kinds: Container[str]) -> None:
     """Which marker is which resolution, and what is shaded."""
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=GREY, marker=MARKERS[i % len(MARKERS)], ls="", ms=3, label=f"{s:g} px")
-        for i, s in enumerate(sides)
+        Line2D([], [], color=GREY, marker=mark, ls="", ms=3, label=f"{side:g} px")
+        for side, mark in zip(sides, cycle(MARKERS), strict=False)
     ]
     handles.append(Patch(color=GREY, alpha=0.3, lw=0, label="law, 95 % band"))
     for kind, form in (("floor", "spl"), ("break", "seg")):
@@ -88,10 +88,7 @@ def _limits(axes: Axes, label: str, errors: Sequence[float], others: Sequence[fl
 
 
 def _floor(axes: Axes, row: Record, cells: Sequence[Record]) -> Label | None:
-    """A line at the floor with its 95 % band, and how many cells lie below it.
-
-    Nothing where the floor is far below the axis.
-    """
+    """A line at the floor with its 95 % band, and how many cells lie below; none off the axis."""
     color = LAWS["spl"][1]
     value, low, high = (100 * row[f"error{end}"] for end in ("", "_low", "_high"))
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -142,11 +142,9 @@ def points(
 def legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | Patch] = ()) -> None:
     """Which colour is which arm, and `extra`, under the panels."""
     arms = [a for a in NAMES if any(r["arm"] == a for r in records)]
-    handles: list[Line2D | Patch] = [
-        Line2D([], [], color=COLORS[a], marker="o", ms=3.5, ls="", label=NAMES[a]) for a in arms
-    ]
-    handles += extra
-    legend_below(figure, handles)
+    look: dict[str, Any] = {"marker": "o", "ms": 3.5, "ls": ""}
+    handles = [Line2D([], [], color=COLORS[a], label=NAMES[a], **look) for a in arms]
+    legend_below(figure, [*handles, *extra])
 
 
 def legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
@@ -177,12 +175,3 @@ def finish(figure: Figure, labels: Sequence[tuple[Axes, Sequence[Label]]]) -> Fi
     for axes, texts in labels:
         place_labels(axes, texts)
     return figure
-
-
-def step(xs: Sequence[float], ys: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Corners of a staircase in percent that keeps each value until the next cost."""
-    x, y = [xs[0]], [100 * ys[0]]
-    for cost, error in zip(xs[1:], ys[1:], strict=True):
-        x += [cost, cost]
-        y += [y[-1], 100 * error]
-    return x, y

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
@@ -71,8 +72,6 @@ def _series(axes: Axes, x: Sequence[float], steps: Sequence[Record], color: str)
     for known, run in groupby(pairs, key=lambda pair: pair[1]["low"] is not None):
         at, group = zip(*run, strict=True)
         y = [r["elasticity"] for r in group]
-        bars = [
-            [r["elasticity"] - r["low"] for r in group],
-            [r["high"] - r["elasticity"] for r in group],
-        ] if known else None  # fmt: skip
-        axes.errorbar(at, y, yerr=bars, fmt="o", ms=3.5, capsize=2, lw=0.9, color=color)
+        bars = [(r["elasticity"] - r["low"], r["high"] - r["elasticity"]) for r in group if known]
+        yerr = np.transpose(bars) if known else None
+        axes.errorbar(at, y, yerr=yerr, fmt="o", ms=3.5, capsize=2, lw=0.9, color=color)

@@ -1,14 +1,14 @@
 """How every figure looks: one style, colours and readable log ticks."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, Formatter, NullLocator
 
 from analysis.study.columns import CONVENTION, COST
 
@@ -94,15 +94,23 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [i * step for i in range(first, last + 1)]
 
 
+def set_ticks(
+    axis: Axis, at: Sequence[float], text: str | Formatter | Callable[[float, float], str]
+) -> None:
+    """Ticks at these values and nowhere else; `text` is a format of `x`, or makes their labels."""
+    axis.set_major_locator(FixedLocator(at))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(text)
+
+
 def log_x(axes: Axes, column: str) -> None:
     """A log cost axis with its unit, ticks as in 20 M or 5 ms."""
     axes.set_xscale("log")
     low, high = axes.dataLim.intervalx
     if low == high:  # one cost alone: matplotlib would show a decade around it
         axes.set_xlim(low / 2, 2 * high)
-    axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(EngFormatter(unit=COST[column].unit, places=None))
+    label = EngFormatter(unit=COST[column].unit, places=None)
+    set_ticks(axes.xaxis, log_ticks(*axes.get_xlim()), label)
     axes.set_xlabel(COST[column].label.replace(" (", "\n("))
 
 
@@ -114,14 +122,5 @@ def log_y_percent(axes: Axes, label: str, values: Sequence[float]) -> None:
     axes.set_yscale("log", nonpositive="clip")
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 0.6 * min(values)), min(high, 1.5 * max(values)))
-    axes.yaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_ylim())))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    set_ticks(axes.yaxis, log_ticks(*axes.get_ylim()), "{x:g}")
     axes.set_ylabel(label)
-
-
-def log_plain(axis: Axis, low: float, high: float) -> None:
-    """Ticks of a log axis between two values as plain numbers, as in 5, 10, 20."""
-    axis.set_major_locator(FixedLocator(log_ticks(low, high)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,19 +1,15 @@
 """The cells of a series in order: their errors, and what each changes."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.drawing import style
 from analysis.figures.drawing.labels import plain
-from analysis.figures.drawing.style import (
-    COLORS,
-    VERDICTS,
-    WIDTH,
-    assumed,
-    flops_note,
-    interval_label,
-)
+from analysis.figures.drawing.style import COLORS, VERDICTS
 from analysis.study.columns import Record
 
 
@@ -22,35 +18,28 @@ def steps(records: Sequence[Record]) -> Figure:
 
     Steps are green where the whole interval is below zero, orange where it is above.
     """
-    labels, rows = _places(records)
-    figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * len(labels)), layout="constrained")
+    # A line per record, each series under its title.
+    places: list[Record | None] = []
+    labels: list[str] = []
+    for series, members in groupby(records, key=itemgetter("series")):
+        rows = list(members)
+        places += [None, *rows]
+        labels += [f"{plain(series, 60)}:", *(plain(r["name"], 40) for r in rows)]
+    figure = Figure(figsize=(style.WIDTH, 0.9 + 0.2 * len(labels)), layout="constrained")
     errors, changes = figure.subplots(1, 2, sharey=True)
-    for record, row in zip(records, rows, strict=True):
-        _point(errors, record, "error", row, COLORS["base"])
-        if record["step"] is not None:
+    for row, record in enumerate(places):
+        if record:
+            _point(errors, record, "error", row, COLORS["base"])
+        if record and record["step"] is not None:
             _point(changes, record, "step", row, _color(record))
     changes.axvline(0, color="#444444", lw=0.8)
     errors.set_yticks(range(len(labels)), labels)
     errors.set_ylim(len(labels) - 0.5, -0.5)
     for axes in (errors, changes):
         axes.grid(False, axis="y")
-    errors.set_xlabel(interval_label(records) + flops_note(labels))
+    errors.set_xlabel(style.interval_label(records) + style.flops_note(labels))
     changes.set_xlabel("change from the row it is compared with (pp)\n← better    worse →")
     return figure
-
-
-def _places(records: Sequence[Record]) -> tuple[list[str], list[int]]:
-    """A label a line, each series under its title, and the line of each record."""
-    labels: list[str] = []
-    rows: list[int] = []
-    series = None
-    for record in records:
-        if record["series"] != series:
-            series = record["series"]
-            labels.append(f"{plain(series, 60)}:")
-        rows.append(len(labels))
-        labels.append(plain(record["name"], 40))
-    return labels, rows
 
 
 def _point(axes: Axes, record: Record, name: str, row: int, color: str) -> None:
@@ -58,7 +47,7 @@ def _point(axes: Axes, record: Record, name: str, row: int, color: str) -> None:
     bars = None if low is None else [[100 * (value - low)], [100 * (high - value)]]
     axes.errorbar(
         100 * value, row, xerr=bars, fmt="o", ms=3.5, color=color, capsize=2, lw=0.9,
-        mfc="white" if assumed([record]) else color,
+        mfc="white" if style.assumed([record]) else color,
     )  # fmt: skip
 
 

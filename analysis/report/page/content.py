@@ -3,8 +3,9 @@
 Errors are fractions, costs in the units of `results.COLUMNS`; the page turns them into percent.
 """
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.records import arm_records
 from analysis.stats.pareto import Frontier, frontier_of
 from analysis.study.cells import Cell
-from analysis.study.columns import COST, COSTS, TABLE_AXES, Record, own_axes
+from analysis.study.columns import COSTS, TABLE_AXES, Record, finite, own_axes
 from analysis.study.compared_settings import column_of
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Row, Table
@@ -75,18 +76,18 @@ def frontier_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, Any]:
                 for name, value in cell.own_values.items():
                     groups.setdefault(f"{name}={plain(value)}", []).append(cell)
             found[axis][epochs] = {
-                px: _staircase(frontier_of(members, axis, noise), axis)
+                px: _staircase(frontier_of(members, axis, noise))
                 for px, members in ({"all": regime} | groups).items()
             }
     return found
 
 
-def _staircase(frontier: Frontier, axis: str) -> dict[str, list[float | None]]:
-    bands = {"band_low": frontier.low.tolist(), "band_high": frontier.high.tolist()}
+def _staircase(frontier: Frontier) -> dict[str, list[float | None]]:
     return {
-        "cost": [c.cost(axis) for c in frontier.cells],
+        "cost": frontier.cost.tolist(),
         "error": frontier.best.tolist(),
-        **{k: [None if math.isnan(v) else v for v in values] for k, values in bands.items()},
+        "band_low": [*map(finite, frontier.low.tolist())],
+        "band_high": [*map(finite, frontier.high.tolist())],
     }
 
 
@@ -100,14 +101,10 @@ def curve_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, list[Any]]
             if r["kind"] == "curve":
                 names = {k: v for k, v in r.items() if k in {"epochs", "resolution", "arm", *own}}
                 curve = curves.setdefault((*names.values(),), {**names, "cost": [], "error": []})
-                curve["cost"].append(_short(r["cost"]))
-                curve["error"].append(_short(r["error"]))
+                for name in ("cost", "error"):
+                    curve[name].append(float(f"{r[name]:.5g}"))
         found[axis] = list(curves.values())
     return found
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
 
 
 def run_values(
@@ -174,15 +171,12 @@ def _repeat(runs_dir: Path | None, run_id: str, done: bool) -> dict[str, Any]:
 
     A finished run is repeated into a store of its own: where its result lies nothing is trained.
     """
-    if runs_dir is None:
-        return {"overrides": None, "command": None}
-    try:
-        with (runs_dir / run_id / "config.yaml").open(encoding="utf-8") as file:
-            config = yaml.load(file, LOADER)
-        folder = "repeated" if done else str(runs_dir.parent)
-        return {"overrides": overrides(config), "command": command(config, folder)}
-    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
-        return {"overrides": None, "command": None}
+    with suppress(OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+        if runs_dir:
+            config = yaml.load((runs_dir / run_id / "config.yaml").read_text("utf-8"), LOADER)
+            folder = "repeated" if done else str(runs_dir.parent)
+            return {"overrides": overrides(config), "command": command(config, folder)}
+    return {"overrides": None, "command": None}
 
 
 def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
@@ -190,19 +184,10 @@ def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
     return {axis: rows for axis in axes if (rows := published_records(axis))}
 
 
-def axis_values(axes: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Short name, label and unit of each cost."""
-    known = {axis: COST[axis] for axis in axes}
-    return {a: {"name": c.title, "label": c.label, "unit": c.unit} for a, c in known.items()}
-
-
 def environment(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What trained the runs: each value of device, precision, commit, versions and its runs."""
-    counts: dict[tuple[str, str], int] = {}
-    for row in rows:
-        for name, value in _circumstances(row):
-            if value is not None:
-                counts[name, str(value)] = counts.get((name, str(value)), 0) + 1
+    known = (both for row in rows for both in _circumstances(row) if both[1] is not None)
+    counts = Counter((name, str(value)) for name, value in known)
     return [
         {"what": what, "value": value, "runs": n} for (what, value), n in sorted(counts.items())
     ]

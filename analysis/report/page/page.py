@@ -11,6 +11,7 @@ from typing import Any
 from analysis.report.page.html import script_json, section
 from scaling_study.common.files import replace_file
 
+# The page's own script: its parts share one scope, which nothing outside can reach.
 SCRIPTS = ("choices.js", "panels.js", "plots.js", "table.js", "live.js", "start.js")
 
 
@@ -22,12 +23,6 @@ def _plotly() -> str:
     """plotly.js as its package ships it; nothing in it may end the element it stands in."""
     text = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
     return text.replace("</script", "<\\/script")
-
-
-def _script() -> str:
-    """The page's own script: its parts share one scope, which nothing outside can reach."""
-    parts = "".join(map(_part, SCRIPTS))
-    return f'"use strict";\n{{\n{parts}}}\n'
 
 
 def write(
@@ -42,15 +37,15 @@ def write(
     `data` is what `content` makes, to be read by the script. Without `axes` there is nothing to
     plot, and plotly.js, a second of a browser's time, stays out.
     """
-    now = datetime.now(UTC).replace(microsecond=0)
-    made = now.isoformat()
+    now = datetime.now(UTC)
+    made = now.isoformat(timespec="seconds")
     links = "".join(f'<a href="#{escape(a)}">{escape(head)}</a>' for a, head, _ in sections)
     scripts = ""
     if data is not None:
         scripts = (
             f'<script type="application/json" id="data">{script_json({**data, "made": made})}'
             f"</script><script>{_plotly() if data['axes'] else ''}</script>"
-            f"<script>{_script()}</script>"
+            f'<script>"use strict";\n{{\n{"".join(map(_part, SCRIPTS))}}}\n</script>'
         )
     values = {
         "title": escape(title),

@@ -20,17 +20,10 @@ TO_TRAIN = {"planned", "failed", "unreadable"}
 
 
 def _verdict(j: Judgement, prereg: Preregistration) -> str:
-    notes = [line(j, prereg)] if j.gap is not None else []
-    notes += j.notes
-    notes += [
-        f"{name}: {s.verdict.value.replace('_', ' ')}, "
-        + (
-            percent(s.gap.estimate, s.gap.low, s.gap.high)
-            if s.gap is not None
-            else s.verdict.reason
-        )
-        for name, s in j.sensitivities.items()
-    ]
+    notes = [*([line(j, prereg)] if j.gap else []), *j.notes]
+    for name, s in j.sensitivities.items():
+        effect = percent(s.gap.estimate, s.gap.low, s.gap.high) if s.gap else s.verdict.reason
+        notes.append(f"{name}: {s.verdict.value.replace('_', ' ')}, {effect}")
     claim = find_kind(j.rule.kind).claim(j.rule)
     return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
 
@@ -44,12 +37,10 @@ def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
         text = html.paragraph(f"These verdicts are exploratory, because {prereg.exploratory}.")
         parts.append(f'<div class="note">{text}</div>')
     parts += [_verdict(j, prereg) for j in tested]
-    if not tested:
-        return [*parts, *others]
-    if others:
+    if tested and others:
         claims = "One claim" if len(others) == 1 else f"{len(others)} claims"
-        parts.append(html.folded(f"{claims} that this study cannot test", others))
-    return parts
+        others = [html.folded(f"{claims} that this study cannot test", others)]
+    return parts + others
 
 
 def _bars(cells: StudyCells) -> str:
@@ -165,12 +156,10 @@ def fits(records: Sequence[Record]) -> list[str]:
     """Every fit with what validates it."""
     parts = []
     for r in records:
+        name = f"{r['form']} over {ALL_COST_NAMES[r['cost']]}"
         regime = f", {r['epochs']} epochs" if r["epochs"] else ""
-        text = r.get("reason") or "; ".join(r["description"])
-        parts.append(
-            html.paragraph(f"{r['form']} over {ALL_COST_NAMES[r['cost']]}{regime}: {text}")
-        )
-    return parts
+        parts.append(f"{name}{regime}: {r.get('reason') or '; '.join(r['description'])}")
+    return [*map(html.paragraph, parts)]
 
 
 def fairness(found: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from analysis.report.page import content, html, sections
 from analysis.report.page.page import write
 from analysis.report.section import Report, Section
 from analysis.study.cells import Cell
-from analysis.study.columns import COST_NAMES, TABLE_AXES, Record
+from analysis.study.columns import COST, COST_NAMES, TABLE_AXES, Record
 
 AFTER_AXES = {
     "seeds": "seeds",
@@ -52,12 +52,13 @@ def cell_records(cells: Sequence[Cell]) -> list[Record]:
 def data(found: Findings) -> dict[str, Any]:
     """What the interactive part of the page reads."""
     axes = [axis for axis, rows in found.frontiers.items() if rows]
+    costs = [COST[axis] for axis in axes]
     study_dir = found.request.study_dir
     runs = content.run_values(
         found.table, study_dir.parent / "runs" if study_dir else None, found.forecasts
     )
     return {
-        "axes": content.axis_values(axes),
+        "axes": {c.name: {"name": c.title, "label": c.label, "unit": c.unit} for c in costs},
         "cost": found.prereg.cost if found.prereg.cost in axes else axes[0],
         "own": content.own_values(found.cells, found.table.grid),
         "run_axes": content.run_axes(found.table.grid),

@@ -9,12 +9,12 @@ from scipy import stats
 from analysis.fits.fit import fit
 from analysis.fits.intervals import (
     band,
-    bootstrap,
     covariance,
     draws,
     lack_of_fit,
     profile_interval,
 )
+from analysis.fits.validate import folds
 from helpers.laws import curve
 
 
@@ -75,15 +75,15 @@ def test_an_interval_ends_at_a_bound():
         profile_interval(fit(table, "spl", y="y", loss="huber"), "E")
 
 
-def test_configurations_are_resampled_together():
+def test_configurations_are_left_out_together():
     table = curve(10, n=15)
     twice = {k: np.repeat(v, 4) for k, v in table.items()}
     groups = np.repeat(np.arange(15), 4)
-    one = bootstrap(fit(table, "spl", y="y"), 100)
-    two = bootstrap(fit(twice, "spl", y="y", groups=groups), 100)
-    naive = bootstrap(fit(twice, "spl", y="y"), 100)
-    assert two.std(axis=0)[0] == pytest.approx(one.std(axis=0)[0], rel=0.15)
-    assert naive.std(axis=0)[0] < 0.7 * two.std(axis=0)[0]
+    one = folds(fit(table, "spl", y="y"), 15)
+    two = folds(fit(twice, "spl", y="y", groups=groups), 15)
+    naive = folds(fit(twice, "spl", y="y"), 60)
+    assert two.rmse == pytest.approx(one.rmse, rel=1e-3)
+    assert naive.rmse < 0.97 * two.rmse
 
 
 def test_lack_of_fit(grid):
