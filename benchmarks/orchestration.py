@@ -31,7 +31,7 @@ from scaling_study.config.tracking import Tracking
 from scaling_study.grid.run_at_point import runs_of
 from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
-from scaling_study.launch.policy import UNLIMITED, Policy
+from scaling_study.launch.options import UNLIMITED, Policy
 from scaling_study.launch.slots import Slot
 
 NOT_TRACKED = Tracking(
