@@ -28,7 +28,7 @@ from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.config.tracking import Tracking
-from scaling_study.grid.run_at_point import runs_of
+from scaling_study.grid.run_at_point import run_at
 from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
 from scaling_study.launch.options import UNLIMITED, Policy
@@ -81,7 +81,7 @@ def runs(count: int) -> list[RunConfig]:
         composed = hydra.compose("train", ["model.depth=14"])
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
-    return runs_of(values, [{"seed": seed} for seed in range(count)])  # type: ignore[arg-type]
+    return [run_at(values, {"seed": seed}) for seed in range(count)]  # type: ignore[arg-type]
 
 
 def ours(count: int, folder: Path) -> tuple[float, float, list[float]]:

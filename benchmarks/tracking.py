@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from helpers.tiny import NOT_TRACKED, tiny  # noqa: E402
 from helpers.wandb_server import KEY, Server, serving  # noqa: E402
 from scaling_study.config.execution import ExecutionConfig  # noqa: E402
-from scaling_study.launch.job import Job, wait_for_uploads  # noqa: E402
+from scaling_study.launch.job import Job, finish_uploads  # noqa: E402
 
 EPOCHS, TIMEOUT_S = 40, 5.0
 HANGS: Callable[..., Any] = lambda path, _: time.sleep(60) if "file_stream" in path else None  # noqa: E731
@@ -61,7 +61,7 @@ def measured(folder: Path, case: str, seed: int, server: Server) -> tuple[float,
     start = time.perf_counter()
     outcome = job()
     ended = time.perf_counter()
-    wait_for_uploads([job])
+    finish_uploads([job])
     trained = outcome.wall_s or float("nan")
     return trained, ended - start - trained, time.perf_counter() - ended, outcome.status
 
