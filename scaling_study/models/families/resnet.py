@@ -89,9 +89,7 @@ class ResNetConfig(ModelConfig):
 def network(model: ResNetConfig, n_classes: int) -> Network:
     """The layers of one ResNet for 3-channel images; total stride 32, with `stem=small` 16.
 
-    Raises:
-        InputError: no layout for the depth, a width that leaves no channel, or a stride in a
-            convolution that basic blocks do not have it in.
+    InputError for a depth without layout, a width without channels, or a stride in a wrong place.
     """
     known = ", ".join(map(str, model.layouts))
     depths = f"no ResNet layout; known depths: {known} (model.block={model.block})"
@@ -104,8 +102,7 @@ def network(model: ResNetConfig, n_classes: int) -> Network:
     require(model.width >= least, "model.width", f"{model.width:g}", widths)
     ok = model.block != "basic" or model.stride_in == "conv1"
     require(ok, "model.stride_in", model.stride_in, "basic blocks have their stride in conv1")
-    layers = _stem(model)
-    channels = int(64 * model.width)
+    layers, channels = _stem(model), int(64 * model.width)
     for base, stride, rates in zip(STAGE_FILTERS, STAGE_STRIDES, drop_rates(model), strict=True):
         filters = int(base * model.width)
         layers.append(_block(model, channels, filters, stride, rates[:1]))
