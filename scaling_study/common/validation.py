@@ -51,8 +51,7 @@ def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     """A dataclass of numbers, names and flags from plain values, whose keys begin with `path`.
 
-    Raises:
-        InputError: an unknown or missing key, or a value of the wrong type or out of bounds.
+    InputError for an unknown or missing key, or a value of the wrong type or out of bounds.
     """
     types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
     refuse_unknown(values, list(types), path)

@@ -102,8 +102,7 @@ def _digest(canonical: str) -> str:
 def run_config(values: Mapping[str, Any]) -> RunConfig:
     """A checked run from plain nested mappings; other top-level keys than the run's are ignored.
 
-    Raises:
-        InputError: a value of the wrong type or out of bounds, an unknown or a missing key.
+    InputError for a value of the wrong type or out of bounds, an unknown or a missing key.
     """
     parts: dict[str, Any] = {
         "model": family(group(values, "model").get("family")).config,

@@ -27,14 +27,11 @@ def resolve(
 
     `axes` maps short names of axes to config keys. `known` are the settings that the run's parts
     have: a recipe may say `regime` for others too, which a data set or model then goes without.
-
-    Raises:
-        InputError: a row that is none, or a setting that no row gives a value.
+    InputError for a row that is none, or a setting that no row gives a value.
     """
     resolved = {**values, **{name: dict(group(values, name)) for name in GROUPS}}
-    rows = resolved["train"].pop("regimes", [])
     found: dict[str, Any] = {}
-    for row in _rows(rows, axes):
+    for row in _rows(resolved["train"].pop("regimes", []), axes):
         bounds = {axis: bound for axis, bound in row.items() if axis != "set"}
         if all(_value(resolved, axes[axis]) >= bound for axis, bound in bounds.items()):
             found |= row["set"]

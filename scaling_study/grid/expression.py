@@ -74,8 +74,7 @@ class Expression:
     def holds(self, values: Lookup) -> bool:
         """Whether the condition is true of `values`, a value for each of `names`.
 
-        Raises:
-            InputError: the values cannot be computed with, or the result is no truth value.
+        InputError if the values cannot be computed with, or the result is no truth value.
         """
         try:
             found = self._node(values)
@@ -89,15 +88,13 @@ class Expression:
 def condition(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
     """The expression in `text`, which may ask for the settings `known`.
 
-    Raises:
-        InputError: it is no expression, too long or too deep, or asks for something unknown.
+    InputError if it is no expression, too long or too deep, or asks for something unknown.
     """
     if not isinstance(text, str):
         raise InputError(f"{text!r}: must be a condition in quotes, such as 'flops < 2e9'")
     if len(text) > LONGEST:
         raise InputError(f"{text[:40]!r}…: longer than {LONGEST} characters")
-    compiler = _Compiler(text)
-    node = compiler.compile()
+    node = (compiler := _Compiler(text)).compile()
     for name in sorted(compiler.names):
         if name not in known:
             near = suggest(name, list(known))

@@ -88,8 +88,7 @@ class Block:
 def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> Block:
     """The block under `path` of a grid; `known` are the config keys that may vary.
 
-    Raises:
-        InputError: a part that is unknown or of the wrong shape, or an axis given twice.
+    InputError for a part that is unknown or of the wrong shape, or an axis given twice.
     """
     axes, points = _axes_and_points(part, known, path)
     variants = _variants(part.get("variants") or {}, known, f"{path}.variants")
@@ -225,8 +224,8 @@ def _solve(part: object, path: str) -> Solve | None:
         accepted = f"must give targets of one of {', '.join(TARGETS)}"
         require(len(quantities) == 1, where, dict(spec), accepted)
         (quantity,) = quantities
-        unchanged = axis in TARGETS[quantity]
-        require(not unchanged, where, quantity, f"{axis} does not change {quantity}")
+        changes = axis not in TARGETS[quantity]
+        require(changes, where, quantity, f"{axis} does not change {quantity}")
         targets = axis_values(quantity, spec[quantity], where)
         for value in targets:
             good = is_number(value) and 0 < value < 1e30

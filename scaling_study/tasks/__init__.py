@@ -12,7 +12,6 @@ DEFAULT = "classification"
 def task_of(name: object) -> Task:
     """The task called `name`: a module of this folder, or with a dot any module's import path.
 
-    Raises:
-        InputError: there is none, or the module declares no TASK.
+    InputError if there is none, or the module declares no TASK.
     """
     return declared("task", name, Task, sys.modules[__name__], "my_tasks.my_task")
