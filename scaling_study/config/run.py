@@ -1,8 +1,7 @@
 """One run, fully resolved: frozen dataclasses, their checks, and the run's identity.
 
 YAML says values, these classes say types and bounds; there are no defaults here. Everything that
-can change a number is in `RunConfig` and therefore in the run id; where results lie, how many
-workers there are and which grid asked for the run are not.
+can change a number is in `RunConfig` and therefore in the run id, and nothing else.
 """
 
 import hashlib

@@ -2,8 +2,7 @@
 
 A setting whose value is `regime` takes its value from the rows of `train.regimes`: a row holds for
 runs that are at least as long, deep, wide and large as it says, and later rows win. A number in
-the setting's place, from the command line or a grid, is left as it is. What a run records, and what
-its id is made of, are the numbers; the table is not part of it.
+the setting's place is left as it is. A run records the numbers; the table is not part of it.
 """
 
 from collections.abc import Container, Mapping, Sequence

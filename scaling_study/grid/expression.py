@@ -72,10 +72,7 @@ class Expression:
     _node: Node
 
     def holds(self, values: Lookup) -> bool:
-        """Whether the condition is true of `values`, a value for each of `names`.
-
-        InputError if the values cannot be computed with, or the result is no truth value.
-        """
+        """Whether it is true of `values`, by name; InputError if that is no truth value or fails."""
         try:
             found = self._node(values)
         except (ArithmeticError, ValueError, TypeError) as error:
@@ -86,10 +83,7 @@ class Expression:
 
 
 def condition(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
-    """The expression in `text`, which may ask for the settings `known`.
-
-    InputError if it is no expression, too long or too deep, or asks for something unknown.
-    """
+    """The condition in `text`; InputError if it is none, too large, or has names not in `known`."""
     if not isinstance(text, str):
         raise InputError(f"{text!r}: must be a condition in quotes, such as 'flops < 2e9'")
     if len(text) > LONGEST:
@@ -103,10 +97,7 @@ def condition(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
 
 
 class _Compiler:
-    """Compiles text to closures.
-
-    Token i starts at column i * COLUMNS of the source for Python, so columns lead back to tokens.
-    """
+    """Compiles text to closures; token i is at column i * COLUMNS of the source for Python."""
 
     def __init__(self, text: str) -> None:
         self.text = text

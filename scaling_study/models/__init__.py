@@ -7,10 +7,7 @@ from scaling_study.models.layers import Network
 
 
 def family(name: object) -> Family:
-    """The family called `name`: a module of `models/families`, or with a dot any module's path.
-
-    InputError if there is none, or the module declares no FAMILY.
-    """
+    """The FAMILY of a module of `models/families`, or by a dotted path; InputError if none."""
     return declared("model.family", name, Family, families, "my_models.my_family")
 
 

@@ -13,9 +13,10 @@ from scaling_study.models import layers as spec
 from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
 
+Layouts = dict[int, tuple[int, int, int, int]]
 # Bottleneck blocks in the four stages. 50 and more: the paper and its code (300 and 400 from
 # appendix E); 26 is the only layout that fits Figure 2's FLOPs axis; 14 and 38 continue it.
-LAYOUTS: dict[int, tuple[int, int, int, int]] = {
+LAYOUTS: Layouts = {
     14: (1, 1, 1, 1),
     26: (2, 2, 2, 2),
     38: (3, 3, 3, 3),
@@ -30,11 +31,7 @@ LAYOUTS: dict[int, tuple[int, int, int, int]] = {
     420: (4, 44, 87, 4),
 }
 # Basic blocks: 18 and 34 are He et al.'s; 10 continues them.
-BASIC_LAYOUTS: dict[int, tuple[int, int, int, int]] = {
-    10: (1, 1, 1, 1),
-    18: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-}
+BASIC_LAYOUTS: Layouts = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 STAGE_FILTERS = (64, 128, 256, 512)
 STAGE_STRIDES = (1, 2, 2, 2)
 CHOICES = {
@@ -76,7 +73,7 @@ class ResNetConfig(ModelConfig):
         require_legal(self, CHOICES)
 
     @property
-    def layouts(self) -> dict[int, tuple[int, int, int, int]]:
+    def layouts(self) -> Layouts:
         """Blocks per stage of every depth that this kind of block has."""
         return LAYOUTS if self.block == "bottleneck" else BASIC_LAYOUTS
 
