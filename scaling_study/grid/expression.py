@@ -72,7 +72,7 @@ class Expression:
     _node: Node
 
     def holds(self, values: Lookup) -> bool:
-        """Whether it is true of `values`, by name; InputError if that is no truth value or fails."""
+        """Whether it is true of `values`, by name; InputError if it fails or is no truth value."""
         try:
             found = self._node(values)
         except (ArithmeticError, ValueError, TypeError) as error:
