@@ -22,9 +22,7 @@ def declared(setting: str, name: object, kind: type[T], folder: ModuleType, exam
 
     A name without a dot is a module of `folder`; one with a dot is any module's import path, of
     which `example` is one. `setting` is the config key with the name, for messages.
-
-    Raises:
-        InputError: there is no such module, or it declares no such value.
+    InputError if there is no such module, or it declares no such value.
     """
 
     def unknown() -> InputError:

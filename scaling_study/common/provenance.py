@@ -14,10 +14,7 @@ CODE = ("scaling_study/", "conf/", "sweeps/")
 
 
 def git_state() -> tuple[str | None, bool | None]:
-    """Commit of the checkout that this package runs from, and whether it has changes.
-
-    (None, None) when it runs from a wheel or git is not there.
-    """
+    """Commit of this package's checkout, and whether it has changes; None for both without git."""
     checkout = PACKAGE.parent
     if not (checkout / ".git").exists():
         return None, None
@@ -25,10 +22,7 @@ def git_state() -> tuple[str | None, bool | None]:
 
 
 def changed(checkout: Path) -> bool | None:
-    """Whether there are uncommitted changes; None without git.
-
-    Of files that git does not know only code counts: results may lie in the checkout as well.
-    """
+    """Whether there are uncommitted changes; of files that git does not know, in `CODE` alone."""
     text = _git(checkout, "status", "--porcelain", "-z")
     if text is None:
         return None

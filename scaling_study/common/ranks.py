@@ -31,11 +31,7 @@ ALONE = World(rank=0, size=1, local_rank=0, address="", port=0)
 
 
 def world_of(environment: Mapping[str, str]) -> World:
-    """The world in `environment`: torchrun's, else that of a job step of srun's, else `ALONE`.
-
-    Raises:
-        InputError: variables that do not fit together.
-    """
+    """The world of torchrun, else of a step of srun, else `ALONE`; InputError for odd variables."""
     if "WORLD_SIZE" in environment:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
         address, port = environment.get("MASTER_ADDR", ""), environment.get("MASTER_PORT", "")

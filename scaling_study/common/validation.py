@@ -9,6 +9,8 @@ from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 from scaling_study.common.errors import InputError
 
 T = TypeVar("T")
+# What a setting of a plain type takes.
+ACCEPTED = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
 
 
 def require(ok: bool, key: str, value: object, accepted: str) -> None:
@@ -51,8 +53,7 @@ def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     """A dataclass of numbers, names and flags from plain values, whose keys begin with `path`.
 
-    Raises:
-        InputError: an unknown or missing key, or a value of the wrong type or out of bounds.
+    InputError for an unknown or missing key, or a value of the wrong type or out of bounds.
     """
     types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
     refuse_unknown(values, list(types), path)
@@ -82,14 +83,6 @@ def one_value(kind: Any, value: object, key: str) -> Any:
             return int(value)
     if kind in (bool, str) and isinstance(value, kind):
         return value
-    raise InputError(f"{key}={value!r}: must be {_accepted(kind)}")
-
-
-def _accepted(kind: Any) -> str:
-    """What a setting of this type takes, in words."""
-    if get_origin(kind) is tuple:
-        return "a list of names" if get_args(kind)[0] is str else "a list of numbers"
-    if get_origin(kind) is Mapping:
-        return "a group of settings"
-    names = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
-    return names[kind]
+    lists = "a list of names" if str in kinds else "a list of numbers"
+    accepted = {tuple: lists, Mapping: "a group of settings"} | ACCEPTED
+    raise InputError(f"{key}={value!r}: must be {accepted[get_origin(kind) or kind]}")

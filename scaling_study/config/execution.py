@@ -46,11 +46,7 @@ class ExecutionConfig:
 
 
 def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
-    """Where and how the runs execute; which code runs is left for `with_code`.
-
-    Raises:
-        InputError: a value of the wrong type or out of bounds.
-    """
+    """Where and how the runs execute, but for `with_code`; InputError for a value out of bounds."""
     folders = {key: one_value(str, settings.get(key), key) for key in FOLDERS}
     for key, folder in folders.items():
         there = not Path(folder).exists() or Path(folder).is_dir()

@@ -33,11 +33,7 @@ def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -
 
 
 def study_name(name: object) -> str:
-    """A grid's name, which names the study's folder beside `runs`, the folder of all runs.
-
-    Raises:
-        InputError: it is no plain name, or that of the folder of all runs.
-    """
+    """The name of a study and its folder; InputError if not plain, or `runs`, the folder of all."""
     if isinstance(name, str) and STUDY_NAME.fullmatch(name) and name != "runs":
         return name
     accepted = "must be letters, digits, '_', '-' and '.', and not 'runs'"

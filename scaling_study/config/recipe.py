@@ -90,8 +90,7 @@ class TrainConfig:
     def share(self, processes: int) -> int:
         """Images of a batch that each of so many processes takes.
 
-        Raises:
-            InputError: not all can take the same number, or a forward pass would see less than two.
+        InputError if not all can take the same number, or a forward pass would see less than two.
         """
         share, rest = divmod(self.batch_size, processes)
         good = rest == 0 and share % self.accumulation == 0 and share // self.accumulation >= 2

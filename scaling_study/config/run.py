@@ -1,8 +1,7 @@
 """One run, fully resolved: frozen dataclasses, their checks, and the run's identity.
 
 YAML says values, these classes say types and bounds; there are no defaults here. Everything that
-can change a number is in `RunConfig` and therefore in the run id; where results lie, how many
-workers there are and which grid asked for the run are not.
+can change a number is in `RunConfig` and therefore in the run id, and nothing else.
 """
 
 import hashlib
@@ -102,8 +101,7 @@ def _digest(canonical: str) -> str:
 def run_config(values: Mapping[str, Any]) -> RunConfig:
     """A checked run from plain nested mappings; other top-level keys than the run's are ignored.
 
-    Raises:
-        InputError: a value of the wrong type or out of bounds, an unknown or a missing key.
+    InputError for a value of the wrong type or out of bounds, an unknown or a missing key.
     """
     parts: dict[str, Any] = {
         "model": family(group(values, "model").get("family")).config,

@@ -2,8 +2,7 @@
 
 A setting whose value is `regime` takes its value from the rows of `train.regimes`: a row holds for
 runs that are at least as long, deep, wide and large as it says, and later rows win. A number in
-the setting's place, from the command line or a grid, is left as it is. What a run records, and what
-its id is made of, are the numbers; the table is not part of it.
+the setting's place is left as it is. A run records the numbers; the table is not part of it.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -27,14 +26,11 @@ def resolve(
 
     `axes` maps short names of axes to config keys. `known` are the settings that the run's parts
     have: a recipe may say `regime` for others too, which a data set or model then goes without.
-
-    Raises:
-        InputError: a row that is none, or a setting that no row gives a value.
+    InputError for a row that is none, or a setting that no row gives a value.
     """
     resolved = {**values, **{name: dict(group(values, name)) for name in GROUPS}}
-    rows = resolved["train"].pop("regimes", [])
     found: dict[str, Any] = {}
-    for row in _rows(rows, axes):
+    for row in _rows(resolved["train"].pop("regimes", []), axes):
         bounds = {axis: bound for axis, bound in row.items() if axis != "set"}
         if all(_value(resolved, axes[axis]) >= bound for axis, bound in bounds.items()):
             found |= row["set"]

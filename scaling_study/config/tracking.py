@@ -51,22 +51,15 @@ class Tracking:
 def tracking_of(settings: Mapping[str, Any]) -> Tracking:
     """The group `tracking` of an entry point's settings; raises an InputError for a wrong one."""
     values = group(settings, "tracking")
-    known = [field.name for field in fields(Tracking) if field.name != "study"]
-    refuse_unknown(values, known, "tracking.")
+    kinds = {field.name: field.type for field in fields(Tracking) if field.name != "study"}
+    refuse_unknown(values, list(kinds), "tracking.")
     tags = values.get("tags")
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InputError(f"tracking.tags={tags!r}: must be a list of names, as in [lab,paper]")
     grid = settings.get("grid")
     study = grid.get("name") if isinstance(grid, Mapping) else None
-    limit = "finish_timeout_s"
-    return Tracking(
-        name=one_value(str, values.get("name"), "tracking.name"),
-        project=one_value(str, values.get("project"), "tracking.project"),
-        entity=one_value(str | None, values.get("entity"), "tracking.entity"),
-        tags=tuple(tags),
-        finish_timeout_s=one_value(float, values.get(limit), f"tracking.{limit}"),
-        study=study if isinstance(study, str) else None,
-    )
+    own = {key: one_value(kind, values.get(key), f"tracking.{key}") for key, kind in kinds.items()}
+    return Tracking(**own, study=study if isinstance(study, str) else None)
 
 
 def tag_of(study: str) -> str:
@@ -89,8 +82,8 @@ def _name(text: str) -> str:
 
 def study_parser(program: str, description: str) -> argparse.ArgumentParser:
     """Options of the commands that send a study to W&B; defaults are those of conf/run.yaml."""
-    values = yaml.safe_load((data_dir("conf") / "run.yaml").read_text(encoding="utf-8"))
-    known = values["tracking"]
+    text = (data_dir("conf") / "run.yaml").read_text(encoding="utf-8")
+    known = yaml.safe_load(text)["tracking"]
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
     parser.add_argument(

@@ -13,7 +13,6 @@ from scaling_study.common.validation import require
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
-from scaling_study.data.base import DataConfig
 from scaling_study.data.splits import DataInfo
 from scaling_study.models import network
 from scaling_study.models.family import ModelConfig
@@ -58,32 +57,24 @@ class RunCost:
 
 
 def run_cost(run: RunConfig) -> RunCost:
-    """Cost of training `run`.
-
-    Raises:
-        InputError: the network cannot be built, or the images or the batch do not fit it.
-    """
-    data = known_data_info(run.data)
+    """Cost of training `run`; InputError if its network, images and batch do not fit together."""
+    data = data_info(run.data)
     return _run_cost(run.model, run.data.resolution, data, outputs(run), run.train, run.precision)
 
 
 def forward(run: RunConfig) -> Cost:
-    """Parameters, FLOPs and activations of `run`'s network for one image, without the rest.
-
-    Raises:
-        InputError: the network cannot be built, or the images do not fit it.
-    """
+    """What `run`'s network costs for one image; InputError if it cannot be built for its images."""
     return _forward(run.model, run.data.resolution, outputs(run))
 
 
 def outputs(run: RunConfig) -> int:
     """Numbers that the network gives an image."""
-    return task_of(run.task).outputs(known_data_info(run.data).n_classes)
+    return task_of(run.task).outputs(data_info(run.data).n_classes)
 
 
 def train_flops(run: RunConfig) -> int:
     """FLOPs of the whole training."""
-    images = run.train.epochs * known_data_info(run.data).n_train
+    images = run.train.epochs * data_info(run.data).n_train
     return TRAINING_PASSES * forward(run).flops * images
 
 
@@ -106,12 +97,6 @@ def devices_needed(run: RunConfig) -> int | None:
         if devices > most:
             return None
     return devices
-
-
-@cache
-def known_data_info(data: DataConfig) -> DataInfo:
-    """Sizes of a data set, looked up once a process."""
-    return data_info(data)
 
 
 @cache
@@ -163,7 +148,7 @@ def _memory(model: ModelConfig, resolution: int, outputs: int, precision: str) -
 
 def describe(run: RunConfig) -> dict[str, Any]:
     """The result columns that are known before training."""
-    data, cost = known_data_info(run.data), run_cost(run)
+    data, cost = data_info(run.data), run_cost(run)
     return {
         "run_id": run.run_id,
         "config_id": run.config_id,

@@ -75,8 +75,7 @@ class Times:
         *_, named = self._how
         if _class_of(named) == kind:
             return named
-        here = device_name(kind)
-        known = self.devices(kind)
+        here, known = device_name(kind), self.devices(kind)
         return known[0] if here == UNKNOWN and len(known) == 1 else here
 
     def conditions(self, run: RunConfig) -> tuple[Any, ...]:
@@ -108,8 +107,7 @@ class Times:
         known once it is launched, it counts as alone.
         """
         *_, slots_per_gpu, _ = self._how
-        sharing = max(1, slots_per_gpu) if run.device == "cuda" else 1
-        return self.processes / sharing
+        return self.processes / (max(1, slots_per_gpu) if run.device == "cuda" else 1)
 
     def gpu_hours(self, run: RunConfig, time: Estimate) -> Estimate:
         """Hours of all of its `gpus` that a run of this time (s) takes."""

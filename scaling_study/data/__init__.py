@@ -45,11 +45,7 @@ def keep_listings_in(cache_dir: Path) -> None:
 
 @cache
 def data_info(data: DataConfig) -> DataInfo:
-    """Numbers of classes and images of `data`.
-
-    Raises:
-        InputError: the images are not there, or not as the data set's layout says.
-    """
+    """Numbers of classes and images; InputError if they are not there as the layout says."""
     sizes = data_set(data.name).sizes(data, _listings[0] if _listings else None)
     n_train = sizes.images["train"]
     if data.split == MINIVAL:
@@ -66,11 +62,7 @@ def prepare(data: DataConfig, cache_dir: Path) -> None:
 
 
 def load(data: DataConfig, cache_dir: Path) -> Splits:
-    """Training and evaluation images of `data` at its resolution, or encoded.
-
-    Raises:
-        InputError: the images are not there, or not as the data set's layout says.
-    """
+    """Images of `data` at its resolution, or encoded; raises as `data_info` does."""
     read = data_set(data.name).load
     train = read(data, "train", cache_dir)
     if data.split != MINIVAL:

@@ -18,8 +18,7 @@ MOST_POINTS = 1_000_000
 def axis_values(name: str, values: Any, path: str) -> list[Any]:
     """A list as it is; text as Hydra's sweeps: 'range(0,5)', 'choice(a,b)', '1,2'.
 
-    Raises:
-        InputError: it is neither, or there are no values.
+    InputError if it is neither, or there are no values.
     """
     if isinstance(values, str):
         values = _sweep(name, values, path)

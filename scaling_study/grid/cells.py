@@ -43,11 +43,8 @@ def cells_of(
     """The cells of a grid, in order, and the points that are none.
 
     With `times=None` (somebody is about to measure) conditions on times hold, and for a target in
-    seconds there are cells of a few values of the axis.
-
-    Raises:
-        InputError: a value that a run cannot have; the message names the point. Or see
-            `check_initial_weights`.
+    seconds there are cells of a few values of the axis. InputError for a value that a run cannot
+    have (the message names the point), and as `check_initial_weights` has.
     """
     base = {key: settings[key] for key in RUN_KEYS}
     # The config keys that may be axes, with the values they have where they are none.

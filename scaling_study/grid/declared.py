@@ -25,8 +25,7 @@ FILE = "a grid's file begins with the line '# @package _global_', and has all it
 def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
     """The grid that a command line adds; `overrides` may not set what it varies.
 
-    Raises:
-        InputError: no grid (the message lists those there are), or an axis set as one value.
+    InputError for no grid (the message lists those there are), or an axis set as one value.
     """
     if not grid:
         if added := [text for text in overrides if text.startswith("+grid=")]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import RunConfig, run_config
-from scaling_study.cost.closed_form import forward, known_data_info
+from scaling_study.cost.closed_form import forward
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
+from scaling_study.data import data_info
 from scaling_study.grid.run_at_point import cost_of, run_at, step_shape, with_point
 from scaling_study.grid.schema import Point, Solve
 from scaling_study.grid.sizes import legal_values
@@ -138,9 +139,8 @@ class Solver:
     def solve(self, asked: Solve, target: float, point: Point) -> Solved:
         """The legal value whose quantity is nearest to `target`, as a relative difference.
 
-        Raises:
-            InfeasibleError: the nearest is further off than the tolerance.
-            InputError: no value is possible, for the reason that the largest is not.
+        InfeasibleError if it is further off than the tolerance; InputError if no value is possible,
+        for the reason that the largest is not.
         """
         # The seed changes no cost.
         key = repr((asked.axis, asked.quantity, sorted({**point, "seed": 0}.items())))
@@ -198,7 +198,7 @@ class Solver:
     def _legal(self, axis: str, point: Point) -> Sequence[float]:
         # The solved axis has the value of the settings here: only the others matter.
         like = run_config(with_point(self.base, point))
-        return legal_values(axis, like.model, known_data_info(like.data).n_classes)
+        return legal_values(axis, like.model, data_info(like.data).n_classes)
 
     def _run(self, axis: str, value: float, point: Point) -> RunConfig:
         return run_at(self.base, {**point, KEYS[axis]: value}, forward)

@@ -48,11 +48,8 @@ def candidates(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator
     """Every point of every block, including those that conditions on axes exclude.
 
     `settings` are the config keys that may vary, with their values where conditions use them.
-    Points have config keys in place of axis names.
-
-    Raises:
-        InputError: an unknown part of the grid or axis, an axis without values, or one given twice;
-            the whole grid is checked before the first candidate.
+    Points have config keys in place of axis names. InputError for an unknown part or axis, an axis
+    without values, or one given twice: the whole grid is checked before the first candidate.
     """
     blocks = read_blocks(grid, settings)
     if (size := sum(block.size() for block in blocks)) > MOST_POINTS:

@@ -72,11 +72,7 @@ class Expression:
     _node: Node
 
     def holds(self, values: Lookup) -> bool:
-        """Whether the condition is true of `values`, a value for each of `names`.
-
-        Raises:
-            InputError: the values cannot be computed with, or the result is no truth value.
-        """
+        """Whether it is true of `values`, by name; InputError if it fails or is no truth value."""
         try:
             found = self._node(values)
         except (ArithmeticError, ValueError, TypeError) as error:
@@ -87,17 +83,12 @@ class Expression:
 
 
 def condition(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
-    """The expression in `text`, which may ask for the settings `known`.
-
-    Raises:
-        InputError: it is no expression, too long or too deep, or asks for something unknown.
-    """
+    """The condition in `text`; InputError if it is none, too large, or has names not in `known`."""
     if not isinstance(text, str):
         raise InputError(f"{text!r}: must be a condition in quotes, such as 'flops < 2e9'")
     if len(text) > LONGEST:
         raise InputError(f"{text[:40]!r}…: longer than {LONGEST} characters")
-    compiler = _Compiler(text)
-    node = compiler.compile()
+    node = (compiler := _Compiler(text)).compile()
     for name in sorted(compiler.names):
         if name not in known:
             near = suggest(name, list(known))
@@ -106,10 +97,7 @@ def condition(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
 
 
 class _Compiler:
-    """Compiles text to closures.
-
-    Token i starts at column i * COLUMNS of the source for Python, so columns lead back to tokens.
-    """
+    """Compiles text to closures; token i is at column i * COLUMNS of the source for Python."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -7,9 +7,10 @@ from scaling_study.common.device import best_precision
 from scaling_study.common.errors import InputError
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig, run_config
-from scaling_study.cost.closed_form import describe, forward, known_data_info, run_cost, train_flops
+from scaling_study.cost.closed_form import describe, forward, run_cost, train_flops
 from scaling_study.cost.device_times import MEASURED, Times
 from scaling_study.cost.time_model import Shape
+from scaling_study.data import data_info
 from scaling_study.grid.schema import VARIANT, Point
 
 # What decides which other settings there are.
@@ -21,8 +22,7 @@ def run_at(
 ) -> RunConfig:
     """The checked run at one point; `fits` raises InputError for what cannot be built.
 
-    Raises:
-        InputError: a value that a run cannot have; the message names the point.
+    InputError for a value that a run cannot have; the message names the point.
     """
     try:
         run = run_config(with_point(settings, point))
@@ -71,7 +71,7 @@ def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
         return float(train_flops(run))
     if name == "lr":
         return run.train.lr
-    costs = known_data_info(run.data) if name in ("n_train", "n_val") else run_cost(run)
+    costs = data_info(run.data) if name in ("n_train", "n_val") else run_cost(run)
     return float(getattr(costs, name))
 
 

@@ -1,7 +1,6 @@
 """Schema of a grid file: blocks of axes, tied points, variants, conditions and solves.
 
-The whole grid is checked here before any run is planned, so that a mistake anywhere in the file is
-found before anything starts.
+The whole grid is checked before any run is planned: a mistake anywhere is found at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,11 +85,7 @@ class Block:
 
 
 def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> Block:
-    """The block under `path` of a grid; `known` are the config keys that may vary.
-
-    Raises:
-        InputError: a part that is unknown or of the wrong shape, or an axis given twice.
-    """
+    """The block under `path`, of keys `known`; InputError for a wrong part or an axis set twice."""
     axes, points = _axes_and_points(part, known, path)
     variants = _variants(part.get("variants") or {}, known, f"{path}.variants")
     solve = _solve(part.get("solve") or {}, f"{path}.solve")
@@ -225,8 +220,8 @@ def _solve(part: object, path: str) -> Solve | None:
         accepted = f"must give targets of one of {', '.join(TARGETS)}"
         require(len(quantities) == 1, where, dict(spec), accepted)
         (quantity,) = quantities
-        unchanged = axis in TARGETS[quantity]
-        require(not unchanged, where, quantity, f"{axis} does not change {quantity}")
+        changes = axis not in TARGETS[quantity]
+        require(changes, where, quantity, f"{axis} does not change {quantity}")
         targets = axis_values(quantity, spec[quantity], where)
         for value in targets:
             good = is_number(value) and 0 < value < 1e30

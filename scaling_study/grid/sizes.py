@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scaling_study.config.run import RunConfig
-from scaling_study.cost.closed_form import known_data_info
+from scaling_study.data import data_info
 from scaling_study.models import family, network
 from scaling_study.models.family import ModelConfig
 from scaling_study.study.axes import AXES, REACH
@@ -41,7 +41,7 @@ def study_sizes(runs: Sequence[RunConfig]) -> dict[str, list[float]]:
         own = [axis.of(run) for run in runs]
         low, high = min(own) / REACH, max(own) * REACH
         legal = (
-            legal_values(axis.name, run.model, known_data_info(run.data).n_classes)
+            legal_values(axis.name, run.model, data_info(run.data).n_classes)
             for run in models.values()
         )
         common = set.intersection(*map(set, legal))

@@ -17,11 +17,11 @@ import yaml
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values
 from scaling_study.config.run import RunConfig
-from scaling_study.cost.closed_form import describe, known_data_info
+from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Shape, Timing, shape_of
 from scaling_study.cost.timings import keep_probes
-from scaling_study.data import data_set
+from scaling_study.data import data_info, data_set
 from scaling_study.launch.outcome import Outcome
 from scaling_study.study.store import Store
 
@@ -97,7 +97,7 @@ def shortened(run: RunConfig) -> RunConfig:
     """`run` for a few steps on few rendered images of its size."""
     epochs, steps = EPOCHS_AND_STEPS[run.device]
     images = steps * run.train.batch_size
-    classes = min(known_data_info(run.data).n_classes, MOST_CLASSES, images)
+    classes = min(data_info(run.data).n_classes, MOST_CLASSES, images)
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
     # Every machine has the rendered data set.
     text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")

@@ -7,18 +7,10 @@ from scaling_study.models.layers import Network
 
 
 def family(name: object) -> Family:
-    """The family called `name`: a module of `models/families`, or with a dot any module's path.
-
-    Raises:
-        InputError: there is none, or the module declares no FAMILY.
-    """
+    """The FAMILY of a module of `models/families`, or by a dotted path; InputError if none."""
     return declared("model.family", name, Family, families, "my_models.my_family")
 
 
 def network(model: ModelConfig, outputs: int) -> Network:
-    """The layers of `model` with `outputs` outputs: one per class in classification.
-
-    Raises:
-        InputError: unknown family, or a setting that the family does not have.
-    """
+    """The layers of `model` with `outputs` outputs; InputError for a setting it cannot have."""
     return family(model.family).network(model, outputs)

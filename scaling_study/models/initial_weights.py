@@ -25,8 +25,7 @@ class InitialWeights:
 def initial_weights(value: object) -> InitialWeights | None:
     """`init` of a run: none, timm:PATH, or the mapping that a run's config.yaml has of it.
 
-    Raises:
-        InputError: anything else, or a file that cannot be read.
+    InputError for anything else, or a file that cannot be read.
     """
     if value is None or value == "none":
         return None

@@ -52,9 +52,8 @@ class Footprint:
 
     def checkpoint_bytes(self, kept: int) -> int:
         """A checkpoint with weights, their average and `kept` tensors of the optimizer's."""
-        copies = 2 + kept
-        stored = copies * self.weights + 2 * self.buffers + copies * self.tensors * TENSOR_ENTRY
-        return CHECKPOINT_FRAME + stored
+        tensors = (2 + kept) * (self.weights + self.tensors * TENSOR_ENTRY)
+        return CHECKPOINT_FRAME + tensors + 2 * self.buffers
 
 
 class Tape:
@@ -143,8 +142,7 @@ def _(layer: spec.GlobalPool, tape: Tape, x: Tensor, shape: spec.Shape) -> Tenso
 
 @apply.register
 def _(layer: spec.Dropout, tape: Tape, x: Tensor, shape: spec.Shape) -> Tensor:
-    mask = tape.tensor(shape)
-    return tape.add(x, tape.tensor(shape), mask) if layer.rate else x
+    return tape.add(x, tape.tensor(shape), tape.tensor(shape)) if layer.rate else x  # the mask
 
 
 @apply.register

@@ -106,10 +106,8 @@ class Residual(nn.Module):
         self, body: nn.Sequential, shortcut: nn.Sequential, drop_rate: float, relu: bool = True
     ) -> None:
         super().__init__()
-        self.body = body
-        self.shortcut = shortcut
-        self.drop_rate = drop_rate
-        self.relu = relu
+        self.body, self.shortcut = body, shortcut
+        self.drop_rate, self.relu = drop_rate, relu
         # The sum may take the place of an output that backward does not need.
         self.in_place = len(body) > 0 and isinstance(body[-1], nn.BatchNorm2d | SqueezeExcite)
 

@@ -81,9 +81,7 @@ def load(module: nn.Module, model: ModelConfig, init: InitialWeights) -> None:
     """Copy the file's weights into `module`, which was built from `model`.
 
     A classifier for another number of classes stays as it was drawn, with a line in the log.
-
-    Raises:
-        InputError: the file changed since the plan, cannot be read, or holds another network.
+    InputError if the file changed since the plan, cannot be read, or holds another network.
     """
     stored, wanted, message = _match(module, model, init)
     print(message, end="")
@@ -131,8 +129,7 @@ def _keep_own_classifier(file: Path, stored: State, wanted: State) -> str:
 def export(state: Mapping[str, Tensor], model: ModelConfig, file: Path) -> None:
     """Write our `state` by timm's names: a .safetensors file, else torch's own format.
 
-    Raises:
-        InputError: timm has no network like it, or the file cannot be written.
+    InputError if timm has no network like it, or the file cannot be written.
     """
     import torch
     from safetensors import SafetensorError

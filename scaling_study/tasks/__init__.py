@@ -10,9 +10,5 @@ DEFAULT = "classification"
 
 
 def task_of(name: object) -> Task:
-    """The task called `name`: a module of this folder, or with a dot any module's import path.
-
-    Raises:
-        InputError: there is none, or the module declares no TASK.
-    """
+    """The TASK of a module of this folder, or by a dotted path of any; InputError if none."""
     return declared("task", name, Task, sys.modules[__name__], "my_tasks.my_task")

@@ -32,9 +32,10 @@ def measure(run: RunConfig, execution: ExecutionConfig) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="measure-") as folder:
         trained = train(run, Path(folder), execution)
     seconds = inference_time_s(run)
-    rate = run.train.batch_size / seconds
-    inference = {"inference_time_s": seconds, "inference_images_per_s": rate}
-    return {name: trained.get(name) for name in TRAINED} | inference
+    return {name: trained.get(name) for name in TRAINED} | {
+        "inference_time_s": seconds,
+        "inference_images_per_s": run.train.batch_size / seconds,
+    }
 
 
 @torch.inference_mode()

@@ -47,10 +47,7 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any]) -> None:
         """Copy `state` and return; a thread writes the copy, and keeps the checkpoint before it: a
-        crash at any moment leaves one of them whole.
-
-        Raises:
-            OSError: the checkpoint before this one could not be written.
+        crash at any moment leaves one of them whole. OSError if that one could not be written.
         """
         self.finish()
         start = time.monotonic()
@@ -83,9 +80,7 @@ class Checkpoints:
     ) -> dict[str, Any] | None:
         """The newest usable state of `run_id`, of `world_size` processes and with the tensors of
         `model`, if these are given. None, with a line in the log, if no checkpoint can be used.
-
-        Raises:
-            InputError: it is that of another number of processes, which train differently.
+        InputError if it is that of another number of processes, which train differently.
         """
         there = [path for path in (self.path, self.previous) if path.exists()]
         for path in there:

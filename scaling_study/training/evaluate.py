@@ -25,11 +25,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Mean of each metric over the clean images of `split`, val or train; ranks share them.
 
-    A batch that does not fit in memory is scored in halves, which changes no score.
-
-    Raises:
-        RuntimeError: not even one image fits.
-        ValueError: there are no images; all of them are corrupt.
+    A batch that does not fit in memory is scored in halves, which changes no score; RuntimeError if
+    not even one image fits. ValueError if there are no images; all of them are corrupt.
     """
     module.eval()
     metrics = task_of(run.task).metrics

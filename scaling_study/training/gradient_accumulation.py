@@ -51,10 +51,8 @@ class MicroBatches:
     ) -> Tensor:
         """Add the gradients of this share's mean loss to those that are there; returns the loss.
 
-        `seed` seeds torch's generator, which dropout and stochastic depth draw from.
-
-        Raises:
-            RuntimeError: even the smallest micro-batch does not fit, or the step is a joint one.
+        `seed` seeds torch's generator, which dropout and stochastic depth draw from. RuntimeError
+        if even the smallest micro-batch does not fit, or memory runs out in a joint step.
         """
         _copy(self._saved, self._buffers)
         joint = network is not self._module and dist.is_initialized()

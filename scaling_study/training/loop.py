@@ -51,10 +51,9 @@ def train(
     state, thread count and choice of kernels of the process, and files outside `run_dir` and the
     data cache, are left as they were.
 
-    Raises:
-        Stopped: `stop_request.request` was called; a checkpoint of the last step is on disk.
-        InputError: the batch cannot be split evenly over the processes of `world`, or the run was
-            begun by another number of processes.
+    Stopped if `stop_request.request` was called; a checkpoint of the last step is on disk then.
+    InputError if the batch cannot be split evenly over the processes of `world`, or the run was
+    begun by another number of processes.
     """
     # Only the generators that are drawn from: torch warns where there are several GPUs.
     gpus = [torch.cuda.current_device()] if run.device == "cuda" else []

@@ -10,9 +10,8 @@ GPU_MEMORY = ("CUDA out of memory", "HIP out of memory", "CUBLAS_STATUS_ALLOC_FA
 
 def gpu_memory_ran_out(error: BaseException) -> bool:
     """Whether `error` says that a GPU had no memory left."""
-    if type(error).__name__ == "OutOfMemoryError":
-        return True
-    return any(words in str(error) for words in GPU_MEMORY)
+    name = type(error).__name__
+    return name == "OutOfMemoryError" or any(words in str(error) for words in GPU_MEMORY)
 
 
 class HalvingsFile:

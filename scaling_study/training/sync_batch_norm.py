@@ -7,10 +7,7 @@ from torch.distributed.nn.functional import all_reduce  # the one whose sum has 
 
 
 class SyncBatchNorm(nn.BatchNorm2d):
-    """`nn.BatchNorm2d` whose training statistics are those of all ranks' images.
-
-    Every rank must pass the same number of images of the same size.
-    """
+    """`nn.BatchNorm2d` over the images of all ranks, which pass equally many of one size."""
 
     @classmethod
     def convert(cls, module: nn.Module) -> None:

@@ -31,9 +31,7 @@ class CorruptImageError(Exception):
 def crop(encoded: bytes, side: int, choose: Choose) -> NDArray[np.uint8]:
     """(side, side, 3): the part of the image that `choose(width, height)` says, resized bicubically
     with antialiasing; without `choose` the centre. Random crops decode no finer than they need.
-
-    Raises:
-        CorruptImageError: it cannot be decoded.
+    CorruptImageError if it cannot be decoded.
     """
     try:
         with warnings.catch_warnings():

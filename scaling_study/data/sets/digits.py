@@ -26,10 +26,6 @@ class DigitsConfig(DataConfig):
         require(self.seed >= 0, "data.seed", self.seed, "must be 0 or more")
 
 
-def sizes(data: DigitsConfig, cache_dir: Path | None) -> Sizes:
-    return Sizes(10, {"train": N_TRAIN, "test": N_VAL}, channels=1)
-
-
 def load(data: DigitsConfig, part: str, cache_dir: Path) -> Images:
     """The scans of `part`, resized bilinearly to `data.resolution`; `data.seed` splits them."""
     from sklearn.datasets import load_digits
@@ -42,4 +38,5 @@ def load(data: DigitsConfig, part: str, cache_dir: Path) -> Images:
     return Images(pixels, scans.target.astype(np.int64)).take(chosen)
 
 
-DATA_SET = DataSet(DigitsConfig, sizes, load)
+SIZES = Sizes(10, {"train": N_TRAIN, "test": N_VAL}, channels=1)
+DATA_SET = DataSet(DigitsConfig, lambda data, cache_dir: SIZES, load)

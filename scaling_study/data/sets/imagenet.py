@@ -26,7 +26,6 @@ class ImageNetConfig(ImageFolderConfig):
 
 
 def sizes(data: ImageNetConfig, cache_dir: Path | None) -> Sizes:
-    """Sizes as declared."""
     return Sizes(data.classes, {"train": data.train_images, "val": data.val_images})
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
-from scaling_study.data.base import DataSet, Sizes
+from scaling_study.data.base import DataSet
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage.array_cache import Columns
 from scaling_study.data.storage.encoded_files import FilesConfig, file_states
@@ -87,10 +87,6 @@ class ParquetSource:
             self._damaged[group] = str(error)
             raise OSError(str(error)) from None
         return table.column(0).combine_chunks().field("bytes")
-
-
-def sizes(data: ParquetConfig, cache_dir: Path | None) -> Sizes:
-    return _listing(data).sizes(cache_dir)
 
 
 def load(data: ParquetConfig, part: str, cache_dir: Path) -> Encoded:
@@ -176,4 +172,4 @@ def _check_mixed(data: ParquetConfig, columns: Columns) -> None:
     require(mixed, "data.root", data.root, accepted)
 
 
-DATA_SET = DataSet(ParquetConfig, sizes, load)
+DATA_SET = DataSet(ParquetConfig, lambda data, cache_dir: _listing(data).sizes(cache_dir), load)

@@ -15,7 +15,7 @@ import numpy as np
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
-from scaling_study.data.base import DataSet, Sizes
+from scaling_study.data.base import DataSet
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage.array_cache import Columns
 from scaling_study.data.storage.encoded_files import FilesConfig, file_states
@@ -63,10 +63,6 @@ class ShardSource:
 
     def _range(self, number: int) -> list[int]:
         return [int(self.columns[name][number]) for name in ("shard", "offset", "size")]
-
-
-def sizes(data: WebDatasetConfig, cache_dir: Path | None) -> Sizes:
-    return _listing(data).sizes(cache_dir)
 
 
 def load(data: WebDatasetConfig, part: str, cache_dir: Path) -> Encoded:
@@ -157,4 +153,4 @@ def _check_end(path: Path, end: int) -> None:
         raise ValueError(f"damaged at byte {end}, or shards that were joined")
 
 
-DATA_SET = DataSet(WebDatasetConfig, sizes, load)
+DATA_SET = DataSet(WebDatasetConfig, lambda data, cache_dir: _listing(data).sizes(cache_dir), load)

@@ -23,9 +23,7 @@ def md5_of(path: Path) -> str:
 def fetched(path: Path, url: str, md5: str) -> Path:
     """`path`, downloaded from `url` unless it is there; then its folder may be read-only.
 
-    Raises:
-        InputError: the download fails, the folder or the file cannot be used, or the bytes are not
-            those with checksum `md5`.
+    InputError if that fails, the file cannot be used, or its checksum is not `md5`.
     """
     try:
         if not path.is_file():

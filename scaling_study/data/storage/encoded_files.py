@@ -19,8 +19,8 @@ class FilesConfig(DataConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.root), "data.root", "''", "must be the folder of the images")
-        policies = ("skip", "fail")
-        require(self.corrupt in policies, "data.corrupt", self.corrupt, "must be skip or fail")
+        known = self.corrupt in ("skip", "fail")
+        require(known, "data.corrupt", self.corrupt, "must be skip or fail")
 
     @property
     def folder(self) -> Path:

@@ -113,8 +113,7 @@ def _block(
     layers = _conv_bn_silu(model, c_in, hidden, 1) if stage.expansion > 1 else []
     layers += _conv_bn_silu(model, hidden, hidden, stage.kernel, stride, groups=hidden)
     if model.se_ratio > 0:
-        gate = spec.SqueezeExcite(hidden, max(1, int(c_in * model.se_ratio)), silu=True)
-        layers.append(gate)
+        layers.append(spec.SqueezeExcite(hidden, max(1, int(c_in * model.se_ratio)), silu=True))
     layers += _conv_bn_silu(model, hidden, c_out, 1)[:-1]
     if stride == 1 and c_in == c_out:
         return [spec.Residual(tuple(layers), (), rates, relu=False)]

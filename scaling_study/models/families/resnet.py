@@ -13,9 +13,10 @@ from scaling_study.models import layers as spec
 from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
 
+Layouts = dict[int, tuple[int, int, int, int]]
 # Bottleneck blocks in the four stages. 50 and more: the paper and its code (300 and 400 from
 # appendix E); 26 is the only layout that fits Figure 2's FLOPs axis; 14 and 38 continue it.
-LAYOUTS: dict[int, tuple[int, int, int, int]] = {
+LAYOUTS: Layouts = {
     14: (1, 1, 1, 1),
     26: (2, 2, 2, 2),
     38: (3, 3, 3, 3),
@@ -30,11 +31,7 @@ LAYOUTS: dict[int, tuple[int, int, int, int]] = {
     420: (4, 44, 87, 4),
 }
 # Basic blocks: 18 and 34 are He et al.'s; 10 continues them.
-BASIC_LAYOUTS: dict[int, tuple[int, int, int, int]] = {
-    10: (1, 1, 1, 1),
-    18: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-}
+BASIC_LAYOUTS: Layouts = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 STAGE_FILTERS = (64, 128, 256, 512)
 STAGE_STRIDES = (1, 2, 2, 2)
 CHOICES = {
@@ -76,7 +73,7 @@ class ResNetConfig(ModelConfig):
         require_legal(self, CHOICES)
 
     @property
-    def layouts(self) -> dict[int, tuple[int, int, int, int]]:
+    def layouts(self) -> Layouts:
         """Blocks per stage of every depth that this kind of block has."""
         return LAYOUTS if self.block == "bottleneck" else BASIC_LAYOUTS
 
@@ -89,9 +86,7 @@ class ResNetConfig(ModelConfig):
 def network(model: ResNetConfig, n_classes: int) -> Network:
     """The layers of one ResNet for 3-channel images; total stride 32, with `stem=small` 16.
 
-    Raises:
-        InputError: no layout for the depth, a width that leaves no channel, or a stride in a
-            convolution that basic blocks do not have it in.
+    InputError for a depth without layout, a width without channels, or a stride in a wrong place.
     """
     known = ", ".join(map(str, model.layouts))
     depths = f"no ResNet layout; known depths: {known} (model.block={model.block})"
@@ -104,8 +99,7 @@ def network(model: ResNetConfig, n_classes: int) -> Network:
     require(model.width >= least, "model.width", f"{model.width:g}", widths)
     ok = model.block != "basic" or model.stride_in == "conv1"
     require(ok, "model.stride_in", model.stride_in, "basic blocks have their stride in conv1")
-    layers = _stem(model)
-    channels = int(64 * model.width)
+    layers, channels = _stem(model), int(64 * model.width)
     for base, stride, rates in zip(STAGE_FILTERS, STAGE_STRIDES, drop_rates(model), strict=True):
         filters = int(base * model.width)
         layers.append(_block(model, channels, filters, stride, rates[:1]))

@@ -55,9 +55,8 @@ class TrainingData:
         self._run, self._splits, self._corrupt = run, splits, corrupt
         self._workers = min(workers, cpu_cores())
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
-        mean, std = normalisation(splits.train)
-        self.mean = torch.tensor(mean, device=run.device)[:, None, None]
-        self.std = torch.tensor(std, device=run.device)[:, None, None]
+        levels = (torch.tensor(v, device=run.device) for v in normalisation(splits.train))
+        self.mean, self.std = (level[:, None, None] for level in levels)
 
     @classmethod
     def of(cls, run: RunConfig, execution: ExecutionConfig, run_dir: Path) -> "TrainingData":

@@ -7,8 +7,7 @@ from pathlib import Path
 class CorruptImages:
     """Records corrupt images, each once, over all attempts at a run and all of its processes.
 
-    Raises:
-        ValueError: corrupt images must fail the run, and an earlier attempt left some out.
+    ValueError if corrupt images must fail the run, and an earlier attempt left some out.
     """
 
     def __init__(self, run_dir: Path, fail: bool) -> None:
