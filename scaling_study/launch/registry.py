@@ -1,12 +1,11 @@
 """Launchers by name, and what commands ask of them."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.extensions import module_called
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values, group, one_value, require
 from scaling_study.config.run import RunConfig
@@ -20,7 +19,6 @@ from scaling_study.launch.slots import AUTO
 from scaling_study.study.active_sweep import recorded
 from scaling_study.study.store import Store
 
-MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 # The launcher of jobs without a name: earlier versions knew only one queue.
 UNNAMED = "slurm"
 
@@ -39,21 +37,15 @@ def launcher(name: str) -> Launcher:
         InputError: there is none, or the module declares no LAUNCHER.
     """
     known = launcher_names()
-    unknown = InputError(
-        f"launcher.name={name}: unknown; known: {', '.join(known)}, "
-        "or the import path of a module of yours, as in my_launchers.my_launcher"
-    )
-    if not MODULE_NAME.fullmatch(name) or ("." not in name and name not in known):
-        raise unknown
-    path = name if "." in name else f"{__package__}.{name}"
-    try:
-        module = import_module(path)
-        module = import_module(f"{path}.launcher") if hasattr(module, "__path__") else module
-    except ModuleNotFoundError as error:
-        # A launcher that exists and lacks a package is another matter.
-        if error.name is None or not f"{path}.launcher.".startswith(f"{error.name}."):
-            raise
-        raise unknown from None
+    listed = "." in name or name in known
+    module = module_called(name, "scaling_study.launch") if listed else None
+    if module is not None and hasattr(module, "__path__"):
+        module = module_called(f"{module.__name__}.launcher", "")
+    if module is None:
+        raise InputError(
+            f"launcher.name={name}: unknown; known: {', '.join(known)}, "
+            "or the import path of a module of yours, as in my_launchers.my_launcher"
+        )
     found = getattr(module, "LAUNCHER", None)
     if not isinstance(found, Launcher):
         raise InputError(f"launcher.name={name}: {module.__file__} declares no LAUNCHER")

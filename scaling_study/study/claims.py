@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import read_json, replace_file
 
 HEARTBEAT_S = 10
 # A worker on another machine is taken for dead after this long without a heartbeat.
@@ -37,11 +37,7 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
 
 def read_note(path: Path) -> dict[str, Any]:
     """What a job.json or sweep.json says; empty if it cannot be read."""
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
+    return dict(read_json(path, {}))
 
 
 def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[str, Any]]:

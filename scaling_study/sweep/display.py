@@ -18,11 +18,7 @@ MOST_LINES = 200
 
 
 def lines(
-    rows: Sequence[Planned],
-    slots: int,
-    order: str,
-    processes: int = 1,
-    names: Sequence[str] = (),
+    rows: Sequence[Planned], slots: int, order: str, processes: int = 1, names: Sequence[str] = ()
 ) -> list[str]:
     """The plan for people: a line a run, then the totals for `slots` runs at a time.
 
@@ -143,22 +139,16 @@ def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> None:
 
 
 def _show_bar(outcomes: Iterable[Outcome], weights: Mapping[str, float]) -> None:
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress
 
     columns = (
-        BarColumn(),
-        TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
-        TimeElapsedColumn(),
-        TextColumn("elapsed, left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("elapsed, left"),
+        progress.TimeRemainingColumn(elapsed_when_finished=False),
     )
-    with Progress(*columns, speed_estimate_period=600) as bar:
+    with progress.Progress(*columns, speed_estimate_period=600) as bar:
         task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(weights))
         for number, outcome in enumerate(outcomes, 1):
             bar.update(task, advance=weights[outcome.run_id], done=number)

@@ -29,11 +29,8 @@ def sweep_options_of(settings: Mapping[str, Any]) -> SweepOptions:
         InputError: a value of the wrong type.
     """
     plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
-    keys = {f.name: f"plan.{f.name}" if f.name in plan else f.name for f in fields(SweepOptions)}
-    values = {**settings, **plan}
-    return SweepOptions(
-        **{
-            f.name: one_value(f.type, values.get(f.name), keys[f.name])
-            for f in fields(SweepOptions)
-        }
-    )
+    values: dict[str, Any] = {**settings, **plan}
+    for f in fields(SweepOptions):
+        key = f"plan.{f.name}" if f.name in plan else f.name
+        values[f.name] = one_value(f.type, values.get(f.name), key)
+    return SweepOptions(**{f.name: values[f.name] for f in fields(SweepOptions)})

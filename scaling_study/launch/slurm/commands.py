@@ -28,8 +28,6 @@ CAUSES = {
     "OUT_OF_MEMORY": "host_memory",
 }
 PATIENCE_S = 30
-# Tasks of an array where the controller does not say its limit: SLURM's own default.
-DEFAULT_MAX_ARRAY = 1001
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ def call(program: str, *arguments: str) -> str:
 def max_array_size() -> int:
     """The controller's MaxArraySize: an array may have that many tasks; asked once."""
     found = re.search(r"MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"))
-    return int(found[1]) if found else DEFAULT_MAX_ARRAY
+    return int(found[1]) if found else 1001  # SLURM's own default
 
 
 def my_queued_jobs() -> int:
