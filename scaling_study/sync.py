@@ -72,11 +72,7 @@ def _positive(text: str) -> float:
 
 
 def sync(study_dir: Path, options: Options) -> int:
-    """Bring W&B up to date with the study in `study_dir`; prints what happened.
-
-    Raises:
-        InputError: no study there, or no key.
-    """
+    """Send what is missing of a study, and print what happened; an InputError without study or key."""
     plan = read_plan(study_dir)
     wandb_client.quiet_environment()
     require_key("sync")

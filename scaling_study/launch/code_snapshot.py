@@ -21,11 +21,7 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 
 def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
-    """Submit only code that a commit identifies, unless `allow_dirty`.
-
-    Raises:
-        InputError: the checkout has uncommitted changes, and those are not allowed.
-    """
+    """Raise an InputError for code that no commit identifies, unless `allow_dirty`."""
     if execution.git_dirty and not allow_dirty:
         raise InputError(
             "launcher.allow_dirty=false: the checkout has uncommitted changes, which no commit "

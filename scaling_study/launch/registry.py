@@ -31,10 +31,7 @@ def launcher_names() -> list[str]:
 def launcher(name: str) -> Launcher:
     """The launcher called `name`: a module of this folder, or with a dot any module's import path.
 
-    A package has it in its module `launcher`.
-
-    Raises:
-        InputError: there is none, or the module declares no LAUNCHER.
+    A package has it in its module `launcher`. Raises an InputError if there is none.
     """
     known = launcher_names()
     listed = "." in name or name in known
@@ -55,8 +52,7 @@ def launcher(name: str) -> Launcher:
 def options_of(settings: Mapping[str, Any]) -> LauncherOptions:
     """The settings under `launcher`, of the class that the launcher declares.
 
-    Raises:
-        InputError: an unknown launcher or setting, or a value of the wrong type or out of bounds.
+    Raises an InputError for an unknown launcher or setting, a wrong type, or a value out of bounds.
     """
     values = {**group(settings, "launcher")}
     for key in ("slots", "slots_per_gpu"):
@@ -101,11 +97,7 @@ def reconcile(runs: Mapping[str, RunConfig], store: Store, study_dir: Path) -> d
 
 
 def cancel(jobs: Collection[str]) -> None:
-    """Cancel jobs, each in the queue of its launcher.
-
-    Raises:
-        SchedulerError: a queue refused.
-    """
+    """Cancel jobs, each in the queue of its launcher; raises a SchedulerError if one refuses."""
     for name in {launcher_of_job(job) for job in jobs}:
         launcher(name).cancel(sorted(job for job in jobs if launcher_of_job(job) == name))
 

@@ -60,8 +60,7 @@ class Budget:
     def cost(self, rows: Sequence[Planned]) -> dict[str, float]:
         """Costs of `rows`, done or not, in the limited units.
 
-        Raises:
-            UnmeasuredError: GPU-hours are limited and a forecast is blank.
+        Raises an UnmeasuredError if GPU-hours are limited and a forecast is blank.
         """
         found = {}
         if self.train_flops is not None:

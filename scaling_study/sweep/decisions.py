@@ -62,11 +62,7 @@ class Plan:
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
-    """The best subset of the plan within the budget, if `budget.fit` accepts a subset.
-
-    Raises:
-        InputError: `budget.fit` is false, or not one run fits.
-    """
+    """The best subset within the budget; an InputError without `budget.fit`, or if none fits."""
     part = affordable(rows, budget, plan.score, plan.sufficient_cells())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")

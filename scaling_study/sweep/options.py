@@ -23,11 +23,7 @@ class SweepOptions:
 
 
 def sweep_options_of(settings: Mapping[str, Any]) -> SweepOptions:
-    """The settings `dry_run`, `explain`, `diff` and `plan`.
-
-    Raises:
-        InputError: a value of the wrong type.
-    """
+    """The settings `dry_run`, `explain`, `diff` and `plan`; an InputError for a wrong type."""
     plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
     values: dict[str, Any] = {**settings, **plan}
     for f in fields(SweepOptions):

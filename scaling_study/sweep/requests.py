@@ -39,8 +39,7 @@ def slots_of(
 ) -> list[Slot]:
     """Where runs execute; a dry run may plan for GPUs that are not here, one at a time.
 
-    Raises:
-        InputError: a run needs a GPU, and none is visible here.
+    Otherwise raises an InputError if a run needs a GPU, and none is visible here.
     """
     try:
         return registry.launcher(options.name).slots(options, requests_of(rows, execution))

@@ -49,8 +49,7 @@ def payload_of(run_dir: Path) -> Payload:
 def config_of(run_dir: Path) -> dict[str, Any]:
     """Our columns that are known before training, and the whole run config under `run`.
 
-    Raises:
-        ValueError, OSError: there is no config.yaml that describes a run.
+    Raises a ValueError or OSError if no config.yaml there describes a run.
     """
     try:
         values = yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8"))

@@ -102,11 +102,7 @@ def former_state(job: str) -> str | None:
 
 
 def call(program: str, *arguments: str) -> str:
-    """Output of one of SLURM's programs.
-
-    Raises:
-        SchedulerError: it is missing, failed, or took too long.
-    """
+    """Output of one of SLURM's programs; a SchedulerError if it is missing, fails or is slow."""
     try:
         done = subprocess.run(
             [program, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
