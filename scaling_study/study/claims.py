@@ -55,11 +55,11 @@ def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[
 def claim_of_this_process() -> dict[str, str | int | float]:
     """A claim of this process."""
     pid, host = os.getpid(), socket.gethostname()
-    mine: dict[str, str | int | float] = {"host": host, "pid": pid, "started": _started(pid) or ""}
-    mine |= {"node": os.environ.get("SLURMD_NODENAME", host), "began": time.time()}
+    note: dict[str, str | int | float] = {"host": host, "pid": pid, "started": _started(pid) or ""}
+    note |= {"node": os.environ.get("SLURMD_NODENAME", host), "began": time.time()}
     if job := os.environ.get(JOB_VARIABLE):
-        mine |= {"job": job, "restart": _restart()}
-    return mine
+        note |= {"job": job, "restart": _restart()}
+    return note
 
 
 def _restart() -> int:

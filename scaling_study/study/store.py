@@ -119,9 +119,9 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             free = not alive(path)
-            mine = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
+            note = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
             if free:
-                write_note(path, mine)
+                write_note(path, note)
         if not free:
             yield None
             return
@@ -133,7 +133,7 @@ class Store:
         finally:
             stop.set()
             heart.join()
-            write_note(path, mine | {"ended": time.time(), "cause": claim.cause})
+            write_note(path, note | {"ended": time.time(), "cause": claim.cause})
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -72,18 +72,15 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
             "(plan.probe=true measures)"
         )
     elif missing:
+        # Several GPUs may train a run, and several runs may share one.
+        hours = [r.gpu_hours.value for r in missing if r.gpu_hours and r.run.device == "cuda"]
+        cost = f", {sum(hours):.4g} GPU-hours" if hours else ""
         whole, level = sum(time.value for time in times), f", {100 * COVERAGE:g} %"
         text.append(
             f"forecast: {duration(whole)} of run time{_interval(times, level)}, "
-            f"{duration(makespan(missing, slots))} on {slots} slots{_gpu_hours(missing)}"
+            f"{duration(makespan(missing, slots))} on {slots} slots{cost}"
         )
     return text
-
-
-def _gpu_hours(rows: Sequence[Planned]) -> str:
-    """What runs on GPUs cost in all: several may train a run, and several runs may share one."""
-    hours = [row.gpu_hours.value for row in rows if row.gpu_hours and row.run.device == "cuda"]
-    return f", {sum(hours):.4g} GPU-hours" if hours else ""
 
 
 def _largest(rows: Sequence[Planned], processes: int) -> str:

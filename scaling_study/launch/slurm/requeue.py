@@ -60,7 +60,7 @@ def avoided(attempts: Iterable[Mapping[str, Any]], now: float) -> dict[str, str]
 def requeue(job: str, avoid: str | None) -> None:
     """Let SLURM start this job again, on other nodes than `avoid` and those it avoids already.
 
-    Raises a SchedulerError if it refused, or has requeued the job but may start it on `avoid` again.
+    Raises a SchedulerError if it refused, or has requeued the job but may start it on `avoid`.
     """
     # With the first call SLURM asks all processes of the job to stop, those of the calls too.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
