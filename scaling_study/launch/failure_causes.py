@@ -77,4 +77,5 @@ def write_error(run_dir: Path, error: BaseException) -> None:
 def read_error(run_dir: Path) -> tuple[str, str] | None:
     """Error and cause that the first process to fail has left; None if none has."""
     record = read_json(run_dir / ERROR_FILE, {})
-    return (str(record["error"]), str(record["cause"])) if "cause" in record else None
+    known = {"error", "cause"} <= record.keys()
+    return (str(record["error"]), str(record["cause"])) if known else None

@@ -22,7 +22,7 @@ def check(order: str) -> None:
 
 
 def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
-    """The runs that a sweep has to start; raises an InputError for another order than these.
+    """The runs that a sweep has to start; raises an InputError for any other order than these.
 
     `longest`: longest first, so that no slot is left with a long one at the end. `frontier_first`:
     before that, one run of each cheap cell, cheapest first: the low end of the frontier is seen

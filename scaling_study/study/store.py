@@ -72,9 +72,7 @@ class Store:
     def set_aside(self, run_id: str) -> Path:
         """Rename an unreadable result.json to result.json.bad, so that the run is done again."""
         path = self.run_dir(run_id) / "result.json"
-        bad = path.with_name("result.json.bad")
-        os.replace(path, bad)
-        return bad
+        return path.replace(path.with_name("result.json.bad"))
 
     def job(self, run_id: str) -> dict[str, Any]:
         """What job.json says: who works or worked on the run, and `attempts` before that."""

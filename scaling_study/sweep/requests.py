@@ -76,9 +76,8 @@ def wait_for_orphans(run_ids: Sequence[str], store: Store, study_dir: Path) -> N
 def probes_by(execution: ExecutionConfig, options: LauncherOptions) -> Probe:
     """Probes on this machine, whatever launches the sweep: each in a process and a slot of its own.
 
-    Raises:
-        InputError: several processes will train a run, and a probe is one; or, once it launches,
-            a probe needs a GPU that is not here.
+    Raises an InputError if several processes will train a run, because a probe is one; or, once it
+    launches, if a probe needs a GPU that is not here.
     """
     if options.processes > 1:
         raise InputError(
