@@ -32,9 +32,8 @@ def main(arguments: list[str]) -> int:
 def export(run_dir: Path, out: Path, weights: str) -> None:
     """Write the `ema` or the last (`model`) weights of the run in `run_dir` to `out`.
 
-    Raises:
-        InputError: no run with a checkpoint there, a network that timm does not have, or `out`
-            cannot be written.
+    Raises an InputError without a run with a checkpoint there, for a network that timm does not
+    have, or if `out` cannot be written.
     """
     run = _run_in(run_dir)
     timm_weights.names(run.model)

@@ -73,9 +73,8 @@ def _measured(run: RunConfig, execution: ExecutionConfig) -> tuple[dict[str, Any
         if (error := future.exception()) is not None:
             return None, f"failed: {error!r}"
     found, columns = future.result(), describe(run)
-    timing = Timing(
-        Times([], execution.threads).conditions(run), shape_of(columns), found["step_time_s"]
-    )
+    conditions = Times([], execution.threads).conditions(run)
+    timing = Timing(conditions, shape_of(columns), found["step_time_s"])
     keep_probes(Path(execution.cache_dir), [timing])
     known = {"device": device_name(run.device), "threads": execution.threads}
     row = {name: columns[name] for name in CELL} | known | found | {"load": load}

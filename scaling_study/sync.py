@@ -53,17 +53,6 @@ class Item:
     tags: tuple[str, ...]
 
 
-def _parser() -> argparse.ArgumentParser:
-    what = "Send a study's runs to Weights & Biases; what is there is not sent again."
-    parser = study_parser("scaling_study.sync", what)
-    for option, default, unit, text in (
-        ("--rate", 20, "N", "requests a second (%(default)s)"),
-        ("--timeout-s", 60, "S", "give up opening or ending one run after this long (%(default)s)"),
-    ):
-        parser.add_argument(option, type=_positive, default=default, metavar=unit, help=text)
-    return parser
-
-
 def _positive(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value > 0):
@@ -72,11 +61,7 @@ def _positive(text: str) -> float:
 
 
 def sync(study_dir: Path, options: Options) -> int:
-    """Bring W&B up to date with the study in `study_dir`; prints what happened.
-
-    Raises:
-        InputError: no study there, or no key.
-    """
+    """Send what is missing of a study, and print what was; an InputError without study or key."""
     plan = read_plan(study_dir)
     wandb_client.quiet_environment()
     require_key("sync")
@@ -201,7 +186,14 @@ def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0; 1 if something could not be sent; 2 for bad input."""
-    args = _parser().parse_args(arguments)
+    what = "Send a study's runs to Weights & Biases; what is there is not sent again."
+    parser = study_parser("scaling_study.sync", what)
+    for option, default, unit, text in (
+        ("--rate", 20, "N", "requests a second (%(default)s)"),
+        ("--timeout-s", 60, "S", "give up opening or ending one run after this long (%(default)s)"),
+    ):
+        parser.add_argument(option, type=_positive, default=default, metavar=unit, help=text)
+    args = parser.parse_args(arguments)
     study = args.results.resolve().name
     options = Options(args.project, args.entity, study, args.rate, args.timeout_s)
     try:

@@ -17,6 +17,20 @@ def module_names(folder: ModuleType) -> list[str]:
     return sorted({module.name for module in iter_modules(folder.__path__)} - {"base"})
 
 
+def module_called(name: object, folder: str) -> ModuleType | None:
+    """A module of `folder`, or with a dot in its name any module; None if no module has it."""
+    if not isinstance(name, str) or not MODULE_NAME.fullmatch(name):
+        return None
+    path = name if "." in name else f"{folder}.{name}"
+    try:
+        return import_module(path)
+    except ModuleNotFoundError as error:
+        # A module that exists and lacks a package is another matter.
+        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
+            raise
+        return None
+
+
 def declared(setting: str, name: object, kind: type[T], folder: ModuleType, example: str) -> T:
     """The value of type `kind` that the module called `name` declares, in capitals as its type.
 
@@ -24,24 +38,12 @@ def declared(setting: str, name: object, kind: type[T], folder: ModuleType, exam
     which `example` is one. `setting` is the config key with the name, for messages.
     InputError if there is no such module, or it declares no such value.
     """
-
-    def unknown() -> InputError:
-        return InputError(
+    if (module := module_called(name, folder.__name__)) is None:
+        raise InputError(
             f"{setting}={name!r}: unknown {kind.__name__.lower()}; known: "
             f"{', '.join(module_names(folder))}, or the import path of a module of yours, as in "
             f"{example}"
         )
-
-    if not isinstance(name, str) or not MODULE_NAME.fullmatch(name):
-        raise unknown()
-    path = name if "." in name else f"{folder.__name__}.{name}"
-    try:
-        module = import_module(path)
-    except ModuleNotFoundError as error:
-        # A module that exists and lacks a package is another matter.
-        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
-            raise
-        raise unknown() from None
     attribute = kind.__name__.upper()
     if not isinstance(found := getattr(module, attribute, None), kind):
         raise InputError(f"{setting}={name}: {module.__file__} declares no {attribute}")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,3 +35,12 @@ def file_end(path: Path, size: int = 4000) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - size))
         return file.read().decode(errors="replace")
+
+
+def read_json(path: Path, empty: Any) -> Any:
+    """What a JSON file holds; `empty` if it cannot be read, or holds something of another type."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return empty
+    return found if isinstance(found, type(empty)) else empty

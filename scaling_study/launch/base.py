@@ -20,11 +20,7 @@ class SchedulerError(RuntimeError):
 
 
 def slots_here(options: LauncherOptions, requests: Sequence[Request]) -> list[Slot]:
-    """Slots of this machine.
-
-    Raises:
-        InputError: a run needs a GPU, and none is visible here.
-    """
+    """Slots of this machine; raises an InputError if a run needs a GPU and none is visible."""
     memory = [request.memory_bytes for request in requests]
     devices = [request.job.run.device for request in requests]
     return slots_for(devices, options.slots, options.threads, options.slots_per_gpu, memory)

@@ -21,11 +21,7 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 
 def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
-    """Submit only code that a commit identifies, unless `allow_dirty`.
-
-    Raises:
-        InputError: the checkout has uncommitted changes, and those are not allowed.
-    """
+    """Raise an InputError for code that no commit identifies, unless `allow_dirty`."""
     if execution.git_dirty and not allow_dirty:
         raise InputError(
             "launcher.allow_dirty=false: the checkout has uncommitted changes, which no commit "
@@ -83,10 +79,7 @@ def _files(package: Path, without: tuple[Path, ...]) -> Iterator[tuple[str, Path
 
 
 def _user_modules() -> Iterator[ModuleType]:
-    """Top-level modules of a user that this process has imported: families, data sets, rules, …
-
-    Those are all that are neither this project, nor part of Python, nor installed.
-    """
+    """Imported top-level modules that are not this project, not of Python, and not installed."""
     ours = {PACKAGE.name, "analysis", "__main__", "__mp_main__"}
     names = {name.partition(".")[0] for name in [*sys.modules]} - ours - sys.stdlib_module_names
     python = sysconfig.get_path("stdlib")

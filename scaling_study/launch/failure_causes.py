@@ -6,6 +6,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from scaling_study.common.files import read_json
 from scaling_study.common.stop_request import Stopped
 from scaling_study.training.out_of_memory import gpu_memory_ran_out
 
@@ -75,7 +76,6 @@ def write_error(run_dir: Path, error: BaseException) -> None:
 
 def read_error(run_dir: Path) -> tuple[str, str] | None:
     """Error and cause that the first process to fail has left; None if none has."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        record = json.loads((run_dir / ERROR_FILE).read_text(encoding="utf-8"))
-        return str(record["error"]), str(record["cause"])
-    return None
+    record = read_json(run_dir / ERROR_FILE, {})
+    known = {"error", "cause"} <= record.keys()
+    return (str(record["error"]), str(record["cause"])) if known else None

@@ -1,12 +1,11 @@
 """Launchers by name, and what commands ask of them."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.extensions import module_called
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values, group, one_value, require
 from scaling_study.config.run import RunConfig
@@ -20,7 +19,6 @@ from scaling_study.launch.slots import AUTO
 from scaling_study.study.active_sweep import recorded
 from scaling_study.study.store import Store
 
-MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 # The launcher of jobs without a name: earlier versions knew only one queue.
 UNNAMED = "slurm"
 
@@ -33,27 +31,18 @@ def launcher_names() -> list[str]:
 def launcher(name: str) -> Launcher:
     """The launcher called `name`: a module of this folder, or with a dot any module's import path.
 
-    A package has it in its module `launcher`.
-
-    Raises:
-        InputError: there is none, or the module declares no LAUNCHER.
+    A package has it in its module `launcher`. Raises an InputError if there is none.
     """
     known = launcher_names()
-    unknown = InputError(
-        f"launcher.name={name}: unknown; known: {', '.join(known)}, "
-        "or the import path of a module of yours, as in my_launchers.my_launcher"
-    )
-    if not MODULE_NAME.fullmatch(name) or ("." not in name and name not in known):
-        raise unknown
-    path = name if "." in name else f"{__package__}.{name}"
-    try:
-        module = import_module(path)
-        module = import_module(f"{path}.launcher") if hasattr(module, "__path__") else module
-    except ModuleNotFoundError as error:
-        # A launcher that exists and lacks a package is another matter.
-        if error.name is None or not f"{path}.launcher.".startswith(f"{error.name}."):
-            raise
-        raise unknown from None
+    listed = "." in name or name in known
+    module = module_called(name, "scaling_study.launch") if listed else None
+    if module is not None and hasattr(module, "__path__"):
+        module = module_called(f"{module.__name__}.launcher", "")
+    if module is None:
+        raise InputError(
+            f"launcher.name={name}: unknown; known: {', '.join(known)}, "
+            "or the import path of a module of yours, as in my_launchers.my_launcher"
+        )
     found = getattr(module, "LAUNCHER", None)
     if not isinstance(found, Launcher):
         raise InputError(f"launcher.name={name}: {module.__file__} declares no LAUNCHER")
@@ -63,8 +52,7 @@ def launcher(name: str) -> Launcher:
 def options_of(settings: Mapping[str, Any]) -> LauncherOptions:
     """The settings under `launcher`, of the class that the launcher declares.
 
-    Raises:
-        InputError: an unknown launcher or setting, or a value of the wrong type or out of bounds.
+    Raises an InputError for an unknown launcher or setting, a wrong type, or a value out of bounds.
     """
     values = {**group(settings, "launcher")}
     for key in ("slots", "slots_per_gpu"):
@@ -109,11 +97,7 @@ def reconcile(runs: Mapping[str, RunConfig], store: Store, study_dir: Path) -> d
 
 
 def cancel(jobs: Collection[str]) -> None:
-    """Cancel jobs, each in the queue of its launcher.
-
-    Raises:
-        SchedulerError: a queue refused.
-    """
+    """Cancel jobs, each in the queue of its launcher; raises a SchedulerError if one refuses."""
     for name in {launcher_of_job(job) for job in jobs}:
         launcher(name).cancel(sorted(job for job in jobs if launcher_of_job(job) == name))
 

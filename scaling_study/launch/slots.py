@@ -34,8 +34,7 @@ def slots_for(
     With `slots_per_gpu` AUTO a GPU gets as many as hold the largest of `memory_bytes`, what the
     runs are forecast to need there; one, if a forecast is missing.
 
-    Raises:
-        InputError: a run wants a GPU, and none is visible here.
+    Raises an InputError if a run wants a GPU, and none is visible here.
     """
     if "cuda" in devices:
         if not (gpus := visible_gpus()):

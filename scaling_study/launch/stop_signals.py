@@ -58,12 +58,10 @@ def handled_by(
 @contextmanager
 def requested_by(signals: Mapping[signal.Signals, str], patient: bool = False) -> Iterator[Stop]:
     """A `Stop` that these signals request while the context lasts."""
-    stop = Stop(patient)
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        stop.request(signals[signal.Signals(number)])
-
-    with closing(stop), handled_by(handler, signals):
+    with (
+        closing(Stop(patient)) as stop,
+        handled_by(lambda number, _: stop.request(signals[signal.Signals(number)]), signals),
+    ):
         yield stop
 
 

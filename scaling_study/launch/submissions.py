@@ -3,9 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import read_json, replace_file
 from scaling_study.launch.options import Policy
 from scaling_study.launch.outcome import Outcome, SameError
 from scaling_study.study.result import read_result
@@ -42,11 +41,11 @@ class Submissions:
 
     def submissions(self) -> list[Submission]:
         """All that were made, oldest first."""
-        return [Submission(**record) for record in _read(self._jobs, [])]
+        return [Submission(**record) for record in read_json(self._jobs, [])]
 
     def add(self, submission: Submission) -> None:
         """Record a submission; stopping an earlier one no longer matters."""
-        records = [*_read(self._jobs, []), asdict(submission)]
+        records = [*read_json(self._jobs, []), asdict(submission)]
         replace_file(self._jobs, json.dumps(records, indent=1) + "\n")
 
     def jobs(self, submission: str) -> list[str]:
@@ -58,14 +57,14 @@ class Submissions:
 
     def stopped(self, submission: str) -> bool:
         """Whether this submission gave up: its jobs that start later have nothing to do."""
-        return bool(_read(self._stopped, {}).get("submission") == submission)
+        return bool(read_json(self._stopped, {}).get("submission") == submission)
 
     def stop_reason(self) -> str | None:
         """Why the last submission gave up, if it did."""
         submissions = self.submissions()
         if not submissions or not self.stopped(submissions[-1].submission):
             return None
-        return str(_read(self._stopped, {}).get("error"))
+        return str(read_json(self._stopped, {}).get("error"))
 
     def repeated_error(self, submission: str, store: Store, policy: Policy) -> bool:
         """Whether the first runs of this submission that ended all failed alike; recorded if so."""
@@ -89,11 +88,3 @@ def _outcome(path: Path) -> Outcome:
     except (OSError, ValueError):
         return Outcome(path.parent.name, "unreadable")
     return Outcome(result.run_id, result.status, result.error, result.cause)
-
-
-def _read(path: Path, empty: Any) -> Any:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return empty
-    return found if isinstance(found, type(empty)) else empty

@@ -60,8 +60,7 @@ class Budget:
     def cost(self, rows: Sequence[Planned]) -> dict[str, float]:
         """Costs of `rows`, done or not, in the limited units.
 
-        Raises:
-            UnmeasuredError: GPU-hours are limited and a forecast is blank.
+        Raises an UnmeasuredError if GPU-hours are limited and a forecast is blank.
         """
         found = {}
         if self.train_flops is not None:
@@ -151,10 +150,9 @@ class _Prices:
         for row in rows:
             if row.run.run_id not in free:
                 paid[row.columns["config_id"]].append(row)
-        costs = {cell: budget.cost(own).items() for cell, own in paid.items()}
         self._shares = {
-            cell: tuple(cost / budget.limits[name] for name, cost in found)
-            for cell, found in costs.items()
+            cell: tuple(cost / budget.limits[name] for name, cost in budget.cost(own).items())
+            for cell, own in paid.items()
         }
         # All config ids, cheapest first.
         self.cells = sorted(self._shares, key=self._shares.__getitem__)

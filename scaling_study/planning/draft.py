@@ -66,8 +66,7 @@ def draft(
     The grid passes `check` before a probe is paid for, and again with its times, without which some
     cells are not known.
 
-    Raises:
-        InputError: no grid, one that cannot be planned, see `check_accepted`, or of `check`.
+    Raises an InputError without a grid that can be planned, by `check_accepted`, or by `check`.
     """
     results_dir, cache_dir = Path(execution.results_dir), Path(execution.cache_dir)
     store, lines = Store(results_dir), list[str]()

@@ -22,14 +22,11 @@ def check(order: str) -> None:
 
 
 def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
-    """The runs that a sweep has to start.
+    """The runs that a sweep has to start; raises an InputError for any other order than these.
 
     `longest`: longest first, so that no slot is left with a long one at the end. `frontier_first`:
     before that, one run of each cheap cell, cheapest first: the low end of the frontier is seen
     early, at little cost to the makespan.
-
-    Raises:
-        InputError: another order.
     """
     check(order)
     missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]

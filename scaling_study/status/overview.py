@@ -87,10 +87,9 @@ class Overview:
 
 
 def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
-    """State of the study in this folder; `accounted` keeps accounting's answers between calls.
+    """The study in this folder now; raises an InputError if it holds none.
 
-    Raises:
-        InputError: the folder holds no study.
+    `accounted` keeps accounting's answers between calls.
     """
     rows, store = read_plan(study_dir), Store(study_dir.parent)
     own = tuple(own_axes(read_grid(study_dir)))

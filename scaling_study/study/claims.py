@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import read_json, replace_file
 
 HEARTBEAT_S = 10
 # A worker on another machine is taken for dead after this long without a heartbeat.
@@ -37,11 +37,7 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
 
 def read_note(path: Path) -> dict[str, Any]:
     """What a job.json or sweep.json says; empty if it cannot be read."""
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
+    return dict(read_json(path, {}))
 
 
 def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[str, Any]]:
@@ -59,11 +55,11 @@ def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[
 def claim_of_this_process() -> dict[str, str | int | float]:
     """A claim of this process."""
     pid, host = os.getpid(), socket.gethostname()
-    mine: dict[str, str | int | float] = {"host": host, "pid": pid, "started": _started(pid) or ""}
-    mine |= {"node": os.environ.get("SLURMD_NODENAME", host), "began": time.time()}
+    note: dict[str, str | int | float] = {"host": host, "pid": pid, "started": _started(pid) or ""}
+    note |= {"node": os.environ.get("SLURMD_NODENAME", host), "began": time.time()}
     if job := os.environ.get(JOB_VARIABLE):
-        mine |= {"job": job, "restart": _restart()}
-    return mine
+        note |= {"job": job, "restart": _restart()}
+    return note
 
 
 def _restart() -> int:

@@ -177,8 +177,6 @@ def _possible(name: str, value: object, kinds: set[Any]) -> bool:
         return False
     if not is_number(value):
         return True
-    if not math.isfinite(value):
-        return False
     if name in FRACTIONS:
         return 0 <= value <= 1
-    return value > 0 if name in POSITIVE else value >= 0
+    return math.isfinite(value) and (value > 0 if name in POSITIVE else value >= 0)

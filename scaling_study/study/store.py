@@ -72,9 +72,7 @@ class Store:
     def set_aside(self, run_id: str) -> Path:
         """Rename an unreadable result.json to result.json.bad, so that the run is done again."""
         path = self.run_dir(run_id) / "result.json"
-        bad = path.with_name("result.json.bad")
-        os.replace(path, bad)
-        return bad
+        return path.replace(path.with_name("result.json.bad"))
 
     def job(self, run_id: str) -> dict[str, Any]:
         """What job.json says: who works or worked on the run, and `attempts` before that."""
@@ -119,9 +117,9 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             free = not alive(path)
-            mine = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
+            note = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
             if free:
-                write_note(path, mine)
+                write_note(path, note)
         if not free:
             yield None
             return
@@ -133,7 +131,7 @@ class Store:
         finally:
             stop.set()
             heart.join()
-            write_note(path, mine | {"ended": time.time(), "cause": claim.cause})
+            write_note(path, note | {"ended": time.time(), "cause": claim.cause})
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -43,11 +43,7 @@ def table(results: Iterable[Result]) -> "pd.DataFrame":
 
 
 def read_plan(study_dir: Path) -> list[dict[str, str]]:
-    """The rows of a study's plan.csv, each run once.
-
-    Raises:
-        InputError: the folder holds no plan, so it is no study, or one that cannot be read.
-    """
+    """The rows of a study's plan.csv, each run once; an InputError without one that can be read."""
     path = study_dir / "plan.csv"
     if not path.is_file():
         raise InputError(
@@ -67,13 +63,10 @@ def read_plan(study_dir: Path) -> list[dict[str, str]]:
 
 
 def read_study(study_dir: Path) -> Study:
-    """The results of every run in a study's plan; nothing on disk is changed.
+    """The results of every run in a study's plan; raises an InputError if `study_dir` is no study.
 
     Rows are the runs with status ok or diverged. Runs that are missing, failed or unreadable are
-    in `left_out` with the reason.
-
-    Raises:
-        InputError: `study_dir` is no study.
+    in `left_out` with the reason. Nothing on disk is changed.
     """
     plan = read_plan(study_dir)
     planned = {row["run_id"]: row for row in plan}

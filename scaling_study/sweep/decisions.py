@@ -44,7 +44,7 @@ class Plan:
     def sufficient_cells(self) -> SufficientSets:
         """For each rule, alternative sets of cells that are each sufficient to test it."""
         rows = [*self._rows.values()]
-        return [*self._design.sufficient_cells(rows, self.prereg, self.planning)]
+        return list(self._design.sufficient_cells(rows, self.prereg, self.planning))
 
     def confounders(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""
@@ -53,20 +53,14 @@ class Plan:
 
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
         cells = planned.planned_cells(records, self.planning, self.prereg.base)
-        found = confounders.differences(
-            records,
-            compared_settings.compared(self._grid),
-            confounders.sides_of(cells, self.prereg),
-        )
+        settings = compared_settings.compared(self._grid)
+        sides = confounders.sides_of(cells, self.prereg)
+        found = confounders.differences(records, settings, sides)
         return [f"not the same in all runs: {line}" for line in found]
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
-    """The best subset of the plan within the budget, if `budget.fit` accepts a subset.
-
-    Raises:
-        InputError: `budget.fit` is false, or not one run fits.
-    """
+    """The best subset within the budget; an InputError without `budget.fit`, or if none fits."""
     part = affordable(rows, budget, plan.score, plan.sufficient_cells())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")

@@ -18,11 +18,7 @@ MOST_LINES = 200
 
 
 def lines(
-    rows: Sequence[Planned],
-    slots: int,
-    order: str,
-    processes: int = 1,
-    names: Sequence[str] = (),
+    rows: Sequence[Planned], slots: int, order: str, processes: int = 1, names: Sequence[str] = ()
 ) -> list[str]:
     """The plan for people: a line a run, then the totals for `slots` runs at a time.
 
@@ -76,18 +72,15 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
             "(plan.probe=true measures)"
         )
     elif missing:
+        # Several GPUs may train a run, and several runs may share one.
+        hours = [r.gpu_hours.value for r in missing if r.gpu_hours and r.run.device == "cuda"]
+        cost = f", {sum(hours):.4g} GPU-hours" if hours else ""
         whole, level = sum(time.value for time in times), f", {100 * COVERAGE:g} %"
         text.append(
             f"forecast: {duration(whole)} of run time{_interval(times, level)}, "
-            f"{duration(makespan(missing, slots))} on {slots} slots{_gpu_hours(missing)}"
+            f"{duration(makespan(missing, slots))} on {slots} slots{cost}"
         )
     return text
-
-
-def _gpu_hours(rows: Sequence[Planned]) -> str:
-    """What runs on GPUs cost in all: several may train a run, and several runs may share one."""
-    hours = [row.gpu_hours.value for row in rows if row.gpu_hours and row.run.device == "cuda"]
-    return f", {sum(hours):.4g} GPU-hours" if hours else ""
 
 
 def _largest(rows: Sequence[Planned], processes: int) -> str:
@@ -143,22 +136,16 @@ def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> None:
 
 
 def _show_bar(outcomes: Iterable[Outcome], weights: Mapping[str, float]) -> None:
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress
 
     columns = (
-        BarColumn(),
-        TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
-        TimeElapsedColumn(),
-        TextColumn("elapsed, left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        progress.BarColumn(),
+        progress.TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("elapsed, left"),
+        progress.TimeRemainingColumn(elapsed_when_finished=False),
     )
-    with Progress(*columns, speed_estimate_period=600) as bar:
+    with progress.Progress(*columns, speed_estimate_period=600) as bar:
         task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(weights))
         for number, outcome in enumerate(outcomes, 1):
             bar.update(task, advance=weights[outcome.run_id], done=number)

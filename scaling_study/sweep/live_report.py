@@ -33,11 +33,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 
 def seconds(value: object) -> float | None:
-    """60, "60s", "5min" or "1h" in seconds; None stays None.
-
-    Raises:
-        InputError: anything else, or less than a second.
-    """
+    """60, "60s", "5min" or "1h" in s; None stays None. An InputError for all else, or below 1 s."""
     if value is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|h|)", str(value).strip())
@@ -52,10 +48,8 @@ def seconds(value: object) -> float | None:
 def refresher(settings: Mapping[str, Any], study_dir: Path, waits_for_runs: bool) -> "Refresher":
     """What `report.every` and `report.out` ask for.
 
-    `waits_for_runs`: whether the sweep stays until its runs are done.
-
-    Raises:
-        InputError: a value that makes no sense, or nobody would be there to refresh the report.
+    `waits_for_runs`: whether the sweep stays until its runs are done; else nobody would be there to
+    refresh the report, which is an InputError, as is a value that makes no sense.
     """
     values = group(settings, "report")
     out = values.get("out")

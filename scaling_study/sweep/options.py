@@ -23,17 +23,10 @@ class SweepOptions:
 
 
 def sweep_options_of(settings: Mapping[str, Any]) -> SweepOptions:
-    """The settings `dry_run`, `explain`, `diff` and `plan`.
-
-    Raises:
-        InputError: a value of the wrong type.
-    """
+    """The settings `dry_run`, `explain`, `diff` and `plan`; an InputError for a wrong type."""
     plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
-    keys = {f.name: f"plan.{f.name}" if f.name in plan else f.name for f in fields(SweepOptions)}
-    values = {**settings, **plan}
-    return SweepOptions(
-        **{
-            f.name: one_value(f.type, values.get(f.name), keys[f.name])
-            for f in fields(SweepOptions)
-        }
-    )
+    values: dict[str, Any] = {**settings, **plan}
+    for f in fields(SweepOptions):
+        key = f"plan.{f.name}" if f.name in plan else f.name
+        values[f.name] = one_value(f.type, values.get(f.name), key)
+    return SweepOptions(**{f.name: values[f.name] for f in fields(SweepOptions)})

@@ -27,8 +27,7 @@ def make_ready(
 ) -> None:
     """Images, folders, frozen rules and the plan; unreadable results are set aside.
 
-    Raises:
-        InputError: a folder cannot be written, or the data set is not there.
+    Raises an InputError if a folder cannot be written, or the data set is not there.
     """
     from analysis.rules import preregistration
 

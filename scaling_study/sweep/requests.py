@@ -39,8 +39,7 @@ def slots_of(
 ) -> list[Slot]:
     """Where runs execute; a dry run may plan for GPUs that are not here, one at a time.
 
-    Raises:
-        InputError: a run needs a GPU, and none is visible here.
+    Otherwise raises an InputError if a run needs a GPU, and none is visible here.
     """
     try:
         return registry.launcher(options.name).slots(options, requests_of(rows, execution))
@@ -77,9 +76,8 @@ def wait_for_orphans(run_ids: Sequence[str], store: Store, study_dir: Path) -> N
 def probes_by(execution: ExecutionConfig, options: LauncherOptions) -> Probe:
     """Probes on this machine, whatever launches the sweep: each in a process and a slot of its own.
 
-    Raises:
-        InputError: several processes will train a run, and a probe is one; or, once it launches,
-            a probe needs a GPU that is not here.
+    Raises an InputError if several processes will train a run, because a probe is one; or, once it
+    launches, if a probe needs a GPU that is not here.
     """
     if options.processes > 1:
         raise InputError(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,8 +49,7 @@ def payload_of(run_dir: Path) -> Payload:
 def config_of(run_dir: Path) -> dict[str, Any]:
     """Our columns that are known before training, and the whole run config under `run`.
 
-    Raises:
-        ValueError, OSError: there is no config.yaml that describes a run.
+    Raises a ValueError or OSError if no config.yaml there describes a run.
     """
     try:
         values = yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8"))
@@ -85,10 +84,7 @@ def studies(results_dir: Path) -> dict[str, list[str]]:
     """For every planned run the names of the studies that list it, as W&B's tags."""
     found: dict[str, list[str]] = {}
     for plan in sorted(results_dir.glob("*/plan.csv")):
-        try:
-            rows: Iterable[Mapping[str, str]] = read_plan(plan.parent)
-        except ValueError:
-            continue  # an unreadable plan of another study does not matter here
-        for row in rows:
-            found.setdefault(row["run_id"], []).append(tag_of(plan.parent.name))
+        with suppress(ValueError):  # an unreadable plan of another study does not matter here
+            for row in read_plan(plan.parent):
+                found.setdefault(row["run_id"], []).append(tag_of(plan.parent.name))
     return found

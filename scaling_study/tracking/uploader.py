@@ -68,8 +68,7 @@ def _watch(ended: threading.Event, parent: int, finish_timeout_s: float) -> None
         readable, _, _ = select.select([sys.stdin], [], [], 1)
         if readable or os.getppid() != parent:
             ended.set()
-    limit_s = finish_timeout_s + GRACE_S
-    timer = threading.Timer(limit_s, os.kill, (os.getpid(), signal.SIGKILL))
+    timer = threading.Timer(finish_timeout_s + GRACE_S, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
 

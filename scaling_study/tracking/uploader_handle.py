@@ -31,8 +31,12 @@ def uploading(run_dir: Path, tracking: Tracking) -> Iterator[None]:
     try:
         yield
     finally:
-        if uploader is not None:
-            _let_end(uploader)
+        if uploader is not None and uploader.stdin is not None:
+            with suppress(OSError):
+                uploader.stdin.write(b".")  # a child of the run may hold the pipe open
+                uploader.stdin.close()
+            # Reaps the process, or it would stay as a zombie while this one lives.
+            threading.Thread(target=uploader.wait, daemon=True).start()
 
 
 def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
@@ -52,16 +56,6 @@ def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
     except OSError as error:  # no memory or no process left: the run goes on without
         print(f"not tracked: {error}", flush=True)
         return None
-
-
-def _let_end(uploader: subprocess.Popen[bytes]) -> None:
-    """Signal the end of the run; the uploader then ends by itself."""
-    assert uploader.stdin is not None
-    with suppress(OSError):
-        uploader.stdin.write(b".")  # a child of the run may hold the pipe open
-        uploader.stdin.close()
-    # Reaps the process, or it would stay as a zombie while this one lives.
-    threading.Thread(target=uploader.wait, daemon=True).start()
 
 
 def is_running(run_dir: Path) -> bool:

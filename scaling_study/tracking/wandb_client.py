@@ -82,10 +82,8 @@ class Upload:
     ) -> "Upload":
         """Open the run, or continue it if the server has it; `folder` gets W&B's folder `wandb`.
 
-        `timeout_s` limits opening, and later finishing.
-
-        Raises:
-            TrackingError: the server refuses, or is not there in time.
+        `timeout_s` limits opening, and later finishing. Raises a TrackingError if the server
+        refuses, or is not there in time.
         """
         import wandb
 
@@ -204,8 +202,7 @@ def app_url() -> str:
 def save_workspace(workspace: Any, earlier: str | None) -> str:
     """Save a workspace, over the one at the address `earlier` if it is still there; its address.
 
-    Raises:
-        TrackingError: W&B does not take it.
+    Raises a TrackingError if W&B does not take it.
     """
     import wandb
 

@@ -22,10 +22,7 @@ LOOK_S = 0.2
 
 
 def launch(
-    jobs: Sequence[Job],
-    slots: Sequence[Slot],
-    policy: Policy = UNLIMITED,
-    stop: Stop | None = None,
+    jobs: Sequence[Job], slots: Sequence[Slot], policy: Policy = UNLIMITED, stop: Stop | None = None
 ) -> Iterator[Outcome]:
     """Outcomes as the runs end. Leaving the iterator kills the runs at work.
 

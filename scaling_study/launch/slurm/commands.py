@@ -28,8 +28,6 @@ CAUSES = {
     "OUT_OF_MEMORY": "host_memory",
 }
 PATIENCE_S = 30
-# Tasks of an array where the controller does not say its limit: SLURM's own default.
-DEFAULT_MAX_ARRAY = 1001
 
 
 @dataclass(frozen=True)
@@ -104,11 +102,7 @@ def former_state(job: str) -> str | None:
 
 
 def call(program: str, *arguments: str) -> str:
-    """Output of one of SLURM's programs.
-
-    Raises:
-        SchedulerError: it is missing, failed, or took too long.
-    """
+    """Output of one of SLURM's programs; a SchedulerError if it is missing, fails or is slow."""
     try:
         done = subprocess.run(
             [program, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
@@ -124,7 +118,7 @@ def call(program: str, *arguments: str) -> str:
 def max_array_size() -> int:
     """The controller's MaxArraySize: an array may have that many tasks; asked once."""
     found = re.search(r"MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"))
-    return int(found[1]) if found else DEFAULT_MAX_ARRAY
+    return int(found[1]) if found else 1001  # SLURM's own default
 
 
 def my_queued_jobs() -> int:

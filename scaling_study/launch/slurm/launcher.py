@@ -29,11 +29,7 @@ PROCESS_BYTES = 600_000_000
 
 
 def check(options: SlurmOptions, execution: ExecutionConfig) -> None:
-    """Refuse what could not be submitted, before anything is written.
-
-    Raises:
-        InputError: no SLURM here, or uncommitted changes that are not to be submitted.
-    """
+    """Raise an InputError without SLURM here, or for uncommitted changes, unless allowed."""
     if not commands.available():
         raise InputError(
             "launcher=slurm: no SLURM here (squeue and sbatch are not on PATH); "
@@ -142,11 +138,7 @@ class SubmittedRuns:
         self._retried.update((run_id, retries[run_id]) for run_id in done if run_id in retries)
 
     def submit(self, requests: Sequence[Request]) -> set[str]:
-        """Submit the runs; the ids of those for which the limits left room.
-
-        Raises:
-            InputError: see `Submitter.submit`.
-        """
+        """Submit the runs as `Submitter.submit` does; the ids of those for which there was room."""
         attempts = [self._store.attempts(request.job.run.run_id) for request in requests]
         bad = avoided((one for found in attempts for one in found), time.time())
         for node in bad.keys() - self._avoided:

@@ -33,11 +33,7 @@ MEMORY_WORDS = ("oom-kill", "oom_kill", "exceeded memory limit", "Exceeded job m
 def look(
     store: Store, run_ids: Sequence[str], study_dir: Path, accounted: Accounts | None
 ) -> QueueView:
-    """The states of these runs.
-
-    sacct is asked about jobs that squeue has forgotten; its answers are kept in `accounted`, and
-    not asked for again. None: it is not asked.
-    """
+    """As `Launcher.look`: sacct is asked, once, about jobs that squeue has forgotten."""
     states = {run_id: store.state(run_id) for run_id in run_ids}
     jobs = {run_id: job for run_id in states if (job := _job(store, run_id, states[run_id]))}
     if not jobs or not commands.available():

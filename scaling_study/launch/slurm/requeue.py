@@ -44,10 +44,7 @@ def why_restarted(job: str, node: str | None, attempts: Sequence[Mapping[str, An
 
 
 def avoided(attempts: Iterable[Mapping[str, Any]], now: float) -> dict[str, str]:
-    """Nodes that broke under one of `attempts` within the last day, by name, with a message.
-
-    `now` is in seconds since 1970.
-    """
+    """Nodes that broke under `attempts` in the day before `now` (s since 1970), with messages."""
     found = {}
     for attempt in attempts:
         node, ended = attempt.get("node"), attempt.get("ended") or 0.0
@@ -60,8 +57,7 @@ def avoided(attempts: Iterable[Mapping[str, Any]], now: float) -> dict[str, str]
 def requeue(job: str, avoid: str | None) -> None:
     """Let SLURM start this job again, on other nodes than `avoid` and those it avoids already.
 
-    Raises:
-        SchedulerError: it refused, or has requeued the job but may start it on `avoid` again.
+    Raises a SchedulerError if it refused, or has requeued the job but may start it on `avoid`.
     """
     # With the first call SLURM asks all processes of the job to stop, those of the calls too.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -46,8 +46,7 @@ class Submitter:
     def submit(self, requests: Sequence[Request], avoid: Sequence[str]) -> Iterator[Submission]:
         """Submit as many as the site's limits allow, on other nodes than `avoid`, as recorded.
 
-        Raises:
-            InputError: a request that makes no sense, or that the site refuses.
+        Raises an InputError for a request that makes no sense, or that the site refuses.
         """
         name, limit = uuid.uuid4().hex[:12], self.options.max_submit
         try:
@@ -94,9 +93,8 @@ class Submitter:
         resources, bundles = array
         folder = (self.study_dir / "jobs").resolve()
         executor = SlurmExecutor(folder, python=self.options.python)
-        executor.update_parameters(
-            **parameters(resources, self.options, self.study_dir.name, self.snapshot, avoid)
-        )
+        asked = parameters(resources, self.options, self.study_dir.name, self.snapshot, avoid)
+        executor.update_parameters(**asked)
         workers = [
             Worker(
                 jobs=bundle,

@@ -8,7 +8,7 @@ of submitit's own checkpoint protocol is used, and its signal handlers are repla
 import math
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,7 +52,9 @@ class Worker:
 
     def __call__(self) -> None:
         """Train what is missing of the runs; requeue the job if it is asked to stop before."""
-        os.environ[JOB_VARIABLE] = job_id(os.environ)
+        # As squeue writes the job's id.
+        array, task = map(os.environ.get, ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"))
+        os.environ[JOB_VARIABLE] = f"{array}_{task}" if array else os.environ["SLURM_JOB_ID"]
         os.environ[RESTART_VARIABLE] = os.environ.get("SLURM_RESTART_COUNT", "0")
         submissions = Submissions(Path(self.study_dir))
         if submissions.stopped(self.submission):
@@ -181,11 +183,10 @@ class Worker:
             else:
                 store.enqueue(run_id, job)
                 again.append(one)
-        if not again:
+        if by_slurm or not again:
             return
         try:
-            if not by_slurm:
-                requeue(job, os.environ.get("SLURMD_NODENAME") if cause == "node" else None)
+            requeue(job, os.environ.get("SLURMD_NODENAME") if cause == "node" else None)
         except SchedulerError as error:
             # SLURM requeues a preempted job itself; otherwise the next call of the sweep submits.
             print(f"requeue: {error}", flush=True)
@@ -195,10 +196,3 @@ class Worker:
         for job in self._unfinished():
             if job.store.state(job.run.run_id) in ("queued", "planned"):
                 job.store.end(job.run.run_id, cause)
-
-
-def job_id(environment: Mapping[str, str]) -> str:
-    """The id of the job that this process is in, as squeue writes it."""
-    if array := environment.get("SLURM_ARRAY_JOB_ID"):
-        return f"{array}_{environment['SLURM_ARRAY_TASK_ID']}"
-    return environment["SLURM_JOB_ID"]
