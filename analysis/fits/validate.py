@@ -134,8 +134,7 @@ def _baseline(found: Fit, costs: Floats, k: int, seed: int) -> Misses | None:
     columns = {"cost": costs, "y": np.exp(found.problem.log_y)}
     if len(costs) <= 3 or np.ptp(np.log(costs)) == 0:
         return None
-    law = fit(columns, "spl", y="y", x="cost", groups=found.groups)
-    return folds(law, k, seed)
+    return folds(fit(columns, "spl", y="y", x="cost", groups=found.groups), k, seed)
 
 
 def describe(validation: Validation) -> list[str]:

@@ -153,5 +153,4 @@ def resolution_ratio(
 
 def surface_gradient(surface: Fit, table: Points) -> Floats:
     """d ln(error) / d ln(depth, width, resolution) of a fitted quad3 at the rows of a table."""
-    x = np.stack([np.log(table[a]) for a in SIZE], axis=1) - surface.centre
-    return np.asarray(surface.vector[1:4] + x @ hessians(surface.vector[None])[0])
+    return surface.vector[1:4] + surface.centred(table) @ hessians(surface.vector[None])[0]

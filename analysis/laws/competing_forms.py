@@ -94,7 +94,6 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     rho = float(found.statistic)
     z_se = math.sqrt((1 + rho**2 / 2) / (law.n - 3))
     z, half = math.atanh(rho), float(ndtri(0.5 + confidence / 2)) * z_se
-    halves = law.residuals[~above], law.residuals[above]
     return Dispersion(
         estimate=rho,
         se=z_se * (1 - rho**2),
@@ -102,8 +101,8 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
         low=math.tanh(z - half),
         high=math.tanh(z + half),
         p=float(found.pvalue),
-        sd_below=float(np.std(halves[0], ddof=1)),
-        sd_above=float(np.std(halves[1], ddof=1)),
+        sd_below=float(np.std(law.residuals[~above], ddof=1)),
+        sd_above=float(np.std(law.residuals[above], ddof=1)),
     )
 
 

@@ -163,8 +163,7 @@ class Kind:
 
     def line(self, j: Judgement, gap: Gap) -> str:
         """The effect with its interval, and in brackets what it is, for one line of text."""
-        where = phrases.at_equal_cost(j.rule)
-        return phrases.gap_line(j.rule, gap, f"relative error {where}")
+        return phrases.gap_line(j.rule, gap, f"relative error {phrases.at_equal_cost(j.rule)}")
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         """What was found, for readers who do not know the rules."""

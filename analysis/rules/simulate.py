@@ -45,8 +45,7 @@ def chances(
     mean = np.array(list(errors.values()))
     drawn = mean + seed_sd / np.sqrt(seeds) * rng.standard_normal((DRAWS, mean.size))
     drawn = drawn.clip(min=1e-6)
-    count = sum(c.epochs == epochs for c in cells)
-    df = count * (seeds - 1)
+    df = sum(c.epochs == epochs for c in cells) * (seeds - 1)
     variance = seed_sd**2 * (rng.chisquare(df, DRAWS) / df if df else np.ones(DRAWS))
     estimate = np.log(drawn) @ omega
     se = np.sqrt(variance / seeds * ((omega / drawn) ** 2).sum(axis=1))
