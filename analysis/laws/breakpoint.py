@@ -86,11 +86,7 @@ class Deviation(Number):
 
 
 def deviation(points: Points, draws: int = 999) -> Deviation:
-    """Test whether error departs from a power law of cost.
-
-    Raises:
-        InputError: fewer than ten configurations.
-    """
+    """Test whether error departs from a power law of cost; raises as `different_costs`."""
     different_costs(points)
     x, y = np.log(points["cost"]), np.log(points["error"])
     kinked = fit(points, "seg", y="error", x="cost")

@@ -40,10 +40,7 @@ def judge(
 
 
 def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule) -> Judgement:
-    """One rule that runs decide, with sensitivities.
-
-    A verdict that changes when excluded runs are scored `at_chance` is lowered to inconclusive.
-    """
+    """One rule that runs decide; inconclusive where excluded runs scored `at_chance` change it."""
     kind = find_kind(rule.kind)
     epochs = kind.epochs(study.cells, rule)
     declared = Estimand(rule.cost)

@@ -106,11 +106,7 @@ class Kind:
         return max(regimes) if rule.regime == "longest" else min(regimes)
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
-        """The effect in measured or planned cells.
-
-        Raises:
-            PreconditionError: the cells cannot test the rule.
-        """
+        """The effect in measured or planned cells; PreconditionError if they cannot test a rule."""
         raise NotImplementedError
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:

@@ -86,11 +86,7 @@ def _combine(
 
 
 def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> dict[str, float]:
-    """ln(cost) by config_id.
-
-    Raises:
-        PreconditionError: the arms do not share a cost range at every resolution.
-    """
+    """ln(cost) by config_id; PreconditionError unless all pairs of arms share a cost range."""
     if not pairs:
         raise PreconditionError(
             "no resolution has two cells or more, with their cost, in both arms"
@@ -111,11 +107,7 @@ def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> dict[
 def combine_weights(
     pairs: Sequence[Pair], estimand: Estimand, min_overlap: float
 ) -> dict[str, float]:
-    """The omegas of the gap by config_id.
-
-    Raises:
-        PreconditionError: the arms do not share enough cost.
-    """
+    """The omegas of the gap by config_id; raises as `check_overlap`."""
     x = check_overlap(pairs, estimand.axis, min_overlap)
     combined = _combine(pairs, x, estimand)
     assert combined is not None

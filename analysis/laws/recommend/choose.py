@@ -93,9 +93,7 @@ def recommend(
     `budgets` maps names of `BUDGETS` to limits: FLOPs per image, seconds, parameters, bytes,
     hours of one device. Costs of a candidate come from power laws of the study's own costs. `sizes`
     are the legal depths, widths and resolutions; without them only studied ones are candidates.
-
-    Raises:
-        InputError: nothing keeps the budget, it lies outside the data, or the study is too small.
+    Raises InputError if nothing keeps the budget, it lies outside the data, or data are too few.
     """
     if not budgets or min(budgets.values()) <= 0:
         raise InputError(f"give a positive budget: {', '.join(b.option for b in BUDGETS.values())}")
