@@ -32,7 +32,6 @@ def _line(name: str, c: Choice) -> str:
 def lines(found: Recommendation, margin: float) -> list[str]:
     """The recommendation in words, with the fit that it rests on."""
     surface = found.surface
-    v = validate(surface.fit, surface.points, cost="cost", by="resolution")
     text = [_line("best", found.best)]
     if found.cheapest != found.best:
         text.append(_line(f"cheapest within {100 * margin:g} %", found.cheapest))
@@ -42,23 +41,7 @@ def lines(found: Recommendation, margin: float) -> list[str]:
              for name, gain in found.repeats]  # fmt: skip
     if surface.dropped:
         text.append(f"terms that this design cannot carry: {', '.join(surface.dropped)}")
-    return [*text, *describe(v)]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.recommend",
-        description="Depth, width and resolution for a budget, from a finished study.",
-    )
-    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
-    for name, budget in BUDGETS.items():
-        parser.add_argument(budget.option, type=float, dest=name, help=budget.help)
-    parser.add_argument("--epochs", type=int, help="training length (default: the longest studied)")
-    parser.add_argument(
-        "--margin", type=float, default=MARGIN, help="relative error that is no loss"
-    )
-    parser.add_argument("--extrapolate", action="store_true", help="look outside the data too")
-    return parser
+    return [*text, *describe(validate(surface.fit, surface.points, cost="cost", by="resolution"))]
 
 
 def command(arguments: argparse.Namespace) -> list[str]:
@@ -81,7 +64,18 @@ def command(arguments: argparse.Namespace) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
-    args = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.recommend",
+        description="Depth, width and resolution for a budget, from a finished study.",
+    )
+    add = parser.add_argument
+    add("results", type=Path, help="the study, such as results/depth_vs_width")
+    for name, budget in BUDGETS.items():
+        add(budget.option, type=float, dest=name, help=budget.help)
+    add("--epochs", type=int, help="training length (default: the longest studied)")
+    add("--margin", type=float, default=MARGIN, help="relative error that is no loss")
+    add("--extrapolate", action="store_true", help="look outside the data too")
+    args = parser.parse_args(arguments)
     return run(lambda: command(args))
 
 

@@ -68,8 +68,7 @@ class Problem:
 
     def at_bound(self, vector: Floats) -> Mask:
         """Which parameters have a bound's value."""
-        near = 1e-6
-        return (vector <= self.low + near) | (vector >= self.high - near)
+        return (vector <= self.low + 1e-6) | (vector >= self.high - 1e-6)
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,7 @@ def levenberg(problem: Problem, start: Floats, free: Mask, steps: int = 60) -> P
         moving = free & ~stuck
         h = (slopes[:, moving].T * w) @ slopes[:, moving]
         trial, damping = _damped(problem, best, h, g[moving], moving, damping)
-        gain = best.loss - trial.loss
-        best = trial
+        gain, best = best.loss - trial.loss, trial
         if gain <= 1e-13 * best.loss:
             break
     return best
@@ -159,8 +157,7 @@ def polish(problem: Problem, start: Floats, method: str) -> Point:
         if not free.any():
             break
         trial = _minimise(problem, best, free, method)
-        gain = best.loss - trial.loss
-        best = trial
+        gain, best = best.loss - trial.loss, trial
         if gain <= 1e-10 * best.loss:
             break
     return best

@@ -77,10 +77,14 @@ class Fit:
             c = np.where(zero, 0.0, np.exp(c))
         return dict(zip(self.form.parameters, np.append(theta, c).tolist(), strict=True))
 
+    def centred(self, table: Any) -> Floats:
+        """The fitted columns of a table as logs, centred as in the fit."""
+        logs = [np.log(np.asarray(table[c], dtype=float)) for c in self.columns]
+        return np.asarray(np.stack(logs, axis=1) - self.centre, dtype=np.float64)
+
     def at(self, table: Any) -> tuple[Floats, Floats]:
         """ln of the form at the rows of a table with the fitted columns, and its derivatives."""
-        x = np.stack([np.log(np.asarray(table[c], dtype=float)) for c in self.columns], axis=1)
-        return log_value(self.form, self.vector, x - self.centre)
+        return log_value(self.form, self.vector, self.centred(table))
 
     def log_predict(self, table: Any) -> Floats:
         """ln of the form at the rows of a table with the fitted columns."""

@@ -80,8 +80,7 @@ def log_value(form: Form, vector: Floats, x: Floats) -> tuple[Floats, Floats]:
     if form.kind == "log":
         return phi @ c, np.concatenate([_mean(slopes, np.broadcast_to(c, phi.shape)), phi], axis=1)
     if form.kind == "sum":
-        logs = phi + c
-        value, share = _sum(logs)
+        value, share = _sum(phi + c)
         return value, np.concatenate([_mean(slopes, share), share], axis=1)
     return _log_odds_value(form, phi[:, 1:] + c[1:], slopes[:, 1:], float(np.exp(c[0])))
 
@@ -94,8 +93,7 @@ def _log_odds_value(
     y = floor + (form.ceiling - floor) * s
     by_floor = (floor * (1 - s) / y)[:, None]
     by_h = ((form.ceiling - floor) * s * (1 - s) / y)[:, None]
-    by_exponent = by_h * _mean(slopes, share)
-    return np.log(y), np.concatenate([by_exponent, by_floor, by_h * share], axis=1)
+    return np.log(y), np.concatenate([by_h * _mean(slopes, share), by_floor, by_h * share], axis=1)
 
 
 def products(

@@ -40,10 +40,8 @@ def band(fit: Fit, table: Mapping[str, Floats], confidence: float = 0.95) -> tup
 def draws(fit: Fit, count: int = 4000, seed: int = 20210307) -> Floats:
     """Coefficient vectors (count, k) of a `quad` form from their posterior under a flat prior.
 
-    Multivariate t with n - k degrees of freedom about the estimate.
-
-    Raises:
-        ValueError: the form has exponents, or the loss is not least squares.
+    Multivariate t with n - k degrees of freedom about the estimate. Raises ValueError if the form
+    has exponents, or the loss is not least squares.
     """
     if fit.form.kind != "log" or fit.form.exponents or fit.loss_kind != "squares":
         raise ValueError(f"no exact posterior for form {fit.form.id} and loss {fit.loss_kind}")
@@ -71,9 +69,7 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
     {v: RSS(v) <= RSS_min (1 + F_{1, n-k} / (n-k))} (Bates & Watts 1988, section 6.1), in units of
     the columns. An end is the parameter's bound where nothing inside it is excluded. For the
     coefficients of a `log` form this is Student's t: exact, or given the fitted breakpoint.
-
-    Raises:
-        ValueError: the loss is not least squares.
+    Raises ValueError unless the loss is least squares.
     """
     if fit.loss_kind != "squares":
         raise ValueError("profile intervals need least squares")

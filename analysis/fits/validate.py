@@ -112,10 +112,8 @@ def validate(
     """Judge a fit on the table it was fitted to; `cost` and `by` are columns of it.
 
     Without `cost` nothing is extrapolated or compared with a law of cost; `by` (as a rule the
-    resolution) is the column whose levels are left out one by one.
-
-    Raises:
-        InputError: no such column, or fewer than three configurations.
+    resolution) is the column whose levels are left out one by one. Raises InputError if there is
+    no such column, or for fewer than three configurations.
     """
     if len(set(found.groups)) < 3:
         raise InputError(f"{len(set(found.groups))} configurations; validation needs three")
@@ -134,8 +132,7 @@ def _baseline(found: Fit, costs: Floats, k: int, seed: int) -> Misses | None:
     columns = {"cost": costs, "y": np.exp(found.problem.log_y)}
     if len(costs) <= 3 or np.ptp(np.log(costs)) == 0:
         return None
-    law = fit(columns, "spl", y="y", x="cost", groups=found.groups)
-    return folds(law, k, seed)
+    return folds(fit(columns, "spl", y="y", x="cost", groups=found.groups), k, seed)
 
 
 def describe(validation: Validation) -> list[str]:

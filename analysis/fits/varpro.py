@@ -61,8 +61,7 @@ def exponents_grid(low: Floats, high: Floats) -> Floats:
     counts = np.maximum(1, np.round((high - low) / STEP)).astype(int)
     if math.prod(counts.tolist()) > MOST_POINTS:
         unit = qmc.Sobol(len(low), scramble=False).random_base2(int(math.log2(MOST_POINTS)))
-        spread = low + (high - low) * (unit + 0.5 / len(unit))
-        return np.asarray(spread, dtype=np.float64)
+        return np.asarray(low + (high - low) * (unit + 0.5 / len(unit)), dtype=np.float64)
     axes = [
         lo + (np.arange(n) + 0.5) * (hi - lo) / n
         for lo, hi, n in zip(low, high, counts, strict=True)
@@ -165,8 +164,7 @@ def minimise(problem: Problem, start: Floats | None = None) -> Minimum:
         if form.kind == "log":
             return Minimum(linear_at(problem, np.empty(0)), 1, 1, True)
         if start is not None:
-            near = levenberg(problem, start, np.ones(form.k, dtype=bool))
-            return Minimum(near, 1, 1, True)
+            return Minimum(levenberg(problem, start, np.ones(form.k, dtype=bool)), 1, 1, True)
         polished = [polish_until_agreed(problem, s) for s in _starts(problem)]
     best, agreed = min(polished, key=lambda s: s[0].loss)
     reached = sum(p.loss <= best.loss * (1 + AGREE) for p, _ in polished)

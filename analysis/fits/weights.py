@@ -41,9 +41,7 @@ def weighted_fit(
 
     `se` are standard errors of `y` from seeds: that of ln(y) is se / y. The variance of a cell
     mean is tau2 + s^2 / (n y^2): more seeds do not make a configuration lie closer to a law.
-
-    Raises:
-        InputError: as `fit`, which `options` go to.
+    `options` go to `fit`, whose errors are raised.
     """
     v = np.maximum((column(table, se) / column(table, y)) ** 2, 1e-16)
     found, tau2 = fit(table, form, y=y, **options), 0.0

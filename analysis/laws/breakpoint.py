@@ -82,16 +82,11 @@ class Deviation(Number):
 
     @property
     def p(self) -> float:
-        both = max(self.p_parametric, self.p_wild)
-        return both if self.heteroscedastic else self.p_parametric
+        return max(self.p_parametric, self.p_wild) if self.heteroscedastic else self.p_parametric
 
 
 def deviation(points: Points, draws: int = 999) -> Deviation:
-    """Test whether error departs from a power law of cost.
-
-    Raises:
-        InputError: fewer than ten configurations.
-    """
+    """Test whether error departs from a power law of cost; raises as `different_costs`."""
     different_costs(points)
     x, y = np.log(points["cost"]), np.log(points["error"])
     kinked = fit(points, "seg", y="error", x="cost")
@@ -99,7 +94,6 @@ def deviation(points: Points, draws: int = 999) -> Deviation:
     low, high = profile_interval(kinked, "t")
     p_normal, p_wild = bootstrap_p(x - x.mean(), y, draws)
     change = by_t(broken["b2"], math.sqrt(float(covariance(kinked)[3, 3])), kinked.df)
-    spread = spearmanr(np.abs(kinked.residuals), x).pvalue
     return Deviation(
         **vars(change),
         sup_f=float(sup_f(x - x.mean(), y)[0]),
@@ -110,7 +104,7 @@ def deviation(points: Points, draws: int = 999) -> Deviation:
         slope_above=broken["b1"] + broken["b2"],
         p_parametric=p_normal,
         p_wild=p_wild,
-        heteroscedastic=bool(spread < UNEQUAL_P),
+        heteroscedastic=bool(spearmanr(np.abs(kinked.residuals), x).pvalue < UNEQUAL_P),
         n=kinked.n,
     )
 

@@ -1,8 +1,7 @@
 """How resolution grows with cost along the cheapest path, and against another family's.
 
-Two claims that must be kept apart, from each other and from what one step returns
-(`analysis.laws.returns`): the exponent of the path, and the ratio of the resolutions that two
-families use at equal accuracy.
+The exponent of the path, the ratio of the resolutions that two families use at equal accuracy, and
+what one step returns (`analysis.laws.returns`) are three claims that must be kept apart.
 """
 
 import math
@@ -135,9 +134,7 @@ def resolution_ratio(
     """(resolution, error) of two families: mean of ln r_second - ln r_first at equal -ln(error).
 
     Interpolated linearly in logs; models outside the first family's accuracies are left out.
-
-    Raises:
-        InputError: the families share no accuracy.
+    Raises InputError where the families share no accuracy.
     """
     (r1, e1), (r2, e2) = first, second
     order = np.argsort(-np.log(e1))
@@ -153,5 +150,5 @@ def resolution_ratio(
 
 def surface_gradient(surface: Fit, table: Points) -> Floats:
     """d ln(error) / d ln(depth, width, resolution) of a fitted quad3 at the rows of a table."""
-    x = np.stack([np.log(table[a]) for a in SIZE], axis=1) - surface.centre
-    return np.asarray(surface.vector[1:4] + x @ hessians(surface.vector[None])[0])
+    h = hessians(surface.vector[None])[0]
+    return np.asarray(surface.vector[1:4] + surface.centred(table) @ h)

@@ -32,10 +32,7 @@ def alternatives(points: Points) -> tuple[Alternative, ...]:
     """Power law, floor, kink and over-fitting law; a smooth break too from 40 configurations.
 
     BIC = n ln(RSS / n) + k ln n; AICc counts the variance as a parameter too (Burnham & Anderson
-    2002). Weights are exp(-AICc / 2), normalised.
-
-    Raises:
-        InputError: fewer than ten configurations.
+    2002). Weights are exp(-AICc / 2), normalised. Raises as `different_costs`.
     """
     different_costs(points)
     n = len(points["error"])
@@ -82,10 +79,7 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     """Whether configurations of equal cost differ more where cost is high.
 
     The interval of rho is by Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright
-    2000).
-
-    Raises:
-        InputError: fewer than ten configurations.
+    2000). Raises as `different_costs`.
     """
     different_costs(points)
     law = fit(points, "spl", y="error", x="cost")
@@ -94,7 +88,6 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     rho = float(found.statistic)
     z_se = math.sqrt((1 + rho**2 / 2) / (law.n - 3))
     z, half = math.atanh(rho), float(ndtri(0.5 + confidence / 2)) * z_se
-    halves = law.residuals[~above], law.residuals[above]
     return Dispersion(
         estimate=rho,
         se=z_se * (1 - rho**2),
@@ -102,8 +95,8 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
         low=math.tanh(z - half),
         high=math.tanh(z + half),
         p=float(found.pvalue),
-        sd_below=float(np.std(halves[0], ddof=1)),
-        sd_above=float(np.std(halves[1], ddof=1)),
+        sd_below=float(np.std(law.residuals[~above], ddof=1)),
+        sd_above=float(np.std(law.residuals[above], ddof=1)),
     )
 
 

@@ -49,16 +49,10 @@ class Surface:
         information = (phi.T * self.fit.problem.weights * scale) @ phi
         return np.asarray(np.linalg.inv(information), dtype=np.float64)
 
-    def centred(self, table: Points) -> Floats:
-        """The rows of a table as logs, centred as the fit has them."""
-        logs = [np.log(table[c]) for c in self.fit.columns]
-        return np.stack(logs, axis=1) - self.fit.centre
-
     def leverage(self, x: Floats) -> Floats:
         """Variance of the fitted ln(error) at centred points, from the fit alone."""
         phi = self.terms(x)
-        found: Floats = np.einsum("nj,jk,nk->n", phi, self.covariance, phi)
-        return found
+        return np.asarray(np.einsum("nj,jk,nk->n", phi, self.covariance, phi), dtype=np.float64)
 
 
 def carried(points: Points, form: Form, spare: int = SPARE) -> tuple[list[Term], list[Term]]:
@@ -90,8 +84,7 @@ def surface_of(points: Points) -> Surface:
     Raises:
         InputError: too few configurations, or none of the axes varies.
     """
-    several = len(np.unique(points["epochs"])) > 1
-    form = FORMS["quad4" if several else "quad3"]
+    form = FORMS["quad4" if len(np.unique(points["epochs"])) > 1 else "quad3"]
     kept, missing = carried(points, form)
     variables = tuple(v for v in form.variables if any(v in term for term in kept))
     if not set(variables) & set(SIZE):
@@ -132,7 +125,7 @@ def predict(surface: Surface, table: Points, confidence: float = 0.95) -> Predic
     visited (Montgomery, Peck & Vining 2012, section 3.8).
     """
     f = surface.fit
-    x = surface.centred(table)
+    x = f.centred(table)
     own, known = surface.leverage(x), surface.leverage(f.problem.x)
     scatter = f.variance if math.isnan(surface.tau2) else surface.tau2
     half = float(stdtrit(f.df, 0.5 + confidence / 2)) * np.sqrt(own + scatter)
@@ -151,7 +144,7 @@ def gain_of_repeats(surface: Surface, target: Points) -> Floats:
     of configurations stays as it is.
     """
     f, inverse = surface.fit, surface.covariance
-    phi, at = surface.terms(f.problem.x), surface.terms(surface.centred(target)[:1])
+    phi, at = surface.terms(f.problem.x), surface.terms(f.centred(target)[:1])
     if math.isnan(surface.tau2):
         more = f.problem.weights / f.variance
     else:

@@ -81,10 +81,8 @@ def resolution_steps(points: Points) -> tuple[Steps, Steps]:
 def depth_and_resolution_steps(points: Points) -> tuple[Steps, Steps]:
     """Depth steps and resolution steps (before, after), both from 320 px on.
 
-    Depth steps count at the resolutions that resolution steps start from.
-
-    Raises:
-        InputError: fewer than two steps of either kind.
+    Depth steps count at the resolutions that resolution steps start from. Raises InputError if
+    there are fewer than two steps of either kind.
     """
     (a, b), (c, d) = steps(points, "depth"), steps(points, "resolution")
     px = points["resolution"]
@@ -105,19 +103,16 @@ def _two(first: Floats, second: Floats) -> tuple[Floats, Floats, float]:
 def diminishing(points: Points, confidence: float = 0.95) -> Returns:
     """Mean elasticity of resolution steps from 320 px on, over that of steps from up to 160 px.
 
-    The interval is of draws of both means from normal distributions with their SEs.
-
-    Raises:
-        InputError: fewer than two steps on either side.
+    The interval is of draws of both means from normal distributions with their SEs. Raises as
+    `resolution_steps`.
     """
     high, low = resolution_steps(points)
     mean, v, df = _two(elasticity(points, *high), elasticity(points, *low))
     drawn = mean + np.sqrt(v) * np.random.default_rng(320).standard_normal((DRAWS, 2))
     ratios, tail = drawn[:, 0] / drawn[:, 1], (1 - confidence) / 2
     ends = np.quantile(ratios, [tail, 1 - tail])
-    sizes = len(high[0]), len(low[0])
     ratio, se = float(mean[0] / mean[1]), float(np.std(ratios))
-    return Returns(ratio, se, df, float(ends[0]), float(ends[1]), sizes)
+    return Returns(ratio, se, df, float(ends[0]), float(ends[1]), (len(high[0]), len(low[0])))
 
 
 def depth_minus_resolution(points: Points, confidence: float = 0.95) -> Returns:
@@ -172,8 +167,7 @@ def error_increases(points: Points, axis: str) -> Mask:
 def harm(points: Points, axis: str, confidence: float = 0.95) -> Harm:
     """Share of steps from one level of an axis to the next that make error worse.
 
-    No functional form is needed; `se` of the points says what seeds explain. Raises as
-    `error_increases`.
+    `se` of the points says what seeds explain. Raises as `error_increases`.
     """
     worse = error_increases(points, axis)
     k, n, tail = int(worse.sum()), len(worse), (1 - confidence) / 2

@@ -19,10 +19,9 @@ LAWS = ("pl", "spl")
 def study_fits(cells: StudyCells, cost: str) -> list[Record]:
     """One record per fit that the study can carry: form, parameters, loss and validation.
 
-    Where seeds were repeated, a law also has the F test of its lack of fit.
-
-    `pl` and `spl` are fitted to each regime's cell means over `cost`; the surface in depth, width,
-    resolution and training length to all of them. What cannot be fitted has a `reason` instead.
+    `pl` and `spl` are fitted to each regime's cell means over `cost`, with the F test of their lack
+    of fit where seeds were repeated; the surface to all of them. What cannot be fitted has a
+    `reason` instead.
     """
     usable = cells.with_logs(cost)
     records: list[Record] = []
@@ -39,8 +38,7 @@ def study_fits(cells: StudyCells, cost: str) -> list[Record]:
     records.append({"form": "surface", "epochs": None, "cost": cost})
     try:
         surface = surface_of(points_of(usable, cost))
-        fitted = _record(surface.fit, surface.points)
-        records[-1] |= fitted | {"dropped": list(surface.dropped)}
+        records[-1] |= _record(surface.fit, surface.points) | {"dropped": list(surface.dropped)}
     except InputError as error:
         records[-1]["reason"] = str(error)
     return records

@@ -122,14 +122,11 @@ def _judged(
 
 def _numbers(content: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
     """Everything in tables, folded away."""
-    laws = {
-        name: [html.table(rows, {key: key for key in rows[0]})]
-        for name, rows in content["laws"].items()
-    }
+    laws = content["laws"].items()
     checks = [html.paragraph(text) for text in content["validation"]]
     return [
         html.folded("Gaps by regime, cost and resolution", sections.gaps(content["gaps"])),
-        *(html.folded(name, table) for name, table in laws.items()),
+        *(html.folded(name, [html.table(rows, {k: k for k in rows[0]})]) for name, rows in laws),
         html.folded("How the fits predict what they have not seen", checks),
         html.folded("Cells", [html.table(cell_records(cells), cell_columns(cells))]),
     ]
@@ -155,8 +152,7 @@ def command(directory: Path) -> list[str]:
     frontiers = all_frontiers(cells)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
     found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
-    saved = figures(found, directory)
-    saved += save_law_figures(points, directory)
+    saved = [*figures(found, directory), *save_law_figures(points, directory)]
     speeds, title = speedup_records(fast), "Speed at equal accuracy (Table 7), 95 % intervals"
     with style():
         saved.append(save(forest.speedups(speeds), speeds, directory, "speedups", title))
@@ -178,12 +174,11 @@ def command(directory: Path) -> list[str]:
         ],
         data(found),
     )
-    others = [line(j, rules) for c, js in by_cost.items() if c != rules.cost for j in js]
     return [
         *(f"left out: {cell}: {reason}" for cell, reason in table.left_out.items()),
         f"figures and report.html in {directory}",
         "at other costs:",
-        *(f"  {text}" for text in others),
+        *(f"  {line(j, rules)}" for c, js in by_cost.items() if c != rules.cost for j in js),
         *speed_lines,
         *lines(main_verdicts, rules),
     ]

@@ -18,12 +18,7 @@ from analysis.fits.laws import SIZE
 from analysis.fits.validate import describe, validate
 from analysis.laws.breakpoint import deviation, low_cost_exponent
 from analysis.laws.cheapest_path import elasticities, resolution_ratio, surface_gradient
-from analysis.laws.competing_forms import (
-    alternatives,
-    decide_dispersion,
-    decide_kink,
-    dispersion,
-)
+from analysis.laws.competing_forms import alternatives, decide_dispersion, decide_kink, dispersion
 from analysis.laws.number import Number
 from analysis.laws.points import Points
 from analysis.laws.returns import by_step, decide_harm, harm

@@ -20,10 +20,7 @@ N_MINIVAL = 25_623
 N_VALIDATION = 50_000
 # No timing error is printed; 2 % is what repeated timings of one network usually differ by.
 TIMING_CV = 0.02
-HARDWARE = {
-    "TPUv3": ("tpuv3_latency_ms_bf16", 10.0),
-    "V100": ("v100_latency_s_fp32", 1.0),
-}
+HARDWARE = {"TPUv3": ("tpuv3_latency_ms_bf16", 10.0), "V100": ("v100_latency_s_fp32", 1.0)}
 
 
 def _run(row: Mapping[str, str]) -> dict[str, Any]:

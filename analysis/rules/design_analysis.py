@@ -1,8 +1,7 @@
 """Design analysis: what a grid can decide before it is trained.
 
-Every rule's preconditions are checked on planned cells, which have as many equal errors as planned
-seeds, and the costs that are known without measuring. Where a rule's interval depends only on the
-noise between seeds, the minimum detectable effect is computed too.
+Every rule's preconditions are checked on planned cells. Where a rule's interval depends only on
+the noise between seeds, the minimum detectable effect is computed too.
 """
 
 import math
@@ -62,10 +61,7 @@ def decidable(rows: Rows, prereg: Preregistration, planning: Planning) -> list[P
 
     `rows`, one per planned run, have config_id, depth, width, resolution, epochs, seed, flops and
     n_val, as `compared_settings.with_comparison_settings` makes them. For epochs that `planning`
-    lacks the error is 0.4 and the SD the prior sqrt(error / (2 n_val)).
-
-    Raises:
-        ValueError: no rows.
+    lacks the error is 0.4 and the SD the prior sqrt(error / (2 n_val)). Without rows: ValueError.
     """
     if not rows:
         raise ValueError("no planned runs")

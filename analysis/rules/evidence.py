@@ -24,11 +24,7 @@ class Evidence:
     prereg: Preregistration
 
     def regimes(self) -> tuple[int, int]:
-        """(shortest, longest) regime in epochs.
-
-        Raises:
-            PreconditionError: there is one regime only.
-        """
+        """(shortest, longest) regime in epochs; PreconditionError if there is one regime only."""
         found = list(self.cells.regimes)
         if len(found) < 2:
             raise PreconditionError(f"one regime only ({found[0]} epochs); long and short need two")

@@ -31,9 +31,8 @@ class GridNames:
         """Raises InputError unless a run of the grid has that value of a setting."""
         found = {_level(v) for v in self.values(name) if v is not None}
         if level not in found:
-            names = [v for v in found if isinstance(v, str)]
             text = level if isinstance(level, str) else f"{level:g}"
-            near = suggest(text, names)
+            near = suggest(text, [v for v in found if isinstance(v, str)])
             raise InputError(f"{where}: no run has {name} {text}{near}; there are {listed(found)}")
 
 

@@ -31,9 +31,8 @@ def judge(
     found = {r.name: _judge_rule(table, study, at_chance, r) for r in rules if not parts[r.name]}
     for rule in rules:
         if names := parts[rule.name]:
-            verdicts = {name: found[name].verdict for name in names}
-            verdict = find_kind(rule.kind).combined(rule, verdicts, prereg.alpha)
-            found[rule.name] = Judgement(rule, verdict)
+            verdicts, kind = {name: found[name].verdict for name in names}, find_kind(rule.kind)
+            found[rule.name] = Judgement(rule, kind.combined(rule, verdicts, prereg.alpha))
     family = {name: j.verdict for name, j in found.items() if j.rule.headline}
     for name, verdict in holm(family, prereg.alpha).items():
         found[name] = replace(found[name], verdict=verdict)
@@ -41,10 +40,7 @@ def judge(
 
 
 def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule) -> Judgement:
-    """One rule that runs decide, with sensitivities.
-
-    A verdict that changes when excluded runs are scored `at_chance` is lowered to inconclusive.
-    """
+    """One rule that runs decide; inconclusive where excluded runs scored `at_chance` change it."""
     kind = find_kind(rule.kind)
     epochs = kind.epochs(study.cells, rule)
     declared = Estimand(rule.cost)
@@ -65,8 +61,7 @@ def _scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
     """The cells with excluded runs at the error of guessing; None without such runs."""
     if not table.excluded or not table.n_classes:
         return None
-    chance = 1 - 1 / table.n_classes
-    rows: list[Any] = [*table.rows, *({**row, "val_error": chance} for row in table.excluded)]
+    rows: list[Any] = [*table.rows, *({**row, "val_error": table.chance} for row in table.excluded)]
     return Evidence(StudyCells.of(rows, prereg.base), prereg)
 
 

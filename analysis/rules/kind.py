@@ -106,11 +106,7 @@ class Kind:
         return max(regimes) if rule.regime == "longest" else min(regimes)
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
-        """The effect in measured or planned cells.
-
-        Raises:
-            PreconditionError: the cells cannot test the rule.
-        """
+        """The effect in measured or planned cells; PreconditionError if they cannot test a rule."""
         raise NotImplementedError
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
@@ -163,8 +159,7 @@ class Kind:
 
     def line(self, j: Judgement, gap: Gap) -> str:
         """The effect with its interval, and in brackets what it is, for one line of text."""
-        where = phrases.at_equal_cost(j.rule)
-        return phrases.gap_line(j.rule, gap, f"relative error {where}")
+        return phrases.gap_line(j.rule, gap, f"relative error {phrases.at_equal_cost(j.rule)}")
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         """What was found, for readers who do not know the rules."""

@@ -101,11 +101,7 @@ class Law(NumberKind):
         return cells.regime(epochs)
 
     def _points(self, regime: StudyCells, cost: str) -> Points:
-        """The configurations of a regime.
-
-        Raises:
-            PreconditionError: too few configurations or levels, or a cell makes no errors.
-        """
+        """The configurations of a regime; PreconditionError if they cannot test the rule."""
         if any(cell.error <= 0 for cell in regime):
             raise PreconditionError("a cell makes no errors, which has no logarithm")
         points = points_of(regime, cost, regime.noise(regime[0].epochs))

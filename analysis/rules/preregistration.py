@@ -29,10 +29,8 @@ NUMBERS = {
 def load_rules(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistration:
     """The rules of a study: the frozen ones if there are any, else those the grid declares.
 
-    Frozen rules win; if the grid declares others, `exploratory` names what differs.
-
-    Raises:
-        InputError: rules that are not known or make no sense; the message names them.
+    Frozen rules win; if the grid declares others, `exploratory` names what differs. Raises
+    InputError, which names them, for rules that are not known or make no sense.
     """
     declared = _declared(grid)
     now = _parse(declared, yaml.safe_dump(declared, sort_keys=False))
@@ -50,11 +48,7 @@ def load_rules(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistrati
 
 
 def freeze(study_dir: Path, grid: Mapping[str, Any]) -> Path:
-    """Write the rules that the grid declares to STUDY/prereg.yaml unless it exists; its path.
-
-    Raises:
-        InputError: as `load_rules`.
-    """
+    """Write the grid's rules to STUDY/prereg.yaml unless it exists; its path. Raises InputError."""
     path, declared = study_dir / "prereg.yaml", _declared(grid)
     text = yaml.safe_dump(declared, sort_keys=False)
     _parse(declared, text)

@@ -32,10 +32,8 @@ def chances(
 
     The surface is ln(error) = const - SLOPE ln(FLOPs), on which neither arm is better; then the
     first arm's cells are shifted until the gap is `effect` (relative error). Noise is normal with
-    SD `seed_sd` (fraction); its estimate is drawn from the matching chi-square.
-
-    Raises:
-        PreconditionError: the arms cannot be compared.
+    SD `seed_sd` (fraction); its estimate is drawn from the matching chi-square. Raises as
+    `combine_weights`.
     """
     pairs = cells.pairs(epochs, "flops", rule.arms)
     weights = combine_weights(pairs, Estimand("flops"), prereg.min_overlap)
@@ -45,8 +43,7 @@ def chances(
     mean = np.array(list(errors.values()))
     drawn = mean + seed_sd / np.sqrt(seeds) * rng.standard_normal((DRAWS, mean.size))
     drawn = drawn.clip(min=1e-6)
-    count = sum(c.epochs == epochs for c in cells)
-    df = count * (seeds - 1)
+    df = sum(c.epochs == epochs for c in cells) * (seeds - 1)
     variance = seed_sd**2 * (rng.chisquare(df, DRAWS) / df if df else np.ones(DRAWS))
     estimate = np.log(drawn) @ omega
     se = np.sqrt(variance / seeds * ((omega / drawn) ** 2).sum(axis=1))
@@ -65,6 +62,5 @@ def _surface(pairs: Sequence[Pair], weights: dict[str, float], effect: float) ->
     shared = {c.config_id for pair in pairs for c in pair.second}
     moved = [c.config_id for pair in pairs for c in pair.first if c.config_id not in shared]
     bias = sum(weights[key] * y for key, y in base.items())
-    reach = sum(weights[key] for key in moved)
-    shift = (effect - bias) / reach
+    shift = (effect - bias) / sum(weights[key] for key in moved)
     return {key: float(np.exp(y + shift * (key in moved))) for key, y in base.items()}

@@ -96,10 +96,9 @@ def _gap_record(gap: Gap | None) -> dict[str, Any]:
 
 
 def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
-    """One verdict as JSON: effects are relative errors, positive where the first arm is better
-    (a regret: fraction of error).
+    """One verdict as JSON; null is what does not apply, and `df` where the noise is a prior.
 
-    `df` is null where the seed noise is a prior; what does not apply is null.
+    Effects are relative errors, positive where the first arm is better (a regret: of error).
     """
     rule, verdict, gap = judgement.rule, judgement.verdict, judgement.gap
     return {

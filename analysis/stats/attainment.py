@@ -55,8 +55,7 @@ def cross_fit(cost: Floats, errors: Floats) -> Floats:
     `errors` is (cells, replicates). Its expectation is never below the true frontier.
     """
     eligible = affordable(cost[:, None])
-    total = errors.sum(axis=1, keepdims=True)
-    others = (total - errors) / (errors.shape[1] - 1)
+    others = (errors.sum(axis=1, keepdims=True) - errors) / (errors.shape[1] - 1)
     chosen = [
         [np.flatnonzero(row)[np.argmin(column[row])] for column in others.T] for row in eligible
     ]

@@ -58,11 +58,6 @@ def t_quantile(df: float, p: float) -> float:
     return float(stdtrit(min(df, 1e9), p))
 
 
-def _log_costs(pairs: Sequence[Pair], axis: str) -> dict[str, float]:
-    costs = {c.config_id: c.cost(axis) for pair in pairs for c in pair.cells}
-    return {config_id: math.log(cost) for config_id, cost in costs.items() if cost is not None}
-
-
 def _at(cells: Sequence[Cell], values: Mapping[str, float]) -> Floats:
     return np.array([values[c.config_id] for c in cells])
 
@@ -91,16 +86,13 @@ def _combine(
 
 
 def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> dict[str, float]:
-    """ln(cost) by config_id.
-
-    Raises:
-        PreconditionError: the arms do not share a cost range at every resolution.
-    """
+    """ln(cost) by config_id; PreconditionError unless all pairs of arms share a cost range."""
     if not pairs:
         raise PreconditionError(
             "no resolution has two cells or more, with their cost, in both arms"
         )
-    x = _log_costs(pairs, axis)
+    costs = {c.config_id: c.cost(axis) for pair in pairs for c in pair.cells}
+    x = {config_id: math.log(cost) for config_id, cost in costs.items() if cost is not None}
     for pair in pairs:
         low, high = overlap_of(_at(pair.first, x), _at(pair.second, x))
         if high - low < math.log(min_overlap):
@@ -115,11 +107,7 @@ def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> dict[
 def combine_weights(
     pairs: Sequence[Pair], estimand: Estimand, min_overlap: float
 ) -> dict[str, float]:
-    """The omegas of the gap by config_id.
-
-    Raises:
-        PreconditionError: the arms do not share enough cost.
-    """
+    """The omegas of the gap by config_id; raises as `check_overlap`."""
     x = check_overlap(pairs, estimand.axis, min_overlap)
     combined = _combine(pairs, x, estimand)
     assert combined is not None
@@ -146,8 +134,7 @@ def _cost_se(
         drawn = {
             k: x[k] + float(generator.normal(0, sd / math.sqrt(len(v)))) for k, v in logs.items()
         }
-        combined = _combine(pairs, drawn, estimand)
-        if combined is not None:
+        if combined := _combine(pairs, drawn, estimand):
             gaps.append(sum(w * y[key] for key, w in combined[0].items()))
     if len(gaps) < COST_DRAWS / 2:
         raise PreconditionError(f"{estimand.axis} varies too much between seeds ({100 * sd:.0f} %)")

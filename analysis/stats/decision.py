@@ -46,8 +46,7 @@ def seeds_needed(se: float, seeds: float, cells: int, distance: float, alpha: fl
     the degrees of freedom are cells * (seeds - 1). None if more than 1000 are needed.
     """
     for n in range(2, MOST_SEEDS + 1):
-        needed = mde80(se * math.sqrt(seeds / n), cells * (n - 1), 0.0, alpha)
-        if needed <= distance:
+        if mde80(se * math.sqrt(seeds / n), cells * (n - 1), 0.0, alpha) <= distance:
             return n
     return None
 
@@ -100,9 +99,8 @@ def combine(parts: Sequence[tuple[str, Verdict]], alpha: float) -> Verdict:
         return Verdict("refuted", f"{name} is refuted", p_supported=for_all, p_refuted=refute)
     if blocked := [name for name, v in parts if v.value == "not_testable"]:
         return Verdict("not_testable", f"{', '.join(blocked)} could not be tested")
-    weak = f"refuted, but not as one of {len(parts)}"
-    said = {"inconclusive": "not decided", "refuted": weak}
-    reason = ", ".join(f"{name} {said[v.value]}" for name, v in parts if v.value in said)
+    words = {"inconclusive": "not decided", "refuted": f"refuted, but not as one of {len(parts)}"}
+    reason = ", ".join(f"{name} {words[v.value]}" for name, v in parts if v.value in words)
     return Verdict("inconclusive", reason, p_supported=for_all, p_refuted=refute)
 
 
@@ -127,9 +125,8 @@ def holm(family: Mapping[str, Verdict], alpha: float) -> dict[str, Verdict]:
     }
     known = {name: [p for p in both if p is not None] for name, both in sides.items()}
     tested = {name: min(p_values) for name, p_values in known.items() if p_values}
-    adjusted = dict(zip(tested, holm_adjusted(list(tested.values())), strict=True))
     corrected = {}
-    for name, p in adjusted.items():
+    for name, p in zip(tested, holm_adjusted(list(tested.values())), strict=True):
         verdict = replace(family[name], p_holm=p)
         if verdict.value in ("supported", "refuted") and p > alpha / 2:
             reason = f"{verdict.value} by itself, but not among {len(tested)} headline claims"

@@ -17,10 +17,8 @@ def matched_gap(
 
     Var = sum(v_i / (n_i e_i^2)) / m^2 over the cells of m matches by the delta method; degrees of
     freedom are the noise's own in one regime, Welch-Satterthwaite's over several. `noises` is by
-    epochs; on the scale of the error the gap is a share of its mean level.
-
-    Raises:
-        PreconditionError: a cell makes no errors, or all replicates agree exactly.
+    epochs; on the scale of the error the gap is a share of its mean level. Raises PreconditionError
+    where a cell makes no errors, or all replicates agree exactly.
     """
     cells = [cell for match in matches for cell in (match.first, match.second)]
     if any(cell.error <= 0 for cell in cells):

@@ -84,11 +84,7 @@ def least(errors: Floats, eligible: Mask) -> Floats:
 
 
 def frontier_of(cells: Sequence[Cell], axis: str, noise: Noise | None) -> Frontier:
-    """The frontier of error and a cost, of the cells where it was measured.
-
-    Raises:
-        ValueError: no cell has this cost.
-    """
+    """The frontier of error and a cost, of the cells that have it; ValueError if none has."""
     known = [(paid, cell.error, cell) for cell in cells if (paid := cell.cost(axis))]
     if not known:
         raise ValueError(f"no cell has a measured {axis}")

@@ -125,16 +125,19 @@ def transfer_of(
     """
     rng = np.random.default_rng(20210317)
     drawn: dict[str, Floats] = {}
-    point, draws, flips = [], [], []
-    for both in common.values():
+    by_pair: dict[str, float] = {}
+    draws, flips = [], []
+    for label, both in common.items():
         a, b = (_curves(pair, cost, both.grid) for pair in (both.source, both.target))
-        point.append(float(_regret(a, b, _logs(a.cells), _logs(b.cells))[0]))
+        by_pair[label] = float(_regret(a, b, _logs(a.cells), _logs(b.cells))[0])
         y = [_drawn(c.cells, noise, drawn, rng) for c, noise in zip((a, b), noises, strict=True)]
         draws.append(_regret(a, b, y[0], y[1]))
         signs = [np.sign(_logs(c.cells) @ (c.second - c.first).T) for c in (a, b)]
         flips.append(float((signs[0] != signs[1]).mean()))
-    by_pair = dict(zip(common, point, strict=True))
-    gap = _summary(float(np.mean(point)), np.mean(draws, axis=0), alpha)
+    point, drawn_means = float(np.mean([*by_pair.values()])), np.mean(draws, axis=0)
+    bias, se = float(drawn_means.mean()) - point, max(float(drawn_means.std(ddof=1)), 1e-12)
+    low, high = np.quantile(drawn_means, [alpha / 2, 1 - alpha / 2]) - bias
+    gap = Gap(point - bias, se, float("inf"), float(low), float(high))
     ranks = {label: _tau(both.source, both.target) for label, both in common.items()}
     return Transfer(gap, by_pair, float(np.mean(flips)), ranks)
 
@@ -149,15 +152,3 @@ def _tau(source: Pair, target: Pair) -> float:
     ]
     both = [key for key in errors[0] if key in errors[1]]
     return float(kendalltau([errors[0][k] for k in both], [errors[1][k] for k in both]).statistic)
-
-
-def _summary(point: float, draws: Floats, alpha: float) -> Gap:
-    bias = float(draws.mean()) - point
-    low, high = np.quantile(draws, [alpha / 2, 1 - alpha / 2]) - bias
-    return Gap(
-        estimate=point - bias,
-        se=max(float(draws.std(ddof=1)), 1e-12),
-        df=float("inf"),
-        low=float(low),
-        high=float(high),
-    )

@@ -54,10 +54,7 @@ class CostLaw:
 def cost_law(cells: Sequence[Cell], name: str, hours_per_second: float = math.nan) -> CostLaw:
     """Fit a cost column of the study; `gpu_hours` is step time times `hours_per_second`.
 
-    An axis that does not vary in the study has slope 0.
-
-    Raises:
-        InputError: fewer than three configurations measured this cost.
+    An axis that does not vary has slope 0. Raises InputError if fewer than three cells have it.
     """
     column, factor = (name, 1.0) if name != "gpu_hours" else ("step_time_s", hours_per_second)
     known = [(c, cost) for c in cells if (cost := c.cost(column)) is not None]
@@ -94,11 +91,7 @@ def candidates(points: Points, epochs: float, extrapolate: bool, sizes: Sizes) -
 
 
 def affordable(costs: Mapping[str, Floats], budgets: Mapping[str, float], inside: Mask) -> Mask:
-    """Candidates inside the data whose predicted costs keep every budget.
-
-    Raises:
-        InputError: none does.
-    """
+    """Candidates inside the data whose predicted costs keep every budget; InputError if none."""
     keeps: Mask = np.all([costs[name] <= budgets[name] for name in budgets], axis=0) & inside
     if not keeps.any():
         cheapest = {name: costs[name][inside].min() for name in budgets}

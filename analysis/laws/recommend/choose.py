@@ -67,13 +67,6 @@ def _choice(table: Points, p: Prediction, costs: Mapping[str, Floats], i: int) -
     )
 
 
-def _points(cells: Sequence[Cell]) -> Points:
-    """All cells in columns; seeds scatter differently in regimes, so noise is that of each one."""
-    regimes = StudyCells(cells).regimes.items()
-    parts = [points_of(regime, "flops", regime.noise(epochs)) for epochs, regime in regimes]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
 def _epochs(points: Points, asked: int | None, extrapolate: bool) -> int:
     """The training length asked for, or the longest one studied."""
     low, high = int(points["epochs"].min()), int(points["epochs"].max())
@@ -100,14 +93,14 @@ def recommend(
     `budgets` maps names of `BUDGETS` to limits: FLOPs per image, seconds, parameters, bytes,
     hours of one device. Costs of a candidate come from power laws of the study's own costs. `sizes`
     are the legal depths, widths and resolutions; without them only studied ones are candidates.
-
-    Raises:
-        InputError: nothing keeps the budget, it lies outside the data, or the study is too small.
+    Raises InputError if nothing keeps the budget, it lies outside the data, or data are too few.
     """
     if not budgets or min(budgets.values()) <= 0:
         raise InputError(f"give a positive budget: {', '.join(b.option for b in BUDGETS.values())}")
     cells = sorted(cells, key=lambda c: c.epochs)
-    points = _points(cells)
+    # Seeds scatter differently in regimes, so noise is that of each one.
+    parts = [points_of(own, "flops", own.noise(e)) for e, own in StudyCells(cells).regimes.items()]
+    points = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     length = _epochs(points, epochs, extrapolate)
     surface = surface_of(points)
     hours = steps_per_epoch * length / 3600

@@ -42,9 +42,8 @@ class Interaction(TwoArms):
 def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
     """longer - shorter, two gaps from independent seeds; Welch-Satterthwaite degrees of freedom."""
     variances = longer.se**2, shorter.se**2
-    dfs = longer.df, shorter.df
     se = math.sqrt(sum(variances))
-    parts = sum(v**2 / d for v, d in zip(variances, dfs, strict=True))
+    parts = sum(v**2 / d for v, d in zip(variances, (longer.df, shorter.df), strict=True))
     df = sum(variances) ** 2 / parts if parts else math.inf
     estimate = longer.estimate - shorter.estimate
     half = t_quantile(df, 1 - alpha / 2) * se

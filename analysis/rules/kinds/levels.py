@@ -108,20 +108,16 @@ class Levels(Kind):
         return matches_of(self._cells(cells, rule), rule.options.along, rule.options.levels)
 
     def _cells(self, cells: Sequence[Cell], rule: Rule) -> list[Cell]:
-        """The cells of the regime, and of the other settings, that the rule is about.
-
-        Raises:
-            PreconditionError: no cell has those settings.
-        """
+        """The cells of the regime, and of the other settings, that the rule is about."""
         own: Options = rule.options
         epochs = self.epochs(cells, rule)
         chosen = [c for c in cells if epochs in (None, c.epochs)]
         for key, value in own.at:
             chosen = [c for c in chosen if setting_of(c, key) == value]
             if not chosen:
-                settings = (f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in own.at)
+                names = (f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in own.at)
                 raise PreconditionError(
-                    f"no run with {' and '.join(settings)}, where the rule is about"
+                    f"no run with {' and '.join(names)}, where the rule is about"
                 )
         return chosen
 
