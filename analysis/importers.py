@@ -22,8 +22,6 @@ from analysis.importing.units import OURS
 from scaling_study.common.command_line import run
 from scaling_study.common.errors import InputError
 
-FORMATS = ("csv", "wandb", "timm")
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -32,7 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("files", nargs="+", type=Path, metavar="FILE", help="timm: results and one benchmark")
-    add("--format", choices=FORMATS, default="csv", help="what wrote the file (default csv)")
+    add(
+        "--format",
+        choices=("csv", "wandb", "timm"),
+        default="csv",
+        help="what wrote the file (default csv)",
+    )
     add("--map", action="append", default=[], metavar="OURS=THEIRS", help="which column is which")
     add(
         "--unit",
@@ -103,13 +106,8 @@ def command(args: argparse.Namespace) -> list[str]:
     directory.mkdir(parents=True, exist_ok=True)
     title = f"Pareto frontier of validation error and {cost}"
     with style():
-        save(
-            frontier(records, published if args.published else ()),
-            records,
-            directory,
-            "frontier",
-            title,
-        )
+        figure = frontier(records, published if args.published else ())
+        save(figure, records, directory, "frontier", title)
     members = sum(r["on_frontier"] for r in records)
     line = f"{members} of {len(records)} models on the frontier of val_error and {cost}"
     if found is not None:

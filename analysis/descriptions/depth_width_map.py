@@ -79,9 +79,8 @@ def _difference(
     surface: Fit, slopes: Floats, base: Base, at: tuple[float, float], multipliers: Floats
 ) -> tuple[Floats, Floats]:
     """(ln error of the wider minus the deeper network, P(depth is better)) at (epochs, px)."""
-    same = np.ones(len(multipliers))
     start = {**base, "epochs": at[0], "resolution": at[1]}
-    networks = {name: value * same for name, value in start.items()}
+    networks = {name: value * np.ones(len(multipliers)) for name, value in start.items()}
     deeper, wider = (
         surface.at(networks | {axis: networks[axis] * multipliers ** (1 / slope)})[1]
         for axis, slope in zip(SIZE[:2], slopes[:2], strict=True)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CELL = ("model", "family", *(axis.name for axis in CELL_AXES), "recipe", "data")
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def frame_of(rows: Sequence[Row]) -> "pd.DataFrame":
+def frame_of(rows: Sequence[Mapping[str, str]]) -> "pd.DataFrame":
     """A frame of texts with all columns of all rows; what a row lacks is an empty text."""
     import pandas as pd
 

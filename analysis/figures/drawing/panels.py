@@ -160,12 +160,6 @@ def legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
     figure.legend(handles=list(handles), loc="outside lower center", ncols=even)
 
 
-def room_for_ends(axes: Axes) -> None:
-    """Widen a log x axis to the right by what the name of a line's end needs."""
-    left, right = axes.get_xlim()
-    axes.set_xlim(left, right * (right / left) ** 0.18)
-
-
 def finish(figure: Figure, labels: Sequence[tuple[Axes, Sequence[Label]]]) -> Figure:
     """Fix the layout, then write the labels where they cover nothing."""
     engine = figure.get_layout_engine()
