@@ -87,8 +87,7 @@ def _left_out(left_out: Mapping[str, str], directory: Path) -> str:
     """Write left_out.csv, if anything was, and say so."""
     if not left_out:
         return ""
-    rows = [{"name": name, "reason": reason} for name, reason in left_out.items()]
-    write_csv(directory / "left_out.csv", rows)
+    write_csv(directory / "left_out.csv", [{"name": n, "reason": r} for n, r in left_out.items()])
     name, reason = next(iter(left_out.items()))
     return f"; {len(left_out)} left out, such as {name}: {reason} (left_out.csv)"
 
@@ -113,8 +112,8 @@ def command(args: argparse.Namespace) -> list[str]:
     if found is not None:
         write_json(directory / "speedups.json", found)
         line += f"; {found['sentence']}"
-    missing = _left_out(table.left_out, directory)
-    return [f"{line}{missing}; frontier.csv and figures in {directory}"]
+    line += _left_out(table.left_out, directory)
+    return [f"{line}; frontier.csv and figures in {directory}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

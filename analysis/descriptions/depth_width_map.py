@@ -115,8 +115,8 @@ def _crossover(line: Sequence[Record]) -> tuple[float | None, tuple[float | None
 
 def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]) -> float:
     """The largest multiple of cost for which both ends lie in the hull of the design."""
-    logs = np.stack([np.log(points[a]) for a in (*SIZE, "epochs")], axis=1)
-    design = np.unique(logs, axis=0)
+    logs = [np.log(points[a]) for a in (*SIZE, "epochs")]
+    design = np.unique(np.stack(logs, axis=1), axis=0)
     epochs, resolution = at
     start = np.log([base["depth"], base["width"], resolution, epochs])
     return min(math.exp(slopes[i] * reach(design, start, i)) for i in (0, 1))

@@ -19,8 +19,7 @@ def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float
     finished = tuple(finished_runs(study))
     unused = tuple(without_result(study))
     table = Table(study.name, finished, (), study.left_out, None, grid=study.grid, unused=unused)
-    runs_dir = study.path.parent / "runs"
-    runs = content.run_values(table, runs_dir, read_forecasts(study.path))
+    runs = content.run_values(table, study.path.parent / "runs", read_forecasts(study.path))
     data: dict[str, Any] = {
         **{name: {} for name in ("axes", "published")},
         **{name: [] for name in ("own", "epochs", "px", "cells", "assumed")},
