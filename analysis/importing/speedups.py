@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.importing.families import family_of, speedup_between
 from analysis.stats.indicators import compare
 from analysis.study.columns import finite
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def speedup(
-    frame: "pd.DataFrame", cost: str, names: Sequence[str | None], patterns: Sequence[str]
+    frame: pd.DataFrame, cost: str, names: Sequence[str | None], patterns: Sequence[str]
 ) -> dict[str, Any]:
     """Cost of the second family over that of the first at equal error, and how both compare.
 
