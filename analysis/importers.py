@@ -22,34 +22,7 @@ from analysis.importing.units import OURS
 from scaling_study.common.command_line import run
 from scaling_study.common.errors import InputError
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.importers",
-        description="Pareto frontier and speed-up at equal error from a table of other tools.",
-    )
-    add = parser.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help="timm: results and one benchmark")
-    add(
-        "--format",
-        choices=("csv", "wandb", "timm"),
-        default="csv",
-        help="what wrote the file (default csv)",
-    )
-    add("--map", action="append", default=[], metavar="OURS=THEIRS", help="which column is which")
-    add(
-        "--unit",
-        action="append",
-        default=[],
-        metavar="OURS=WORDS",
-        help="unit of a mapped column, as in val_error='percent accuracy' or flops=GMACs",
-    )
-    add("--cost", metavar="COLUMN", help="the cost to minimise, by our name")
-    add("--families", nargs=2, metavar=("REGEX_A", "REGEX_B"), help="two families, by model name")
-    add("--n-val", type=int, metavar="N", help="evaluation images, for the noise of single runs")
-    add("--published", action="store_true", help="lay ResNet-RS and EfficientNet over the figure")
-    add("-o", "--output", type=Path, required=True, help="folder to write to")
-    return parser
+FORMATS = ("csv", "wandb", "timm")
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -118,7 +91,27 @@ def command(args: argparse.Namespace) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
-    args = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.importers",
+        description="Pareto frontier and speed-up at equal error from a table of other tools.",
+    )
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="FILE", help="timm: results and one benchmark")
+    add("--format", choices=FORMATS, default="csv", help="what wrote the file (default csv)")
+    add("--map", action="append", default=[], metavar="OURS=THEIRS", help="which column is which")
+    add(
+        "--unit",
+        action="append",
+        default=[],
+        metavar="OURS=WORDS",
+        help="unit of a mapped column, as in val_error='percent accuracy' or flops=GMACs",
+    )
+    add("--cost", metavar="COLUMN", help="the cost to minimise, by our name")
+    add("--families", nargs=2, metavar=("REGEX_A", "REGEX_B"), help="two families, by model name")
+    add("--n-val", type=int, metavar="N", help="evaluation images, for the noise of single runs")
+    add("--published", action="store_true", help="lay ResNet-RS and EfficientNet over the figure")
+    add("-o", "--output", type=Path, required=True, help="folder to write to")
+    args = parser.parse_args(arguments)
     return run(lambda: command(args))
 
 

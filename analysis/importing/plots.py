@@ -1,7 +1,4 @@
-"""Figures of foreign tables: error against one cost, frontiers, published points laid over them.
-
-Nothing here computes a result. Records hold fractions; axes show percent.
-"""
+"""Figures of foreign tables: error against one cost. Records hold fractions; axes show percent."""
 
 from collections.abc import Mapping, Sequence
 

@@ -2,8 +2,7 @@
 
 `results-imagenet.csv` gives accuracy by model and test size, `benchmark-infer-*.csv` and
 `benchmark-train-*.csv` throughput by architecture and image size. An accuracy belongs to weights
-(`resnet50.a1_in1k`), a throughput to their architecture (`resnet50`). Both are joined only where
-the image size is the same.
+(`resnet50.a1_in1k`), a throughput to their architecture (`resnet50`).
 """
 
 from collections.abc import Sequence

@@ -181,8 +181,8 @@ def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
 
 def environment(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What trained the runs: each value of device, precision, commit, versions and its runs."""
-    known = (both for row in rows for both in _circumstances(row) if both[1] is not None)
-    counts = Counter((name, str(value)) for name, value in known)
+    pairs = (pair for row in rows for pair in _circumstances(row))
+    counts = Counter((name, str(value)) for name, value in pairs if value is not None)
     return [
         {"what": what, "value": value, "runs": n} for (what, value), n in sorted(counts.items())
     ]
