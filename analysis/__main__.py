@@ -9,7 +9,8 @@ from analysis.report.command import add_choices, command
 from scaling_study.common.command_line import run
 
 
-def _parser() -> argparse.ArgumentParser:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for bad input."""
     parser = argparse.ArgumentParser(
         prog="python -m analysis",
         description="Verdicts with error bars, frontiers, figures and a report of one study.",
@@ -23,12 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="the sweep is running: report.html loads itself anew that often",
     )
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 for bad input."""
-    args = _parser().parse_args(arguments)
+    args = parser.parse_args(arguments)
     return run(
         lambda: command(
             args.results, args.output, args.where, args.published, args.live, args.with_halved

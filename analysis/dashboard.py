@@ -27,20 +27,6 @@ from scaling_study.tracking.wandb_client import Target, TrackingError, Upload
 TIMEOUT_S = 60
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = study_parser(
-        "analysis.dashboard", "A W&B workspace for a study, and its analysis as one W&B run."
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        help="where the analysis is written, as by `python -m analysis`; default: figures/STUDY",
-    )
-    add_choices(parser)
-    return parser
-
-
 def command(args: argparse.Namespace) -> list[str]:
     """Analyse a study, send what was found, and save the workspace; the lines to print.
 
@@ -107,7 +93,17 @@ def _save(results: Path, built: Any) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
-    args = _parser().parse_args(arguments)
+    parser = study_parser(
+        "analysis.dashboard", "A W&B workspace for a study, and its analysis as one W&B run."
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="where the analysis is written, as by `python -m analysis`; default: figures/STUDY",
+    )
+    add_choices(parser)
+    args = parser.parse_args(arguments)
     return run(lambda: command(args))
 
 

@@ -25,30 +25,6 @@ from scaling_study.common.errors import InputError
 FORMATS = ("csv", "wandb", "timm")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.importers",
-        description="Pareto frontier and speed-up at equal error from a table of other tools.",
-    )
-    add = parser.add_argument
-    add("files", nargs="+", type=Path, metavar="FILE", help="timm: results and one benchmark")
-    add("--format", choices=FORMATS, default="csv", help="what wrote the file (default csv)")
-    add("--map", action="append", default=[], metavar="OURS=THEIRS", help="which column is which")
-    add(
-        "--unit",
-        action="append",
-        default=[],
-        metavar="OURS=WORDS",
-        help="unit of a mapped column, as in val_error='percent accuracy' or flops=GMACs",
-    )
-    add("--cost", metavar="COLUMN", help="the cost to minimise, by our name")
-    add("--families", nargs=2, metavar=("REGEX_A", "REGEX_B"), help="two families, by model name")
-    add("--n-val", type=int, metavar="N", help="evaluation images, for the noise of single runs")
-    add("--published", action="store_true", help="lay ResNet-RS and EfficientNet over the figure")
-    add("-o", "--output", type=Path, required=True, help="folder to write to")
-    return parser
-
-
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in texts:
@@ -84,8 +60,7 @@ def _left_out(left_out: Mapping[str, str], directory: Path) -> str:
     """Write left_out.csv, if anything was, and say so."""
     if not left_out:
         return ""
-    rows = [{"name": name, "reason": reason} for name, reason in left_out.items()]
-    write_csv(directory / "left_out.csv", rows)
+    write_csv(directory / "left_out.csv", [{"name": n, "reason": r} for n, r in left_out.items()])
     name, reason = next(iter(left_out.items()))
     return f"; {len(left_out)} left out, such as {name}: {reason} (left_out.csv)"
 
@@ -103,25 +78,40 @@ def command(args: argparse.Namespace) -> list[str]:
     directory.mkdir(parents=True, exist_ok=True)
     title = f"Pareto frontier of validation error and {cost}"
     with style():
-        save(
-            frontier(records, published if args.published else ()),
-            records,
-            directory,
-            "frontier",
-            title,
-        )
+        figure = frontier(records, published if args.published else ())
+        save(figure, records, directory, "frontier", title)
     members = sum(r["on_frontier"] for r in records)
     line = f"{members} of {len(records)} models on the frontier of val_error and {cost}"
     if found is not None:
         write_json(directory / "speedups.json", found)
         line += f"; {found['sentence']}"
-    missing = _left_out(table.left_out, directory)
-    return [f"{line}{missing}; frontier.csv and figures in {directory}"]
+    line += _left_out(table.left_out, directory)
+    return [f"{line}; frontier.csv and figures in {directory}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
-    args = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.importers",
+        description="Pareto frontier and speed-up at equal error from a table of other tools.",
+    )
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="FILE", help="timm: results and one benchmark")
+    add("--format", choices=FORMATS, default="csv", help="what wrote the file (default csv)")
+    add("--map", action="append", default=[], metavar="OURS=THEIRS", help="which column is which")
+    add(
+        "--unit",
+        action="append",
+        default=[],
+        metavar="OURS=WORDS",
+        help="unit of a mapped column, as in val_error='percent accuracy' or flops=GMACs",
+    )
+    add("--cost", metavar="COLUMN", help="the cost to minimise, by our name")
+    add("--families", nargs=2, metavar=("REGEX_A", "REGEX_B"), help="two families, by model name")
+    add("--n-val", type=int, metavar="N", help="evaluation images, for the noise of single runs")
+    add("--published", action="store_true", help="lay ResNet-RS and EfficientNet over the figure")
+    add("-o", "--output", type=Path, required=True, help="folder to write to")
+    args = parser.parse_args(arguments)
     return run(lambda: command(args))
 
 

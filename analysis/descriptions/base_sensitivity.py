@@ -29,10 +29,9 @@ class Bases:
 
     def by_width(self) -> dict[float, float]:
         """Mean gap by the base's width."""
-        widths = sorted({r["width"] for r in self.records})
         return {
             w: float(np.mean([r["estimate"] for r in self.records if r["width"] == w]))
-            for w in widths
+            for w in sorted({r["width"] for r in self.records})
         }
 
 

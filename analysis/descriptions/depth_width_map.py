@@ -79,9 +79,8 @@ def _difference(
     surface: Fit, slopes: Floats, base: Base, at: tuple[float, float], multipliers: Floats
 ) -> tuple[Floats, Floats]:
     """(ln error of the wider minus the deeper network, P(depth is better)) at (epochs, px)."""
-    same = np.ones(len(multipliers))
     start = {**base, "epochs": at[0], "resolution": at[1]}
-    networks = {name: value * same for name, value in start.items()}
+    networks = {name: value * np.ones(len(multipliers)) for name, value in start.items()}
     deeper, wider = (
         surface.at(networks | {axis: networks[axis] * multipliers ** (1 / slope)})[1]
         for axis, slope in zip(SIZE[:2], slopes[:2], strict=True)
@@ -116,8 +115,8 @@ def _crossover(line: Sequence[Record]) -> tuple[float | None, tuple[float | None
 
 def _dearest(points: Points, slopes: Floats, base: Base, at: tuple[float, float]) -> float:
     """The largest multiple of cost for which both ends lie in the hull of the design."""
-    logs = np.stack([np.log(points[a]) for a in (*SIZE, "epochs")], axis=1)
-    design = np.unique(logs, axis=0)
+    logs = [np.log(points[a]) for a in (*SIZE, "epochs")]
+    design = np.unique(np.stack(logs, axis=1), axis=0)
     epochs, resolution = at
     start = np.log([base["depth"], base["width"], resolution, epochs])
     return min(math.exp(slopes[i] * reach(design, start, i)) for i in (0, 1))

@@ -31,8 +31,7 @@ class Findings:
     """Verdicts and what they rest on.
 
     `summary` is what verdicts.json holds, `frontiers` the frontier records by cost, `forecasts`
-    what runs were forecast to take before they started, by run id; `steps` the records of
-    `steps.step_records`.
+    what runs were forecast to take before they started, by run id.
     """
 
     table: Table
@@ -43,5 +42,4 @@ class Findings:
     frontiers: Mapping[str, Sequence[Record]]
     fits: Sequence[Record]
     forecasts: Mapping[str, RunForecast]
-    steps: Sequence[Record]
     request: Request

@@ -38,16 +38,12 @@ def summary(records: Sequence[Record]) -> str:
         )
     ratio = np.array([r["wall_s"] / r["forecast_s"] for r in records])
     low, high = np.quantile(ratio, [0.05, 0.95])
+    known = [r for r in records if r["forecast_s_low"] is not None]
+    held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in known)
     whole, spent = (sum(r[name] for r in records) for name in ("forecast_s", "wall_s"))
     return (
         f"{len(records)} runs were forecast to take {whole / 3600:.3g} h together and took "
         f"{spent / 3600:.3g} h. A single run took {np.median(ratio):.2f} times its forecast in the "
-        f"middle, {low:.2f} to {high:.2f} times for nine in ten.{_held(records)}"
+        f"middle, {low:.2f} to {high:.2f} times for nine in ten."
+        + (f" {held} of {len(known)} lay in their 90 % interval, the bars." if known else "")
     )
-
-
-def _held(records: Sequence[Record]) -> str:
-    """How many intervals held what they should; empty where no forecast had one."""
-    known = [r for r in records if r["forecast_s_low"] is not None]
-    held = sum(r["forecast_s_low"] <= r["wall_s"] <= r["forecast_s_high"] for r in known)
-    return f" {held} of {len(known)} lay in their 90 % interval, the bars." if known else ""

@@ -119,10 +119,8 @@ def _equal_compute(
     without = {along, *(row["solved"] for row in solved)}
     for title, members in _grouped(solved, varied(grid), without):
         named = {
-            f"{along} {row[along]:g}, {row['solved']} {row[row['solved']]:g}": cells[
-                row["config_id"]
-            ]
-            for row in sorted(members, key=lambda row: row[along])
+            f"{along} {r[along]:g}, {r['solved']} {r[r['solved']]:g}": cells[r["config_id"]]
+            for r in sorted(members, key=lambda row: row[along])
         }
         if len(named) > 1:
             goal = f"{members[0]['solve_for']} {float(members[0]['solve_target']):g}"

@@ -117,7 +117,7 @@ FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(
         "steps",
         "Step by step: error, and what each row changes, 95 % intervals",
-        lambda found: found.steps,
+        lambda found: found.summary["steps"],
         lambda rows, _: variant_plot.steps(rows),
     ),
     StudyFigure(
@@ -179,5 +179,4 @@ FIGURES: tuple[StudyFigure, ...] = (
 def figures(found: Findings, directory: Path) -> list[Saved]:
     """Draw and save every figure that the measurements allow."""
     with style():
-        saved = [figure.save(found, directory) for figure in FIGURES]
-    return [one for one in saved if one]
+        return [saved for figure in FIGURES if (saved := figure.save(found, directory))]

@@ -53,8 +53,7 @@ def write_csv(path: Path, records: Sequence[Record]) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Strict JSON: NaN and infinity are refused, so that any reader can read it."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    replace_file(path, text + "\n")
+    replace_file(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def save(
@@ -62,12 +61,11 @@ def save(
 ) -> Saved:
     """Write the figure as PNG (150 dpi), SVG and PDF and the plotted numbers as CSV."""
     # Canvases rather than Figure.savefig, which draws every figure twice to find its layout.
-    canvases = (
+    for kind, canvas, stamp in (
         ("png", FigureCanvasAgg, "Software"),
         ("svg", FigureCanvasSVG, "Date"),
         ("pdf", FigureCanvasPdf, "CreationDate"),
-    )
-    for kind, canvas, stamp in canvases:
+    ):
         write: Any = getattr(canvas(figure), f"print_{kind}")
         write(directory / f"{name}.{kind}", metadata={stamp: None})
     write_csv(directory / f"{name}.csv", records)

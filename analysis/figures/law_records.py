@@ -94,13 +94,8 @@ def return_rows(points: Points, epochs: int) -> list[Record]:
     for s in by_step(points, "resolution"):
         half = finite(float(stdtrit(s.n - 1, LEVEL)) * s.sem) if s.n > 1 else None
         low, high = (None, None) if half is None else (s.estimate - half, s.estimate + half)
-        row: Record = {
-            "epochs": epochs,
-            "from_px": s.start,
-            "to_px": s.stop,
-            "elasticity": s.estimate,
-        }
-        rows.append(row | {"low": low, "high": high, "steps": s.n})
+        row: Record = {"epochs": epochs, "from_px": s.start, "to_px": s.stop}
+        rows.append(row | {"elasticity": s.estimate, "low": low, "high": high, "steps": s.n})
     return rows
 
 

@@ -23,16 +23,14 @@ from analysis.study.study_cells import StudyCells
 CURVE_POINTS = 40
 
 
-def _half_width(cell: Cell, noise: Noise | None) -> float | None:
-    """Half of the 95 % interval of a cell's mean."""
-    if noise is None:
-        return None
-    quantile = t_quantile(noise.dfs[cell.config_id], LEVEL)
-    return quantile * math.sqrt(noise.variances[cell.config_id] / cell.n)
-
-
-def _record(cell: Cell, base: Base, axis: str, noise: Noise | None) -> Record:
-    """What a cell is; `noise` is the kind that its intervals rest on."""
+def _record(
+    cell: Cell, base: Base, axis: str, noise: Noise | None, outcome: str = "error"
+) -> Record:
+    """What a cell is and its outcome with the 95 % interval that rests on `noise`."""
+    half = None
+    if noise:
+        quantile = t_quantile(noise.dfs[cell.config_id], LEVEL)
+        half = quantile * math.sqrt(noise.variances[cell.config_id] / cell.n)
     return {
         **{axis.name: getattr(cell, axis.name) for axis in TABLE_AXES},
         **own_columns(cell),
@@ -43,6 +41,7 @@ def _record(cell: Cell, base: Base, axis: str, noise: Noise | None) -> Record:
         "noise": noise.kind if noise else None,
         "cost_axis": axis,
         "cost": cell.cost(axis),
+        **interval(outcome, cell.error, half),
     }
 
 
@@ -72,7 +71,6 @@ def frontier_records(cells: StudyCells, axis: str) -> list[Record]:
         for i, cell in enumerate(f.cells):
             records.append(
                 _record(cell, base, axis, noise)
-                | interval("error", cell.error, _half_width(cell, noise))
                 | {
                     "on_frontier": bool(f.member[i]),
                     "p_on_frontier": finite(f.probability[i]),
@@ -105,8 +103,7 @@ def arm_records(cells: StudyCells, axis: str) -> list[Record]:
         for pair in cells.pairs(epochs, axis):
             for arm, members in (("depth", pair.first), ("width", pair.second)):
                 for cell in members:
-                    error = interval("error", cell.error, _half_width(cell, noise))
-                    record = _record(cell, base, axis, noise) | error
+                    record = _record(cell, base, axis, noise)
                     records.append(record | {"arm": arm, "kind": "cell"})
                 if any(cell.error <= 0 for cell in members):
                     continue
@@ -128,7 +125,5 @@ def overfit_records(cells: StudyCells, axis: str) -> list[Record]:
     base, gaps = cells.base(), cells.with_cost(axis).train_validation_gaps
     for epochs, both in gaps.regimes.items():
         noise = gaps.noise(epochs) if any(c.n > 1 for c in both) else None
-        for cell in both:
-            gap = interval("gap", cell.error, _half_width(cell, noise))
-            records.append(_record(cell, base, axis, noise) | gap)
+        records += [_record(cell, base, axis, noise, "gap") for cell in both]
     return records

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from analysis.importing.columns import TEXT
 from analysis.importing.families import positive
@@ -15,15 +15,12 @@ from scaling_study.common.errors import InputError
 from scaling_study.study.axes import CELL_AXES
 from scaling_study.tasks.classification import prior_sd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 # Costs in the order in which one is taken if none is asked for.
 COSTS = ("image_time_s", "step_time_s", "flops", "train_flops", "params", "activations")
 NORMAL = 1.959964
 
 
-def _means(frame: "pd.DataFrame", keys: Sequence[str]) -> "pd.DataFrame":
+def _means(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """One row per configuration of a frame with replicates; the SD of a run is pooled."""
     groups = frame.groupby(list(keys), sort=False, dropna=False)
     error, size = groups["val_error"].transform("mean"), groups["val_error"].transform("size")
@@ -38,7 +35,7 @@ def _means(frame: "pd.DataFrame", keys: Sequence[str]) -> "pd.DataFrame":
     return means.drop_duplicates(keys)
 
 
-def cells_of(frame: "pd.DataFrame", cost: str, n_val: int | None) -> "pd.DataFrame":
+def cells_of(frame: pd.DataFrame, cost: str, n_val: int | None) -> pd.DataFrame:
     """One row per configuration, cheapest first: mean error over seeds, geometric mean cost, and
     the standard error of that mean.
 
@@ -74,7 +71,7 @@ def measured(table: Imported, cost: str | None, n_val: int | None) -> tuple[Impo
     return Imported(cells, dict(table.left_out) | missing), cost
 
 
-def _names(frame: "pd.DataFrame") -> list[str]:
+def _names(frame: pd.DataFrame) -> list[str]:
     """What configurations are called: by model and, if that is not enough, resolution; without a
     model by their settings, or else by run."""
     if "model" in frame:
@@ -95,7 +92,7 @@ def _names(frame: "pd.DataFrame") -> list[str]:
     ]
 
 
-def split(frame: "pd.DataFrame", patterns: Sequence[str] | None) -> list[str | None]:
+def split(frame: pd.DataFrame, patterns: Sequence[str] | None) -> list[str | None]:
     """The family of each row: the one of two regular expressions found in its model's name.
 
     Raises:
@@ -117,7 +114,7 @@ def split(frame: "pd.DataFrame", patterns: Sequence[str] | None) -> list[str | N
     return names
 
 
-def records_of(frame: "pd.DataFrame", cost: str, names: Sequence[str | None]) -> list[Record]:
+def records_of(frame: pd.DataFrame, cost: str, names: Sequence[str | None]) -> list[Record]:
     """Every configuration against one cost, cheapest first, with its 95 % interval if known."""
     costs, errors = frame["cost"].to_numpy(), frame["val_error"].to_numpy()
     front, own = on_frontier(costs, errors), np.zeros(len(frame), dtype=bool)

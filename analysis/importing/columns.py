@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.importing.units import OURS, conversion, quantity_of
 from analysis.stats.pareto import Floats
 from scaling_study.common.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TEXT = (
     *("run_id", "config_id", "status", "data", "family", "model", "recipe", "bound", "device"),
@@ -66,9 +64,7 @@ def _check(values: Floats, ours: str, theirs: str, word: str | None) -> None:
         )
 
 
-def _check_names(
-    frame: "pd.DataFrame", columns: Mapping[str, str], units: Mapping[str, str]
-) -> None:
+def _check_names(frame: pd.DataFrame, columns: Mapping[str, str], units: Mapping[str, str]) -> None:
     for ours in (*columns, *units):
         if ours not in OURS:
             raise InputError(f"no column of ours is called {ours!r}; there are {', '.join(OURS)}")
@@ -81,16 +77,14 @@ def _check_names(
 
 
 def converted(
-    frame: "pd.DataFrame", columns: Mapping[str, str], units: Mapping[str, str]
-) -> "pd.DataFrame":
+    frame: pd.DataFrame, columns: Mapping[str, str], units: Mapping[str, str]
+) -> pd.DataFrame:
     """A frame with our columns from one with theirs, all texts; `columns` maps ours to theirs.
 
     Raises:
         InputError: a column that does not exist on either side, an unknown unit, or values that
             cannot be in the unit they are said to be in.
     """
-    import pandas as pd
-
     _check_names(frame, columns, units)
     conversions = {ours: conversion(ours, word) for ours, word in units.items()}
     result: dict[str, pd.Series[Any]] = {}

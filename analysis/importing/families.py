@@ -1,19 +1,15 @@
 """Families as frames: a speed-up for any two tables whose columns the caller names."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from analysis.stats.pareto import Floats
 from analysis.stats.speedup import Family, Speedup, speedup_of
 from scaling_study.common.errors import InputError
 from scaling_study.tasks.classification import prior_sd
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-def positive(frame: "pd.DataFrame", column: str) -> Floats:
+def positive(frame: pd.DataFrame, column: str) -> Floats:
     """A column as floats.
 
     Raises:
@@ -32,7 +28,7 @@ def positive(frame: "pd.DataFrame", column: str) -> Floats:
 
 
 def family_of(
-    frame: "pd.DataFrame",
+    frame: pd.DataFrame,
     cost: str,
     error: str = "val_error",
     *,

@@ -1,7 +1,4 @@
-"""Figures of foreign tables: error against one cost, frontiers, published points laid over them.
-
-Nothing here computes a result. Records hold fractions; axes show percent.
-"""
+"""Figures of foreign tables: error against one cost. Records hold fractions; axes show percent."""
 
 from collections.abc import Mapping, Sequence
 
@@ -42,7 +39,8 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     """
     figure = Figure(figsize=(5.4, 4.0), layout="constrained")
     axes = figure.subplots()
-    for family, color in _colors(records).items():
+    colors = _colors(records)
+    for family, color in colors.items():
         if rows := [r for r in records if r["family"] == family]:
             _cloud(axes, rows, color, family or "other models")
     best = [100 * r["frontier_error"] for r in records]
@@ -55,11 +53,6 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     values = [100 * r["error"] for r in (*records, *published) if r["error"] > 0]
     log_y_percent(axes, "validation error (%)", values)
     figure.legend(loc="outside lower center", ncols=2)
-    return finish(figure, [(axes, [*_labels(records), *others])])
-
-
-def _labels(records: Sequence[Record]) -> list[Label]:
-    """Names along the frontier; of many, some that are evenly spread."""
     front = spread([r for r in records if r["on_frontier"]], NAMED)
-    colors = _colors(records)
-    return [Label(r["cost"], 100 * r["error"], r["name"], colors[r["family"]]) for r in front]
+    own = [Label(r["cost"], 100 * r["error"], r["name"], colors[r["family"]]) for r in front]
+    return finish(figure, [(axes, [*own, *others])])

@@ -4,25 +4,22 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from analysis.importing.columns import converted
 from analysis.importing.units import OURS
 from scaling_study.common.errors import InputError
 from scaling_study.study.axes import CELL_AXES
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 CELL = ("model", "family", *(axis.name for axis in CELL_AXES), "recipe", "data")
-Row = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Imported:
     """A foreign table with our columns, and why rows of it are not among them."""
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,17 +42,15 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def frame_of(rows: Sequence[Row]) -> "pd.DataFrame":
+def frame_of(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
     """A frame of texts with all columns of all rows; what a row lacks is an empty text."""
-    import pandas as pd
-
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pd.DataFrame({n: [str(row.get(n, "")) for row in rows] for n in names}, dtype=object)
 
 
 def with_numbers(
-    frame: "pd.DataFrame", columns: Sequence[str]
-) -> "tuple[pd.DataFrame, dict[str, str]]":
+    frame: pd.DataFrame, columns: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Rows that have all these numbers, and what the others lack."""
     left_out = {}
     for row in frame.index[frame[list(columns)].isna().any(axis=1)]:
@@ -69,7 +64,7 @@ def with_numbers(
     return kept, left_out
 
 
-def refuse_duplicates(frame: "pd.DataFrame") -> None:
+def refuse_duplicates(frame: pd.DataFrame) -> None:
     """Raise InputError if two rows are the same run.
 
     Same means the same name, model, settings and seed, as far as there are columns for them.
@@ -84,9 +79,7 @@ def refuse_duplicates(frame: "pd.DataFrame") -> None:
         )
 
 
-def imported(
-    frame: "pd.DataFrame", columns: Mapping[str, str], units: Mapping[str, str]
-) -> Imported:
+def imported(frame: pd.DataFrame, columns: Mapping[str, str], units: Mapping[str, str]) -> Imported:
     """Foreign texts with our columns; columns that bear our names already need no mapping.
 
     Raises:

@@ -2,20 +2,17 @@
 
 `results-imagenet.csv` gives accuracy by model and test size, `benchmark-infer-*.csv` and
 `benchmark-train-*.csv` throughput by architecture and image size. An accuracy belongs to weights
-(`resnet50.a1_in1k`), a throughput to their architecture (`resnet50`). Both are joined only where
-the image size is the same.
+(`resnet50.a1_in1k`), a throughput to their architecture (`resnet50`).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from analysis.importing.columns import converted
 from analysis.importing.read_csv import Imported, frame_of, read_rows, refuse_duplicates
 from scaling_study.common.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 N_VALIDATION = 50_000
 ACCURACY = {
@@ -48,7 +45,7 @@ def _timed(kind: str) -> dict[str, str]:
     return columns | ({"step_time_s": "train_step_time"} if kind == "train" else {})
 
 
-def _ours(path: Path) -> "tuple[str, pd.DataFrame]":
+def _ours(path: Path) -> tuple[str, pd.DataFrame]:
     """Which table a file is (results, infer or train) and its rows with our columns."""
     frame = frame_of(read_rows(path))
     if {"top1_err", "img_size", "model"} <= set(frame):
@@ -62,7 +59,7 @@ def _ours(path: Path) -> "tuple[str, pd.DataFrame]":
     )
 
 
-def _checked(path: Path, frame: "pd.DataFrame", theirs: dict[str, str]) -> "pd.DataFrame":
+def _checked(path: Path, frame: pd.DataFrame, theirs: dict[str, str]) -> pd.DataFrame:
     columns = {o: t for o, t in theirs.items() if t in frame or o not in OPTIONAL}
     try:
         ours = converted(frame, columns, {o: u for o, u in UNITS.items() if o in columns})
@@ -80,13 +77,11 @@ def _why(model: str, resolution: float, timed: dict[str, list[float]]) -> str:
     return f"tested at {resolution:g} px, timed at {' and '.join(f'{s:g}' for s in sizes)} px"
 
 
-def join(results: "pd.DataFrame", benchmark: "pd.DataFrame") -> Imported:
+def join(results: pd.DataFrame, benchmark: pd.DataFrame) -> Imported:
     """Accuracy with the throughput at the same image size; other models are left out by name.
 
     A throughput under the full name of the weights comes before that of their architecture.
     """
-    import pandas as pd
-
     named = set(benchmark["model"])
     keys = [m if m in named else m.partition(".")[0] for m in results["model"]]
     costs = benchmark.rename(columns={"model": "architecture"})

@@ -5,15 +5,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from analysis.importing.read_csv import Imported, frame_of, imported, read_rows
 from analysis.importing.units import OURS
 from scaling_study.common.errors import InputError
 from scaling_study.study.axes import CELL_AXES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Where a run's settings and results are found by default in W&B, dots between nested keys.
 WANDB = {
@@ -78,7 +77,7 @@ def _wandb_rows(path: Path) -> Iterable[dict[str, str]]:
             yield _flat(run) | _flat(config) | _flat(summary)
 
 
-def _found(frame: "pd.DataFrame", names: Iterable[str]) -> str | None:
+def _found(frame: pd.DataFrame, names: Iterable[str]) -> str | None:
     """The column that bears one of these names, with or without W&B's prefixes."""
     return next((p + n for n in names for p in PREFIXES if p + n in frame), None)
 

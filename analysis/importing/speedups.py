@@ -2,35 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.importing.families import family_of, speedup_between
 from analysis.stats.indicators import compare
-from analysis.stats.speedup import Speedup
-from analysis.study.columns import Record, finite
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def model_records(s: Speedup) -> list[Record]:
-    """A record per model of B: the ratio with its 95 % interval; None outside A's range."""
-    names = ("ratio", "ci_low", "ci_high", "smooth_ratio")
-    ratios = np.column_stack([s.ratio, s.ratio_low, s.ratio_high, s.smooth_ratio])
-    return [
-        {"model": model, **dict(zip(names, map(finite, values), strict=True))}
-        for model, values in zip(s.names, ratios, strict=True)
-    ]
+from analysis.study.columns import finite
 
 
 def speedup(
-    frame: "pd.DataFrame", cost: str, names: Sequence[str | None], patterns: Sequence[str]
+    frame: pd.DataFrame, cost: str, names: Sequence[str | None], patterns: Sequence[str]
 ) -> dict[str, Any]:
     """Cost of the second family over that of the first at equal error, and how both compare.
 
-    `frame` is that of `cells.measured`, `names` the family of each row.
+    `frame` is that of `cells.measured`, `names` the family of each row. `models` are those of the
+    second family: the ratio with its 95 % interval, None outside the range of the first.
 
     Raises:
         InputError: an error of zero, or no common range of errors.
@@ -43,6 +31,8 @@ def speedup(
     s = speedup_between(a, b)
     points = [np.column_stack([family.cost, family.error]) for family in (a, b)]
     inside = s.ratio[~np.isnan(s.ratio)]
+    ratios = np.column_stack([s.ratio, s.ratio_low, s.ratio_high, s.smooth_ratio])
+    columns = ("ratio", "ci_low", "ci_high", "smooth_ratio")
     first, second = patterns
     known = f"[{s.mean_low:.2f}, {s.mean_high:.2f}]" if noise else "(seed noise unknown)"
     return {
@@ -58,6 +48,9 @@ def speedup(
         "range": [float(inside.min()), float(inside.max())] if inside.size else None,
         "share_of_range": s.share,
         "outside": list(s.outside),
-        "models": model_records(s),
+        "models": [
+            {"model": model, **dict(zip(columns, map(finite, values), strict=True))}
+            for model, values in zip(s.names, ratios, strict=True)
+        ],
         "indicators": {k: finite(v) for k, v in asdict(compare(*points)).items()},
     }

@@ -13,11 +13,10 @@ from analysis.stats.pareto import Floats
 from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 
-EXTRA = {
+OURS = COLUMNS | {
     "model": "name of a model, its weights included",
     "image_time_s": "time per image, s",
 }
-OURS = COLUMNS | EXTRA
 
 
 def _inverse(values: Floats) -> Floats:

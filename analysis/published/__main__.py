@@ -151,7 +151,7 @@ def command(directory: Path) -> list[str]:
     write_json(directory / "verdicts.json", content)
     frontiers = all_frontiers(cells)
     write_csv(directory / "frontier.csv", [r for rows in frontiers.values() for r in rows])
-    found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, (), Request())
+    found = Findings(table, rules, cells, main_verdicts, content, frontiers, (), {}, Request())
     saved = [*figures(found, directory), *save_law_figures(points, directory)]
     speeds, title = speedup_records(fast), "Speed at equal accuracy (Table 7), 95 % intervals"
     with style():

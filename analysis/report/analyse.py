@@ -48,17 +48,15 @@ def findings(table: Table, prereg: Preregistration, request: Request) -> Finding
     """Everything that is computed about a table."""
     cells = StudyCells.of(table.rows, prereg.base)
     judgements = judge(table, cells, prereg)
-    judged = summary(table, cells, prereg, judgements)
     return Findings(
         table=table,
         prereg=prereg,
         cells=cells,
         judgements=judgements,
-        summary=judged,
+        summary=summary(table, cells, prereg, judgements),
         frontiers=all_frontiers(cells),
         fits=study_fits(cells, "flops"),
         forecasts=read_forecasts(request.study_dir) if request.study_dir else {},
-        steps=judged["steps"],
         request=request,
     )
 
@@ -76,6 +74,6 @@ def analyse(table: Table, prereg: Preregistration, directory: Path, request: Req
         f"{len(table.rows)} runs{chosen} in {len(found.cells)} cells",
         f"figures and report.html in {directory}",
         *(f"differs: {text}" for text in found.summary["differences"]),
-        *step_lines(found.steps),
+        *step_lines(found.summary["steps"]),
         *lines(found.judgements, prereg),
     ]

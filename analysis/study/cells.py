@@ -87,9 +87,8 @@ def _measured(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[float, ..
 
 
 def _target(row: Mapping[str, Any]) -> str | None:
-    if not row.get("solve_target"):
-        return None
-    return f"{row['solve_for']} {float(row['solve_target']):g}"
+    target = row.get("solve_target")
+    return f"{row['solve_for']} {float(target):g}" if target else None
 
 
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:

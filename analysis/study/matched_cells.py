@@ -35,10 +35,10 @@ def matches_of(cells: Sequence[Cell], along: str, levels: tuple[Level, Level]) -
             raise PreconditionError(f"no run with {along} {level}; {known}")
     names = _shared(groups, along)
     first, second = (_named(found, names) for found in groups)
-    both = [label for label in first if label in second]
+    both = [Match(label, cell, second[label]) for label, cell in first.items() if label in second]
     if not both:
         raise PreconditionError(f"no two runs differ in {along} {levels[0]} and {levels[1]} alone")
-    return [Match(label, first[label], second[label]) for label in both]
+    return both
 
 
 def setting_of(cell: Cell, name: str) -> Level | None:

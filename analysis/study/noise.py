@@ -79,5 +79,5 @@ def noise_of(cells: Sequence[Cell]) -> Noise | None:
         return Noise("per cell", variances, {c.config_id: c.n - 1 for c in cells}, text)
     pooled = sum((c.n - 1) * c.variance for c in cells if c.n > 1) / df
     text = f"pooled over cells, {100 * math.sqrt(pooled):.2f} pp (equal variances: {equality})"
-    keys = [c.config_id for c in cells]
-    return Noise("pooled", dict.fromkeys(keys, pooled), dict.fromkeys(keys, float(df)), text)
+    variances = {c.config_id: pooled for c in cells}
+    return Noise("pooled", variances, dict.fromkeys(variances, float(df)), text)

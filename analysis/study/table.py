@@ -158,9 +158,12 @@ def _why_excluded(row: Row, n_classes: int | None, task: Task) -> str | None:
     return None
 
 
-def clean(row: Mapping[str, Any]) -> dict[str, Any]:
-    """pandas turns a missing number into NaN; a missing value is None here."""
-    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+def finished_runs(study: Study) -> list[dict[str, Any]]:
+    """The results of a study; a missing number, which pandas turns into NaN, is None here."""
+    return [
+        {str(k): None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+        for row in study.runs.to_dict("records")
+    ]
 
 
 def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) -> Table:
@@ -172,13 +175,8 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     Raises:
         InputError: no run left, or runs that must not be compared.
     """
-    records = study.runs.to_dict("records")
-    everything: list[Row] = [
-        *with_comparison_settings(
-            (_with_outcome(clean({str(k): v for k, v in r.items()}), study.grid) for r in records),
-            study.grid,
-        )
-    ]
+    finished = (_with_outcome(row, study.grid) for row in finished_runs(study))
+    everything: list[Row] = [*with_comparison_settings(finished, study.grid)]
     selected = _selected(everything, where)
     halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
     rows = [row for row in selected if row["run_id"] not in halved]
@@ -202,11 +200,10 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     if not kept:
         raise nothing(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
     left_out |= {key: reason for key, reason in reasons.items() if reason}
-    excluded = tuple(row for row in rows if reasons[row["run_id"]])
     return Table(
         name=study.name,
         rows=kept,
-        excluded=excluded,
+        excluded=tuple(row for row in rows if reasons[row["run_id"]]),
         left_out=left_out,
         n_classes=n_classes,
         where=dict(where),

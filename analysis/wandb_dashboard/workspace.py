@@ -9,15 +9,9 @@ if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
 
 # Costs that runs are shown over; those known before training are in a run's config.
-CONFIG_COSTS = {
-    "flops": "FLOPs per image",
-    "params": "parameters",
-    "train_flops": "training FLOPs",
-}
+CONFIG_COSTS = {"flops": "FLOPs per image", "params": "parameters", "train_flops": "training FLOPs"}
 MEASURED_COSTS = {"step_time_s": "step time, s", "peak_memory_bytes": "peak memory, bytes"}
 AXES = tuple(axis.name for axis in CELL_AXES)
-
-
 # Under which the analysis run logs the arms of a regime, and the frontiers over a cost.
 ARMS_KEY = "arms/{} epochs"
 FRONTIER_KEY = "frontiers/{}"
@@ -32,22 +26,16 @@ def build(entity: str, project: str, study: str, tag: str, panels: Sequence[Any]
         project=project,
         name=f"Study {study}",
         sections=list(panels),
-        runset_settings=runset(tag),
-    )
-
-
-def runset(tag: str) -> Any:
-    """The run table: runs of this tag, replicates grouped, our columns first, best on top."""
-    from wandb_workspaces import workspaces as ws
-
-    return ws.RunsetSettings(
-        filters=[ws.Tags().isin([tag])],
-        groupby=[ws.Config("epochs"), ws.Config("config_id")],
-        order=[ws.Ordering(ws.Summary("val_error"), ascending=True)],
-        pinned_columns=[
-            *(f"config:{name}" for name in (*AXES, "seed", "flops")),
-            *(f"summary:{name}" for name in ("val_error", "train_error", "step_time_s", "status")),
-        ],
+        # The run table: replicates grouped, our columns first, best on top.
+        runset_settings=ws.RunsetSettings(
+            filters=[ws.Tags().isin([tag])],
+            groupby=[ws.Config("epochs"), ws.Config("config_id")],
+            order=[ws.Ordering(ws.Summary("val_error"), ascending=True)],
+            pinned_columns=[
+                *(f"config:{name}" for name in (*AXES, "seed", "flops")),
+                *(f"summary:{n}" for n in ("val_error", "train_error", "step_time_s", "status")),
+            ],
+        ),
     )
 
 

@@ -33,10 +33,8 @@ def arms(records: Sequence[Record], titles: dict[int, str]) -> Figure:
             panels.points(axes, cells, "error", MARKERS[index % len(MARKERS)])
             for r in cells:
                 if not place or r["is_base"]:
-                    text = panels.name_of(r, len(resolutions))
-                    named[text] = Label(
-                        r["cost"], 100 * r["error"], place or text, panels.color_of(r)
-                    )
+                    cell = panels.label(r, "error", len(resolutions))
+                    named[cell.text] = cell._replace(text=place or cell.text)
         axes.set_title(titles.get(epochs, f"{epochs} epochs"), loc="left")
         log_x(axes, records[0]["cost_axis"])
         log_y_percent(axes, y_label, [100 * r["error"] for r in here])

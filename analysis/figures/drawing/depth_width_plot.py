@@ -47,12 +47,10 @@ def _note(found: DepthWidthMap) -> str:
         "configurations\nscatter of configurations about the surface "
         f"{100 * found.residual_sd:.1f} %"
     )
-    if found.accuracy is None:
-        return note
-    return (
-        f"{note}; at resolutions left out {100 * found.accuracy:.0f} % of signs right, "
-        f"Brier score {found.brier:.2f}"
-    )
+    if found.accuracy is not None:
+        note += f"; at resolutions left out {100 * found.accuracy:.0f} % of signs right, "
+        note += f"Brier score {found.brier:.2f}"
+    return note
 
 
 def _map(axes: Axes, records: Sequence[Record]) -> None:

@@ -60,8 +60,7 @@ def _seconds(axis: Axis, low: float, high: float) -> None:
     if len(found) < 3:
         factor, _ = _unit((low * high) ** 0.5)
         found = [factor * t for t in log_ticks(low / factor, high / factor)]
-    at = found[:: math.ceil(len(found) / MOST_TICKS)]
-    set_ticks(axis, at, lambda value, _: duration(value))
+    set_ticks(axis, found[:: math.ceil(len(found) / MOST_TICKS)], lambda x, _: duration(x))
 
 
 def duration(seconds: float) -> str:

@@ -35,8 +35,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
             panels.points(axes, [r for r in members if r["epochs"] == epochs], "error", marker)
         others = overlay(axes, published)
         log_x(axes, records[0]["cost_axis"])
-        values = [100 * r["error"] for r in (*cells, *published)]
-        log_y_percent(axes, _label(records), values)
+        log_y_percent(axes, _label(records), [100 * r["error"] for r in (*cells, *published)])
         named = [r for r in cells if r["on_frontier"] or len(cells) <= 7]
         own = [panels.label(r, "error", resolutions) for r in panels.spread(named, most)]
         labels.append((axes, [*own, *others]))
@@ -45,8 +44,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     handles: list[Line2D | Patch] = [mean, *panels.setting_handles(records)]
     if any(r["band_low"] is not None for r in records):
         for alpha, where in ((0.5, "pointwise"), (0.2, "all costs at once")):
-            text = f"95 % band, {where}"
-            handles.append(Patch(color="#888888", alpha=alpha, lw=0, label=text))
+            handles.append(Patch(color="#888888", alpha=alpha, lw=0, label=f"95 % band, {where}"))
     first = {r["family"]: r for r in reversed(published)}
     panels.legend(figure, records, [*handles, *map(published_handle, reversed(first.values()))])
     return panels.finish(figure, labels)
@@ -85,6 +83,8 @@ def budget(records: Sequence[Record]) -> Figure:
         last = cells[-1]
         ends.append(Label(last["cost"], 100 * last["frontier_error"], f"{epochs} epochs", color))
     log_x(axes, records[0]["cost_axis"])
-    panels.room_for_ends(axes)
+    # To the right there is room for the names of the lines.
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, right * (right / left) ** 0.18)
     log_y_percent(axes, _label(records), [100 * r["error"] for r in records])
     return panels.finish(figure, [(axes, ends)])

@@ -58,9 +58,8 @@ def _write(axes: Axes, grid: Sequence[Sequence[Record | None]], limit: float) ->
             if cell is None:
                 continue
             estimate, half = 100 * cell["estimate"], 50 * (cell["high"] - cell["low"])
-            sure = cell["low"] > 0 or cell["high"] < 0
             axes.text(
                 x, y, f"{estimate:+z.1f}\n±{half:.1f}", ha="center", va="center", fontsize=6.5,
-                weight="bold" if sure else "normal",
+                weight="bold" if cell["low"] > 0 or cell["high"] < 0 else "normal",
                 color="white" if abs(estimate) > 0.75 * limit else "#222222",
             )  # fmt: skip

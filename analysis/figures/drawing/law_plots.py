@@ -22,7 +22,7 @@ LAWS: dict[str, tuple[str, str, Any]] = {
     "seg": ("with a break", "#009E73", (0, (1.5, 1.5))),
 }
 GREY = "#777777"
-# How far below everything measured a floor may lie and still be drawn: more would squeeze points.
+# Bars, laws and a floor down to this share of the least error fit in: more would squeeze points.
 REACH = 0.7
 
 
@@ -42,9 +42,12 @@ def laws(rows: Sequence[Record]) -> Figure:
             points(axes, [r for r in own if r["resolution"] == side], "error", mark, GREY)
         named = [_curve(axes, [r for r in here if r["kind"] == form], form) for form in LAWS]
         log_x(axes, "flops")
+        errors = [r["error"] for r in own]
         others = [r["error"] for r in here if r["kind"] in ("floor", *LAWS)]
         others += [r["error_low"] for r in own if r["error_low"] is not None]
-        _limits(axes, interval_label(cells), [r["error"] for r in own], others)
+        near = [e for e in others if e >= REACH * min(errors)]
+        axes.set_ylim(97 * min([*errors, *near]), axes.get_ylim()[1])
+        log_y_percent(axes, interval_label(cells), [100 * e for e in errors])
         named += [_floor(axes, r, own) for r in here if r["kind"] == "floor"]
         named += [_break(axes, r) for r in here if r["kind"] == "break"]
         labels.append((axes, [label for label in named if label]))
@@ -78,13 +81,6 @@ def _curve(axes: Axes, rows: Sequence[Record], form: str) -> Label | None:
     axes.fill_between(x, low, high, color=color, alpha=0.1, lw=0)
     end = rows[0] if form == "pl" else rows[-1]
     return Label(end["cost"], 100 * end["error"], text, color)
-
-
-def _limits(axes: Axes, label: str, errors: Sequence[float], others: Sequence[float]) -> None:
-    """A percent axis about the errors of cells, down to bars, laws and a floor that are near."""
-    near = [e for e in others if e >= REACH * min(errors)]
-    axes.set_ylim(97 * min([*errors, *near]), axes.get_ylim()[1])
-    log_y_percent(axes, label, [100 * e for e in errors])
 
 
 def _floor(axes: Axes, row: Record, cells: Sequence[Record]) -> Label | None:

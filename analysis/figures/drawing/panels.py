@@ -69,13 +69,6 @@ def color_of(record: Record) -> str:
     return COLORS["base" if record["is_base"] else record["arm"]]
 
 
-def name_of(record: Record, resolutions: int) -> str:
-    """A cell in short, as d50 w1 or d50 w1 r160."""
-    name = f"d{record['depth']:g} w{record['width']:g}"
-    name = f"{name} r{record['resolution']}" if resolutions > 1 else name
-    return f"{name} {record['mark']}" if "mark" in record else name
-
-
 def by_setting(records: Sequence[Record]) -> dict[str, tuple[str, list[Record]]]:
     """A marker and the records of each setting on the axes that only this study has.
 
@@ -99,9 +92,11 @@ def setting_handles(records: Sequence[Record]) -> list[Line2D | Patch]:
 
 
 def label(record: Record, value: str, resolutions: int) -> Label:
-    return Label(
-        record["cost"], 100 * record[value], name_of(record, resolutions), color_of(record)
-    )
+    """A cell's name in short, as d50 w1 or d50 w1 r160, for where `value` is drawn in percent."""
+    name = f"d{record['depth']:g} w{record['width']:g}"
+    name = f"{name} r{record['resolution']}" if resolutions > 1 else name
+    name = f"{name} {record['mark']}" if "mark" in record else name
+    return Label(record["cost"], 100 * record[value], name, color_of(record))
 
 
 def names_in(found: Sequence[tuple[Hashable, Axes]]) -> int:
@@ -121,10 +116,7 @@ def spread(records: Sequence[Record], most: int) -> list[Record]:
 def points(
     axes: Axes, records: Iterable[Record], value: str, marker: str = "o", color: str | None = None
 ) -> None:
-    """Percentages of records as marks with their 95 % bars, in one call per colour.
-
-    Marks are hollow where the noise is assumed.
-    """
+    """Percentages of records as marks with 95 % bars; hollow where the noise is assumed."""
     groups: dict[tuple[str, bool, bool], list[Record]] = {}
     for r in records:
         key = (color or color_of(r), r[f"{value}_low"] is not None, assumed([r]))
@@ -158,12 +150,6 @@ def legend_below(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
     figure.set_figheight(figure.get_figheight() + LINE * rows)
     even = math.ceil(len(handles) / rows)
     figure.legend(handles=list(handles), loc="outside lower center", ncols=even)
-
-
-def room_for_ends(axes: Axes) -> None:
-    """Widen a log x axis to the right by what the name of a line's end needs."""
-    left, right = axes.get_xlim()
-    axes.set_xlim(left, right * (right / left) ** 0.18)
 
 
 def finish(figure: Figure, labels: Sequence[tuple[Axes, Sequence[Label]]]) -> Figure:

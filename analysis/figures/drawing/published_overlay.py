@@ -12,7 +12,6 @@ from analysis.paper.tables import read
 from analysis.study.columns import Record
 
 PUBLISHED = {"ResNet-RS": "resnet_rs_family", "EfficientNet": "efficientnet_family"}
-SOURCE = "ImageNet (Bello et al. 2021, Table 7)"
 COLUMNS = {"flops": ("flops_B_paper", 1e9), "params": ("params_M", 1e6)}
 MARKS = {"ResNet-RS": "D", "EfficientNet": "s"}
 GREY = "#777777"
@@ -28,7 +27,7 @@ def published_records(cost: str) -> list[Record]:
         {
             "model": f"{row['model']}@{row['image_res_px']}",
             "family": family,
-            "source": SOURCE,
+            "source": "ImageNet (Bello et al. 2021, Table 7)",
             "cost_axis": cost,
             "cost": scale * float(row[column]),
             "error": 1 - float(row["top1_pct_paper_table7"]) / 100,
@@ -49,8 +48,7 @@ def overlay(axes: Axes, records: Sequence[Record]) -> list[Label]:
     for family in dict.fromkeys(r["family"] for r in records):
         rows = [r for r in records if r["family"] == family]
         look = {"s": 11, "lw": 0.7, "facecolors": "none", "edgecolors": GREY, "zorder": 2.5}
-        mark = MARKS.get(family, "P")
-        dots(axes, rows, marker=mark, label=published_name(rows[0]), **look)
+        dots(axes, rows, marker=MARKS.get(family, "P"), label=published_name(rows[0]), **look)
         ends = [min(rows, key=lambda r: r["cost"]), max(rows, key=lambda r: r["cost"])]
         labels += [Label(r["cost"], 100 * r["error"], short(r["model"]), GREY) for r in ends]
     return labels
@@ -75,8 +73,7 @@ def dots(axes: Axes, rows: Sequence[Record], **look: Any) -> None:
 
 def published_handle(record: Record) -> Line2D:
     """The legend entry of the family of a published point."""
-    mark = MARKS.get(record["family"], "P")
     return Line2D(
-        [], [], ls="", marker=mark, ms=3.5, mfc="none", mec=GREY, mew=0.7,
-        label=published_name(record),
+        [], [], ls="", marker=MARKS.get(record["family"], "P"), ms=3.5, mfc="none", mec=GREY,
+        mew=0.7, label=published_name(record),
     )  # fmt: skip

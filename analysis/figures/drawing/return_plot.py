@@ -68,8 +68,7 @@ def _axis(axes: Axes, rows: Sequence[Record]) -> tuple[float, float]:
 def _series(axes: Axes, x: Sequence[float], steps: Sequence[Record], color: str) -> None:
     """Points joined in order, with bars where there are any."""
     axes.plot(x, [r["elasticity"] for r in steps], lw=0.9, color=color)
-    pairs = zip(x, steps, strict=True)
-    for known, run in groupby(pairs, key=lambda pair: pair[1]["low"] is not None):
+    for known, run in groupby(zip(x, steps, strict=True), lambda pair: pair[1]["low"] is not None):
         at, group = zip(*run, strict=True)
         y = [r["elasticity"] for r in group]
         bars = [(r["elasticity"] - r["low"], r["high"] - r["elasticity"]) for r in group if known]

@@ -30,10 +30,7 @@ RUN_COLUMNS = (
     *(*AXES, "seed", "val_error", "train_error"),
     *(*(cost.name for cost in COSTS if cost.frontier), "wall_s"),
 )
-CELL_COLUMNS = (
-    *("config_id", *AXES, "arm", "is_base", "seeds"),
-    *("error", "error_low", "error_high"),
-)
+CELL_COLUMNS = ("config_id", *AXES, "arm", "is_base", "seeds", "error", "error_low", "error_high")
 
 
 def cell_values(
@@ -41,12 +38,11 @@ def cell_values(
 ) -> list[dict[str, Any]]:
     """Each cell once: its settings, error with interval, and every cost that was measured."""
     known = {r["config_id"]: r for rows in frontiers.values() for r in rows}
-    costs = {axis: {c.config_id: c.cost(axis) for c in cells} for axis in frontiers}
     return [
         {name: known[c.config_id][name] for name in CELL_COLUMNS}
         | {"name": c.name if c.own else c.config_id}
         | {name: plain(value) for name, value in c.own_values.items()}
-        | {"costs": {axis: by_id[c.config_id] for axis, by_id in costs.items()}}
+        | {"costs": {axis: c.cost(axis) for axis in frontiers}}
         for c in cells
         if c.config_id in known
     ]
@@ -144,8 +140,7 @@ def own_values(cells: Sequence[Cell], grid: Mapping[str, Any]) -> list[dict[str,
 
 def run_axes(grid: Mapping[str, Any]) -> list[dict[str, str]]:
     """The axes of the table of runs, those that only this study has before the seed."""
-    last = [axis for axis in COMMON_AXES if axis.replicate]
-    axes = (*TABLE_AXES, *own_axes(grid), *last)
+    axes = (*TABLE_AXES, *own_axes(grid), *(axis for axis in COMMON_AXES if axis.replicate))
     return [{"name": axis.name, "heading": axis.heading} for axis in axes]
 
 
@@ -186,8 +181,8 @@ def published_values(axes: Sequence[str]) -> dict[str, list[Record]]:
 
 def environment(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """What trained the runs: each value of device, precision, commit, versions and its runs."""
-    known = (both for row in rows for both in _circumstances(row) if both[1] is not None)
-    counts = Counter((name, str(value)) for name, value in known)
+    pairs = (pair for row in rows for pair in _circumstances(row))
+    counts = Counter((name, str(value)) for name, value in pairs if value is not None)
     return [
         {"what": what, "value": value, "runs": n} for (what, value), n in sorted(counts.items())
     ]

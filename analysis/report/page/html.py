@@ -39,12 +39,11 @@ def verdict(
     value: str, name: str, claim: str, sentence: str, why: str, notes: Sequence[str]
 ) -> str:
     """A verdict in words, the claim, why it is not decided, and what to know about it."""
-    word = value.replace("_", " ")
     small = "".join(f"<li>{escape(note)}</li>" for note in notes)
     more = f"<details><summary>numbers and checks</summary><ul>{small}</ul></details>"
     return (
         f'<article class="verdict {escape(value)}">'
-        f'<p class="badge">{escape(word)}</p>'
+        f'<p class="badge">{escape(value.replace("_", " "))}</p>'
         f'<div><p class="sentence">{_prose(sentence)}</p>'
         + (f'<p class="why">{_prose(why)}</p>' if why else "")
         + f'<p class="claim"><b>{escape(name)}</b> {escape(claim)}.</p>'
@@ -72,10 +71,9 @@ def table(records: Sequence[Record], columns: Mapping[str, str], text: Container
         "<tr>" + "".join(f"<td{kinds[key]}>{_cell(r.get(key))}</td>" for key in columns) + "</tr>"
         for r in records
     )
-    body = "".join(rows)
     return (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

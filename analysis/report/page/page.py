@@ -57,5 +57,4 @@ def write(
         "sections": "".join(section(*s) for s in sections),
         "scripts": scripts,
     }
-    template = _part("page.html")
-    replace_file(path, re.sub(r"\{\{(\w+)\}\}", lambda m: values[m[1]], template))
+    replace_file(path, re.sub(r"\{\{(\w+)\}\}", lambda m: values[m[1]], _part("page.html")))

@@ -45,14 +45,12 @@ def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
 
 def _bars(cells: StudyCells) -> str:
     """What a point and its bar are: measured, or assumed where there is one seed."""
-    lengths, assumed = cells.regimes, assumed_regimes(cells)
+    assumed = assumed_regimes(cells)
     prior = "assumed noise, one seed: 1.96 sqrt(e / 2n) for error e of n evaluation images"
-    if len(assumed) == len(lengths):
+    if len(assumed) == len(cells.regimes):
         return f"one run, its bar {prior}"
-    text = "the mean over its seeds with a 95 % interval"
-    if assumed:
-        text += f"; at {', '.join(map(str, assumed))} epochs one run, its bar {prior}"
-    return text
+    some = f"; at {', '.join(map(str, assumed))} epochs one run, its bar {prior}"
+    return "the mean over its seeds with a 95 % interval" + some * bool(assumed)
 
 
 def explorer(cells: StudyCells, published: bool) -> list[str]:
@@ -156,10 +154,10 @@ def fits(records: Sequence[Record]) -> list[str]:
     """Every fit with what validates it."""
     parts = []
     for r in records:
-        name = f"{r['form']} over {ALL_COST_NAMES[r['cost']]}"
         regime = f", {r['epochs']} epochs" if r["epochs"] else ""
-        parts.append(f"{name}{regime}: {r.get('reason') or '; '.join(r['description'])}")
-    return [*map(html.paragraph, parts)]
+        text = f"{r['form']} over {ALL_COST_NAMES[r['cost']]}{regime}: "
+        parts.append(html.paragraph(text + (r.get("reason") or "; ".join(r["description"]))))
+    return parts
 
 
 def fairness(found: Sequence[str]) -> list[str]:

@@ -124,8 +124,8 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "steps",
         "Step by step",
-        lambda r: sections.steps(r.found.steps),
-        applies=lambda r: bool(r.found.steps),
+        lambda r: sections.steps(r.found.summary["steps"]),
+        applies=lambda r: bool(r.found.summary["steps"]),
     ),
     Section("explore", "Explore", _explorer),
     Section("runs", "Runs", lambda _: ['<div id="table"></div>']),

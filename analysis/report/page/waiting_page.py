@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.report.page import content, html, sections
 from analysis.report.page.page import write
-from analysis.study.table import Table, clean, without_result
+from analysis.study.table import Table, finished_runs, without_result
 from scaling_study.study.forecasts import read_forecasts
 from scaling_study.study.table import Study
 
@@ -16,12 +16,10 @@ def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float
     It loads itself anew every `live_s` seconds, as the report does that takes its place; with None
     nobody is training.
     """
-    rows = study.runs.to_dict("records")
-    finished = tuple(clean({str(k): v for k, v in row.items()}) for row in rows)
+    finished = tuple(finished_runs(study))
     unused = tuple(without_result(study))
     table = Table(study.name, finished, (), study.left_out, None, grid=study.grid, unused=unused)
-    runs_dir = study.path.parent / "runs"
-    runs = content.run_values(table, runs_dir, read_forecasts(study.path))
+    runs = content.run_values(table, study.path.parent / "runs", read_forecasts(study.path))
     data: dict[str, Any] = {
         **{name: {} for name in ("axes", "published")},
         **{name: [] for name in ("own", "epochs", "px", "cells", "assumed")},
