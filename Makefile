@@ -40,6 +40,9 @@ dashboard: $(VENV)/.installed  ## workspace and analysis of RESULTS to W&B (ARGS
 published: $(VENV)/.installed  ## the paper's claims on the paper's numbers, into figures/published
 	$(BIN)/python -m analysis.published -o figures/published
 
+# Tests start Python hundreds of times: its compiled modules are kept, whatever the shell says.
+test test-slow slurm-test: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.installed  ## the tests (a few minutes)
 	$(BIN)/python -m pytest $(PARALLEL)
 
