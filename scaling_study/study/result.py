@@ -56,7 +56,7 @@ COLUMNS: dict[str, str] = {
     "micro_batch_size": "images per forward pass of one process; batch norm sees no more",
     "memory_halvings": "times the micro-batch was halved because memory ran out",
     "corrupt_images": "images of the data set that could not be read or decoded and were left out",
-    "cause": "what kind of failure: one of results.CAUSES",
+    "cause": "what kind of failure: one of result.CAUSES",
     "error": "why a run failed",
     "git_commit": "commit of the code that ran, if it ran from a checkout",
     "git_dirty": "whether that checkout had uncommitted changes",

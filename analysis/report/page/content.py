@@ -1,6 +1,6 @@
 """What the interactive part of the page draws and lists, as plain JSON-able values.
 
-Errors are fractions, costs in the units of `results.COLUMNS`; the page turns them into percent.
+Errors are fractions, costs in the units of `result.COLUMNS`; the page turns them into percent.
 """
 
 from collections import Counter

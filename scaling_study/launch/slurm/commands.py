@@ -46,7 +46,7 @@ class ArrayTask:
 
     @property
     def cause(self) -> str | None:
-        """What ended it, one of `results.CAUSES`; None if it lives or ended by itself."""
+        """What ended it, one of `result.CAUSES`; None if it lives or ended by itself."""
         return CAUSES.get(self.state)
 
 
