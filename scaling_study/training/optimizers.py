@@ -1,5 +1,6 @@
 """Optimizers of the recipe, and which parameters are decayed."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimize
     groups = parameter_groups(module, recipe)
     if recipe.optimizer == "rmsprop":
         return RMSProp(groups, recipe.lr, recipe.rms_decay, recipe.momentum, recipe.rms_eps)
-    return torch.optim.SGD(
+    return SGD(
         groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True
     )
 
@@ -32,6 +33,20 @@ def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, A
             (not_decayed if exempt else decayed).append(parameter)
     groups = (decayed, recipe.weight_decay), (not_decayed, 0.0)
     return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
+
+
+# Optimizers import torch's compiler, a second of CPU at the start of each run, only to be left out
+# of what it compiles. Nothing here compiles them: their step is taken without the wrapper that
+# imports it, and of the other methods is noted what torch/_compile.py notes after the import.
+for _method in vars(torch.optim.Optimizer).values():
+    if (_original := getattr(_method, "__wrapped__", None)) is not None:
+        _original.__dict__.setdefault("__dynamo_disable", _original)
+
+
+class SGD(torch.optim.SGD):
+    """torch.optim.SGD."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.SGD.step))
 
 
 class RMSProp(torch.optim.Optimizer):

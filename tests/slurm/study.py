@@ -91,11 +91,20 @@ class Study:
 
     def wait(self, seconds: float = PATIENCE_S, **counts: int) -> dict[str, Any]:
         """The status once it has these counts."""
+        trace: tuple[list[str], int] | None = None
+        seen_s = 0.0
+
+        def look() -> dict[str, Any] | None:
+            nonlocal trace, seen_s
+            before, trace = trace, (self.queue(), len([*self.folder.glob("results/runs/*/res*")]))
+            # A look starts Python, which takes from the jobs that are waited for.
+            if trace == before and time.monotonic() < seen_s + 5:
+                return None
+            seen_s = time.monotonic()
+            return status if _has(status := self.status(), counts) else None
+
         try:
-            # Each look starts Python, which takes from the jobs that are waited for.
-            return until(
-                lambda: s if _has(s := self.status(), counts) else None, "", seconds, every_s=1
-            )
+            return until(look, "", seconds)
         except AssertionError:
             now = self.counts(), self.queue(), self.cluster.run("sinfo", "-N", "-l")
             raise AssertionError(f"not within {seconds} s: {counts}; now {now}") from None

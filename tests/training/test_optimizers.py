@@ -1,5 +1,8 @@
 """Optimizers and weight decay, against float64 loops."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -67,3 +70,26 @@ def test_optimizers_follow_their_formulas_in_float64(name: str) -> None:
         torch.testing.assert_close(module.weight.detach(), expected, rtol=1e-12, atol=1e-12)
         optimizer.load_state_dict(optimizer.state_dict())
     assert isinstance(optimizer, RMSProp) == (name == "rmsprop")
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+def test_a_run_that_compiles_nothing_does_not_load_the_compiler(name: str) -> None:
+    script = f"""import sys, torch
+from helpers.recipes import recipe
+from scaling_study.training.optimizers import optimizer_of
+module = torch.nn.Linear(2, 2)
+optimizer = optimizer_of(module, recipe(optimizer={name!r}))
+module(torch.ones(1, 2)).sum().backward()
+optimizer.step()
+optimizer.zero_grad()
+optimizer.load_state_dict(optimizer.state_dict())
+print("torch._dynamo" in sys.modules, module.weight.grad)"""
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False None\n"

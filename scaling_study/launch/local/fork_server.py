@@ -11,9 +11,8 @@ from scaling_study.launch.stop_signals import handled_by
 
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# What the server imports once: the trainer, what the first optimizer of torch imports (two seconds
-# of CPU), and what our main modules import.
-PRELOAD = ["scaling_study.training.loop", "torch._dynamo", "hydra", "submitit.core.submission"]
+# What the server imports once: the trainer, and what our main modules import.
+PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 
 
 def start_fork_server(threads: int) -> ForkServerContext:
