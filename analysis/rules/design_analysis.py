@@ -15,7 +15,7 @@ from analysis.rules.kind import CellIds
 from analysis.rules.planned import PlannedStudy, Planning, planned_cells
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
-from analysis.stats.decision import mde80, seeds_needed
+from analysis.stats.decision import df_per_seed, mde80, seeds_needed
 from analysis.study.errors import PreconditionError
 
 Rows = Sequence[Mapping[str, Any]]
@@ -53,7 +53,8 @@ class Power:
         """Seeds per cell that support an effect with 80 % power; None if over 1000 or never."""
         if self.mde80 is None or effect <= self.margin:
             return None
-        return seeds_needed(self.se, self.seeds, self.cells, effect - self.margin, self.alpha)
+        per_seed = df_per_seed(self.df, self.seeds, self.cells)
+        return seeds_needed(self.se, self.seeds, per_seed, effect - self.margin, self.alpha)
 
 
 def decidable(rows: Rows, prereg: Preregistration, planning: Planning) -> list[Power]:

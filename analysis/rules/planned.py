@@ -2,10 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.rules.evidence import Evidence
+from analysis.rules.planned_noise import PlannedNoise
 from analysis.rules.rule import Rule
 from analysis.study.arms import DeclaredBase
 from analysis.study.cells import Cell
@@ -79,7 +80,13 @@ class PlannedStudy(Evidence):
         """The noise that the regime's seeds will measure, with the assumed SD."""
         noise = super().noise(epochs)
         _, sd, _ = self.assumed(epochs)
-        return replace(noise, variances=dict.fromkeys(noise.variances, sd**2))
+        return PlannedNoise(
+            noise.kind,
+            variances=dict.fromkeys(noise.variances, sd**2),
+            dfs=noise.dfs,
+            text=noise.text,
+            replicates={key: (sd**2, df) for key, (_, df) in noise.replicates.items()},
+        )
 
     def cost(self, rule: Rule) -> str:
         """The rule's cost if it is known without measuring, else FLOPs."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
+from analysis.rules.planned_noise import PlannedNoise
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, combine_weights
 from analysis.stats.decision import value_of
@@ -32,8 +33,8 @@ def chances(
 
     The surface is ln(error) = const - SLOPE ln(FLOPs), on which neither arm is better; then the
     first arm's cells are shifted until the gap is `effect` (relative error). Noise is normal with
-    SD `seed_sd` (fraction); its estimate is drawn from the matching chi-square. Raises as
-    `combine_weights`.
+    SD `seed_sd` (fraction); each cell's estimate of it is drawn from the matching chi-square and
+    used as in a real study (`Noise.of_sum`). Raises as `combine_weights`.
     """
     pairs = cells.pairs(epochs, "flops", rule.arms)
     weights = combine_weights(pairs, Estimand("flops"), prereg.min_overlap)
@@ -43,11 +44,13 @@ def chances(
     mean = np.array(list(errors.values()))
     drawn = mean + seed_sd / np.sqrt(seeds) * rng.standard_normal((DRAWS, mean.size))
     drawn = drawn.clip(min=1e-6)
-    df = sum(c.epochs == epochs for c in cells) * (seeds - 1)
-    variance = seed_sd**2 * (rng.chisquare(df, DRAWS) / df if df else np.ones(DRAWS))
     estimate = np.log(drawn) @ omega
-    se = np.sqrt(variance / seeds * ((omega / drawn) ** 2).sum(axis=1))
-    half = se * stdtrit(df or 1e9, 1 - prereg.alpha / 2)
+    variances = {c.config_id: seed_sd**2 for c in cells.regime(epochs)}
+    replicates = {key: (v, seeds - 1) for key, v in variances.items()}
+    noise = PlannedNoise("pooled", variances, {}, "", replicates)
+    factors = dict(zip(errors, (omega / mean) ** 2 / seeds, strict=True))
+    variance, df = noise.draw(factors, DRAWS, rng)
+    half = np.sqrt(variance) * stdtrit(df.clip(max=1e9), 1 - prereg.alpha / 2)
     low, high = rule.sign * estimate - half, rule.sign * estimate + half
     found = Counter(value_of(a, b, rule.margin)[0] for a, b in zip(low, high, strict=True))
     return {value: found[value] / DRAWS for value in ("supported", "refuted", "inconclusive")}

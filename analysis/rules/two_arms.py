@@ -1,5 +1,6 @@
 """What kinds of rules about two arms share: one base, scaled along either of two axes."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import ClassVar
 
@@ -60,10 +61,21 @@ class TwoArms(Kind):
 
 def noise_notes(gap: Gap, noise: Noise) -> tuple[str, ...]:
     """How much seeds scatter in error, and in time where they do."""
-    notes = [f"seed SD {noise.text}"]
+    notes = [f"seed SD {noise.text}", *moderation_note(noise)]
     if gap.cost_se:
         notes.append(f"timing differs between seeds: SE {100 * gap.cost_se:.2f} % included")
     return tuple(notes)
+
+
+def moderation_note(noise: Noise) -> tuple[str, ...]:
+    """How the noise of single cells enters the interval; nothing where it was not measured."""
+    if not noise.replicates:
+        return ()
+    sds = [100 * math.sqrt(v) for v, _ in noise.replicates.values()]
+    return (
+        f"the interval takes each cell's own noise ({min(sds):.2f} to {max(sds):.2f} pp), drawn "
+        "towards the pooled one by one degree of freedom (Welch-Satterthwaite)",
+    )
 
 
 def _least(pair: Pair, min_overlap: float) -> Pair:

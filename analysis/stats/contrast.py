@@ -146,7 +146,8 @@ def gap_of(
 ) -> Gap:
     """The gap averaged over the pairs' resolutions with its 1 - alpha interval.
 
-    Var = sum(omega_i^2 v_i / (n_i e_i^2)) by the delta method for ln(error), plus timing noise.
+    Var = sum(omega_i^2 v_i / (n_i e_i^2)) by the delta method for ln(error), plus timing noise; the
+    v_i are the cells' own, moderated by the pooled variance (`Noise.of_sum`).
 
     Raises:
         PreconditionError: an arm has one cell, or the arms' common range of cost, as a ratio, is
@@ -161,18 +162,17 @@ def gap_of(
     cells = {c.config_id: c for pair in pairs for c in pair.cells}
     log = estimand.scale == "log"
     y = {key: math.log(c.error) if log else c.error for key, c in cells.items()}
-    terms = {
-        key: weights[key] ** 2 * noise.variances[key] / (c.n * (c.error**2 if log else 1.0))
-        for key, c in cells.items()
+    factors = {
+        key: weights[key] ** 2 / (c.n * (c.error**2 if log else 1.0)) for key, c in cells.items()
     }
+    variance, df = noise.of_sum(factors)
     cost_se = _cost_se(pairs, x, y, estimand)
     estimate = sum(w * y[key] for key, w in weights.items())
     level = sum(w * y[key] for key, w in levels.items())
     unit = 1.0 if log else level
-    se = math.sqrt(sum(terms.values()) + cost_se**2) / unit
+    se = math.sqrt(variance + cost_se**2) / unit
     if se < ROUNDING:
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
-    df = noise.df(terms)
     half = t_quantile(df, 1 - alpha / 2) * se
     return Gap(
         estimate=estimate / unit,

@@ -39,14 +39,24 @@ def mde80(se: float, df: float, margin: float, alpha: float) -> float:
     return margin + (t_quantile(df, 1 - alpha / 2) + t_quantile(df, POWER)) * se
 
 
-def seeds_needed(se: float, seeds: float, cells: int, distance: float, alpha: float) -> int | None:
+def df_per_seed(df: float, seeds: float, cells: int) -> float:
+    """Degrees of freedom that each seed per cell after the first adds.
+
+    By those that `seeds` gave; where they measured none, as many as the `cells` that will.
+    """
+    return df / (seeds - 1) if seeds > 1 and math.isfinite(df) else float(cells)
+
+
+def seeds_needed(
+    se: float, seeds: float, per_seed: float, distance: float, alpha: float
+) -> int | None:
     """Least seeds per cell that decide a gap `distance` away from the margin with 80 % power.
 
     `se` is the standard error at `seeds` seeds per cell; it falls with the root of the seeds, and
-    the degrees of freedom are cells * (seeds - 1). None if more than 1000 are needed.
+    the degrees of freedom are `per_seed` * (seeds - 1). None if more than 1000 are needed.
     """
     for n in range(2, MOST_SEEDS + 1):
-        if mde80(se * math.sqrt(seeds / n), cells * (n - 1), 0.0, alpha) <= distance:
+        if mde80(se * math.sqrt(seeds / n), per_seed * (n - 1), 0.0, alpha) <= distance:
             return n
     return None
 
@@ -59,7 +69,8 @@ def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells
     low, high = sorted((sign * gap.low, sign * gap.high))
     distance = sign * gap.estimate - margin
     value, reason = value_of(low, high, margin)
-    more = seeds_needed(gap.se, seeds, cells, abs(distance), alpha)
+    per_seed = df_per_seed(gap.df, seeds, cells)
+    more = seeds_needed(gap.se, seeds, per_seed, abs(distance), alpha)
     return Verdict(
         value,
         reason,

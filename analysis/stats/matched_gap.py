@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from analysis.stats.contrast import ROUNDING, Estimand, Gap, t_quantile
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import Match
-from analysis.study.noise import Noise
+from analysis.study.noise import Noise, welch_satterthwaite
 
 
 def matched_gap(
@@ -15,10 +15,10 @@ def matched_gap(
 ) -> Gap:
     """Mean over the matches of ln(error) of the second level minus that of the first.
 
-    Var = sum(v_i / (n_i e_i^2)) / m^2 over the cells of m matches by the delta method; degrees of
-    freedom are the noise's own in one regime, Welch-Satterthwaite's over several. `noises` is by
-    epochs; on the scale of the error the gap is a share of its mean level. Raises PreconditionError
-    where a cell makes no errors, or all replicates agree exactly.
+    Var = sum(v_i / (n_i e_i^2)) / m^2 over the cells of m matches by the delta method, with the
+    noise of `Noise.of_sum` in each regime and Welch-Satterthwaite's degrees of freedom over
+    several. `noises` is by epochs; on the scale of the error the gap is a share of its mean level.
+    Raises PreconditionError where a cell makes no errors, or all replicates agree exactly.
     """
     cells = [cell for match in matches for cell in (match.first, match.second)]
     if any(cell.error <= 0 for cell in cells):
@@ -28,16 +28,15 @@ def matched_gap(
     unit = {cell.config_id: cell.error if log else mean for cell in cells}
     by_regime: dict[int, dict[str, float]] = defaultdict(dict)
     for cell in cells:
-        variance = noises[cell.epochs].variances[cell.config_id] / cell.n
-        by_regime[cell.epochs][cell.config_id] = share**2 * variance / unit[cell.config_id] ** 2
+        factor = share**2 / (cell.n * unit[cell.config_id] ** 2)
+        by_regime[cell.epochs][cell.config_id] = factor
     errors = [(match.first.error, match.second.error) for match in matches]
     estimate = sum(math.log(b / a) if log else (b - a) / mean for a, b in errors) * share
     costs = {m.label: (m.first.cost(estimand.axis), m.second.cost(estimand.axis)) for m in matches}
-    parts = [(sum(terms.values()), noises[e].df(terms)) for e, terms in by_regime.items()]
-    total = sum(variance for variance, _ in parts)
+    parts = [noises[epochs].of_sum(factors) for epochs, factors in by_regime.items()]
+    total, df = welch_satterthwaite(parts)
     if total < ROUNDING**2:
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
-    df = total**2 / rest if (rest := sum(v**2 / d for v, d in parts)) else math.inf
     half = t_quantile(df, 1 - alpha / 2) * math.sqrt(total)
     return Gap(
         estimate=estimate,

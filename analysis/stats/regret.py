@@ -5,6 +5,7 @@ regime, minus the other arm's, or 0 if that is not positive; both are means over
 arms have values, and over settings. It jumps where the source regime's gap is 0.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -132,16 +133,14 @@ def _mean_gap(curves: Sequence[_Curves], noise: Noise, alpha: float, log: bool) 
         for cell, slope in zip(each.cells, slopes.tolist(), strict=True):
             weights[cell.config_id] = weights.get(cell.config_id, 0.0) + slope / len(curves)
     estimate /= len(curves)
-    terms = {
-        key: w**2 * noise.variances[key] / (cells[key].n * cells[key].error ** 2)
-        for key, w in weights.items()
-    }
-    se = sum(terms.values()) ** 0.5
+    variance, df = noise.of_sum(
+        {key: w**2 / (cells[key].n * cells[key].error ** 2) for key, w in weights.items()}
+    )
+    se = math.sqrt(variance)
     if se < ROUNDING:
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
-    df = min(noise.df(terms), MOST_DF)
     half = t_quantile(df, 1 - alpha / 2) * se
-    return Gap(estimate, se, df, estimate - half, estimate + half, weights=weights)
+    return Gap(estimate, se, min(df, MOST_DF), estimate - half, estimate + half, weights=weights)
 
 
 def transfer_of(

@@ -1,26 +1,85 @@
-"""How much one run of each cell scatters: pooled, per cell, or a prior where seeds are single."""
+"""How much one run of each cell scatters: pooled, per cell, or a prior where seeds are single.
+
+A single cell's bar rests on the pooled noise, unless cells clearly scatter differently. A contrast
+of cells does not: three seeds cannot show that the cells which carry its weight are noisier than
+the rest, and then its interval would be too narrow. It takes each cell's own noise, moderated by
+the pool (`moderated`).
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import fdtrc
 
 from analysis.study.cells import Cell
 
 UNEQUAL_P = 0.01
+# Degrees of freedom with which the pooled variance enters each cell's own.
+POOL_DF = 1.0
+
+Floats = npt.NDArray[np.float64]
+
+
+def moderated(
+    factors: Floats, variances: Floats, dfs: Floats, pool: Floats
+) -> tuple[Floats, Floats]:
+    """Variance of a sum of independent cell means, and its degrees of freedom.
+
+    The sum's variance is sum(f_i sigma_i^2) over the m cells of `factors` (m,), which are
+    omega_i^2 / n_i for a sum of omega_i times means of n_i runs; `variances` (..., m) are the
+    sample variances with `dfs` (m,) degrees of freedom, `pool` (...) the pooled variance. Each
+    sigma_i^2 is estimated by (s_0^2 + d_i s_i^2) / (1 + d_i), a moderated variance as in Smyth
+    2004 with one prior degree of freedom. Degrees of freedom are Welch-Satterthwaite's, (sum v)^2 /
+    sum(v^2 / d), with the cells' own d_i: the pool is not trusted to add any. Every cell must have
+    d_i > 0. The results have the shape of `pool`.
+    """
+    own = (POOL_DF * pool[..., None] + dfs * variances) / (POOL_DF + dfs)
+    terms = factors * own
+    total = terms.sum(axis=-1)
+    rest = (terms**2 / dfs).sum(axis=-1)
+    df = np.divide(total**2, rest, out=np.full_like(total, np.inf), where=rest > 0)
+    return total, df
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Variance of one run of each cell (by config_id) and the degrees of freedom behind it."""
+    """Variance of one run of each cell (by config_id) and the degrees of freedom behind it.
+
+    `replicates` are the sample variance and n - 1 of each cell with two seeds or more.
+    """
 
     kind: Literal["pooled", "per cell", "prior"]
     variances: Mapping[str, float]
     dfs: Mapping[str, float]
     text: str
+    replicates: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+
+    @property
+    def pool(self) -> tuple[float, float]:
+        """The variance pooled over all cells with replicates, and its degrees of freedom."""
+        df = sum(d for _, d in self.replicates.values())
+        return sum(v * d for v, d in self.replicates.values()) / df, float(df)
+
+    def of_sum(self, factors: Mapping[str, float]) -> tuple[float, float]:
+        """Variance of a sum of cell means and its degrees of freedom.
+
+        `factors` by config_id multiply the variance of one run of each cell: omega^2 / n. See
+        `moderated`; cells with one seed take the pooled variance with its degrees of freedom. From
+        a prior the variances are known, with infinite degrees of freedom.
+        """
+        if not self.replicates:
+            return sum(f * self.variances[key] for key, f in factors.items()), math.inf
+        pooled, pool_df = self.pool
+        keys = [key for key in factors if key in self.replicates]
+        variances, dfs = np.array([self.replicates[key] for key in keys]).reshape(-1, 2).T
+        factor = np.array([factors[key] for key in keys])
+        known, df = moderated(factor, variances, dfs, np.array(pooled))
+        single = pooled * sum(f for key, f in factors.items() if key not in self.replicates)
+        return welch_satterthwaite([(float(known), float(df)), (single, pool_df)])
 
     def df(self, terms: Mapping[str, float]) -> float:
         """Degrees of freedom of a sum of variance terms (by config_id).
@@ -29,8 +88,14 @@ class Noise:
         """
         if self.kind != "per cell":
             return next(iter(self.dfs.values()))
-        total = sum(terms.values())
-        return total**2 / sum(v**2 / self.dfs[key] for key, v in terms.items())
+        return welch_satterthwaite([(v, self.dfs[key]) for key, v in terms.items()])[1]
+
+
+def welch_satterthwaite(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Sum of independent variances and its degrees of freedom, (sum v)^2 / sum(v^2 / df)."""
+    total = sum(v for v, _ in parts)
+    rest = sum(v**2 / df for v, df in parts)
+    return total, total**2 / rest if rest else math.inf
 
 
 def brown_forsythe(groups: Sequence[Sequence[float]]) -> float | None:
@@ -66,18 +131,20 @@ def noise_of(cells: Sequence[Cell]) -> Noise | None:
 
     Pooled over cells if they have replicates and scatter alike; per cell if Brown-Forsythe says
     they do not (p < 0.01) and every cell has replicates; the binomial prior with one seed each.
+    Contrasts do not depend on that choice: see `Noise.of_sum`.
     """
     df = sum(c.n - 1 for c in cells)
     if df == 0:
         return _prior(cells)
+    replicates = {c.config_id: (c.variance, c.n - 1) for c in cells if c.n > 1}
     p = brown_forsythe([c.errors for c in cells])
     equality = "untested, too few seeds" if p is None else f"Brown-Forsythe p {p:.2g}"
     if p is not None and p < UNEQUAL_P and all(c.n > 1 for c in cells):
         variances = {c.config_id: c.variance for c in cells}
         sds = 100 * np.sqrt(list(variances.values()))
         text = f"per cell, {sds.min():.2f} to {sds.max():.2f} pp (unequal variances: {equality})"
-        return Noise("per cell", variances, {c.config_id: c.n - 1 for c in cells}, text)
+        return Noise("per cell", variances, {c.config_id: c.n - 1 for c in cells}, text, replicates)
     pooled = sum((c.n - 1) * c.variance for c in cells if c.n > 1) / df
     text = f"pooled over cells, {100 * math.sqrt(pooled):.2f} pp (equal variances: {equality})"
     variances = {c.config_id: pooled for c in cells}
-    return Noise("pooled", variances, dict.fromkeys(variances, float(df)), text)
+    return Noise("pooled", variances, dict.fromkeys(variances, float(df)), text, replicates)

@@ -9,6 +9,7 @@ from analysis.rules.kind import Effect, Judgement
 from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms, noise_notes
 from analysis.stats.contrast import Estimand, Gap, t_quantile
+from analysis.study.noise import welch_satterthwaite
 
 
 class Interaction(TwoArms):
@@ -41,10 +42,8 @@ class Interaction(TwoArms):
 
 def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
     """longer - shorter, two gaps from independent seeds; Welch-Satterthwaite degrees of freedom."""
-    variances = longer.se**2, shorter.se**2
-    se = math.sqrt(sum(variances))
-    parts = sum(v**2 / d for v, d in zip(variances, (longer.df, shorter.df), strict=True))
-    df = sum(variances) ** 2 / parts if parts else math.inf
+    variance, df = welch_satterthwaite([(g.se**2, g.df) for g in (longer, shorter)])
+    se = math.sqrt(variance)
     estimate = longer.estimate - shorter.estimate
     half = t_quantile(df, 1 - alpha / 2) * se
     return replace(

@@ -9,6 +9,7 @@ from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement, Kind
 from analysis.rules.planned import ids_of
 from analysis.rules.rule import Rule
+from analysis.rules.two_arms import moderation_note
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
@@ -85,6 +86,7 @@ class Levels(Kind):
         gap = matched_gap(matches, noises, estimand, study.prereg.alpha)
         notes = [f"mean of {len(matches)} pairs: {', '.join(m.label for m in matches)}"]
         notes += [f"seed SD {noise.text} at {epochs} epochs" for epochs, noise in noises.items()]
+        notes += dict.fromkeys(text for n in noises.values() for text in moderation_note(n))
         if ratios := _cost_ratios(gap):
             first, second = level_names(rule)
             span = f"{min(ratios):.2f} to {max(ratios):.2f}"

@@ -151,7 +151,9 @@ def test_power_is_what_a_simulation_finds():
     """Studies drawn with a true gap of MDE80 are judged supported in 80 % of cases."""
     rules, sd, draws = load_rules(None, {}), 0.004, 1000
     power = decidable(plan(3), rules, {24: (0.4, sd)})[0]
-    assert (power.rule, power.epochs, power.df, power.seeds) == ("R1-long", 24, 12, 3)
+    assert (power.rule, power.epochs, power.seeds) == ("R1-long", 24, 3)
+    # Fewer than the 12 of the pool: few cells carry the weight.
+    assert 2 < power.df < 12
     assert power.seeds_for(power.mde80) == 3
     assert power.seeds_for(power.margin) is None
 
