@@ -158,8 +158,9 @@ def test_noisy_costs_widen_the_interval():
         Pair("32 px", *(tuple(noisy(c, sd) for c in arm) for arm in (PAIR.first, PAIR.second)))
         for sd in (0.001, 0.1)
     )
-    assert gap(quiet).cost_se == 0
-    assert gap(loud).cost_se > 0
+    assert gap(PAIR).cost_se == 0
+    assert 0 < gap(quiet).cost_se < 0.1 * gap(quiet).se
+    assert gap(loud).cost_se > 20 * gap(quiet).cost_se
     assert gap(loud).se > gap(quiet).se
 
 
