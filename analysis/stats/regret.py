@@ -1,11 +1,18 @@
-"""What is lost by choosing between two arms in one regime for another: regret."""
+"""What is lost by choosing between two arms in one regime for another: regret.
 
+It is the target regime's mean error of the arm that truly has the smaller error in the source
+regime, minus the other arm's, or 0 if that is not positive; both are means over ln(cost), where all
+arms have values, and over settings. It jumps where the source regime's gap is 0.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import stdtr
 
-from analysis.stats.contrast import Gap
+from analysis.stats.contrast import ROUNDING, Gap, t_quantile
 from analysis.stats.interpolation import Floats, overlap_of, smoother
 from analysis.study.arms import Pair
 from analysis.study.cells import Cell
@@ -13,20 +20,26 @@ from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
 
 POINTS = 400
-DRAWS = 2000
+# Bounds and p values of normal noise are those of t with very many degrees of freedom.
+MOST_DF = 1e9
 
 
 @dataclass(frozen=True)
 class Transfer:
     """Regret in the target regime of choosing by the source regime, per setting of other axes.
 
-    `regret` and its members are fractions of error; `by_pair` the uncorrected regret at each
-    setting; `flip_share` the share of the common cost range where the better arm changes, by point
-    estimates; `ranks` Kendall's tau-b between the regimes' errors of the configurations at each
-    setting. (Over all settings it would mostly rank the settings.)
+    `regret` and its members are fractions of error; `p_supported` and `p_refuted` the one-sided p
+    values for and against "more than the margin"; `source_gap` is ln(error) of the second arm minus
+    the first's in the source regime. By point estimates: `by_pair` is the loss at each setting if
+    an arm is chosen at each cost by itself, `flip_share` the share of the common cost range where
+    the better arm changes; `ranks` Kendall's tau-b between the regimes' errors of the
+    configurations at each setting. (Over all settings it would mostly rank the settings.)
     """
 
     regret: Gap
+    p_supported: float
+    p_refuted: float
+    source_gap: Gap
     by_pair: dict[str, float]
     flip_share: float
     ranks: dict[str, float]
@@ -104,42 +117,94 @@ def _logs(cells: Sequence[Cell]) -> Floats:
     return np.log([[c.error for c in cells]])
 
 
-def _drawn(
-    cells: Sequence[Cell], noise: Noise, drawn: dict[str, Floats], rng: np.random.Generator
-) -> Floats:
-    """(draws, cells) of ln(error); a cell that is in two arms is drawn once."""
-    for c in cells:
-        if c.config_id not in drawn:
-            se = np.sqrt(noise.variances[c.config_id] / c.n) / c.error
-            drawn[c.config_id] = np.log(c.error) + se * rng.standard_normal(DRAWS)
-    return np.column_stack([drawn[c.config_id] for c in cells])
+def _mean_gap(curves: Sequence[_Curves], noise: Noise, alpha: float, log: bool) -> Gap:
+    """Mean over the grids of the second arm's ln(error), or error, minus the first's.
+
+    Its variance is by the delta method, with the degrees of freedom of `noise`.
+    """
+    weights: dict[str, float] = {}
+    estimate, cells = 0.0, {c.config_id: c for each in curves for c in each.cells}
+    for each in curves:
+        y = _logs(each.cells)[0]
+        first, second = each.first @ y, each.second @ y
+        levels = [np.ones_like(y) for y in (first, second)] if log else np.exp([first, second])
+        estimate += float(np.mean(second - first if log else levels[1] - levels[0]))
+        slopes = (levels[1][:, None] * each.second - levels[0][:, None] * each.first).mean(axis=0)
+        for cell, slope in zip(each.cells, slopes.tolist(), strict=True):
+            weights[cell.config_id] = weights.get(cell.config_id, 0.0) + slope / len(curves)
+    estimate /= len(curves)
+    variance, df = noise.of_sum(
+        {key: w**2 / (cells[key].n * cells[key].error ** 2) for key, w in weights.items()}
+    )
+    se = math.sqrt(variance)
+    if se < ROUNDING:
+        raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
+    half = t_quantile(df, 1 - alpha / 2) * se
+    return Gap(estimate, se, min(df, MOST_DF), estimate - half, estimate + half, weights=weights)
 
 
 def transfer_of(
-    common: Mapping[str, Common], noises: tuple[Noise, Noise], cost: str, alpha: float
+    common: Mapping[str, Common],
+    noises: tuple[Noise, Noise],
+    cost: str,
+    alpha: float,
+    margin: float,
 ) -> Transfer:
     """Regret of choosing between two arms by the source regime for the target; by `noises` of both.
 
-    The interval comes from redrawn cell means, and the bias that the minimum causes is subtracted
-    (Efron & Tibshirani 1993, chapter 10).
+    Where the source regime's interval contains 0 the interval of the regret covers both choices.
+    "More than the margin" needs that one choice is excluded and that the other loses more; "less"
+    that every choice is excluded or loses less. Seeds of both regimes are independent.
+
+    Raises:
+        PreconditionError: all replicates agree exactly.
     """
-    rng = np.random.default_rng(20210317)
-    drawn: dict[str, Floats] = {}
-    by_pair: dict[str, float] = {}
-    draws, flips = [], []
-    for label, both in common.items():
-        a, b = (_curves(pair, cost, both.grid) for pair in (both.source, both.target))
-        by_pair[label] = float(_regret(a, b, _logs(a.cells), _logs(b.cells))[0])
-        y = [_drawn(c.cells, noise, drawn, rng) for c, noise in zip((a, b), noises, strict=True)]
-        draws.append(_regret(a, b, y[0], y[1]))
-        signs = [np.sign(_logs(c.cells) @ (c.second - c.first).T) for c in (a, b)]
-        flips.append(float((signs[0] != signs[1]).mean()))
-    point, drawn_means = float(np.mean([*by_pair.values()])), np.mean(draws, axis=0)
-    bias, se = float(drawn_means.mean()) - point, max(float(drawn_means.std(ddof=1)), 1e-12)
-    low, high = np.quantile(drawn_means, [alpha / 2, 1 - alpha / 2]) - bias
-    gap = Gap(point - bias, se, float("inf"), float(low), float(high))
-    ranks = {label: _tau(both.source, both.target) for label, both in common.items()}
-    return Transfer(gap, by_pair, float(np.mean(flips)), ranks)
+    source = [_curves(both.source, cost, both.grid) for both in common.values()]
+    target = [_curves(both.target, cost, both.grid) for both in common.values()]
+    chosen = _mean_gap(source, noises[0], alpha, log=True)
+    lost = _mean_gap(target, noises[1], alpha, log=False)
+    logs = [_logs(c.cells) for c in source], [_logs(c.cells) for c in target]
+    by_pair = [float(_regret(*each)[0]) for each in zip(source, target, *logs, strict=True)]
+    signs = [
+        [np.sign(y @ (c.second - c.first).T) for c, y in zip(curves, ys, strict=True)]
+        for curves, ys in zip((source, target), logs, strict=True)
+    ]
+    flips = [float((a != b).mean()) for a, b in zip(*signs, strict=True)]
+    gap, p_supported, p_refuted = _loss_of_choice(chosen, lost, margin)
+    return Transfer(
+        regret=gap,
+        p_supported=p_supported,
+        p_refuted=p_refuted,
+        source_gap=chosen,
+        by_pair=dict(zip(common, by_pair, strict=True)),
+        flip_share=float(np.mean(flips)),
+        ranks={label: _tau(both.source, both.target) for label, both in common.items()},
+    )
+
+
+def _loss_of_choice(chosen: Gap, lost: Gap, margin: float) -> tuple[Gap, float, float]:
+    """The regret with its interval, and the p values that it is above and below the margin.
+
+    `chosen` is the gap that chooses, `lost` that of the errors where it is lost, each second minus
+    first: choosing the first arm loses -`lost`, choosing the second `lost`.
+    """
+    signs = (-1, 1)
+    against = [float(stdtr(chosen.df, -sign * chosen.estimate / chosen.se)) for sign in signs]
+    distances = [(sign * lost.estimate - margin) / lost.se for sign in signs]
+    above = [float(stdtr(lost.df, -d)) for d in distances]
+    below = [float(stdtr(lost.df, d)) for d in distances]
+    # The first arm is possible unless the whole interval of the gap is below 0, and so on.
+    possible = [
+        sign for sign, end in zip(signs, (chosen.high, -chosen.low), strict=True) if end > 0
+    ]
+    ends = [sorted((sign * lost.low, sign * lost.high)) for sign in possible]
+    low, high = max(0.0, min(e[0] for e in ends)), max(0.0, max(e[1] for e in ends))
+    estimate = max(0.0, (-1 if chosen.estimate > 0 else 1) * lost.estimate)
+    return (
+        replace(lost, estimate=estimate, low=low, high=high),
+        min(max(against[1 - i], above[i]) for i in (0, 1)),
+        max(min(against[i], below[i]) for i in (0, 1)),
+    )
 
 
 def _tau(source: Pair, target: Pair) -> float:

@@ -2,39 +2,54 @@
 
 from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
-from analysis.rules.kind import Effect, Judgement
+from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms
 from analysis.stats.contrast import Estimand, Gap
+from analysis.stats.decision import Verdict, value_of
 from analysis.stats.regret import Common, Transfer, common_ranges, transfer_of
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.noise import Noise
 
 
 class Regret(TwoArms):
-    """The effect is a fraction of error; only its correction of bias can make it negative."""
+    """The effect is a fraction of error, 0 or more."""
 
     keys = ("arms", "cost", "margin")
     one_regime = False
     unit = "pp"
+    # The number of seeds that decides depends on both regimes.
+    decided_by_seeds = False
     interpolated = False
 
     def planned_effect(self, plan: PlannedStudy, rule: Rule) -> None:
         # How the arms' curves will cross is not known.
         _common(plan, plan.cost(rule), rule.arms)
 
-    def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
-        found = regret(study, estimand.axis, rule.arms)
+    def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
+        found = regret(study, estimand.axis, rule.margin, rule.arms)
+        gap = found.regret
+        verdict = Verdict(
+            *value_of(gap.low, gap.high, rule.margin),
+            p_supported=found.p_supported,
+            p_refuted=found.p_refuted,
+        )
         each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
         ranks = ", ".join(f"{label}: {tau:.2f}" for label, tau in found.ranks.items())
-        share = f"{100 * found.flip_share:.0f} %"
-        notes = (
-            f"before the correction of its bias, {each}",
-            f"rank correlation of the regimes (Kendall): {ranks}",
-            f"the better arm changes over {share} of the common range of cost",
+        names, by = phrases.arm_names(rule), found.source_gap
+        won = phrases.better_arm(by.low, by.high, names)
+        open_ = (
+            "; it does not decide, so both choices are covered" if by.low <= 0 <= by.high else ""
         )
-        return Effect(found.regret, study.cells, len(study.cells), notes)
+        notes = (
+            f"short training: {won}, {phrases.percent(by.estimate, by.low, by.high)}{open_}",
+            f"if an arm is chosen at each cost by itself, by point estimates {each}",
+            f"rank correlation of the regimes (Kendall): {ranks}",
+            f"the better arm changes over {100 * found.flip_share:.0f} % of the common range of "
+            "cost by point estimates",
+        )
+        return Estimate(gap, verdict, notes)
 
     def line(self, j: Judgement, gap: Gap) -> str:
         interval = f"{100 * gap.estimate:+.2f} pp [{100 * gap.low:.2f}, {100 * gap.high:.2f}]"
@@ -52,7 +67,9 @@ class Regret(TwoArms):
         return f"{phrases.capitalised(choice)} {lost} of error {where}"
 
 
-def regret(study: Evidence, cost: str, arms: tuple[str, str] = DEPTH_WIDTH) -> Transfer:
+def regret(
+    study: Evidence, cost: str, margin: float, arms: tuple[str, str] = DEPTH_WIDTH
+) -> Transfer:
     """Regret of choosing between two arms by the shortest regime for the longest.
 
     Raises:
@@ -60,7 +77,7 @@ def regret(study: Evidence, cost: str, arms: tuple[str, str] = DEPTH_WIDTH) -> T
             without errors.
     """
     common, noises = _common(study, cost, arms)
-    return transfer_of(common, noises, cost, study.prereg.alpha)
+    return transfer_of(common, noises, cost, study.prereg.alpha, margin)
 
 
 def _common(

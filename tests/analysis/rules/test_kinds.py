@@ -25,7 +25,7 @@ from scaling_study.study.table import read_study
 
 
 def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
-    found = regret(Evidence(paper, load_rules(None, PRIOR)), "step_time_s")
+    found = regret(Evidence(paper, load_rules(None, PRIOR)), "step_time_s", 0.001)
     assert Evidence(paper, load_rules(None, PRIOR)).regimes() == (10, 350)
     percent = [100 * value for value in found.by_pair.values()]
     assert percent == pytest.approx([0.25, 0.26, 0.46, 0.73], abs=0.01)
@@ -38,7 +38,7 @@ def test_regret_of_choosing_by_ten_epochs_in_figure_3(paper):
 def test_regret_is_zero_where_both_regimes_agree(paper):
     same = [replace(c, epochs=350) for c in paper if c.epochs == 350]
     copy = [replace(c, epochs=10, config_id=f"{c.config_id}-copy") for c in same]
-    found = regret(Evidence(StudyCells(same + copy), load_rules(None, PRIOR)), "step_time_s")
+    found = regret(Evidence(StudyCells(same + copy), load_rules(None, PRIOR)), "step_time_s", 0.001)
     assert list(found.by_pair.values()) == pytest.approx([0] * 4)
     assert found.flip_share == 0
 
@@ -55,7 +55,7 @@ def test_regret_by_brute_force():
                 for s, d in enumerate((-1e-4, 1e-4))
             ]
     cells = StudyCells.of(rows)
-    found = regret(Evidence(cells, load_rules(None, {})), "flops")
+    found = regret(Evidence(cells, load_rules(None, {})), "flops", 0.001)
     long = {(c.depth, c.width): c for c in cells if c.epochs == 24}
     arms = [sorted(a, key=lambda k: long[k].cost("flops")) for a in (DEPTHS, (DEPTHS[0], *WIDTHS))]
     x = [np.log([long[k].cost("flops") for k in arm]) for arm in arms]

@@ -1,0 +1,30 @@
+"""A case of the calibration: simulated studies whose true effect is known."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Studies that `rows` draws, on which the rule named `rule` has the effect `truth`.
+
+    `truth` is in the rule's unit: a relative error, a fraction of error for a regret, or a number.
+    `rules` are changes to the packaged rules, as a grid's `rules:`. With `family` the verdict is
+    that after Holm's correction over the headline rules, else the rule's own.
+    """
+
+    rule: str
+    name: str
+    truth: float
+    rows: Callable[[np.random.Generator], Rows]
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    family: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.rule}: {self.name}"

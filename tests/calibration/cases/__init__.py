@@ -1,0 +1,1 @@
+"""The cases of the calibration, a module a subject."""
