@@ -74,13 +74,13 @@ def _cost_note(gap: Gap, cells: Sequence[Cell], cost: str) -> tuple[str, ...]:
     if cost != STEP_TIME or not times:
         text = f"{ALL_COST_NAMES[cost]} differs between seeds: {added} included"
         return (text,) if gap.cost_se else ()
-    if times[0].source == "measured":
-        return (f"step times are exclusive measurements (measured.csv); their error adds {added}",)
     spread = 100 * max(t.log_se for t in times)
-    return (
-        "one step time per network, the geometric mean over training lengths and seeds, each known "
-        f"to {spread:.1f} % or better; that adds {added}",
-    )
+    texts = {
+        "measured": "step times are exclusive measurements (measured.csv)",
+        "regimes": "one step time per network, the geometric mean over training lengths and seeds",
+        "seeds": "step times are means over seeds, and a drift that seeds share is not known",
+    }
+    return (f"{texts[times[0].source]}; known to {spread:.1f} % or better, which adds {added}",)
 
 
 def moderation_note(noise: Noise) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ SHAPE = (
 )
 Row = Mapping[str, Any]
 Shape = tuple[Any, ...]
+Source = Literal["regimes", "seeds", "measured"]
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,15 @@ class StepTime:
     """Step time of all runs of one `shape`: seconds, and what they rest on.
 
     `log_se` is the standard error of ln(seconds) with `df` degrees of freedom: 0 and infinite where
-    nothing was timed twice. `source` is the runs themselves or exclusive measurements.
+    nothing was timed twice. `source`: the same network in several regimes, seeds of one regime, or
+    exclusive measurements.
     """
 
     shape: Shape
     seconds: float
     log_se: float
     df: float
-    source: Literal["runs", "measured"] = "runs"
+    source: Source
 
 
 def shape_of(row: Row) -> Shape:
@@ -58,9 +60,10 @@ def step_times(groups: Mapping[str, Sequence[Row]]) -> dict[str, StepTime]:
             cells[shape_of(rows[0])].append(key)
     means = {key: float(np.mean(values)) for key, values in logs.items()}
     variance, df = _variance([[means[key] for key in keys] for keys in cells.values()], logs)
+    source: Source = "regimes" if any(len(keys) > 1 for keys in cells.values()) else "seeds"
     for shape, keys in cells.items():
         seconds = math.exp(float(np.mean([means[key] for key in keys])))
-        time = StepTime(shape, seconds, math.sqrt(variance / len(keys)), df)
+        time = StepTime(shape, seconds, math.sqrt(variance / len(keys)), df, source)
         found |= dict.fromkeys(keys, time)
     return found
 

@@ -71,6 +71,7 @@ def test_seeds_count_where_no_network_is_in_two_regimes():
     for c in cells:
         assert c.step_time.log_se == pytest.approx(math.sqrt(np.mean(variances) / 3))
         assert c.step_time.df == 12
+        assert c.step_time.source == "seeds"
 
 
 def test_drift_that_replicates_share_widens_the_interval_and_cancels_between_regimes():
@@ -131,7 +132,7 @@ def test_a_single_measurement_or_a_missing_shape_does_not_count(tmp_path):
     for measured, columns in ((results, {}), (results[:3], REPEATED)):
         write_measured(study, measured, **columns)
         for c in cells_of(table_of(read_study(study), {}).rows):
-            assert c.step_time.source == "runs"
+            assert c.step_time.source == "regimes"
             assert c.cost("step_time_s") == pytest.approx(c.costs["flops"][0] * 1e-9)
 
 
