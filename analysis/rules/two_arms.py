@@ -90,7 +90,7 @@ def moderation_note(noise: Noise) -> tuple[str, ...]:
     sds = [100 * math.sqrt(v) for v, _ in noise.replicates.values()]
     return (
         f"the interval takes each cell's own noise ({min(sds):.2f} to {max(sds):.2f} pp), drawn "
-        "towards the pooled one by one degree of freedom (Welch-Satterthwaite)",
+        "towards the pooled one by half a degree of freedom (Welch-Satterthwaite)",
     )
 
 

@@ -241,7 +241,7 @@ def test_intervals_are_little_wider_where_all_cells_scatter_alike():
 def test_noise_of_a_sum_by_hand():
     noise = Noise("pooled", {}, {}, "", {"a": (1.0, 2), "b": (4.0, 4)})
     pool = (2 * 1 + 4 * 4) / 6
-    a, b = (pool + 2 * 1) / 3, (pool + 4 * 4) / 5
+    a, b = (pool / 2 + 2 * 1) / 2.5, (pool / 2 + 4 * 4) / 4.5
     variance, df = noise.of_sum({"a": 0.5, "b": 0.1})
     assert variance == pytest.approx(0.5 * a + 0.1 * b)
     assert df == pytest.approx(variance**2 / ((0.5 * a) ** 2 / 2 + (0.1 * b) ** 2 / 4))

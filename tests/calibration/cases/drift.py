@@ -58,6 +58,13 @@ def _passing(rule: str, seeds: int, name: str, order: Order) -> Case:
     return Case(rule, f"load drifts in time by 10 %, {name}, {seeds} seeds", MARGIN, made.rows)
 
 
+def _regret(drift: float, seeds: int, short: float, long: float) -> Case:
+    made = study(short, long, seeds=seeds, drift=drift, timing=0.01)
+    gaps = f"short gap {100 * short:+g} %, long gap {100 * long:+g} %"
+    name = f"drift of {100 * drift:g} % shared by replicates, {gaps}, {seeds} seeds"
+    return Case("R4", name, made.regret(), made.rows)
+
+
 RULES = ("R1-long", "R1-interaction")
 CASES = [
     *(_case(rule, drift, n) for rule in RULES for drift in (0.0, 0.05, 0.1) for n in (3, 5)),
@@ -67,4 +74,5 @@ CASES = [
         for n in (3, 5)
         for name, order in (("seed by seed", by_seed), ("longest first", longest_first))
     ),
+    *(_regret(0.1, n, short, 0.05) for n in (3, 5) for short in (-0.05, 0.002, 0.05)),
 ]
