@@ -70,8 +70,8 @@ def step_times(groups: Mapping[str, Sequence[Row]]) -> dict[str, StepTime]:
 
 def _logs(rows: Sequence[Row]) -> list[float]:
     """ln(step time) of the runs that measured one."""
-    times = (row.get(STEP_TIME) for row in rows)
-    return [math.log(t) for t in times if t is not None and math.isfinite(t) and t > 0]
+    times = (float(t) for row in rows if (t := row.get(STEP_TIME)) is not None)
+    return [math.log(t) for t in times if math.isfinite(t) and t > 0]
 
 
 def _variance(
