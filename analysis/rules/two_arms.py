@@ -1,7 +1,7 @@
 """What kinds of rules about two arms share: one base, scaled along either of two axes."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from analysis.rules.evidence import Evidence
@@ -10,8 +10,11 @@ from analysis.rules.planned import COST, ids_of, least_sufficient, planned_cost
 from analysis.rules.rule import Rule
 from analysis.stats.contrast import Estimand, Gap, check_overlap
 from analysis.study.arms import Pair, arm_of
+from analysis.study.cells import Cell
+from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
+from analysis.study.step_times import STEP_TIME
 
 
 class TwoArms(Kind):
@@ -59,12 +62,25 @@ class TwoArms(Kind):
                 yield ids_of(c for pair in both for c in pair.cells)
 
 
-def noise_notes(gap: Gap, noise: Noise) -> tuple[str, ...]:
-    """How much seeds scatter in error, and in time where they do."""
-    notes = [f"seed SD {noise.text}", *moderation_note(noise)]
-    if gap.cost_se:
-        notes.append(f"timing differs between seeds: SE {100 * gap.cost_se:.2f} % included")
-    return tuple(notes)
+def noise_notes(gap: Gap, noise: Noise, cells: Sequence[Cell], cost: str) -> tuple[str, ...]:
+    """How much seeds scatter in error, and how well the cost is known where it was measured."""
+    return (f"seed SD {noise.text}", *moderation_note(noise), *_cost_note(gap, cells, cost))
+
+
+def _cost_note(gap: Gap, cells: Sequence[Cell], cost: str) -> tuple[str, ...]:
+    """What measured costs rest on, and what their error adds to the interval."""
+    added = f"SE {100 * gap.cost_se:.2f} %"
+    times = [c.step_time for c in cells if c.step_time is not None]
+    if cost != STEP_TIME or not times:
+        text = f"{ALL_COST_NAMES[cost]} differs between seeds: {added} included"
+        return (text,) if gap.cost_se else ()
+    spread = 100 * max(t.log_se for t in times)
+    texts = {
+        "measured": "step times are exclusive measurements (measured.csv)",
+        "regimes": "one step time per network, the geometric mean over training lengths and seeds",
+        "seeds": "step times are means over seeds, and a drift that seeds share is not known",
+    }
+    return (f"{texts[times[0].source]}; known to {spread:.1f} % or better, which adds {added}",)
 
 
 def moderation_note(noise: Noise) -> tuple[str, ...]:
@@ -74,7 +90,7 @@ def moderation_note(noise: Noise) -> tuple[str, ...]:
     sds = [100 * math.sqrt(v) for v, _ in noise.replicates.values()]
     return (
         f"the interval takes each cell's own noise ({min(sds):.2f} to {max(sds):.2f} pp), drawn "
-        "towards the pooled one by one degree of freedom (Welch-Satterthwaite)",
+        "towards the pooled one by half a degree of freedom (Welch-Satterthwaite)",
     )
 
 

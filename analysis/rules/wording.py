@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from analysis.rules.kind import Judgement
@@ -9,7 +10,9 @@ from analysis.rules.phrases import capitalised
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Gap
-from analysis.stats.decision import UNDECIDED
+from analysis.stats.decision import UNDECIDED, value_of
+from analysis.study.columns import ALL_COST_NAMES
+from analysis.study.step_times import STEP_TIME
 
 
 def line(judgement: Judgement, prereg: Preregistration) -> str:
@@ -38,7 +41,8 @@ def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]
         for j in judgements
         if j.verdict.value == "not_testable" and find_kind(j.rule.kind).needs_many_configurations
     ]
-    found = [line(j, prereg) for j in judgements if j.rule.name not in beyond]
+    shown = [j for j in judgements if j.rule.name not in beyond]
+    found = [text for j in shown for text in (line(j, prereg), *_flops_line(j, prereg))]
     if beyond:
         names = ", ".join(beyond)
         found.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
@@ -56,7 +60,50 @@ def sentence(j: Judgement) -> str:
         return f"{kind.combined_sentence(j)}; {word}"
     if j.gap is None:
         return f"{capitalised(j.rule.claim)}: this study cannot test it"
-    return f"{kind.sentence(j, j.gap)}; {word}"
+    return f"{kind.sentence(j, j.gap)}; {word}{_flops_sentence(j)}"
+
+
+def at_equal_flops(j: Judgement) -> Judgement | None:
+    """The same rule at equal FLOPs, which do not drift; None unless its own cost is step time."""
+    name = f"at equal {ALL_COST_NAMES['flops']}"
+    if j.rule.cost != STEP_TIME or j.gap is None or name not in j.sensitivities:
+        return None
+    other = j.sensitivities[name]
+    return replace(
+        j, rule=replace(j.rule, cost="flops"), gap=other.gap, verdict=other.verdict, notes=()
+    )
+
+
+def costs_disagree(j: Judgement) -> bool:
+    """Whether the verdicts at equal step time and at equal FLOPs differ, before Holm's."""
+    other = at_equal_flops(j)
+    if other is None or j.gap is None or other.gap is None:
+        return False
+    low, high = sorted((j.rule.sign * j.gap.low, j.rule.sign * j.gap.high))
+    return value_of(low, high, j.rule.margin)[0] != other.verdict.value
+
+
+def _flops_line(j: Judgement, prereg: Preregistration) -> list[str]:
+    """The verdict at equal FLOPs below that at equal step time, and whether they disagree."""
+    other = at_equal_flops(j)
+    if other is None:
+        return []
+    head = f"{'':<14}  at equal FLOPs {other.verdict.value}"
+    head += "  EXPLORATORY" if prereg.exploratory else ""
+    effect = find_kind(j.rule.kind).line(other, other.gap) if other.gap else other.verdict.reason
+    depends = "; the two disagree: the verdict depends on the cost" if costs_disagree(j) else ""
+    return [f"{head}  {effect}{depends}"]
+
+
+def _flops_sentence(j: Judgement) -> str:
+    """What the verdict is at equal FLOPs, as a sentence of its own; empty where it is not asked."""
+    other = at_equal_flops(j)
+    if other is None:
+        return ""
+    word = other.verdict.value.replace("_", " ")
+    if costs_disagree(j):
+        return f". At equal FLOPs: {word}; the two disagree, so the verdict depends on the cost"
+    return f". At equal FLOPs: {word}"
 
 
 def why(j: Judgement) -> str:

@@ -5,23 +5,22 @@ linear combination of cell means, sum(omega_i y_i), and its variance is exact.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from scipy.special import stdtrit
 
+from analysis.stats.cost_errors import cost_errors
 from analysis.stats.interpolation import Floats, arm_weights, overlap_of, smoother
 from analysis.study.arms import Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
-from analysis.study.noise import Noise
+from analysis.study.noise import Noise, welch_satterthwaite
 
 # Errors that agree exactly leave rounding noise alone.
 ROUNDING = 1e-12
-COST_SD = 0.02
-COST_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Gap:
 
     `weights` are the omegas by config_id; `level` is the mean error over the overlap (fraction),
     so estimate * level is the gap in error; `overlap` is (low, high) cost by setting of other axes.
+    `se` has the error's variances of `errors`, each with its degrees of freedom, and that of
+    `timing`: what one SE of each measured cost does to the gap, with `timing_df` for all.
     """
 
     estimate: float
@@ -41,6 +42,9 @@ class Gap:
     cost_se: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     overlap: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    errors: tuple[tuple[float, float], ...] = ()
+    timing: Mapping[Hashable, float] = field(default_factory=dict)
+    timing_df: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -114,31 +118,30 @@ def combine_weights(
     return combined[0]
 
 
-def _cost_se(
+def _timing(
     pairs: Sequence[Pair], x: Mapping[str, float], y: Mapping[str, float], estimand: Estimand
-) -> float:
-    """SE of the gap from timing noise: costs redrawn, errors fixed; 0 if seeds agree within 2 %."""
+) -> tuple[dict[Hashable, float], float]:
+    """What one SE of each measured cost does to the gap, errors fixed, and its df.
+
+    It is half the difference of the gap with this cost one SE higher and lower.
+    """
     cells = {c.config_id: c for pair in pairs for c in pair.cells}
-    logs = {key: np.log(c.costs[estimand.axis]) for key, c in cells.items()}
-    df = sum(len(v) - 1 for v in logs.values())
-    if df == 0:
-        return 0.0
-    sd = math.sqrt(
-        sum(float(np.var(v, ddof=1)) * (len(v) - 1) for v in logs.values() if len(v) > 1) / df
-    )
-    if sd <= COST_SD:
-        return 0.0
-    generator = np.random.default_rng(20210307)
-    gaps = []
-    for _ in range(COST_DRAWS):
-        drawn = {
-            k: x[k] + float(generator.normal(0, sd / math.sqrt(len(v)))) for k, v in logs.items()
-        }
-        if combined := _combine(pairs, drawn, estimand):
-            gaps.append(sum(w * y[key] for key, w in combined[0].items()))
-    if len(gaps) < COST_DRAWS / 2:
-        raise PreconditionError(f"{estimand.axis} varies too much between seeds ({100 * sd:.0f} %)")
-    return float(np.std(gaps, ddof=1))
+    errors, df = cost_errors([*cells.values()], estimand.axis)
+    found = {}
+    for key, (se, ids) in errors.items():
+        if se < ROUNDING:
+            continue
+        ends = []
+        for step in (se, -se):
+            combined = _combine(pairs, {**x, **{i: x[i] + step for i in ids}}, estimand)
+            if combined is None:
+                percent = f"{100 * se:.0f} %"
+                raise PreconditionError(
+                    f"{estimand.axis} is too uncertain to compare at ({percent})"
+                )
+            ends.append(sum(w * y[i] for i, w in combined[0].items()))
+        found[key] = (ends[0] - ends[1]) / 2
+    return found, df
 
 
 def gap_of(
@@ -146,12 +149,12 @@ def gap_of(
 ) -> Gap:
     """The gap averaged over the pairs' resolutions with its 1 - alpha interval.
 
-    Var = sum(omega_i^2 v_i / (n_i e_i^2)) by the delta method for ln(error), plus timing noise; the
-    v_i are the cells' own, moderated by the pooled variance (`Noise.of_sum`).
+    Var = sum(omega_i^2 v_i / (n_i e_i^2)) by the delta method for ln(error), plus what measured
+    costs add; the v_i are the cells' own, moderated by the pooled variance (`Noise.of_sum`).
 
     Raises:
         PreconditionError: an arm has one cell, or the arms' common range of cost, as a ratio, is
-            less than `min_overlap`.
+            less than `min_overlap`, or all replicates agree exactly.
     """
     x = check_overlap(pairs, estimand.axis, min_overlap)
     if any(c.error <= 0 for pair in pairs for c in pair.cells):
@@ -166,22 +169,50 @@ def gap_of(
         key: weights[key] ** 2 / (c.n * (c.error**2 if log else 1.0)) for key, c in cells.items()
     }
     variance, df = noise.of_sum(factors)
-    cost_se = _cost_se(pairs, x, y, estimand)
+    timing, timing_df = _timing(pairs, x, y, estimand)
     estimate = sum(w * y[key] for key, w in weights.items())
     level = sum(w * y[key] for key, w in levels.items())
     unit = 1.0 if log else level
-    se = math.sqrt(variance + cost_se**2) / unit
+    gap = Gap(
+        estimate=estimate / unit,
+        level=math.exp(level) if log else level,
+        weights=weights,
+        overlap={label: (math.exp(a), math.exp(b)) for label, (a, b) in overlaps.items()},
+        se=math.nan,
+        df=math.nan,
+        low=math.nan,
+        high=math.nan,
+    )
+    timing = {key: effect / unit for key, effect in timing.items()}
+    return with_interval(gap, [(variance / unit**2, df)], timing, timing_df, alpha)
+
+
+def with_interval(
+    gap: Gap,
+    errors: Sequence[tuple[float, float]],
+    timing: Mapping[Hashable, float],
+    timing_df: float,
+    alpha: float,
+) -> Gap:
+    """The gap with the 1 - alpha interval of these independent variances: see `Gap`.
+
+    Raises:
+        PreconditionError: the variance is zero.
+    """
+    cost = sum(effect**2 for effect in timing.values())
+    variance, df = welch_satterthwaite([*errors, (cost, timing_df)])
+    se = math.sqrt(variance)
     if se < ROUNDING:
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
     half = t_quantile(df, 1 - alpha / 2) * se
-    return Gap(
-        estimate=estimate / unit,
+    return replace(
+        gap,
         se=se,
         df=df,
-        low=estimate / unit - half,
-        high=estimate / unit + half,
-        level=math.exp(level) if log else level,
-        cost_se=cost_se / unit,
-        weights=weights,
-        overlap={label: (math.exp(a), math.exp(b)) for label, (a, b) in overlaps.items()},
+        low=gap.estimate - half,
+        high=gap.estimate + half,
+        cost_se=math.sqrt(cost),
+        errors=tuple(errors),
+        timing=dict(timing),
+        timing_df=timing_df,
     )

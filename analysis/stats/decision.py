@@ -48,15 +48,20 @@ def df_per_seed(df: float, seeds: float, cells: int) -> float:
 
 
 def seeds_needed(
-    se: float, seeds: float, per_seed: float, distance: float, alpha: float
+    se: float, seeds: float, per_seed: float, distance: float, alpha: float, fixed: float = 0.0
 ) -> int | None:
     """Least seeds per cell that decide a gap `distance` away from the margin with 80 % power.
 
-    `se` is the standard error at `seeds` seeds per cell; it falls with the root of the seeds, and
-    the degrees of freedom are `per_seed` * (seeds - 1). None if more than 1000 are needed.
+    `se` is the standard error at `seeds` seeds per cell; it falls with the root of the seeds, but
+    for its part `fixed`, and the degrees of freedom are `per_seed` * (seeds - 1). None if more than
+    1000 are needed.
     """
+    falls = math.sqrt(max(se**2 - fixed**2, 0.0) * seeds)
     for n in range(2, MOST_SEEDS + 1):
-        if mde80(se * math.sqrt(seeds / n), per_seed * (n - 1), 0.0, alpha) <= distance:
+        if (
+            mde80(math.hypot(falls / math.sqrt(n), fixed), per_seed * (n - 1), 0.0, alpha)
+            <= distance
+        ):
             return n
     return None
 
@@ -70,7 +75,8 @@ def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells
     distance = sign * gap.estimate - margin
     value, reason = value_of(low, high, margin)
     per_seed = df_per_seed(gap.df, seeds, cells)
-    more = seeds_needed(gap.se, seeds, per_seed, abs(distance), alpha)
+    # More seeds of a study share the drift of its step times.
+    more = seeds_needed(gap.se, seeds, per_seed, abs(distance), alpha, gap.cost_se)
     return Verdict(
         value,
         reason,

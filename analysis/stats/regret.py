@@ -6,13 +6,15 @@ arms have values, and over settings. It jumps where the source regime's gap is 0
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.special import stdtr
 
-from analysis.stats.contrast import ROUNDING, Gap, t_quantile
+from analysis.stats.contrast import ROUNDING, Gap, with_interval
+from analysis.stats.cost_errors import cost_errors
 from analysis.stats.interpolation import Floats, overlap_of, smoother
 from analysis.study.arms import Pair
 from analysis.study.cells import Cell
@@ -22,6 +24,7 @@ from analysis.study.noise import Noise
 POINTS = 400
 # Bounds and p values of normal noise are those of t with very many degrees of freedom.
 MOST_DF = 1e9
+Regime = Literal["source", "target"]
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,19 @@ def common_ranges(source: Sequence[Pair], target: Sequence[Pair], cost: str) -> 
     for label, pairs in both.items():
         if any(c.error <= 0 for pair in pairs for c in pair.cells):
             raise PreconditionError(f"at {label} a cell makes no errors, which has no logarithm")
-    return {label: Common(*pairs, _grid(*pairs, cost)) for label, pairs in both.items()}
+    x = ln_costs(both.values(), cost)
+    return {label: Common(*pairs, _grid(*pairs, x, cost)) for label, pairs in both.items()}
 
 
-def _curves(pair: Pair, cost: str, grid: Floats) -> _Curves:
+def ln_costs(pairs: Iterable[tuple[Pair, Pair]], cost: str) -> dict[str, float]:
+    """ln(cost) of the cells of both regimes, by config_id."""
+    cells = (c for both in pairs for pair in both for c in pair.cells)
+    return {c.config_id: math.log(c.cost(cost) or math.nan) for c in cells}
+
+
+def _curves(pair: Pair, x: Mapping[str, float], grid: Floats) -> _Curves:
     def matrix(arm: tuple[Cell, ...]) -> Floats:
-        return smoother(np.log([c.cost(cost) or np.nan for c in arm]), grid)
+        return smoother(np.array([x[c.config_id] for c in arm]), grid)
 
     first, second = matrix(pair.first), matrix(pair.second)
     zeros = np.zeros((len(grid), 1))
@@ -90,11 +100,11 @@ def _curves(pair: Pair, cost: str, grid: Floats) -> _Curves:
     return _Curves(pair.cells, wide_first, wide_second)
 
 
-def _grid(source: Pair, target: Pair, cost: str) -> Floats:
+def _grid(source: Pair, target: Pair, x: Mapping[str, float], cost: str) -> Floats:
     """Evenly spaced ln(cost) over the range that both arms share in both regimes."""
     bounds = []
     for pair in (source, target):
-        logs = [np.log([c.cost(cost) or np.nan for c in arm]) for arm in (pair.first, pair.second)]
+        logs = [np.array([x[c.config_id] for c in arm]) for arm in (pair.first, pair.second)]
         bounds.append(overlap_of(logs[0], logs[1]))
     low, high = max(b[0] for b in bounds), min(b[1] for b in bounds)
     if high <= low:
@@ -117,30 +127,49 @@ def _logs(cells: Sequence[Cell]) -> Floats:
     return np.log([[c.error for c in cells]])
 
 
-def _mean_gap(curves: Sequence[_Curves], noise: Noise, alpha: float, log: bool) -> Gap:
-    """Mean over the grids of the second arm's ln(error), or error, minus the first's.
-
-    Its variance is by the delta method, with the degrees of freedom of `noise`.
-    """
-    weights: dict[str, float] = {}
-    estimate, cells = 0.0, {c.config_id: c for each in curves for c in each.cells}
+def _estimate(curves: Sequence[_Curves], log: bool) -> tuple[float, dict[str, float]]:
+    """Mean over grids of the second arm's (ln) error minus the first's, and its slopes by cell."""
+    slopes: dict[str, float] = {}
+    estimate = 0.0
     for each in curves:
         y = _logs(each.cells)[0]
         first, second = each.first @ y, each.second @ y
         levels = [np.ones_like(y) for y in (first, second)] if log else np.exp([first, second])
         estimate += float(np.mean(second - first if log else levels[1] - levels[0]))
-        slopes = (levels[1][:, None] * each.second - levels[0][:, None] * each.first).mean(axis=0)
-        for cell, slope in zip(each.cells, slopes.tolist(), strict=True):
-            weights[cell.config_id] = weights.get(cell.config_id, 0.0) + slope / len(curves)
-    estimate /= len(curves)
-    variance, df = noise.of_sum(
-        {key: w**2 / (cells[key].n * cells[key].error ** 2) for key, w in weights.items()}
-    )
-    se = math.sqrt(variance)
-    if se < ROUNDING:
-        raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
-    half = t_quantile(df, 1 - alpha / 2) * se
-    return Gap(estimate, se, min(df, MOST_DF), estimate - half, estimate + half, weights=weights)
+        parts = (levels[1][:, None] * each.second - levels[0][:, None] * each.first).mean(axis=0)
+        for cell, slope in zip(each.cells, parts.tolist(), strict=True):
+            slopes[cell.config_id] = slopes.get(cell.config_id, 0.0) + slope / len(curves)
+    return estimate / len(curves), slopes
+
+
+def _mean_gap(
+    common: Sequence[Common], regime: Regime, noise: Noise, cost: str, alpha: float
+) -> Gap:
+    """The gap of both arms in one regime: of ln(error) in the source, of error in the target.
+
+    Its variance is by the delta method with `noise`, and measured costs add to it as in `gap_of`.
+    """
+    both, log = [(c.source, c.target) for c in common], regime == "source"
+    x = ln_costs(both, cost)
+
+    def estimate(x: Mapping[str, float]) -> tuple[float, dict[str, float]]:
+        curves = (
+            _curves(getattr(c, regime), x, _grid(c.source, c.target, x, cost)) for c in common
+        )
+        return _estimate([*curves], log)
+
+    value, slopes = estimate(x)
+    cells = {c.config_id: c for pairs in both for pair in pairs for c in pair.cells}
+    factors = {k: w**2 / (cells[k].n * cells[k].error ** 2) for k, w in slopes.items()}
+    known, timing_df = cost_errors([*cells.values()], cost)
+    timing = {}
+    for key, (se, ids) in known.items():
+        if se > ROUNDING:
+            high, low = (estimate({**x, **{i: x[i] + d for i in ids}})[0] for d in (se, -se))
+            timing[key] = (high - low) / 2
+    blank = Gap(value, math.nan, math.nan, math.nan, math.nan, weights=slopes)
+    gap = with_interval(blank, [noise.of_sum(factors)], timing, timing_df, alpha)
+    return replace(gap, df=min(gap.df, MOST_DF))
 
 
 def transfer_of(
@@ -159,10 +188,11 @@ def transfer_of(
     Raises:
         PreconditionError: all replicates agree exactly.
     """
-    source = [_curves(both.source, cost, both.grid) for both in common.values()]
-    target = [_curves(both.target, cost, both.grid) for both in common.values()]
-    chosen = _mean_gap(source, noises[0], alpha, log=True)
-    lost = _mean_gap(target, noises[1], alpha, log=False)
+    x = ln_costs([(both.source, both.target) for both in common.values()], cost)
+    source = [_curves(both.source, x, both.grid) for both in common.values()]
+    target = [_curves(both.target, x, both.grid) for both in common.values()]
+    chosen = _mean_gap([*common.values()], "source", noises[0], cost, alpha)
+    lost = _mean_gap([*common.values()], "target", noises[1], cost, alpha)
     logs = [_logs(c.cells) for c in source], [_logs(c.cells) for c in target]
     by_pair = [float(_regret(*each)[0]) for each in zip(source, target, *logs, strict=True)]
     signs = [
@@ -199,7 +229,7 @@ def _loss_of_choice(chosen: Gap, lost: Gap, margin: float) -> tuple[Gap, float, 
     ]
     ends = [sorted((sign * lost.low, sign * lost.high)) for sign in possible]
     low, high = max(0.0, min(e[0] for e in ends)), max(0.0, max(e[1] for e in ends))
-    estimate = max(0.0, (-1 if chosen.estimate > 0 else 1) * lost.estimate)
+    estimate = max(0.0, -float(np.sign(chosen.estimate)) * lost.estimate)
     return (
         replace(lost, estimate=estimate, low=low, high=high),
         min(max(against[1 - i], above[i]) for i in (0, 1)),

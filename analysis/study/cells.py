@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.study.columns import COSTS
 from analysis.study.compared_settings import Settings
+from analysis.study.step_times import STEP_TIME, StepTime, step_times
 from scaling_study.study.axes import CELL_AXES, Axis, display_name
 from scaling_study.tasks import DEFAULT, task_of
 from scaling_study.tasks.base import NoisePrior
@@ -21,7 +22,8 @@ class Cell:
 
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
-    that was solved for the cost `target`, where one was.
+    that was solved for the cost `target`, where one was. `step_time` is that of its network in all
+    regimes, where runs of several were grouped.
     """
 
     config_id: str
@@ -38,6 +40,7 @@ class Cell:
     errors: tuple[float, ...]
     train_errors: tuple[float, ...] = ()
     costs: Mapping[str, tuple[float, ...]]
+    step_time: StepTime | None = None
     n_val: int | None
     noise_prior: NoisePrior = TASK.noise_prior
 
@@ -76,7 +79,12 @@ class Cell:
         return float(np.var(self.errors, ddof=1)) if self.n > 1 else math.nan
 
     def cost(self, axis: str) -> float | None:
-        """Geometric mean over the seeds that measured it; None if none did."""
+        """Geometric mean over the seeds that measured it; None if none did.
+
+        Of step time it is that of the network in all regimes, or measured exclusively.
+        """
+        if axis == STEP_TIME and self.step_time is not None:
+            return self.step_time.seconds
         values = self.costs.get(axis, ())
         return math.exp(float(np.mean(np.log(values)))) if values else None
 
@@ -99,6 +107,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: int(row["seed"])):
         groups.setdefault(str(row["config_id"]), []).append(row)
+    times = step_times(groups)
     cells = [
         Cell(
             config_id=config_id,
@@ -112,6 +121,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             errors=tuple(float(row["val_error"]) for row in group),
             train_errors=_measured(group, "train_error"),
             costs={cost.name: _measured(group, cost.name) for cost in COSTS},
+            step_time=times.get(config_id),
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
             noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
         )

@@ -20,7 +20,8 @@ class Arms(TwoArms):
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
         gap, pairs, noise = study.gap_at(_epochs(study, rule), estimand, rule.arms)
         cells = [c for pair in pairs for c in pair.cells]
-        return Effect(gap, cells, len(noise.variances), noise_notes(gap, noise))
+        notes = noise_notes(gap, noise, cells, estimand.axis)
+        return Effect(gap, cells, len(noise.variances), notes)
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = super().estimate(study, rule, estimand)

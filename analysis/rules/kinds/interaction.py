@@ -1,6 +1,5 @@
 """`interaction`: the gap between two arms in the longest regime minus that in the shortest."""
 
-import math
 from dataclasses import replace
 
 from analysis.rules import phrases
@@ -8,8 +7,7 @@ from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Effect, Judgement
 from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms, noise_notes
-from analysis.stats.contrast import Estimand, Gap, t_quantile
-from analysis.study.noise import welch_satterthwaite
+from analysis.stats.contrast import Estimand, Gap, with_interval
 
 
 class Interaction(TwoArms):
@@ -23,7 +21,8 @@ class Interaction(TwoArms):
         gap = difference(longer[0], shorter[0], study.prereg.alpha)
         cells = [c for _, pairs, _ in (shorter, longer) for pair in pairs for c in pair.cells]
         count = len(shorter[2].variances) + len(longer[2].variances)
-        return Effect(gap, cells, count, noise_notes(gap, longer[2]))
+        notes = noise_notes(gap, longer[2], cells, estimand.axis)
+        return Effect(gap, cells, count, notes)
 
     def line(self, j: Judgement, gap: Gap) -> str:
         cost = phrases.at_equal_cost(j.rule)
@@ -41,21 +40,22 @@ class Interaction(TwoArms):
 
 
 def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
-    """longer - shorter, two gaps from independent seeds; Welch-Satterthwaite degrees of freedom."""
-    variance, df = welch_satterthwaite([(g.se**2, g.df) for g in (longer, shorter)])
-    se = math.sqrt(variance)
-    estimate = longer.estimate - shorter.estimate
-    half = t_quantile(df, 1 - alpha / 2) * se
-    return replace(
+    """longer - shorter, two gaps from independent seeds; Welch-Satterthwaite degrees of freedom.
+
+    A step time that both regimes share moves both gaps: what it adds is the difference.
+    """
+    errors = [part for g in (longer, shorter) for part in g.errors or [(g.se**2, g.df)]]
+    timing = {
+        key: longer.timing.get(key, 0.0) - shorter.timing.get(key, 0.0)
+        for key in {**longer.timing, **shorter.timing}
+    }
+    both = replace(
         longer,
-        estimate=estimate,
-        se=se,
-        df=df,
-        low=estimate - half,
-        high=estimate + half,
-        cost_se=math.hypot(longer.cost_se, shorter.cost_se),
+        estimate=longer.estimate - shorter.estimate,
         weights=dict(longer.weights) | {k: -w for k, w in shorter.weights.items()},
     )
+    timing_df = min(longer.timing_df, shorter.timing_df)
+    return with_interval(both, errors, timing, timing_df, alpha)
 
 
 KIND = Interaction()

@@ -75,8 +75,12 @@ def test_interaction_is_the_difference_of_the_regimes(paper):
     assert both.estimate == pytest.approx(long.estimate - short.estimate)
     assert both.se == pytest.approx(math.hypot(long.se, short.se))
     assert set(both.weights) == set(long.weights) | set(short.weights)
-    half = difference(replace(long, df=5), replace(short, df=5, se=long.se), rules.alpha)
-    assert half.df == pytest.approx(10)
+    five = replace(long, errors=((long.se**2, 5.0),))
+    assert difference(five, five, rules.alpha).df == pytest.approx(10)
+    # A step time that moves both gaps alike does not move their difference.
+    timed = replace(five, timing={"shape": 0.01}, timing_df=4.0)
+    assert difference(timed, timed, rules.alpha).cost_se == 0
+    assert difference(timed, five, rules.alpha).cost_se == pytest.approx(0.01)
 
 
 def test_settings_as_a_random_sample(paper):

@@ -97,10 +97,10 @@ def test_the_gap_and_its_interval_by_hand() -> None:
     assert noise is not None
     matches = matches_of([a, b], "resolution", (16.0, 32.0))
     gap = matched_gap(matches, {5: noise}, Estimand("flops"), 0.05)
-    # Two cells of two seeds: a cell's own variance and the pooled one count one degree of freedom
-    # each, delta method for ln(error), Welch-Satterthwaite with the cells' own one degree each.
+    # Two cells of two seeds: a cell's own variance counts one degree of freedom, the pooled one
+    # half of one; delta method for ln(error), Welch-Satterthwaite with one degree for each cell.
     own = np.array([np.var([0.20, 0.22], ddof=1), np.var([0.30, 0.34], ddof=1)])
-    terms = (own + own.mean()) / 2 / 2 / np.array([0.21, 0.32]) ** 2
+    terms = (own + own.mean() / 2) / 1.5 / 2 / np.array([0.21, 0.32]) ** 2
     se, df = math.sqrt(terms.sum()), terms.sum() ** 2 / (terms**2).sum()
     assert gap.estimate == pytest.approx(math.log(0.32 / 0.21))
     assert gap.se == pytest.approx(se)

@@ -53,6 +53,9 @@ def test_seeds_needed_are_enough_and_least():
     assert mde80(0.01 * math.sqrt(2 / n), 0 + 10 * (n - 1), 0, 0.05) <= 0.02
     assert mde80(0.01 * math.sqrt(2 / (n - 1)), 10 * (n - 2) or 1, 0, 0.05) > 0.02
     assert seeds_needed(0.01, 2, 10, 1e-6, 0.05) is None
+    # What drifting step times add does not fall with seeds.
+    assert seeds_needed(0.01, 2, 10, 0.02, 0.05, fixed=0.005) > n
+    assert seeds_needed(0.01, 2, 10, 0.02, 0.05, fixed=0.009) is None
 
 
 def verdict(value, p=0.5):

@@ -158,8 +158,9 @@ def test_noisy_costs_widen_the_interval():
         Pair("32 px", *(tuple(noisy(c, sd) for c in arm) for arm in (PAIR.first, PAIR.second)))
         for sd in (0.001, 0.1)
     )
-    assert gap(quiet).cost_se == 0
-    assert gap(loud).cost_se > 0
+    assert gap(PAIR).cost_se == 0
+    assert 0 < gap(quiet).cost_se < 0.1 * gap(quiet).se
+    assert gap(loud).cost_se > 20 * gap(quiet).cost_se
     assert gap(loud).se > gap(quiet).se
 
 
@@ -240,7 +241,7 @@ def test_intervals_are_little_wider_where_all_cells_scatter_alike():
 def test_noise_of_a_sum_by_hand():
     noise = Noise("pooled", {}, {}, "", {"a": (1.0, 2), "b": (4.0, 4)})
     pool = (2 * 1 + 4 * 4) / 6
-    a, b = (pool + 2 * 1) / 3, (pool + 4 * 4) / 5
+    a, b = (pool / 2 + 2 * 1) / 2.5, (pool / 2 + 4 * 4) / 4.5
     variance, df = noise.of_sum({"a": 0.5, "b": 0.1})
     assert variance == pytest.approx(0.5 * a + 0.1 * b)
     assert df == pytest.approx(variance**2 / ((0.5 * a) ** 2 / 2 + (0.1 * b) ** 2 / 4))
