@@ -9,12 +9,14 @@ from analysis.descriptions.findings import Request
 from analysis.figures.files import prepare
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
+from analysis.rules.freeze import exploratory_reasons, freeze_plan, read_freeze
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration
 from analysis.study.errors import NothingToCompareError
 from analysis.study.table import SAME, Table, table_of
 from scaling_study.common.errors import InputError
-from scaling_study.study.table import read_study
+from scaling_study.study.store import Store
+from scaling_study.study.table import Study, read_study
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -71,19 +73,38 @@ def command(
             raise InputError(f"{error}; {output / 'report.html'} lists every run") from None
         return [f"nothing to compare yet: {error}"]
     prepare(output)
-    freeze(results, study.grid)
-    rules = _marked(load_rules(results, study.grid), table)
+    rules = _marked(_rules(study), study, table)
     return analyse(table, rules, output, Request(published, results, live_s))
 
 
-def _marked(rules: Preregistration, table: Table) -> Preregistration:
-    """What makes verdicts exploratory: chosen cells, or a look before all planned runs are there.
+def _rules(study: Study) -> Preregistration:
+    """The frozen rules of a study; one that no sweep has frozen is frozen now."""
+    if not (study.path / "prereg.yaml").exists():
+        freeze(study.path, study.grid)
+        cells = dict(zip(study.runs["run_id"], study.runs["config_id"], strict=True))
+        plan = study.plan.items()
+        freeze_plan(study.path, {r: row.get("config_id") or cells.get(r, r) for r, row in plan})
+    return load_rules(study.path, study.grid)
+
+
+def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistration:
+    """The rules with what makes verdicts exploratory: looks before the end, choices, late freezes.
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.
     """
-    reasons = [rules.exploratory]
+    frozen, used = read_freeze(study.path), [*table.rows, *table.excluded]
+    analysed = [str(row["run_id"]) for row in used]
+    store = Store(study.path.parent)
+    ended = {run: store.ended(run) for run in analysed}
+    reasons = [
+        rules.exploratory,
+        *exploratory_reasons(frozen, rules.sha256, ended, study.plan, analysed),
+    ]
     if chosen := [column for column in table.where if column not in SAME]:
         reasons.append(f"cells were chosen by --where {', '.join(chosen)}")
     if table.missing:
         reasons.append(f"{table.missing} planned runs have no result")
-    return replace(rules, exploratory="; ".join(filter(None, reasons)))
+    if left := len(study.plan.keys() - set(analysed)) - table.missing:
+        reasons.append(f"{left} finished runs were left out")
+    seeds = frozen.seeds if frozen else None
+    return replace(rules, seeds=seeds, exploratory="; ".join(filter(None, reasons)))

@@ -85,6 +85,15 @@ class Store:
         except OSError:
             return 0.0
 
+    def ended(self, run_id: str) -> float:
+        """When a finished run's result was there, in s since 1970, by job.json or the file's age.
+
+        The earlier of both: a copied store has younger files.
+        """
+        written = (self.run_dir(run_id) / "result.json").stat().st_mtime
+        noted = self.job(run_id).get("ended")
+        return min(written, noted) if isinstance(noted, int | float) else written
+
     def attempts(self, run_id: str) -> list[dict[str, Any]]:
         """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""
         return attempts_in(self.job(run_id))

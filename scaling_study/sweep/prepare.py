@@ -25,11 +25,12 @@ def make_ready(
     grid: dict[str, Any],
     rows: list[Planned],
 ) -> None:
-    """Images, folders, frozen rules and the plan; unreadable results are set aside.
+    """Images, folders, frozen rules and plan; unreadable results are set aside.
 
     Raises an InputError if a folder cannot be written, or the data set is not there.
     """
     from analysis.rules import preregistration
+    from analysis.rules.freeze import freeze_plan
 
     check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
     check_writable(store.root, "results_dir", execution.results_dir)
@@ -55,6 +56,7 @@ def make_ready(
     if tasks != {DEFAULT}:
         known["task"] = tasks.pop()
     preregistration.freeze(study_dir, grid)
+    freeze_plan(study_dir, {row.run.run_id: row.run.config_id for row in rows})
     text = yaml.safe_dump(grid | known, sort_keys=False)
     sizes = {"sizes": study_sizes([row.run for row in rows])}
     text += yaml.safe_dump(sizes, default_flow_style=None)

@@ -2,12 +2,16 @@
 
 import csv
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from analysis.rules.freeze import freeze_plan
+from analysis.rules.preregistration import freeze
+from scaling_study.common.errors import InputError
 from scaling_study.config.run import RunConfig
 from scaling_study.study.result import Result, write_result
 
@@ -38,11 +42,17 @@ def make_study(
     grid: str = "name: demo\n",
     configs: Mapping[str, RunConfig] | None = None,
 ) -> Path:
-    """The folder `study`, planned and finished; `configs` are those that runs keep, by run id."""
+    """The folder `study`, planned, frozen and finished; `configs` are what runs keep, by run id.
+
+    A grid that declares nonsense is not frozen.
+    """
     results = list(results)
     assert len({r.run_id for r in results}) == len(results)
     write_plan(study, [{"run_id": r.run_id, "epochs": r.epochs} for r in results])
     (study / "grid.yaml").write_text(grid)
+    with suppress(InputError):
+        freeze(study, yaml.safe_load(grid))
+        freeze_plan(study, {r.run_id: r.config_id for r in results})
     for result in results:
         write_run(study.parent / "runs", result, (configs or {}).get(result.run_id))
     return study
