@@ -3,19 +3,23 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import digamma, ndtr, ndtri, polygamma
 from scipy.stats import spearmanr
 
 from analysis.fits.fit import fit
+from analysis.fits.forms import Floats
+from analysis.fits.weights import weighted_fit
 from analysis.laws.number import Number
-from analysis.laws.points import Points, different_costs
+from analysis.laws.points import LEAST, Points, different_costs
 from analysis.stats.decision import Verdict
 
 LAWS = ("pl", "spl", "seg", "u")
 ENOUGH_FOR_SMOOTH_BREAK = 40
 DISTINCT_BIC = 6.0
+TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -64,30 +68,49 @@ def decide_kink(laws: Iterable[Alternative]) -> Verdict:
 
 @dataclass(frozen=True)
 class Dispersion(Number):
-    """Scatter of ln(error) about E + A C^-a against cost.
+    """Scatter of ln(error) about E + A C^-a against cost, in units of what is expected.
 
-    `estimate` is Spearman's rank correlation of |residual| and cost with its 95 % interval and p;
-    `sd_below` and `sd_above` are relative errors on either side of the median cost.
+    `estimate` is Spearman's rank correlation of |standardised residual| and cost with its 95 %
+    interval and p; `sd_below` and `sd_above` are the relative errors of residuals on either side
+    of the median cost, `seeds_below` and `seeds_above` what seeds alone explain of them.
     """
 
     p: float
     sd_below: float
     sd_above: float
+    seeds_below: float
+    seeds_above: float
 
 
 def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
-    """Whether configurations of equal cost differ more where cost is high.
+    """Whether configurations of equal cost differ more where cost is high, beyond seed noise.
 
-    The interval of rho is by Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright
-    2000). Raises as `different_costs`.
+    Residuals are divided by the root of tau^2 plus the squared SE that seeds give the mean, so that
+    noise between seeds that changes with cost is not taken for scatter; tau^2 is the scatter of
+    configurations if it is the same at all costs (`weighted_fit`). The interval of rho is by
+    Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright 2000), plus what one SE of
+    the noise's own slope changes (delta method). Raises as `different_costs`.
     """
     different_costs(points)
-    law = fit(points, "spl", y="error", x="cost")
+    seeds, doubt = _seed_variance(points)
+    table = {**points, "se": np.sqrt(seeds) * points["error"]}
+    law, tau2 = (w := weighted_fit(table, "spl", y="error", se="se", x="cost")).fit, w.tau2
     above = points["cost"] > np.median(points["cost"])
-    found = spearmanr(np.abs(law.residuals), points["cost"])
+
+    def rank_correlation(variance: Floats) -> Any:
+        # Without any scatter there is nothing to divide by.
+        standard = law.residuals / np.sqrt(np.maximum(tau2 + variance, TINY))
+        return spearmanr(np.abs(standard), points["cost"])
+
+    found = rank_correlation(seeds)
     rho = float(found.statistic)
-    z_se = math.sqrt((1 + rho**2 / 2) / (law.n - 3))
+    ends = [math.atanh(rank_correlation(seeds * doubt**sign).statistic) for sign in (-1, 1)]
+    z_se = math.hypot(math.sqrt((1 + rho**2 / 2) / (law.n - 3)), (ends[1] - ends[0]) / 2)
     z, half = math.atanh(rho), float(ndtri(0.5 + confidence / 2)) * z_se
+    below, beyond = (
+        (float(np.std(law.residuals[side], ddof=1)), math.sqrt(float(seeds[side].mean())))
+        for side in (~above, above)
+    )
     return Dispersion(
         estimate=rho,
         se=z_se * (1 - rho**2),
@@ -95,9 +118,34 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
         low=math.tanh(z - half),
         high=math.tanh(z + half),
         p=float(found.pvalue),
-        sd_below=float(np.std(law.residuals[~above], ddof=1)),
-        sd_above=float(np.std(law.residuals[above], ddof=1)),
+        sd_below=below[0],
+        sd_above=beyond[0],
+        seeds_below=below[1],
+        seeds_above=beyond[1],
     )
+
+
+def _seed_variance(points: Points) -> tuple[Floats, Floats]:
+    """Squared relative SE that seeds give each mean error, and the factor that one SE more makes.
+
+    Single cells of a few seeds are too few to tell, so the variance is a power of cost: its
+    logarithm is fitted by a line in ln(cost) (Harvey 1976, corrected for the mean of
+    ln(chi-square / df), weighted by its variance). With one seed a cell it is the square of the
+    declared SE, or 0, without doubt.
+    """
+    n, error = points["n"], points["error"]
+    usable = (n > 1) & (points["variance"] > 0)
+    if usable.sum() < LEAST:
+        return np.nan_to_num(points["se"] / error) ** 2, np.ones_like(error)
+    half_df = (n[usable] - 1) / 2
+    logs = np.log(points["variance"][usable] / error[usable] ** 2)
+    logs -= digamma(half_df) - np.log(half_df)
+    weights = 1 / polygamma(1, half_df)
+    x = np.log(points["cost"])
+    x -= np.average(x[usable], weights=weights)
+    slope, level = np.polyfit(x[usable], logs, 1, w=np.sqrt(weights))
+    slope_se = 1 / math.sqrt(float(weights @ x[usable] ** 2))
+    return np.asarray(np.exp(level + slope * x) / n), np.asarray(np.exp(slope_se * x))
 
 
 def decide_dispersion(d: Dispersion, margin: float = 0.0) -> Verdict:

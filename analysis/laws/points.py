@@ -25,8 +25,9 @@ LEAST = 10
 def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> Points:
     """Cells whose cost is known, in columns.
 
-    depth, width, resolution (px), epochs, n (seeds), cost, error (fraction) and se: the standard
-    error of `error`, NaN without `noise`; `group` numbers what differs beside the axes.
+    depth, width, resolution (px), epochs, n (seeds), cost, error (fraction), its variance between
+    seeds (NaN with one), and se: the standard error of `error`, NaN without `noise`; `group`
+    numbers what differs beside the axes.
     """
     known = [c for c in cells if c.cost(cost) is not None]
     axes = {axis: np.array([c.value(axis) for c in known]) for axis in (*SIZE, "epochs")}
@@ -37,6 +38,7 @@ def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> P
         "n": np.array([float(c.n) for c in known]),
         "cost": np.array([c.cost(cost) or math.nan for c in known]),
         "error": np.array([c.error for c in known]),
+        "variance": np.array([c.variance for c in known]),
         "se": np.sqrt(variances),
     }
 

@@ -6,15 +6,19 @@ from analysis.rules.law import Law
 
 
 def judge(points: Points, margin: float, alpha: float) -> Estimate:
-    """Spearman's rank correlation of absolute residuals with cost."""
+    """Spearman's rank correlation of absolute standardised residuals with cost."""
     # Only here: planning asks for the check alone, and what fits laws takes long to load.
     from analysis.laws.competing_forms import decide_dispersion, dispersion
 
     d = dispersion(points, 1 - alpha)
-    note = (
-        f"scatter about a law with a floor: {100 * d.sd_below:.1f} % below the median cost, "
-        f"{100 * d.sd_above:.1f} % above"
+    below, above = (
+        f"{100 * sd:.1f} % {where} the median cost, of which seeds explain {100 * seeds:.1f} %"
+        for sd, seeds, where in (
+            (d.sd_below, d.seeds_below, "below"),
+            (d.sd_above, d.seeds_above, "above"),
+        )
     )
+    note = f"scatter about a law with a floor: {below}; {above}"
     return Estimate(d.gap, decide_dispersion(d, margin), (note,))
 
 
