@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -155,7 +155,7 @@ def diminishing(points: Points, confidence: float = 0.95) -> Ratio:
     m = _Means.of(elasticity(points, *high), elasticity(points, *low))
     tail = (1 + confidence) / 2
     # The test of a ratio becomes that of the second mean as the ratio grows.
-    _, se, df = replace(m, first=0.0).beyond(1e6)
+    _, se, df = m.beyond(1e6)
     least = float(stdtrit(df, tail)) * se / 1e6
     if abs(m.second) <= least:
         raise InputError(
@@ -170,8 +170,8 @@ def diminishing(points: Points, confidence: float = 0.95) -> Ratio:
     ratio = m.first / m.second
     _, se, df = m.beyond(ratio)
     se /= abs(m.second)
-    low, high = (_root(excess, ratio, side * se) for side in (-1, 1))
-    return Ratio(ratio, se, df, low, high, means=m)
+    below, above = (_root(excess, ratio, side * se) for side in (-1, 1))
+    return Ratio(ratio, se, df, below, above, means=m)
 
 
 def _root(excess: Callable[[float], float], start: float, step: float) -> float:
