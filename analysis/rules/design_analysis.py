@@ -90,7 +90,7 @@ def sufficient_cells(
 
 
 def _power(plan: PlannedStudy, rule: Rule) -> Power:
-    kind, alpha = find_kind(rule.kind), plan.prereg.alpha
+    kind, alpha = find_kind(rule.kind), plan.alpha
     known = Power(rule.name, kind.epochs(plan.cells, rule), rule.margin, alpha)
     try:
         found = kind.planned_effect(plan, rule)

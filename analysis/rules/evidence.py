@@ -1,16 +1,13 @@
 """The cells of a study under its rules: the noise and the gaps that claims are judged by."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
+from functools import cached_property
 
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, Gap, gap_of
-from analysis.stats.sequential import inflation
+from analysis.stats.sequential import Look
 from analysis.study.arms import DEPTH_WIDTH, Pair
-from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
@@ -63,14 +60,45 @@ class Evidence:
             PreconditionError: a precondition of the declared rules fails.
         """
         pairs, noise = self.cells.pairs(epochs, estimand.axis, arms), self.noise(epochs)
-        gap = gap_of(pairs, noise, estimand, self.prereg.alpha, self.prereg.min_overlap)
-        return self.widen_for_looks(gap, [c for pair in pairs for c in pair.cells]), pairs, noise
+        return gap_of(pairs, noise, estimand, self.alpha, self.prereg.min_overlap), pairs, noise
 
-    def widen_for_looks(self, gap: Gap, cells: Sequence[Cell]) -> Gap:
-        """The gap with an interval so wide that all planned looks together keep the confidence."""
-        if not self.prereg.looks:
-            return gap
-        seeds = float(np.mean([c.n for c in cells]))
-        factor = inflation(self.prereg.looks, seeds, self.prereg.alpha)
-        low, high = (gap.estimate + factor * (end - gap.estimate) for end in (gap.low, gap.high))
-        return replace(gap, low=low, high=high)
+    @cached_property
+    def look(self) -> Look:
+        """Which look at the study this is, by its seeds per cell.
+
+        The share of the final information is the harmonic mean of the cells' seeds over those of
+        the last look: variances fall with seeds. Declared looks are the planned ones, else the end
+        of the frozen plan is.
+        """
+        looks = self.prereg.looks or ((self.prereg.seeds,) if self.prereg.seeds else ())
+        if not looks:
+            return Look()
+        seeds = max(c.n for c in self.cells)
+        if seeds == looks[-1]:
+            return Look(earlier=tuple(n / looks[-1] for n in looks[:-1]))
+        share = len(self.cells) / sum(1 / c.n for c in self.cells) / looks[-1]
+        if seeds not in looks:
+            return Look(share, planned=False)
+        return Look(share, tuple(n / looks[-1] for n in looks if n / looks[-1] < share))
+
+    @property
+    def alpha(self) -> float:
+        """The two-sided level of tests and intervals at this look."""
+        return self.look.nominal(self.prereg.alpha)
+
+    def look_note(self) -> tuple[str, ...]:
+        """Which look this is, in words; nothing where there is one."""
+        if self.look.only:
+            return ()
+        looks = self.prereg.looks or (self.prereg.seeds,)
+        seeds, planned = max(c.n for c in self.cells), ", ".join(map(str, looks))
+        if not self.look.planned:
+            return (
+                f"a look at {seeds} seeds per cell was not planned (planned: {planned}): the "
+                "interval is one that holds at any number of looks, and wider",
+            )
+        return (
+            f"look {looks.index(seeds) + 1} of {len(looks)} (at {planned} seeds per cell): the "
+            f"interval is at level {self.alpha:.3g}, so that all looks together keep "
+            f"{self.prereg.alpha:g}",
+        )

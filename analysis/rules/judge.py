@@ -53,7 +53,7 @@ def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule:
         if verdict.value in ("supported", "refuted") and other.verdict.value != verdict.value:
             reason = f"{verdict.value}, but {other.verdict.value} with {name}"
             verdict = replace(verdict, value="inconclusive", reason=reason)
-    notes = (*found.notes, *_excluded_note(table, study, rule, epochs))
+    notes = (*found.notes, *study.look_note(), *_excluded_note(table, study, rule, epochs))
     return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities)
 
 
@@ -71,9 +71,22 @@ def _attempt(study: Evidence, rule: Rule, estimand: Estimand, planned: Sequence[
         reason = f"no run of {epochs} epochs, which the plan has, can be analysed"
         return Estimate(None, Verdict("not_testable", reason))
     try:
-        return find_kind(rule.kind).estimate(study, rule, estimand)
+        found = find_kind(rule.kind).estimate(study, rule, estimand)
     except PreconditionError as error:
         return Estimate(None, Verdict("not_testable", str(error)))
+    verdict = replace(
+        found.verdict,
+        p_supported=_over_all_looks(study, found.verdict.p_supported),
+        p_refuted=_over_all_looks(study, found.verdict.p_refuted),
+    )
+    return replace(found, verdict=verdict)
+
+
+def _over_all_looks(study: Evidence, p: float | None) -> float | None:
+    """A one-sided p value of this look as that of the whole study."""
+    if p is None or p >= 0.5:
+        return p
+    return min(0.5, study.look.overall(2 * p, study.prereg.alpha) / 2)
 
 
 def _excluded_note(table: Table, study: Evidence, rule: Rule, epochs: int | None) -> list[str]:

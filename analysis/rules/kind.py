@@ -113,7 +113,7 @@ class Kind:
         """The effect in measured cells and the verdict; raises as `effect`."""
         found = self.effect(study, rule, estimand)
         seeds = sum(c.n for c in found.cells) / len(found.cells)
-        alpha = study.prereg.alpha
+        alpha = study.alpha
         verdict = decide(found.gap, rule.sign, rule.margin, alpha, seeds, found.noise_cells)
         return Estimate(found.gap, verdict, found.notes)
 

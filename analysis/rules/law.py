@@ -77,7 +77,7 @@ class Law(NumberKind):
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         points = self._points(self._regime(study.cells, rule), estimand.axis)
         try:
-            return self.judge(points, rule.margin, study.prereg.alpha)
+            return self.judge(points, rule.margin, study.alpha)
         except InputError as error:
             raise PreconditionError(str(error)) from None
 

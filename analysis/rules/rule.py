@@ -35,7 +35,8 @@ class Preregistration:
 
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
     measures none, or "prior" for sqrt(e / 2n);
-    `exploratory` says why verdicts are not confirmatory, empty if they are.
+    `seeds` are the most per cell in the plan that was frozen, None without one; `exploratory` says
+    why verdicts are not confirmatory, empty if they are.
     """
 
     alpha: float
@@ -48,6 +49,7 @@ class Preregistration:
     seed_sd: str | float | None
     rules: tuple[Rule, ...]
     sha256: str = field(compare=False)
+    seeds: int | None = field(default=None, compare=False)
     exploratory: str = field(default="", compare=False)
 
 

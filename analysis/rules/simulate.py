@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
+from analysis.rules.evidence import Evidence
 from analysis.rules.planned_noise import PlannedNoise
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, combine_weights
@@ -50,7 +51,7 @@ def chances(
     noise = PlannedNoise("pooled", variances, {}, "", replicates)
     factors = dict(zip(errors, (omega / mean) ** 2 / seeds, strict=True))
     variance, df = noise.draw(factors, DRAWS, rng)
-    half = np.sqrt(variance) * stdtrit(df.clip(max=1e9), 1 - prereg.alpha / 2)
+    half = np.sqrt(variance) * stdtrit(df.clip(max=1e9), 1 - Evidence(cells, prereg).alpha / 2)
     low, high = rule.sign * estimate - half, rule.sign * estimate + half
     found = Counter(value_of(a, b, rule.margin)[0] for a, b in zip(low, high, strict=True))
     return {value: found[value] / DRAWS for value in ("supported", "refuted", "inconclusive")}

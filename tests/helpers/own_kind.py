@@ -33,7 +33,7 @@ class Largest(Kind):
         matches = self._matches(study, rule)
         cells = [cell for match in matches for cell in (match.first, match.second)]
         noise = study.noise(cells[0].epochs)
-        gap = matched_gap(matches, {cells[0].epochs: noise}, estimand, study.prereg.alpha)
+        gap = matched_gap(matches, {cells[0].epochs: noise}, estimand, study.alpha)
         note = f"{len(matches)} pairs of the largest and the smallest {rule.options}"
         return Effect(gap, cells, len(noise.variances), (note,))
 

@@ -53,10 +53,10 @@ def as_sample(
         return None
     noise = study.noise(epochs)
     each = [
-        gap_of([pair], noise, estimand, rules.alpha, rules.min_overlap).estimate for pair in pairs
+        gap_of([pair], noise, estimand, study.alpha, rules.min_overlap).estimate for pair in pairs
     ]
     mean, se = float(np.mean(each)), float(np.std(each, ddof=1)) / math.sqrt(len(each))
-    half = t_quantile(len(each) - 1, 1 - rules.alpha / 2) * se
+    half = t_quantile(len(each) - 1, 1 - study.alpha / 2) * se
     return mean, mean - half, mean + half
 
 

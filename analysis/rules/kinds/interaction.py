@@ -18,7 +18,7 @@ class Interaction(TwoArms):
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
         shorter, longer = (study.gap_at(e, estimand, rule.arms) for e in study.regimes())
-        gap = difference(longer[0], shorter[0], study.prereg.alpha)
+        gap = difference(longer[0], shorter[0], study.alpha)
         cells = [c for _, pairs, _ in (shorter, longer) for pair in pairs for c in pair.cells]
         count = len(shorter[2].variances) + len(longer[2].variances)
         notes = noise_notes(gap, longer[2], cells, estimand.axis)

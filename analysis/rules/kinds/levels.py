@@ -83,7 +83,7 @@ class Levels(Kind):
         matches = self._matches(study.cells, rule)
         cells = [cell for match in matches for cell in (match.first, match.second)]
         noises = {e: study.noise(e) for e in sorted({c.epochs for c in cells})}
-        gap = matched_gap(matches, noises, estimand, study.prereg.alpha)
+        gap = matched_gap(matches, noises, estimand, study.alpha)
         notes = [f"mean of {len(matches)} pairs: {', '.join(m.label for m in matches)}"]
         notes += [f"seed SD {noise.text} at {epochs} epochs" for epochs, noise in noises.items()]
         notes += dict.fromkeys(text for n in noises.values() for text in moderation_note(n))
@@ -92,7 +92,7 @@ class Levels(Kind):
             span = f"{min(ratios):.2f} to {max(ratios):.2f}"
             notes.append(f"{ALL_COST_NAMES[estimand.axis]} of {second} over {first}: {span}")
         count = sum(len(noise.variances) for noise in noises.values())
-        return Effect(study.widen_for_looks(gap, cells), cells, count, tuple(notes))
+        return Effect(gap, cells, count, tuple(notes))
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         return {"averaged on the error scale": Estimand(rule.cost, scale="error")}

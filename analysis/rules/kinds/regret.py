@@ -77,7 +77,7 @@ def regret(
             without errors.
     """
     common, noises = _common(study, cost, arms)
-    return transfer_of(common, noises, cost, study.prereg.alpha, margin)
+    return transfer_of(common, noises, cost, study.alpha, margin)
 
 
 def _common(
