@@ -159,3 +159,33 @@ def test_the_verdict_at_equal_flops_stands_beside_that_at_equal_step_time(tmp_pa
         assert ("disagree" in below) is disagree
         assert ("the two disagree" in sentence(long)) is disagree
         assert "At equal FLOPs: supported" in sentence(long)
+
+
+def drifting_study(rng, seeds=5, drift=0.1):
+    """Two regimes in which error depends on true step time alone; replicates share their drift."""
+    cells = {(14, 0.25): 1.0, (26, 0.25): 1.7, (38, 0.25): 2.5, (14, 0.4): 1.6, (14, 0.5): 2.3}
+    rows = []
+    for epochs, error, sd in ((4, 0.55, 0.004), (20, 0.32, 0.002)):
+        for (depth, width), cost in cells.items():
+            mood = math.exp(drift * rng.standard_normal())
+            for seed in range(seeds):
+                rows.append(
+                    {"config_id": f"{depth} {width} {epochs}", "depth": depth, "width": width,
+                     "resolution": 16, "epochs": epochs, "seed": seed, "n_val": 8000, "flops": cost,
+                     "val_error": error * cost**-0.25 + sd * rng.standard_normal(),
+                     "step_time_s": cost * mood * math.exp(0.01 * rng.standard_normal())}
+                )  # fmt: skip
+    return rows
+
+
+def test_intervals_cover_where_replicates_share_the_drift():
+    rng = np.random.default_rng(6)
+    missed = {"drift": 0, "seeds alone": 0}
+    for _ in range(200):
+        gap = Evidence(StudyCells.of(drifting_study(rng)), RULES).gap_at(20, COST)[0]
+        # The true gap is zero.
+        missed["drift"] += not gap.low <= 0 <= gap.high
+        missed["seeds alone"] += abs(gap.estimate) > 2.1 * math.sqrt(gap.errors[0][0])
+    # At 5 % more than 17 of 200 are drawn once in 60 times.
+    assert missed["drift"] <= 17
+    assert missed["seeds alone"] > 60
