@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
@@ -133,11 +132,3 @@ def exploratory_reasons(
 
 def _runs(count: int) -> str:
     return f"{count} run{'s' * (count != 1)}"
-
-
-def summary(frozen: Freeze) -> dict[str, Any]:
-    """The freeze as verdicts.json has it: when, and how many runs each plan has."""
-    return {
-        "rules_sha256": frozen.rules_sha256,
-        "plans": [{"at": plan.at, "runs": len(plan.runs)} for plan in frozen.plans],
-    }

@@ -17,7 +17,11 @@ SHAPES = ((14, 0.25), (26, 0.25), (38, 0.25), (14, 0.375), (14, 0.5))
 
 
 def write_real_study(
-    study: Path, seeds: int = 2, resolutions: tuple[int, ...] = (16, 24), **changes: Any
+    study: Path,
+    seeds: int = 2,
+    resolutions: tuple[int, ...] = (16, 24),
+    grid: str = "n_classes: 32\n",
+    **changes: Any,
 ) -> list[Result]:
     """Run folders with config.yaml and result.json, plan.csv, forecasts.csv; the results.
 
@@ -46,7 +50,7 @@ def write_real_study(
         results.append(Result(**{**known, "status": "ok", **found, **HERE, **changes}))
         configs[run.run_id] = run
         forecasts.append((run.run_id, wall * float(generator.uniform(0.8, 1.2))))
-    make_study(study, results, "n_classes: 32\n", configs)
+    make_study(study, results, grid, configs)
     head = ("run_id", "forecast_s", "forecast_s_low", "forecast_s_high")
     with (study / "forecasts.csv").open("w", newline="") as file:
         csv.writer(file).writerows([head, *((run, s, 0.7 * s, 1.15 * s) for run, s in forecasts)])

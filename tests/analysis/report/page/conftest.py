@@ -34,8 +34,10 @@ def browser() -> Iterator[Any]:
 def study(tmp_path_factory):
     """A study whose every free text is hostile: names, versions, claims, failures."""
     study = tmp_path_factory.mktemp("root") / "results" / FOLDER
+    claim = HOSTILE.replace("'", "''")
     results = write_real_study(
         study,
+        grid=f"rules:\n  rules:\n    R1-long:\n      claim: '{claim}'\n",
         device=HOSTILE,
         data=HOSTILE,
         recipe=HOSTILE,
@@ -45,9 +47,6 @@ def study(tmp_path_factory):
     failed = {"status": "failed", "cause": "error", "error": TAIL}
     add_run(study, results[0], run_id=FOLDER, **failed)
     add_column(study, "variant", [VARIANT] * (len(results) + 1))
-    (study / "grid.yaml").write_text(
-        f"rules:\n  rules:\n    R1-long:\n      claim: '{HOSTILE.replace(chr(39), chr(39) * 2)}'\n"
-    )
     return study
 
 

@@ -1,0 +1,172 @@
+"""What makes verdicts exploratory: every way to look first and to choose afterwards."""
+
+import json
+import os
+import time
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from analysis.__main__ import main
+from analysis.rules.freeze import freeze_plan, read_freeze
+from analysis.rules.preregistration import freeze
+from helpers.judged import verdicts
+from helpers.made_up_results import runs
+from helpers.study import make_study, read_plan, write_plan, write_run, write_study
+from scaling_study.common.errors import InputError
+
+EFFECTS = {4: -0.10, 24: 0.10}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return write_study(tmp_path, runs(EFFECTS))
+
+
+@pytest.fixture
+def reasons(study, tmp_path, undrawn):
+    """Analyse the study, or another; why its verdicts are exploratory, empty if they are not."""
+
+    def analysed(folder=study, *options):
+        assert main([str(folder), "-o", str(tmp_path / "out"), *options]) == 0
+        found = json.loads((tmp_path / "out/verdicts.json").read_text())
+        assert all(
+            v["exploratory"] == bool(found["prereg"]["exploratory"])
+            for v in verdicts(tmp_path / "out").values()
+        )
+        return found["prereg"]["exploratory"] or ""
+
+    return analysed
+
+
+def drop(study, keep):
+    """Leave those rows in the plan."""
+    write_plan(study, [row for row in read_plan(study) if keep(row["run_id"])])
+
+
+def test_a_study_that_was_frozen_first_is_confirmatory(reasons):
+    assert reasons() == ""
+
+
+def test_a_new_name_over_finished_runs_is_not(study, reasons):
+    again = study.with_name("again")
+    again.mkdir()
+    for name in ("plan.csv", "grid.yaml"):
+        (again / name).write_bytes((study / name).read_bytes())
+    assert "36 runs ended before the freeze" in reasons(again)
+
+
+def test_an_edited_file_that_is_frozen_again_is_not(study, reasons):
+    text = (study / "prereg.yaml").read_text().replace("cost: step_time_s", "cost: flops")
+    (study / "grid.yaml").write_text("rules: {cost: flops}\n")
+    (study / "prereg.yaml").write_text(text)
+    assert "the frozen rules were changed afterwards" in reasons()
+    (study / "freeze.json").unlink()
+    freeze_plan(study, {row["run_id"]: row["run_id"] for row in read_plan(study)})
+    assert "36 runs ended before the freeze" in reasons()
+
+
+def test_a_freeze_without_a_plan_is_not(study, reasons):
+    (study / "freeze.json").unlink()
+    assert "rules were frozen without a plan" in reasons()
+
+
+@pytest.mark.parametrize(
+    ("kept", "text"),
+    [
+        (lambda run: not run.endswith("s2"), "12 runs of the frozen plan were dropped"),
+        (lambda run: not run.startswith("d50"), "dropped from the study"),
+    ],
+    ids=["seed", "cell"],
+)
+def test_a_dropped_seed_or_cell_is_not(study, reasons, kept, text):
+    before = len(read_plan(study))
+    drop(study, kept)
+    assert 0 < len(read_plan(study)) < before
+    assert text in reasons()
+
+
+def test_seeds_that_are_added_honestly_are_a_look_that_holds(study, reasons, tmp_path):
+    first = verdicts(tmp_path / "out") if reasons() == "" else {}
+    more = [r for r in runs(EFFECTS, seeds=5) if r.seed > 2]
+    rows = [*read_plan(study), *({"run_id": r.run_id, "epochs": r.epochs} for r in more)]
+    write_plan(study, rows)
+    frozen = (study / "freeze.json").read_bytes()
+    freeze_plan(study, {r.run_id: r.config_id for r in more})
+    assert (
+        json.loads(frozen)["plans"] == json.loads((study / "freeze.json").read_text())["plans"][:1]
+    )
+    for r in more:
+        write_run(study.parent / "runs", r)
+    assert reasons() == ""
+    later = verdicts(tmp_path / "out")["R1-long"]
+    assert any("was not planned" in note for note in later["notes"])
+    assert not any("was not planned" in note for note in first["R1-long"]["notes"])
+
+
+def test_seeds_that_no_plan_has_are_not(study, reasons):
+    more = [r for r in runs(EFFECTS, seeds=4) if r.seed > 2]
+    write_plan(
+        study, [*read_plan(study), *({"run_id": r.run_id, "epochs": r.epochs} for r in more)]
+    )
+    for r in more:
+        write_run(study.parent / "runs", r)
+    assert "12 runs were not in the frozen plan" in reasons()
+
+
+def test_cells_that_are_added_are_not(study, reasons):
+    more = [
+        replace(r, run_id=r.run_id.replace("d14", "d20"), config_id="d20", depth=20)
+        for r in runs(EFFECTS)
+        if r.depth == 14 and r.epochs == 24 and r.width == 0.25
+    ]
+    write_plan(
+        study, [*read_plan(study), *({"run_id": r.run_id, "epochs": r.epochs} for r in more)]
+    )
+    freeze_plan(study, {r.run_id: r.config_id for r in more})
+    for r in more:
+        write_run(study.parent / "runs", r)
+    assert "1 cells were added after the freeze" in reasons()
+
+
+def test_runs_left_out_for_halved_batches_are_not(tmp_path, reasons):
+    results = runs(EFFECTS)
+    results[0] = replace(results[0], memory_halvings=1)
+    assert "1 finished runs were left out" in reasons(make_study(tmp_path / "halved/demo", results))
+
+
+def test_runs_that_the_rules_exclude_are_expected(tmp_path, reasons):
+    results = runs(EFFECTS)
+    results[0] = replace(results[0], status="diverged", val_error=None)
+    grid = "name: demo\nn_classes: 32\n"
+    assert reasons(make_study(tmp_path / "diverged/demo", results, grid)) == ""
+
+
+def test_a_copied_store_is_as_old_as_its_notes(study, reasons):
+    """Files that were copied are young; job.json says when the run ended."""
+    old = time.time() - 86_400
+    (run, *_) = sorted((study.parent / "runs").iterdir())
+    (run / "job.json").write_text(json.dumps({"began": old - 60, "ended": old}))
+    assert "1 run ended before the freeze" in reasons()
+    (run / "job.json").unlink()
+    os.utime(run / "result.json", (old, old))
+    assert "1 run ended before the freeze" in reasons()
+
+
+def test_a_record_that_cannot_be_read_is_named(study):
+    (study / "freeze.json").write_text("[]")
+    with pytest.raises(InputError, match=r"freeze\.json is no record of a freeze"):
+        read_freeze(study)
+
+
+def test_what_is_known_is_not_frozen_again(tmp_path):
+    freeze(tmp_path, {})
+    freeze_plan(tmp_path, {"a-0": "a", "a-1": "a", "b-0": "b"})
+    first = (tmp_path / "freeze.json").read_bytes()
+    freeze_plan(tmp_path, {"a-0": "a"})
+    assert (tmp_path / "freeze.json").read_bytes() == first
+    found = read_freeze(tmp_path)
+    assert (found.seeds, len(found.runs)) == (2, 3)
+    assert found.rules_sha256 == json.loads(first)["rules_sha256"]
+    assert yaml.safe_load((tmp_path / "prereg.yaml").read_text())["alpha"] == 0.05
