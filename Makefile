@@ -11,6 +11,7 @@ PARALLEL := -n auto --maxprocesses 8 --dist loadgroup
 TORCH_INDEX ?=
 
 .PHONY: help install sweep pareto-plots report dashboard published test test-slow slurm-test
+.PHONY: calibration
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
@@ -52,6 +53,9 @@ test-slow: $(VENV)/.installed  ## the tests that take long
 slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine (root on Debian installs it)
 	$(BIN)/python tests/slurm/install.py
 	$(BIN)/python -m pytest -n 3 -m slurm tests/slurm
+
+calibration: $(VENV)/.installed  ## simulate how often verdicts are wrong, into docs/statistics.md (ARGS='--only R4')
+	cd tests && OMP_NUM_THREADS=1 PYTHONPATH=.. ../$(BIN)/python -m calibration $(ARGS)
 
 $(PEERS)/.installed: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0

@@ -24,7 +24,9 @@ def _line(name: str, c: Choice) -> str:
     place = "" if c.inside else "; EXTRAPOLATED"
     return (
         f"{name}: depth {c.depth:g}, width {c.width:g}, {c.resolution} px, {c.epochs} epochs: "
-        f"error {100 * c.error:.2f} % [{100 * c.low:.2f}, {100 * c.high:.2f}], {costs}; "
+        f"error {100 * c.error:.2f} %, in one new training [{100 * c.low:.2f}, "
+        f"{100 * c.high:.2f}], as a mean over seeds [{100 * c.mean_low:.2f}, "
+        f"{100 * c.mean_high:.2f}], {costs}; "
         f"nearest studied configuration a factor {c.distance:.2f} away{place}"
     )
 

@@ -104,8 +104,10 @@ def surface_of(points: Points) -> Surface:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Error of configurations (fraction) with 95 % intervals for the mean over seeds of each.
+    """Error of configurations (fraction) with 95 % intervals.
 
+    `low` and `high` are for one new training of each, `mean_low` and `mean_high` for its mean over
+    seeds.
     `inside` says that a configuration lies in the range of every axis and that its leverage does
     not exceed the largest one in the study; `distance` is the factor to the nearest studied
     configuration, the largest over the axes.
@@ -114,12 +116,26 @@ class Prediction:
     error: Floats
     low: Floats
     high: Floats
+    mean_low: Floats
+    mean_high: Floats
     inside: Mask
     distance: Floats
 
 
+def _run_variance(surface: Surface, table: Points) -> Floats:
+    """Variance of ln(error) between seeds at rows of a table: the mean of cells trained as long.
+
+    0 where the surface's own scatter holds it already, because nothing says how seeds scatter.
+    """
+    if math.isnan(surface.tau2):
+        return np.zeros(len(table["epochs"]))
+    of_runs, epochs = surface.seeds * surface.points["n"], surface.points["epochs"]
+    known = {e: float(of_runs[epochs == e].mean()) for e in np.unique(epochs).tolist()}
+    return np.array([known.get(e, float(of_runs.mean())) for e in table["epochs"].tolist()])
+
+
 def predict(surface: Surface, table: Points, confidence: float = 0.95) -> Prediction:
-    """Predict rows of a table; the interval holds what configurations scatter about the surface.
+    """Predict rows of a table; intervals hold what configurations scatter about the surface.
 
     Staying below the largest leverage keeps off regions that the design surrounds but never
     visited (Montgomery, Peck & Vining 2012, section 3.8).
@@ -128,13 +144,22 @@ def predict(surface: Surface, table: Points, confidence: float = 0.95) -> Predic
     x = f.centred(table)
     own, known = surface.leverage(x), surface.leverage(f.problem.x)
     scatter = f.variance if math.isnan(surface.tau2) else surface.tau2
-    half = float(stdtrit(f.df, 0.5 + confidence / 2)) * np.sqrt(own + scatter)
+    t = float(stdtrit(f.df, 0.5 + confidence / 2))
+    half = t * np.sqrt(own + scatter)
+    run_half = t * np.sqrt(own + scatter + _run_variance(surface, table))
     value = f.log_predict(table)
     low, high = f.problem.x.min(axis=0) - 1e-9, f.problem.x.max(axis=0) + 1e-9
     inside = ((x >= low) & (x <= high)).all(axis=1) & (own <= known.max() * (1 + 1e-9))
     gaps = np.abs(x[:, None] - f.problem.x[None]).max(axis=2).min(axis=1)
-    error, low, high = np.exp([value, value - half, value + half])
-    return Prediction(error, low, high, inside, np.exp(gaps))
+    return Prediction(
+        error=np.exp(value),
+        low=np.exp(value - run_half),
+        high=np.exp(value + run_half),
+        mean_low=np.exp(value - half),
+        mean_high=np.exp(value + half),
+        inside=inside,
+        distance=np.exp(gaps),
+    )
 
 
 def gain_of_repeats(surface: Surface, target: Points) -> Floats:

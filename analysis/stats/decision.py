@@ -1,6 +1,7 @@
 """Verdicts on intervals, and Holm's step-down correction for several claims at once."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -57,13 +58,15 @@ def seeds_needed(
     1000 are needed.
     """
     falls = math.sqrt(max(se**2 - fixed**2, 0.0) * seeds)
-    for n in range(2, MOST_SEEDS + 1):
-        if (
-            mde80(math.hypot(falls / math.sqrt(n), fixed), per_seed * (n - 1), 0.0, alpha)
-            <= distance
-        ):
-            return n
-    return None
+
+    def enough(n: int) -> bool:
+        at_n = math.hypot(falls / math.sqrt(n), fixed)
+        return mde80(at_n, per_seed * (n - 1), 0.0, alpha) <= distance
+
+    # More seeds never need a larger effect, so the least number is found by bisection.
+    counts = range(2, MOST_SEEDS + 1)
+    at = bisect_left(counts, True, key=enough)
+    return counts[at] if at < len(counts) else None
 
 
 def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells: int) -> Verdict:

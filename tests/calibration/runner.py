@@ -37,8 +37,8 @@ def all_cases() -> Iterator[Case]:
 class Tally:
     """What `studies` studies of a case concluded.
 
-    `wrong_supported` and `wrong_refuted` are counts, 0 where that verdict would be right;
-    `covered` of `estimated` intervals hold the truth, `width` is their mean.
+    `wrong_sides` are the verdicts that the truth makes wrong; `covered` of `estimated` intervals
+    hold the truth, `width` is their mean.
     """
 
     studies: int
@@ -48,13 +48,13 @@ class Tally:
     estimated: int
     covered: int
     width: float
-    wrong_supported: int
-    wrong_refuted: int
+    wrong_sides: tuple[str, ...]
 
     @property
     def passes(self) -> bool:
         """Whether neither error is too frequent and coverage is not too low, beyond chance."""
-        most = max(upper(n, self.studies) for n in (self.wrong_supported, self.wrong_refuted))
+        wrong = (getattr(self, side) for side in self.wrong_sides)
+        most = max((upper(n, self.studies) for n in wrong), default=0.0)
         covers = lower(self.covered, self.estimated) >= LEAST_COVERAGE if self.estimated else True
         return most <= MOST_WRONG and covers
 
@@ -91,8 +91,14 @@ def run(case: Case, studies: int) -> Tally:
         estimated=len(widths),
         covered=found["covered"],
         width=float(np.mean(widths)) if widths else 0.0,
-        wrong_supported=found["supported"] if effect <= rule.margin + 1e-12 else 0,
-        wrong_refuted=found["refuted"] if effect >= rule.margin - 1e-12 else 0,
+        wrong_sides=tuple(
+            side
+            for side, wrong in (
+                ("supported", effect <= rule.margin + 1e-12),
+                ("refuted", effect >= rule.margin - 1e-12),
+            )
+            if wrong
+        ),
     )
 
 

@@ -101,6 +101,13 @@ class TwoArms:
         top = math.log(min(self.depth_costs[-1], self.width_costs[-1]))
         return (np.arange(20_000) + 0.5) * top / 20_000
 
+    def mean_gap(self, regime: Regime, top: float) -> float:
+        """The true mean gap of a regime from the base to a cost of `top` times the base's."""
+        t = self.grid()
+        t = t[t < math.log(top)]
+        deep, wide = self.curves(regime)
+        return float(np.mean(wide(t) - deep(t)))
+
     def regret(self) -> float:
         """What the arm that wins the first regime loses in the last, by the true curves.
 

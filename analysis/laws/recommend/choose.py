@@ -27,7 +27,11 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """A configuration with its predicted error (fraction, 95 % interval) and costs by name."""
+    """A configuration with its predicted error (fraction) and costs by name.
+
+    The 95 % intervals are `low` to `high` for one new training of it, `mean_low` to `mean_high`
+    for its mean over seeds.
+    """
 
     depth: float
     width: float
@@ -36,6 +40,8 @@ class Choice:
     error: float
     low: float
     high: float
+    mean_low: float
+    mean_high: float
     distance: float
     inside: bool
     costs: Mapping[str, float]

@@ -221,3 +221,31 @@ def test_command_line(tmp_path, capsys):
     assert main([str(study)]) == 2
     assert "error: give a positive budget: --max-flops" in capsys.readouterr().err
     assert main([str(tmp_path), "--max-flops", "1e9"]) == 2
+
+
+def test_one_new_training_and_the_mean_over_seeds_have_intervals_of_their_own():
+    """Errors quadratic in logs; what a new run of a studied size, and its mean, turn out to be."""
+    studies, covered = 200, {"run": 0, "mean": 0}
+    sizes = [(d, w, r) for d in (14, 26, 50) for w in (0.25, 0.5, 1.0) for r in (16, 24, 32)]
+    axes = np.array(sizes)
+    logs = np.log(axes)
+    true = np.log(0.4) - 0.1 * (logs - logs.mean(axis=0)).sum(axis=1)
+    for study in range(studies):
+        rng = np.random.default_rng([4, study])
+        cell_mean = true + 0.01 * rng.standard_normal(len(true))
+        runs = np.exp(cell_mean[:, None] + 0.02 * rng.standard_normal((len(true), 3)))
+        points = {
+            **dict(zip(("depth", "width", "resolution"), axes.T, strict=True)),
+            **{"epochs": np.full(len(true), 20.0), "n": np.full(len(true), 3.0)},
+            **{"cost": np.exp(logs.sum(axis=1)), "error": runs.mean(axis=1)},
+            "se": np.full(len(true), np.sqrt(runs.var(axis=1, ddof=1).mean() / 3)),
+        }
+        row = {name: column[13:14] for name, column in points.items()}
+        found = predict(surface_of(points), row)
+        mean = true[13] + 0.01 * rng.standard_normal()
+        run = mean + 0.02 * rng.standard_normal()
+        covered["run"] += found.low[0] <= np.exp(run) <= found.high[0]
+        covered["mean"] += found.mean_low[0] <= np.exp(mean) <= found.mean_high[0]
+        assert found.low[0] < found.mean_low[0] < found.mean_high[0] < found.high[0]
+    assert 0.9 <= covered["run"] / studies <= 0.99
+    assert covered["mean"] / studies >= 0.9

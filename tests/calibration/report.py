@@ -1,0 +1,69 @@
+"""docs/statistics.md and its numbers, results.csv: how often verdicts are wrong."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from calibration.case import Case
+from calibration.runner import LEAST_COVERAGE, MOST_WRONG, Tally
+
+RESULTS = Path(__file__).with_name("results.csv")
+PAGE = Path(__file__).parents[2] / "docs/statistics.md"
+HEAD = f"""# How often is it wrong?
+
+A verdict claims that an effect is larger than a margin, or that it is not. At a confidence of 95 %
+it may be wrong in 2.5 % of studies on either side. No formula says whether that holds where a study
+has three seeds, cells of unequal noise and step times that drift, so it is simulated: studies are
+drawn from surfaces and noise that the analysis does not know
+([tests/calibration](../tests/calibration)), with a true effect at the margin, where mistakes are
+likeliest, or, for R4, with a true loss of 0 or more. Their tables go through the functions that
+judge real studies.
+
+- *Supported* and *refuted* are shares of studies in percent; in bold where that verdict is wrong.
+- *Coverage* is the share of intervals that hold the true effect, in percent.
+- *Width* is the mean width of the interval, in percent of the error (R4: percentage points; R2: a
+  plain number).
+- A case passes if the upper 95 % confidence bound of each wrong verdict is at most
+  {100 * MOST_WRONG:g} % and the lower bound of coverage at least {100 * LEAST_COVERAGE:g} %. R4's
+  regret cannot be negative: at 0 an interval covers more often than it promises.
+
+`make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
+Tests repeat one case per rule with fewer studies.
+"""
+
+
+def record(case: Case, tally: Tally) -> dict[str, str]:
+    """What a case concluded, as a row of results.csv."""
+    n, estimated = tally.studies, max(tally.estimated, 1)
+    return {
+        "rule": case.rule,
+        "case": case.name,
+        "studies": str(n),
+        "supported": f"{100 * tally.supported / n:.2f}",
+        "refuted": f"{100 * tally.refuted / n:.2f}",
+        "wrong": "+".join(tally.wrong_sides),
+        "coverage": f"{100 * tally.covered / estimated:.2f}",
+        "width": f"{100 * tally.width:.3f}" if case.rule != "R2" else f"{tally.width:.3f}",
+        "not_testable": f"{100 * tally.not_testable / n:.2f}",
+        "passes": "yes" if tally.passes else "no",
+    }
+
+
+def page(rows: Sequence[Mapping[str, str]]) -> str:
+    """The page with a table per rule."""
+    parts = [HEAD]
+    for rule, group in groupby(sorted(rows, key=lambda row: row["rule"]), lambda row: row["rule"]):
+        parts.append(f"\n## {rule}\n\n| case | supported | refuted | coverage | width | passes |")
+        parts.append("|---|--:|--:|--:|--:|---|")
+        parts += [_line(row) for row in group]
+    studies = sorted({row["studies"] for row in rows})
+    parts.append(f"\n{', '.join(studies)} studies a case.\n")
+    return "\n".join(parts)
+
+
+def _line(row: Mapping[str, str]) -> str:
+    shares = [
+        f"**{row[side]}**" if side in row["wrong"].split("+") else row[side]
+        for side in ("supported", "refuted")
+    ]
+    return f"| {' | '.join([row['case'], *shares, row['coverage'], row['width'], row['passes']])} |"
