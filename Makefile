@@ -7,7 +7,7 @@ GRID ?= depth_vs_width
 RESULTS ?= results/$(GRID)
 FIGURES ?= figures/$(notdir $(RESULTS))
 ARGS ?=
-PARALLEL := -n auto --maxprocesses 8 --dist loadgroup
+PARALLEL := -n auto --dist loadgroup
 TORCH_INDEX ?=
 
 .PHONY: help install sweep pareto-plots report dashboard published test test-slow slurm-test

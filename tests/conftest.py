@@ -1,6 +1,7 @@
 """Shared fixtures: where tiny runs go, and the entry points as a user starts them."""
 
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if _beside_others(config):
         hypothesis.settings.load_profile("beside_others")
         torch.set_num_threads(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests that wait for servers and schedulers leave one idle."""
+    return min(os.cpu_count() or 1, 8) + 1
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,15 +1,17 @@
 """In which order runs start, and when the last one ends."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 from scaling_study.planning.plan import Planned
 from scaling_study.study.result import FINISHED
 
-LONGEST, FRONTIER_FIRST = "longest", "frontier_first"
-ORDERS = (LONGEST, FRONTIER_FIRST)
+BLOCKED, LONGEST, FRONTIER_FIRST = "blocked", "longest", "frontier_first"
+ORDERS = (BLOCKED, LONGEST, FRONTIER_FIRST)
+# How much later than longest first the blocked order may end.
+LATER = 1.05
 # Cells that cost no more than this share of the dearest are early on a cost axis.
 CHEAP = 0.25
 
@@ -21,12 +23,15 @@ def check(order: str) -> None:
         raise InputError(f"plan.order={order!r}: must be one of {', '.join(ORDERS)}{near}")
 
 
-def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
+def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list[Planned]:
     """The runs that a sweep has to start; raises an InputError for any other order than these.
 
-    `longest`: longest first, so that no slot is left with a long one at the end. `frontier_first`:
-    before that, one run of each cheap cell, cheapest first: the low end of the frontier is seen
-    early, at little cost to the makespan.
+    `blocked`: the first replicate of every cell, then the second, and so on, the longest first in
+    each block: replicates of a cell do not run back to back, so they do not share the machine's
+    mood. Where that would end more than 5 % later than longest first on `slots`, the last blocks
+    are one, as few of them as it takes. `longest`: longest first. `frontier_first`: before that,
+    one run of each cheap cell, cheapest first: the low end of the frontier is seen early, at little
+    cost to the makespan.
     """
     check(order)
     missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
@@ -36,15 +41,41 @@ def to_do(rows: Sequence[Planned], order: str = LONGEST) -> list[Planned]:
     def length(row: Planned) -> float:
         return float(row.columns["train_flops"]) if blank else row.forecast_s or 0.0
 
-    missing.sort(key=length, reverse=True)
+    longest = sorted(missing, key=length, reverse=True)
     if order == LONGEST or not missing:
-        return missing
-    limit, early = CHEAP * length(missing[0]), dict[str, Planned]()
-    for row in reversed(missing):
+        return longest
+    if order == BLOCKED:
+        return _blocked(longest, length, max(slots, 1))
+    limit, early = CHEAP * length(longest[0]), dict[str, Planned]()
+    for row in reversed(longest):
         if length(row) <= limit:
             early.setdefault(row.columns["config_id"], row)
     chosen = {row.run.run_id for row in early.values()}
-    return [*early.values(), *(row for row in missing if row.run.run_id not in chosen)]
+    return [*early.values(), *(row for row in longest if row.run.run_id not in chosen)]
+
+
+def _blocked(
+    longest: Sequence[Planned], length: Callable[[Planned], float], slots: int
+) -> list[Planned]:
+    """Replicate by replicate, as far as that ends nearly as early as `longest` first."""
+    seeds: dict[str, list[int]] = {}
+    for row in longest:
+        seeds.setdefault(row.columns["config_id"], []).append(row.run.seed)
+    block_of = {
+        (cell, seed): block
+        for cell, found in seeds.items()
+        for block, seed in enumerate(sorted(found))
+    }
+    blocks = [block_of[row.columns["config_id"], row.run.seed] for row in longest]
+    latest = LATER * last_end_s(map(length, longest), slots)
+
+    def merged(last: int) -> list[Planned]:
+        # The sort is stable: within a block the longest stay first.
+        at = sorted(range(len(longest)), key=lambda i: min(blocks[i], last))
+        return [longest[i] for i in at]
+
+    tried = (merged(last) for last in range(max(blocks), -1, -1))
+    return next(found for found in tried if last_end_s(map(length, found), slots) <= latest)
 
 
 def makespan(rows: Sequence[Planned], slots: int) -> float | None:

@@ -81,7 +81,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         found = replace(found, rows=rows)
     if asked.dry_run:
         return 0
-    if missing := to_do(rows, asked.order):
+    if missing := to_do(rows, asked.order, len(slots)):
         execution = with_code(execution)
         launcher.check(options, execution)
     prepare.make_ready(store, study_dir, execution, grid, rows)

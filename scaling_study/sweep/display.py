@@ -58,7 +58,7 @@ def _line(row: Planned, title: str) -> str:
 
 
 def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> list[str]:
-    missing = to_do(rows, order)
+    missing = to_do(rows, order, slots)
     flops = sum(row.columns["train_flops"] for row in missing)
     states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
     text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]

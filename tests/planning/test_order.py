@@ -19,7 +19,7 @@ jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 def test_longest_first_is_near_the_best_makespan(epochs: list[int], slots: int) -> None:
     times = Times(timings(law, depth=[14]), 1)
     grid = {"axes": {"epochs": [e + 1 for e in dict.fromkeys(epochs)]}}
-    rows = to_do(rows_of(grid, times))
+    rows = to_do(rows_of(grid, times), "longest")
     seconds = [row.forecast_s or 0 for row in rows]
     assert seconds == sorted(seconds, reverse=True)
     found = makespan(rows, slots)
@@ -33,6 +33,33 @@ def test_longest_first_is_near_the_best_makespan(epochs: list[int], slots: int) 
     assert found == max(free)
 
 
+@settings(max_examples=60, deadline=None)
+@given(jobs, st.integers(1, 4), st.integers(1, 5))
+def test_replicates_come_block_by_block_and_end_nearly_as_early(
+    epochs: list[int], slots: int, seeds: int
+) -> None:
+    times = Times(timings(law, depth=[14]), 1)
+    axes = {"epochs": [e + 1 for e in dict.fromkeys(epochs)], "seed": list(range(seeds))}
+    rows = rows_of({"axes": axes}, times)
+    blocked, longest = to_do(rows, "blocked", slots), to_do(rows, "longest", slots)
+    assert sorted(r.run.run_id for r in blocked) == sorted(r.run.run_id for r in longest)
+    ends = [makespan(found, slots) for found in (blocked, longest)]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0] <= 1.05 * ends[1] + 1e-9
+    # Up to some replicate they come one by one; the rest is longest first.
+    first = [row.run.seed for row in blocked[: len(blocked) // seeds]]
+    if slots == 1:
+        assert [row.run.seed for row in blocked] == sorted(row.run.seed for row in blocked)
+        assert set(first) == {0}
+
+
+def test_the_default_study_is_run_seed_by_seed() -> None:
+    grid = {"axes": {"depth": [14, 26, 38], "epochs": [4, 20], "seed": [0, 1, 2]}}
+    seeds = [row.run.seed for row in to_do(rows_of(grid), slots=2)]
+    assert seeds == sorted(seeds)
+
+
 def test_the_frontiers_cheap_end_can_come_first() -> None:
     grid = {"axes": {"depth": [14, 26, 101], "seed": [0, 1]}}
     rows = rows_of(grid)
@@ -40,5 +67,5 @@ def test_the_frontiers_cheap_end_can_come_first() -> None:
     assert found[0][0] == 14
     assert found[1][0] == 101
     assert sorted(found) == sorted((d, s) for d in (14, 26, 101) for s in (0, 1))
-    with pytest.raises(InputError, match=r"plan\.order='fast': must be one of longest, frontier_f"):
+    with pytest.raises(InputError, match=r"plan\.order='fast': must be one of blocked, longest, f"):
         to_do(rows, "fast")

@@ -154,7 +154,7 @@ def levels(**changes: Any) -> str:
             "'R1-lang' (did you mean R1-long?); known: R1-long, R1-short, R1-interaction, R4",
         ),
         ("+grid.rules={1: 2}", "rules.1: no such setting; known: alpha"),
-        ("plan.order=foo", "plan.order='foo': must be one of longest, frontier_first"),
+        ("plan.order=foo", "plan.order='foo': must be one of blocked, longest, frontier_first"),
     ],
 )
 @pytest.mark.parametrize("asked", ["plan.probe=true", "explain=true"])
