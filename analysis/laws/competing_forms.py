@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import digamma, ndtr, ndtri, polygamma
 from scipy.stats import spearmanr
 
-from analysis.fits.fit import fit
+from analysis.fits.fit import Fit, fit
 from analysis.fits.forms import Floats
 from analysis.fits.weights import weighted_fit
 from analysis.laws.number import Number
@@ -85,27 +85,35 @@ class Dispersion(Number):
 def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     """Whether configurations of equal cost differ more where cost is high, beyond seed noise.
 
-    Residuals are divided by the root of tau^2 plus the squared SE that seeds give the mean, so that
-    noise between seeds that changes with cost is not taken for scatter; tau^2 is the scatter of
-    configurations if it is the same at all costs (`weighted_fit`). The interval of rho is by
-    Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright 2000), plus what one SE of
-    the noise's own slope changes (delta method). Raises as `different_costs`.
+    Residuals are divided by the root of tau^2 plus the squared SE that seeds give the mean, less
+    their leverage, so that noise between seeds that changes with cost is not taken for scatter;
+    tau^2 is the scatter of configurations if it is the same at all costs (`weighted_fit`). The
+    interval of rho is by Fisher's z with variance (1 + rho^2 / 2) / (n - 3) (Bonett & Wright 2000),
+    plus what one SE of the noise's own slope and of tau^2 changes (delta method). Raises as
+    `different_costs`.
     """
     different_costs(points)
     seeds, doubt = _seed_variance(points)
     table = {**points, "se": np.sqrt(seeds) * points["error"]}
     law, tau2 = (w := weighted_fit(table, "spl", y="error", se="se", x="cost")).fit, w.tau2
     above = points["cost"] > np.median(points["cost"])
+    free = 1 - _leverage(law)
 
     def rank_correlation(variance: Floats) -> Any:
         # Without any scatter there is nothing to divide by.
-        standard = law.residuals / np.sqrt(np.maximum(tau2 + variance, TINY))
+        standard = law.residuals / np.sqrt(np.maximum(variance * free, TINY))
         return spearmanr(np.abs(standard), points["cost"])
 
-    found = rank_correlation(seeds)
+    def z_of(variance: Floats) -> float:
+        return math.atanh(rank_correlation(variance).statistic)
+
+    found = rank_correlation(tau2 + seeds)
     rho = float(found.statistic)
-    ends = [math.atanh(rank_correlation(seeds * doubt**sign).statistic) for sign in (-1, 1)]
-    z_se = math.hypot(math.sqrt((1 + rho**2 / 2) / (law.n - 3)), (ends[1] - ends[0]) / 2)
+    # The variance of the estimate of Mandel and Paule, to first order.
+    tau2_se = math.sqrt(2 / max(float(np.sum((tau2 + seeds) ** -2.0)), TINY)) if any(seeds) else 0.0
+    slope = (z_of(tau2 + seeds * doubt) - z_of(tau2 + seeds / doubt)) / 2
+    scatter = (z_of(tau2 + tau2_se + seeds) - z_of(max(tau2 - tau2_se, 0.0) + seeds)) / 2
+    z_se = math.hypot(math.sqrt((1 + rho**2 / 2) / (law.n - 3)), slope, scatter)
     z, half = math.atanh(rho), float(ndtri(0.5 + confidence / 2)) * z_se
     below, beyond = (
         (float(np.std(law.residuals[side], ddof=1)), math.sqrt(float(seeds[side].mean())))
@@ -123,6 +131,14 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
         seeds_below=below[1],
         seeds_above=beyond[1],
     )
+
+
+def _leverage(law: Fit) -> Floats:
+    """How far each point draws the fit to itself, which makes its residual smaller: 0 to 1."""
+    _, slopes = law.problem.residuals(law.vector)
+    moving = slopes[:, ~law.problem.at_bound(law.vector)]
+    q, _ = np.linalg.qr(moving * np.sqrt(law.problem.weights)[:, None])
+    return np.asarray((q**2).sum(axis=1))
 
 
 def _seed_variance(points: Points) -> tuple[Floats, Floats]:
