@@ -31,7 +31,7 @@ class Grid:
             level = math.log(0.4) - self.deep * math.log(1 + k)
             for i, px in enumerate(RESOLUTIONS):
                 if i:
-                    elasticity = self.first if px <= 160 else self.last
+                    elasticity = self.first if RESOLUTIONS[i - 1] <= 160 else self.last
                     step = 2 * math.log(px / RESOLUTIONS[i - 1])
                     level -= elasticity * step + self.scatter * rng.standard_normal()
                 for seed in range(2):
