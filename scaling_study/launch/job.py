@@ -172,7 +172,7 @@ def _process_group(world: World, device: str) -> Iterator[Callable[[bool], bool]
     from scaling_study.training.distributed import from_rank_0, process_group
 
     with process_group(world, device):
-        yield lambda answer: bool(from_rank_0(answer, world, device))
+        yield lambda answer: bool(from_rank_0(answer, device))
 
 
 def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:

@@ -37,8 +37,8 @@ def process_group(world: World, device: str) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def from_rank_0(value: float, world: World, device: str) -> float:
-    """Rank 0's `value` on every rank."""
+def from_rank_0(value: float, device: str) -> float:
+    """Rank 0's `value` on every rank; `device` is that of the process group's backend."""
     shared = torch.tensor(value, dtype=torch.float64, device=device)
     dist.broadcast(shared, 0)
     return float(shared)
