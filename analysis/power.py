@@ -5,11 +5,12 @@ studies would support each rule, on a surface where error depends on FLOPs alone
 effect that the paper's own numbers show.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.rules.allocation import Design
 from analysis.rules.check_grid import check
-from analysis.rules.design_analysis import Power, decidable, describe, line
+from analysis.rules.declared_allocation import allocation_of
+from analysis.rules.design_analysis import Power, Rows, decidable, describe, line
 from analysis.rules.planned import Planning, planned_cells, planning_of
 from analysis.rules.preregistration import load_rules
 from analysis.rules.rule import Preregistration, Rule
@@ -23,9 +24,7 @@ NOISE_FACTORS = (0.5, 1.0, 2.0)
 SEEDS = (2, 3, 5, 10)
 
 
-def table(
-    rows: Sequence[Mapping[str, Any]], prereg: Preregistration, planning: Planning
-) -> list[str]:
+def table(rows: Rows, prereg: Preregistration, planning: Planning) -> list[str]:
     """Share of simulated studies that support each rule, by seeds per cell and seed SD."""
     powers = decidable(rows, prereg, planning)
     cells = planned_cells(rows, planning, prereg.base)
@@ -73,8 +72,12 @@ def main() -> None:
 
     def task(settings: dict[str, Any], overrides: list[str]) -> int:
         found, _ = draft(settings, overrides, execution_config_of(settings), None, check)
-        rows = with_comparison_settings(plan_table(found.rows, found.grid), found.grid)
-        print("\n".join(table(rows, load_rules(None, found.grid), planning_of(found.grid)))[1:])
+        grid, prereg, planning = found.grid, load_rules(None, found.grid), planning_of(found.grid)
+        rows: Rows = with_comparison_settings(plan_table(found.rows, grid), grid)
+        if allocation := allocation_of(grid, prereg):
+            design = Design(rows, prereg, planning, allocation)
+            rows = design.chosen(design.fixed())
+        print("\n".join(table(rows, prereg, planning))[1:])
         return 0
 
     hydra_app.run(task, "sweep")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from analysis.rules.declared_allocation import allocation_of
 from analysis.rules.grid_names import Values, grid_names, listed
 from analysis.rules.planned import planning_of
 from analysis.rules.preregistration import load_rules
@@ -12,17 +13,18 @@ from scaling_study.common.errors import InputError
 
 
 def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
-    """Check the rules and the planning of `grid`, and the rules that its study has frozen.
+    """Check rules, planning and allocation of `grid`, and the rules that its study has frozen.
 
     `values` gives all values that the planned cells, and points left out of the plan, have of an
     axis (depth, width, resolution, epochs, lr), of `variant` and `target`, or of a config key.
 
     Raises:
-        InputError: rules or planning that make no sense, or that name a setting, a level or a
-            length of training that the grid does not have.
+        InputError: rules, planning or an allocation that make no sense, or that name a setting, a
+            level, a rule or a length of training that the grid does not have.
     """
     load_rules(study_dir, grid)
     rules, planning = load_rules(None, grid), planning_of(grid)
+    allocation_of(grid, rules)
     lengths = {float(e) for e in values("epochs")} if planning else set()
     for epochs in planning:
         if epochs not in lengths:

@@ -129,6 +129,14 @@ class Kind:
         """
         return self.effect(plan, rule, Estimand(plan.cost(rule)))
 
+    def planned_gaps(self, plan: PlannedStudy, rule: Rule) -> tuple[Gap, ...]:
+        """The contrasts of planned cells that the rule rests on; raises as `effect`.
+
+        Seeds are spread over cells for them. Empty where the interval is no contrast's.
+        """
+        found = None if self.parts(rule) else self.planned_effect(plan, rule)
+        return () if found is None else (found.gap,)
+
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """Alternative sets of planned cells, each sufficient to test the rule."""
         return iter(())

@@ -63,17 +63,22 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         return 0
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
+    plan = decisions.Plan(found.rows, study_dir, grid)
+    found, spread = plan.allocated(found)
     rows = with_states(found.rows, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
     slots = slots_of(rows, execution, options, asked.dry_run)
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
-    plan = decisions.Plan(rows, study_dir, grid)
     budget = replace(budget, own=forecasts.started(study_dir))
     notes += plan.confounders(rows)
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
-    print("\n".join([*shown, *notes, *plan.describe(rows), *decisions.budget_lines(rows, budget)]))
+    print(
+        "\n".join(
+            [*shown, *notes, *spread, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
+        )
+    )
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows, rows):

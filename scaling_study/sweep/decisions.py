@@ -3,12 +3,14 @@
 The analysis is imported inside the functions, because only a sweep that starts runs needs it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
+from scaling_study.planning.draft import Draft
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
 
@@ -17,7 +19,7 @@ class Plan:
     """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
 
     def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
-        from analysis.rules import design_analysis, planned, preregistration
+        from analysis.rules import declared_allocation, design_analysis, planned, preregistration
         from analysis.study import compared_settings
 
         self._design = design_analysis
@@ -26,6 +28,20 @@ class Plan:
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
         self.planning = planned.planning_of(grid)
+        self._allocation = declared_allocation.allocation_of(grid, self.prereg)
+
+    def allocated(self, found: Draft) -> tuple[Draft, list[str]]:
+        """The draft with the runs that the grid's allocation chooses, and lines about it."""
+        from analysis.rules.allocation import Design
+
+        if self._allocation is None:
+            return found, []
+        rows = [*self._rows.values()]
+        design = Design(rows, self.prereg, self.planning, self._allocation)
+        seeds = design.fixed()
+        chosen = {row["run_id"] for row in design.chosen(seeds)}
+        kept = [row for row in found.rows if row.run.run_id in chosen]
+        return replace(found, rows=kept), [*_allocation_lines(design, seeds)]
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
@@ -57,6 +73,21 @@ class Plan:
         sides = confounders.sides_of(cells, self.prereg)
         found = confounders.differences(records, settings, sides)
         return [f"not the same in all runs: {line}" for line in found]
+
+
+def _allocation_lines(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:
+    """What an allocation takes, and how it narrows intervals."""
+    flops = sum(row["train_flops"] for row in design.chosen(seeds))
+    fewest, most = min(seeds.values()), max(seeds.values())
+    yield (
+        f"seeds where the rules' weights are: {sum(seeds.values())} of {len(design.rows)} runs, "
+        f"{fewest} to {most} per cell, {flops:.3g} training FLOPs"
+    )
+    n = design.evenly(seeds)
+    even = design.half_widths(dict.fromkeys(seeds, n)) if n else {}
+    for name, half in design.half_widths(seeds).items():
+        rest = f" ({100 * even[name]:.1f} % with {n} in every cell)" if name in even else ""
+        yield f"  {name}: intervals of +- {100 * half:.1f} %{rest}"
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:

@@ -1,5 +1,7 @@
 """What a plan is worth: fairness, and what rules need and can decide."""
 
+import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +183,23 @@ def test_a_broken_file_of_rules_is_one_line(sweep_here: Command, tmp_path: Path)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "prereg.yaml is not YAML" in done.stderr
+
+
+def test_a_sweep_plans_the_seeds_that_its_allocation_chooses(
+    tmp_path: Path, sweep_here: Command
+) -> None:
+    grid = ["+grid=depth_vs_width", "grid.axes.seed='range(10)'"]
+    told = sweep_here(*grid, "+grid.allocation={kind: fixed, runs: 30}", "dry_run=true",
+                 f"plan.out={tmp_path}/plan.csv")  # fmt: skip
+    assert told.returncode == 0
+    assert "30 of 100 runs, 2 to 5 per cell" in told.stdout
+    narrow = re.search(r"R1-long: intervals of \+- (.*) % \((.*) % with 3 in every", told.stdout)
+    assert narrow is not None
+    assert float(narrow[1]) < 0.85 * float(narrow[2])
+    with (tmp_path / "plan.csv").open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    seeds: dict[str, list[int]] = {}
+    for row in rows:
+        seeds.setdefault(row["config_id"], []).append(int(row["seed"]))
+    assert len(rows) == 30
+    assert all(found == list(range(len(found))) for found in seeds.values())

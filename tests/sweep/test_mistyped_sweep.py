@@ -55,6 +55,11 @@ from helpers.commands import Command
         (["+grid=smoke", "+modle.depth=50"], "modle: no such setting here (did you mean model?)"),
         (["+grid=smoke", "+grid.rules={base: {depth: x}}"], "rules.base: {'depth': 'x'}"),
         (["+grid=smoke", "+grid.planning={2: 1}"], "grid.planning={2: 1}: must be"),
+        (["+grid=smoke", "+grid.allocation=5"], "grid.allocation=5: must be {kind: fixed"),
+        (
+            ["+grid=smoke", "+grid.allocation={kind: fixed, runs: 9}"],
+            "no rule that it is for can be tested by a contrast",
+        ),
         (["+grid=smoke", "cache_dir=/dev/null"], "cache_dir=/dev/null: cannot write"),
         (["+grid=smoke", "device=cuda"], "device=cuda: no GPU is visible here"),
         (

@@ -1,0 +1,204 @@
+"""Which cells get how many seeds: as many as the contrasts of the declared rules gain from.
+
+A contrast is a fixed sum of omega_i ln(error) over cells, so that its variance is sum(t_i / n_i)
+with t_i = (omega_i sd_i / error_i)^2 for n_i seeds. What is minimised is the sum over contrasts of
+this variance as a share of that with one seed in every cell (a V-optimal design, Fedorov 1972; for
+one contrast Neyman's allocation, 1934), by giving seed after seed to the cell where it lowers the
+sum most for its cost.
+"""
+
+import heapq
+import math
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from analysis.rules.declared_allocation import Allocation
+from analysis.rules.evidence import Evidence
+from analysis.rules.planned import PlannedStudy, Planning, planned_cells
+from analysis.rules.registry import find_kind
+from analysis.rules.rule import Preregistration
+from analysis.stats.contrast import Gap
+from analysis.study.errors import PreconditionError
+from scaling_study.common.errors import InputError
+
+Row = Mapping[str, Any]
+Seeds = Mapping[str, int]
+# Seeds of a cell that a contrast needs, to know how it scatters, and of one that none needs.
+LEAST, OTHERS = 2, 1
+
+
+def importance(study: Evidence, gaps: Iterable[Gap]) -> dict[str, float]:
+    """By config_id what a cell with one seed adds to the sum of the contrasts' variances.
+
+    Each variance is a share of that with one seed in every cell; with n_i seeds the sum is that of
+    importance_i / n_i.
+    """
+    cells = {c.config_id: c for c in study.cells}
+    noises = {epochs: study.noise(epochs) for epochs in study.cells.regimes}
+    found: dict[str, float] = {}
+    for gap in gaps:
+        terms = {
+            key: noises[cells[key].epochs].variances[key] * (omega / cells[key].error) ** 2
+            for key, omega in gap.weights.items()
+        }
+        for key, term in terms.items():
+            found[key] = found.get(key, 0.0) + term / sum(terms.values())
+    return found
+
+
+def spread(
+    start: Seeds, most: Seeds, costs: Mapping[str, float], budget: float, gains: Mapping[str, float]
+) -> Iterator[dict[str, int]]:
+    """Seeds per cell from `start` on, one more each time, until `budget` is spent on new ones.
+
+    Each goes to the cell, of those with fewer than `most` seeds that are within the budget, where
+    it lowers sum(gains_i / n_i) most for its cost.
+    """
+    seeds = dict(start)
+
+    def gain(key: str) -> float:
+        return gains[key] / (seeds[key] * (seeds[key] + 1)) / costs[key]
+
+    heap = [(-gain(key), key) for key in gains if seeds.get(key) and gains[key] > 0]
+    heapq.heapify(heap)
+    yield dict(seeds)
+    while heap:
+        _, key = heapq.heappop(heap)
+        if seeds[key] >= most[key] or costs[key] > budget:
+            continue
+        seeds[key] += 1
+        budget -= costs[key]
+        heapq.heappush(heap, (-gain(key), key))
+        yield dict(seeds)
+
+
+@dataclass(frozen=True)
+class Design:
+    """The runs that may be trained, as rows of a plan, under the declared rules.
+
+    Rows have what `design_analysis.decidable` needs, and `train_flops`.
+    """
+
+    rows: Sequence[Row]
+    prereg: Preregistration
+    planning: Planning
+    allocation: Allocation
+
+    @cached_property
+    def most(self) -> dict[str, int]:
+        """How many seeds each cell may have, by config_id."""
+        return dict(Counter(str(row["config_id"]) for row in self.rows))
+
+    @cached_property
+    def costs(self) -> dict[str, float]:
+        """What one run of each cell costs: 1 where runs are counted, else training FLOPs."""
+        runs = self.allocation.unit == "runs"
+        return {str(r["config_id"]): 1.0 if runs else float(r["train_flops"]) for r in self.rows}
+
+    def spent(self, seeds: Seeds) -> float:
+        """What so many seeds per cell cost."""
+        return sum(n * self.costs[key] for key, n in seeds.items())
+
+    def chosen(self, seeds: Seeds) -> list[Row]:
+        """The rows of the first seeds of each cell, in the order of `rows`."""
+        rank = Counter[str]()
+        places = sorted(range(len(self.rows)), key=lambda i: int(self.rows[i]["seed"]))
+        kept = set()
+        for i in places:
+            key = str(self.rows[i]["config_id"])
+            rank[key] += 1
+            if rank[key] <= seeds.get(key, 0):
+                kept.add(i)
+        return [row for i, row in enumerate(self.rows) if i in kept]
+
+    def plan(self, seeds: Seeds) -> PlannedStudy:
+        """The planned study with so many seeds per cell."""
+        cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base)
+        return PlannedStudy(cells, self.prereg, self.planning)
+
+    def contrasts(self, study: PlannedStudy) -> Iterator[tuple[str, Gap]]:
+        """The contrasts, each with its rule, of the testable rules that the allocation is for."""
+        for rule in self.prereg.rules:
+            if self.allocation.rules and rule.name not in self.allocation.rules:
+                continue
+            try:
+                gaps = find_kind(rule.kind).planned_gaps(study, rule)
+            except PreconditionError:
+                continue
+            yield from ((rule.name, gap) for gap in gaps)
+
+    def half_widths(self, seeds: Seeds) -> dict[str, float]:
+        """Half of each rule's interval (relative error), of the widest of its contrasts."""
+        found: dict[str, float] = {}
+        for name, gap in self.contrasts(self.plan(seeds)):
+            found[name] = max(found.get(name, 0.0), (gap.high - gap.low) / 2)
+        return found
+
+    @cached_property
+    def gains(self) -> dict[str, float]:
+        """`importance` by the plan alone.
+
+        Raises:
+            InputError: no rule that the allocation is for rests on a contrast of cells.
+        """
+        whole = self.plan(self.most)
+        gaps = [gap for _, gap in self.contrasts(whole)]
+        if not gaps:
+            raise InputError(
+                "grid.allocation: no rule that it is for can be tested by a contrast of this "
+                "grid's cells; leave it out, or give rules that can (the dry run lists them)"
+            )
+        return importance(whole, gaps)
+
+    @cached_property
+    def start(self) -> dict[str, int]:
+        """The fewest seeds per cell: enough to know how the cells of a contrast scatter."""
+        return {
+            key: min(LEAST if self.gains.get(key) else OTHERS, most)
+            for key, most in self.most.items()
+        }
+
+    def fixed(self) -> dict[str, int]:
+        """The seeds per cell of a fixed allocation.
+
+        Raises:
+            InputError: there is less to spend than the fewest seeds cost, or there are too few
+                candidates for the half-width.
+        """
+        unit, amount = self.allocation.unit, self.allocation.amount
+        if unit == "half_width":
+            return self._narrow(amount)
+        self.check_start(f"grid.allocation.{unit}={amount:g}")
+        *_, last = spread(
+            self.start, self.most, self.costs, amount - self.spent(self.start), self.gains
+        )
+        return last
+
+    def check_start(self, where: str) -> None:
+        """Raises InputError, which begins with `where`, if the fewest seeds cost too much."""
+        if (least := self.spent(self.start)) > self.allocation.amount:
+            raise InputError(
+                f"{where}: {LEAST} seeds of each cell that the rules compare, and {OTHERS} of "
+                f"each other one, take {least:.4g}"
+            )
+
+    def _narrow(self, target: float) -> dict[str, int]:
+        """The cheapest seeds, along the path of `spread`, with no half-width above `target`."""
+        path = [*spread(self.start, self.most, self.costs, math.inf, self.gains)]
+        at = bisect_left(path, True, key=lambda n: max(self.half_widths(n).values()) <= target)
+        if at == len(path):
+            least = max(self.half_widths(path[-1]).values())
+            raise InputError(
+                f"grid.allocation.half_width={target:g}: all {sum(self.most.values())} runs of the "
+                f"grid reach {least:.3g}; give the axis seed more values"
+            )
+        return path[at]
+
+    def evenly(self, seeds: Seeds) -> int:
+        """The most seeds that every cell could have for what these cost; 0 where not one."""
+        each = min(self.most.values())
+        return min(each, int(self.spent(seeds) / sum(self.costs.values()) + 1e-9))
