@@ -49,7 +49,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
     job = Job(run, with_code(execution))
-    (outcome,) = inline.launch([job])
+    (outcome,) = inline.launch([job], world=world)
     if world.rank == 0:
         print(ended(outcome), flush=True)
         finish_uploads([job])

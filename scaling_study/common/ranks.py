@@ -31,24 +31,41 @@ ALONE = World(rank=0, size=1, local_rank=0, address="", port=0)
 
 
 def world_of(environment: Mapping[str, str]) -> World:
-    """The world of torchrun, else of a step of srun, else `ALONE`; InputError for odd variables."""
-    if "WORLD_SIZE" in environment:
+    """The world of torchrun, else of a step of srun, else `ALONE`; InputError for odd variables.
+
+    A world of one process needs no other variable, and an empty one counts as missing.
+    """
+    if environment.get("WORLD_SIZE"):
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-        address, port = environment.get("MASTER_ADDR", ""), environment.get("MASTER_PORT", "")
-    elif "SLURM_STEP_NUM_TASKS" in environment:  # a batch script is no step: it stands alone
+    elif environment.get("SLURM_STEP_NUM_TASKS"):  # a batch script is no step: it stands alone
         names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID")
-        address, port = _of_slurm(environment)
     else:
         return ALONE
-    rank, size, local_rank = (_number(environment.get(name), name) for name in names)
-    if size == 1:
+    if (size := _number(environment.get(names[1]), names[1])) == 1:
         return ALONE
+    rank, local_rank = (_number(environment.get(name), name) for name in (names[0], names[2]))
+    if names[0] == "RANK":
+        address, port = environment.get("MASTER_ADDR", ""), environment.get("MASTER_PORT", "")
+    else:
+        address, port = _of_slurm(environment)
     if not (address and rank < size):
         raise InputError(
             f"{names[0]}={rank}, {names[1]}={size}, MASTER_ADDR={address!r}: no rendezvous; start "
             "with torchrun --nproc-per-node N -m scaling_study.train …, or with srun"
         )
     return World(rank, size, local_rank, address, _number(port, "MASTER_PORT"))
+
+
+def alone_all_the_same(environment: Mapping[str, str]) -> str:
+    """What a command that is one process says where the environment tells of several, else ''."""
+    for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
+        if environment.get(name, "1") not in ("", "1"):
+            return (
+                f"note: {name}={environment[name]} in the environment is not about this sweep, "
+                "whose runs train in one process each; several train one run with "
+                "scaling_study.train under torchrun or srun, or with launcher.gpus_per_run on SLURM"
+            )
+    return ""
 
 
 def leave_if_of_several(code: int) -> None:

@@ -1,7 +1,6 @@
 """One run as a picklable call: claim it, train it, write a result. Launchers say where."""
 
 import math
-import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import yaml
 from scaling_study.common.device import device_name
 from scaling_study.common.files import replace_file
 from scaling_study.common.provenance import versions
-from scaling_study.common.ranks import World, world_of
+from scaling_study.common.ranks import ALONE, World
 from scaling_study.common.stop_request import Stopped
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
@@ -44,13 +43,15 @@ class Job:
     def store(self) -> Store:
         return Store(Path(self.execution.results_dir))
 
-    def __call__(self) -> Outcome:
+    def __call__(self, world: World = ALONE) -> Outcome:
         """Train and write the result; an exception becomes the run's failure, with its traceback.
 
         Nothing is trained if the run has a result already or another live process has its claim.
+        Only a caller knows whether this process is one of a `world`: what the environment says may
+        be that of a shell, or of the job that the caller is in.
         """
         keep_listings_in(Path(self.execution.cache_dir))
-        if (world := world_of(os.environ)).rank > 0:
+        if world.rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
         with store.claim(run_id) as claim, _process_group(world, self.run.device) as agreed:

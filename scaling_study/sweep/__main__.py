@@ -1,5 +1,6 @@
 """python -m scaling_study.sweep +grid=NAME: compose, plan, launch what is missing, sum up."""
 
+import os
 import shlex
 import signal
 import sys
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 from hydra.errors import MissingConfigException
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.ranks import alone_all_the_same
 from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
 from scaling_study.config.axes import display_names
@@ -51,6 +53,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
     asked, budget = sweep_options_of(settings), budget_of(settings)
     check_order(asked.order)
+    if note := alone_all_the_same(os.environ):
+        print(note, file=sys.stderr)
     options, execution = registry.options_of(settings), execution_config_of(settings)
     launcher = registry.launcher(options.name)
     check_tracking(execution.tracking)

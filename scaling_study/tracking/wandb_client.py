@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scaling_study.common import environment
 from scaling_study.config.tracking import base_url
 from scaling_study.study.result import FINISHED
 from scaling_study.tracking.payload import DIGEST, Payload
@@ -40,7 +41,12 @@ class Target:
 
 
 def quiet_environment() -> None:
-    """Called before wandb is imported: no error reports to third parties, no console output."""
+    """Called before wandb is imported: no error reports to third parties, no console output.
+
+    Nor may a shell, or an agent of W&B's that this runs in, say which run or project it is: our
+    runs have ids of their own.
+    """
+    environment.become(environment.of_wandb())
     os.environ["WANDB_ERROR_REPORTING"] = "false"
     os.environ["WANDB_SILENT"] = "true"
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from helpers.tiny import plain_execution, tiny
 from scaling_study.common import stop_request
-from scaling_study.common.ranks import leave_if_of_several
+from scaling_study.common.ranks import leave_if_of_several, world_of
 from scaling_study.launch.job import Job
 from scaling_study.training import gradient_accumulation, loop
 
@@ -99,7 +99,7 @@ def main() -> None:
         run_out_of_memory_above(wanted["fits"])
     if "fits_later" in wanted:
         run_out_of_memory_later(wanted["fits_later"])
-    print(Job(tiny(**json.loads(changes)), execution)().status, flush=True)
+    print(Job(tiny(**json.loads(changes)), execution)(world_of(os.environ)).status, flush=True)
     leave_if_of_several(0)
 
 

@@ -186,7 +186,9 @@ def test_the_environment_of_torchrun_and_of_srun() -> None:
     # A batch script has SLURM_NTASKS too, and is one process.
     assert world_of({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_JOB_ID": "77"}) == ALONE
     assert world_of({}) == ALONE
-    assert world_of({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}) == ALONE
+    for one in ({"RANK": "0"}, {}, {"LOCAL_RANK": ""}):
+        assert world_of({"WORLD_SIZE": "1"} | one) == ALONE
+        assert world_of({"WORLD_SIZE": "", "SLURM_STEP_NUM_TASKS": ""} | one) == ALONE
     for broken in ({"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}, {"WORLD_SIZE": "two"}):
         with pytest.raises(InputError, match="torchrun"):
             world_of(broken)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
+from scaling_study.common import environment
 from scaling_study.launch.base import SchedulerError
 
 # A job in any other state has ended. Not all of these are in sacct's or submitit's lists.
@@ -105,7 +106,12 @@ def call(program: str, *arguments: str) -> str:
     """Output of one of SLURM's programs; a SchedulerError if it is missing, fails or is slow."""
     try:
         done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            [program, *arguments],
+            env=environment.of_slurm(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise SchedulerError(f"{program}: {error}") from None

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common import environment
 from scaling_study.common.errors import InputError
 from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import Request
@@ -108,7 +109,8 @@ class Submitter:
         ]
         printed = io.StringIO()  # submitit prints the message of its error as well
         try:
-            with redirect_stdout(printed), redirect_stderr(printed):
+            clean = environment.replaced(environment.of_submission(_options(asked)))
+            with clean, redirect_stdout(printed), redirect_stderr(printed):
                 jobs = executor.map_array(_call, workers)
         except FailedJobError as error:
             if avoid and NO_NODE in str(error):
@@ -117,6 +119,12 @@ class Submitter:
             kind = FullError if FULL.search(f"{error}") else SchedulerError
             raise kind(f"sbatch: {error}") from None
         return str(jobs[0].job_id).partition("_")[0]
+
+
+def _options(asked: Mapping[str, Any]) -> set[str]:
+    """Names of sbatch's options that submitit's parameters set."""
+    more = asked["additional_parameters"]
+    return {name for name, value in (asked | more).items() if value is not None}
 
 
 def _call(worker: Worker) -> None:
@@ -166,6 +174,8 @@ def parameters(
         "setup": [
             # Since 22.05 srun no longer takes this from the job.
             "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK",
+            # Our processes need this script's environment, whatever of it the job was given.
+            "export SLURM_EXPORT_ENV=ALL",
             *options.setup,
             path,
             # Else `python -m` puts the folder of the submission first, whose code may have changed.

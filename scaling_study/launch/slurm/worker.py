@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scaling_study.common.device import visible_gpus
-from scaling_study.common.ranks import leave_if_of_several
+from scaling_study.common.ranks import leave_if_of_several, world_of
 from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.local import pool
@@ -77,7 +77,7 @@ class Worker:
         if not self._unfinished():
             return
         with limited(self.options):
-            outcome = self.jobs[0]()
+            outcome = self.jobs[0](world_of(os.environ))
         if not first:
             return
         finish_uploads(self.jobs, STOPPED_UPLOADS_S if outcome.status == "stopped" else math.inf)

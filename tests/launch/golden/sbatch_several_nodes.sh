@@ -17,6 +17,7 @@
 
 # setup
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
+export SLURM_EXPORT_ENV=ALL
 export PYTHONPATH=/store/snapshots/abc${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONSAFEPATH=1
 

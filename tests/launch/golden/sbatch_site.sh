@@ -26,6 +26,7 @@
 
 # setup
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
+export SLURM_EXPORT_ENV=ALL
 module load cuda
 source /site/profile.sh
 export PYTHONPATH=/store/snapshots/abc${PYTHONPATH:+:$PYTHONPATH}
