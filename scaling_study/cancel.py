@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from scaling_study.common.command_line import report
+from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import run_config
 from scaling_study.launch import registry
@@ -30,6 +30,7 @@ PATIENCE_S = 60
 SOME_LEFT = 1
 
 
+@entry_point
 def main(arguments: Sequence[str] | None = None) -> int:
     """Cancel the study that the command line names; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scaling_study.cancel", description=__doc__)

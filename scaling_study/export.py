@@ -7,12 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from scaling_study.common.command_line import report
+from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.models import timm_weights
 
 
+@entry_point
 def main(arguments: list[str]) -> int:
     """Write the weights; 2 with one message for a run or a file that cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m scaling_study.export", description=__doc__)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaling_study.common.command_line import report
+from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
 from scaling_study.config.tracking import base_url, require_key, study_parser
 from scaling_study.study.store import Store
@@ -184,6 +184,7 @@ def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
     return {item.payload.run_id: "W&B does not show what was sent" for item in waiting}
 
 
+@entry_point
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0; 1 if something could not be sent; 2 for bad input."""
     what = "Send a study's runs to Weights & Biases; what is there is not sent again."

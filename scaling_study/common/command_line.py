@@ -1,13 +1,37 @@
-"""What every command does with its arguments' errors: one message, exit code 2."""
+"""What every command does with its arguments' errors and its output: one message, exit code 2."""
 
 import sys
 from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.terminal import tidy
 
 BAD_INPUT = 2
+NOT_WRITTEN = 1
+Arguments = ParamSpec("Arguments")
 
 
+def entry_point(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
+    """A command's `main` that writes as `terminal` says, whatever its output is connected to.
+
+    A reader that leaves changes nothing, an output that cannot be written is an error.
+    """
+
+    @wraps(main)
+    def tidied(*arguments: Arguments.args, **named: Arguments.kwargs) -> int:
+        with tidy() as output:
+            code = main(*arguments, **named)
+        if output.failure is None:
+            return code
+        print(f"error: the output cannot be written: {output.failure.strerror}", file=sys.stderr)
+        return code or NOT_WRITTEN
+
+    return tidied
+
+
+@entry_point
 def run(command: Callable[[], list[str]]) -> int:
     """Print what a command returns; bad input becomes one line on stderr. The exit code."""
     try:

@@ -13,7 +13,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from scaling_study.common.command_line import report
+from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import flat_items, suggest
@@ -39,6 +39,11 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     `task` gets the config as plain nested values and the overrides as they were typed. Errors of
     the user's, Hydra's own included, are printed as one message, with exit code 2.
     """
+    sys.exit(_code_of(task, config_name))
+
+
+@entry_point
+def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> int:
     # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     codes: list[int] = []
@@ -60,14 +65,14 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     try:
         app(body)()
     except COMPOSING as error:
-        sys.exit(report(_explain(error, config_name)))
+        return report(_explain(error, config_name))
     except ValueError as error:
         if composed:
             raise  # a defect of ours
-        sys.exit(report(str(error)))
+        return report(str(error))
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    sys.exit(max(codes, default=0))
+        return INTERRUPTED
+    return max(codes, default=0)
 
 
 def hydra_overrides() -> list[str]:

@@ -65,6 +65,17 @@ def requested_by(signals: Mapping[signal.Signals, str], patient: bool = False) -
         yield stop
 
 
+def sweep_stops() -> dict[signal.Signals, str]:
+    """Signals after one of which runs write checkpoints and end; a second one kills them.
+
+    HUP, of a terminal that is gone, is one of them, unless it is ignored, as under nohup.
+    """
+    stops = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        stops.append(signal.SIGHUP)
+    return dict.fromkeys(stops, "interrupted")
+
+
 def listen(signals: Mapping[signal.Signals, str]) -> None:
     """Let these signals ask the run in this process to stop."""
     for number, reason in signals.items():

@@ -1,23 +1,23 @@
 """python -m scaling_study.status results/NAME [--json | --watch]: the state of a study."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.live import Live
 
-from scaling_study.common.command_line import report
+from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
+from scaling_study.common.terminal import console, has_reader
 from scaling_study.launch.queue_view import Accounts
 from scaling_study.status.overview import Overview, overview
 from scaling_study.status.view import screen, view
 from scaling_study.study.active_sweep import sweep_process
 
 
+@entry_point
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the status of the study that the command line names; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scaling_study.status", description=__doc__)
@@ -33,14 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.json:
             print(overview(options.study).as_json(), flush=True)
         else:
-            Console().print(view(overview(options.study)))
+            console().print(view(overview(options.study)))
     except InputError as error:
         return report(str(error))
     except KeyboardInterrupt:
         pass
-    except BrokenPipeError:
-        # The reader, as `head` does, has seen enough; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -53,12 +50,12 @@ def _seconds(text: str) -> float:
 def _watch(study: Path, every_s: float) -> None:
     """Show the study until no run of it is running or queued."""
     accounted: Accounts = {}
-    seen, console = overview(study, accounted), Console()
-    with Live(screen(seen, console), console=console, auto_refresh=False) as live:
-        while _goes_on(seen, study):
+    seen, here = overview(study, accounted), console()
+    with Live(screen(seen, here), console=here, auto_refresh=False) as live:
+        while _goes_on(seen, study) and has_reader():
             time.sleep(every_s)
             seen = overview(study, accounted)
-            live.update(screen(seen, console), refresh=True)
+            live.update(screen(seen, here), refresh=True)
 
 
 def _goes_on(seen: Overview, study: Path) -> bool:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from scaling_study.common.format import duration, engineering
+from scaling_study.common.terminal import printable
 from scaling_study.status.overview import LOG_LINES, STATES, Overview, RunStatus
 from scaling_study.study.axes import CELL_AXES, Axis, plain, sort_key
 
@@ -55,17 +56,19 @@ def _map(seen: Overview, most_lines: int | None = None) -> Group:
     for run in seen.runs:
         cells[_place(run, down)][_place(run, across)].append(run)
     columns = sorted({place for row in cells.values() for place in row}, key=_order)
-    table = Table(" × ".join(axis.label for axis in down), box=None, pad_edge=False)
+    corner = Text(printable(" × ".join(axis.label for axis in down)))
+    table = Table(Column(corner), box=None, pad_edge=False)
     for place in columns:
         levels = zip(across, place, strict=True)
-        table.add_column(", ".join(a.text(v) if a.unit else a.short(v) for a, v in levels))
+        head = ", ".join(a.text(v) if a.unit else a.short(v) for a, v in levels)
+        table.add_column(Text(printable(head)))
     # Besides the rows there is the head, and a line about those that are left out.
     cut = most_lines is not None and len(cells) + 1 > most_lines
     rows = sorted(cells, key=_order)
     shown = rows[: max(0, most_lines - 2)] if cut and most_lines else rows
     for place in shown:
         signs = (_cell(cells[place].get(column, [])) for column in columns)
-        table.add_row(" × ".join(map(plain, place)), *signs)
+        table.add_row(Text(printable(" × ".join(map(plain, place)))), *signs)
     rest = len(cells) - len(shown)
     return Group(table, *([Text(f"… and {rest} rows more")] if rest else []))
 
@@ -114,13 +117,13 @@ def _lines(seen: Overview) -> list[Text]:
         lines.append("the queue does not answer: jobs may be in another state than shown")
     if seen.stopped:
         lines.append(f"stopped: {seen.stopped}; after mending it, the sweep's command goes on")
-    return [Text(line) for line in lines]
+    return [Text(printable(line)) for line in lines]
 
 
 def _failure(run: RunStatus) -> Text:
     where = f" on {run.node}" if run.node else ""
-    text = Text(f"{run.run_id} {run.state}", "bold red")
-    text.append(f" ({run.cause or 'unknown'}{where}): {run.error or ''}\n", "default")
+    text = Text(printable(f"{run.run_id} {run.state}"), "bold red")
+    text.append(printable(f" ({run.cause or 'unknown'}{where}): {run.error or ''}\n"), "default")
     for line in run.log_tail:
-        text.append(f"    {line}\n", "dim")
-    return text.append(f"    {run.log}", "dim")
+        text.append(printable(f"    {line}\n"), "dim")
+    return text.append(printable(f"    {run.log}"), "dim")

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ from scaling_study.grid.explain import described, difference, explained, infeasi
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
-from scaling_study.launch.stop_signals import Stop, requested_by
+from scaling_study.launch.stop_signals import Stop, requested_by, sweep_stops
 from scaling_study.planning.budget import budget_of
 from scaling_study.planning.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
 from scaling_study.planning.order import check as check_order
@@ -42,8 +41,6 @@ from scaling_study.sweep.options import SweepOptions, sweep_options_of
 from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
 
 SOME_FAILED = 1
-# After one of these, runs write checkpoints and end; after a second one, they are killed.
-STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -97,7 +94,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     freeze(found, study_dir)
     if missing:
         forecasts.keep(forecasts_of(missing), study_dir)
-        with requested_by(STOPS) as stop, report:
+        with requested_by(sweep_stops()) as stop, report:
             requests = requests_of(missing, execution)
             outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
             _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)

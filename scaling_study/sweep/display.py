@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from scaling_study.common.format import duration, engineering
+from scaling_study.common.terminal import console, printable
 from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.cost.time_model import COVERAGE, Estimate
 from scaling_study.launch.outcome import Outcome, ended
@@ -145,9 +146,9 @@ def _show_bar(outcomes: Iterable[Outcome], weights: Mapping[str, float]) -> None
         progress.TextColumn("elapsed, left"),
         progress.TimeRemainingColumn(elapsed_when_finished=False),
     )
-    with progress.Progress(*columns, speed_estimate_period=600) as bar:
+    with progress.Progress(*columns, console=console(), speed_estimate_period=600) as bar:
         task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(weights))
         for number, outcome in enumerate(outcomes, 1):
             bar.update(task, advance=weights[outcome.run_id], done=number)
             if outcome.status != "ok":
-                bar.print(ended(outcome), markup=False)
+                bar.print(printable(ended(outcome)), markup=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.commands import Command, environment
+from scaling_study.launch.stop_signals import handled_by, sweep_stops
 
 SWEEP = "scaling_study.sweep"
 
@@ -52,7 +53,7 @@ def gone(pids: list[int], seconds: float = 30) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_stops_the_children_and_says_how_to_continue(
     tmp_path: Path, cache_dir: Path, number: int
 ) -> None:
@@ -66,6 +67,12 @@ def test_ctrl_c_stops_the_children_and_says_how_to_continue(
     assert "Traceback" not in errors
     assert len(pids) == 2
     assert gone(pids)
+
+
+def test_a_terminal_that_goes_away_does_not_stop_what_runs_under_nohup() -> None:
+    assert signal.SIGHUP in sweep_stops()
+    with handled_by(signal.SIG_IGN, [signal.SIGHUP]):
+        assert {*sweep_stops()} == {signal.SIGINT, signal.SIGTERM}
 
 
 def test_a_second_ctrl_c_leaves_no_failure(tmp_path: Path, cache_dir: Path) -> None:

@@ -26,6 +26,6 @@ def start_fork_server(threads: int) -> ForkServerContext:
     # Each child would import our modules in this process again with the main module.
     imported = [name for name in sys.modules if name.startswith("scaling_study.")]
     context.set_forkserver_preload([*PRELOAD, *imported, "scaling_study.launch.local.preload"])
-    with handled_by(signal.SIG_IGN, REQUESTS):
+    with handled_by(signal.SIG_IGN, (*REQUESTS, signal.SIGHUP)):
         forkserver.ensure_running()
     return context
