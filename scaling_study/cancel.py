@@ -6,10 +6,10 @@ Runs at work write a checkpoint first; results stay. The sweep's command continu
 import argparse
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -21,6 +21,7 @@ from scaling_study.launch import registry
 from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import record_failure
 from scaling_study.study.active_sweep import sweep_process
+from scaling_study.study.liveness import process_in
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
@@ -57,7 +58,8 @@ def cancel(study_dir: Path) -> int:
     before = {run_id: store.state(run_id) for run_id in run_ids}
     # First of all, because it would submit again what is cancelled.
     if (sweep := sweep_process(study_dir)) is not None:
-        os.kill(sweep, signal.SIGTERM)
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(sweep, signal.SIGTERM)
         _until(lambda: sweep_process(study_dir) is None)
     states = {r: store.state(r) if before[r] != "running" else "running" for r in run_ids}
     # Jobs that work on runs, will, or would after a requeue.
@@ -68,9 +70,9 @@ def cancel(study_dir: Path) -> int:
     for run_id in running:
         note = store.job(run_id)
         # Those in jobs were asked when these were cancelled.
-        here = note.get("host") == socket.gethostname() and not note.get("job")
-        if here and store.state(run_id) == "running":
-            os.kill(int(note["pid"]), signal.SIGTERM)
+        if not note.get("job") and (pid := process_in(note)) is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGTERM)
     _until(lambda: not any(store.state(run_id) == "running" for run_id in running))
     left = [run_id for run_id in running if store.state(run_id) == "running"]
     for run_id in run_ids:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
+from scaling_study.common.command_line import INTERRUPTED
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import leave_if_of_several, world_of
 from scaling_study.config import hydra_app
@@ -40,7 +41,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     store, world = Store(Path(execution.results_dir)), world_of(os.environ)
     run.train.share(world.size)
     check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
-    check_writable(store.root, "results_dir", execution.results_dir)
+    check_writable(store.root, "results_dir", execution.results_dir, locks=True)
     if store.state(run.run_id) in FINISHED:
         check_accepted([run], store, {run.run_id: store.result(run.run_id)})
     else:
@@ -54,7 +55,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         print(ended(outcome), flush=True)
         finish_uploads([job])
     if outcome.status == "stopped":
-        return hydra_app.INTERRUPTED
+        return INTERRUPTED
     return 1 if outcome.status == "failed" else 0
 
 

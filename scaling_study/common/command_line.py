@@ -1,15 +1,22 @@
 """What every command does with its arguments' errors and its output: one message, exit code 2."""
 
+import errno
 import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.files import WriteError
 from scaling_study.common.terminal import tidy
 
 BAD_INPUT = 2
-NOT_WRITTEN = 1
+NOT_WRITTEN, INTERRUPTED = 1, 130
+# A disk that is full, broken, read-only, or away: no fault of the command's.
+DISK = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO),
+    *(errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EFBIG, errno.EMLINK),
+}
 Arguments = ParamSpec("Arguments")
 
 
@@ -22,13 +29,31 @@ def entry_point(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
     @wraps(main)
     def tidied(*arguments: Arguments.args, **named: Arguments.kwargs) -> int:
         with tidy() as output:
-            code = main(*arguments, **named)
+            try:
+                code = main(*arguments, **named)
+            except KeyboardInterrupt:
+                code = INTERRUPTED
+            except OSError as error:
+                if not (isinstance(error, WriteError) or error.errno in DISK):
+                    raise
+                code = _disk_failed(error)
         if output.failure is None:
             return code
         print(f"error: the output cannot be written: {output.failure.strerror}", file=sys.stderr)
         return code or NOT_WRITTEN
 
     return tidied
+
+
+def _disk_failed(error: OSError) -> int:
+    where = error.filename or "the disk"
+    what = error if isinstance(error, WriteError) else f"{where}: {error.strerror}"
+    print(
+        f"error: {what}; what was written before is whole, and the same command goes on with it "
+        "once that is mended",
+        file=sys.stderr,
+    )
+    return NOT_WRITTEN
 
 
 @entry_point

@@ -1,33 +1,103 @@
-"""Files replaced whole, and the ends of logs."""
+"""Files replaced whole, locks on folders, and the ends of logs."""
 
 import csv
+import errno
+import fcntl
 import io
-import json
 import os
-from collections.abc import Iterable
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+# What flock answers where a file system has no locks: Lustre without -o flock, some NFS and FUSE.
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
+
+
+class WriteError(OSError):
+    """A file could not be written; the message is one sentence that names it."""
+
+    def __str__(self) -> str:
+        return f"{self.filename}: cannot be written ({self.strerror})"
+
+
+@contextmanager
+def replacing(path: Path, survives_crash: bool = True) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when the block ends: readers see the old one or this.
+
+    That holds after a crash of the machine only if it `survives_crash`, which costs a sync. If the
+    block raises nothing is left of it. Raises a WriteError if the file system refuses.
+    """
+    # No other process has this name, whatever its number and machine.
+    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            if survives_crash:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise WriteError(error.errno, error.strerror or str(error), str(path)) from None
+        raise
 
 
 def replace_file(path: Path, text: str, survives_crash: bool = True) -> None:
-    """Write `text` so that a reader sees the old file or the whole new one.
-
-    That holds after a crash of the machine only if the text `survives_crash`: it costs a sync.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        if survives_crash:
-            file.flush()
-            os.fsync(file.fileno())
-    os.replace(temporary, path)
+    """Write `text` as `replacing` does."""
+    with replacing(path, survives_crash) as file:
+        file.write(text.encode("utf-8"))
 
 
 def replace_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
-    """Write a table, its header first, as `replace_file` does."""
+    """Write a table, its header first, as `replacing` does."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     replace_file(path, text.getvalue())
+
+
+def remove_leftovers(folder: Path, of: str = "*", except_of: str = "") -> None:
+    """Remove what killed writers of the files `of` (a pattern) have left in a folder.
+
+    Only for files that nobody else writes at this moment.
+    """
+    with suppress(OSError):
+        for path in folder.glob(f".{of}.tmp"):
+            if not (except_of and path.name.startswith(f".{except_of}")):
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process at a time is in such a block: the lock is on the file at `path`.
+
+    Raises an OSError if the file system has no locks, or the file cannot be used. No link is
+    followed, and nothing is written to the file.
+    """
+    flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        lock = os.open(path, os.O_RDWR | flags, 0o666)
+    except PermissionError:  # another user's, who has not made it writable for the group
+        lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _share(lock, path.parent)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _share(lock: int, folder: Path) -> None:
+    """Whoever may write to the folder may use its lock, whatever the umask of its first user."""
+    wanted = stat.S_IMODE(folder.stat().st_mode) & 0o022
+    mode = stat.S_IMODE(os.fstat(lock).st_mode)
+    if wanted & ~mode:
+        with suppress(OSError):
+            os.fchmod(lock, mode | wanted)
 
 
 def file_end(path: Path, size: int = 4000) -> str:
@@ -35,12 +105,3 @@ def file_end(path: Path, size: int = 4000) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - size))
         return file.read().decode(errors="replace")
-
-
-def read_json(path: Path, empty: Any) -> Any:
-    """What a JSON file holds; `empty` if it cannot be read, or holds something of another type."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return empty
-    return found if isinstance(found, type(empty)) else empty

@@ -19,7 +19,6 @@ from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import flat_items, suggest
 from scaling_study.study.axes import KEYS
 
-INTERRUPTED = 130
 # Hydra reads 1,2 and range(2) as sweeps of its own, over whole commands, unless they are texts.
 SWEEPS_OF_HYDRA = ("requires --multirun", "Error merging override", "Ambiguous value")
 SEVERAL_VALUES = (
@@ -47,6 +46,7 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
     # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     codes: list[int] = []
+    of_disk: list[OSError] = []
     composed = False
 
     def body(config: DictConfig) -> None:
@@ -60,6 +60,8 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
             codes.append(report(str(error)))
         except COMPOSING as error:
             codes.append(report(_explain(error, config_name)))
+        except OSError as error:
+            of_disk.append(error)  # else Hydra adds a line of its own
 
     app = hydra.main(version_base="1.3", config_path=str(data_dir("conf")), config_name=config_name)
     try:
@@ -70,8 +72,8 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
         if composed:
             raise  # a defect of ours
         return report(str(error))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    if of_disk:
+        raise of_disk[0]
     return max(codes, default=0)
 
 

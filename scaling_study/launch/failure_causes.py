@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from scaling_study.common.files import read_json
+from scaling_study.common.reading import read_json
 from scaling_study.common.stop_request import Stopped
 from scaling_study.training.out_of_memory import gpu_memory_ran_out
 

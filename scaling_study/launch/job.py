@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from scaling_study.common import stop_request
 from scaling_study.common.device import device_name
 from scaling_study.common.files import replace_file
 from scaling_study.common.provenance import versions
@@ -22,7 +23,8 @@ from scaling_study.cost.closed_form import describe
 from scaling_study.data import keep_listings_in
 from scaling_study.launch import failure_causes
 from scaling_study.launch.outcome import Outcome
-from scaling_study.study.result import FINISHED, Result, write_result
+from scaling_study.study.claims import Claim, LostClaimError
+from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 from scaling_study.tracking.tensorboard import EventFiles
 from scaling_study.tracking.uploader_handle import uploading, wait_for_uploads
@@ -54,7 +56,8 @@ class Job:
         if world.rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
-        with store.claim(run_id) as claim, _process_group(world, self.run.device) as agreed:
+        lost = partial(stop_request.request, "interrupted")
+        with store.claim(run_id, lost) as claim, _process_group(world, self.run.device) as agreed:
             run_dir = store.run_dir(run_id)
             begins = claim is not None and store.state(run_id) not in FINISHED
             if begins:
@@ -68,16 +71,24 @@ class Job:
             replace_file(run_dir / "config.yaml", text)
             with uploading(run_dir, self.execution.tracking):
                 try:
-                    self._write(self._train(run_dir, world))
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as error:  # whatever it is, it is this run's failure alone
-                    claim.cause = self._record(error, world)
-            if store.state(run_id) in FINISHED:
+                    self._attempt(run_dir, world, claim)
+                except LostClaimError as error:
+                    print(f"{error}, because this process was taken for dead", flush=True)
+            if claim.holds and store.state(run_id) in FINISHED:
                 spare = 0 if self.execution.checkpoint_keep == "none" else 1
                 for name in CHECKPOINTS[spare:]:
                     (run_dir / name).unlink(missing_ok=True)
         return self.outcome()
+
+    def _attempt(self, run_dir: Path, world: World, claim: Claim) -> None:
+        """Train and write the result, or the failure; raises a LostClaimError."""
+        try:
+            self._write(self._train(run_dir, world, claim.require), claim)
+        except (KeyboardInterrupt, LostClaimError):
+            raise
+        except BaseException as error:  # whatever it is, it is this run's failure alone
+            claim.require()
+            claim.cause = self._record(error, world, claim)
 
     def _follow(self, world: World) -> Outcome:
         """Train with rank 0, which claims the run and writes all files but this rank's error."""
@@ -106,18 +117,21 @@ class Job:
             run_id, result.status, result.error, result.cause, result.val_error, result.wall_s
         )
 
-    def write_failure(self, error: str, cause: str) -> None:
-        """Record that the run failed; the next call of the sweep tries it again."""
-        self._write({"status": "failed", "error": error, "cause": cause})
+    def write_failure(self, error: str, cause: str, claim: Claim | None = None) -> None:
+        """Record that the run failed; the next call of the sweep tries it again.
 
-    def _record(self, error: BaseException, world: World) -> str:
+        Without a `claim` of this process it is for a worker that is gone, as `Store.record` says.
+        """
+        self._write({"status": "failed", "error": error, "cause": cause}, claim)
+
+    def _record(self, error: BaseException, world: World, claim: Claim) -> str:
         """Write `error` as the run's failure, unless the run continues later; returns the cause."""
         cause = failure_causes.cause_of(error)
         if cause in failure_causes.RESUMED:
             print(f"stopped with a checkpoint: {cause}", flush=True)
             return cause
         if isinstance(error, Stopped):
-            self.write_failure(f"stopped with a checkpoint: {cause}", cause)
+            self.write_failure(f"stopped with a checkpoint: {cause}", cause, claim)
         else:
             traceback.print_exc()
             message = f"{type(error).__name__}: {error}"
@@ -125,18 +139,20 @@ class Job:
                 run_dir = self.store.run_dir(self.run.run_id)
                 failure_causes.write_error(run_dir, error)
                 message, cause = failure_causes.read_error(run_dir) or (message, cause)
-            self.write_failure(message, cause)
+            self.write_failure(message, cause, claim)
         return cause
 
-    def _train(self, run_dir: Path, world: World) -> dict[str, Any]:
+    def _train(
+        self, run_dir: Path, world: World, fence: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
         # Planning and submitting never import torch.
         from scaling_study.training.loop import train
 
         tensorboard = self.execution.tracking.name == "tensorboard"
         sinks = [partial(EventFiles, run_dir)] if tensorboard else []
-        return train(self.run, run_dir, self.execution, world, sinks)
+        return train(self.run, run_dir, self.execution, world, sinks, fence)
 
-    def _write(self, measured: Mapping[str, Any]) -> None:
+    def _write(self, measured: Mapping[str, Any], claim: Claim | None) -> None:
         result = Result(
             **describe(self.run),
             threads=self.execution.threads,
@@ -146,9 +162,7 @@ class Job:
             versions=versions(),
             **measured,
         )
-        run_dir = self.store.run_dir(self.run.run_id)
-        run_dir.mkdir(parents=True, exist_ok=True)
-        write_result(run_dir, result)
+        self.store.record(self.run.run_id, result, claim)
 
 
 @dataclass(frozen=True)
@@ -187,5 +201,5 @@ def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
 def record_failure(store: Store, run: RunConfig, error: str, cause: str) -> None:
     """Record the failure of a run whose worker is gone without a result; its device is unknown."""
     failed = Result(**describe(run), status="failed", error=error, cause=cause)
-    write_result(store.run_dir(run.run_id), failed)
-    store.end(run.run_id, cause)
+    if store.record(run.run_id, failed):
+        store.end(run.run_id, cause)

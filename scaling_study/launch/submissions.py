@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scaling_study.common.files import read_json, replace_file
+from scaling_study.common.files import replace_file
+from scaling_study.common.reading import read_json
 from scaling_study.launch.options import Policy
 from scaling_study.launch.outcome import Outcome, SameError
 from scaling_study.study.result import read_result

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scaling_study.common.files import replace_file
 from scaling_study.study.claims import alive, claim_of_this_process, read_note
+from scaling_study.study.liveness import process_in
 
 FILE = "sweep.json"
 
@@ -26,11 +27,8 @@ def recorded(study_dir: Path, slots: int) -> Iterator[None]:
 
 def sweep_process(study_dir: Path) -> int | None:
     """Pid of the sweep that works on the study on this host now, or None."""
-    path = study_dir / FILE
-    note = read_note(path)
-    pid = note.get("pid")
-    here = note.get("host") == socket.gethostname() and alive(path)
-    return pid if here and isinstance(pid, int) and pid != os.getpid() else None
+    pid = process_in(read_note(study_dir / FILE))
+    return pid if pid != os.getpid() else None
 
 
 def slots_of_sweep(study_dir: Path) -> int | None:

@@ -1,27 +1,36 @@
 """job.json of a run's folder: who works on the run or is to, and the attempts before that.
 
-A claim lives as long as its process: on this host its pid and start time tell, elsewhere its
-heartbeat, and within a scheduler's job that was started again every earlier start is dead.
+A claim lives as long as its process. Where that can be seen, in the same namespace of processes
+since the same boot of the same host, its pid and start time tell; elsewhere its heartbeat does.
+Within a scheduler's job that was started again every earlier start is dead. A claim has a token:
+who was taken for dead meanwhile finds another one in the file, and writes nothing any more.
 """
 
 import json
 import os
+import secrets
+import shutil
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from scaling_study.common.files import read_json, replace_file
+from scaling_study.common.files import WriteError, replace_file
+from scaling_study.common.reading import read_json
+from scaling_study.study.liveness import beats, same_process, started, where
 
 HEARTBEAT_S = 10
-# A worker on another machine is taken for dead after this long without a heartbeat.
-STALE_S = 120
 # Set for the processes of a scheduler's job: its id, and how often it was started before.
 JOB_VARIABLE, RESTART_VARIABLE = "SCALING_STUDY_JOB", "SCALING_STUDY_RESTART"
 # What is kept of an attempt when the next one begins.
 ATTEMPT = ("node", "job", "began", "ended", "cause")
+
+
+class LostClaimError(RuntimeError):
+    """This process was taken for dead, and another one works on its run."""
 
 
 class Claim:
@@ -29,10 +38,39 @@ class Claim:
 
     cause: str | None = None
 
+    def __init__(self, path: Path, token: str) -> None:
+        self._path, self._token = path, token
+
+    @property
+    def holds(self) -> bool:
+        """Whether nobody else has taken the run over; a file that cannot be read now says nothing.
+
+        A run's owner looks before it writes a checkpoint or a result.
+        """
+        note = read_note(self._path)
+        return bool(note.get("token", self._token) == self._token)
+
+    def require(self) -> None:
+        """Raise a LostClaimError unless the claim holds."""
+        if not self.holds:
+            raise LostClaimError("another process has taken this run over")
+
 
 def write_note(path: Path, note: Mapping[str, Any]) -> None:
-    """Replace a job.json whole. Not synced to disk: no process outlives the machine's crash."""
-    replace_file(path, json.dumps(note, indent=1) + "\n", survives_crash=False)
+    """Replace a job.json whole. Not synced to disk: no process outlives the machine's crash.
+
+    What is no file but lies there is renamed to job.json.bad.
+    """
+    text = json.dumps(note, indent=1) + "\n"
+    try:
+        replace_file(path, text, survives_crash=False)
+    except WriteError:
+        if not path.is_dir() or path.is_symlink():
+            raise
+        bad = path.with_name(f"{path.name}.bad")
+        shutil.rmtree(bad, ignore_errors=True)
+        path.rename(bad)
+        replace_file(path, text, survives_crash=False)
 
 
 def read_note(path: Path) -> dict[str, Any]:
@@ -53,9 +91,10 @@ def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[
 
 
 def claim_of_this_process() -> dict[str, str | int | float]:
-    """A claim of this process."""
+    """A claim of this process, with a new token."""
     pid, host = os.getpid(), socket.gethostname()
-    note: dict[str, str | int | float] = {"host": host, "pid": pid, "started": _started(pid) or ""}
+    note: dict[str, str | int | float] = {"host": host, "pid": pid, "started": started(pid) or ""}
+    note |= {"where": where(), "token": secrets.token_hex(8)}
     note |= {"node": os.environ.get("SLURMD_NODENAME", host), "began": time.time()}
     if job := os.environ.get(JOB_VARIABLE):
         note |= {"job": job, "restart": _restart()}
@@ -66,15 +105,6 @@ def _restart() -> int:
     return int(os.environ.get(RESTART_VARIABLE) or 0)
 
 
-def _started(pid: int) -> str | None:
-    """Start time of a live process in clock ticks since boot: tells a recycled pid from ours."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == "Z" else fields[19]
-
-
 def alive(job_file: Path) -> bool:
     """Whether the process that wrote `job_file` still works on its run.
 
@@ -82,21 +112,24 @@ def alive(job_file: Path) -> bool:
     earlier start of the scheduler's job that this process is in.
     """
     job = read_note(job_file)
-    try:
-        host, pid, started = job["host"], int(job["pid"]), job["started"]
-        beaten = job_file.stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError):
+    if not {"host", "pid", "started"} <= job.keys() or "ended" in job:
         return False
     ours = os.environ.get(JOB_VARIABLE)
-    restarted = ours is not None and job.get("job") == ours and job.get("restart") != _restart()
-    if "ended" in job or restarted:
+    if ours is not None and job.get("job") == ours and job.get("restart") != _restart():
         return False
-    if host == socket.gethostname() and Path("/proc").is_dir():
-        return bool(_started(pid) == started)
-    return time.time() - beaten < STALE_S
+    if not isinstance(job["pid"], int):
+        return False
+    seen = same_process(job)
+    return beats(job_file) if seen is None else seen
 
 
-def beat(path: Path, stop: threading.Event) -> None:
-    """Touch `path` until `stop` is set: the heartbeat of a claim."""
+def beat(path: Path, claim: Claim, stop: threading.Event, lost: Callable[[], None]) -> None:
+    """Touch `path` until `stop` is set: the heartbeat of a claim. Calls `lost` if it is.
+
+    A disk that does not answer for a while is no reason to stop.
+    """
     while not stop.wait(HEARTBEAT_S):
-        os.utime(path)
+        if not claim.holds:
+            return lost()
+        with suppress(OSError):
+            os.utime(path)

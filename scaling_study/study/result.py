@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import json_in
 from scaling_study.common.validation import is_number
 
 SCHEMA = 2
@@ -134,14 +135,11 @@ def read_result(path: Path) -> Result:
     """The result in one result.json.
 
     Raises:
-        ValueError: the file is not JSON, lacks a column, has an unknown one, another schema, or a
-            value that the column cannot have.
+        ValueError: the file is not JSON, lacks a column, has an unknown one, another schema, a
+            value that the column cannot have, or the result of another run than its folder's.
         FileNotFoundError: there is no such file.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise ValueError("nested too deeply for a result") from None
+    record = json_in(path)
     if not isinstance(record, dict):
         raise ValueError(f"it holds {type(record).__name__}, not an object")
     if record.get("schema") != SCHEMA:
@@ -152,6 +150,8 @@ def read_result(path: Path) -> Result:
     for name, value in record.items():
         if not _possible(name, value, types[name]):
             raise ValueError(f"{name}={value!r} is not possible")
+    if record["run_id"] != path.parent.name:
+        raise ValueError(f"the result of another run, {record['run_id']}")
     return Result(**record)
 
 

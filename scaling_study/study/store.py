@@ -5,19 +5,20 @@ without one, a live process named in job.json means the run is in work, and a sc
 there that it waits for one. job.json also remembers the earlier attempts: where, how they ended.
 """
 
-import fcntl
 import os
+import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.files import NO_LOCKS, locked, remove_leftovers
 from scaling_study.study import claims
 from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
-from scaling_study.study.result import Result, read_result
+from scaling_study.study.result import FINISHED, Result, read_result, write_result
 
 
 class Store:
@@ -98,6 +99,25 @@ class Store:
         """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""
         return attempts_in(self.job(run_id))
 
+    def record(self, run_id: str, result: Result, claim: Claim | None = None) -> bool:
+        """Write a run's result, for who has its `claim` or after its worker is gone; whether it is.
+
+        A finished result is final, and only its worker writes that of a run that is at work.
+        """
+        path = self.run_dir(run_id) / "job.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            if claim is not None:
+                claim.require()
+            elif alive(path):
+                return False
+            with suppress(ValueError, OSError):
+                old = self.result(run_id)
+                if old is not None and old.status in FINISHED and result.status == "failed":
+                    return False
+            write_result(path.parent, result)
+        return True
+
     def enqueue(self, run_id: str, job: str, cause: str | None = None) -> None:
         """The scheduler's `job` will work on the run; `cause` ended the attempt before."""
         path = self.run_dir(run_id) / "job.json"
@@ -111,16 +131,19 @@ class Store:
         """Note that nobody works on the run, nor will: its job is gone, because of `cause`."""
         path = self.run_dir(run_id) / "job.json"
         with self._lock():
+            if alive(path):
+                return  # somebody else has begun meanwhile
             note = read_note(path)
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
             write_note(path, {"began": began} | note | {"ended": time.time(), "cause": cause})
 
     @contextmanager
-    def claim(self, run_id: str) -> Iterator[Claim | None]:
+    def claim(self, run_id: str, lost: Callable[[], None] = lambda: None) -> Iterator[Claim | None]:
         """A claim if this process may work on the run; its heartbeat shows it at work meanwhile.
 
-        None if a live process has it already. The claim dies with the process.
+        None if a live process has it already. The claim dies with the process. `lost` is called,
+        in another thread, if somebody took this process for dead and has the run now.
         """
         path = self.run_dir(run_id) / "job.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,37 +151,57 @@ class Store:
             free = not alive(path)
             note = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
             if free:
+                # Of W&B's record another process may be writing.
+                remove_leftovers(path.parent, except_of="wandb.json")
                 write_note(path, note)
         if not free:
             yield None
             return
-        claim, stop = Claim(), threading.Event()
-        heart = threading.Thread(target=claims.beat, args=(path, stop), daemon=True)
+        claim, stop = Claim(path, str(note["token"])), threading.Event()
+        heart = threading.Thread(target=claims.beat, args=(path, claim, stop, lost), daemon=True)
         heart.start()
         try:
             yield claim
         finally:
             stop.set()
             heart.join()
-            write_note(path, note | {"ended": time.time(), "cause": claim.cause})
+            self._leave(path, note | {"ended": time.time(), "cause": claim.cause}, claim)
+
+    def _leave(self, path: Path, note: Mapping[str, Any], claim: Claim) -> None:
+        with self._lock():
+            if claim.holds:
+                write_note(path, note)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.root / ".lock"):
             yield
 
 
-def check_writable(folder: Path, setting: str, value: str) -> None:
-    """Create `folder`; raise an InputError about the setting if one cannot write there."""
+def check_writable(folder: Path, setting: str, value: str, locks: bool = False) -> None:
+    """Create `folder`; an InputError about the setting if one cannot write there, or lock.
+
+    `locks`: whether files are going to be locked in it, which not every network disk can do.
+    """
+    doing = "write to"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe.{os.getpid()}"
+        probe = folder / f".probe.{secrets.token_hex(6)}.tmp"
         probe.touch()
         probe.unlink()
-    except OSError as error:
+        doing = "lock"
+        if locks:
+            with locked(folder / ".lock"):
+                pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        advice = f"give a writable folder as {setting}=FOLDER"
+        if doing == "lock" and getattr(error, "errno", None) in NO_LOCKS:
+            advice = (
+                f"its file system has no locks (Lustre has them if mounted with -o flock); mend "
+                f"that, or give a folder on another one as {setting}=FOLDER"
+            )
         raise InputError(
-            f"{setting}={value}: cannot write to {folder} ({error.strerror}); "
-            f"give a writable folder as {setting}=FOLDER"
+            f"{setting}={value}: cannot {doing} {folder} ({reason}); {advice}"
         ) from None

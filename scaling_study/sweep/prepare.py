@@ -33,7 +33,7 @@ def make_ready(
     from analysis.rules.freeze import freeze_plan
 
     check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
-    check_writable(store.root, "results_dir", execution.results_dir)
+    check_writable(store.root, "results_dir", execution.results_dir, locks=True)
     check_writable(study_dir, "results_dir", execution.results_dir)
     for data in {row.run.data for row in rows if row.state not in FINISHED}:
         prepare(data, Path(execution.cache_dir))

@@ -2,16 +2,17 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import ZipFile
 
 import torch
 from torch import Tensor
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.files import replacing
 
 # What a checkpoint holds; `optimizer` is None after the last step. Random generators and the
 # position in the data are not stored, because they follow from the run id and the step.
@@ -25,10 +26,16 @@ NAMES = ("checkpoint.pt", "checkpoint.prev.pt")
 
 
 class Checkpoints:
-    """Writes checkpoints of a run in a background thread; `due` says when the next one may be."""
+    """Writes checkpoints of a run in a background thread; `due` says when the next one may be.
 
-    def __init__(self, run_dir: Path, every_s: float) -> None:
+    `fence` is called before one replaces another, and raises if that is not to happen.
+    """
+
+    def __init__(
+        self, run_dir: Path, every_s: float, fence: Callable[[], None] = lambda: None
+    ) -> None:
         self.path, self.previous = (run_dir / name for name in NAMES)
+        self._fence = fence
         self._every_s, self._last, self._cost = every_s, time.monotonic(), 0.0
         self._writer = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
@@ -63,14 +70,13 @@ class Checkpoints:
         self._writer.shutdown()
 
     def _write(self, state: dict[str, Any], start: float) -> None:
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with temporary.open("wb") as file:
-            torch.save(state, file)
+        with replacing(self.path) as file:
+            _save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        if self._good and self.path.exists():
-            os.replace(self.path, self.previous)
-        os.replace(temporary, self.path)
+            self._fence()
+            if self._good and self.path.exists():
+                os.replace(self.path, self.previous)
         self._good = True
         self._last = time.monotonic()
         self._cost = self._last - start
@@ -97,6 +103,34 @@ class Checkpoints:
             then = "starting again" if path == there[-1] else "falling back"
             print(f"warning: {path.name} is {state}; {then}", flush=True)
         return None
+
+
+class _Heard:
+    """A file that remembers why it took no more: torch says only that it did not."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _save(state: dict[str, Any], file: BinaryIO) -> None:
+    heard = _Heard(file)
+    try:
+        torch.save(state, heard)  # type: ignore[arg-type]
+    except RuntimeError:
+        if heard.error is None:
+            raise
+        raise heard.error from None
 
 
 def copied(state: Any) -> Any:

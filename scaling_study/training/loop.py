@@ -44,10 +44,12 @@ def train(
     execution: ExecutionConfig,
     world: World = ALONE,
     sinks: Sequence[OpenSink] = (),
+    fence: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train `run`, resuming from its checkpoint if there is one; returns the measured columns.
 
-    All processes of `world` call it; rank 0 alone writes files and reports to `sinks`. The random
+    All processes of `world` call it; rank 0 alone writes files and reports to `sinks`, and
+    calls `fence` before, which raises if this process may not any more. The random
     state, thread count and choice of kernels of the process, and files outside `run_dir` and the
     data cache, are left as they were.
 
@@ -60,9 +62,9 @@ def train(
     with torch.random.fork_rng(gpus), tuned_convolutions(run.device):
         threads = torch.get_num_threads()
         torch.set_num_threads(execution.threads)
-        checkpoints = Checkpoints(run_dir, execution.checkpoint_every_s)
+        checkpoints = Checkpoints(run_dir, execution.checkpoint_every_s, fence)
         try:
-            return _train(run, run_dir, execution, world, sinks, checkpoints)
+            return _train(run, run_dir, execution, world, sinks, fence, checkpoints)
         finally:
             checkpoints.close()
             torch.set_num_threads(threads)
@@ -74,6 +76,7 @@ def _train(
     execution: ExecutionConfig,
     world: World,
     sinks: Sequence[OpenSink],
+    fence: Callable[[], None],
     checkpoints: Checkpoints,
 ) -> dict[str, Any]:
     started = time.monotonic()
@@ -115,7 +118,7 @@ def _train(
         loss_sum, loss_steps = state["loss"]
         print(f"resuming at step {first} of {steps}", flush=True)
     sinks = (partial(MetricsFile, run_dir / "metrics.jsonl"), *sinks) if first_rank else ()
-    metrics = Metrics([opener(first) for opener in sinks], execution.metrics_every_s)
+    metrics = Metrics([opener(first) for opener in sinks], execution.metrics_every_s, fence)
 
     def save(step: int) -> None:
         if not first_rank:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -31,10 +31,15 @@ class MetricsFile:
 
 
 class Metrics:
-    """Passes records on to all sinks; one is due every `every_s` seconds within an epoch."""
+    """Passes records on to all sinks; one is due every `every_s` seconds within an epoch.
 
-    def __init__(self, sinks: Sequence[Sink], every_s: float) -> None:
-        self._sinks, self._every_s = sinks, every_s
+    `fence` raises before one is written that another process would have to write now.
+    """
+
+    def __init__(
+        self, sinks: Sequence[Sink], every_s: float, fence: Callable[[], None] = lambda: None
+    ) -> None:
+        self._sinks, self._every_s, self._fence = sinks, every_s, fence
         self._written = time.monotonic()
 
     def due(self) -> bool:
@@ -43,6 +48,7 @@ class Metrics:
 
     def write(self, **values: float) -> None:
         self._written = time.monotonic()
+        self._fence()
         for sink in self._sinks:
             sink.write(**values)
 

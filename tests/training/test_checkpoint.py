@@ -10,6 +10,7 @@ import torch
 from helpers.tiny import tiny
 from helpers.trained_runs import MEASURED, same, stopped, trained, weights
 from scaling_study.common.errors import InputError
+from scaling_study.common.files import WriteError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.loop import train
@@ -122,6 +123,6 @@ def test_a_checkpoint_holds_the_state_of_its_step_though_training_goes_on(tmp_pa
 def test_a_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "nowhere", 0)
     checkpoints.save({"step": 1})
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(WriteError, match=r"checkpoint\.pt: cannot be written"):
         checkpoints.finish()
     checkpoints.close()

@@ -1,17 +1,14 @@
 """Arrays that are made once and then read from a cache file."""
 
-import fcntl
-import os
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scaling_study.common.files import NO_LOCKS, locked, remove_leftovers, replacing
 from scaling_study.data.splits import Images
 
 # Arrays of one part of a data set, by name.
@@ -20,10 +17,18 @@ Columns = Mapping[str, NDArray[Any]]
 
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Runs start together: one makes the file at `path`, the others wait for it."""
+    """Runs start together: one makes the file at `path`, the others wait for it.
+
+    Where the file system has no locks each makes its own, and the last one stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path.with_name(f"{path.name}.lock")))
+            remove_leftovers(path.parent, path.name + ".*")
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
         yield
 
 
@@ -42,12 +47,8 @@ def cached(
         try:
             with path.open("rb") as file, np.load(file) as arrays:
                 return {name: arrays[f"{part}_{name}"] for name in names}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+        except Exception:  # damaged bytes can raise anything
             parts = make()
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with temporary.open("wb") as new:
+        with replacing(path) as new:
             np.savez(new, **{f"{p}_{n}": a for p, c in parts.items() for n, a in c.items()})  # type: ignore[arg-type]
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(temporary, path)
         return parts[part]

@@ -2,13 +2,14 @@
 
 import hashlib
 import http.client
-import os
 import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import BinaryIO
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.files import replacing
 from scaling_study.data.storage.array_cache import one_at_a_time
 
 # A server that sends no byte for this long counts as dead.
@@ -45,21 +46,21 @@ def fetched(path: Path, url: str, md5: str) -> Path:
 
 
 def _download(path: Path, url: str, md5: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     print(f"downloading {url} to {path}", flush=True)
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, temporary.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if (found := md5_of(temporary)) != md5:
+    with replacing(path) as file:
+        _copy(url, file, path)
+        if (found := md5_of(Path(file.name))) != md5:
             raise InputError(
-                f"{url}: {temporary.stat().st_size} bytes with MD5 {found}, expected {md5}; "
+                f"{url}: {file.tell()} bytes with MD5 {found}, expected {md5}; "
                 f"put the right file at {path}, or give its address as data.url"
             )
-        os.replace(temporary, path)
-    except InputError:
-        raise
+
+
+def _copy(url: str, file: BinaryIO, path: Path) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            shutil.copyfileobj(answer, file)
+        file.flush()
     except (http.client.HTTPException, OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
@@ -67,5 +68,3 @@ def _download(path: Path, url: str, md5: str) -> None:
             f"{url}: cannot be downloaded ({error}); put the file at {path}, or give another "
             "address as data.url"
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -31,6 +31,8 @@ def launch(
     Raises:
         PoolError: the server that starts the runs was killed.
         RepeatedError: see `Policy.stop_after_same_error`; the runs at work have ended.
+        OSError: what became of a run cannot be written down; the others have ended, with
+            checkpoints where the disk takes them.
     """
     if not jobs:
         return
@@ -41,6 +43,8 @@ def launch(
                 if (outcome := pool.finish(ready)) is not None:
                     yield outcome
             pool.watch()
+    if pool.no_disk is not None:
+        raise pool.no_disk
     if pool.failure is not None:
         n = policy.stop_after_same_error
         raise RepeatedError(f"the first {n} runs failed with {pool.failure.error}")
@@ -49,7 +53,8 @@ def launch(
 class _Pool:
     """Jobs in a queue, and those at work by the sentinel of their process.
 
-    `failure` is that of the first runs, if they all failed alike.
+    `failure` is that of the first runs, if they all failed alike; `no_disk` is what kept a failure
+    from being recorded.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class _Pool:
     ) -> None:
         self.queue, self.working = deque(jobs), dict[int, RunProcess]()
         self.failure: Outcome | None = None
+        self.no_disk: OSError | None = None
         assert slots, "a pool without slots would wait forever"
         self._free, self._policy, self._stop = list(slots), policy, stop
         self._retried = Counter[tuple[str, str | None]]()
@@ -93,8 +99,13 @@ class _Pool:
                     work.interrupt()
             return None
         work = self.working.pop(ready)
-        outcome = work.end()
         self._free.append(work.slot)
+        try:
+            outcome = work.end()
+        except OSError as error:
+            self.no_disk = self.no_disk or error
+            self.queue.clear()
+            return None
         if self.failure is not None or self._stopping:
             return outcome
         key = outcome.run_id, outcome.cause
@@ -113,8 +124,9 @@ class _Pool:
         """Enforce limits and requests. A process that just starts misses signals: ask again."""
         for work in self.working.values():
             work.watch()
-            if self._stop is not None and self._stop.reasons:
-                work.ask(self._stop.reasons[0])
+            if self._stopping:
+                asked = self._stop.reasons if self._stop is not None else []
+                work.ask(next(iter(asked), "interrupted"))
 
     def close(self) -> None:
         """Kill the runs at work."""
@@ -127,4 +139,5 @@ class _Pool:
 
     @property
     def _stopping(self) -> bool:
-        return self._stop is not None and bool(self._stop.reasons)
+        asked = self._stop is not None and bool(self._stop.reasons)
+        return asked or self.no_disk is not None

@@ -119,7 +119,7 @@ class Worker:
             with job.store.claim(job.run.run_id) as claim:
                 if claim is not None:
                     claim.cause = "node"
-                    job.write_failure(message, "node")
+                    job.write_failure(message, "node", claim)
         self._requeue("node", by_slurm=False)
 
     def _unfinished(self) -> list[Job]:
