@@ -18,6 +18,7 @@ from analysis.wandb_dashboard import payload, workspace
 from scaling_study.common.command_line import run
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import read_json
 from scaling_study.config.tracking import require_key, study_parser, tag_of
 from scaling_study.study.table import read_plan
 from scaling_study.tracking import wandb_client
@@ -59,11 +60,7 @@ def command(args: argparse.Namespace) -> list[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     """What a JSON file holds; empty if there is none that can be read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return dict(read_json(path, {}))
 
 
 def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:

@@ -8,14 +8,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
 from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
+from scaling_study.common.reading import yaml_in
 from scaling_study.config.run import run_config
 from scaling_study.launch import registry
 from scaling_study.launch.base import SchedulerError
@@ -96,11 +95,11 @@ def _record(store: Store, run_id: str, begun: bool) -> None:
     if store.state(run_id) in (*FINISHED, "unreadable"):
         return
     config = store.run_dir(run_id) / "config.yaml"
-    if begun and config.exists():
-        run = run_config(yaml.safe_load(config.read_text(encoding="utf-8")))
-        record_failure(store, run, "cancelled, with a checkpoint", "cancelled")
-    else:
-        store.end(run_id, "cancelled")
+    with suppress(ValueError, FileNotFoundError):  # nobody can say what the run was
+        if begun and isinstance(values := yaml_in(config), Mapping):
+            run = run_config(values)
+            return record_failure(store, run, "cancelled, with a checkpoint", "cancelled")
+    store.end(run_id, "cancelled")
 
 
 if __name__ == "__main__":

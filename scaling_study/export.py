@@ -5,10 +5,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
+from scaling_study.common.reading import yaml_in
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.models import timm_weights
 
@@ -54,17 +53,16 @@ def _run_in(run_dir: Path) -> RunConfig:
     """The run that config.yaml in `run_dir` describes."""
     path = run_dir / "config.yaml"
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml_in(path)
         if isinstance(values, Mapping):
             return run_config(values)
         raise InputError("it holds no settings")
-    except OSError as error:
-        raise InputError(f"{run_dir}: no run is there ({error.strerror})") from None
+    except FileNotFoundError:
+        raise InputError(f"{run_dir}: no run is there (No such file or directory)") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (ValueError, yaml.YAMLError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: no YAML ({reason})") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import json_in
 
 FILE = "freeze.json"
 VERSION = 1
@@ -84,7 +85,7 @@ def read_freeze(study_dir: Path) -> Freeze | None:
     """
     path = study_dir / FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_in(path)
         plans = tuple(
             Plan(float(plan["at"]), {str(run): str(cell) for run, cell in plan["runs"].items()})
             for plan in found["plans"]

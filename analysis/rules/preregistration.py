@@ -13,6 +13,7 @@ from analysis.rules.rule import Preregistration, Rule, one_of
 from analysis.study.columns import ALL_COST_NAMES, AXES
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import yaml_in
 from scaling_study.common.validation import suggest
 
 DEFAULTS = Path(__file__).with_name("prereg.yaml")
@@ -62,8 +63,8 @@ def freeze(study_dir: Path, grid: Mapping[str, Any]) -> Path:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        loaded = yaml_in(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(loaded, dict) or not isinstance(loaded.get("rules"), dict):
         raise InputError(f"{path} holds no rules")

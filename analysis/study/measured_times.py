@@ -1,6 +1,5 @@
 """Step times that `python -m scaling_study.measure` took with the machine to itself."""
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ import numpy as np
 
 from analysis.study.step_times import STEP_TIME, StepTime
 from scaling_study.common.errors import InputError
+from scaling_study.common.reading import UnreadableError, csv_in
 
 # What identifies a shape there.
 MEASURED_SHAPE = (
@@ -59,13 +59,14 @@ def _read(path: Path) -> dict[Key, StepTime]:
     """
     found: dict[Key, list[tuple[float, float, int]]] = defaultdict(list)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                count = int(float(row.get(COUNT) or 1))
-                if count > 1:
-                    measured = math.log(float(row[STEP_TIME])), float(row[LOG_SD]), count
-                    found[_key(row)].append(measured)
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        for row in csv_in(path):
+            count = int(float(row.get(COUNT) or 1))
+            if count > 1:
+                measured = math.log(float(row[STEP_TIME])), float(row[LOG_SD]), count
+                if not all(map(math.isfinite, measured)) or measured[1] < 0:
+                    raise UnreadableError(f"{STEP_TIME}={row[STEP_TIME]}, {LOG_SD}={row[LOG_SD]}")
+                found[_key(row)].append(measured)
+    except (OSError, ValueError, KeyError, OverflowError) as error:
         raise InputError(
             f"{path} cannot be read ({error!r}); `python -m scaling_study.measure` writes it anew"
         ) from None

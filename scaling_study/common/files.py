@@ -102,6 +102,7 @@ def _share(lock: int, folder: Path) -> None:
 
 def file_end(path: Path, size: int = 4000) -> str:
     """The last `size` bytes of a text; raises an OSError if it cannot be read."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
+    # Not to wait for the writer of a pipe that lies there.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - size))
         return file.read().decode(errors="replace")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from scaling_study.common.reading import parsed_json, text_in
 from scaling_study.cost.time_model import CONDITIONS, SHAPE, Timing
 
 # Of a cache: what probes and `measure` have timed.
@@ -15,15 +16,15 @@ PROBES = "probes.jsonl"
 def read_timings(path: Path) -> list[Timing]:
     """The measurements in a file, a line each; other lines are ignored."""
     try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
+        lines = text_in(path).split("\n")
+    except (OSError, ValueError):
         return []
     return [timing for line in lines if (timing := _timing(line)) is not None]
 
 
-def _timing(line: bytes) -> Timing | None:
+def _timing(line: str) -> Timing | None:
     try:
-        record = json.loads(line)
+        record = parsed_json(line)
         wall_s = record["wall_s"]
         timing = Timing(
             tuple(record["conditions"]),

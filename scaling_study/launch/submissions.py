@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import read_json
@@ -10,6 +11,12 @@ from scaling_study.launch.options import Policy
 from scaling_study.launch.outcome import Outcome, SameError
 from scaling_study.study.result import read_result
 from scaling_study.study.store import Store
+
+# The types of a record in jobs.json.
+KINDS: dict[str, Any] = {
+    **dict.fromkeys(("submission", "job", "snapshot"), str),
+    **{"git_commit": str | None, "submitted": int | float, "runs": list, "resources": dict},
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Submissions:
 
     def submissions(self) -> list[Submission]:
         """All that were made, oldest first."""
-        return [Submission(**record) for record in read_json(self._jobs, [])]
+        return [*filter(None, map(_submission, read_json(self._jobs, [])))]
 
     def add(self, submission: Submission) -> None:
         """Record a submission; stopping an earlier one no longer matters."""
@@ -81,6 +88,21 @@ class Submissions:
         record = {"submission": submission, "error": error}
         replace_file(self._stopped, json.dumps(record, indent=1) + "\n")
         return True
+
+
+def _submission(record: object) -> Submission | None:
+    """One of jobs.json; None for a record that is none."""
+    if not isinstance(record, dict) or record.keys() != KINDS.keys():
+        return None
+    if not all(isinstance(record[name], kind) for name, kind in KINDS.items()):
+        return None
+    groups, sizes = record["runs"], record["resources"].values()
+    texts = [run_id for group in groups if isinstance(group, list) for run_id in group]
+    if not all(isinstance(g, list) for g in groups) or not all(isinstance(t, str) for t in texts):
+        return None
+    if not all(isinstance(size, int) for size in sizes):
+        return None
+    return Submission(**record | {"runs": tuple(map(tuple, groups))})
 
 
 def _outcome(path: Path) -> Outcome:

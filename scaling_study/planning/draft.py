@@ -5,13 +5,13 @@ those in STUDY/timings.jsonl, so that the same command leads to the same runs wh
 measured since. Forecasts use all that is known now.
 """
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import csv_in
 from scaling_study.common.validation import group
 from scaling_study.config.axes import Settings
 from scaling_study.config.execution import ExecutionConfig, processes_of, threads_of
@@ -158,9 +158,8 @@ def orphans(found: Draft, results_dir: Path) -> list[str]:
     rest = set(found.results) - {row.run.run_id for row in found.rows}
     for path in results_dir.glob("*/plan.csv") if rest else ():
         try:
-            with path.open(newline="", encoding="utf-8") as file:
-                rest -= {row[0] for row in csv.reader(file) if row}
-        except (OSError, ValueError, csv.Error):
+            rest -= {row.get("run_id", "") for row in csv_in(path)}
+        except (OSError, ValueError):
             continue  # a torn plan lists nothing; its sweep writes it anew
     return sorted(rest)
 

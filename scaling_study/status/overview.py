@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.files import file_end
+from scaling_study.common.reading import parsed_json, text_in
 from scaling_study.launch import registry
 from scaling_study.launch.queue_view import Accounts, QueueView, RunInQueue
 from scaling_study.launch.submissions import Submissions
@@ -95,7 +97,13 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
     own = tuple(own_axes(read_grid(study_dir)))
     accounted = {} if accounted is None else accounted
     view = registry.look(store, [row["run_id"] for row in rows], study_dir, accounted)
-    runs = tuple(_run(row, view.runs[row["run_id"]], store, own) for row in rows)
+    try:
+        runs = tuple(_run(row, view.runs[row["run_id"]], store, own) for row in rows)
+    except (KeyError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{study_dir / 'plan.csv'} is no plan ({error!r}); the sweep's command, repeated, "
+            "writes it anew"
+        ) from None
     counts, speed = Counter(run.state for run in runs), _speed(runs)
     return Overview(
         schema=SCHEMA,
@@ -162,11 +170,11 @@ def _tail(log: Path) -> tuple[str, ...]:
 
 def _epoch(run_dir: Path) -> float:
     """Epochs that the run has trained, fractions included, from its last complete line."""
-    with suppress(OSError):
-        lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    with suppress(OSError, ValueError):
+        lines = text_in(run_dir / "metrics.jsonl").splitlines()
         for line in reversed(lines):
             with suppress(ValueError, TypeError, KeyError):  # it may be only half written yet
-                return float(json.loads(line)["epoch"])
+                return float(parsed_json(line)["epoch"])
     return 0.0
 
 

@@ -25,6 +25,14 @@ from scaling_study.study.liveness import beats, same_process, started, where
 HEARTBEAT_S = 10
 # Set for the processes of a scheduler's job: its id, and how often it was started before.
 JOB_VARIABLE, RESTART_VARIABLE = "SCALING_STUDY_JOB", "SCALING_STUDY_RESTART"
+# The types of what a note may say.
+KINDS: dict[str, Any] = {
+    **dict.fromkeys(("host", "started", "where", "token", "queued"), str),
+    **dict.fromkeys(("node", "job", "cause"), str | None),
+    **dict.fromkeys(("began", "ended", "submitted"), int | float),
+    **dict.fromkeys(("pid", "restart", "slots"), int),
+    "attempts": list,
+}
 # What is kept of an attempt when the next one begins.
 ATTEMPT = ("node", "job", "began", "ended", "cause")
 
@@ -74,14 +82,20 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """What a job.json or sweep.json says; empty if it cannot be read."""
-    return dict(read_json(path, {}))
+    """What a job.json or sweep.json says, as far as it can be so; empty if it cannot be read."""
+    return _possible(read_json(path, {}))
+
+
+def _possible(note: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in note.items() if isinstance(value, KINDS.get(key, object))}
+    if isinstance(earlier := found.pop("attempts", None), list):
+        found["attempts"] = [_possible(attempt) for attempt in earlier if isinstance(attempt, dict)]
+    return found
 
 
 def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[str, Any]]:
     """The attempts in job.json, the last one, which ended by `cause` if given, included."""
-    earlier = note.get("attempts")
-    found = [dict(a) for a in earlier if isinstance(a, dict)] if isinstance(earlier, list) else []
+    found = [dict(attempt) for attempt in note.get("attempts", ())]
     # A job that was cancelled while it waited attempted nothing.
     if "pid" in note or ("ended" in note and note.get("cause") != "cancelled"):
         found.append({key: note.get(key) for key in ATTEMPT})

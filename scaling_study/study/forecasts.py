@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scaling_study.common.files import replace_csv
+from scaling_study.common.reading import text_in
 
 FILE = "forecasts.csv"
 COLUMNS = ("forecast_s", "forecast_s_low", "forecast_s_high")
@@ -58,9 +59,9 @@ def read_forecasts(study_dir: Path) -> dict[str, RunForecast]:
 def _rows(study_dir: Path) -> dict[str, list[str]]:
     """The values of `COLUMNS` by run id; empty where the file is missing or cannot be read."""
     try:
-        text = (study_dir / FILE).read_text(encoding="utf-8", errors="replace")
+        text = text_in(study_dir / FILE)
         rows = [row for row in csv.DictReader(io.StringIO(text)) if row.get("run_id")]
-    except (OSError, csv.Error):
+    except (OSError, ValueError, csv.Error):
         return {}
     return {row["run_id"]: [row.get(name) or "" for name in COLUMNS] for row in rows}
 

@@ -1,14 +1,13 @@
 """A study's results and its plan as tables."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from scaling_study.common.errors import InputError
+from scaling_study.common.reading import UnreadableError, csv_in, yaml_in
+from scaling_study.common.terminal import printable
 from scaling_study.study.result import COLUMNS, Result, read_result
 
 if TYPE_CHECKING:
@@ -51,11 +50,13 @@ def read_plan(study_dir: Path) -> list[dict[str, str]]:
             "`python -m scaling_study.sweep +grid=NAME` made, such as results/depth_vs_width"
         )
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = {row["run_id"]: row for row in csv.DictReader(file)}
-            for row in rows.values():
-                int(row["epochs"])
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        if not (rows := {row["run_id"]: row for row in csv_in(path)}):
+            raise UnreadableError("it lists no runs")
+        for run_id, row in rows.items():
+            int(row["epochs"])
+            if Path(run_id).name != run_id or printable(run_id) != run_id:
+                raise UnreadableError(f"{run_id!r} is the name of no run")
+    except (ValueError, KeyError) as error:
         raise InputError(
             f"{path} is no plan ({error!r}); the sweep's command, repeated, writes it anew"
         ) from None
@@ -101,8 +102,8 @@ def read_grid(study_dir: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        grid = yaml_in(path)
+    except UnreadableError as error:
         raise InputError(f"{path} cannot be read as YAML ({error})") from None
     if not isinstance(grid, dict) or not isinstance(grid.get("n_classes", 2), int):
         raise InputError(f"{path} is no grid; the sweep's command, repeated, writes it anew")

@@ -42,8 +42,7 @@ def make_ready(
             bad = store.set_aside(row.run.run_id)
             print(f"unreadable result set aside, its run is done again: {bad}")
     # A study is what its last sweep planned; the runs of another one stay in the store.
-    planned = read_plan(study_dir) if (study_dir / "plan.csv").is_file() else []
-    if others := {row["run_id"] for row in planned} - {row.run.run_id for row in rows}:
+    if others := _planned_before(study_dir) - {row.run.run_id for row in rows}:
         print(
             f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
             "store; to keep both studies, give one its own name with grid.name=NAME"
@@ -62,3 +61,14 @@ def make_ready(
     text += yaml.safe_dump(sizes, default_flow_style=None)
     replace_file(study_dir / "grid.yaml", text)
     write_csv(rows, grid, study_dir / "plan.csv")
+
+
+def _planned_before(study_dir: Path) -> set[str]:
+    """Runs in the study's plan; none, with a line about it, if there is one that cannot be read."""
+    if not (study_dir / "plan.csv").exists():
+        return set()
+    try:
+        return {row["run_id"] for row in read_plan(study_dir)}
+    except InputError:
+        print(f"{study_dir / 'plan.csv'} cannot be read and is written anew")
+        return set()

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from scaling_study.common.reading import UnreadableError, parsed_json, text_in, yaml_in
 from scaling_study.config.run import run_config
 from scaling_study.config.tracking import tag_of
 from scaling_study.cost.closed_form import describe
@@ -52,8 +51,8 @@ def config_of(run_dir: Path) -> dict[str, Any]:
     Raises a ValueError or OSError if no config.yaml there describes a run.
     """
     try:
-        values = yaml.safe_load((run_dir / "config.yaml").read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        values = yaml_in(run_dir / "config.yaml")
+    except UnreadableError as error:
         raise ValueError(f"config.yaml: {error}") from None
     if not isinstance(values, dict):
         raise ValueError("config.yaml holds no settings")
@@ -66,13 +65,13 @@ def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
     The number is the training step, or if a line before has it already, the next one.
     """
     try:
-        lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = text_in(run_dir / "metrics.jsonl").splitlines()
     except FileNotFoundError:
         return ()
     rows: list[tuple[int, dict[str, Any]]] = []
     for line in lines:
         try:
-            row = json.loads(line)
+            row = parsed_json(line)
             step = int(row["step"])
         except (ValueError, KeyError, TypeError):
             continue  # the torn last line of a killed process

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import json_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class UploadRecord:
 def read_record(run_dir: Path) -> UploadRecord | None:
     """The run's record; None if there is none or it cannot be read."""
     try:
-        values = json.loads((run_dir / "wandb.json").read_text(encoding="utf-8"))
+        values = json_in(run_dir / "wandb.json")
         return UploadRecord(**values | {"tags": tuple(values["tags"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import parsed_json
 
 
 class Sink(Protocol):
@@ -22,7 +23,7 @@ class MetricsFile:
     def __init__(self, path: Path, first_step: int) -> None:
         self._path = path
         if path.is_file():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
             replace_file(path, "".join(line for line in lines if _at_most(line, first_step)))
 
     def write(self, **values: float) -> None:
@@ -55,8 +56,8 @@ class Metrics:
 
 def _at_most(line: str, step: int) -> bool:
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = parsed_json(line)
+        # The line of the final scores, which has no loss, is written anew.
+        return bool(record["step"] <= step) and "loss" in record
+    except (ValueError, KeyError, TypeError):
         return False  # the torn last line of a killed process
-    # The line of the final scores, which has no loss, is written anew.
-    return bool(record["step"] <= step) and "loss" in record

@@ -1,8 +1,10 @@
 """Out of memory: how to recognise it, and a file that carries the remedy to the next attempt."""
 
+import re
 from pathlib import Path
 
 from scaling_study.common.files import replace_file
+from scaling_study.common.reading import text_in
 
 # Messages of torch's exception, whose class was renamed before, and of the libraries below it.
 GPU_MEMORY = ("CUDA out of memory", "HIP out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -27,9 +29,10 @@ class HalvingsFile:
     def read(self) -> int:
         """The number in the file; 0 if there is none."""
         try:
-            return int(self._path.read_text(encoding="utf-8"))
+            text = text_in(self._path).strip()
         except (OSError, ValueError):
             return 0
+        return int(text) if re.fullmatch(r"[0-9]{1,2}", text) else 0
 
     def write(self, halvings: int) -> None:
         replace_file(self._path, f"{halvings}\n")

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.files import replace_file
+from scaling_study.common.reading import json_in
 from scaling_study.data.base import Sizes
 from scaling_study.data.storage.array_cache import Columns, cached
 
@@ -47,11 +49,13 @@ class Listing:
             return _sizes({part: self.columns(part)["labels"] for part in self.parts})
         path = cache_dir / f"{self._name}.json"
         try:
-            known = json.loads(path.read_text(encoding="utf-8"))
-            return Sizes(known["n_classes"], {part: known["images"][part] for part in self.parts})
+            known = json_in(path)
+            images = {part: int(known["images"][part]) for part in self.parts}
+            return Sizes(int(known["n_classes"]), images)
         except (OSError, ValueError, KeyError, TypeError):
             sizes = _sizes({part: self.read(part, cache_dir)["labels"] for part in self.parts})
-        path.write_text(json.dumps({"n_classes": sizes.n_classes, "images": dict(sizes.images)}))
+        text = json.dumps({"n_classes": sizes.n_classes, "images": dict(sizes.images)})
+        replace_file(path, text)
         return sizes
 
     def read(self, part: str, cache_dir: Path) -> Columns:
