@@ -19,6 +19,8 @@ from scaling_study.config.run import run_config
 from scaling_study.launch import registry
 from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import record_failure
+from scaling_study.launch.slurm import commands
+from scaling_study.launch.submissions import Submissions
 from scaling_study.study.active_sweep import sweep_process
 from scaling_study.study.liveness import process_in
 from scaling_study.study.result import FINISHED
@@ -64,6 +66,8 @@ def cancel(study_dir: Path) -> int:
     # Jobs that work on runs, will, or would after a requeue.
     open_runs = [run_id for run_id in run_ids if states[run_id] not in FINISHED]
     jobs = {job for run_id in open_runs if (job := registry.job_of(store, run_id)) is not None}
+    if commands.available():  # of two calls at once, runs name the jobs of the second alone
+        jobs |= Submissions(study_dir).unfinished({*open_runs})
     registry.cancel(jobs)
     running = [run_id for run_id in run_ids if states[run_id] == "running"]
     for run_id in running:

@@ -2,11 +2,14 @@
 
 import os
 import platform
+import re
 import subprocess
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
+# An index or a UUID, as CUDA_VISIBLE_DEVICES has them.
+GPU = re.compile(r"\d+|(GPU|MIG)-.+")
 # Name of a GPU where there is none.
 UNKNOWN = "cuda: unknown"
 
@@ -21,8 +24,8 @@ def visible_gpus() -> list[str]:
     """Indices or UUIDs of the GPUs that a run may use, one string each."""
     if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         gpus = [gpu.strip() for gpu in visible.split(",")]
-        # As in CUDA itself, an invalid index hides what comes after it.
-        return list(takewhile(lambda gpu: gpu and gpu != "-1", gpus))
+        # As in CUDA itself, what is no GPU hides what comes after it: -1, or SLURM's NoDevFiles.
+        return list(takewhile(GPU.fullmatch, gpus))
     return [str(index) for index, _ in enumerate(_of_gpus("name"))]
 
 

@@ -1,7 +1,9 @@
 """Finds what a module declares: one that ships with the project, or one of the user's own."""
 
 import re
+import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TypeVar
@@ -22,6 +24,8 @@ def module_called(name: object, folder: str) -> ModuleType | None:
     if not isinstance(name, str) or not MODULE_NAME.fullmatch(name):
         return None
     path = name if "." in name else f"{folder}.{name}"
+    if (store := _store_of(path)) is not None:
+        raise InputError(f"{name}: it lies in {store}, a store of results, whose files are not run")
     try:
         return import_module(path)
     except ModuleNotFoundError as error:
@@ -29,6 +33,20 @@ def module_called(name: object, folder: str) -> ModuleType | None:
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise
         return None
+
+
+def _store_of(module: str) -> Path | None:
+    """The store of results below an entry of the import path that has this module, if one has.
+
+    Others may write there, and a run's file that says so must not make us execute theirs.
+    """
+    for entry in sys.path:
+        folder = Path(entry)
+        for part in module.split(".")[:-1]:
+            folder = folder / part
+            if any((place / ".lock").exists() for place in (folder / "runs", folder)):
+                return folder
+    return None
 
 
 def declared(setting: str, name: object, kind: type[T], folder: ModuleType, example: str) -> T:

@@ -1,6 +1,6 @@
 """Plain values, as YAML and the command line give them, into checked dataclasses."""
 
-import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
@@ -9,6 +9,9 @@ from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 from scaling_study.common.errors import InputError
 
 T = TypeVar("T")
+# Beyond it floats do not tell whole numbers apart.
+MOST = 2**53
+LARGEST = sys.float_info.max
 # What a setting of a plain type takes.
 ACCEPTED = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
 
@@ -76,10 +79,10 @@ def one_value(kind: Any, value: object, key: str) -> Any:
         return {name: one_value(kinds[1], part, f"{key}.{name}") for name, part in value.items()}
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
         return tuple(one_value(kinds[0], part, key) for part in value)
-    if is_number(value) and math.isfinite(value):
+    if is_number(value) and abs(value) <= LARGEST:
         if kind is float:
             return float(value)
-        if kind is int and float(value) == int(value):
+        if kind is int and float(value) == int(value) and abs(value) <= MOST:
             return int(value)
     if kind in (bool, str) and isinstance(value, kind):
         return value

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.provenance import git_state
 from scaling_study.common.validation import group, one_value, refuse_unknown, require
 from scaling_study.config.keys import FOLDERS
@@ -49,7 +50,11 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
     """Where and how the runs execute, but for `with_code`; InputError for a value out of bounds."""
     folders = {key: one_value(str, settings.get(key), key) for key in FOLDERS}
     for key, folder in folders.items():
-        there = not Path(folder).exists() or Path(folder).is_dir()
+        try:
+            there = not Path(folder).exists() or Path(folder).is_dir()
+        except (OSError, ValueError) as error:  # too long, or with a NUL
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"{key}={folder[:100]}: no name of a folder ({reason})") from None
         require(there, key, folder, "cannot write there, it is a file; give a folder")
     checkpoint, loader = group(settings, "checkpoint"), group(settings, "loader")
     refuse_unknown(checkpoint, ("every_s", "keep"), "checkpoint.")

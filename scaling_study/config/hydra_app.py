@@ -1,7 +1,9 @@
 """One wrapper for the Hydra entry points: composes, and turns bad input into one clear message."""
 
 import os
+import re
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -17,6 +19,7 @@ from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import flat_items, suggest
+from scaling_study.config.hydra_files import expand_home, not_text
 from scaling_study.study.axes import KEYS
 
 # Hydra reads 1,2 and range(2) as sweeps of its own, over whole commands, unless they are texts.
@@ -27,7 +30,10 @@ SEVERAL_VALUES = (
     "several values with -m"
 )
 # What a configuration that cannot be composed raises.
-COMPOSING = (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError)
+COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError)
+# What Hydra only warns of.
+CHOSEN_TWICE = re.compile(r"Multiple values for (\S+)\.")
+NOT_THERE = ".*path=.* is not available"
 # By this the configs name the packaged folders.
 OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
 
@@ -55,6 +61,7 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
         try:
             values = OmegaConf.to_container(config, resolve=True)
             assert isinstance(values, dict)
+            expand_home(values)
             codes.append(task(values, list(HydraConfig.get().overrides.task)))  # type: ignore[arg-type]
         except InputError as error:
             codes.append(report(str(error)))
@@ -65,9 +72,16 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
 
     app = hydra.main(version_base="1.3", config_path=str(data_dir("conf")), config_name=config_name)
     try:
-        app(body)()
+        with warnings.catch_warnings():
+            # A folder that is not there: what it should have had would be missed without a word.
+            warnings.filterwarnings("error", message=NOT_THERE, category=UserWarning)
+            app(body)()
     except COMPOSING as error:
         return report(_explain(error, config_name))
+    except UnicodeDecodeError as error:
+        return report(not_text(error))
+    except UserWarning as warning:
+        return report(f"{warning}; give folders that exist")
     except ValueError as error:
         if composed:
             raise  # a defect of ours
@@ -77,18 +91,21 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
     return max(codes, default=0)
 
 
-def hydra_overrides() -> list[str]:
-    """What the command line of the running entry point says to Hydra itself: a search path."""
-    return list(HydraConfig.get().overrides.hydra)
-
-
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}" if mark else "a file"
         return f"{place}: not YAML: {error.problem or error.context}"
-    message = str(error).strip().splitlines()[0]
+    if isinstance(error, yaml.reader.ReaderError):
+        sign = f"the character #x{error.character:02x}" if isinstance(error.character, int) else ""
+        return f"{error.name}: not YAML: {sign} at position {error.position} is not allowed"
+    message = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    if "Incompatible key type" in message or not str(error).strip():
+        return f"{message}: a key in a file is null, or of another kind than names and numbers"
+    if found := CHOSEN_TWICE.match(message):
+        group = found[1]
+        return f"{group}: it is chosen already; without the plus it is replaced, as in {group}=NAME"
     if key := getattr(error, "full_key", None):
         message = f"{key}: {message}"
     if isinstance(error, MissingConfigException) and error.options is not None:

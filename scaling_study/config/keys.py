@@ -7,6 +7,8 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import group, refuse_unknown, require, suggest
 
+# Folders may have names of 255 bytes, and figures and archives are named after the study.
+LONGEST_NAME = 200
 STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # The part of the settings that a run is made of.
 RUN_KEYS = ("task", "model", "data", "train", "init", "seed", "device", "precision")
@@ -34,7 +36,8 @@ def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -
 
 def study_name(name: object) -> str:
     """The name of a study and its folder; InputError if not plain, or `runs`, the folder of all."""
-    if isinstance(name, str) and STUDY_NAME.fullmatch(name) and name != "runs":
+    short = isinstance(name, str) and len(name) <= LONGEST_NAME
+    if isinstance(name, str) and short and STUDY_NAME.fullmatch(name) and name != "runs":
         return name
-    accepted = "must be letters, digits, '_', '-' and '.', and not 'runs'"
+    accepted = f"must be letters, digits, '_', '-' and '.', {LONGEST_NAME} at most, and not 'runs'"
     raise InputError(f"grid.name={name!r}: {accepted}")

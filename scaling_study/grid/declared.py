@@ -20,7 +20,10 @@ SHAPES = {
     "solve": "an axis to its targets, {width: {flops: [1e9]}}",
     "variants": "cumulative or independent to named overrides",
 }
-FILE = "a grid's file begins with the line '# @package _global_', and has all it says under grid:"
+FILE = (
+    "a grid's file begins with the line '# @package _global_', with no byte order mark before it, "
+    "and has all it says under grid:"
+)
 
 
 def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from scaling_study.config.execution import processes_of
 from scaling_study.launch.slots import AUTO
 from scaling_study.study.result import CAUSES
 
+# More than any machine has places for runs.
+MOST_SLOTS = 100_000
+
 
 def check(options: object, name: str, ok: Callable[[Any], bool], accepted: str) -> None:
     """Raise an InputError that names the setting, unless it is None or `ok`."""
@@ -28,6 +31,7 @@ class LauncherOptions:
     def __post_init__(self) -> None:
         for key in ("slots", "slots_per_gpu"):
             check(self, key, lambda n: n >= 1 or n == AUTO, "must be 1 or more, or auto")
+            check(self, key, lambda n: n <= MOST_SLOTS, f"must be {MOST_SLOTS} or less")
         check(self, "threads", lambda n: n >= 1, "must be 1 or more")
 
     @property

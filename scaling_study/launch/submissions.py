@@ -1,6 +1,7 @@
 """jobs.json and stopped.json of a study: its submissions to a queue, and whether they gave up."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,15 @@ class Submissions:
     def jobs(self, submission: str) -> list[str]:
         """Ids of all jobs that one call submitted."""
         return [task for one in self._of(submission) for task in one.tasks()]
+
+    def unfinished(self, run_ids: Collection[str]) -> set[str]:
+        """Ids of all jobs that were ever submitted for one of these runs."""
+        return {
+            task
+            for one in self.submissions()
+            for task, group in zip(one.tasks(), one.runs, strict=True)
+            if set(group) & set(run_ids)
+        }
 
     def _of(self, submission: str) -> list[Submission]:
         return [one for one in self.submissions() if one.submission == submission]

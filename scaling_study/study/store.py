@@ -173,6 +173,13 @@ class Store:
                 write_note(path, note)
 
     @contextmanager
+    def submitting(self) -> Iterator[None]:
+        """Only one call at a time looks which runs are in a queue, and submits others."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with locked(self.root / ".submitting"):
+            yield
+
+    @contextmanager
     def _lock(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
         with locked(self.root / ".lock"):

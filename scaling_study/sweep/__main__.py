@@ -17,6 +17,7 @@ from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
 from scaling_study.config.axes import display_names
 from scaling_study.config.execution import ExecutionConfig, execution_config_of, with_code
+from scaling_study.config.hydra_files import search_path
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.cost.device_times import Times, timings_of
@@ -126,7 +127,7 @@ def _explained(
 def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
     """The cells of another grid."""
     try:
-        words = [*hydra_app.hydra_overrides(), f"+grid={name}", *overrides]
+        words = [*search_path(), f"+grid={name}", *overrides]
         settings = hydra_app.composed("sweep", words)
         decided = deciding(settings, overrides, times)
         return planned_cells(settings, overrides, decided)[1]

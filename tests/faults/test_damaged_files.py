@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers.commands import Command, environment
-from scaling_study import cancel
+from scaling_study import cancel, export
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import UnreadableError, csv_in, json_in, text_in, yaml_in
 from scaling_study.status.overview import overview
@@ -210,3 +210,23 @@ def test_readers_take_what_is_good(tmp_path: Path) -> None:
     path.write_text("a,b\n1\n", encoding="utf-8")
     with pytest.raises(UnreadableError, match="more or fewer values"):
         csv_in(path)
+
+
+def test_no_module_of_a_store_is_run_because_a_file_says_so(
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by export nor by cancel, whose working folder is where results lie."""
+    monkeypatch.syspath_prepend(str(results.parent))
+    evil = results / "runs" / "evil.py"
+    evil.write_text("open('hacked', 'w').close()\nFAMILY = None", encoding="utf-8")
+    config = file_of(results, "config.yaml")
+    text = config.read_text(encoding="utf-8").replace("family: resnet", "family: results.runs.evil")
+    config.write_text(text, encoding="utf-8")
+    file_of(results, "result.json").unlink()
+    assert export.main([str(config.parent), "-o", "out.pth"]) == 2
+    assert "a store of results, whose files are not run" in capsys.readouterr().err
+    file_of(results, "sweep.json").unlink()
+    cancel.main([str(results / "smoke")])
+    with pytest.raises(InputError, match="a store of results"):
+        payload_of(config.parent)
+    assert not (results.parent / "hacked").exists()

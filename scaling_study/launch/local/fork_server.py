@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from multiprocessing import forkserver, get_context
+import tempfile
+from multiprocessing import forkserver, get_context, util
 from multiprocessing.context import ForkServerContext
 
 from scaling_study.launch.failure_causes import REQUESTS
@@ -11,6 +12,8 @@ from scaling_study.launch.stop_signals import handled_by
 
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# An address of a Unix socket has 107 bytes, of which multiprocessing's own names take 33.
+LONGEST_FOLDER = 74
 # What the server imports once: the trainer, and what our main modules import.
 PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 
@@ -26,6 +29,18 @@ def start_fork_server(threads: int) -> ForkServerContext:
     # Each child would import our modules in this process again with the main module.
     imported = [name for name in sys.modules if name.startswith("scaling_study.")]
     context.set_forkserver_preload([*PRELOAD, *imported, "scaling_study.launch.local.preload"])
+    _keep_sockets_short()
     with handled_by(signal.SIG_IGN, (*REQUESTS, signal.SIGHUP)):
         forkserver.ensure_running()
     return context
+
+
+def _keep_sockets_short() -> None:
+    """Have multiprocessing's sockets in /tmp where TMPDIR is too long for their addresses."""
+    before = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER:
+        tempfile.tempdir = "/tmp"
+    try:
+        util.get_temp_dir()  # made once a process, and removed at its end
+    finally:
+        tempfile.tempdir = before

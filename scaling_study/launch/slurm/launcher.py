@@ -138,7 +138,18 @@ class SubmittedRuns:
         self._retried.update((run_id, retries[run_id]) for run_id in done if run_id in retries)
 
     def submit(self, requests: Sequence[Request]) -> set[str]:
-        """Submit the runs as `Submitter.submit` does; the ids of those for which there was room."""
+        """Submit the runs as `Submitter.submit` does; the ids of those for which there was room.
+
+        Runs that another call has submitted meanwhile are left to it.
+        """
+        with self._store.submitting():
+            states = {one.job.run.run_id: self._store.state(one.job.run.run_id) for one in requests}
+            free = [one for one in requests if states[one.job.run.run_id] in ("planned", "failed")]
+            if others := len(requests) - len(free):
+                print(f"{others} runs were submitted by another call meanwhile", flush=True)
+            return self._submit(free)
+
+    def _submit(self, requests: Sequence[Request]) -> set[str]:
         attempts = [self._store.attempts(request.job.run.run_id) for request in requests]
         bad = avoided((one for found in attempts for one in found), time.time())
         for node in bad.keys() - self._avoided:

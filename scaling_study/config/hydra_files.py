@@ -1,0 +1,65 @@
+"""Where Hydra looks for YAML files: the packaged folders, and those that a command line adds."""
+
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.paths import data_dir
+
+DIRECTORY = ("--config-dir", "-cd")
+# Settings that name a file or a folder to write to; ~ is the user's home in them.
+WRITTEN = (("results_dir",), ("cache_dir",), ("report", "out"), ("plan", "out"))
+
+
+def search_path() -> list[str]:
+    """What the running entry point was told of other folders, as overrides of Hydra's.
+
+    --config-dir is one way, hydra.searchpath another.
+    """
+    config = HydraConfig.get()
+    other = [text for text in config.overrides.hydra if not text.startswith("hydra.searchpath=")]
+    added = [
+        f"{source.schema}://{source.path}"
+        for source in config.runtime.config_sources
+        if "command-line" in source.provider or "searchpath" in source.provider
+    ]
+    return [*other, f"hydra.searchpath=[{','.join(added)}]"] if added else other
+
+
+def not_text(error: UnicodeDecodeError) -> str:
+    """Which file it was that is no UTF-8 text."""
+    names = [path for path in _files() if path.read_bytes() == error.object]
+    where = names[0] if names else "a configuration file"
+    return f"{where}: no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+
+
+def _files() -> Iterator[Path]:
+    """All YAML files in folders that the command line or the package may mean."""
+    words = sys.argv[1:]
+    told = [word.partition("=")[2] for word in words if word.startswith("--config-dir=")]
+    told += [after for word, after in pairwise(words) if word in DIRECTORY]
+    texts = [word.partition("=")[2] for word in words if word.startswith("hydra.searchpath=")]
+    told += [part.strip(" '\"") for text in texts for part in text.strip("[]'\"").split(",")]
+    folders = [Path(folder.removeprefix("file://")) for folder in told if folder]
+    for folder in (*folders, data_dir("sweeps"), data_dir("conf")):
+        yield from (path for path in folder.rglob("*.yaml") if path.is_file())
+
+
+def expand_home(settings: dict[Any, Any]) -> None:
+    """Put the home folder for ~ into the names of what is `WRITTEN`."""
+    for *path, name in WRITTEN:
+        group = settings
+        for part in path:
+            below = group.get(part)
+            group = below if isinstance(below, dict) else {}
+        if isinstance(value := group.get(name), str) and value.startswith("~"):
+            try:
+                group[name] = str(Path(value).expanduser())
+            except RuntimeError:
+                key = ".".join([*path, name])
+                raise InputError(f"{key}={value}: no such user has a home here") from None
