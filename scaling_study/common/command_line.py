@@ -12,10 +12,11 @@ from scaling_study.common.terminal import tidy
 
 BAD_INPUT = 2
 NOT_WRITTEN, INTERRUPTED = 1, 130
-# A disk that is full, broken, read-only, or away: no fault of the command's.
+# A disk that is full, broken, read-only, away, or another user's: no fault of the command's.
 DISK = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO),
     *(errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EFBIG, errno.EMLINK),
+    *(errno.EACCES, errno.EPERM),
 }
 Arguments = ParamSpec("Arguments")
 

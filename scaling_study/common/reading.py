@@ -21,8 +21,8 @@ class UnreadableError(ValueError):
     """What is in a file's place cannot be read; the message says why, without the file's name."""
 
 
-def text_in(path: Path) -> str:
-    """The text in a file.
+def text_in(path: Path, errors: str = "strict") -> str:
+    """The text in a file; `errors` is Python's word for what happens to bytes that are no UTF-8.
 
     Raises:
         FileNotFoundError: nothing is there.
@@ -42,7 +42,7 @@ def text_in(path: Path) -> str:
                 raise UnreadableError("no regular file")
             if found.st_size > MOST_BYTES:
                 raise UnreadableError(f"{found.st_size} bytes, more than any that is written here")
-            return opened.read().decode("utf-8")
+            return opened.read().decode("utf-8", errors)
     except UnicodeDecodeError:
         raise UnreadableError("no UTF-8 text") from None
     except OSError as error:
@@ -51,16 +51,6 @@ def text_in(path: Path) -> str:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
-
-
-def parsed_json(text: str) -> Any:
-    """The value that a JSON text holds, all numbers finite; raises an UnreadableError."""
-    try:
-        return json.loads(text, parse_constant=_refused, parse_int=_whole, parse_float=_finite)
-    except RecursionError:
-        raise UnreadableError("nested too deeply") from None
-    except ValueError as error:
-        raise UnreadableError(f"no JSON: {error}") from None
 
 
 def _refused(name: str) -> None:
@@ -76,6 +66,20 @@ def _finite(text: str) -> float:
 def _whole(text: str) -> int:
     _finite(text)  # sizes and counts meet fractions
     return int(text)
+
+
+# Made once: there are thousands of results.
+DECODER = json.JSONDecoder(parse_constant=_refused, parse_int=_whole, parse_float=_finite)
+
+
+def parsed_json(text: str) -> Any:
+    """The value that a JSON text holds, all numbers finite; raises an UnreadableError."""
+    try:
+        return DECODER.decode(text)
+    except RecursionError:
+        raise UnreadableError("nested too deeply") from None
+    except ValueError as error:
+        raise UnreadableError(f"no JSON: {error}") from None
 
 
 def json_in(path: Path) -> Any:

@@ -16,7 +16,7 @@ PROBES = "probes.jsonl"
 def read_timings(path: Path) -> list[Timing]:
     """The measurements in a file, a line each; other lines are ignored."""
     try:
-        lines = text_in(path).split("\n")
+        lines = text_in(path, errors="replace").split("\n")
     except (OSError, ValueError):
         return []
     return [timing for line in lines if (timing := _timing(line)) is not None]

@@ -14,7 +14,7 @@ from scaling_study.common.terminal import console, has_reader
 from scaling_study.launch.queue_view import Accounts
 from scaling_study.status.overview import Overview, overview
 from scaling_study.status.view import screen, view
-from scaling_study.study.active_sweep import sweep_process
+from scaling_study.study.active_sweep import is_at_work
 
 
 @entry_point
@@ -61,7 +61,7 @@ def _watch(study: Path, every_s: float) -> None:
 def _goes_on(seen: Overview, study: Path) -> bool:
     """Also between two runs, and before the first, while a sweep here still has runs to start."""
     at_work = bool(seen.counts["running"] or seen.counts["queued"])
-    return at_work or sweep_process(study) is not None
+    return at_work or is_at_work(study)
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def _tail(log: Path) -> tuple[str, ...]:
 def _epoch(run_dir: Path) -> float:
     """Epochs that the run has trained, fractions included, from its last complete line."""
     with suppress(OSError, ValueError):
-        lines = text_in(run_dir / "metrics.jsonl").splitlines()
+        lines = text_in(run_dir / "metrics.jsonl", errors="replace").splitlines()
         for line in reversed(lines):
             with suppress(ValueError, TypeError, KeyError):  # it may be only half written yet
                 return float(parsed_json(line)["epoch"])

@@ -26,9 +26,14 @@ def recorded(study_dir: Path, slots: int) -> Iterator[None]:
 
 
 def sweep_process(study_dir: Path) -> int | None:
-    """Pid of the sweep that works on the study on this host now, or None."""
+    """Pid of the sweep that works on the study here now, proved to be one, or None."""
     pid = process_in(read_note(study_dir / FILE))
     return pid if pid != os.getpid() else None
+
+
+def is_at_work(study_dir: Path) -> bool:
+    """Whether a sweep works on the study now, as far as can be seen from here."""
+    return alive(study_dir / FILE)
 
 
 def slots_of_sweep(study_dir: Path) -> int | None:

@@ -59,7 +59,7 @@ def read_forecasts(study_dir: Path) -> dict[str, RunForecast]:
 def _rows(study_dir: Path) -> dict[str, list[str]]:
     """The values of `COLUMNS` by run id; empty where the file is missing or cannot be read."""
     try:
-        text = text_in(study_dir / FILE)
+        text = text_in(study_dir / FILE, errors="replace")
         rows = [row for row in csv.DictReader(io.StringIO(text)) if row.get("run_id")]
     except (OSError, ValueError, csv.Error):
         return {}

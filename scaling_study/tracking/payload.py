@@ -65,7 +65,7 @@ def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
     The number is the training step, or if a line before has it already, the next one.
     """
     try:
-        lines = text_in(run_dir / "metrics.jsonl").splitlines()
+        lines = text_in(run_dir / "metrics.jsonl", errors="replace").splitlines()
     except FileNotFoundError:
         return ()
     rows: list[tuple[int, dict[str, Any]]] = []
