@@ -10,6 +10,7 @@ from analysis.figures.files import prepare
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
 from analysis.rules.freeze import exploratory_reasons, freeze_plan, read_freeze
+from analysis.rules.looks import look_since_freeze
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration
 from analysis.study.errors import NothingToCompareError
@@ -77,6 +78,13 @@ def command(
     return analyse(table, rules, output, Request(published, results, live_s))
 
 
+def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:
+    """The table of a study's runs and the rules that it is judged by; raises as `table_of`."""
+    study = read_study(study_dir)
+    table = table_of(study, {})
+    return table, _marked(_rules(study), study, table)
+
+
 def _rules(study: Study) -> Preregistration:
     """The frozen rules of a study; one that no sweep has frozen is frozen now."""
     if not (study.path / "prereg.yaml").exists():
@@ -95,10 +103,10 @@ def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistrati
     frozen, used = read_freeze(study.path), [*table.rows, *table.excluded]
     analysed = [str(row["run_id"]) for row in used]
     store = Store(study.path.parent)
-    ended = {run: store.ended(run) for run in analysed}
+    began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [
         rules.exploratory,
-        *exploratory_reasons(frozen, rules.sha256, ended, study.plan, analysed),
+        *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed),
     ]
     if chosen := [column for column in table.where if column not in SAME]:
         reasons.append(f"cells were chosen by --where {', '.join(chosen)}")
@@ -106,5 +114,6 @@ def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistrati
         reasons.append(f"{table.missing} planned runs have no result")
     if left := len(study.plan.keys() - set(analysed)) - table.missing:
         reasons.append(f"{left} finished runs were left out")
-    seeds = frozen.seeds if frozen else None
-    return replace(rules, seeds=seeds, exploratory="; ".join(filter(None, reasons)))
+    cells = {str(row["run_id"]): str(row["config_id"]) for row in used}
+    look = look_since_freeze(cells, rules.looks, frozen)
+    return replace(rules, look=look, exploratory="; ".join(filter(None, reasons)))

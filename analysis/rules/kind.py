@@ -129,13 +129,13 @@ class Kind:
         """
         return self.effect(plan, rule, Estimand(plan.cost(rule)))
 
-    def planned_gaps(self, plan: PlannedStudy, rule: Rule) -> tuple[Gap, ...]:
-        """The contrasts of planned cells that the rule rests on; raises as `effect`.
+    def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
+        """The contrasts of cells, planned or measured, that the rule rests on; raises as `effect`.
 
         Seeds are spread over cells for them. Empty where the interval is no contrast's.
         """
-        found = None if self.parts(rule) else self.planned_effect(plan, rule)
-        return () if found is None else (found.gap,)
+        gap = self.effect(study, rule, estimand).gap
+        return (gap,) if gap.weights else ()
 
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """Alternative sets of planned cells, each sufficient to test the rule."""

@@ -56,6 +56,9 @@ class NumberKind(Kind):
         )
         return capitalised(text)
 
+    def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
+        return ()
+
     def measure(self, rule: Rule) -> str:
         return self._quantity(rule).split(";")[0]
 

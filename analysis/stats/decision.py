@@ -34,6 +34,11 @@ class Verdict:
     mde80: float | None = None
     seeds_needed: int | None = None
 
+    @property
+    def decided(self) -> bool:
+        """Whether the claim is supported or refuted."""
+        return self.value in ("supported", "refuted")
+
 
 def mde80(se: float, df: float, margin: float, alpha: float) -> float:
     """Least effect supported with 80 % power: margin + (t_{1-alpha/2} + t_{0.8}) SE."""

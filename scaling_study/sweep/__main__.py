@@ -33,9 +33,11 @@ from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, forecasts_of, planned_cells
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.study import forecasts
+from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 from scaling_study.sweep import decisions, display, live_report, prepare
+from scaling_study.sweep.allocation import allocated
 from scaling_study.sweep.options import SweepOptions, sweep_options_of
 from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
 
@@ -45,7 +47,18 @@ STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
-    """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
+    """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing.
+
+    An adaptive study begins anew after each round, with its results.
+    """
+    code, again = _sweep(settings, overrides)
+    while again:
+        code, again = _sweep(settings, overrides)
+    return code
+
+
+def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
+    """One plan and its runs: the exit code, and whether another round may follow."""
     from analysis.rules import check_grid
 
     check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
@@ -60,11 +73,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         print("\n".join(lines))
     if asked.explain or asked.diff:
         print("\n".join(_explained(found, asked, execution, overrides)))
-        return 0
+        return 0, False
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
     plan = decisions.Plan(found.rows, study_dir, grid)
-    found, spread = plan.allocated(found)
+    chosen = allocated(found, study_dir, plan)
+    found = chosen.found
     rows = with_states(found.rows, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
     slots = slots_of(rows, execution, options, asked.dry_run)
@@ -74,22 +88,19 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     notes += plan.confounders(rows)
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
-    print(
-        "\n".join(
-            [*shown, *notes, *spread, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
-        )
-    )
+    notes += [*chosen.lines, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
+    print("\n".join([*shown, *notes]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows, rows):
         rows = decisions.within(rows, budget, plan)
         found = replace(found, rows=rows)
     if asked.dry_run:
-        return 0
+        return 0, False
     if missing := to_do(rows, asked.order, len(slots)):
         execution = with_code(execution)
         launcher.check(options, execution)
-    prepare.make_ready(store, study_dir, execution, grid, rows)
+    prepare.make_ready(store, study_dir, execution, grid, rows, chosen.declared, chosen.share)
     freeze(found, study_dir)
     if missing:
         forecasts.keep(forecasts_of(missing), study_dir)
@@ -101,7 +112,9 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
         _compare(missing, ended)
-    return _summary(rows, study_dir, options.waits_for_runs)
+    done = all(row.state in FINISHED for row in rows)
+    again = chosen.in_rounds and bool(missing) and done
+    return _summary(rows, study_dir, options.waits_for_runs), again
 
 
 def _explained(

@@ -3,14 +3,12 @@
 The analysis is imported inside the functions, because only a sweep that starts runs needs it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
-from scaling_study.planning.draft import Draft
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
 
@@ -30,18 +28,13 @@ class Plan:
         self.planning = planned.planning_of(grid)
         self._allocation = declared_allocation.allocation_of(grid, self.prereg)
 
-    def allocated(self, found: Draft) -> tuple[Draft, list[str]]:
-        """The draft with the runs that the grid's allocation chooses, and lines about it."""
+    def design(self) -> Any:
+        """The candidates under the grid's allocation; None without one."""
         from analysis.rules.allocation import Design
 
         if self._allocation is None:
-            return found, []
-        rows = [*self._rows.values()]
-        design = Design(rows, self.prereg, self.planning, self._allocation)
-        seeds = design.fixed()
-        chosen = {row["run_id"] for row in design.chosen(seeds)}
-        kept = [row for row in found.rows if row.run.run_id in chosen]
-        return replace(found, rows=kept), [*_allocation_lines(design, seeds)]
+            return None
+        return Design([*self._rows.values()], self.prereg, self.planning, self._allocation)
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
@@ -73,21 +66,6 @@ class Plan:
         sides = confounders.sides_of(cells, self.prereg)
         found = confounders.differences(records, settings, sides)
         return [f"not the same in all runs: {line}" for line in found]
-
-
-def _allocation_lines(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:
-    """What an allocation takes, and how it narrows intervals."""
-    flops = sum(row["train_flops"] for row in design.chosen(seeds))
-    fewest, most = min(seeds.values()), max(seeds.values())
-    yield (
-        f"seeds where the rules' weights are: {sum(seeds.values())} of {len(design.rows)} runs, "
-        f"{fewest} to {most} per cell, {flops:.3g} training FLOPs"
-    )
-    n = design.evenly(seeds)
-    even = design.half_widths(dict.fromkeys(seeds, n)) if n else {}
-    for name, half in design.half_widths(seeds).items():
-        rest = f" ({100 * even[name]:.1f} % with {n} in every cell)" if name in even else ""
-        yield f"  {name}: intervals of +- {100 * half:.1f} %{rest}"
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:

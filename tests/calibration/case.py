@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from analysis.rules.rule import Preregistration
+
 Rows = list[dict[str, Any]]
 
 
@@ -15,7 +17,8 @@ class Case:
 
     `truth` is in the rule's unit: a relative error, a fraction of error for a regret, or a number.
     `rules` are changes to the packaged rules, as a grid's `rules:`. With `family` the verdict is
-    that after Holm's correction over the headline rules, else the rule's own.
+    that after Holm's correction over the headline rules, else the rule's own. `trained` says which
+    of the drawn runs a study in rounds trains, and the rules at the look where it stops.
     """
 
     rule: str
@@ -24,6 +27,7 @@ class Case:
     rows: Callable[[np.random.Generator], Rows]
     rules: Mapping[str, Any] = field(default_factory=dict)
     family: bool = False
+    trained: Callable[[Rows], tuple[Rows, Preregistration]] | None = None
 
     @property
     def key(self) -> str:

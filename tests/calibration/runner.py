@@ -77,7 +77,10 @@ def run(case: Case, studies: int) -> Tally:
     widths = []
     for number in range(studies):
         rng = np.random.default_rng([SEED, zlib.crc32(case.key.encode()), number])
-        value, gap = _verdict(case, prereg, rule, case.rows(rng))
+        rows = case.rows(rng)
+        if case.trained:
+            rows, prereg = case.trained(rows)
+        value, gap = _verdict(case, prereg, rule, rows)
         found[value] += 1
         if gap is not None:
             widths.append(gap.high - gap.low)

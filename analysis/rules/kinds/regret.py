@@ -27,10 +27,9 @@ class Regret(TwoArms):
         # How the arms' curves will cross is not known.
         _common(plan, plan.cost(rule), rule.arms)
 
-    def planned_gaps(self, plan: PlannedStudy, rule: Rule) -> tuple[Gap, ...]:
+    def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
         # The choice rests on the gap of short training, the loss on that of long training.
-        estimand = Estimand(plan.cost(rule))
-        return tuple(plan.gap_at(epochs, estimand, rule.arms)[0] for epochs in plan.regimes())
+        return tuple(study.gap_at(epochs, estimand, rule.arms)[0] for epochs in study.regimes())
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = regret(study, estimand.axis, rule.margin, rule.arms)
