@@ -28,19 +28,27 @@ def first_round(design: Design) -> Round:
     """The round that an adaptive study begins with; raises as `Design.check_start`."""
     unit, amount = design.allocation.unit, design.allocation.amount
     design.check_start(f"grid.allocation.budget.{unit}={amount:g}")
-    return _round(design, design.start, design.gains, design.start)
+    end = _end(design, design.start, design.gains)
+    return Round(
+        design.start, _information(design.start, design.gains) / _information(end, design.gains)
+    )
 
 
 def next_round(
-    design: Design, study: Evidence, verdicts: Mapping[str, Verdict], trained: Seeds, done: int
+    design: Design,
+    study: Evidence,
+    verdicts: Mapping[str, Verdict],
+    trained: Seeds,
+    shares: Sequence[float],
 ) -> Round | None:
-    """The round after `done` rounds that have `trained` so many seeds per cell; None to stop.
+    """The round after those that gave these `shares` and `trained` seeds per cell; None to stop.
 
     The study stops when every rule that the allocation is for is decided by its verdict, or no
     cells of the grid can test it, after the last round, or when the budget or the candidates allow
     no further run.
     """
     gains = _gains(design, study, [r for r in design.rules if not verdicts[r.name].decided])
+    done = len(shares)
     if not gains or done >= design.allocation.rounds:
         return None
     left = design.allocation.amount - design.spent(trained)
@@ -49,7 +57,7 @@ def next_round(
         *_, seeds = spread(trained, design.most, design.costs, part, gains)
         if seeds != trained:
             last = done + 1 == design.allocation.rounds
-            return Round(seeds, 1.0) if last else _round(design, seeds, gains, trained)
+            return Round(seeds, 1.0 if last else _share(design, seeds, gains, trained, shares[-1]))
     return None
 
 
@@ -68,9 +76,27 @@ def _gains(design: Design, study: Evidence, rules: Sequence[Rule]) -> dict[str, 
     return found
 
 
-def _round(design: Design, seeds: Seeds, gains: Mapping[str, float], trained: Seeds) -> Round:
+def _share(
+    design: Design, seeds: Seeds, gains: Mapping[str, float], trained: Seeds, before: float
+) -> float:
+    """The share of the final information with `seeds`, where `before` was that with `trained`.
+
+    Of what was left, the part that the information gains of what it would if all were spent: shares
+    rise whatever has become known of the noise since.
+    """
+    now, then, final = (
+        _information(n, gains) for n in (seeds, trained, _end(design, trained, gains))
+    )
+    return min(1.0, before + (1 - before) * (now - then) / (final - then))
+
+
+def _end(design: Design, trained: Seeds, gains: Mapping[str, float]) -> Seeds:
+    """The seeds with all that is left of the budget spent at once."""
     left = design.allocation.amount - design.spent(trained)
     *_, end = spread(trained, design.most, design.costs, left, gains)
-    both = (sum(g / n[key] for key, g in gains.items()) for n in (end, seeds))
-    final, now = both
-    return Round(seeds, min(1.0, final / now))
+    return end
+
+
+def _information(seeds: Seeds, gains: Mapping[str, float]) -> float:
+    """One over the sum of the contrasts' variances, each a share."""
+    return 1 / sum(gain / seeds[key] for key, gain in gains.items())

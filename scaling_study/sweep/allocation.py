@@ -5,11 +5,12 @@ results. The same command continues it wherever it was interrupted.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.planning.draft import Draft
 from scaling_study.study.result import FINISHED
 from scaling_study.sweep.decisions import Plan
@@ -38,8 +39,8 @@ def allocated(found: Draft, study_dir: Path, plan: Plan) -> Allocated:
     """What the grid's allocation, if it has one, chooses among all candidates of a draft.
 
     Raises:
-        InputError: there is too little to spend, or no rule that the allocation is for can be
-            tested by these cells.
+        InputError: there is too little to spend, no rule that the allocation is for can be tested
+            by these cells, or the study was planned before it was to go in rounds.
     """
     design = plan.design()
     if design is None:
@@ -81,11 +82,16 @@ def _rounds(found: Draft, study_dir: Path, design: Any) -> Allocated:
     frozen = read_freeze(study_dir)
     if frozen is None:
         return _new(found, design, first_round(design), 1)
+    if not frozen.shares:
+        raise InputError(
+            f"grid.allocation: {study_dir} was planned without it; give the study its own name with "
+            "grid.name=NAME"
+        )
     trained, done = Counter(frozen.runs.values()), len(frozen.plans)
     states = {row.run.run_id: row.state for row in found.rows}
     if not all(states.get(run) in FINISHED for run in frozen.runs):
         return Allocated(_kept(found, design, trained), [_told(design, trained, done)])
-    if following := _following(study_dir, design, trained, done):
+    if following := _following(study_dir, design, trained, frozen.shares):
         return _new(found, design, following, done + 1)
     text = f"{_told(design, trained, done)}; no further one is needed or can be paid for"
     return Allocated(_kept(found, design, trained), [text])
@@ -97,7 +103,9 @@ def _new(found: Draft, design: Any, following: Any, number: int) -> Allocated:
     return Allocated(_kept(found, design, following.seeds), [text], share=following.share)
 
 
-def _following(study_dir: Path, design: Any, trained: Mapping[str, int], done: int) -> Any:
+def _following(
+    study_dir: Path, design: Any, trained: Mapping[str, int], shares: Sequence[float]
+) -> Any:
     """The next round by the results so far, which are all there; None to stop."""
     from analysis.report.command import table_and_rules
     from analysis.rules.evidence import Evidence
@@ -108,7 +116,7 @@ def _following(study_dir: Path, design: Any, trained: Mapping[str, int], done: i
     table, rules = table_and_rules(study_dir)
     cells = StudyCells.of(table.rows, rules.base)
     verdicts = {j.rule.name: j.verdict for j in judge(table, cells, rules)}
-    return next_round(design, Evidence(cells, rules), verdicts, trained, done)
+    return next_round(design, Evidence(cells, rules), verdicts, trained, shares)
 
 
 def _told(design: Any, seeds: Mapping[str, int], number: int) -> str:

@@ -50,7 +50,7 @@ class Adaptive:
             study = Evidence(StudyCells.of(rows, prereg.base), prereg)
             shares.append(now.share)
             following = next_round(
-                self.design, study, verdicts(study, self.rules), now.seeds, len(shares)
+                self.design, study, verdicts(study, self.rules), now.seeds, shares
             )
             if following is None:
                 return rows, prereg

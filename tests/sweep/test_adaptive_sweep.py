@@ -101,3 +101,15 @@ def test_a_wrong_allocation_is_refused_before_anything_is_trained(
     told = sweep_here(*GRID[:-1], f"+grid.allocation={allocation}")
     assert told.returncode == 2
     assert said in told.stderr
+
+
+def test_a_study_that_was_planned_without_rounds_is_not_continued_in_rounds(
+    sweep_here: Command, tmp_path: Path
+) -> None:
+    study = tmp_path / "results/rounds"
+    study.mkdir(parents=True)
+    frozen = {"version": 1, "rules_sha256": "", "plans": [{"at": 0.0, "runs": {"a-0": "a"}}]}
+    (study / "freeze.json").write_text(json.dumps(frozen), encoding="utf-8")
+    told = sweep_here(*GRID, "dry_run=true")
+    assert told.returncode == 2
+    assert "was planned without it; give the study its own name with grid.name=" in told.stderr

@@ -1,6 +1,7 @@
 """Adaptive studies: what a round asks for, when it stops, and how often that is wrong."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,7 +66,9 @@ def test_later_rounds_spend_equal_parts_where_the_weights_are():
     found = adaptive(times=6.0)
     first = first_round(found.design)
     undecided = dict.fromkeys(RULES, Verdict("inconclusive", ""))
-    second = next_round(found.design, measured(found, first.seeds), undecided, first.seeds, 1)
+    second = next_round(
+        found.design, measured(found, first.seeds), undecided, first.seeds, [first.share]
+    )
     spent = found.design.spent(second.seeds) - found.design.spent(first.seeds)
     left = found.train_flops - found.design.spent(first.seeds)
     dearest = max(found.design.costs.values())
@@ -81,9 +84,9 @@ def test_it_stops_when_all_rules_are_decided_and_goes_on_while_one_is_not():
     seeds = first_round(found.design).seeds
     seen = measured(found, seeds)
     supported = dict.fromkeys(RULES, Verdict("supported", ""))
-    assert next_round(found.design, seen, supported, seeds, 1) is None
+    assert next_round(found.design, seen, supported, seeds, [0.4]) is None
     one_open = supported | {"R1-long": Verdict("inconclusive", "")}
-    following = next_round(found.design, seen, one_open, seeds, 1)
+    following = next_round(found.design, seen, one_open, seeds, [0.4])
     # Only the undecided rule's cells gain: those of long training.
     assert all(n == 2 for key, n in following.seeds.items() if key.endswith("-e4"))
 
@@ -92,13 +95,15 @@ def test_it_stops_after_the_last_round_and_when_nothing_more_can_be_paid_for():
     found = adaptive(rounds=2)
     seeds = first_round(found.design).seeds
     undecided = dict.fromkeys(RULES, Verdict("inconclusive", ""))
-    last = next_round(found.design, measured(found, seeds), undecided, seeds, 1)
+    last = next_round(found.design, measured(found, seeds), undecided, seeds, [0.4])
     assert last.share == 1
-    assert next_round(found.design, measured(found, seeds), undecided, last.seeds, 2) is None
+    assert (
+        next_round(found.design, measured(found, seeds), undecided, last.seeds, [0.4, 1.0]) is None
+    )
     poor = adaptive(times=2.01, rounds=4)
-    assert next_round(poor.design, measured(poor, seeds), undecided, seeds, 1) is None
+    assert next_round(poor.design, measured(poor, seeds), undecided, seeds, [0.4]) is None
     everything = poor.design.most
-    assert next_round(poor.design, measured(poor, everything), undecided, everything, 1) is None
+    assert next_round(poor.design, measured(poor, everything), undecided, everything, [0.4]) is None
 
 
 def test_a_rule_that_results_cannot_test_yet_gets_seeds_as_planned():
@@ -106,12 +111,20 @@ def test_a_rule_that_results_cannot_test_yet_gets_seeds_as_planned():
     seeds = first_round(found.design).seeds
     seen = measured(found, dict.fromkeys(seeds, 1))  # as if the second seed of all had diverged
     untested = dict.fromkeys(RULES, Verdict("not_testable", "one seed per cell"))
-    assert next_round(found.design, seen, untested, seeds, 1) is not None
+    assert next_round(found.design, seen, untested, seeds, [0.4]) is not None
 
 
 def test_a_budget_below_the_first_round_says_what_it_takes():
     with pytest.raises(InputError, match=r"grid.allocation.budget.train_flops=.*: 2 seeds of each"):
         first_round(adaptive(times=1.0).design)
+
+
+def test_shares_rise_whatever_becomes_known_of_the_noise():
+    found = adaptive(times=6.0, rounds=6)
+    for number in range(30):
+        look = found.study(drawn(number, factors=(1, 5, 1, 1, 5)))[1].look.look
+        shares = (*look.earlier, look.share)
+        assert all(0 < a < b <= 1 for a, b in pairwise(shares))
 
 
 def test_a_clear_effect_takes_fewer_rounds_than_none():
