@@ -77,11 +77,16 @@ def execution(tmp_path: Path, cache_dir: Path) -> ExecutionConfig:
 
 @pytest.fixture
 def command(tmp_path: Path, cache_dir: Path) -> Command:
-    """Run `python -m MODULE ARGUMENTS` in an empty folder, as a user would."""
+    """Run `python -m MODULE ARGUMENTS` in an empty folder, as a user would.
+
+    Sweeps do not measure step times, unless the arguments say something about it.
+    """
 
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if module.startswith("scaling_study") and "cache_dir=" not in " ".join(arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
+        if module == "scaling_study.sweep" and "measure." not in " ".join(arguments):
+            arguments = (*arguments, "measure.at_end=false")
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=tmp_path,

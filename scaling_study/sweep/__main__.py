@@ -4,7 +4,8 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +26,7 @@ from scaling_study.grid.explain import described, difference, explained, infeasi
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
-from scaling_study.launch.stop_signals import Stop, requested_by
+from scaling_study.launch.stop_signals import Stop, handled_by, requested_by
 from scaling_study.planning.budget import budget_of
 from scaling_study.planning.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
 from scaling_study.planning.order import check as check_order
@@ -33,13 +34,21 @@ from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, forecasts_of, planned_cells
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.study import forecasts
+from scaling_study.study.result import Result
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
-from scaling_study.sweep import decisions, display, live_report, prepare
-from scaling_study.sweep.options import SweepOptions, sweep_options_of
+from scaling_study.sweep import decisions, display, live_report, prepare, step_times
+from scaling_study.sweep.options import (
+    MeasureOptions,
+    SweepOptions,
+    measure_options_of,
+    sweep_options_of,
+)
 from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
 
 SOME_FAILED = 1
+# Settings of what happens once runs are at work.
+LATER = ("report", "measure")
 # After one of these, runs write checkpoints and end; after a second one, they are killed.
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "interrupted"}
 
@@ -48,8 +57,9 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
     from analysis.rules import check_grid
 
-    check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
+    check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", *LATER))
     asked, budget = sweep_options_of(settings), budget_of(settings)
+    measuring = measure_options_of(settings)
     check_order(asked.order)
     options, execution = registry.options_of(settings), execution_config_of(settings)
     launcher = registry.launcher(options.name)
@@ -91,16 +101,18 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         launcher.check(options, execution)
     prepare.make_ready(store, study_dir, execution, grid, rows)
     freeze(found, study_dir)
-    if missing:
-        forecasts.keep(forecasts_of(missing), study_dir)
-        with requested_by(STOPS) as stop, report:
-            requests = requests_of(missing, execution)
-            outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
-            _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)
-        ended = redrawn(found, execution)
-        rows = ended.rows
-        write_csv(rows, grid, study_dir / "plan.csv")
-        _compare(missing, ended)
+    with report if missing else nullcontext():
+        if missing:
+            forecasts.keep(forecasts_of(missing), study_dir)
+            with requested_by(STOPS) as stop:
+                requests = requests_of(missing, execution)
+                outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
+                _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)
+            report.rest()
+            found = _ended(found, missing, study_dir, execution)
+            rows = found.rows
+        if not launcher.leaves_jobs:
+            _measure(rows, found.results, study_dir, execution, measuring)
     return _summary(rows, study_dir, options.waits_for_runs)
 
 
@@ -139,13 +151,36 @@ def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
         raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
 
 
-def _compare(started: Sequence[Planned], ended: Draft) -> None:
-    """Print forecasts, as they were before, next to what the runs took."""
+def _ended(
+    found: Draft, started: Sequence[Planned], study_dir: Path, execution: ExecutionConfig
+) -> Draft:
+    """The plan after its runs have ended, which plan.csv has from now on.
+
+    Prints forecasts, as they were before, next to what the runs took.
+    """
+    ended = redrawn(found, execution)
+    write_csv(ended.rows, dict(ended.grid), study_dir / "plan.csv")
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.rows if row.run.run_id in ids]
     now = ended.times.with_timings(timings_of(ended.results.values()))
     if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))
+    return ended
+
+
+def _measure(
+    rows: Sequence[Planned],
+    results: Mapping[str, Result | None],
+    study_dir: Path,
+    execution: ExecutionConfig,
+    options: MeasureOptions,
+) -> None:
+    """Measure step times, unless asked to stop, by Ctrl-C or TERM: the sweep ends then."""
+    try:
+        with handled_by(signal.default_int_handler, STOPS):
+            step_times.measure(rows, results, study_dir, execution, options)
+    except KeyboardInterrupt:
+        _stopped(" while step times were measured; nothing is lost")
 
 
 def _follow(
