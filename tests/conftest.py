@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 import torch
 
-from helpers.commands import Command, environment
+from helpers.commands import Command, environment, without_measuring
 from helpers.tiny import plain_execution
 from scaling_study import data
 from scaling_study.config.execution import ExecutionConfig
@@ -85,8 +85,7 @@ def command(tmp_path: Path, cache_dir: Path) -> Command:
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if module.startswith("scaling_study") and "cache_dir=" not in " ".join(arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
-        if module == "scaling_study.sweep" and "measure." not in " ".join(arguments):
-            arguments = (*arguments, "measure.at_end=false")
+        arguments = without_measuring(module, arguments)
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=tmp_path,
@@ -121,6 +120,7 @@ def command_here(
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if not any(text.startswith("cache_dir=") for text in arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
+        arguments = without_measuring(module, arguments)
         name = module.rpartition(".")[2]
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # what the entry point sets ends with the test

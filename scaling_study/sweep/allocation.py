@@ -84,8 +84,8 @@ def _rounds(found: Draft, study_dir: Path, design: Any) -> Allocated:
         return _new(found, design, first_round(design), 1)
     if not frozen.shares:
         raise InputError(
-            f"grid.allocation: {study_dir} was planned without it; give the study its own name with "
-            "grid.name=NAME"
+            f"grid.allocation: {study_dir} was planned without it; give the study a name of its "
+            "own with grid.name=NAME"
         )
     trained, done = Counter(frozen.runs.values()), len(frozen.plans)
     states = {row.run.run_id: row.state for row in found.rows}

@@ -1,6 +1,7 @@
 """What a sweep on this machine does last: measure the step time of each of its networks, alone."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from scaling_study.common.device import device_name
 from scaling_study.common.errors import InputError
 from scaling_study.common.format import duration
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.config.run import RunConfig
 from scaling_study.launch.local.measuring import Shape, measured_into, shapes_of
 from scaling_study.launch.slots import slots_for
 from scaling_study.planning.plan import Planned
@@ -19,8 +21,8 @@ from scaling_study.study.measured import (
     FILE,
     SHAPE,
     THREADS,
+    config_ids_of,
     keep_measured,
-    key_of,
     measurements_of,
     read_measured,
 )
@@ -43,45 +45,54 @@ def measure(
     finished = [results.get(row.run.run_id) for row in rows if row.state in FINISHED]
     if not options.at_end or len(finished) < len(rows):
         return
-    elsewhere = [one for one in finished if one is not None and not _here(one, execution)]
-    if elsewhere:
+    other = [
+        one
+        for one in finished
+        if one is not None
+        and not (_here(one.device, one.threads, execution) and (one.world_size or 1) == 1)
+    ]
+    if other:
+        here, one = device_name(rows[0].run.device), other[0]
         print(
-            f"step times are not measured: {len(elsewhere)} runs were trained on "
-            f"{elsewhere[0].device} with {elsewhere[0].threads} threads, this is "
-            f"{device_name(rows[0].run.device)} with {execution.threads}"
+            f"step times are not measured: {len(other)} runs were trained on {one.device} "
+            f"({one.threads} threads, {one.world_size or 1} processes), and this is one process "
+            f"on {here} ({execution.threads} threads)"
         )
         return
-    missing = _unmeasured(shapes_of(row.run for row in rows), study_dir, execution, options.rounds)
-    if missing:
+    runs = [row.run for row in rows]
+    if missing := _unmeasured(runs, study_dir, execution, options.rounds):
         _measure(missing, study_dir, execution, options)
 
 
-def _here(result: Result, execution: ExecutionConfig) -> bool:
-    """Whether a run was trained as this machine measures: one process on the same device."""
-    kind = str(result.device).partition(":")[0]
-    same = result.device == device_name(kind) and result.threads == execution.threads
-    return same and (result.world_size or 1) == 1
+def _here(device: str | None, threads: object, execution: ExecutionConfig) -> bool:
+    """Whether times of this device, and of so many threads, are those of this sweep's runs."""
+    name = device_name(str(device).partition(":")[0])
+    return device == name and str(threads) == str(execution.threads)
 
 
 def _unmeasured(
-    shapes: Sequence[Shape], study_dir: Path, execution: ExecutionConfig, rounds: int
+    runs: Sequence[RunConfig], study_dir: Path, execution: ExecutionConfig, rounds: int
 ) -> list[Shape]:
-    """Those that measured.csv does not have; those that it has get the cells that they lack."""
+    """The shapes that measured.csv lacks; those that it has get the cells that they lack."""
     try:
-        known = {key_of(row): row for row in read_measured(study_dir)}
+        rows = read_measured(study_dir)
     except InputError:  # written anew
-        known = {}
-    missing, found = list[Shape](), list[dict[str, str]]()
-    for shape in shapes:
-        here = {DEVICE: device_name(shape.run.device), THREADS: execution.threads}
-        row = known.get(key_of({SHAPE: shape.key, **here}), {})
-        if measurements_of(row) < min(ENOUGH, rounds):
-            missing.append(shape)
-        elif row[CONFIG_IDS] != (cells := " ".join(shape.config_ids)):
-            found.append({**row, CONFIG_IDS: cells})
-    if found:
-        keep_measured(found, study_dir)
-    return missing
+        rows = []
+    known = {
+        row.get(SHAPE): row
+        for row in rows
+        if config_ids_of(row)
+        and _here(row.get(DEVICE), row.get(THREADS), execution)
+        and measurements_of(row) >= min(ENOUGH, rounds)
+    }
+    listed = {config_id for row in known.values() for config_id in config_ids_of(row)}
+    shapes = shapes_of(run for run in runs if run.config_id not in listed)
+    if found := [shape for shape in shapes if shape.key in known]:
+        more = [(known[shape.key], " ".join(shape.config_ids)) for shape in found]
+        keep_measured(
+            [{**row, CONFIG_IDS: f"{row[CONFIG_IDS]} {ids}"} for row, ids in more], study_dir
+        )
+    return [shape for shape in shapes if shape.key not in known]
 
 
 def _measure(
@@ -93,21 +104,22 @@ def _measure(
         f"{options.rounds} times each, for at most {duration(options.most_s)}",
         flush=True,
     )
-    began, counts = time.monotonic(), dict.fromkeys((shape.key for shape in shapes), 0)
+    began, counts, failed = time.monotonic(), Counter[str](), 0
     (slot, *_) = slots_for([shape.run.device for shape in shapes], 1, execution.threads)
     with recorded(study_dir, 1):
         turns = measured_into(study_dir, shapes, options.rounds, execution, slot, options.most_s)
         for shape, found in turns:
             if isinstance(found, str):
                 print(f"{shape.config_ids[0]} could not be measured: {found}", flush=True)
+                failed += 1
             else:
                 counts[shape.key] += 1
     enough = sum(n >= min(ENOUGH, options.rounds) for n in counts.values())
     took = duration(time.monotonic() - began)
     print(f"{study_dir / FILE}: {enough} of {len(shapes)} networks measured in {took}")
-    if enough < len(shapes):
+    if left := len(shapes) - enough - failed:
         print(
-            f"{len(shapes) - enough} networks were left out (measure.most_s={options.most_s:g} "
+            f"{left} networks were left out (measure.most_s={options.most_s:g} "
             "seconds): the analysis takes the step times of the runs until all are measured, by "
             "this command again or by python -m scaling_study.measure"
         )

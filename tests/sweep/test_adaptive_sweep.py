@@ -112,4 +112,4 @@ def test_a_study_that_was_planned_without_rounds_is_not_continued_in_rounds(
     (study / "freeze.json").write_text(json.dumps(frozen), encoding="utf-8")
     told = sweep_here(*GRID, "dry_run=true")
     assert told.returncode == 2
-    assert "was planned without it; give the study its own name with grid.name=" in told.stderr
+    assert "was planned without it; give the study a name of its own with grid.name=" in told.stderr

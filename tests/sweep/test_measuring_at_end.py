@@ -65,9 +65,7 @@ def test_a_sweep_ends_with_step_times_that_its_analysis_reads(
     assert [row["step_time_s"] for row in more] == [row["step_time_s"] for row in rows]
 
 
-def test_nothing_is_measured_where_a_run_has_failed(
-    command: Command, sweep_here: Command, tmp_path: Path
-) -> None:
+def test_nothing_is_measured_where_a_run_has_failed(command: Command, tmp_path: Path) -> None:
     failed = command(
         SWEEP, "+grid=smoke", "grid.axes.depth=[14]", "launcher.memory_gb=0.01", ROUNDS
     )
@@ -77,16 +75,22 @@ def test_nothing_is_measured_where_a_run_has_failed(
 
 
 def test_runs_of_another_machine_are_not_measured_on_this_one(
-    command: Command, tmp_path: Path
+    command: Command, sweep_here: Command, tmp_path: Path
 ) -> None:
     one = ("+grid=smoke", "grid.axes.depth=[14]", "grid.axes.seed=[0]")
     assert command(SWEEP, *one, "measure.at_end=false").returncode == 0
     path = run_dirs(tmp_path)[0] / "result.json"
     result = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(result | {"device": "cpu: other"}), encoding="utf-8")
-    done = command(SWEEP, *one, ROUNDS)
-    assert done.returncode == 0
-    assert "step times are not measured: 1 runs were trained on cpu: other" in done.stdout
+    for change, said in (
+        ({"device": "cpu: other"}, "1 runs were trained on cpu: other (1 threads, 1 processes)"),
+        ({"threads": 2}, "(2 threads, 1 processes), and this is one process on"),
+        ({"world_size": 2}, "(1 threads, 2 processes), and this is one process on"),
+    ):
+        path.write_text(json.dumps(result | change), encoding="utf-8")
+        done = sweep_here(*one, ROUNDS)
+        assert done.returncode == 0
+        assert "step times are not measured: " in done.stdout
+        assert said in done.stdout
     assert not (tmp_path / "results/smoke" / FILE).exists()
 
 
