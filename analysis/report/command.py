@@ -92,8 +92,7 @@ def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistrati
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.
     """
-    frozen, used = read_freeze(study.path), [*table.rows, *table.excluded]
-    analysed = [str(row["run_id"]) for row in used]
+    frozen, analysed = read_freeze(study.path), table.analysed
     store = Store(study.path.parent)
     ended = {run: store.ended(run) for run in analysed}
     reasons = [

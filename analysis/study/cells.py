@@ -23,7 +23,8 @@ class Cell:
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
-    regimes, where runs of several were grouped.
+    regimes, where runs of several were grouped. `lr` is the recipe's learning rate; a run has
+    `lr_transfer` times it by a transfer rule, and `lr_factor` times that to see what is best.
     """
 
     config_id: str
@@ -32,6 +33,8 @@ class Cell:
     resolution: int
     epochs: int
     lr: float = 0.0
+    lr_transfer: float = 1.0
+    lr_factor: float = 1.0
     variant: str | None = None
     settings: Settings = ()
     own: tuple[Axis, ...] = ()
@@ -99,6 +102,25 @@ def _target(row: Mapping[str, Any]) -> str | None:
     return f"{row['solve_for']} {float(target):g}" if target else None
 
 
+def lr_factor(row: Mapping[str, Any]) -> float:
+    """By how much a run's learning rate differs from its arm's own; 1 but for tuning runs."""
+    return float(row.get("lr_factor") or 1.0)
+
+
+def _rate(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe's learning rate and its two factors."""
+    lr, factors = (
+        float(row.get("lr") or 0.0),
+        {
+            "lr_transfer": float(row.get("lr_transfer") or 1.0),
+            "lr_factor": lr_factor(row),
+        },
+    )
+    if (factor := math.prod(factors.values())) != 1:
+        lr = float(f"{lr / factor:.4g}")  # plans round what they scale to six digits
+    return {"lr": lr, **factors}
+
+
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     """Group finished runs by `config_id`; rows need a finite `val_error`.
 
@@ -112,7 +134,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
         Cell(
             config_id=config_id,
             **{axis.name: axis.kind(group[0][axis.name]) for axis in CELL_AXES},
-            lr=float(group[0].get("lr") or 0.0),
+            **_rate(group[0]),
             variant=group[0].get("variant") or None,
             settings=group[0].get("settings", ()),
             own=group[0].get("own", ()),

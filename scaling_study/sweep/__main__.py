@@ -71,7 +71,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
     budget = replace(budget, own=forecasts.started(study_dir))
-    notes += plan.confounders(rows)
+    notes += [*plan.tuning(rows), *plan.confounders(rows)]
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
     print(
