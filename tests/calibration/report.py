@@ -27,6 +27,9 @@ judge real studies.
   {100 * MOST_WRONG:g} % and the lower bound of coverage at least {100 * LEAST_COVERAGE:g} %. R4's
   regret cannot be negative: at 0 an interval covers more often than it promises.
 
+Cases that begin with *tuned* are rules that say `tuned: lr`: their truth is the gap with both arms
+at their best learning rates, whatever the recipe's rate makes of it.
+
 `make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
 Tests repeat one case per rule with fewer studies.
 """

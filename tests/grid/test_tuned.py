@@ -129,7 +129,7 @@ def test_what_makes_no_sense_is_refused(tuned: Any, said: str) -> None:
 
 def test_a_grid_that_varies_the_learning_rate_itself_is_refused() -> None:
     axes = {**ARMS["axes"], "train.lr_per_256": [0.1, 0.2]}
-    with pytest.raises(InputError, match="the grid varies train.lr_per_256 itself"):
+    with pytest.raises(InputError, match=r"the grid varies train\.lr_per_256 itself"):
         cells(tuned={}, axes=axes)
 
 

@@ -15,10 +15,7 @@ def judged(study, where=()):
     loaded = read_study(study)
     table = table_of(loaded, dict(where))
     cells = StudyCells.of([*table.rows, *table.tuning])
-    return {
-        j.rule.name: j
-        for j in judge(table, cells, load_rules(study, loaded.grid))
-    }
+    return {j.rule.name: j for j in judge(table, cells, load_rules(study, loaded.grid))}
 
 
 def verdicts(folder: Path) -> dict:

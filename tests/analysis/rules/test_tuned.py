@@ -174,7 +174,8 @@ def test_the_report_the_console_and_the_record_say_it(
     assert "tuning" not in verdicts["R1-short"]
     known = verdicts["R1-long"]["tuning"]
     assert known["recipe"]["verdict"] == "supported"
-    assert known["robust"] and known["outside"] == []
+    assert known["robust"]
+    assert known["outside"] == []
     assert [end["name"] for end in known["ends"]] == [
         "the base",
         "the end of the depth arm",

@@ -164,4 +164,3 @@ def test_equal_sensitivity_favours_no_arm() -> None:
 def test_the_interval_widens_by_the_rates_uncertainty() -> None:
     found = arms((0.0, 0.3, -0.3), 0.03, 0.05, 0.008)
     assert found.best.se > 1.02 * found.recipe.se
-
