@@ -1,10 +1,8 @@
 """The page of error rates is that of its numbers and cases; a case per rule is simulated again."""
 
-import csv
-
 import pytest
 
-from calibration.report import PAGE, RESULTS, page
+from calibration.report import PAGE, page, read
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, all_cases, lower, run, upper
 
 STUDIES = 200
@@ -18,23 +16,18 @@ AGAIN = {
 }
 
 
-def rows():
-    with RESULTS.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_the_page_shows_the_numbers():
-    assert PAGE.read_text(encoding="utf-8") == page(rows())
+    assert PAGE.read_text(encoding="utf-8") == page(read())
 
 
 def test_every_case_was_simulated():
     keys = [case.key for case in all_cases()]
     assert len(set(keys)) == len(keys)
-    assert [f"{row['rule']}: {row['case']}" for row in rows()] == keys
+    assert [f"{row['rule']}: {row['case']}" for row in read()] == keys
 
 
 def test_every_rule_has_a_case_that_is_simulated_again():
-    assert {row["rule"] for row in rows()} == set(AGAIN)
+    assert {row["rule"] for row in read()} == set(AGAIN)
 
 
 @pytest.mark.parametrize("rule", AGAIN)

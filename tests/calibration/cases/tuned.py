@@ -58,15 +58,18 @@ class TunedArms(TwoArms):
 
 
 # ln(best rate / recipe's) at the base and both ends, and the sensitivity there.
-EQUAL = {"best": (0.0, 0.0, 0.0)}
 DESIGNS: dict[str, dict[str, Any]] = {
-    "the recipe's rate is best everywhere": EQUAL,
+    "the recipe's rate is best everywhere": {},
     "the recipe's rate favours depth": {"best": (0.0, 0.0, -0.5)},
     "the recipe's rate favours width": {"best": (0.0, -0.5, 0.0)},
     "best rates fall along both arms": {"best": (0.2, -0.4, -0.4)},
     "the rate matters more along width": {"best": (0, -0.3, -0.3), "curvature": (0.08, 0.04, 0.2)},
     "the rate hardly matters": {"best": (0.0, 0.0, -0.3), "curvature": (0.02, 0.02, 0.02)},
     "the rate does not matter": {"curvature": (0.0, 0.0, 0.0)},
+    "runs at other rates scatter twice as much": {
+        **{"best": (0.0, 0.0, -0.5), "factors": (1.0,) * 5 + (2.0,) * 6},
+    },
+    "the best rate of width lies outside those tried": {"best": (0.0, 0.0, -1.0)},
 }
 
 
