@@ -170,6 +170,7 @@ def test_the_report_the_console_and_the_record_say_it(
     page = (out / "report.html").read_text()
     assert "Robust to tuning: this is with each arm at its own best learning rate" in page
     assert "best learning rate of the end of the width arm at 20 epochs: " in page
+    assert page.count("Learning rate 0.5 times its cell's own.") == 18
     verdicts = json.loads((out / "verdicts.json").read_text())["verdicts"]
     assert "tuning" not in verdicts["R1-short"]
     known = verdicts["R1-long"]["tuning"]

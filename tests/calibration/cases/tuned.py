@@ -67,7 +67,8 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "the rate hardly matters": {"best": (0.0, 0.0, -0.3), "curvature": (0.02, 0.02, 0.02)},
     "the rate does not matter": {"curvature": (0.0, 0.0, 0.0)},
     "runs at other rates scatter twice as much": {
-        **{"best": (0.0, 0.0, -0.5), "factors": (1.0,) * 5 + (2.0,) * 6},
+        "best": (0.0, 0.0, -0.5),
+        "factors": (1.0,) * 5 + (2.0,) * 6,
     },
     "the best rate of width lies outside those tried": {"best": (0.0, 0.0, -1.0)},
 }
