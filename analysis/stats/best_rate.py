@@ -84,7 +84,7 @@ def best_rate(rates: Rates, noise: Noise, alpha: float) -> BestRate:
     return BestRate(
         name=rates.name,
         epochs=rates.cells[1].epochs,
-        rate=rates.cells[1].lr * rates.cells[1].lr_transfer,
+        rate=rates.cells[1].trained_lr,
         tried=(math.exp(low), math.exp(high)),
         factor=math.exp(best),
         low=math.exp(min(possible)),

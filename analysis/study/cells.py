@@ -23,8 +23,9 @@ class Cell:
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
-    regimes, where runs of several were grouped. `lr` is the recipe's learning rate; a run has
-    `lr_transfer` times it by a transfer rule, and `lr_factor` times that to see what is best.
+    regimes, where runs of several were grouped. `lr` is the recipe's learning
+    rate; runs had `trained_lr`, which a transfer rule may have made from it, and which is
+    `lr_factor` times that of the same cell otherwise.
     """
 
     config_id: str
@@ -33,7 +34,7 @@ class Cell:
     resolution: int
     epochs: int
     lr: float = 0.0
-    lr_transfer: float = 1.0
+    trained_lr: float = 0.0
     lr_factor: float = 1.0
     variant: str | None = None
     settings: Settings = ()
@@ -107,18 +108,13 @@ def lr_factor(row: Mapping[str, Any]) -> float:
     return float(row.get("lr_factor") or 1.0)
 
 
-def _rate(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe's learning rate and its two factors."""
-    lr, factors = (
-        float(row.get("lr") or 0.0),
-        {
-            "lr_transfer": float(row.get("lr_transfer") or 1.0),
-            "lr_factor": lr_factor(row),
-        },
-    )
-    if (factor := math.prod(factors.values())) != 1:
-        lr = float(f"{lr / factor:.4g}")  # plans round what they scale to six digits
-    return {"lr": lr, **factors}
+def _rates(row: Mapping[str, Any]) -> dict[str, Any]:
+    rate = float(row.get("lr") or 0.0)
+    return {
+        "lr": float(row.get("lr_recipe") or rate),
+        "trained_lr": rate,
+        "lr_factor": lr_factor(row),
+    }
 
 
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
@@ -134,7 +130,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
         Cell(
             config_id=config_id,
             **{axis.name: axis.kind(group[0][axis.name]) for axis in CELL_AXES},
-            **_rate(group[0]),
+            **_rates(group[0]),
             variant=group[0].get("variant") or None,
             settings=group[0].get("settings", ()),
             own=group[0].get("own", ()),

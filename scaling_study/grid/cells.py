@@ -23,15 +23,15 @@ from scaling_study.study.axes import KEYS
 class Cell:
     """One run of a grid, the values that the grid gave it, its variant, and what was solved.
 
-    `lr_transfer` is what a transfer rule multiplied the recipe's learning rate by, `lr_factor` what
-    that of its arm was multiplied by to see which one is best.
+    `lr_recipe` is the recipe's learning rate where transfer rules may have scaled it, `lr_factor`
+    what the cell's own was multiplied by to see which one is best.
     """
 
     run: RunConfig
     point: Point
     variant: str | None = None
     solved: Solved | None = None
-    lr_transfer: float = 1.0
+    lr_recipe: float | None = None
     lr_factor: float = 1.0
 
 
@@ -85,20 +85,22 @@ def _at_rates(
     """
     starts = tuned.starts([cell.run for cell in cells.values()])
 
-    def at(cell: Cell, factor: float) -> Cell:
+    def at(cell: Cell, factor: float, **more: Any) -> Cell:
         if factor == 1:
-            return cell
+            return replace(cell, **more)
         point = at_rate(cell.point, cell.run, factor)
-        return replace(cell, run=run_at(base, point), point=point)
+        return replace(cell, run=run_at(base, point), point=point, **more)
 
-    factors = [tuned.own_rate(cell.run, starts) for cell in cells.values()]
-    own = [replace(at(c, f), lr_transfer=f) for c, f in zip(cells.values(), factors, strict=True)]
+    own = [
+        at(cell, tuned.own_rate(cell.run, starts), lr_recipe=cell.run.train.lr)
+        for cell in cells.values()
+    ]
     ends = set(tuned.ends([(cell.run, cell.variant) for cell in own], grid))
     if not ends:
         arms = " or ".join(axis.name for axis in tuned.arms)
         raise InputError(f"grid.tuned: no arm of {arms} has two cells from one base on")
     more = [
-        replace(at(cell, factor), lr_factor=factor)
+        at(cell, factor, lr_factor=factor)
         for factor in (tuned.factors[0], tuned.factors[2])
         for cell in own
         if cell.run.run_id in ends

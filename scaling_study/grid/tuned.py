@@ -130,7 +130,7 @@ def read_tuned(grid: Mapping[str, Any]) -> Tuned | None:
         arms=_arms(part.get("arms", DEPTH_WIDTH)),
         regime=regime,
         transfers=_transfers(part.get("transfer") or ()),
-        base=base if isinstance(base, Mapping) else {},
+        base={k: v for k, v in base.items() if is_number(v)} if isinstance(base, Mapping) else {},
     )
 
 

@@ -21,7 +21,7 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
 
     Config keys that the grid varies, and all others that differ between runs because a recipe's
     regimes set them, are columns of their own name unless a column has them. Blank is what was not
-    measured. A grid with `tuned` has factors of the learning rate, see `grid.cells.Cell`.
+    measured. A grid with `tuned` has more about the learning rate, see `grid.cells.Cell`.
     """
     settings = Settings()
     varied = axis_keys(grid) | settings.differing([row.run for row in rows])

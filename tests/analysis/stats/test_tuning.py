@@ -29,7 +29,9 @@ def known(cells: list[Cell], sd: float, df: float = math.inf) -> Noise:
 def at_rate(name: str, x: float, b: float, c: float, error: float = 0.3) -> Cell:
     """A network whose ln(error) is b x + c x^2 above ln(0.3), four seeds."""
     value = error * math.exp(b * x + c * x * x)
-    return replace(cell(f"{name}{x:+.2f}", 1.0, (value,) * 4), lr=0.1, lr_factor=math.exp(x))
+    return replace(
+        cell(f"{name}{x:+.2f}", 1.0, (value,) * 4), trained_lr=0.1, lr_factor=math.exp(x)
+    )
 
 
 def rates(b: float, c: float, low: float = -0.7, high: float = 0.7) -> Rates:
@@ -122,7 +124,7 @@ def arms(best: tuple[float, float, float], k: float, gap: float, sd: float) -> T
         for factor in (0.5, 1.0, 2.0):
             error = 0.3 * math.exp(-0.2 * t + slope * t + k * (math.log(factor) - x) ** 2)
             one = cell(f"{name}x{factor:g}", math.exp(t), (error,) * 3, depth, width)
-            cells.append(replace(one, lr=0.1, lr_factor=factor))
+            cells.append(replace(one, trained_lr=0.1, lr_factor=factor))
         return cells[-2]
 
     base = made("base", BASE, 1.0, best[0], 1, 1.0)

@@ -86,7 +86,7 @@ def test_a_transfer_rule_scales_rates_from_the_base_on() -> None:
     for cell in found:
         run = cell.run
         factor = (run.model.depth / 14) ** -1.5
-        assert cell.lr_transfer == pytest.approx(factor, rel=1e-5)
+        assert cell.lr_recipe == RATE * run.train.batch_size / 256
         expected = RATE * factor * cell.lr_factor
         assert run.train.lr_per_256 == pytest.approx(expected, rel=1e-5)
         # Six digits: ids must not depend on how a machine rounds a power.
@@ -100,8 +100,8 @@ def test_mup_is_for_optimizers_whose_hidden_layers_follow_width() -> None:
         cells(tuned={"transfer": ["mup"]})
     settings = {**TINY, "train": {**TINY["train"], "optimizer": "rmsprop"}}
     found = cells(settings, tuned={"transfer": ["mup", "depth^-3/2"]})
-    wide = {cell.lr_transfer for cell in found if cell.run.model.width == 0.25}
-    assert wide == {0.5}
+    wide = {cell.run.train.lr_per_256 for cell in found if cell.run.model.width == 0.25}
+    assert wide == {RATE * factor for factor in (0.25, 0.5, 1)}
 
 
 def test_every_transfer_rule_has_a_source() -> None:
