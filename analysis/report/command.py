@@ -110,8 +110,7 @@ def _marked(
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.
     """
-    frozen, used = read_freeze(study.path), [*table.rows, *table.excluded]
-    analysed = [str(row["run_id"]) for row in used]
+    frozen, analysed = read_freeze(study.path), table.analysed
     store = Store(study.path.parent)
     began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [

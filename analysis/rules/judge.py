@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from analysis.rules import tuning_words
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.registry import find_kind
@@ -52,8 +53,9 @@ def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule:
     if at_chance is not None:
         other = sensitivities[AT_CHANCE] = _attempt(at_chance, rule, declared, table.epochs)
         verdict = _unless_chance_differs(verdict, other.verdict)
-    notes = (*found.notes, *study.look_note(), *_excluded_note(table, study, rule, epochs))
-    return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities)
+    notes = (*found.notes, *tuning_words.notes(found.tuning), *study.look_note())
+    notes += (*_excluded_note(table, study, rule, epochs),)
+    return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities, found.tuning)
 
 
 def verdict_on(
@@ -85,7 +87,8 @@ def scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
     """The cells with excluded runs at the error of guessing; None without such runs."""
     if not table.excluded or not table.n_classes:
         return None
-    rows: list[Any] = [*table.rows, *({**row, "val_error": table.chance} for row in table.excluded)]
+    rows: list[Any] = [*({**row, "val_error": table.chance} for row in table.excluded)]
+    rows += [*table.rows, *table.tuning]
     return Evidence(StudyCells.of(rows, prereg.base), prereg)
 
 

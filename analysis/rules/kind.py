@@ -13,8 +13,10 @@ from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
+from analysis.rules.tuned import limited
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.decision import Verdict, decide
+from analysis.stats.tuning import Tuning
 from analysis.study.arms import arm_of
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
@@ -28,13 +30,14 @@ class Effect:
     """The effect that a rule is about, positive where the first of two sides is better.
 
     `cells` are those compared, `noise_cells` the number of cells that give the noise; `notes` are
-    for the report.
+    for the report. `tuning` says what best learning rates have changed, where a rule asks for them.
     """
 
     gap: Gap
     cells: Sequence[Cell]
     noise_cells: int
     notes: tuple[str, ...] = ()
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Estimate:
     gap: Gap | None
     verdict: Verdict
     notes: tuple[str, ...] = ()
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Judgement:
     gap: Gap | None = None
     notes: tuple[str, ...] = ()
     sensitivities: Mapping[str, Estimate] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
 
 class Kind:
@@ -115,7 +120,7 @@ class Kind:
         seeds = sum(c.n for c in found.cells) / len(found.cells)
         alpha = study.alpha
         verdict = decide(found.gap, rule.sign, rule.margin, alpha, seeds, found.noise_cells)
-        return Estimate(found.gap, verdict, found.notes)
+        return Estimate(found.gap, limited(verdict, found.tuning), found.notes, found.tuning)
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         """Other ways to ask the same question, by what differs in words."""

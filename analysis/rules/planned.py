@@ -1,5 +1,6 @@
 """A planned study: its pilot, cells with assumed errors and noise, and which of them suffice."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from analysis.rules.evidence import Evidence
 from analysis.rules.planned_noise import PlannedNoise
 from analysis.rules.rule import Rule
 from analysis.study.arms import DeclaredBase
-from analysis.study.cells import Cell
+from analysis.study.cells import Cell, lr_factor
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
@@ -20,6 +21,8 @@ from scaling_study.tasks.classification import prior_sd
 # (error, seed SD) as fractions, by epochs; an SD of None is unknown.
 Planning = Mapping[int, tuple[float, float | None]]
 TYPICAL_PILOT = 0.4, None
+# What a learning rate of half or twice the best one is assumed to cost in ln(error).
+TYPICAL_LOSS = 0.03
 # The cost by which cells of a plan are ordered: known without measuring.
 COST = "flops"
 
@@ -96,10 +99,14 @@ class PlannedStudy(Evidence):
 def planned_cells(
     rows: Sequence[Mapping[str, Any]], planning: Planning, declared_base: DeclaredBase
 ) -> StudyCells:
-    """Cells with as many equal errors as there are planned seeds."""
-    pilots = (planning.get(int(row["epochs"]), TYPICAL_PILOT) for row in rows)
-    planned = ({**row, "val_error": e} for row, (e, _) in zip(rows, pilots, strict=True))
+    """Cells with as many equal errors as there are planned seeds; other learning rates err more."""
+    planned = ({**row, "val_error": _error(row, planning)} for row in rows)
     return StudyCells.of(planned, declared_base)
+
+
+def _error(row: Mapping[str, Any], planning: Planning) -> float:
+    error, _ = planning.get(int(row["epochs"]), TYPICAL_PILOT)
+    return error * math.exp(TYPICAL_LOSS * math.log2(lr_factor(row)) ** 2)
 
 
 def ids_of(cells: Iterable[Cell]) -> frozenset[str]:

@@ -14,8 +14,9 @@ class Rule:
     """A claim "sign * effect > margin"; a positive effect favours the first of two sides.
 
     `kind` is the name of a module of `analysis/rules/kinds`, or the import path of another one.
-    `cost` and `margin` are the study's unless the rule has its own. `options` is what the kind
-    itself has read from the declaration.
+    `cost` and `margin` are the study's unless the rule has its own. `tuned` is `lr` where both arms
+    are compared at their own best learning rate. `options` is what the kind itself has read from
+    the declaration.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Rule:
     sign: int = 1
     regime: str = "longest"
     arms: tuple[str, str] = ("depth", "width")
+    tuned: str = ""
     options: Any = None
 
 

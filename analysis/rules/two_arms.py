@@ -58,7 +58,8 @@ class TwoArms(Kind):
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """Both arms at one setting of the other axes in the shortest and the longest regime.
 
-        Each is given twice: its cheapest cells that share a sufficient range of cost, and all.
+        Each is given twice: its cheapest cells that share a sufficient range of cost, and all. A
+        tuned rule needs all, and the ends at other learning rates.
         """
         short, long = (
             {pair.label: pair for pair in study.cells.pairs(epochs, COST, rule.arms)}
@@ -67,6 +68,9 @@ class TwoArms(Kind):
         for label in short:
             if label in long:
                 both = short[label], long[label]
+                if rule.tuned:
+                    yield ids_of((*(c for pair in both for c in pair.cells), *study.cells.tuning))
+                    continue
                 least = (_least(pair, study.prereg.min_overlap) for pair in both)
                 yield ids_of(c for pair in least for c in pair.cells)
                 yield ids_of(c for pair in both for c in pair.cells)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from analysis.rules import tuning_words
 from analysis.rules.kind import Judgement
 from analysis.rules.phrases import capitalised
 from analysis.rules.registry import find_kind
@@ -53,7 +54,7 @@ def lines(
     for j in shown:
         count = (counts or {}).get(j.rule.name)
         found.append(line(j, prereg) + (f"; {count}" if count else ""))
-        found += _flops_line(j, prereg)
+        found += [*_tuning_line(j), *_flops_line(j, prereg)]
     if beyond:
         names = ", ".join(beyond)
         found.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
@@ -73,7 +74,7 @@ def sentence(j: Judgement) -> str:
         return f"{kind.combined_sentence(j)}; {word}"
     if j.gap is None:
         return f"{capitalised(j.rule.claim)}: this study cannot test it"
-    return f"{kind.sentence(j, j.gap)}; {word}{_flops_sentence(j)}"
+    return f"{kind.sentence(j, j.gap)}; {word}{_tuning_sentence(j)}{_flops_sentence(j)}"
 
 
 def at_equal_flops(j: Judgement) -> Judgement | None:
@@ -92,8 +93,23 @@ def costs_disagree(j: Judgement) -> bool:
     other = at_equal_flops(j)
     if other is None or j.gap is None or other.gap is None:
         return False
+    if j.tuning is not None and j.tuning.outside:
+        return False
     low, high = sorted((j.rule.sign * j.gap.low, j.rule.sign * j.gap.high))
     return value_of(low, high, j.rule.margin)[0] != other.verdict.value
+
+
+def _tuning_line(j: Judgement) -> list[str]:
+    """What tuning says, below the verdict with both arms at their best learning rates."""
+    return [f"{'':<14}  {tuning_words.line(j.tuning, j.rule)}"] if j.tuning else []
+
+
+def _tuning_sentence(j: Judgement) -> str:
+    """Whether the verdict is robust to tuning; empty where the rule does not ask for it."""
+    if j.tuning is None:
+        return ""
+    regimes = not find_kind(j.rule.kind).one_regime
+    return f". {tuning_words.sentence(j.tuning, j.rule, j.verdict.value, regimes)}"
 
 
 def _flops_line(j: Judgement, prereg: Preregistration) -> list[str]:
@@ -191,4 +207,5 @@ def record(
         ],
         **({"multiverse": dict(multiverse)} if multiverse else {}),
         "prereg_sha256": prereg.sha256,
+        **({"tuning": tuning_words.record(judgement.tuning, rule)} if rule.tuned else {}),
     }

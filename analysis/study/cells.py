@@ -23,7 +23,9 @@ class Cell:
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
-    regimes, where runs of several were grouped.
+    regimes, where runs of several were grouped. `lr` is the recipe's learning
+    rate; runs had `trained_lr`, which a transfer rule may have made from it, and which is
+    `lr_factor` times that of the same cell otherwise.
     """
 
     config_id: str
@@ -32,6 +34,8 @@ class Cell:
     resolution: int
     epochs: int
     lr: float = 0.0
+    trained_lr: float = 0.0
+    lr_factor: float = 1.0
     variant: str | None = None
     settings: Settings = ()
     own: tuple[Axis, ...] = ()
@@ -99,6 +103,20 @@ def _target(row: Mapping[str, Any]) -> str | None:
     return f"{row['solve_for']} {float(target):g}" if target else None
 
 
+def lr_factor(row: Mapping[str, Any]) -> float:
+    """By how much a run's learning rate differs from its arm's own; 1 but for tuning runs."""
+    return float(row.get("lr_factor") or 1.0)
+
+
+def _rates(row: Mapping[str, Any]) -> dict[str, Any]:
+    rate = float(row.get("lr") or 0.0)
+    return {
+        "lr": float(row.get("lr_recipe") or rate),
+        "trained_lr": rate,
+        "lr_factor": lr_factor(row),
+    }
+
+
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     """Group finished runs by `config_id`; rows need a finite `val_error`.
 
@@ -112,7 +130,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
         Cell(
             config_id=config_id,
             **{axis.name: axis.kind(group[0][axis.name]) for axis in CELL_AXES},
-            lr=float(group[0].get("lr") or 0.0),
+            **_rates(group[0]),
             variant=group[0].get("variant") or None,
             settings=group[0].get("settings", ()),
             own=group[0].get("own", ()),

@@ -13,8 +13,9 @@ from scaling_study.study.axes import config_key, short_name
 # name: the study's folder; rules: what the analysis decides (analysis/prereg.yaml);
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py);
 # allocation: how many seeds each cell gets (analysis/rules/allocation.py);
-# labels: what figures call the axes that only this grid has.
-GRID_KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning", "allocation", "labels")
+# labels: what figures call the axes that only this grid has;
+# tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py).
+GRID_KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning", "allocation", "labels", "tuned")
 SHAPES = {
     "axes": OF_AXES,
     "solve": "an axis to its targets, {width: {flops: [1e9]}}",

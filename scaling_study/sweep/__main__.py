@@ -94,7 +94,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
     budget = replace(budget, own=forecasts.started(study_dir))
-    notes += plan.confounders(rows)
+    notes += [*plan.tuning(rows), *plan.confounders(rows)]
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
     notes += [*chosen.lines, *plan.describe(rows), *decisions.budget_lines(rows, budget)]

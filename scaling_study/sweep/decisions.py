@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.format import duration
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
@@ -55,12 +56,28 @@ class Plan:
         rows = [*self._rows.values()]
         return list(self._design.sufficient_cells(rows, self.prereg, self.planning))
 
+    def tuning(self, rows: Sequence[Planned]) -> list[str]:
+        """What runs at other learning rates cost, and whether a rule uses them."""
+        more = [row for row in rows if row.cell.lr_factor != 1]
+        if not more:
+            return []
+        flops, every = (sum(row.cost.train_flops for row in part) for part in (more, rows))
+        seconds = [row.forecast_s for row in more if row.forecast_s is not None]
+        time = f", {duration(sum(seconds))} of run time" if len(seconds) == len(more) else ""
+        text = (
+            f"grid.tuned: {len(more)} runs at other learning rates, {flops:.3g} training FLOPs "
+            f"({100 * flops / every:.0f} % of the study's){time}"
+        )
+        used = any(rule.tuned for rule in self.prereg.rules)
+        return [text if used else f"{text}; no rule is `tuned: lr`, so none uses them"]
+
     def confounders(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
-        records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
+        compared = [row for row in rows if row.cell.lr_factor == 1]
+        records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
         cells = planned.planned_cells(records, self.planning, self.prereg.base)
         settings = compared_settings.compared(self._grid)
         sides = confounders.sides_of(cells, self.prereg)

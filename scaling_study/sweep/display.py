@@ -52,6 +52,8 @@ def _line(row: Planned, title: str) -> str:
         f"{duration(row.actual_s):>8}  {duration(row.forecast_s):>8}  {row.state}"
     )
     notes = [row.cell.variant] if row.cell.variant else []
+    if row.cell.lr_factor != 1:
+        notes.append(f"learning rate x {row.cell.lr_factor:g}")
     if s := row.cell.solved:
         notes.append(f"{s.quantity} {s.achieved:.4g}, {100 * s.off:+.1f} % of {s.target:.4g}")
     return f"{text}  {'; '.join(notes)}" if notes else text

@@ -1,5 +1,6 @@
 """docs/statistics.md and its numbers, results.csv: how often verdicts are wrong."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -27,9 +28,18 @@ judge real studies.
   {100 * MOST_WRONG:g} % and the lower bound of coverage at least {100 * LEAST_COVERAGE:g} %. R4's
   regret cannot be negative: at 0 an interval covers more often than it promises.
 
+Cases that begin with *tuned* are rules that say `tuned: lr`: their truth is the gap with both arms
+at their best learning rates, whatever the recipe's rate makes of it.
+
 `make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
 Tests repeat one case per rule with fewer studies.
 """
+
+
+def read() -> list[dict[str, str]]:
+    """The rows of results.csv."""
+    with RESULTS.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def record(case: Case, tally: Tally) -> dict[str, str]:

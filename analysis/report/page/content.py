@@ -14,7 +14,7 @@ import yaml
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.records import arm_records
 from analysis.stats.pareto import Frontier, frontier_of
-from analysis.study.cells import Cell
+from analysis.study.cells import Cell, lr_factor
 from analysis.study.columns import COSTS, TABLE_AXES, Record, finite, own_axes
 from analysis.study.compared_settings import column_of
 from analysis.study.study_cells import StudyCells
@@ -154,8 +154,10 @@ def _foretold(forecast: RunForecast | None) -> dict[str, Any]:
 def _notes(row: Row) -> list[str]:
     """What is worth saying of a run beside its numbers."""
     halved, corrupt = row.get("memory_halvings"), row.get("corrupt_images")
+    rate = lr_factor(row)
     return [
         *([f"Variant {row['variant']}."] if row.get("variant") else []),
+        *([f"Learning rate {rate:g} times its cell's own."] if rate != 1 else []),
         *([f"Its micro-batch was halved {halved:g} times: memory ran out."] if halved else []),
         *([f"{corrupt:g} images could not be decoded and were left out."] if corrupt else []),
     ]
