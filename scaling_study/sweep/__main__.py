@@ -71,7 +71,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
     budget = replace(budget, own=forecasts.started(study_dir))
-    notes += plan.confounders(rows)
+    notes += [*plan.confounders(rows), *found.pilot_notes]
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
     print(
@@ -125,7 +125,7 @@ def _explained(
 def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
     """The cells of another grid."""
     try:
-        words = [*hydra_app.hydra_overrides(), f"+grid={name}", *overrides]
+        words = [*hydra_app.search_path(), f"+grid={name}", *overrides]
         settings = hydra_app.composed("sweep", words)
         decided = deciding(settings, overrides, times)
         return planned_cells(settings, overrides, decided)[1]
