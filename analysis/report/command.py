@@ -38,6 +38,11 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare runs too whose micro-batch was halved when memory ran out",
     )
+    parser.add_argument(
+        "--details",
+        action="store_true",
+        help="print each verdict with its rule, interval, margin and degrees of freedom too",
+    )
 
 
 def _where(texts: Sequence[str]) -> dict[str, str]:
@@ -57,6 +62,7 @@ def command(
     published: bool = False,
     live_s: float | None = None,
     with_halved: bool = False,
+    details: bool = False,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
     if live_s is not None and not live_s >= 1:
@@ -74,7 +80,7 @@ def command(
         return [f"nothing to compare yet: {error}"]
     prepare(output)
     rules = _marked(_rules(study), study, table)
-    return analyse(table, rules, output, Request(published, results, live_s))
+    return analyse(table, rules, output, Request(published, results, live_s, details))
 
 
 def _rules(study: Study) -> Preregistration:

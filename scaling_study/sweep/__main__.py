@@ -36,7 +36,7 @@ from scaling_study.study import forecasts
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
 from scaling_study.sweep import decisions, display, live_report, prepare
-from scaling_study.sweep.options import SweepOptions, sweep_options_of
+from scaling_study.sweep.options import POINTS, RULES, SweepOptions, sweep_options_of
 from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
 
 SOME_FAILED = 1
@@ -58,13 +58,16 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     found, lines = draft(settings, overrides, execution, probe, check_grid.check)
     if lines:
         print("\n".join(lines))
-    if asked.explain or asked.diff:
+    if asked.explain == POINTS or asked.diff:
         print("\n".join(_explained(found, asked, execution, overrides)))
         return 0
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
     plan = decisions.Plan(found.rows, study_dir, grid)
     found, spread = plan.allocated(found)
+    if asked.explain == RULES:
+        print("\n".join(plan.details(found.rows)))
+        return 0
     rows = with_states(found.rows, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
     slots = slots_of(rows, execution, options, asked.dry_run)
@@ -74,11 +77,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     notes += [*plan.confounders(rows), *found.pilot_notes]
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
-    print(
-        "\n".join(
-            [*shown, *notes, *spread, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
-        )
-    )
+    told = [*notes, *spread, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
+    print("\n".join([*display.question(grid), *shown, *display.notes(told)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows, rows):
@@ -108,7 +108,7 @@ def _explained(
     found: Draft, asked: SweepOptions, execution: ExecutionConfig, overrides: Sequence[str]
 ) -> Iterator[str]:
     cells = [row.cell for row in found.rows]
-    if asked.explain:
+    if asked.explain == POINTS:
         yield from explained(cells, found.left)
     if not asked.diff:
         return

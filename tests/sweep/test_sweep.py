@@ -33,8 +33,9 @@ def test_the_plan_as_a_table_has_the_run_columns(sweep_here: Command, tmp_path: 
     assert {row["state"] for row in rows} == {"planned"}
     assert {row["forecast_s"] for row in rows} == {""}
     assert len({row["run_id"] for row in rows}) == len(rows)
-    for rule in ("R1-long", "R1-short"):
-        assert re.search(rf"{rule} \(\d+ epochs\): decides effects of [\d.]+ %", done.stdout)
+    for epochs in (4, 20):
+        said = rf"^  At {epochs} epochs depth or width: differences of [\d.]+ % of the error$"
+        assert re.search(said, done.stdout, re.M)
 
 
 def test_finished_runs_stay_and_lost_ones_are_done_again(

@@ -28,11 +28,13 @@ def _verdict(j: Judgement, prereg: Preregistration) -> str:
     return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
 
 
-def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
-    """The verdicts in words, those that could not be tested folded away."""
+def verdicts(
+    judgements: Sequence[Judgement], prereg: Preregistration, question: str | None = None
+) -> list[str]:
+    """The study's question, and the verdicts in words; those not tested are folded away."""
     tested = [j for j in judgements if j.verdict.value != "not_testable"]
     others = [_verdict(j, prereg) for j in judgements if j.verdict.value == "not_testable"]
-    parts = []
+    parts = [html.paragraph(question)] if question else []
     if prereg.exploratory:
         text = html.paragraph(f"These verdicts are exploratory, because {prereg.exploratory}.")
         parts.append(f'<div class="note">{text}</div>')
