@@ -35,9 +35,10 @@ from scaling_study.planning.plan_table import write_csv
 from scaling_study.study import forecasts
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
-from scaling_study.sweep import decisions, display, live_report, prepare
+from scaling_study.sweep import decisions, display, live_report, prepare, progress
 from scaling_study.sweep.options import POINTS, RULES, SweepOptions, sweep_options_of
 from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
+from scaling_study.sweep.work import Work
 
 SOME_FAILED = 1
 # After one of these, runs write checkpoints and end; after a second one, they are killed.
@@ -96,7 +97,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         with requested_by(STOPS) as stop, report:
             requests = requests_of(missing, execution)
             outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
-            _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)
+            work = Work(missing, store, len(slots))
+            _follow(outcomes, work, stop, study_dir if launcher.leaves_jobs else None)
         ended = redrawn(found, execution)
         rows = ended.rows
         write_csv(rows, grid, study_dir / "plan.csv")
@@ -148,15 +150,13 @@ def _compare(started: Sequence[Planned], ended: Draft) -> None:
         print("\n".join(lines))
 
 
-def _follow(
-    outcomes: Iterator[Outcome], rows: Sequence[Planned], stop: Stop, jobs_of: Path | None
-) -> None:
+def _follow(outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path | None) -> None:
     """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first.
 
     Jobs of the study in `jobs_of` stay in a queue.
     """
     try:
-        display.follow(outcomes, rows)
+        progress.follow(outcomes, work, stop)
     except PoolError as error:
         _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:

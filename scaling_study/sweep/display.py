@@ -1,8 +1,6 @@
-"""What a person sees of a sweep: the plan as text, progress with an ETA, the summary."""
+"""What a person sees of a plan: its runs, what they cost, forecasts beside what runs took."""
 
 import statistics
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +9,6 @@ from typing import Any
 from scaling_study.common.format import duration, engineering, fitted, screen_width
 from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.cost.time_model import COVERAGE, Estimate
-from scaling_study.launch.outcome import Outcome, ended
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned
 
@@ -160,35 +157,3 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
         held = "step times of shapes held out of the time model"
         text.append(f"{held}: median absolute error {100 * held_out:.0f} %")
     return text
-
-
-def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> None:
-    """Show `outcomes` as they come: a progress bar on a terminal, a line each in a log."""
-    # Shares of the work, for the ETA: training FLOPs are known without any measurement.
-    weights = {row.run.run_id: float(row.columns["train_flops"]) for row in rows}
-    if sys.stdout.isatty():
-        _show_bar(outcomes, weights)
-        return
-    started, done, whole = time.monotonic(), 0.0, sum(weights.values())
-    for number, outcome in enumerate(outcomes, 1):
-        done += weights[outcome.run_id]
-        left = (time.monotonic() - started) * (whole - done) / done
-        print(f"[{number}/{len(rows)}] {ended(outcome)}, {duration(left)} left", flush=True)
-
-
-def _show_bar(outcomes: Iterable[Outcome], weights: Mapping[str, float]) -> None:
-    from rich import progress
-
-    columns = (
-        progress.BarColumn(),
-        progress.TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
-        progress.TimeElapsedColumn(),
-        progress.TextColumn("elapsed, left"),
-        progress.TimeRemainingColumn(elapsed_when_finished=False),
-    )
-    with progress.Progress(*columns, speed_estimate_period=600) as bar:
-        task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(weights))
-        for number, outcome in enumerate(outcomes, 1):
-            bar.update(task, advance=weights[outcome.run_id], done=number)
-            if outcome.status != "ok":
-                bar.print(ended(outcome), markup=False)
