@@ -3,7 +3,7 @@
 `wording` and `design_analysis` have the details.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from analysis.rules.design_analysis import Power
@@ -47,10 +47,10 @@ def found(
     """Each verdict's word with its sentence: what is decided, what is open, what is untested."""
     decided = [j for j in judgements if j.verdict.value in DECIDED]
     yield from ((j.verdict.value, _decided(j) + _flops(j)) for j in decided)
-    for j in judgements:
-        if j.verdict.value == "inconclusive":
-            topic = capitalised(_topic(j.rule, j.epochs))
-            yield OPEN, f"{topic}: {_what_decides(j)}{_flops(j)}"
+    undecided = {j.rule.name: j for j in judgements if j.verdict.value == "inconclusive"}
+    for j in undecided.values():
+        topic = capitalised(_topic(j.rule, j.epochs))
+        yield OPEN, f"{topic}: {_what_decides(j, undecided)}{_flops(j)}"
     reasons = {
         j.rule.name: (j.verdict.reason, j.epochs)
         for j in judgements
@@ -85,10 +85,10 @@ def _decided(j: Judgement) -> str:
     return said if j.verdict.value == "supported" else f"{said}. Refuted: {j.rule.claim}"
 
 
-def _what_decides(j: Judgement) -> str:
-    """What would decide an open claim."""
+def _what_decides(j: Judgement, undecided: Collection[str]) -> str:
+    """What would decide an open claim, beside those that are `undecided`."""
     kind = find_kind(j.rule.kind)
-    if kind.parts(j.rule):
+    if any(name in undecided for name in kind.parts(j.rule)):
         return "open as long as one of its parts is"
     if j.verdict.reason != UNDECIDED:
         return j.verdict.reason

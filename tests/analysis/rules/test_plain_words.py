@@ -86,6 +86,18 @@ def test_what_is_open_is_one_line_with_what_would_decide_it(
     assert said(judgement) == [("undecided", line)]
 
 
+def test_a_claim_of_parts_waits_for_those_that_are_open() -> None:
+    whole = judged("R1", "inconclusive", reason="by itself, but not among 2 headline claims")
+    parts = [judged(name, "supported", gap(0.03, 0.01)) for name in ("R1-long", "R1-short")]
+    assert said(*parts, whole)[-1][1].endswith(": by itself, but not among 2 headline claims")
+    open_ = judged("R1-short", "inconclusive", gap(0.01, 0.03), seeds_needed=9)
+    assert said(parts[0], open_, whole)[-1] == (
+        "undecided",
+        "Scale depth where training is long enough to over-fit, width where it is short: open as "
+        "long as one of its parts is",
+    )
+
+
 def test_another_verdict_at_equal_flops_is_told() -> None:
     at_flops = Estimate(gap(0.05, 0.01), Verdict("supported", "beyond"))
     other = {"at equal FLOPs": at_flops}
