@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args.live,
             args.with_halved,
             args.anchor,
+            args.details,
         )
     )
 

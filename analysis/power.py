@@ -77,7 +77,8 @@ def main() -> None:
         if allocation := allocation_of(grid, prereg):
             design = Design(rows, prereg, planning, allocation)
             rows = design.chosen(design.fixed())
-        print("\n".join(table(rows, prereg, planning))[1:])
+        notes = (f"{note}\n" for note in found.pilot_notes)
+        print("".join(notes) + "\n".join(table(rows, prereg, planning))[1:])
         return 0
 
     hydra_app.run(task, "sweep")

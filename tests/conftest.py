@@ -4,6 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -33,6 +34,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: tests that wait for servers and schedulers leave one idle."""
     return min(os.cpu_count() or 1, 8) + 1
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """One line about what did not run here, and how to get it."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in reports
+        if isinstance(report.longrepr, tuple)
+    )
+    parts = [f"{n} {'test' if n == 1 else 'tests'} ({why})" for why, n in reasons.items()]
+    if "not slurm" in config.option.markexpr:
+        parts.append("those on a real SLURM (make slurm-test; root on Debian installs it)")
+    if "not slow" in config.option.markexpr:
+        parts.append("long ones (make test-slow)")
+    if parts:
+        terminalreporter.write_line(f"not run: {'; '.join(parts)}")
 
 
 @pytest.hookimpl(wrapper=True)

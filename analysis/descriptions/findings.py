@@ -19,12 +19,14 @@ class Request:
     """What is asked of an analysis beside its verdicts.
 
     `study_dir` is where run folders and forecasts are looked for, None where runs are not ours;
-    `live_s` how often (s) the page loads itself anew, None for a page that stays as it is.
+    `live_s` how often (s) the page loads itself anew, None for a page that stays as it is;
+    `details`: whether to print what verdicts rest on.
     """
 
     published: bool = False
     study_dir: Path | None = None
     live_s: float | None = None
+    details: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,17 @@ from analysis.descriptions.gaps import gaps
 from analysis.descriptions.multiverse import multiverse
 from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.overfitting import slopes
-from analysis.descriptions.variants import step_lines, step_records
+from analysis.descriptions.variants import step_records
 from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
+from analysis.report.closing_screen import screen
 from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import lines, record
+from analysis.rules.wording import record
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts
@@ -36,8 +37,10 @@ def summary(
 ) -> dict[str, Any]:
     """What verdicts.json holds about a table; `others` are what other analyses of it conclude."""
     records = {name: other.record() for name, other in others.items()}
+    question = table.grid.get("question")
     return {
         "study": table.name,
+        **({"question": question} if question else {}),
         "where": dict(table.where),
         "runs": len(table.rows),
         "prereg": {name: getattr(prereg, name) for name in DECLARED}
@@ -79,12 +82,4 @@ def analyse(table: Table, prereg: Preregistration, directory: Path, request: Req
     write_json(directory / "fits.json", found.fits)
     write_csv(directory / "frontier.csv", [r for rows in found.frontiers.values() for r in rows])
     write_study_page(found, figures(found, directory), directory)
-    chosen = "".join(f" with {column}={value}" for column, value in table.where.items())
-    return [
-        *(f"left out: {run}: {reason}" for run, reason in table.left_out.items()),
-        f"{len(table.rows)} runs{chosen} in {len(found.cells)} cells",
-        f"figures and report.html in {directory}",
-        *(f"differs: {text}" for text in found.summary["differences"]),
-        *step_lines(found.summary["steps"]),
-        *lines(found.judgements, prereg, {n: m.count for n, m in found.multiverse.items()}),
-    ]
+    return [*screen(found, directory)]

@@ -46,6 +46,11 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         help="what shows from outside when the study was frozen: a git tag whose message or tree "
         "has freeze.json or its SHA-256, or a signed or stamped file that has its SHA-256",
     )
+    parser.add_argument(
+        "--details",
+        action="store_true",
+        help="print each verdict with its rule, interval, margin and degrees of freedom too",
+    )
 
 
 def _where(texts: Sequence[str]) -> dict[str, str]:
@@ -66,6 +71,7 @@ def command(
     live_s: float | None = None,
     with_halved: bool = False,
     anchor: str | None = None,
+    details: bool = False,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
     if live_s is not None and not live_s >= 1:
@@ -83,14 +89,14 @@ def command(
         return [f"nothing to compare yet: {error}"]
     rules = _marked(_rules(study), study, table, anchor)
     prepare(output)
-    return analyse(table, rules, output, Request(published, results, live_s))
+    return analyse(table, rules, output, Request(published, results, live_s, details))
 
 
 def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:
     """The table of a study's runs and the rules that it is judged by; raises as `table_of`."""
     study = read_study(study_dir)
     table = table_of(study, {})
-    return table, _marked(_rules(study), study, table)
+    return table, _marked(_rules(study), study, table, None)
 
 
 def _rules(study: Study) -> Preregistration:
@@ -110,7 +116,7 @@ def _marked(
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.
     """
-    frozen, analysed = read_freeze(study.path), table.analysed
+    frozen, used, analysed = read_freeze(study.path), table.used, table.analysed
     store = Store(study.path.parent)
     began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [

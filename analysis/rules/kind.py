@@ -15,7 +15,7 @@ from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
 from analysis.rules.tuned import limited
 from analysis.stats.contrast import Estimand, Gap
-from analysis.stats.decision import Verdict, decide
+from analysis.stats.decision import MOST_SEEDS, Verdict, decide
 from analysis.stats.tuning import Tuning
 from analysis.study.arms import arm_of
 from analysis.study.cells import Cell
@@ -88,6 +88,8 @@ class Kind:
     unit: ClassVar[Literal["percent", "pp", "number"]] = "percent"
     # Whether more seeds per cell decide a claim whose interval contains the margin.
     decided_by_seeds: ClassVar[bool] = True
+    # What a grid that cannot test such a claim lacks, in words after "need".
+    needs: ClassVar[str] = "other cells"
     # Whether small studies list such claims on one line as not testable.
     needs_many_configurations: ClassVar[bool] = False
 
@@ -169,6 +171,18 @@ class Kind:
     def claim(self, rule: Rule) -> str:
         """The claim as the report shows it with the verdict."""
         return rule.claim
+
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        """What the claim is about in few words, which do not say who is right."""
+        return rule.claim
+
+    def decided_by(self, j: Judgement) -> str:
+        """What would decide a claim whose interval contains the margin."""
+        if not self.decided_by_seeds:
+            return "more configurations" if self.needs_many_configurations else "more seeds"
+        if (needed := j.verdict.seeds_needed) is None:
+            return f"more than {MOST_SEEDS} seeds per cell, or more cells,"
+        return f"about {needed} seeds per cell"
 
     def measure(self, rule: Rule) -> str:
         """What the effect is, as the figure of verdicts writes it."""

@@ -30,7 +30,7 @@ def unsigned(gap: Gap) -> Gap:
 
 def relative_error(gap: Gap) -> str:
     """The size of a gap in percent, with its interval."""
-    return f"{effect(unsigned(gap), 1, 100, ' %')} (relative error)"
+    return f"{effect(unsigned(gap), 1, 100, ' %')} of the error"
 
 
 def percent(estimate: float, low: float, high: float) -> str:

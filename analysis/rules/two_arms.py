@@ -22,6 +22,7 @@ class TwoArms(Kind):
 
     # Whether the arms are also compared with other interpolations and averages.
     interpolated: ClassVar[bool] = True
+    needs = "two arms and two lengths of training"
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         others = super().other_estimands(rule)

@@ -66,7 +66,7 @@ def lines(
 def sentence(j: Judgement) -> str:
     """What was found, with its error bar, and the verdict.
 
-    As in "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % (relative error);
+    As in "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % of the error;
     supported". The half width is that of the interval at the declared confidence.
     """
     kind, word = find_kind(j.rule.kind), j.verdict.value.replace("_", " ")

@@ -55,10 +55,14 @@ class Table:
     diverged: tuple[Row, ...] = ()
 
     @property
+    def used(self) -> list[Row]:
+        """The runs that enter the analysis, or were excluded by the rules for that."""
+        return [*self.rows, *self.excluded, *self.tuning, *self.diverged]
+
+    @property
     def analysed(self) -> list[str]:
-        """Ids of the runs that enter the analysis, or were excluded by the rules for that."""
-        rows = (*self.rows, *self.excluded, *self.tuning, *self.diverged)
-        return [str(row["run_id"]) for row in rows]
+        """The ids of those."""
+        return [str(row["run_id"]) for row in self.used]
 
     @property
     def chance(self) -> float | None:

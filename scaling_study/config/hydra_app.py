@@ -18,6 +18,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import flat_items, suggest
 from scaling_study.study.axes import KEYS
+from scaling_study.study.overrides import text
 
 INTERRUPTED = 130
 # Hydra reads 1,2 and range(2) as sweeps of its own, over whole commands, unless they are texts.
@@ -29,6 +30,8 @@ SEVERAL_VALUES = (
 )
 # What a configuration that cannot be composed raises.
 COMPOSING = (HydraException, OmegaConfBaseException, yaml.MarkedYAMLError)
+# Where every command finds configs, whatever it is asked.
+OWN_SOURCES = ("hydra", "main", "schema")
 # By this the configs name the packaged folders.
 OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
 
@@ -70,9 +73,13 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     sys.exit(max(codes, default=0))
 
 
-def hydra_overrides() -> list[str]:
-    """What the command line of the running entry point says to Hydra itself: a search path."""
-    return list(HydraConfig.get().overrides.hydra)
+def search_path() -> list[str]:
+    """An override by which `composed` finds the configs that the running command has found."""
+    if not HydraConfig.initialized():
+        return []
+    found = HydraConfig.get().runtime.config_sources
+    paths = [f"{s.schema}://{s.path}" for s in found if s.provider not in OWN_SOURCES]
+    return [f"hydra.searchpath={text(paths)}"]
 
 
 def _explain(error: Exception, config_name: str) -> str:
@@ -98,7 +105,7 @@ def _explain(error: Exception, config_name: str) -> str:
         return message
     if "'grid'" in message:
         return "a grid is added with a plus: +grid=NAME"
-    typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
+    typed = [word.split("=")[0].lstrip("+~") for word in sys.argv[1:] if "=" in word]
     known = list(dict(flat_items(composed(config_name, []))))
     for name in typed:
         if name == "recipe":
@@ -109,9 +116,12 @@ def _explain(error: Exception, config_name: str) -> str:
                 f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
             )
         if name.startswith("grid.") and f"'{name}'" in message:
+            axis, axes = name.removeprefix("grid.axes."), [*KEYS, *known]
+            near = "" if axis == name or axis in axes else suggest(axis, axes)
             return (
-                f"{name}: what the grid's file does not have is added with ++, as in "
-                "'++grid.axes.seed=[0,1]'; a dotted axis as in '++grid.axes={train.epochs: [1,2]}'"
+                f"{name}: not in the grid's file{near}; what that does not have is added with ++, "
+                "as in '++grid.axes.seed=[0,1]'; a dotted axis as in "
+                "'++grid.axes={train.epochs: [1,2]}'"
             )
         if name not in known and f"'{name}'" in message:
             return f"{name}: no such setting{suggest(name, known)}"

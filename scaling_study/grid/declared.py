@@ -6,16 +6,21 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import require
 from scaling_study.config.keys import study_name
 from scaling_study.grid.schema import BLOCK_KEYS, OF_AXES, mapping, mappings
 from scaling_study.study.axes import config_key, short_name
 
-# name: the study's folder; rules: what the analysis decides (analysis/prereg.yaml);
+# name: the study's folder; question: what it asks, for people;
+# rules: what the analysis decides (analysis/rules/prereg.yaml);
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py);
 # allocation: how many seeds each cell gets (analysis/rules/allocation.py);
 # labels: what figures call the axes that only this grid has;
 # tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py).
-GRID_KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning", "allocation", "labels", "tuned")
+GRID_KEYS = (
+    *("name", "question", *BLOCK_KEYS, "blocks"),
+    *("rules", "planning", "allocation", "labels", "tuned"),
+)
 SHAPES = {
     "axes": OF_AXES,
     "solve": "an axis to its targets, {width: {flops: [1e9]}}",
@@ -39,6 +44,8 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
         hint = "" if set(grid) & set(GRID_KEYS) else f"; {FILE}"
         raise InputError(f"grid.name is missing: it names the study's folder{hint}")
     study_name(grid["name"])
+    question = grid.get("question", "")
+    require(isinstance(question, str), "grid.question", question, "must be a text")
     varied = axis_keys(grid)
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")

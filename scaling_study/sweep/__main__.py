@@ -37,15 +37,18 @@ from scaling_study.study import forecasts
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
-from scaling_study.sweep import decisions, display, live_report, prepare, step_times
+from scaling_study.sweep import decisions, display, live_report, prepare, progress, step_times
 from scaling_study.sweep.allocation import allocated
 from scaling_study.sweep.options import (
+    POINTS,
+    RULES,
     MeasureOptions,
     SweepOptions,
     measure_options_of,
     sweep_options_of,
 )
 from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
+from scaling_study.sweep.work import Work
 
 SOME_FAILED = 1
 # Settings of what happens once runs are at work.
@@ -80,7 +83,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     found, lines = draft(settings, overrides, execution, probe, check_grid.check)
     if lines:
         print("\n".join(lines))
-    if asked.explain or asked.diff:
+    if asked.explain == POINTS or asked.diff:
         print("\n".join(_explained(found, asked, execution, overrides)))
         return 0, False
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
@@ -88,17 +91,20 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     plan = decisions.Plan(found.rows, study_dir, grid)
     chosen = allocated(found, study_dir, plan)
     found = chosen.found
+    if asked.explain == RULES:
+        print("\n".join(plan.details(found.rows)))
+        return 0, False
     rows = with_states(found.rows, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
     slots = slots_of(rows, execution, options, asked.dry_run)
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
     budget = replace(budget, own=forecasts.started(study_dir))
-    notes += [*plan.tuning(rows), *plan.confounders(rows)]
+    notes += [*plan.tuning(rows), *plan.confounders(rows), *found.pilot_notes]
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
     notes += [*chosen.lines, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
-    print("\n".join([*shown, *notes]))
+    print("\n".join([*display.question(grid), *shown, *display.notes(notes)]))
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows, rows):
@@ -117,7 +123,8 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
             with requested_by(STOPS) as stop:
                 requests = requests_of(missing, execution)
                 outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
-                _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)
+                work = Work(missing, store, len(slots))
+                _follow(outcomes, work, stop, study_dir if launcher.leaves_jobs else None)
             report.rest()
             found = _ended(found, missing, study_dir, execution)
             rows = found.rows
@@ -132,7 +139,7 @@ def _explained(
     found: Draft, asked: SweepOptions, execution: ExecutionConfig, overrides: Sequence[str]
 ) -> Iterator[str]:
     cells = [row.cell for row in found.rows]
-    if asked.explain:
+    if asked.explain == POINTS:
         yield from explained(cells, found.left)
     if not asked.diff:
         return
@@ -149,7 +156,7 @@ def _explained(
 def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
     """The cells of another grid."""
     try:
-        words = [*hydra_app.hydra_overrides(), f"+grid={name}", *overrides]
+        words = [*hydra_app.search_path(), f"+grid={name}", *overrides]
         settings = hydra_app.composed("sweep", words)
         decided = deciding(settings, overrides, times)
         return planned_cells(settings, overrides, decided)[1]
@@ -195,15 +202,13 @@ def _measure(
         _stopped(" while step times were measured; nothing is lost")
 
 
-def _follow(
-    outcomes: Iterator[Outcome], rows: Sequence[Planned], stop: Stop, jobs_of: Path | None
-) -> None:
+def _follow(outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path | None) -> None:
     """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first.
 
     Jobs of the study in `jobs_of` stay in a queue.
     """
     try:
-        display.follow(outcomes, rows)
+        progress.follow(outcomes, work, stop)
     except PoolError as error:
         _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:

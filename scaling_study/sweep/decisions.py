@@ -18,10 +18,16 @@ class Plan:
     """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
 
     def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
-        from analysis.rules import declared_allocation, design_analysis, planned, preregistration
+        from analysis.rules import (
+            declared_allocation,
+            design_analysis,
+            plain_words,
+            planned,
+            preregistration,
+        )
         from analysis.study import compared_settings
 
-        self._design = design_analysis
+        self._design, self._words = design_analysis, plain_words
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
@@ -43,7 +49,11 @@ class Plan:
         return self._design.decidable(rows, self.prereg, self.planning)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
-        """Lines to print: what each rule can decide with a subset of the plan."""
+        """For people: what the rules can decide with a subset of the plan."""
+        return self._words.planned(self.powers(part), self.prereg, self._grid)
+
+    def details(self, part: Sequence[Planned]) -> list[str]:
+        """What each rule can decide, by its name with what that rests on, or why it cannot."""
         return self._design.describe(self.powers(part))
 
     def score(self, part: Sequence[Planned]) -> tuple[float, ...]:

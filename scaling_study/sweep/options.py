@@ -7,13 +7,16 @@ from typing import Any
 from scaling_study.common.validation import from_values, one_value, require
 from scaling_study.config.keys import check_group
 
+# What `explain` is about.
+POINTS, RULES = "points", "rules"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-    """What a sweep does with its plan."""
+    """What a sweep does with its plan; `explain` is POINTS, RULES or empty."""
 
     dry_run: bool
-    explain: bool
+    explain: str
     diff: str | None
     out: str | None
     probe: bool
@@ -25,7 +28,7 @@ class SweepOptions:
 def sweep_options_of(settings: Mapping[str, Any]) -> SweepOptions:
     """The settings `dry_run`, `explain`, `diff` and `plan`; an InputError for a wrong type."""
     plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
-    values: dict[str, Any] = {**settings, **plan}
+    values: dict[str, Any] = {**settings, **plan, "explain": _explain(settings.get("explain"))}
     for f in fields(SweepOptions):
         key = f"plan.{f.name}" if f.name in plan else f.name
         values[f.name] = one_value(f.type, values.get(f.name), key)
@@ -49,3 +52,11 @@ def measure_options_of(settings: Mapping[str, Any]) -> MeasureOptions:
     """The settings under `measure`; an InputError for a wrong type or a value out of bounds."""
     known = tuple(field.name for field in fields(MeasureOptions))
     return from_values(MeasureOptions, check_group(settings, "measure", known), "measure.")
+
+
+def _explain(value: object) -> str:
+    """What is explained; empty for nothing."""
+    if isinstance(value, bool):
+        return POINTS if value else ""
+    require(value == RULES, "explain", value, f"must be true, for points, {RULES}, or false")
+    return RULES

@@ -32,9 +32,12 @@ def _verdict(j: Judgement, prereg: Preregistration, other: Multiverse | None) ->
 
 
 def verdicts(
-    judgements: Sequence[Judgement], prereg: Preregistration, multiverse: Mapping[str, Multiverse]
+    judgements: Sequence[Judgement],
+    prereg: Preregistration,
+    multiverse: Mapping[str, Multiverse],
+    question: str | None = None,
 ) -> list[str]:
-    """The verdicts in words, each with what other analyses conclude where that is known.
+    """The study's question, and the verdicts in words, with what other analyses conclude.
 
     Those that could not be tested are folded away.
     """
@@ -43,7 +46,8 @@ def verdicts(
     said = [prereg.look_text and f"{capitalised(prereg.look_text)}."]
     if prereg.exploratory:
         said.insert(0, f"These verdicts are exploratory, because {prereg.exploratory}.")
-    parts = [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
+    parts = [html.paragraph(question)] if question else []
+    parts += [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
     parts += [_verdict(j, prereg, multiverse.get(j.rule.name)) for j in tested]
     if tested and others:
         claims = "One claim" if len(others) == 1 else f"{len(others)} claims"

@@ -121,7 +121,12 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "verdicts",
         "Verdicts",
-        lambda r: sections.verdicts(r.found.judgements, r.found.prereg, r.found.multiverse),
+        lambda r: sections.verdicts(
+            r.found.judgements,
+            r.found.prereg,
+            r.found.multiverse,
+            r.found.table.grid.get("question"),
+        ),
     ),
     Section(
         "steps",

@@ -30,6 +30,9 @@ class Arms(TwoArms):
         found = super().estimate(study, rule, estimand)
         return replace(found, notes=(*found.notes, *_sample_note(study, rule, estimand)))
 
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        return f"at {epochs} epochs {' or '.join(phrases.arm_names(rule))}"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, j.rule.arms)
         what = f"relative error, {best} {phrases.at_equal_cost(j.rule)}, {j.epochs} epochs"

@@ -26,6 +26,9 @@ class Interaction(TwoArms):
         notes = noise_notes(gap, longer[2], cells, estimand.axis)
         return Effect(gap, cells, count, notes, _both(longer[3], shorter[3], gap, study.alpha))
 
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        return f"whether {phrases.arm_names(rule)[0]} gains with length"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         cost = phrases.at_equal_cost(j.rule)
         return phrases.gap_line(j.rule, gap, f"gap of long minus gap of short training {cost}")

@@ -55,6 +55,9 @@ class Regret(TwoArms):
         )
         return Estimate(gap, verdict, notes)
 
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        return "what choosing by short training costs"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         interval = f"{100 * gap.estimate:+.2f} pp [{100 * gap.low:.2f}, {100 * gap.high:.2f}]"
         lost = f"error lost {phrases.at_equal_cost(j.rule)}"
