@@ -92,10 +92,4 @@ def limited(verdict: Verdict, tuning: Tuning | None) -> Verdict:
     """The verdict at best rates: inconclusive where one lies outside the rates that were tried."""
     if tuning is None or not tuning.outside:
         return verdict
-    names = ", ".join(end.name for end in tuning.outside)
-    low, high = tuning.outside[0].tried
-    return Verdict(
-        "inconclusive",
-        f"the best learning rate of {names} lies outside those tried, "
-        f"{low:g} to {high:g} times the recipe's",
-    )
+    return Verdict("inconclusive", tuning.outside)

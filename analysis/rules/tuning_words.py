@@ -33,12 +33,7 @@ def sentence(tuning: Tuning, rule: Rule, verdict: Value, regimes: bool) -> str:
     size = phrases.percent(tuning.recipe.estimate, tuning.recipe.low, tuning.recipe.high)
     there = f"at the recipe's learning rate: {recipe}, {size}"
     if tuning.outside:
-        low, high = tuning.outside[0].tried
-        names = " and ".join(end.name for end in tuning.outside)
-        return (
-            f"Tuning decides nothing: the best learning rate of {names} lies outside those tried, "
-            f"{low:g} to {high:g} times the recipe's ({there})"
-        )
+        return f"Tuning decides nothing: {tuning.outside} ({there})"
     each = "with each arm at its own best learning rate"
     if is_robust(tuning, rule) and verdict in DECIDED:
         return f"Robust to tuning: this is {each}, and the same {there}"
@@ -76,7 +71,10 @@ def notes(tuning: Tuning | None) -> tuple[str, ...]:
     """The best learning rate of each end, for the report."""
     if tuning is None:
         return ()
-    return ("the interval has the learning rates' uncertainty", *map(_note, tuning.ends))
+    return (
+        "the interval includes what is not known of the best learning rates",
+        *map(_note, tuning.ends),
+    )
 
 
 def _note(end: BestRate) -> str:
@@ -101,7 +99,7 @@ def record(tuning: Tuning | None, rule: Rule) -> dict[str, Any] | None:
         return None
     return {
         "robust": is_robust(tuning, rule),
-        "outside": [end.name for end in tuning.outside],
+        "outside": tuning.outside,
         "recipe": {"verdict": at(tuning.recipe, rule), **_interval(tuning.recipe)},
         "favour": _interval(tuning.favour),
         "ends": [

@@ -32,9 +32,18 @@ class Tuning:
     ends: tuple[BestRate, ...]
 
     @property
-    def outside(self) -> tuple[BestRate, ...]:
-        """The ends whose best learning rate lies outside those tried."""
-        return tuple(end for end in self.ends if end.outside)
+    def outside(self) -> str:
+        """In words whose best learning rate lies outside those tried; empty if nobody's does."""
+        found = [end for end in self.ends if end.outside]
+        if not found:
+            return ""
+        regimes = len({end.epochs for end in self.ends}) > 1
+        names = (f"{e.name} at {e.epochs} epochs" if regimes else e.name for e in found)
+        low, high = found[0].tried
+        return (
+            f"the best learning rate of {' and of '.join(names)} lies outside those tried, "
+            f"{low:g} to {high:g} times the recipe's"
+        )
 
 
 def tuned(

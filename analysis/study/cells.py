@@ -23,9 +23,9 @@ class Cell:
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
-    regimes, where runs of several were grouped. `lr` is the recipe's learning
-    rate; runs had `trained_lr`, which a transfer rule may have made from it, and which is
-    `lr_factor` times that of the same cell otherwise.
+    regimes, where runs of several were grouped. `lr` is the recipe's learning rate; runs had
+    `trained_lr`, which a transfer rule may have made from it, and which is `lr_factor` times that
+    of the same cell otherwise.
     """
 
     config_id: str

@@ -107,7 +107,8 @@ def test_the_rate_that_favours_width_is_said_too(execution: ExecutionConfig) -> 
 
 
 def test_an_optimum_outside_the_rates_decides_nothing(execution: ExecutionConfig) -> None:
-    found = judged(study(execution, errors(gap=0.2, best=-1.2, k=0.1)))["R1-long"]
+    folder = study(execution, errors(gap=0.2, best=-1.2, k=0.1))
+    found = judged(folder)["R1-long"]
     assert found.verdict.value == "inconclusive"
     assert found.verdict.reason == (
         "the best learning rate of the end of the width arm lies outside those tried, 0.5 to 2 "
@@ -115,6 +116,10 @@ def test_an_optimum_outside_the_rates_decides_nothing(execution: ExecutionConfig
     )
     assert "Tuning decides nothing: the best learning rate of the end of the width" in said(found)
     assert found.verdict.p_supported is None
+    both = judged(folder)["R1-interaction"]
+    assert "the end of the width arm at 4 epochs and of the end of the width arm at 20 epochs" in (
+        both.verdict.reason
+    )
 
 
 def test_a_difference_of_regimes_is_tuned_in_both(execution: ExecutionConfig) -> None:
@@ -176,7 +181,7 @@ def test_the_report_the_console_and_the_record_say_it(
     known = verdicts["R1-long"]["tuning"]
     assert known["recipe"]["verdict"] == "supported"
     assert known["robust"]
-    assert known["outside"] == []
+    assert known["outside"] == ""
     assert [end["name"] for end in known["ends"]] == [
         "the base",
         "the end of the depth arm",
