@@ -68,7 +68,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     slots = slots_of(rows, execution, options, asked.dry_run)
     notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
     notes += orphan_lines(found, store.root.parent)
-    plan = decisions.Plan(rows, study_dir, grid)
+    plan = decisions.Plan(rows, study_dir, grid, found.results)
     budget = replace(budget, own=forecasts.started(study_dir))
     notes += plan.confounders(rows)
     called = display_names([row.run for row in rows], grid)
