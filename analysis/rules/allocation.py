@@ -24,6 +24,7 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.contrast import Estimand, Gap
 from analysis.study.errors import PreconditionError
+from analysis.study.noise_prior import published_prior
 from scaling_study.common.errors import InputError
 
 Row = Mapping[str, Any]
@@ -124,9 +125,13 @@ class Design:
         return [row for i, row in enumerate(self.rows) if i in kept]
 
     def plan(self, seeds: Seeds) -> PlannedStudy:
-        """The planned study with so many seeds per cell."""
+        """The planned study with so many seeds per cell.
+
+        Where no pilot says how seeds scatter the published prior does, not that of the store, so that
+        the same grid gives the same runs.
+        """
         cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base)
-        return PlannedStudy(cells, self.prereg, self.planning)
+        return PlannedStudy(cells, self.prereg, self.planning, published_prior())
 
     @cached_property
     def whole(self) -> PlannedStudy:

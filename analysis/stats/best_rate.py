@@ -115,7 +115,7 @@ def _gain(
         return -least(b, c, *ends)
 
     estimate, parts = means.moments(gain, [(0, 1, 2)])
-    variance, df = welch_satterthwaite(parts)
+    variance, df, _ = welch_satterthwaite(parts)
     half = t_quantile(df, 1 - alpha / 2) * math.sqrt(variance)
     value, low, high = (max(v, 0.0) for v in (estimate, estimate - half, estimate + half))
     return value, low, high

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from analysis.stats.interpolation import Floats
 from analysis.study.cells import Cell
-from analysis.study.noise import Noise
+from analysis.study.noise import Noise, Variance
 
 # Outer nodes of Gauss and Hermite's rule with three points, in SD; they weigh 1/6 each.
 NODE = math.sqrt(3)
@@ -40,14 +40,14 @@ class CellMeans:
 
     def half_widths(self, at: Sequence[int], weights: Floats, alpha: float) -> float:
         """A sum of weighted means over the half width of its 1 - alpha interval."""
-        variance, df = self._sum([self.cells[i] for i in at], weights**2)
+        variance, df, _ = self._sum([self.cells[i] for i in at], weights**2)
         half = float(stdtrit(min(df, 1e9), 1 - alpha / 2)) * math.sqrt(variance)
         value = float(weights @ self.y[list(at)])
         return value / half if half else math.copysign(math.inf, value)
 
     def moments(
         self, value: Callable[[Floats], Floats], groups: Iterable[Sequence[int]]
-    ) -> tuple[float, list[tuple[float, float]]]:
+    ) -> tuple[float, list[Variance]]:
         """A function of means (..., cells) without bias, and its variances with their df.
 
         To second order: each mean is moved up and down by sqrt(3) SE (Julier & Uhlmann 1997), the
@@ -61,9 +61,10 @@ class CellMeans:
         own = (up**2 + down**2) / 6 - bias**2
         known = self.se > 0
         shares = np.divide(own, self.se**2, out=np.zeros_like(own), where=known)
-        variance, df = self._sum(self.cells, shares)
+        variance = self._sum(self.cells, shares)
         pairs = [(a, b) for g in groups for n, a in enumerate(g) for b in g[n + 1 :]]
-        return middle - float(bias.sum()), [(variance, df), (self._joint(value, pairs), df)]
+        joint = variance._replace(value=self._joint(value, pairs))
+        return middle - float(bias.sum()), [variance, joint]
 
     def _joint(self, value: Callable[[Floats], Floats], pairs: Sequence[tuple[int, int]]) -> float:
         step = np.diag(self.se)
@@ -72,7 +73,7 @@ class CellMeans:
         values = [sign * value(self.y + move) for sign, move in (*signs, (-1, second - first))]
         return float(np.sum((sum(values) / 4) ** 2))
 
-    def _sum(self, cells: Sequence[Cell], shares: Sequence[float] | Floats) -> tuple[float, float]:
+    def _sum(self, cells: Sequence[Cell], shares: Sequence[float] | Floats) -> Variance:
         """Variance and df of a sum; each mean's variance counts `shares` times."""
         each = zip(cells, shares, strict=True)
         factors = {c.config_id: float(share) / (c.n * c.error**2) for c, share in each}

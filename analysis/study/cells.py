@@ -25,7 +25,8 @@ class Cell:
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
     regimes, where runs of several were grouped. `lr` is the recipe's learning rate; runs had
     `trained_lr`, which a transfer rule may have made from it, and which is `lr_factor` times that
-    of the same cell otherwise.
+    of the same cell otherwise. `data` and `images_seen` (training images times epochs) are None
+    where a table does not say.
     """
 
     config_id: str
@@ -46,6 +47,8 @@ class Cell:
     costs: Mapping[str, tuple[float, ...]]
     step_time: StepTime | None = None
     n_val: int | None
+    data: str | None = None
+    images_seen: float | None = None
     noise_prior: NoisePrior = TASK.noise_prior
 
     def value(self, axis: str) -> float:
@@ -117,6 +120,11 @@ def _rates(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _images_seen(row: Mapping[str, Any]) -> float | None:
+    images = row.get("n_train")
+    return float(images) * float(row["epochs"]) if images else None
+
+
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     """Group finished runs by `config_id`; rows need a finite `val_error`.
 
@@ -141,6 +149,8 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             costs={cost.name: _measured(group, cost.name) for cost in COSTS},
             step_time=times.get(config_id),
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
+            data=group[0].get("data"),
+            images_seen=_images_seen(group[0]),
             noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
         )
         for config_id, group in groups.items()

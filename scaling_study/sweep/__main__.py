@@ -88,7 +88,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
         return 0, False
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
-    plan = decisions.Plan(found.rows, study_dir, grid)
+    plan = decisions.Plan(found.rows, study_dir, grid, found.results)
     chosen = allocated(found, study_dir, plan)
     found = chosen.found
     if asked.explain == RULES:

@@ -12,12 +12,22 @@ from scaling_study.common.format import duration
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
+from scaling_study.study.result import Result
 
 
 class Plan:
-    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
+    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules.
 
-    def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
+    `results` are those of the store, whose replicates say how runs scatter.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Planned],
+        study_dir: Path,
+        grid: Mapping[str, Any],
+        results: Mapping[str, Result | None],
+    ) -> None:
         from analysis.rules import (
             declared_allocation,
             design_analysis,
@@ -26,6 +36,7 @@ class Plan:
             preregistration,
         )
         from analysis.study import compared_settings
+        from analysis.study.noise_prior import NoisePrior
 
         self._design, self._words = design_analysis, plain_words
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
@@ -33,6 +44,7 @@ class Plan:
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
         self.planning = planned.planning_of(grid)
+        self.prior = NoisePrior.with_store(results.values())
         self._allocation = declared_allocation.allocation_of(grid, self.prereg)
 
     def design(self) -> Any:
@@ -46,7 +58,7 @@ class Plan:
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
         rows = [self._rows[row.run.run_id] for row in part]
-        return self._design.decidable(rows, self.prereg, self.planning)
+        return self._design.decidable(rows, self.prereg, self.planning, self.prior)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
         """For people: what the rules can decide with a subset of the plan."""
