@@ -127,8 +127,8 @@ class Design:
     def plan(self, seeds: Seeds) -> PlannedStudy:
         """The planned study with so many seeds per cell.
 
-        Where no pilot says how seeds scatter the published prior does, not that of the store, so that
-        the same grid gives the same runs.
+        Where no pilot says how seeds scatter the published prior does, not the store: the
+        same grid gives the same runs.
         """
         cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base)
         return PlannedStudy(cells, self.prereg, self.planning, published_prior())
