@@ -95,10 +95,10 @@ def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistrati
     frozen, used = read_freeze(study.path), [*table.rows, *table.excluded]
     analysed = [str(row["run_id"]) for row in used]
     store = Store(study.path.parent)
-    ended = {run: store.ended(run) for run in analysed}
+    began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [
         rules.exploratory,
-        *exploratory_reasons(frozen, rules.sha256, ended, study.plan, analysed),
+        *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed),
     ]
     if chosen := [column for column in table.where if column not in SAME]:
         reasons.append(f"cells were chosen by --where {', '.join(chosen)}")

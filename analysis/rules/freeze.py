@@ -1,6 +1,6 @@
 """STUDY/freeze.json: which runs were planned under which rules, and when that was fixed.
 
-A verdict is confirmatory only if all of its runs ended after the freeze and are those that it
+A verdict is confirmatory only if all of its runs began after the freeze and are those that it
 lists, none left out by choice. Runs that are planned later are added with their own time; nothing
 is ever rewritten.
 """
@@ -102,13 +102,13 @@ def read_freeze(study_dir: Path) -> Freeze | None:
 def exploratory_reasons(
     frozen: Freeze | None,
     sha256: str,
-    ended: Mapping[str, float],
+    began: Mapping[str, float],
     planned: Iterable[str],
     analysed: Iterable[str],
 ) -> list[str]:
     """Why verdicts are not confirmatory, in words; empty if they are.
 
-    `sha256` is that of the rules in use, `ended` when each analysed run ended (s since 1970),
+    `sha256` is that of the rules in use, `began` when each analysed run began (s since 1970),
     `planned` are the runs of the study's plan now, `analysed` those that enter the analysis or were
     excluded by the rules for that.
     """
@@ -117,9 +117,9 @@ def exploratory_reasons(
     reasons, analysed = [], set(analysed)
     if sha256 != frozen.rules_sha256:
         reasons.append("the frozen rules were changed afterwards")
-    early = [run for run in analysed & frozen.runs.keys() if ended[run] < frozen.planned_at(run)]
+    early = [run for run in analysed & frozen.runs.keys() if began[run] < frozen.planned_at(run)]
     if early:
-        reasons.append(f"{_runs(len(early))} ended before the freeze")
+        reasons.append(f"{_runs(len(early))} precede{'s' * (len(early) == 1)} the freeze")
     if unknown := analysed - frozen.runs.keys():
         reasons.append(f"{_runs(len(unknown))} were not in the frozen plan")
     if dropped := frozen.runs.keys() - set(planned):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import is_number
 from scaling_study.study import claims
 from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
 from scaling_study.study.result import Result, read_result
@@ -85,14 +86,20 @@ class Store:
         except OSError:
             return 0.0
 
-    def ended(self, run_id: str) -> float:
-        """When a finished run's result was there, in s since 1970, by job.json or the file's age.
+    def began(self, run_id: str, wall_s: float | None) -> float:
+        """When work on a finished run began, in s since 1970: its first attempt in job.json.
 
-        The earlier of both: a copied store has younger files.
+        Without a note: `wall_s`, which it trained and was evaluated for, before its end, or its
+        end, by job.json or the age of the result. The earlier of both: copies are younger.
         """
-        written = (self.run_dir(run_id) / "result.json").stat().st_mtime
-        noted = self.job(run_id).get("ended")
-        return min(written, noted) if isinstance(noted, int | float) else written
+        note = self.job(run_id)
+        begins = [attempt.get("began") for attempt in (note, *attempts_in(note))]
+        if known := [float(at) for at in begins if is_number(at)]:
+            return min(known)
+        ended = (self.run_dir(run_id) / "result.json").stat().st_mtime
+        if is_number(noted := note.get("ended")):
+            ended = min(ended, noted)
+        return ended - (wall_s or 0.0)
 
     def attempts(self, run_id: str) -> list[dict[str, Any]]:
         """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""

@@ -54,7 +54,7 @@ def test_a_new_name_over_finished_runs_is_not(study, reasons):
     again.mkdir()
     for name in ("plan.csv", "grid.yaml"):
         (again / name).write_bytes((study / name).read_bytes())
-    assert "36 runs ended before the freeze" in reasons(again)
+    assert "36 runs precede the freeze" in reasons(again)
 
 
 def test_an_edited_file_that_is_frozen_again_is_not(study, reasons):
@@ -64,7 +64,7 @@ def test_an_edited_file_that_is_frozen_again_is_not(study, reasons):
     assert "the frozen rules were changed afterwards" in reasons()
     (study / "freeze.json").unlink()
     freeze_plan(study, {row["run_id"]: row["run_id"] for row in read_plan(study)})
-    assert "36 runs ended before the freeze" in reasons()
+    assert "36 runs precede the freeze" in reasons()
 
 
 def test_a_freeze_without_a_plan_is_not(study, reasons):
@@ -143,15 +143,35 @@ def test_runs_that_the_rules_exclude_are_expected(tmp_path, reasons):
     assert reasons(make_study(tmp_path / "diverged/demo", results, grid)) == ""
 
 
+def test_a_run_that_was_in_work_at_the_freeze_precedes_it(study, reasons):
+    """Whoever freezes may have watched it; one that began afterwards nobody has seen."""
+    frozen = read_freeze(study).plans[0].at
+    first, second, *_ = sorted((study.parent / "runs").iterdir())
+    note_attempts(first, [(frozen + 1, frozen + 9)])
+    note_attempts(second, [(frozen + 2, frozen + 8)])
+    assert reasons() == ""
+    note_attempts(first, [(frozen - 1, frozen + 9)])
+    assert "1 run precedes the freeze" in reasons()
+    # Its first attempt was cut off before, and went on from its checkpoint after the freeze.
+    note_attempts(second, [(frozen - 60, frozen - 30), (frozen + 2, frozen + 8)])
+    assert "2 runs precede the freeze" in reasons()
+
+
+def note_attempts(run, times):
+    """job.json as a run leaves it whose attempts began and ended at these times."""
+    *earlier, last = [{"node": "a", "began": began, "ended": ended} for began, ended in times]
+    (run / "job.json").write_text(json.dumps({"pid": 1, **last, "attempts": earlier}))
+
+
 def test_a_copied_store_is_as_old_as_its_notes(study, reasons):
     """Files that were copied are young; job.json says when the run ended."""
     old = time.time() - 86_400
     (run, *_) = sorted((study.parent / "runs").iterdir())
-    (run / "job.json").write_text(json.dumps({"began": old - 60, "ended": old}))
-    assert "1 run ended before the freeze" in reasons()
+    (run / "job.json").write_text(json.dumps({"ended": old}))
+    assert "1 run precedes the freeze" in reasons()
     (run / "job.json").unlink()
     os.utime(run / "result.json", (old, old))
-    assert "1 run ended before the freeze" in reasons()
+    assert "1 run precedes the freeze" in reasons()
 
 
 def test_a_record_that_cannot_be_read_is_named(study):
