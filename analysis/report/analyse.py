@@ -33,7 +33,7 @@ def summary(
         "where": dict(table.where),
         "runs": len(table.rows),
         "prereg": {name: getattr(prereg, name) for name in DECLARED}
-        | {"exploratory": prereg.exploratory or None},
+        | {"look": prereg.look_text or None, "exploratory": prereg.exploratory or None},
         "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
         "gaps": gaps(cells, prereg),
         "dominance": dominance(cells),

@@ -10,6 +10,7 @@ from analysis.figures.files import prepare
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
 from analysis.rules.freeze import exploratory_reasons, freeze_plan, read_freeze
+from analysis.rules.looks import look_since_freeze
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration
 from analysis.study.errors import NothingToCompareError
@@ -106,5 +107,6 @@ def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistrati
         reasons.append(f"{table.missing} planned runs have no result")
     if left := len(study.plan.keys() - set(analysed)) - table.missing:
         reasons.append(f"{left} finished runs were left out")
-    seeds = frozen.seeds if frozen else None
-    return replace(rules, seeds=seeds, exploratory="; ".join(filter(None, reasons)))
+    cells = {str(row["run_id"]): str(row["config_id"]) for row in used}
+    look = look_since_freeze(cells, rules.looks, frozen)
+    return replace(rules, look=look, exploratory="; ".join(filter(None, reasons)))

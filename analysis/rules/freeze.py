@@ -8,6 +8,7 @@ is ever rewritten.
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +41,9 @@ class Freeze:
         return {run: cell for plan in self.plans for run, cell in plan.runs.items()}
 
     @property
-    def seeds(self) -> int:
-        """The most runs per cell in the first plan."""
-        cells = list(self.plans[0].runs.values())
-        return max(cells.count(cell) for cell in set(cells))
+    def planned(self) -> dict[str, int]:
+        """How many runs each cell of the first plan has there."""
+        return dict(Counter(self.plans[0].runs.values()))
 
     def planned_at(self, run_id: str) -> float:
         """When the run was first planned, in s since 1970."""
@@ -124,8 +124,7 @@ def exploratory_reasons(
         reasons.append(f"{_runs(len(unknown))} were not in the frozen plan")
     if dropped := frozen.runs.keys() - set(planned):
         reasons.append(f"{_runs(len(dropped))} of the frozen plan were dropped from the study")
-    cells = set(frozen.plans[0].runs.values())
-    if added := set(frozen.runs.values()) - cells:
+    if added := set(frozen.runs.values()) - frozen.planned.keys():
         reasons.append(f"{len(added)} cells were added after the freeze")
     return reasons
 

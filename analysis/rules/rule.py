@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.rules.looks import StudyLook
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 
@@ -35,8 +36,8 @@ class Preregistration:
 
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
     measures none, or "prior" for sqrt(e / 2n);
-    `seeds` are the most per cell in the plan that was frozen, None without one; `exploratory` says
-    why verdicts are not confirmatory, empty if they are.
+    `look` is the look at the study that was frozen, None where the seeds of the cells say it;
+    `exploratory` says why verdicts are not confirmatory, empty if they are.
     """
 
     alpha: float
@@ -49,8 +50,13 @@ class Preregistration:
     seed_sd: str | float | None
     rules: tuple[Rule, ...]
     sha256: str = field(compare=False)
-    seeds: int | None = field(default=None, compare=False)
+    look: StudyLook | None = field(default=None, compare=False)
     exploratory: str = field(default="", compare=False)
+
+    @property
+    def look_text(self) -> str:
+        """Which look at the study this is, in words; empty where there is one."""
+        return self.look.text(self.alpha) if self.look else ""
 
 
 def one_of(value: Any, known: Iterable[Any], where: str) -> Any:

@@ -29,7 +29,7 @@ def line(judgement: Judgement, prereg: Preregistration) -> str:
 
 
 def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
-    """All verdicts, then the rules they are judged by.
+    """All verdicts, then the look at which they are read and the rules they are judged by.
 
     Claims that need many configurations, which a study of two arms does not have, share a line.
     """
@@ -46,6 +46,8 @@ def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]
     if beyond:
         names = ", ".join(beyond)
         found.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
+    if prereg.look_text:
+        found.append(f"{'look':<14}  {prereg.look_text}")
     return [*found, rules]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.rules.evidence import Evidence
+from analysis.rules.looks import study_look
 from analysis.rules.preregistration import load_rules
 from analysis.rules.registry import find_kind
 from analysis.stats.contrast import Estimand
@@ -20,14 +21,17 @@ AT_MARGIN = {"R1-long": (0.0, 0.005), "R1-interaction": (0.0, 0.005), "R4": (0.0
 
 def decided(rule_name, seeds, planned, looks):
     """How many studies any look supports and refutes; the first decision ends a study."""
-    prereg = replace(load_rules(None, {"rules": {"looks": looks}}), seeds=planned)
-    (rule,) = (r for r in prereg.rules if r.name == rule_name)
+    declared = load_rules(None, {"rules": {"looks": looks}})
+    (rule,) = (r for r in declared.rules if r.name == rule_name)
     made = study(*AT_MARGIN[rule_name], seeds=max(seeds))
     found = {"supported": 0, "refuted": 0}
     for number in range(STUDIES):
         rows = made.rows(np.random.default_rng([8, number]))
         for n in seeds:
             cells = StudyCells.of([row for row in rows if row["seed"] < n])
+            plan = {c.config_id: planned for c in cells} if planned else None
+            look = study_look({c.config_id: c.n for c in cells}, looks, plan)
+            prereg = replace(declared, look=look)
             estimate = find_kind(rule.kind).estimate(
                 Evidence(cells, prereg), rule, Estimand(rule.cost)
             )

@@ -7,7 +7,7 @@ from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
 from analysis.rules.kind import Judgement
-from analysis.rules.phrases import percent
+from analysis.rules.phrases import capitalised, percent
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, sentence, why
@@ -32,10 +32,10 @@ def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
     """The verdicts in words, those that could not be tested folded away."""
     tested = [j for j in judgements if j.verdict.value != "not_testable"]
     others = [_verdict(j, prereg) for j in judgements if j.verdict.value == "not_testable"]
-    parts = []
+    said = [prereg.look_text and f"{capitalised(prereg.look_text)}."]
     if prereg.exploratory:
-        text = html.paragraph(f"These verdicts are exploratory, because {prereg.exploratory}.")
-        parts.append(f'<div class="note">{text}</div>')
+        said.insert(0, f"These verdicts are exploratory, because {prereg.exploratory}.")
+    parts = [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
     parts += [_verdict(j, prereg) for j in tested]
     if tested and others:
         claims = "One claim" if len(others) == 1 else f"{len(others)} claims"

@@ -187,6 +187,6 @@ def test_what_is_known_is_not_frozen_again(tmp_path):
     freeze_plan(tmp_path, {"a-0": "a"})
     assert (tmp_path / "freeze.json").read_bytes() == first
     found = read_freeze(tmp_path)
-    assert (found.seeds, len(found.runs)) == (2, 3)
+    assert (found.planned, len(found.runs)) == ({"a": 2, "b": 1}, 3)
     assert found.rules_sha256 == json.loads(first)["rules_sha256"]
     assert yaml.safe_load((tmp_path / "prereg.yaml").read_text())["alpha"] == 0.05
