@@ -2,7 +2,8 @@
 
 A verdict is confirmatory only if all of its runs began after the freeze and are those that it
 lists, none left out by choice. Runs that are planned later are added with their own time; nothing
-is ever rewritten.
+is ever rewritten. A study that chooses runs by a rule as it goes freezes that rule, its candidates
+and its budget as the `allocation`; what the rule adds later are extensions that were frozen.
 """
 
 import hashlib
@@ -12,28 +13,40 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 
 FILE = "freeze.json"
 VERSION = 1
+# What chose the runs of a later plan, where an allocation did.
+FROZEN, OTHER = "frozen allocation", "another allocation"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Runs that were fixed `at` a time, in s since 1970, each with its cell (its config id)."""
+    """Runs that were fixed `at` a time, in s since 1970, each with its cell (its config id).
+
+    `chosen_by` says what chose them: a person (empty), the frozen allocation, or another one.
+    """
 
     at: float
     runs: Mapping[str, str]
+    chosen_by: str = ""
 
 
 @dataclass(frozen=True)
 class Freeze:
-    """The SHA-256 of the frozen rules, and what was planned: first the freeze, then extensions."""
+    """The SHA-256 of the frozen rules, and what was planned: first the freeze, then extensions.
+
+    `allocation` is the frozen rule that chooses later runs: its `candidates` are the cells it may
+    choose (without that key those of the first plan), the rest is the rule's own. None without one.
+    """
 
     rules_sha256: str
     plans: tuple[Plan, ...]
+    allocation: Mapping[str, Any] | None = None
 
     @property
     def runs(self) -> dict[str, str]:
@@ -45,6 +58,21 @@ class Freeze:
         """How many runs each cell of the first plan has there."""
         return dict(Counter(self.plans[0].runs.values()))
 
+    @property
+    def by_allocation(self) -> bool:
+        """Whether the frozen allocation chose all runs that were planned later."""
+        return len(self.plans) > 1 and all(p.chosen_by == FROZEN for p in self.plans[1:])
+
+    @property
+    def unforeseen(self) -> set[str]:
+        """Cells added later that are neither in the first plan nor the frozen rule's choice."""
+        candidates = {str(cell) for cell in (self.allocation or {}).get("candidates", ())}
+        added = set[str]()
+        for plan in self.plans[1:]:
+            foreseen = candidates if plan.chosen_by == FROZEN else set()
+            added |= set(plan.runs.values()) - foreseen
+        return added - self.planned.keys()
+
     def planned_at(self, run_id: str) -> float:
         """When the run was first planned, in s since 1970."""
         return next(plan.at for plan in self.plans if run_id in plan.runs)
@@ -55,25 +83,48 @@ def rules_sha256(study_dir: Path) -> str:
     return hashlib.sha256((study_dir / "prereg.yaml").read_bytes()).hexdigest()
 
 
-def freeze_plan(study_dir: Path, runs: Mapping[str, str]) -> None:
+def freeze_plan(
+    study_dir: Path, runs: Mapping[str, str], allocation: Mapping[str, Any] | None = None
+) -> None:
     """Note that these runs are planned under the rules in STUDY/prereg.yaml, unless that is known.
 
-    `runs` gives each run's cell. Raises InputError if freeze.json cannot be read or written.
+    `runs` gives each run's cell. `allocation` (JSON values; see `Freeze`) is the rule that chose
+    them or will choose later ones: the first is frozen, and of later runs it is noted whether that
+    one chose them. Raises InputError if freeze.json cannot be read or written.
     """
     known = read_freeze(study_dir)
     new = {run: cell for run, cell in runs.items() if known is None or run not in known.runs}
     if not new:
         return
-    plans = [*(known.plans if known else ()), Plan(time.time(), new)]
-    content = {
-        "version": VERSION,
-        "rules_sha256": known.rules_sha256 if known else rules_sha256(study_dir),
-        "plans": [{"at": plan.at, "runs": dict(plan.runs)} for plan in plans],
-    }
+    chosen_by = ""
+    if known and allocation is not None:
+        chosen_by = FROZEN if _plain(allocation) == known.allocation else OTHER
+    plans = (*(known.plans if known else ()), Plan(time.time(), new, chosen_by))
+    frozen = known.allocation if known else allocation and _plain(allocation)
+    sha256 = known.rules_sha256 if known else rules_sha256(study_dir)
     try:
-        replace_file(study_dir / FILE, json.dumps(content, indent=1) + "\n")
+        replace_file(study_dir / FILE, freeze_text(Freeze(sha256, plans, frozen)))
     except OSError as error:
         raise InputError(f"{study_dir / FILE}: cannot write there ({error.strerror})") from None
+
+
+def freeze_text(freeze: Freeze) -> str:
+    """What freeze.json holds."""
+    content: dict[str, Any] = {"version": VERSION, "rules_sha256": freeze.rules_sha256}
+    if freeze.allocation is not None:
+        content["allocation"] = freeze.allocation
+    content["plans"] = [
+        {"at": plan.at}
+        | ({"chosen_by": plan.chosen_by} if plan.chosen_by else {})
+        | {"runs": dict(plan.runs)}
+        for plan in freeze.plans
+    ]
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _plain(allocation: Mapping[str, Any]) -> dict[str, Any]:
+    """An allocation as JSON gives it back: tuples are lists there."""
+    return dict(json.loads(json.dumps(allocation)))
 
 
 def read_freeze(study_dir: Path) -> Freeze | None:
@@ -85,11 +136,12 @@ def read_freeze(study_dir: Path) -> Freeze | None:
     path = study_dir / FILE
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        plans = tuple(
-            Plan(float(plan["at"]), {str(run): str(cell) for run, cell in plan["runs"].items()})
-            for plan in found["plans"]
-        )
-        return Freeze(str(found["rules_sha256"]), plans) if plans else None
+        plans = tuple(map(_plan, found["plans"]))
+        allocation = found.get("allocation")
+        if allocation is not None:
+            allocation = dict(allocation)
+            set(allocation.get("candidates", ()))
+        return Freeze(str(found["rules_sha256"]), plans, allocation) if plans else None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -97,6 +149,11 @@ def read_freeze(study_dir: Path) -> Freeze | None:
             f"{path} is no record of a freeze ({error!r}); restore it, or remove it: verdicts are "
             "exploratory then"
         ) from None
+
+
+def _plan(found: Mapping[str, Any]) -> Plan:
+    runs = {str(run): str(cell) for run, cell in found["runs"].items()}
+    return Plan(float(found["at"]), runs, str(found.get("chosen_by", "")))
 
 
 def exploratory_reasons(
@@ -124,8 +181,11 @@ def exploratory_reasons(
         reasons.append(f"{_runs(len(unknown))} were not in the frozen plan")
     if dropped := frozen.runs.keys() - set(planned):
         reasons.append(f"{_runs(len(dropped))} of the frozen plan were dropped from the study")
-    if added := set(frozen.runs.values()) - frozen.planned.keys():
+    if added := frozen.unforeseen:
         reasons.append(f"{len(added)} cells were added after the freeze")
+    if any(plan.chosen_by == OTHER for plan in frozen.plans):
+        changed = "declared" if frozen.allocation is None else "changed"
+        reasons.append(f"the allocation was {changed} after the freeze")
     return reasons
 
 

@@ -53,12 +53,14 @@ def study_look(
     looks: Sequence[int] = (),
     plan: Mapping[str, int] | None = None,
     by_rule: bool = False,
+    whole: bool = True,
 ) -> StudyLook:
     """The look at a study whose cells have so many `runs`, finished or excluded by the rules.
 
     `looks` are the declared ones in seeds per cell, `plan` the runs per cell that were frozen first
-    (None: not known), `by_rule` whether all later ones were chosen by a frozen allocation. Without
-    `looks` and `plan` nothing says that there is more than one look.
+    (None: not known), `by_rule` whether a frozen allocation chose all later ones, `whole` whether
+    nothing that was frozen is missing. Without `looks` and `plan` nothing says that there is more
+    than one look.
     """
     if not looks and plan is None:
         return StudyLook(Look())
@@ -66,7 +68,7 @@ def study_look(
     counts = {cell: runs.get(cell, 0) for cell in {**plan, **runs}}
     seeds = min(counts.values()), max(counts.values())
     planned = ", ".join(map(str, looks)) or _span((min(plan.values()), max(plan.values())))
-    number = _planned(counts, looks, plan, by_rule)
+    number = _planned(counts, looks, plan, by_rule) if whole else 0
     if number:
         shares = [n / looks[-1] for n in looks[:number]] or [1.0]
         look = Look(shares[-1], tuple(shares[:-1]))
@@ -80,9 +82,11 @@ def look_since_freeze(
     runs: Mapping[str, str], looks: Sequence[int], frozen: Freeze | None
 ) -> StudyLook:
     """The look at a study that was frozen; `runs` gives the cell of each one that counts."""
-    known = frozen.runs if frozen else {}
-    counts = Counter(known.get(run, cell) for run, cell in runs.items())
-    return study_look(counts, looks, frozen.planned if frozen else None)
+    if frozen is None:
+        return study_look(Counter(runs.values()), looks)
+    counts = Counter(frozen.runs.get(run, cell) for run, cell in runs.items())
+    whole = frozen.runs.keys() <= runs.keys()
+    return study_look(counts, looks, frozen.planned, frozen.by_allocation, whole)
 
 
 def _planned(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from analysis.__main__ import main
-from analysis.rules.freeze import freeze_plan, read_freeze
+from analysis.rules.freeze import exploratory_reasons, freeze_plan, freeze_text, read_freeze
 from analysis.rules.preregistration import freeze
 from helpers.judged import verdicts
 from helpers.made_up_results import runs
@@ -190,3 +190,60 @@ def test_what_is_known_is_not_frozen_again(tmp_path):
     assert (found.planned, len(found.runs)) == ({"a": 2, "b": 1}, 3)
     assert found.rules_sha256 == json.loads(first)["rules_sha256"]
     assert yaml.safe_load((tmp_path / "prereg.yaml").read_text())["alpha"] == 0.05
+
+
+ALLOCATION = {"kind": "adaptive", "rule": "V-optimal", "budget": 9, "candidates": ("b", "c")}
+
+
+def frozen_with(tmp_path, later, allocation=ALLOCATION, first=ALLOCATION):
+    """A freeze of cell a and what was planned later; why verdicts on all of it are exploratory."""
+    freeze(tmp_path, {})
+    freeze_plan(tmp_path, {"a-0": "a", "a-1": "a"}, first)
+    freeze_plan(tmp_path, later, allocation)
+    found = read_freeze(tmp_path)
+    began = dict.fromkeys(found.runs, time.time() + 9)
+    return found, exploratory_reasons(
+        found, found.rules_sha256, began, planned=found.runs, analysed=found.runs
+    )
+
+
+def test_runs_that_a_frozen_allocation_chooses_are_confirmatory(tmp_path):
+    found, reasons = frozen_with(tmp_path, {"a-2": "a", "b-0": "b", "c-0": "c"})
+    assert reasons == []
+    assert found.allocation == {**ALLOCATION, "candidates": ["b", "c"]}
+    assert found.by_allocation
+    assert json.loads((tmp_path / "freeze.json").read_text())["allocation"] == found.allocation
+    assert freeze_text(found) == (tmp_path / "freeze.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("later", "allocation", "first", "reason"),
+    [
+        ({"d-0": "d"}, ALLOCATION, ALLOCATION, "1 cells were added after the freeze"),
+        # By hand, though the rule might have chosen it.
+        ({"b-0": "b"}, None, ALLOCATION, "1 cells were added after the freeze"),
+        ({"b-0": "b"}, {**ALLOCATION, "budget": 99}, ALLOCATION, "changed after the freeze"),
+        ({"a-2": "a"}, ALLOCATION, None, "the allocation was declared after the freeze"),
+        ({"b-0": "b"}, {"kind": "x"}, {"kind": "x"}, "1 cells were added after the freeze"),
+    ],
+    ids=["no candidate", "by hand", "changed", "declared late", "without candidates"],
+)
+def test_what_no_frozen_allocation_chose_is_not(tmp_path, later, allocation, first, reason):
+    _, reasons = frozen_with(tmp_path, later, allocation, first)
+    assert any(reason in text for text in reasons)
+
+
+def test_more_seeds_are_an_extension_with_an_allocation_and_without(tmp_path):
+    for name, allocation in (("rule", ALLOCATION), ("hand", None)):
+        (tmp_path / name).mkdir()
+        assert frozen_with(tmp_path / name, {"a-2": "a"}, allocation)[1] == []
+
+
+@pytest.mark.parametrize("allocation", ["x", {"candidates": 3}])
+def test_an_allocation_that_is_none_is_no_record(tmp_path, allocation):
+    freeze(tmp_path, {})
+    freeze_plan(tmp_path, {"a-0": "a"})
+    content = json.loads((tmp_path / "freeze.json").read_text()) | {"allocation": allocation}
+    (tmp_path / "freeze.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"freeze\.json is no record of a freeze"):
+        read_freeze(tmp_path)

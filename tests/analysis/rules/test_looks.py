@@ -7,7 +7,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.rules.evidence import Evidence
-from analysis.rules.freeze import Freeze, Plan, freeze_plan
+from analysis.rules.freeze import FROZEN, Freeze, Plan, freeze_plan
 from analysis.rules.looks import look_since_freeze, study_look
 from analysis.rules.preregistration import load_rules
 from analysis.stats.sequential import Look
@@ -77,16 +77,38 @@ def test_any_other_look_is_unplanned(counts, looks, plan, share, text):
     assert found.look.nominal(0.05) < 0.01
 
 
-def test_cells_that_the_rules_exclude_count_and_later_plans_do_not():
-    """A run that diverged was not left out by choice; what was frozen later was not planned."""
+def test_what_was_frozen_later_was_not_planned_and_is_not_done_either():
     first = Plan(0.0, {"a-0": "a", "a-1": "a", "b-0": "b", "b-1": "b"})
     later = Plan(9.0, {"a-2": "a"})
     ended = {**first.runs}
     assert look_since_freeze(ended, (), Freeze("", (first,))).look == Look()
-    assert look_since_freeze(ended, (), Freeze("", (first, later))).look == Look()
-    assert not look_since_freeze({**ended, **later.runs}, (), Freeze("", (first, later))).look.only
+    for done in (ended, {**ended, **later.runs}):
+        assert not look_since_freeze(done, (), Freeze("", (first, later))).look.planned
+    # As many as declared, but another one than was planned.
+    swapped = {"a-0": "a", "a-2": "a", "b-0": "b", "b-1": "b"}
+    assert not look_since_freeze(swapped, (2, 3), Freeze("", (first, later))).look.planned
     # The run ids tell the cell where the freeze knows them, whatever the table calls it.
     assert look_since_freeze(dict.fromkeys(ended, "x"), (), Freeze("", (first,))).look == Look()
+
+
+@pytest.mark.parametrize(
+    ("later", "chosen_by", "planned"),
+    [
+        ({"b-2": "b", "b-3": "b"}, FROZEN, True),
+        ({"b-2": "b", "b-3": "b"}, "", False),
+        # Three per cell are declared, not two and a half.
+        ({"b-2": "b"}, FROZEN, False),
+    ],
+    ids=["by the frozen rule", "by hand", "between looks"],
+)
+def test_a_frozen_allocation_reaches_planned_looks_with_unequal_seeds(later, chosen_by, planned):
+    first = Plan(0.0, {"a-0": "a", "a-1": "a", "b-0": "b", "b-1": "b"})
+    frozen = Freeze("", (first, Plan(9.0, later, chosen_by)), {"candidates": ["a", "b"]})
+    found = look_since_freeze(frozen.runs, [2, 3, 6], frozen).look
+    assert found.planned == planned
+    assert not planned or found == Look(0.5, (1 / 3,))
+    missing = {run: cell for run, cell in frozen.runs.items() if run != "b-1"}
+    assert not look_since_freeze(missing, [2, 3, 6], frozen).look.planned
 
 
 @pytest.fixture
