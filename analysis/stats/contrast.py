@@ -131,16 +131,17 @@ def _timing(
     for key, (se, ids) in errors.items():
         if se < ROUNDING:
             continue
+        moved = [pair for pair in pairs if any(c.config_id in ids for c in pair.cells)]
         ends = []
         for step in (se, -se):
-            combined = _combine(pairs, {**x, **{i: x[i] + step for i in ids}}, estimand)
+            combined = _combine(moved, {**x, **{i: x[i] + step for i in ids}}, estimand)
             if combined is None:
                 percent = f"{100 * se:.0f} %"
                 raise PreconditionError(
                     f"{estimand.axis} is too uncertain to compare at ({percent})"
                 )
             ends.append(sum(w * y[i] for i, w in combined[0].items()))
-        found[key] = (ends[0] - ends[1]) / 2
+        found[key] = (ends[0] - ends[1]) / 2 * len(moved) / len(pairs)
     return found, df
 
 
