@@ -140,7 +140,7 @@ def command(directory: Path) -> list[str]:
     cells, fast = StudyCells.of(table.rows, rules.base), speedups()
     by_cost, points = _judged(table, cells, rules, fast)
     main_verdicts = by_cost[rules.cost]
-    content = summary(table, cells, rules, main_verdicts)
+    content = summary(table, cells, rules, main_verdicts, {})
     content["by_cost"] = {
         cost: {j.rule.name: record(j, rules) for j in judgements}
         for cost, judgements in by_cost.items()
@@ -163,7 +163,7 @@ def command(directory: Path) -> list[str]:
         "Bello et al. 2021 (arXiv 2103.07579), as printed and digitised; nothing was trained",
         [
             ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
-            ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules)),
+            ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules, {})),
             ("speed", "Speed (Table 7)", [html.paragraph(text) for text in speed_lines]),
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),

@@ -1,11 +1,14 @@
 """All that one table of runs gives: verdicts, frontier, figures and the report, written to DIR."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from analysis.descriptions.dominance import dominance
 from analysis.descriptions.findings import Findings, Request
 from analysis.descriptions.gaps import gaps
+from analysis.descriptions.multiverse import multiverse
+from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.overfitting import slopes
 from analysis.descriptions.variants import step_lines, step_records
 from analysis.figures.all_figures import all_frontiers, figures
@@ -25,16 +28,21 @@ DECLARED = ("sha256", "alpha", "margin", "cost", "base")
 
 
 def summary(
-    table: Table, cells: StudyCells, prereg: Preregistration, judgements: list[Judgement]
+    table: Table,
+    cells: StudyCells,
+    prereg: Preregistration,
+    judgements: list[Judgement],
+    others: Mapping[str, Multiverse],
 ) -> dict[str, Any]:
-    """What verdicts.json holds about a table."""
+    """What verdicts.json holds about a table; `others` are what other analyses of it conclude."""
+    records = {name: other.record() for name, other in others.items()}
     return {
         "study": table.name,
         "where": dict(table.where),
         "runs": len(table.rows),
         "prereg": {name: getattr(prereg, name) for name in DECLARED}
         | {"look": prereg.look_text or None, "exploratory": prereg.exploratory or None},
-        "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
+        "verdicts": {j.rule.name: record(j, prereg, records.get(j.rule.name)) for j in judgements},
         "gaps": gaps(cells, prereg),
         "dominance": dominance(cells),
         "overfit": slopes(cells, prereg),
@@ -48,16 +56,18 @@ def findings(table: Table, prereg: Preregistration, request: Request) -> Finding
     """Everything that is computed about a table."""
     cells = StudyCells.of(table.rows, prereg.base)
     judgements = judge(table, cells, prereg)
+    others = multiverse(table, cells, prereg, judgements)
     return Findings(
         table=table,
         prereg=prereg,
         cells=cells,
         judgements=judgements,
-        summary=summary(table, cells, prereg, judgements),
+        summary=summary(table, cells, prereg, judgements, others),
         frontiers=all_frontiers(cells),
         fits=study_fits(cells, "flops"),
         forecasts=read_forecasts(request.study_dir) if request.study_dir else {},
         request=request,
+        multiverse=others,
     )
 
 
@@ -75,5 +85,5 @@ def analyse(table: Table, prereg: Preregistration, directory: Path, request: Req
         f"figures and report.html in {directory}",
         *(f"differs: {text}" for text in found.summary["differences"]),
         *step_lines(found.summary["steps"]),
-        *lines(found.judgements, prereg),
+        *lines(found.judgements, prereg, {n: m.count for n, m in found.multiverse.items()}),
     ]

@@ -64,15 +64,15 @@ class Evidence:
         return gap_of(pairs, noise, estimand, self.alpha, self.prereg.min_overlap), pairs, noise
 
     @cached_property
-    def _study_look(self) -> StudyLook:
-        """That of the study that was frozen; of other cells by their seeds and declared looks."""
+    def study_look(self) -> StudyLook:
+        """The look at the study that was frozen; of other cells by their seeds and the rules."""
         counts = {c.config_id: c.n for c in self.cells}
         return self.prereg.look or study_look(counts, self.prereg.looks)
 
     @property
     def look(self) -> Look:
         """Which look at the study this is."""
-        return self._study_look.look
+        return self.study_look.look
 
     @property
     def alpha(self) -> float:
@@ -81,4 +81,4 @@ class Evidence:
 
     def look_note(self) -> tuple[str, ...]:
         """Which look this is, in words; nothing where there is one."""
-        return (*filter(None, [self._study_look.text(self.prereg.alpha)]),)
+        return (*filter(None, [self.study_look.text(self.prereg.alpha)]),)

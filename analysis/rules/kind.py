@@ -122,6 +122,10 @@ class Kind:
         others = (cost for cost in COST_NAMES if cost != rule.cost)
         return {f"at equal {ALL_COST_NAMES[cost]}": Estimand(cost) for cost in others}
 
+    def other_bases(self, study: Evidence, rule: Rule) -> Iterator[Mapping[str, float]]:
+        """Other cells from which the same comparison could start, by their values on its axes."""
+        return iter(())
+
     def planned_effect(self, plan: PlannedStudy, rule: Rule) -> Effect | None:
         """The effect with the SE that the plan will give it; raises as `effect`.
 

@@ -34,6 +34,16 @@ class TwoArms(Kind):
             **others,
         }
 
+    def other_bases(self, study: Evidence, rule: Rule) -> Iterator[Mapping[str, float]]:
+        """The places of cells other than the base's from which both arms have a cell."""
+        base, (first, second) = study.cells.base(rule.arms), rule.arms
+        places = {(cell.value(first), cell.value(second)) for cell in study.cells}
+        for a, b in sorted(places - {(base[first], base[second])}):
+            if any(p[1] == b and p[0] > a for p in places) and any(
+                p[0] == a and p[1] > b for p in places
+            ):
+                yield {first: a, second: b}
+
     def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
         """The config ids of each arm, the base in both."""
         base = study.cells.base(rule.arms)

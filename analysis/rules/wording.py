@@ -1,7 +1,7 @@
 """Verdicts as lines, as sentences for readers who do not know the rules, and as JSON records."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +28,15 @@ def line(judgement: Judgement, prereg: Preregistration) -> str:
     return text + _seeds(judgement)
 
 
-def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
+def lines(
+    judgements: Sequence[Judgement],
+    prereg: Preregistration,
+    counts: Mapping[str, str] | None = None,
+) -> list[str]:
     """All verdicts, then the look at which they are read and the rules they are judged by.
 
-    Claims that need many configurations, which a study of two arms does not have, share a line.
+    `counts` say, by rule, in how many analyses the verdict is the same. Claims that need many
+    configurations, which a study of two arms does not have, share a line.
     """
     rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
@@ -42,7 +47,11 @@ def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]
         if j.verdict.value == "not_testable" and find_kind(j.rule.kind).needs_many_configurations
     ]
     shown = [j for j in judgements if j.rule.name not in beyond]
-    found = [text for j in shown for text in (line(j, prereg), *_flops_line(j, prereg))]
+    found = []
+    for j in shown:
+        count = (counts or {}).get(j.rule.name)
+        found.append(line(j, prereg) + (f"; {count}" if count else ""))
+        found += _flops_line(j, prereg)
     if beyond:
         names = ", ".join(beyond)
         found.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
@@ -144,10 +153,13 @@ def _gap_record(gap: Gap | None) -> dict[str, Any]:
     }
 
 
-def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
+def record(
+    judgement: Judgement, prereg: Preregistration, multiverse: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """One verdict as JSON; null is what does not apply, and `df` where the noise is a prior.
 
     Effects are relative errors, positive where the first arm is better (a regret: of error).
+    `multiverse` is what other analyses conclude, where that was asked.
     """
     rule, verdict, gap = judgement.rule, judgement.verdict, judgement.gap
     return {
@@ -175,5 +187,6 @@ def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
             | _gap_record(s.gap)
             for name, s in judgement.sensitivities.items()
         ],
+        **({"multiverse": dict(multiverse)} if multiverse else {}),
         "prereg_sha256": prereg.sha256,
     }

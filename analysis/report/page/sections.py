@@ -1,8 +1,9 @@
 """The sections of the page that are plain text and tables."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
@@ -19,24 +20,31 @@ from analysis.study.table import Table
 TO_TRAIN = {"planned", "failed", "unreadable"}
 
 
-def _verdict(j: Judgement, prereg: Preregistration) -> str:
+def _verdict(j: Judgement, prereg: Preregistration, other: Multiverse | None) -> str:
     notes = [*([line(j, prereg)] if j.gap else []), *j.notes]
     for name, s in j.sensitivities.items():
         effect = percent(s.gap.estimate, s.gap.low, s.gap.high) if s.gap else s.verdict.reason
         notes.append(f"{name}: {s.verdict.value.replace('_', ' ')}, {effect}")
+    notes += other.shares() if other else []
+    below = [why(j), *([f"{capitalised(other.description)}."] if other else [])]
     claim = find_kind(j.rule.kind).claim(j.rule)
-    return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
+    return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), below, notes)
 
 
-def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
-    """The verdicts in words, those that could not be tested folded away."""
+def verdicts(
+    judgements: Sequence[Judgement], prereg: Preregistration, multiverse: Mapping[str, Multiverse]
+) -> list[str]:
+    """The verdicts in words, each with what other analyses conclude where that is known.
+
+    Those that could not be tested are folded away.
+    """
     tested = [j for j in judgements if j.verdict.value != "not_testable"]
-    others = [_verdict(j, prereg) for j in judgements if j.verdict.value == "not_testable"]
+    others = [_verdict(j, prereg, None) for j in judgements if j.verdict.value == "not_testable"]
     said = [prereg.look_text and f"{capitalised(prereg.look_text)}."]
     if prereg.exploratory:
         said.insert(0, f"These verdicts are exploratory, because {prereg.exploratory}.")
     parts = [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
-    parts += [_verdict(j, prereg) for j in tested]
+    parts += [_verdict(j, prereg, multiverse.get(j.rule.name)) for j in tested]
     if tested and others:
         claims = "One claim" if len(others) == 1 else f"{len(others)} claims"
         others = [html.folded(f"{claims} that this study cannot test", others)]
