@@ -27,7 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     return run(
         lambda: command(
-            args.results, args.output, args.where, args.published, args.live, args.with_halved
+            args.results,
+            args.output,
+            args.where,
+            args.published,
+            args.live,
+            args.with_halved,
+            args.anchor,
         )
     )
 

@@ -46,7 +46,14 @@ def command(args: argparse.Namespace) -> list[str]:
     try:
         wandb_client.require_answer()
         entity, project = args.entity or wandb_client.default_entity(), args.project
-        lines = analyse(results, output, args.where, args.published, with_halved=args.with_halved)
+        lines = analyse(
+            results,
+            output,
+            args.where,
+            args.published,
+            with_halved=args.with_halved,
+            anchor=args.anchor,
+        )
         if not (verdicts := _read(output / "verdicts.json").get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
         url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))

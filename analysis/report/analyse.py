@@ -41,7 +41,8 @@ def summary(
         "where": dict(table.where),
         "runs": len(table.rows),
         "prereg": {name: getattr(prereg, name) for name in DECLARED}
-        | {"look": prereg.look_text or None, "exploratory": prereg.exploratory or None},
+        | {"look": prereg.look_text or None, "anchor": prereg.anchor or None}
+        | {"exploratory": prereg.exploratory or None},
         "verdicts": {j.rule.name: record(j, prereg, records.get(j.rule.name)) for j in judgements},
         "gaps": gaps(cells, prereg),
         "dominance": dominance(cells),

@@ -9,6 +9,7 @@ from analysis.descriptions.findings import Request
 from analysis.figures.files import prepare
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
+from analysis.rules.anchor import anchored
 from analysis.rules.freeze import exploratory_reasons, freeze_plan, read_freeze
 from analysis.rules.looks import look_since_freeze
 from analysis.rules.preregistration import freeze, load_rules
@@ -39,6 +40,12 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare runs too whose micro-batch was halved when memory ran out",
     )
+    parser.add_argument(
+        "--anchor",
+        metavar="tag:NAME|file:PATH",
+        help="what shows from outside when the study was frozen: a git tag whose message or tree "
+        "has freeze.json or its SHA-256, or a signed or stamped file that has its SHA-256",
+    )
 
 
 def _where(texts: Sequence[str]) -> dict[str, str]:
@@ -58,6 +65,7 @@ def command(
     published: bool = False,
     live_s: float | None = None,
     with_halved: bool = False,
+    anchor: str | None = None,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
     if live_s is not None and not live_s >= 1:
@@ -73,8 +81,8 @@ def command(
         if live_s is None:
             raise InputError(f"{error}; {output / 'report.html'} lists every run") from None
         return [f"nothing to compare yet: {error}"]
+    rules = _marked(_rules(study), study, table, anchor)
     prepare(output)
-    rules = _marked(_rules(study), study, table)
     return analyse(table, rules, output, Request(published, results, live_s))
 
 
@@ -88,7 +96,9 @@ def _rules(study: Study) -> Preregistration:
     return load_rules(study.path, study.grid)
 
 
-def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistration:
+def _marked(
+    rules: Preregistration, study: Study, table: Table, anchor: str | None
+) -> Preregistration:
     """The rules with what makes verdicts exploratory: looks before the end, choices, late freezes.
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.
@@ -108,5 +118,9 @@ def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistrati
     if left := len(study.plan.keys() - set(analysed)) - table.missing:
         reasons.append(f"{left} finished runs were left out")
     cells = {str(row["run_id"]): str(row["config_id"]) for row in used}
-    look = look_since_freeze(cells, rules.looks, frozen)
-    return replace(rules, look=look, exploratory="; ".join(filter(None, reasons)))
+    return replace(
+        rules,
+        look=look_since_freeze(cells, rules.looks, frozen),
+        exploratory="; ".join(filter(None, reasons)),
+        anchor=anchored(anchor, study.path, began) if anchor is not None else "",
+    )

@@ -37,7 +37,8 @@ class Preregistration:
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
     measures none, or "prior" for sqrt(e / 2n);
     `look` is the look at the study that was frozen, None where the seeds of the cells say it;
-    `exploratory` says why verdicts are not confirmatory, empty if they are.
+    `exploratory` says why verdicts are not confirmatory, empty if they are; `anchor` is what shows
+    from outside when they were frozen, in words.
     """
 
     alpha: float
@@ -52,6 +53,7 @@ class Preregistration:
     sha256: str = field(compare=False)
     look: StudyLook | None = field(default=None, compare=False)
     exploratory: str = field(default="", compare=False)
+    anchor: str = field(default="", compare=False)
 
     @property
     def look_text(self) -> str:

@@ -41,6 +41,8 @@ def lines(
     rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
         rules += f"; EXPLORATORY: {prereg.exploratory}"
+    if prereg.anchor:
+        rules += f"; anchored: {prereg.anchor}"
     beyond = [
         j.rule.name
         for j in judgements

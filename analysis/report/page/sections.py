@@ -202,4 +202,5 @@ def rules(prereg: Preregistration) -> list[str]:
         "error than width at equal cost. Evaluation images are the same in all runs: the intervals "
         "are about other seeds, not about other images."
     )
-    return [html.paragraph(text)]
+    anchor = f"The freeze is anchored: {prereg.anchor}." if prereg.anchor else ""
+    return [html.paragraph(part) for part in (text, anchor) if part]
