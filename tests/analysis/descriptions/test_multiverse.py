@@ -146,6 +146,32 @@ def test_a_rule_of_parts_is_judged_by_its_parts_in_each_analysis():
             assert parts == ["supported", "supported"]
 
 
+def test_a_rule_of_parts_may_be_refuted_by_one_where_another_cannot_be_tested():
+    """Without a cell of short training its part alone cannot be tested."""
+    rows = [
+        row
+        for row in default_study(-0.3, -0.3)
+        if row["epochs"] == 20 or row["config_id"] not in ("c1-r16-e4", "c2-r16-e4")
+    ]
+    table, cells, prereg, found = judged(rows)
+    assert values(found)["R1-short"] == "not_testable"
+    assert values(found)["R1"] == "refuted"
+    others = multiverse(table, cells, prereg, found)
+    assert others["R1"].made == {a: v for a, v in others["R1"].verdicts.items() if v == "refuted"}
+    assert len(others["R1"].verdicts) == len(others["R1-long"].verdicts)
+
+
+def test_cells_of_one_name_are_told_apart():
+    rows = default_study(-0.06, 0.06)
+    twins = [
+        {**row, "settings": (("model.act", "x"),), "config_id": f"{row['config_id']}x"}
+        for row in rows
+    ]
+    found = multiverse(*judged([*rows, *twins]))["R1-long"]
+    left_out = [a.label for a in found.verdicts if a.dimension == "cell" and a.cost == "FLOPs"]
+    assert len(left_out) == len({*left_out}) == found.cells == 10
+
+
 def test_holms_correction_stays_that_of_the_study():
     """A headline claim is as hard to decide in another analysis as in the declared one."""
     declared = {"rules": {**FLOPS["rules"], "rules": {"R1-long": {"headline": True}}}}
