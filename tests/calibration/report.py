@@ -1,5 +1,6 @@
 """docs/statistics.md and its numbers, results.csv: how often verdicts are wrong."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -23,11 +24,14 @@ judge real studies.
 - *Coverage* is the share of intervals that hold the true effect, in percent.
 - *Width* is the mean width of the interval, in percent of the error (R4: percentage points; R2: a
   plain number).
+- Cases named *looks* are read several times, until a look decides: shares are of studies that any
+  look decides so, coverage and width are those of the last interval that was read.
 - A case passes if the upper 95 % confidence bound of each wrong verdict is at most
   {100 * MOST_WRONG:g} % and the lower bound of coverage at least {100 * LEAST_COVERAGE:g} %. R4's
   regret cannot be negative: at 0 an interval covers more often than it promises.
 
 `make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
+`make calibration ARGS='--only looks'` does so for the cases whose names contain that.
 Tests repeat one case per rule with fewer studies.
 """
 
@@ -47,6 +51,35 @@ def record(case: Case, tally: Tally) -> dict[str, str]:
         "not_testable": f"{100 * tally.not_testable / n:.2f}",
         "passes": "yes" if tally.passes else "no",
     }
+
+
+def read_rows() -> list[dict[str, str]]:
+    """The rows of results.csv."""
+    with RESULTS.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def updated(
+    known: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]], keys: Sequence[str]
+) -> list[Mapping[str, str]]:
+    """The rows of all cases (`keys`, in their order): the new ones, else the known ones.
+
+    Raises ValueError where they are not of the same number of studies.
+    """
+    rows = {f"{row['rule']}: {row['case']}": row for row in (*known, *new)}
+    found = [rows[key] for key in keys if key in rows]
+    if len(numbers := sorted({row["studies"] for row in found})) > 1:
+        raise ValueError(f"cases of {' and '.join(numbers)} studies")
+    return found
+
+
+def write(rows: Sequence[Mapping[str, str]]) -> None:
+    """Both files with these rows."""
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    PAGE.write_text(page(rows), encoding="utf-8")
 
 
 def page(rows: Sequence[Mapping[str, str]]) -> str:
