@@ -6,6 +6,7 @@ Steegen, Tuerlinckx, Gelman & Vanpaemel 2016). A description: analyses share the
 share is no probability. Each is judged at the look, and with Holm's correction, of the study.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -78,13 +79,14 @@ def multiverse(
         }
         for name, compared in members.items()
     }
+    declared = {j.rule.name: j.verdict for j in judgements}
     family = {j.rule.name: j.verdict for j in judgements if j.rule.headline}
     found = {}
     for name, j in tested.items():
-        of = {part: raw[part] for part in parts[name]}
-        verdicts = _of_parts(j.rule, of, prereg.alpha) if of else raw[name]
+        of = parts[name]
+        verdicts = _of_parts(j.rule, of, raw, declared, prereg.alpha) if of else raw[name]
         values = _after_holm(j.rule, verdicts, family, prereg.alpha)
-        count = sum(len(members[part]) for part in of or [name])
+        count = sum(len(members.get(part, ())) for part in of or [name])
         found[name] = Multiverse(j.verdict.value, values, count)
     return found
 
@@ -135,8 +137,10 @@ def _changes(
         yield Change("base", f"from {label}", whole.map(_starting_at(base)), declared)
     for label, world in replicates.items():
         yield Change("replicate", label, world, declared)
+    names = Counter(cell.name for cell in compared)
     for cell in compared:
-        yield Change("cell", f"without {cell.name}", whole.map(_without(cell)), declared)
+        name = cell.name if names[cell.name] == 1 else cell.config_id
+        yield Change("cell", f"without {name}", whole.map(_without(cell)), declared)
 
 
 def _starting_at(base: Mapping[str, float]) -> Callable[[StudyCells], StudyCells]:
@@ -194,18 +198,22 @@ def _proportional(cells: StudyCells, first: str, second: str) -> bool:
 
 
 def _of_parts(
-    rule: Rule, parts: Mapping[str, Mapping[Analysis, Verdict]], alpha: float
+    rule: Rule,
+    parts: Sequence[str],
+    raw: Mapping[str, Mapping[Analysis, Verdict]],
+    declared: Mapping[str, Verdict],
+    alpha: float,
 ) -> dict[Analysis, Verdict]:
     """A rule by its parts in each analysis of any; a part that this does not touch is as it was."""
     kind, found = find_kind(rule.kind), dict[Analysis, Verdict]()
-    for analysis in dict.fromkeys(a for verdicts in parts.values() for a in verdicts):
+    tested = [part for part in parts if part in raw]
+    for analysis in dict.fromkeys(a for part in tested for a in raw[part]):
         as_declared = Analysis(analysis.cost, "", "")
-        verdicts = {
-            name: known.get(analysis) or known.get(as_declared) for name, known in parts.items()
-        }
-        if all(verdicts.values()):
-            known = {name: verdict for name, verdict in verdicts.items() if verdict}
-            found[analysis] = kind.combined(rule, known, alpha)
+        known = {p: raw[p].get(analysis) or raw[p].get(as_declared) for p in tested}
+        verdicts = {part: verdict for part, verdict in known.items() if verdict}
+        if len(verdicts) == len(tested):
+            every = {part: verdicts.get(part, declared[part]) for part in parts}
+            found[analysis] = kind.combined(rule, every, alpha)
     return found
 
 

@@ -6,9 +6,11 @@ from itertools import groupby
 from pathlib import Path
 
 from calibration.case import Case
+from calibration.compute import section
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, Tally
 
 RESULTS = Path(__file__).with_name("results.csv")
+COMPUTE = Path(__file__).with_name("compute.csv")
 PAGE = Path(__file__).parents[2] / "docs/statistics.md"
 HEAD = f"""# How often is it wrong?
 
@@ -24,6 +26,8 @@ judge real studies.
 - *Coverage* is the share of intervals that hold the true effect, in percent.
 - *Width* is the mean width of the interval, in percent of the error (R4: percentage points; R2: a
   plain number).
+- Cases named *looks* are read several times, until a look decides: shares are of studies that any
+  look decides so, coverage and width are those of the last interval that was read.
 - A case passes if the upper 95 % confidence bound of each wrong verdict is at most
   {100 * MOST_WRONG:g} % and the lower bound of coverage at least {100 * LEAST_COVERAGE:g} %. R4's
   regret cannot be negative: at 0 an interval covers more often than it promises.
@@ -32,14 +36,9 @@ Cases that begin with *tuned* are rules that say `tuned: lr`: their truth is the
 at their best learning rates, whatever the recipe's rate makes of it.
 
 `make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
+`make calibration ARGS='--only looks'` does so for the cases whose names contain that.
 Tests repeat one case per rule with fewer studies.
 """
-
-
-def read() -> list[dict[str, str]]:
-    """The rows of results.csv."""
-    with RESULTS.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def record(case: Case, tally: Tally) -> dict[str, str]:
@@ -59,15 +58,46 @@ def record(case: Case, tally: Tally) -> dict[str, str]:
     }
 
 
-def page(rows: Sequence[Mapping[str, str]]) -> str:
-    """The page with a table per rule."""
+def read_rows(path: Path = RESULTS) -> list[dict[str, str]]:
+    """The rows of a file of results."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def updated(
+    known: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]], keys: Sequence[str]
+) -> list[Mapping[str, str]]:
+    """The rows of all cases (`keys`, in their order): the new ones, else the known ones.
+
+    Raises ValueError where they are not of the same number of studies.
+    """
+    rows = {f"{row['rule']}: {row['case']}": row for row in (*known, *new)}
+    found = [rows[key] for key in keys if key in rows]
+    if len(numbers := sorted({row["studies"] for row in found})) > 1:
+        raise ValueError(f"cases of {' and '.join(numbers)} studies")
+    return found
+
+
+def write(rows: Sequence[Mapping[str, str]], compute: Sequence[Mapping[str, str]]) -> None:
+    """The page and its files: of the cases, and of what adaptive studies save."""
+    for path, content in ((RESULTS, rows), (COMPUTE, compute)):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(content[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(content)
+    PAGE.write_text(page(rows, compute), encoding="utf-8")
+
+
+def page(rows: Sequence[Mapping[str, str]], compute: Sequence[Mapping[str, str]]) -> str:
+    """The page with a table per rule, and one of the compute that is saved."""
     parts = [HEAD]
     for rule, group in groupby(sorted(rows, key=lambda row: row["rule"]), lambda row: row["rule"]):
         parts.append(f"\n## {rule}\n\n| case | supported | refuted | coverage | width | passes |")
         parts.append("|---|--:|--:|--:|--:|---|")
         parts += [_line(row) for row in group]
     studies = sorted({row["studies"] for row in rows})
-    parts.append(f"\n{', '.join(studies)} studies a case.\n")
+    parts.append(f"\n{', '.join(studies)} studies a case.")
+    parts += [*section(compute), ""]
     return "\n".join(parts)
 
 
