@@ -14,7 +14,7 @@ from calibration.simulator import TwoArms, study
 MARGIN, SEEDS = 0.005, 12
 PILOT = {4: (0.55, 0.012), 20: (0.32, 0.007)}
 # What may be spent, in times the grid with one seed per cell, and in how many rounds.
-DESIGNS = {"4 rounds": (4.0, 4), "2 rounds": (3.0, 2), "8 rounds": (6.0, 8)}
+DESIGNS = {"4 rounds": (4.0, 4), "2 rounds": (3.0, 2)}
 NOISE: dict[str, dict[str, Any]] = {
     "normal": {},
     "middle cells 3x noisier": {"factors": (1, 3, 1, 3, 1)},
