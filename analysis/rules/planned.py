@@ -1,9 +1,10 @@
 """A planned study: its pilot, cells with assumed errors and noise, and which of them suffice."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.planned_noise import PlannedNoise
@@ -12,6 +13,7 @@ from analysis.study.arms import DeclaredBase
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
+from analysis.study.noise_prior import NoisePrior
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
@@ -58,34 +60,57 @@ def _pilot(key: Any, pilot: Mapping[Any, Any]) -> tuple[int, tuple[float, float]
     return epochs, (pilot["error"], pilot["seed_sd"])
 
 
+class AssumedNoise(NamedTuple):
+    """What is assumed of a regime before it is trained: error and seed SD (fractions).
+
+    `spread` is the SD of ln(SD) and `source` the origin of the SD. Where one seed per cell will
+    measure no noise, `df` are the degrees of freedom that the SD is worth, and `spread` is 0.
+    """
+
+    error: float
+    sd: float
+    source: str
+    spread: float = 0.0
+    df: float = math.inf
+
+
 @dataclass(frozen=True)
 class PlannedStudy(Evidence):
-    """Planned cells under the rules; `planning` has their assumed errors and noise."""
+    """Planned cells under the rules; `planning` has their assumed errors and noise.
+
+    What it lacks `prior` says.
+    """
 
     planning: Planning
+    prior: NoisePrior
 
-    def assumed(self, epochs: int) -> tuple[float, float, str]:
-        """Assumed error and seed SD in one regime (fractions), and the origin of the SD."""
+    def assumed(self, epochs: int) -> AssumedNoise:
+        """The assumed error and seed SD in one regime."""
         error, measured = self.planning.get(epochs, TYPICAL_PILOT)
-        declared = self.prereg.seed_sd
-        if isinstance(declared, float) and all(c.n == 1 for c in self.cells.regime(epochs)):
-            return error, declared, "declared"
+        declared, regime = self.prereg.seed_sd, self.cells.regime(epochs)
+        single = all(c.n == 1 for c in regime)
+        if isinstance(declared, float) and single:
+            return AssumedNoise(error, declared, "declared")
         if measured is not None:
-            return error, measured, "pilot"
-        n_val = self.cells[0].n_val
+            return AssumedNoise(error, measured, "pilot")
+        n_val = regime[0].n_val
         assert n_val is not None
-        return error, prior_sd(error, n_val), "prior"
+        factor = self.prior.factor(regime[0].data, regime[0].images_seen)
+        formula, source = prior_sd(error, n_val), f"prior {factor.source}"
+        if single:
+            return AssumedNoise(error, factor.scale * formula, source, df=factor.df)
+        return AssumedNoise(error, factor.median * formula, source, factor.log_sd)
 
     def noise(self, epochs: int) -> Noise:
         """The noise that the regime's seeds will measure, with the assumed SD."""
-        noise = super().noise(epochs)
-        _, sd, _ = self.assumed(epochs)
+        noise, assumed = super().noise(epochs), self.assumed(epochs)
+        variance = assumed.sd**2
         return PlannedNoise(
             noise.kind,
-            variances=dict.fromkeys(noise.variances, sd**2),
-            dfs=noise.dfs,
+            variances=dict.fromkeys(noise.variances, variance),
+            dfs=noise.dfs if noise.replicates else dict.fromkeys(noise.dfs, assumed.df),
             text=noise.text,
-            replicates={key: (sd**2, df) for key, (_, df) in noise.replicates.items()},
+            replicates={key: (variance, df) for key, (_, df) in noise.replicates.items()},
         )
 
     def cost(self, rule: Rule) -> str:

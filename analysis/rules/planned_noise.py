@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, stdtrit
 
 from analysis.stats.decision import POWER
-from analysis.study.noise import Floats, Noise, moderated
+from analysis.study.noise import Floats, Noise, Variance, moderated
 
 DRAWS = 4000
 # Draws times cells; with many cells a few draws tell as much.
@@ -22,19 +22,21 @@ ALPHA = 0.05
 class PlannedNoise(Noise):
     """Noise with the variances that are assumed, and as many replicates as are planned."""
 
-    def of_sum(self, factors: Mapping[str, float]) -> tuple[float, float]:
+    def of_sum(self, factors: Mapping[str, float]) -> Variance:
         """The true variance of a sum, and effective degrees of freedom of its estimate.
 
         With them Student's t and the true SE give the effect that the real rule (`moderated`),
         whose SE and degrees of freedom vary from study to study, supports with 80 % power.
         """
+        if not self.replicates:
+            return super().of_sum(factors)
         variance = sum(f * self.variances[key] for key, f in factors.items())
-        if not self.replicates or not variance:
-            return variance, math.inf
+        if not variance:
+            return Variance(variance, math.inf)
         draws = max(200, min(DRAWS, MOST // len(self.replicates)))
         estimates, dfs = self.draw(factors, draws, np.random.default_rng(20210313))
         quantiles = np.asarray(stdtrit(dfs.clip(max=1e9), 1 - ALPHA / 2), dtype=np.float64)
-        return variance, effective_df(quantiles * np.sqrt(estimates / variance))
+        return Variance(variance, effective_df(quantiles * np.sqrt(estimates / variance)))
 
     def draw(
         self, factors: Mapping[str, float], draws: int, rng: np.random.Generator

@@ -23,7 +23,8 @@ class Cell:
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
-    regimes, where runs of several were grouped.
+    regimes, where runs of several were grouped. `data` and `images_seen` (training images times
+    epochs) are None where a table does not say.
     """
 
     config_id: str
@@ -42,6 +43,8 @@ class Cell:
     costs: Mapping[str, tuple[float, ...]]
     step_time: StepTime | None = None
     n_val: int | None
+    data: str | None = None
+    images_seen: float | None = None
     noise_prior: NoisePrior = TASK.noise_prior
 
     def value(self, axis: str) -> float:
@@ -99,6 +102,11 @@ def _target(row: Mapping[str, Any]) -> str | None:
     return f"{row['solve_for']} {float(target):g}" if target else None
 
 
+def _images_seen(row: Mapping[str, Any]) -> float | None:
+    images = row.get("n_train")
+    return float(images) * float(row["epochs"]) if images else None
+
+
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     """Group finished runs by `config_id`; rows need a finite `val_error`.
 
@@ -123,6 +131,8 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             costs={cost.name: _measured(group, cost.name) for cost in COSTS},
             step_time=times.get(config_id),
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
+            data=group[0].get("data"),
+            images_seen=_images_seen(group[0]),
             noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
         )
         for config_id, group in groups.items()

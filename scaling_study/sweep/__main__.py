@@ -63,7 +63,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         return 0
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
-    plan = decisions.Plan(found.rows, study_dir, grid)
+    plan = decisions.Plan(found.rows, study_dir, grid, found.results)
     found, spread = plan.allocated(found)
     rows = with_states(found.rows, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)

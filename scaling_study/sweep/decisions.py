@@ -13,14 +13,25 @@ from scaling_study.planning.budget import Budget, SufficientSets, affordable, ex
 from scaling_study.planning.draft import Draft
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
+from scaling_study.study.result import Result
 
 
 class Plan:
-    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
+    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules.
 
-    def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
+    `results` are those of the store, whose replicates say how runs scatter.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Planned],
+        study_dir: Path,
+        grid: Mapping[str, Any],
+        results: Mapping[str, Result | None],
+    ) -> None:
         from analysis.rules import declared_allocation, design_analysis, planned, preregistration
         from analysis.study import compared_settings
+        from analysis.study.noise_prior import NoisePrior
 
         self._design = design_analysis
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
@@ -28,6 +39,7 @@ class Plan:
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
         self.planning = planned.planning_of(grid)
+        self.prior = NoisePrior.with_store(results.values())
         self._allocation = declared_allocation.allocation_of(grid, self.prereg)
 
     def allocated(self, found: Draft) -> tuple[Draft, list[str]]:
@@ -37,6 +49,7 @@ class Plan:
         if self._allocation is None:
             return found, []
         rows = [*self._rows.values()]
+        # By the published prior: one that grew with the study's own runs would move its cells.
         design = Design(rows, self.prereg, self.planning, self._allocation)
         seeds = design.fixed()
         chosen = {row["run_id"] for row in design.chosen(seeds)}
@@ -46,7 +59,7 @@ class Plan:
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
         rows = [self._rows[row.run.run_id] for row in part]
-        return self._design.decidable(rows, self.prereg, self.planning)
+        return self._design.decidable(rows, self.prereg, self.planning, self.prior)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
         """Lines to print: what each rule can decide with a subset of the plan."""

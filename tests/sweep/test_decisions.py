@@ -28,7 +28,7 @@ from scaling_study.sweep.decisions import Plan
 
 def lines_of(name: str) -> list[str]:
     rows, grid = planned(name)
-    return Plan(rows, NOWHERE, grid).confounders(rows)
+    return Plan(rows, NOWHERE, grid, {}).confounders(rows)
 
 
 def test_what_regimes_set_is_told_by_arm_and_by_length() -> None:
@@ -98,7 +98,7 @@ def test_settings_that_a_grid_crosses_are_no_fault() -> None:
 
 def powers(name: str) -> dict[str, Any]:
     rows, grid = planned(name)
-    return {p.rule: p for p in Plan(rows, NOWHERE, grid).powers(rows)}
+    return {p.rule: p for p in Plan(rows, NOWHERE, grid, {}).powers(rows)}
 
 
 def test_every_kind_of_rule_is_asked_before_training() -> None:

@@ -46,7 +46,10 @@ def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
 def _bars(cells: StudyCells) -> str:
     """What a point and its bar are: measured, or assumed where there is one seed."""
     assumed = assumed_regimes(cells)
-    prior = "assumed noise, one seed: 1.96 sqrt(e / 2n) for error e of n evaluation images"
+    prior = (
+        "assumed noise, one seed: sqrt(e / 2n) for error e of n evaluation images, times what "
+        "repeated trainings scattered more or less, and as uncertain as that is"
+    )
     if len(assumed) == len(cells.regimes):
         return f"one run, its bar {prior}"
     some = f"; at {', '.join(map(str, assumed))} epochs one run, its bar {prior}"

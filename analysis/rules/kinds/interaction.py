@@ -8,6 +8,7 @@ from analysis.rules.kind import Effect, Judgement
 from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms, noise_notes
 from analysis.stats.contrast import Estimand, Gap, with_interval
+from analysis.study.noise import Variance
 
 
 class Interaction(TwoArms):
@@ -44,7 +45,7 @@ def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
 
     A step time that both regimes share moves both gaps: what it adds is the difference.
     """
-    errors = [part for g in (longer, shorter) for part in g.errors or [(g.se**2, g.df)]]
+    errors = [part for g in (longer, shorter) for part in g.errors or [Variance(g.se**2, g.df)]]
     timing = {
         key: longer.timing.get(key, 0.0) - shorter.timing.get(key, 0.0)
         for key in {**longer.timing, **shorter.timing}

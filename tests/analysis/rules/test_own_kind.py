@@ -92,7 +92,7 @@ def test_a_budget_pays_for_the_cells_that_it_needs() -> None:
     override = ["+grid=smoke", f"+grid.rules={{rules: {OWN}}}"]
     grid, cells, _ = planned_cells(composed("sweep", override), override, Times([], 1))
     rows = plan(cells, Store(Path("none")), {}, Times([], 1))
-    sets = Plan(rows, Path("none"), grid).sufficient_cells()[0]
+    sets = Plan(rows, Path("none"), grid, {}).sufficient_cells()[0]
     assert [set(ids) for ids in sets] == [{str(row.columns["config_id"]) for row in rows}]
 
 
