@@ -96,7 +96,7 @@ class PlannedStudy(Evidence):
         n_val = regime[0].n_val
         assert n_val is not None
         factor = self.prior.factor(regime[0].data, regime[0].images_seen)
-        formula, source = prior_sd(error, n_val), f"prior {factor.source}"
+        formula, source = prior_sd(error, n_val), f"prior, {factor.source}"
         if single:
             return AssumedNoise(error, factor.scale * formula, source, df=factor.df)
         return AssumedNoise(error, factor.median * formula, source, factor.log_sd)

@@ -113,8 +113,10 @@ def welch_satterthwaite(parts: Sequence[Variance]) -> Variance:
     together have the fewest of their degrees of freedom.
     """
     assumed = [part for part in parts if part.assumed and part.value]
-    together = [Variance(sum(p.value for p in assumed), min(p.df for p in assumed))] * bool(assumed)
-    independent = [part for part in parts if not part.assumed] + together
+    independent = [part for part in parts if not part.assumed]
+    if assumed:
+        fewest = min(part.df for part in assumed)
+        independent.append(Variance(sum(part.value for part in assumed), fewest))
     total = sum(part.value for part in independent)
     rest = sum(part.value**2 / part.df for part in independent)
     return Variance(total, total**2 / rest if rest else math.inf, bool(assumed))

@@ -1,5 +1,6 @@
 """docs/statistics.md and its numbers, results.csv: how often verdicts are wrong."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +31,12 @@ judge real studies.
 `make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
 Tests repeat one case per rule with fewer studies.
 """
+
+
+def read() -> list[dict[str, str]]:
+    """The rows of results.csv."""
+    with RESULTS.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def record(case: Case, tally: Tally) -> dict[str, str]:
