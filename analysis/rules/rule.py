@@ -34,7 +34,7 @@ class Preregistration:
     """The rules of a study and the SHA-256 of the file that declares them.
 
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
-    measures none, or "prior" for sqrt(e / 2n);
+    measures none, or "prior" for that of `study.noise_prior`;
     `seeds` are the most per cell in the plan that was frozen, None without one; `exploratory` says
     why verdicts are not confirmatory, empty if they are.
     """
