@@ -17,7 +17,7 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.decision import NORMAL, averaged, df_per_seed, mde80, seeds_needed
 from analysis.study.errors import PreconditionError
-from analysis.study.noise_prior import NoisePrior, published_prior
+from analysis.study.noise_prior import NoisePrior
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -74,7 +74,7 @@ def decidable(
     if not rows:
         raise ValueError("no planned runs")
     cells = planned_cells(rows, planning, prereg.base)
-    plan = PlannedStudy(cells, prereg, planning, prior or published_prior())
+    plan = PlannedStudy(cells, prereg, planning, prior)
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in prereg.rules}
     found = {rule.name: _power(plan, rule) for rule in prereg.rules if not parts[rule.name]}
     for rule in prereg.rules:

@@ -13,7 +13,7 @@ from analysis.study.arms import DeclaredBase
 from analysis.study.cells import Cell, lr_factor
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
-from analysis.study.noise_prior import NoisePrior
+from analysis.study.noise_prior import NoisePrior, published_prior
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
@@ -80,11 +80,11 @@ class AssumedNoise(NamedTuple):
 class PlannedStudy(Evidence):
     """Planned cells under the rules; `planning` has their assumed errors and noise.
 
-    What it lacks `prior` says.
+    What it lacks `prior` says, else the published prior.
     """
 
     planning: Planning
-    prior: NoisePrior
+    prior: NoisePrior | None = None
 
     def assumed(self, epochs: int) -> AssumedNoise:
         """The assumed error and seed SD in one regime."""
@@ -97,7 +97,7 @@ class PlannedStudy(Evidence):
             return AssumedNoise(error, measured, "pilot")
         n_val = regime[0].n_val
         assert n_val is not None
-        factor = self.prior.factor(regime[0].data, regime[0].images_seen)
+        factor = (self.prior or published_prior()).factor(regime[0].data, regime[0].images_seen)
         formula, source = prior_sd(error, n_val), f"prior, {factor.source}"
         if single:
             return AssumedNoise(error, factor.scale * formula, source, df=factor.df)

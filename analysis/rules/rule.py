@@ -37,7 +37,7 @@ class Preregistration:
     """The rules of a study and the SHA-256 of the file that declares them.
 
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
-    measures none, or "prior" for sqrt(e / 2n);
+    measures none, or "prior" for that of `study.noise_prior`;
     `look` is the look at the study that was frozen, None where the seeds of the cells say it;
     `exploratory` says why verdicts are not confirmatory, empty if they are; `anchor` is what shows
     from outside when they were frozen, in words.

@@ -174,7 +174,7 @@ def _gap_record(gap: Gap | None) -> dict[str, Any]:
 def record(
     judgement: Judgement, prereg: Preregistration, multiverse: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """One verdict as JSON; null is what does not apply, and `df` where the noise is a prior.
+    """One verdict as JSON; null is what does not apply, and `df` where the noise is declared.
 
     Effects are relative errors, positive where the first arm is better (a regret: of error).
     `multiverse` is what other analyses conclude, where that was asked.

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from analysis.study.noise_prior import published_prior
 from calibration.case import Case
 from calibration.compute import section
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, Tally
@@ -12,6 +13,13 @@ from calibration.runner import LEAST_COVERAGE, MOST_WRONG, Tally
 RESULTS = Path(__file__).with_name("results.csv")
 COMPUTE = Path(__file__).with_name("compute.csv")
 PAGE = Path(__file__).parents[2] / "docs/statistics.md"
+
+
+def _df(data: str, images_seen: float) -> str:
+    """Degrees of freedom that the published prior is worth."""
+    return f"{published_prior().factor(data, images_seen).df:.0f}"
+
+
 HEAD = f"""# How often is it wrong?
 
 A verdict claims that an effect is larger than a margin, or that it is not. At a confidence of 95 %
@@ -34,6 +42,23 @@ judge real studies.
 
 Cases that begin with *tuned* are rules that say `tuned: lr`: their truth is the gap with both arms
 at their best learning rates, whatever the recipe's rate makes of it.
+
+Cases of *one seed* have no replicates: their SD between seeds is a prior
+([noise_prior.py](../analysis/study/noise_prior.py)), sqrt(e / 2n) for an error rate e of n images
+(Jordan 2023) times a factor whose logarithm is normal. The factor is estimated from repeated
+trainings, published ones and this project's own
+([repeated_trainings.csv](../analysis/study/repeated_trainings.csv) has a source in each row), by a
+normal model with effects of the data set and of the length of training, and a term that falls with
+the fourth root of the training images seen: short training scatters up to three times as much as
+the formula says, long training about as much. An interval is Student's t with as many degrees of
+freedom as the SD is known to: {_df("imagenet", 1_281_167 * 350)} on ImageNet at 350 epochs,
+{_df("fractals", 25_600)} on the default study at 20 epochs, {_df("", 25_600)} on data of which
+nothing is known. All finished replicates of a results store enter the same model before a grid is
+planned, so that its own data set counts most, and the dry run averages power over what remains
+unknown. The measure of length matters: by the logarithm of the images seen, which fits the
+published replicates worse, ImageNet would scatter more at 10 epochs, and R1-short on the paper's
+Figure 3 would be inconclusive. The true SDs of these cases are drawn around the prior: a study
+that scatters otherwise than all that were measured is not covered by them.
 
 `make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
 `make calibration ARGS='--only looks'` does so for the cases whose names contain that.
