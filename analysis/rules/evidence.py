@@ -65,9 +65,9 @@ class Evidence:
 
     @cached_property
     def study_look(self) -> StudyLook:
-        """The look at the study that was frozen; of other cells by their seeds and the rules."""
+        """The look at the study that was frozen; of other cells as if their seeds were the plan."""
         counts = {c.config_id: c.n for c in self.cells}
-        return self.prereg.look or study_look(counts, self.prereg.looks)
+        return self.prereg.look or study_look(counts, self.prereg.looks, counts)
 
     @property
     def look(self) -> Look:

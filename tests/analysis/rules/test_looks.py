@@ -182,6 +182,9 @@ def test_cells_without_a_freeze_are_looked_at_by_their_own_seeds(tmp_path):
     declared = load_rules(None, {"rules": {"looks": LOOKS}})
     assert Evidence(cells, declared).look == Look(0.3)
     assert Evidence(cells, load_rules(None, {})).look == Look()
+    # Where seeds are planned unequally, their mean tells the look that a dry run is about.
+    uneven = StudyCells(replace(c, errors=(0.4,) * (2 + 2 * (k % 2))) for k, c in enumerate(cells))
+    assert Evidence(uneven, declared).look == Look(0.3)
     # A part of a study is judged at the study's look.
     part, look = cells.select(lambda c: c.width < 0.5), study_look({"a": 4}, LOOKS)
     assert Evidence(part, replace(declared, look=look)).look == look.look
