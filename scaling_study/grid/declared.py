@@ -16,7 +16,7 @@ from scaling_study.study.axes import config_key, short_name
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py);
 # allocation: how many seeds each cell gets (analysis/rules/allocation.py);
 # labels: what figures call the axes that only this grid has.
-GRID_KEYS = ("name", "question", *BLOCK_KEYS, "blocks", "rules", "planning", "allocation", "labels")
+GRID_KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning", "allocation", "labels", "question")
 SHAPES = {
     "axes": OF_AXES,
     "solve": "an axis to its targets, {width: {flops: [1e9]}}",
