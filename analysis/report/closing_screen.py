@@ -6,7 +6,6 @@ from pathlib import Path
 from analysis.descriptions.findings import Findings
 from analysis.descriptions.variants import step_lines
 from analysis.rules import plain_words
-from analysis.rules.phrases import capitalised
 from analysis.rules.wording import lines
 from scaling_study.common.format import fitted
 
@@ -31,7 +30,7 @@ def screen(found: Findings, directory: Path) -> Iterator[str]:
             f"These verdicts are exploratory, because {found.prereg.exploratory}", indent=2
         )
     if found.prereg.look_text:
-        yield fitted(capitalised(found.prereg.look_text), indent=2)
+        yield fitted(f"look: {found.prereg.look_text}", indent=2)
     if found.request.details:
         counts = {name: other.count for name, other in found.multiverse.items()}
         yield from ("", *lines(found.judgements, found.prereg, counts))
