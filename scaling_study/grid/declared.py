@@ -18,8 +18,8 @@ from scaling_study.study.axes import config_key, short_name
 # labels: what figures call the axes that only this grid has;
 # tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py).
 GRID_KEYS = (
-    *("name", "question", *BLOCK_KEYS, "blocks"),
-    *("rules", "planning", "allocation", "labels", "tuned"),
+    *("name", *BLOCK_KEYS, "blocks"),
+    *("rules", "planning", "allocation", "labels", "tuned", "question"),
 )
 SHAPES = {
     "axes": OF_AXES,

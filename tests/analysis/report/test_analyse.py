@@ -128,7 +128,8 @@ def test_one_seed_without_step_times(tmp_path, frontiers_only):
     (study / "grid.yaml").write_text("rules: {cost: flops, seed_sd: prior}\n")
     assert main([str(study), "-o", str(tmp_path)]) == 0
     found = verdicts(tmp_path)["R1-long"]
-    assert found["df"] is None
+    # The prior is not known exactly either.
+    assert 2 < found["df"] < 10
     assert any("prior" in note for note in found["notes"])
     assert not (tmp_path / "frontier_step_time_s.png").exists()
 
