@@ -41,8 +41,8 @@ def _frozen_before(folder: Path, seconds: float = 1e6) -> None:
     """Date the freeze back: made-up runs end at once and say that they took their time."""
     path = folder / "freeze.json"
     frozen = json.loads(path.read_text(encoding="utf-8"))
-    for plan in frozen["plans"]:
-        plan["at"] -= seconds
+    for entry in frozen["plans"]:
+        entry["at"] -= seconds
     path.write_text(json.dumps(frozen), encoding="utf-8")
 
 

@@ -38,9 +38,9 @@ class TunedArms(TwoArms):
         u = math.log(factor) - x
         return k * (math.cosh(u) - 1 + SKEW * (math.sinh(u) - u))
 
-    def _cells(self, regime: Regime) -> list[tuple[float, float, float, float]]:
+    def cells(self, regime: Regime) -> list[tuple[float, float, float, float]]:
         """The arms' cells at the recipe's rate, then their ends at the others."""
-        own = super()._cells(regime)
+        own = super().cells(regime)
         arms = [2 if width > 0.25 else 1 for _, width, _, _ in own]
         ends = [0, len(self.depth_costs) - 1, len(own) - 1]
         runs = [(n, 1.0) for n in range(len(own))] + [(n, f) for f in FACTORS for n in ends]
