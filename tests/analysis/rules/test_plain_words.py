@@ -126,7 +126,7 @@ def test_order_is_decided_open_untested_and_no_code_is_told() -> None:
 
 def plan_lines(name: str) -> Sequence[str]:
     rows, grid = plan_of(name)
-    plan = Plan(rows, NOWHERE, grid)
+    plan = Plan(rows, NOWHERE, grid, {})
     return planned(plan.powers(rows), plan.prereg, grid)
 
 
@@ -159,7 +159,7 @@ def test_a_grid_with_rules_of_its_own_is_for_those() -> None:
 def test_unequal_sources_of_noise_are_told_line_by_line(tmp_path: Path) -> None:
     rows, grid = plan_of("depth_vs_width")
     partly = {**grid, "planning": {4: grid["planning"][4]}}
-    plan = Plan(rows, tmp_path, partly)
+    plan = Plan(rows, tmp_path, partly, {})
     lines = planned(plan.powers(rows), plan.prereg, partly)
     assert lines[0] == "what can be decided, with 80 % power:"
     assert [line.partition("error (")[2] for line in lines[1:4]] == [

@@ -108,7 +108,7 @@ def test_moments_are_those_of_many_draws(sd: float, near: float) -> None:
     bias = drawn.mean() - least_error(means.y)
     assert bias < -0.3 * sd**2 / 0.05
     assert estimate - float(least_error(means.y)) == pytest.approx(-bias, rel=2 * near)
-    assert sum(v for v, _ in parts) == pytest.approx(drawn.var(), rel=near)
+    assert sum(part.value for part in parts) == pytest.approx(drawn.var(), rel=near)
 
 
 def arms(best: tuple[float, float, float], k: float, gap: float, sd: float) -> Tuning:
