@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.report.command import add_choices
+from analysis.report.choices import add_choices
 from analysis.report.command import command as analyse
 from analysis.wandb_dashboard import payload, workspace
 from scaling_study.common.command_line import run

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from scaling_study.common.device import device_name
 from scaling_study.common.files import replace_file
@@ -122,5 +122,10 @@ def _measured(run: RunConfig, execution: ExecutionConfig) -> tuple[dict[str, Any
     )
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """The command line."""
     hydra_app.run(main, "measure")
+
+
+if __name__ == "__main__":
+    command()

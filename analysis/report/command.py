@@ -1,6 +1,5 @@
 """The analysis of one study's folder: what `python -m analysis` and the dashboard share."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,27 +16,6 @@ from analysis.study.table import SAME, Table, table_of
 from scaling_study.common.errors import InputError
 from scaling_study.study.store import Store
 from scaling_study.study.table import Study, read_study
-
-
-def add_choices(parser: argparse.ArgumentParser) -> None:
-    """What changes the outcome of an analysis: which runs it uses, what it shows beside them."""
-    parser.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="use only runs with this value; may be repeated",
-    )
-    parser.add_argument(
-        "--published",
-        action="store_true",
-        help="lay the paper's Table 7 over the frontiers of FLOPs and parameters",
-    )
-    parser.add_argument(
-        "--with-halved",
-        action="store_true",
-        help="compare runs too whose micro-batch was halved when memory ran out",
-    )
 
 
 def _where(texts: Sequence[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ there that it waits for one. job.json also remembers the earlier attempts: where
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -115,6 +116,17 @@ class Store:
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
             write_note(path, {"began": began} | note | {"ended": time.time(), "cause": cause})
+
+    def remove(self, run_id: str) -> bool:
+        """Remove the run's folder; False, and nothing is done, if it is running or queued."""
+        folder = self.run_dir(run_id)
+        gone = folder.with_name(f".removed.{run_id}")
+        with self._lock():
+            if self.state(run_id) in ("running", "queued"):
+                return False
+            folder.rename(gone)
+        shutil.rmtree(gone)
+        return True
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[Claim | None]:
