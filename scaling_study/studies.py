@@ -7,18 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from textwrap import shorten
 
 from scaling_study.common.command_line import parser, run
 from scaling_study.common.errors import InputError
-from scaling_study.common.format import duration
+from scaling_study.common.format import cut, duration
 from scaling_study.study.folders import studies_in
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_grid, read_plan
 
 WIDTH = 80
-NAME, RUNS, QUESTION = 22, 22, 15
+NAME, RUNS = 20, 17
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,11 @@ def summary(study_dir: Path) -> Summary:
 def line(found: Summary) -> str:
     """One line of at most `WIDTH` columns, unless the name alone is longer."""
     if found.states is None:
-        return shorten(f"{found.name}: {found.problem}", WIDTH, placeholder=" …")
+        return cut(f"{found.name}: {found.problem}", WIDTH)
     states = ", ".join(f"{n} {state}" for state, n in found.states.items())
     when = time.strftime("%Y-%m-%d", time.localtime(found.last))
     start = f"{found.name:<{NAME}} {states:<{RUNS}} {duration(found.wall_s):>9} {when}"
-    room = WIDTH - len(start) - 2
-    question = shorten(found.question, room, placeholder=" …") if room >= QUESTION else ""
-    return f"{start}  {question}".rstrip()
+    return cut(f"{start}  {found.question}".rstrip(), WIDTH)
 
 
 def lines(results_dir: Path) -> list[str]:

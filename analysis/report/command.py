@@ -51,7 +51,7 @@ def command(
             raise InputError(f"{error}; {output / 'report.html'} lists every run") from None
         return [f"nothing to compare yet: {error}"]
     prepare(output)
-    rules = _marked(_rules(study), study, table)
+    rules = marked(_rules(study), study, table)
     return analyse(table, rules, output, Request(published, results, live_s))
 
 
@@ -65,7 +65,7 @@ def _rules(study: Study) -> Preregistration:
     return load_rules(study.path, study.grid)
 
 
-def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistration:
+def marked(rules: Preregistration, study: Study, table: Table) -> Preregistration:
     """The rules with what makes verdicts exploratory: looks before the end, choices, late freezes.
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.

@@ -1,4 +1,9 @@
-"""Numbers and durations as text."""
+"""Numbers and durations as text, and texts that fit a column."""
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` characters; what is cut off is marked."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def engineering(value: float) -> str:
