@@ -62,7 +62,7 @@ def summary(study_dir: Path) -> Summary:
 def line(found: Summary) -> str:
     """One line of at most `WIDTH` columns, unless the name alone is longer."""
     if found.states is None:
-        return cut(f"{found.name}: {found.problem}", WIDTH)
+        return f"{cut(found.name, NAME):<{NAME}} cannot be read; --json says why"
     states = ", ".join(f"{n} {state}" for state, n in found.states.items())
     when = time.strftime("%Y-%m-%d", time.localtime(found.last))
     start = f"{found.name:<{NAME}} {states:<{RUNS}} {duration(found.wall_s):>9} {when}"
