@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from scaling_study import __version__
 from scaling_study.common.command_line import PROGRAM, report
+from scaling_study.common.errors import InputError
 from scaling_study.common.paths import import_own_analysis
 from scaling_study.common.validation import suggest
 from scaling_study.dispatch import help as texts
@@ -35,7 +36,10 @@ def _run(command: Command, rest: Sequence[str]) -> int:
     if asked and command.about:
         print(texts.of_settings(command))
         return 0
-    _find_modules()
+    try:
+        _find_modules()
+    except InputError as error:
+        return report(str(error))
     sys.argv = [f"{PROGRAM} {command.name}", *rest, *command.words]
     try:
         return command() or 0

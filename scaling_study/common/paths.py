@@ -4,6 +4,8 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from scaling_study.common.errors import InputError
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -17,9 +19,18 @@ def import_own_analysis() -> None:
     """Import the `analysis` that lies beside this package, as installed or in a checkout.
 
     The working folder may hold another package of that name, which `python -m` would find first.
+    Raises an InputError if another one has been imported already.
     """
     path = PACKAGE.parent / "analysis" / "__init__.py"
-    if "analysis" in sys.modules or not path.is_file():
+    if not path.is_file():
+        return
+    if "analysis" in sys.modules:
+        other = getattr(sys.modules["analysis"], "__file__", None)
+        if other is None or Path(other).resolve() != path:
+            raise InputError(
+                f"analysis: {other} hides {path.parent}, which scaling_study needs; rename it, or "
+                "do not import it before"
+            )
         return
     spec = spec_from_file_location("analysis", path, submodule_search_locations=[str(path.parent)])
     assert spec is not None

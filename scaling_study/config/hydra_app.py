@@ -43,7 +43,10 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     """
     # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    import_own_analysis()
+    try:
+        import_own_analysis()
+    except InputError as error:
+        sys.exit(report(str(error)))
     codes: list[int] = []
     composed = False
 
