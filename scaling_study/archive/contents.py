@@ -20,6 +20,9 @@ CHECKPOINT = "checkpoint.pt"
 RUN_FILE = re.compile(r"config\.yaml|result\.json|metrics\.jsonl|job\.json|corrupt\.\d+\.txt")
 # In a study's folder these say what goes on on one machine, or in one account of a service.
 LOCAL = {"sweep.json", "jobs.json", "stopped.json", "workspace.json", "report.log"}
+# Nothing that Python could import: a grid names modules of rule kinds, and reports import them.
+DATA = {".csv", ".json", ".jsonl", ".txt", ".yaml"}
+SHOWN = DATA | {".html", ".pdf", ".png", ".svg"}
 # What job.json keeps: when the run was trained, not by which process.
 KEPT_OF_JOB = ("began", "ended", "cause", "attempts")
 PART = re.compile(r"[\w+=@,-][\w+=@,. -]*", re.ASCII)
@@ -36,7 +39,8 @@ class Entry:
 
 def is_study_file(name: str) -> bool:
     """Whether a file at the top of a study's folder goes along."""
-    return bool(PART.fullmatch(name)) and name not in LOCAL
+    plain = PART.fullmatch(name) and PurePosixPath(name).suffix in DATA
+    return bool(plain) and name not in LOCAL
 
 
 def is_run_file(name: str) -> bool:
@@ -54,7 +58,9 @@ def belongs(name: str, study: str) -> bool:
         return len(parts) == 3 and is_run_file(parts[2])
     if parts[0] != study:
         return False
-    return is_study_file(parts[1]) if len(parts) == 2 else parts[1] == REPORT
+    if len(parts) == 2:
+        return is_study_file(parts[1])
+    return parts[1] == REPORT and PurePosixPath(name).suffix in SHOWN
 
 
 def manifest_of(content: object) -> tuple[str, dict[str, Entry]]:

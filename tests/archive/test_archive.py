@@ -225,7 +225,8 @@ NAMES = [
     *("../evil", "/tmp/evil", "demo/../../evil", f"{RUN}/../../evil", "demo//plan.csv"),
     *("demo/report/../../evil", "..\\evil", "C:/evil", "demo/.hidden", "other/plan.csv"),
     *(f"{RUN}/evil.py", "runs/result.json", f"{RUN}/deeper/result.json", "demo/sweep.json"),
-    *("demo/jobs/1.json", "evil", "demo/a\nb"),
+    *("demo/jobs/1.json", "evil", "demo/a\nb", "demo/evil.py", "demo/report/evil.py"),
+    *("demo/report/evil.so", "demo/report/evil.pyc", "demo/plan.csv/evil.txt"),
 ]
 
 
