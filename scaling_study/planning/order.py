@@ -51,7 +51,8 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
         return longest
     if order == BLOCKED:
         return _blocked(longest, length, max(slots, 1))
-    limit, early = CHEAP * length(longest[0]), dict[str, Planned]()
+    limit = CHEAP * length(longest[0])
+    early: dict[str, Planned] = {}
     for row in reversed(longest):
         if length(row) <= limit:
             early.setdefault(row.columns["config_id"], row)
