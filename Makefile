@@ -63,6 +63,7 @@ $(PEERS)/.installed: $(VENV)/.installed
 
 bench: $(VENV)/.installed $(PEERS)/.installed  ## what the speed claims are measured with, peers beside us
 	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/commands.py
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/orchestration.py --peers $(PEERS)

@@ -3,7 +3,6 @@
 Runs at work write a checkpoint first; results stay. The sweep's command continues everything.
 """
 
-import argparse
 import os
 import signal
 import socket
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from scaling_study.common.command_line import report
+from scaling_study.common.command_line import parser, report
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import run_config
 from scaling_study.launch import registry
@@ -32,9 +31,13 @@ SOME_LEFT = 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Cancel the study that the command line names; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scaling_study.cancel", description=__doc__)
-    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
-    options = parser.parse_args(arguments)
+    asked = parser(
+        "scaling_study.cancel",
+        "Stops what runs of a study, with a checkpoint, and cancels what waits in a queue. Results "
+        "stay, and the sweep's command continues everything.",
+    )
+    asked.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
+    options = asked.parse_args(arguments)
     try:
         return cancel(options.study)
     except InputError as error:

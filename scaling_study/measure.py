@@ -5,7 +5,7 @@ however long it takes; forecasts know its times, too.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from scaling_study.common.validation import one_value, require
 from scaling_study.config import hydra_app
@@ -62,5 +62,10 @@ def _timing(run: RunConfig, step_time_s: float, times: Times) -> Timing:
     return Timing(times.conditions(run), shape_of(describe(run)), step_time_s)
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """The command line."""
     hydra_app.run(main, "measure")
+
+
+if __name__ == "__main__":
+    command()

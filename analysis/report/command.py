@@ -1,6 +1,5 @@
 """The analysis of one study's folder: what `python -m analysis` and the dashboard share."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,38 +18,6 @@ from analysis.study.table import SAME, Table, table_of
 from scaling_study.common.errors import InputError
 from scaling_study.study.store import Store
 from scaling_study.study.table import Study, read_study
-
-
-def add_choices(parser: argparse.ArgumentParser) -> None:
-    """What changes the outcome of an analysis: which runs it uses, what it shows beside them."""
-    parser.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="use only runs with this value; may be repeated",
-    )
-    parser.add_argument(
-        "--published",
-        action="store_true",
-        help="lay the paper's Table 7 over the frontiers of FLOPs and parameters",
-    )
-    parser.add_argument(
-        "--with-halved",
-        action="store_true",
-        help="compare runs too whose micro-batch was halved when memory ran out",
-    )
-    parser.add_argument(
-        "--anchor",
-        metavar="tag:NAME|file:PATH",
-        help="what shows from outside when the study was frozen: a git tag whose message or tree "
-        "has freeze.json or its SHA-256, or a signed or stamped file that has its SHA-256",
-    )
-    parser.add_argument(
-        "--details",
-        action="store_true",
-        help="print each verdict with its rule, interval, margin and degrees of freedom too",
-    )
 
 
 def _where(texts: Sequence[str]) -> dict[str, str]:
@@ -87,7 +54,7 @@ def command(
         if live_s is None:
             raise InputError(f"{error}; {output / 'report.html'} lists every run") from None
         return [f"nothing to compare yet: {error}"]
-    rules = _marked(_rules(study), study, table, anchor)
+    rules = marked(_rules(study), study, table, anchor)
     prepare(output)
     return analyse(table, rules, output, Request(published, results, live_s, details))
 
@@ -96,7 +63,7 @@ def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:
     """The table of a study's runs and the rules that it is judged by; raises as `table_of`."""
     study = read_study(study_dir)
     table = table_of(study, {})
-    return table, _marked(_rules(study), study, table, None)
+    return table, marked(_rules(study), study, table)
 
 
 def _rules(study: Study) -> Preregistration:
@@ -109,8 +76,8 @@ def _rules(study: Study) -> Preregistration:
     return load_rules(study.path, study.grid)
 
 
-def _marked(
-    rules: Preregistration, study: Study, table: Table, anchor: str | None
+def marked(
+    rules: Preregistration, study: Study, table: Table, anchor: str | None = None
 ) -> Preregistration:
     """The rules with what makes verdicts exploratory: looks before the end, choices, late freezes.
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from analysis.stats.decision import POWER
+from analysis.stats.root import root
 from analysis.study.noise import Floats, Noise, Variance, moderated
 
 DRAWS = 4000
@@ -61,7 +61,9 @@ def effective_df(halves: Floats) -> float:
     `halves` are half-widths of simulated intervals in units of the true SE: an effect of d SE is
     supported where d + z exceeds one of them.
     """
-    effect = brentq(lambda d: float(ndtr(d - halves).mean()) - POWER, 0.0, 1e4)
+    z = float(ndtri(POWER))
+    nearest, furthest = float(halves.min()) + z, float(halves.max()) + z
+    effect = root(lambda d: float(ndtr(d - halves).mean()) - POWER, nearest, furthest)
 
     def excess(log_df: float) -> float:
         df = math.exp(log_df)
@@ -70,4 +72,4 @@ def effective_df(halves: Floats) -> float:
     low, high = math.log(0.2), math.log(1e9)
     if excess(high) >= 0:
         return math.inf
-    return math.exp(brentq(excess, low, high)) if excess(low) > 0 else math.exp(low)
+    return math.exp(root(excess, low, high)) if excess(low) > 0 else math.exp(low)

@@ -1,8 +1,13 @@
-"""Numbers and durations as text, and text that fits a screen."""
+"""Numbers and durations as text, and texts that fit a screen or a column."""
 
 import shutil
 import sys
 import textwrap
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` characters; what is cut off is marked."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def engineering(value: float) -> str:

@@ -3,7 +3,6 @@
 import platform
 import subprocess
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from scaling_study import __version__
@@ -42,7 +41,9 @@ def git(checkout: Path, *arguments: str) -> str | None:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python, torch and this package; nothing is imported for it."""
+    """Versions of Python, torch and this package, which are not imported for it."""
+    from importlib.metadata import version
+
     return {
         "python": platform.python_version(),
         "torch": version("torch"),

@@ -2,11 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import hydra
 import yaml
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -15,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from scaling_study.common.command_line import report
 from scaling_study.common.errors import InputError
-from scaling_study.common.paths import data_dir
+from scaling_study.common.paths import data_dir, import_own_analysis
 from scaling_study.common.validation import flat_items, suggest
 from scaling_study.study.axes import KEYS
 from scaling_study.study.overrides import text
@@ -44,6 +46,10 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     """
     # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        import_own_analysis()
+    except InputError as error:
+        sys.exit(report(str(error)))
     codes: list[int] = []
     composed = False
 
@@ -61,7 +67,8 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
 
     app = hydra.main(version_base="1.3", config_path=str(data_dir("conf")), config_name=config_name)
     try:
-        app(body)()
+        with _composing_once():
+            app(body)()
     except COMPOSING as error:
         sys.exit(report(_explain(error, config_name)))
     except ValueError as error:
@@ -71,6 +78,23 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     sys.exit(max(codes, default=0))
+
+
+@contextmanager
+def _composing_once() -> Iterator[None]:
+    """Keep Hydra from composing a configuration twice, first only to read `hydra.mode` from it.
+
+    Without that key its mode follows from -m alone, which Hydra knows when it is told None.
+    """
+    if any("hydra.mode" in word for word in sys.argv[1:]):
+        yield
+        return
+    asks = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = asks  # type: ignore[method-assign]
 
 
 def search_path() -> list[str]:

@@ -5,10 +5,10 @@ from itertools import chain
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import require
 from scaling_study.config.keys import study_name
 from scaling_study.grid.schema import BLOCK_KEYS, OF_AXES, mapping, mappings
+from scaling_study.grid.shipped import names
 from scaling_study.study.axes import config_key, short_name
 
 # name: the study's folder; question: what it asks, for people;
@@ -65,13 +65,6 @@ def _spelling(grid: Mapping[str, Any], name: str, value: str) -> str:
     if name in (grid.get("solve") or {}):
         return f"grid.solve.{name}={{…}}"
     return "editing the grid's file, which varies it in a block, a variant or a condition"
-
-
-def names() -> list[str]:
-    """Names of the grids that ship with the project."""
-    folder = data_dir("sweeps") / "grid"
-    files = folder.rglob("*.yaml")
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
 
 
 def axis_keys(grid: Mapping[str, Any]) -> set[str]:

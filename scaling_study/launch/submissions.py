@@ -1,14 +1,19 @@
 """jobs.json and stopped.json of a study: its submissions to a queue, and whether they gave up."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scaling_study.common.files import read_json, replace_file
-from scaling_study.launch.options import Policy
 from scaling_study.launch.outcome import Outcome, SameError
 from scaling_study.study.result import read_result
 from scaling_study.study.store import Store
+
+if TYPE_CHECKING:
+    from scaling_study.launch.options import Policy
 
 
 @dataclass(frozen=True)

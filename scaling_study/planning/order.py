@@ -1,12 +1,17 @@
 """In which order runs start, and when the last one ends."""
 
+from __future__ import annotations
+
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
-from scaling_study.planning.plan import Planned
 from scaling_study.study.result import FINISHED
+
+if TYPE_CHECKING:  # `status` asks for an end and plans nothing
+    from scaling_study.planning.plan import Planned
 
 BLOCKED, LONGEST, FRONTIER_FIRST = "blocked", "longest", "frontier_first"
 ORDERS = (BLOCKED, LONGEST, FRONTIER_FIRST)

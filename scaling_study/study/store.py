@@ -7,6 +7,7 @@ there that it waits for one. job.json also remembers the earlier attempts: where
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -86,6 +87,15 @@ class Store:
         except OSError:
             return 0.0
 
+    def ended(self, run_id: str) -> float:
+        """When a finished run's result was there, in s since 1970, by job.json or the file's age.
+
+        The earlier of both: a copied store has younger files.
+        """
+        written = (self.run_dir(run_id) / "result.json").stat().st_mtime
+        noted = self.job(run_id).get("ended")
+        return min(written, noted) if is_number(noted) else written
+
     def began(self, run_id: str, wall_s: float | None) -> float:
         """When work on a finished run began, in s since 1970: its first attempt in job.json.
 
@@ -96,10 +106,7 @@ class Store:
         begins = [attempt.get("began") for attempt in (note, *attempts_in(note))]
         if known := [float(at) for at in begins if is_number(at)]:
             return min(known)
-        ended = (self.run_dir(run_id) / "result.json").stat().st_mtime
-        if is_number(noted := note.get("ended")):
-            ended = min(ended, noted)
-        return ended - (wall_s or 0.0)
+        return self.ended(run_id) - (wall_s or 0.0)
 
     def attempts(self, run_id: str) -> list[dict[str, Any]]:
         """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""
@@ -122,6 +129,17 @@ class Store:
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
             write_note(path, {"began": began} | note | {"ended": time.time(), "cause": cause})
+
+    def remove(self, run_id: str) -> bool:
+        """Remove the run's folder; False, and nothing is done, if it is running or queued."""
+        folder = self.run_dir(run_id)
+        gone = folder.with_name(f".removed.{run_id}")
+        with self._lock():
+            if self.state(run_id) in ("running", "queued"):
+                return False
+            folder.rename(gone)
+        shutil.rmtree(gone)
+        return True
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[Claim | None]:

@@ -21,8 +21,8 @@ from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.cost.device_times import Times, timings_of
 from scaling_study.grid.cells import Cell
-from scaling_study.grid.declared import names
 from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
+from scaling_study.grid.shipped import names
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
@@ -259,5 +259,10 @@ def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """The command line."""
     hydra_app.run(main, "sweep")
+
+
+if __name__ == "__main__":
+    command()

@@ -114,7 +114,8 @@ class Refresher:
 
     def _refresh(self, stop: threading.Event, extra: list[str], limit_s: float) -> bool:
         """Analyse once, until `stop`, for at most `limit_s`; whether that went well."""
-        command = [sys.executable, "-m", "analysis", str(self.study_dir)]
+        # Not `-m analysis`: the working folder may have a package of that name.
+        command = [sys.executable, "-m", "scaling_study", "report", str(self.study_dir)]
         command += ["-o", str(self.figures_dir), *extra]
         try:
             with (self.study_dir / "report.log").open("w") as log:

@@ -1,11 +1,8 @@
 """Files that are downloaded once, and used only if their checksum is right."""
 
 import hashlib
-import http.client
 import os
 import shutil
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from scaling_study.common.errors import InputError
@@ -45,6 +42,11 @@ def fetched(path: Path, url: str, md5: str) -> Path:
 
 
 def _download(path: Path, url: str, md5: str) -> None:
+    # Planning imports this module and downloads nothing.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     print(f"downloading {url} to {path}", flush=True)
     try:

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.descriptions.gaps import gaps
 from analysis.laws.competing_forms import alternatives
-from analysis.published.__main__ import _judged, main, speedups
+from analysis.published.__main__ import main
+from analysis.published.command import _judged, speedups
 from analysis.published.tables import depth_width_table, figure_2, half_unit
 from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
