@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtr
 
 from analysis.stats.contrast import Gap, t_quantile
+from analysis.stats.root import root
 
 Value = Literal["supported", "refuted", "inconclusive", "not_testable"]
 POWER = 0.8
@@ -67,7 +67,7 @@ def averaged(spread: float) -> float:
         return float(weights @ ndtr(effect / sds - NORMAL)) / float(weights.sum()) - POWER
 
     known = NORMAL + float(ndtri(POWER))
-    return float(brentq(excess, 0.0, 1e3 * known)) / known
+    return root(excess, 0.0, 1e3 * known) / known
 
 
 def df_per_seed(df: float, seeds: float, cells: int) -> float:

@@ -92,7 +92,7 @@ def test_examples_with_settings_compose(name: str, words: list[str]) -> None:
 
 
 def test_a_grid_is_listed_with_its_question() -> None:
-    assert question("smoke") == "does everything work on this machine?"
+    assert question("smoke") == "Does everything work on this machine?"
     assert question("slow_resolution").startswith("at equal training FLOPs, is it better to spend")
     for name in names():
         assert question(name).endswith("?"), name
