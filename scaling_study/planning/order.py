@@ -53,7 +53,8 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
         return longest
     if order == BLOCKED:
         return _blocked(longest, _blocks(rows), length, max(slots, 1))
-    limit, early = CHEAP * length(longest[0]), dict[str, Planned]()
+    early: dict[str, Planned] = {}
+    limit = CHEAP * length(longest[0])
     for row in reversed(longest):
         if length(row) <= limit:
             early.setdefault(row.columns["config_id"], row)

@@ -93,7 +93,7 @@ def test_examples_with_settings_compose(name: str, words: list[str]) -> None:
 
 def test_a_grid_is_listed_with_its_question() -> None:
     assert question("smoke") == "Does everything work on this machine?"
-    assert question("slow_resolution").startswith("at equal training FLOPs, is it better to spend")
+    assert question("slow_resolution").startswith("At equal training FLOPs, is it better to spend")
     for name in names():
         assert question(name).endswith("?"), name
     assert max(map(len, texts.of_settings(COMMANDS["plan"]).splitlines())) <= 85
