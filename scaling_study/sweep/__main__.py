@@ -10,40 +10,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hydra.errors import MissingConfigException
-
-from scaling_study.common.errors import InputError
-from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
 from scaling_study.config.axes import display_names
 from scaling_study.config.execution import ExecutionConfig, execution_config_of, with_code
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
-from scaling_study.cost.device_times import Times, timings_of
-from scaling_study.grid.cells import Cell
-from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
-from scaling_study.grid.shipped import names
+from scaling_study.cost.device_times import timings_of
+from scaling_study.grid.explain import infeasible, unchanged
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch
+from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
+from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import Stop, handled_by, requested_by
 from scaling_study.planning.budget import budget_of
-from scaling_study.planning.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
+from scaling_study.planning.draft import Draft, draft, freeze, orphan_lines, redrawn
 from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
-from scaling_study.planning.plan import Planned, forecasts_of, planned_cells
+from scaling_study.planning.plan import Planned, forecasts_of
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.study import forecasts
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
-from scaling_study.study.table import read_plan
 from scaling_study.sweep import decisions, display, live_report, prepare, progress, step_times
 from scaling_study.sweep.allocation import allocated
+from scaling_study.sweep.explain import points_of
 from scaling_study.sweep.options import (
     POINTS,
     RULES,
     MeasureOptions,
-    SweepOptions,
     measure_options_of,
     sweep_options_of,
 )
@@ -84,7 +79,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     if lines:
         print("\n".join(lines))
     if asked.explain == POINTS or asked.diff:
-        print("\n".join(_explained(found, asked, execution, overrides)))
+        print("\n".join(points_of(found, asked, overrides)))
         return 0, False
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
@@ -97,14 +92,13 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     rows = with_states(found.rows, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
     slots = slots_of(rows, execution, options, asked.dry_run)
-    notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
-    notes += orphan_lines(found, store.root.parent)
     budget = replace(budget, own=forecasts.started(study_dir))
-    notes += [*plan.tuning(rows), *plan.confounders(rows), *found.pilot_notes]
+    notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
+    notes += [*found.pilot_notes, *chosen.lines, *plan.describe(rows)]
+    notes += decisions.budget_lines(rows, budget)
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
-    notes += [*chosen.lines, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
-    print("\n".join([*display.question(grid), *shown, *display.notes(notes)]))
+    _show(found, [*display.question(grid), *shown], notes)
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows, rows):
@@ -119,12 +113,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     freeze(found, study_dir)
     with report if missing else nullcontext():
         if missing:
-            forecasts.keep(forecasts_of(missing), study_dir)
-            with requested_by(STOPS) as stop:
-                requests = requests_of(missing, execution)
-                outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
-                work = Work(missing, store, len(slots))
-                _follow(outcomes, work, stop, study_dir if launcher.leaves_jobs else None)
+            _train(missing, execution, options, study_dir, slots)
             report.rest()
             found = _ended(found, missing, study_dir, execution)
             rows = found.rows
@@ -135,39 +124,28 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     return _summary(rows, study_dir, options.waits_for_runs), again
 
 
-def _explained(
-    found: Draft, asked: SweepOptions, execution: ExecutionConfig, overrides: Sequence[str]
-) -> Iterator[str]:
+def _show(found: Draft, shown: Sequence[str], notes: Sequence[str]) -> None:
+    """Print a plan, what was left out of it, and what else is to be said."""
     cells = [row.cell for row in found.rows]
-    if asked.explain == POINTS:
-        yield from explained(cells, found.left)
-    if not asked.diff:
-        return
-    here = {cell.run.run_id: described(cell.point) for cell in cells}
-    if (Path(asked.diff) / "plan.csv").is_file():
-        other = {row["run_id"]: row["state"] for row in read_plan(Path(asked.diff))}
-    else:
-        rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
-        others = _cells_of(asked.diff, rest, found.times)
-        other = {cell.run.run_id: described(cell.point) for cell in others}
-    yield from difference(str(found.grid["name"]), here, asked.diff, other)
+    notes = [*infeasible(found.left), *unchanged(cells, found.left), *notes]
+    print("\n".join([*shown, *display.notes(notes)]))
 
 
-def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
-    """The cells of another grid."""
-    try:
-        words = [*hydra_app.search_path(), f"+grid={name}", *overrides]
-        settings = hydra_app.composed("sweep", words)
-        decided = deciding(settings, overrides, times)
-        return planned_cells(settings, overrides, decided)[1]
-    except MissingConfigException as error:
-        known = sorted({*names(), *(error.options or ())})
-        raise InputError(
-            f"diff={name}: neither a grid{suggest(name, known)} nor the folder of a study; "
-            f"grids: {', '.join(known)}"
-        ) from None
-    except InputError as error:
-        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
+def _train(
+    missing: Sequence[Planned],
+    execution: ExecutionConfig,
+    options: LauncherOptions,
+    study_dir: Path,
+    slots: Sequence[Slot],
+) -> None:
+    """Launch these runs, and stay until they are done where the launcher does."""
+    forecasts.keep(forecasts_of(missing), study_dir)
+    leaves_jobs = registry.launcher(options.name).leaves_jobs
+    with requested_by(STOPS) as stop:
+        requests = requests_of(missing, execution)
+        outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
+        work = Work(missing, Store(study_dir.parent), len(slots))
+        _follow(outcomes, work, stop, study_dir if leaves_jobs else None)
 
 
 def _ended(
