@@ -44,7 +44,7 @@ published: $(VENV)/.installed  ## the paper's claims on the paper's numbers, int
 # Tests start Python hundreds of times: its compiled modules are kept, whatever the shell says.
 test test-slow slurm-test: export PYTHONDONTWRITEBYTECODE =
 
-test: $(VENV)/.installed  ## the tests (a few minutes)
+test: $(VENV)/.installed  ## the tests (a few minutes); the last lines say what did not run and how to get it
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-slow: $(VENV)/.installed  ## the tests that take long
@@ -63,6 +63,7 @@ $(PEERS)/.installed: $(VENV)/.installed
 
 bench: $(VENV)/.installed $(PEERS)/.installed  ## what the speed claims are measured with, peers beside us
 	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/commands.py
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/orchestration.py --peers $(PEERS)

@@ -16,6 +16,7 @@ from analysis.rules.preregistration import load_rules
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances
 from analysis.study.compared_settings import with_comparison_settings
+from analysis.study.noise_prior import NoisePrior
 from analysis.study.study_cells import StudyCells
 
 # Gaps at equal step time in the paper's Figure 3 (`python -m analysis.published`), by regime.
@@ -24,9 +25,14 @@ NOISE_FACTORS = (0.5, 1.0, 2.0)
 SEEDS = (2, 3, 5, 10)
 
 
-def table(rows: Rows, prereg: Preregistration, planning: Planning) -> list[str]:
-    """Share of simulated studies that support each rule, by seeds per cell and seed SD."""
-    powers = decidable(rows, prereg, planning)
+def table(
+    rows: Rows, prereg: Preregistration, planning: Planning, prior: NoisePrior | None = None
+) -> list[str]:
+    """Share of simulated studies that support each rule, by seeds per cell and seed SD.
+
+    Where `prior` gives the SD, studies have different ones.
+    """
+    powers = decidable(rows, prereg, planning, prior)
     cells = planned_cells(rows, planning, prereg.base)
     lines, rest = list[str](), list[Power]()
     for power, rule in zip(powers, prereg.rules, strict=True):
@@ -51,14 +57,16 @@ def _row(
 ) -> str:
     assert power.epochs is not None
     parts = []
-    for factor in NOISE_FACTORS:
-        sd = factor * power.seed_sd
+    for factor in (1.0,) if power.spread else NOISE_FACTORS:
+        noise = {"seed_sd": factor * power.seed_sd, "spread": power.spread}
         shares = (
-            chances(cells, prereg, rule, power.epochs, effect=e, seed_sd=sd, seeds=seeds)
+            chances(cells, prereg, rule, power.epochs, effect=e, seeds=seeds, **noise)
             for e in (effect, 0.0)
         )
         there, none = (100 * s["supported"] for s in shares)
-        parts.append(f"{there:3.0f} % / {none:3.1f} % at SD {100 * sd:.2f} pp")
+        sd = f"{100 * noise['seed_sd']:.2f} pp"
+        at = f"averaged over the prior's SDs about {sd}" if power.spread else f"at SD {sd}"
+        parts.append(f"{there:3.0f} % / {none:3.1f} % {at}")
     return f"    {seeds:2d} seeds: " + ",  ".join(parts)
 
 
@@ -77,7 +85,9 @@ def main() -> None:
         if allocation := allocation_of(grid, prereg):
             design = Design(rows, prereg, planning, allocation)
             rows = design.chosen(design.fixed())
-        print("\n".join(table(rows, prereg, planning))[1:])
+        notes = (f"{note}\n" for note in found.pilot_notes)
+        prior = NoisePrior.with_store(found.results.values())
+        print("".join(notes) + "\n".join(table(rows, prereg, planning, prior))[1:])
         return 0
 
     hydra_app.run(task, "sweep")

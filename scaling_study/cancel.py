@@ -3,7 +3,6 @@
 Runs at work write a checkpoint first; results stay. The sweep's command continues everything.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from scaling_study.common.command_line import entry_point, report
+from scaling_study.common.command_line import entry_point, parser, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import yaml_in
 from scaling_study.config.run import run_config
@@ -35,9 +34,13 @@ SOME_LEFT = 1
 @entry_point
 def main(arguments: Sequence[str] | None = None) -> int:
     """Cancel the study that the command line names; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scaling_study.cancel", description=__doc__)
-    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
-    options = parser.parse_args(arguments)
+    asked = parser(
+        "scaling_study.cancel",
+        "Stops what runs of a study, with a checkpoint, and cancels what waits in a queue. Results "
+        "stay, and the sweep's command continues everything.",
+    )
+    asked.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
+    options = asked.parse_args(arguments)
     try:
         return cancel(options.study)
     except InputError as error:

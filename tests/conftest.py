@@ -4,6 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +16,7 @@ import hypothesis
 import pytest
 import torch
 
-from helpers.commands import Command, environment
+from helpers.commands import Command, environment, without_measuring
 from helpers.tiny import plain_execution
 from scaling_study import data
 from scaling_study.config.execution import ExecutionConfig
@@ -33,6 +34,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: tests that wait for servers and schedulers leave one idle."""
     return min(os.cpu_count() or 1, 8) + 1
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """One line about what did not run here, and how to get it."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in reports
+        if isinstance(report.longrepr, tuple)
+    )
+    parts = [f"{n} {'test' if n == 1 else 'tests'} ({why})" for why, n in reasons.items()]
+    if "not slurm" in config.option.markexpr:
+        parts.append("those on a real SLURM (make slurm-test; root on Debian installs it)")
+    if "not slow" in config.option.markexpr:
+        parts.append("long ones (make test-slow)")
+    if parts:
+        terminalreporter.write_line(f"not run: {'; '.join(parts)}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,11 +97,15 @@ def execution(tmp_path: Path, cache_dir: Path) -> ExecutionConfig:
 
 @pytest.fixture
 def command(tmp_path: Path, cache_dir: Path) -> Command:
-    """Run `python -m MODULE ARGUMENTS` in an empty folder, as a user would."""
+    """Run `python -m MODULE ARGUMENTS` in an empty folder, as a user would.
+
+    Sweeps do not measure step times, unless the arguments say something about it.
+    """
 
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if module.startswith("scaling_study") and "cache_dir=" not in " ".join(arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
+        arguments = without_measuring(module, arguments)
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=tmp_path,
@@ -116,6 +140,7 @@ def command_here(
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if not any(text.startswith("cache_dir=") for text in arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
+        arguments = without_measuring(module, arguments)
         name = module.rpartition(".")[2]
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # what the entry point sets ends with the test

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.commands import environment
+from helpers.made_up_results import runs
+from helpers.study import write_plan, write_study
+from scaling_study.dispatch.catalogue import COMMANDS as ALL_COMMANDS
 from scaling_study.launch.registry import launcher_names
+from scaling_study.study.axes import AXES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +27,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("cost", "training"),
         ("grid", "tracking"),
         ("launch", "planning"),
+        ("archive", "dispatch"),
     ),
     "analysis": (
         ("paper", "study", "fits"),
@@ -38,13 +44,19 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
 ACROSS = {
     "analysis": {"common", "tasks", "study"},
     "analysis.power": {"common", "config", "planning"},
-    "analysis.dashboard": {"common", "config", "study", "tracking"},
+    "analysis.dashboard": {"common", "config"},
+    "analysis.wandb_dashboard.command": {"common", "config", "study", "tracking"},
     "scaling_study.sweep": {"report", "rules", "study"},
 }
 # Commands: they import freely within their package, and nobody imports them.
 COMMANDS = {
-    "scaling_study": {"cancel", "export", "measure", "status", "sweep", "sync", "train"},
-    "analysis": {"__main__", "dashboard", "importers", "power", "published", "recommend"},
+    "scaling_study": {
+        *("__main__", "cancel", "export", "measure", "prune", "status", "studies", "sweep"),
+        *("sync", "train"),
+    },
+    "analysis": {
+        *("__main__", "compare", "dashboard", "importers", "power", "published", "recommend"),
+    },
 }
 
 
@@ -191,8 +203,18 @@ def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:
             {"torch", "wandb", "pandas", "scipy", "matplotlib"},
         ),
         (
-            "import scaling_study.status.__main__, scaling_study.cancel",
+            "import scaling_study.cancel",
             {"torch", "submitit", "pandas", "scipy", "matplotlib"},
+        ),
+        (
+            "import scaling_study.status.__main__, scaling_study.studies, scaling_study.prune",
+            {"torch", "hydra", "submitit", "numpy", "pandas", "scipy", "matplotlib", "PIL"},
+        ),
+        (
+            "from scaling_study.dispatch import help\n"
+            "from scaling_study.dispatch.catalogue import COMMANDS\n"
+            "help.overall(), *[help.of_settings(c) for c in COMMANDS.values() if c.about]",
+            {"torch", "hydra", "omegaconf", "yaml", "rich", "numpy", "pandas", "scipy"},
         ),
         ("import analysis.__main__, analysis.published.__main__", {"torch", "hydra"}),
         (
@@ -209,14 +231,50 @@ def test_what_planning_and_analysis_do_not_load(code: str, absent: set[str]) -> 
     assert done.stdout.strip() == ""
 
 
-def test_a_dry_run_does_not_load_torch() -> None:
-    probe = (
-        "import runpy, sys\n"
-        "sys.argv = ['sweep', '+grid=depth_vs_width', 'dry_run=true']\n"
-        "try:\n    runpy.run_module('scaling_study.sweep', run_name='__main__')\n"
-        "except SystemExit as end:\n    print('exit', end.code, 'torch' in sys.modules)\n"
-    )
+ENDS = """
+import sys
+from scaling_study.__main__ import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+print("exit", code, *sorted({HEAVY} & set(sys.modules)))
+"""
+HEAVY = {
+    *("torch", "hydra", "numpy", "pandas", "scipy", "scipy.optimize", "scipy.stats", "matplotlib"),
+    *("submitit", "wandb", "PIL", "sklearn", "http.client"),
+}
+
+
+def loaded(*words: str, cwd: Path = ROOT) -> set[str]:
+    """Which heavy modules a command has loaded when it has succeeded."""
+    probe = ENDS.replace("{HEAVY}", repr(HEAVY))
     done = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", probe, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=cwd,
+        env=environment() | {"PYTHONPATH": str(ROOT)},
     )
-    assert done.stdout.splitlines()[-1] == "exit 0 False"
+    ended, code, *names = done.stdout.splitlines()[-1].split()
+    assert (ended, code) == ("exit", "0"), done.stdout + done.stderr
+    return set(names)
+
+
+def test_a_plan_loads_no_more_than_it_needs(tmp_path: Path) -> None:
+    # It composes a configuration, costs cells and asks what they can decide.
+    assert loaded("plan", "+grid=depth_vs_width", cwd=tmp_path) == {"hydra", "numpy", "scipy"}
+
+
+@pytest.mark.parametrize("name", ALL_COMMANDS)
+def test_help_loads_nothing_heavy(name: str) -> None:
+    assert loaded(name, "--help") <= {"numpy", "http.client"}
+
+
+def test_a_status_loads_nothing_heavy(tmp_path: Path) -> None:
+    results = runs({4: -0.05})
+    study = write_study(tmp_path, results)
+    columns = ("run_id", "train_flops", *(axis.name for axis in AXES))
+    write_plan(study, [{name: getattr(r, name) for name in columns} for r in results])
+    assert loaded("status", "results/demo", cwd=tmp_path) == set()

@@ -1,13 +1,9 @@
-"""scaling_study.measure: every cell alone, round by round, and forecasts that know it."""
+"""scaling_study.measure: every network alone, round by round, and forecasts that know it."""
 
 import csv
 from pathlib import Path
 
-import numpy as np
-import pytest
-
 from helpers.commands import Command
-from scaling_study.measure import _turns, combined
 
 SMOKE = ("+grid=smoke", "grid.axes.depth=[14]", "train.batch_size=8")
 
@@ -18,7 +14,7 @@ def test_each_cell_is_measured_in_each_round_and_forecasts_know_it(
     grid = (*SMOKE, "cache_dir=cache")
     done = command("scaling_study.measure", *grid, "measure.rounds=2")
     assert done.returncode == 0, done.stderr
-    assert "1 of 1 cells measured 2 times" in done.stdout
+    assert "1 of 1 networks measured 2 times" in done.stdout
     with (tmp_path / "results/smoke/measured.csv").open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)  # two seeds are one cell
     assert (row["depth"], row["width"], row["batch_size"]) == ("14", "0.125", "8")
@@ -30,26 +26,6 @@ def test_each_cell_is_measured_in_each_round_and_forecasts_know_it(
     assert not list(tmp_path.glob("results/runs/*"))  # it leaves no runs behind
     dry = sweep_here(*grid, "dry_run=true")
     assert "forecast: blank" not in dry.stdout
-
-
-def test_cells_take_turns_from_another_one_in_each_round() -> None:
-    assert _turns(["a", "b", "c"], 3) == [*"abc", *"bca", *"cab"]
-    assert _turns(["a"], 2) == ["a", "a"]
-
-
-def test_measurements_are_combined_as_logarithms() -> None:
-    times = [0.1, 0.2, 0.4]
-    each = [
-        {"depth": 14, "step_time_s": t, "images_per_s": 8 / t, "inference_time_s": t / 3,
-         "inference_images_per_s": 24 / t, "peak_memory_bytes": int(1e8 * t)}
-        for t in times
-    ]  # fmt: skip
-    row = combined(each)
-    assert row["step_time_s"] == pytest.approx(0.2)
-    assert row["images_per_s"] == pytest.approx(40)
-    assert (row["depth"], row["measurements"], row["peak_memory_bytes"]) == (14, 3, 40_000_000)
-    assert row["step_time_log_sd"] == pytest.approx(np.std(np.log(times), ddof=1))
-    assert combined(each[:1])["step_time_log_sd"] == 0
 
 
 def test_rounds_are_checked(command_here: Command) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import environment
+from helpers.commands import Command, environment
 from scaling_study.study.result import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +58,99 @@ def test_the_wheel_plans_from_another_directory(wheel: Path, tmp_path: Path) -> 
         probe, cwd=where, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, check=True
     )
     assert used.stdout.startswith(str(site))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as pip installs it into a folder, with its console script."""
+    target = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target)]
+    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
+    return target
+
+
+@pytest.fixture
+def call(installed: Path, tmp_path: Path) -> Command:
+    """Run a command in a folder whose owner has a package `analysis` of his own."""
+    (tmp_path / "analysis").mkdir()
+    (tmp_path / "analysis" / "__init__.py").write_text("print('not this one')\n")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=tmp_path,
+            env=environment() | {"PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+STARTS = {
+    "script": lambda installed: (str(installed / "bin" / "scaling-study"),),
+    "module": lambda _: ("-m", "scaling_study"),
+}
+
+
+@pytest.mark.xdist_group("wheel")
+@pytest.mark.parametrize("start", STARTS)
+def test_a_wheel_plans_beside_a_package_named_analysis(
+    start: str, call: Command, installed: Path
+) -> None:
+    planned = call(*STARTS[start](installed), "plan", "+grid=depth_vs_width")
+    assert (planned.returncode, planned.stderr) == (0, "")
+    # The analysis said what can be decided.
+    assert "At 20 epochs depth or width" in planned.stdout
+
+
+@pytest.mark.xdist_group("wheel")
+@pytest.mark.slow
+def test_commands_of_a_wheel_work_beside_a_package_named_analysis(
+    call: Command, installed: Path, tmp_path: Path
+) -> None:
+    script = str(installed / "bin" / "scaling-study")
+    small = ("grid.axes.depth=[14]", "data.train_per_class=16", "launcher.slots=1")
+    run = call(script, "run", "+grid=smoke", *small, "report.every=1h")
+    assert run.returncode == 0, run.stdout + run.stderr
+    # The report was made by a process of its own, in that folder.
+    assert (tmp_path / "figures/smoke/report.html").is_file()
+    for command in (
+        ("report", "results/smoke", "-o", "out"),
+        ("compare", "smoke", "smoke"),
+        ("status", "results/smoke"),
+        ("studies",),
+        ("prune",),
+        ("pack", "smoke"),
+        ("unpack", "smoke.zip", "--results", "there"),
+    ):
+        done = call(script, *command)
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert "not this one" not in done.stdout
+    assert (tmp_path / "out/verdicts.json").is_file()
+    assert (tmp_path / "there/smoke/plan.csv").is_file()
+
+
+@pytest.mark.xdist_group("wheel")
+def test_a_sweep_of_a_wheel_works_beside_a_package_named_analysis(call: Command) -> None:
+    done = call("-m", "scaling_study.sweep", "+grid=depth_vs_width", "dry_run=true")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "epochs depth or width" in done.stdout
+
+
+@pytest.mark.xdist_group("wheel")
+@pytest.mark.parametrize("start", ["scaling_study.__main__", "scaling_study.sweep.__main__"])
+def test_an_analysis_that_was_imported_before_is_named(
+    start: str, call: Command, tmp_path: Path
+) -> None:
+    function = "main" if start == "scaling_study.__main__" else "command"
+    words = ("plan", "+grid=smoke") if function == "main" else ("+grid=smoke", "dry_run=true")
+    code = f"import analysis, sys; from {start} import {function} as f; sys.exit(f())"
+    done = call("-c", code, *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: analysis: {tmp_path}/analysis/__init__.py hides ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

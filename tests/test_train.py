@@ -54,3 +54,12 @@ def test_digits_train_with_the_same_trainer(command_here: Command, tmp_path: Pat
     result = json.loads((run_dir / "result.json").read_text(encoding="utf-8"))
     assert (result["data"], result["n_val"]) == ("digits", 597)
     assert result["val_error"] < 0.5
+
+
+def test_one_epoch_is_enough_with_the_default_recipe(command_here: Command, tmp_path: Path) -> None:
+    small = ("model.depth=14", "model.width=0.125", "data=digits", "train.epochs=1")
+    done = command_here("scaling_study.train", *small)
+    assert done.returncode == 0, done.stderr
+    (run_dir,) = run_dirs(tmp_path)
+    result = json.loads((run_dir / "result.json").read_text(encoding="utf-8"))
+    assert (result["epochs"], result["status"]) == (1, "ok")

@@ -16,7 +16,7 @@ from analysis.stats.contrast import t_quantile
 from analysis.study.cells import Cell
 from analysis.study.columns import LEVEL, Record, interval
 from analysis.study.compared_settings import declared_variants, varied
-from analysis.study.noise import Noise
+from analysis.study.noise import Noise, Variance, welch_satterthwaite
 from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import CELL_AXES, short_name
 
@@ -84,13 +84,11 @@ def _half(cells: Sequence[Cell], noises: Mapping[int, Noise | None]) -> float | 
     if len(known) < len(cells):
         return None
     terms = {c.config_id: n.variances[c.config_id] / c.n for c, n in known}
-    total = sum(terms.values())
+    parts = [Variance(terms[c.config_id], n.dfs[c.config_id], n.kind == "prior") for c, n in known]
+    total = welch_satterthwaite(parts)
     if len({cell.epochs for cell in cells}) == 1:
-        df = known[0][1].df(terms)
-    else:
-        parts = sum(terms[c.config_id] ** 2 / n.dfs[c.config_id] for c, n in known)
-        df = total**2 / parts if parts else math.inf
-    return t_quantile(df, LEVEL) * math.sqrt(total)
+        total = total._replace(df=known[0][1].df(terms))
+    return t_quantile(total.df, LEVEL) * math.sqrt(total.value)
 
 
 def _variants(

@@ -23,14 +23,18 @@ from analysis.study.study_cells import StudyCells
 CURVE_POINTS = 40
 
 
+def half_width(cell: Cell, noise: Noise | None) -> float | None:
+    """Half of the 95 % interval of a cell's mean over seeds; None without `noise`."""
+    if noise is None:
+        return None
+    quantile = t_quantile(noise.dfs[cell.config_id], LEVEL)
+    return quantile * math.sqrt(noise.variances[cell.config_id] / cell.n)
+
+
 def _record(
     cell: Cell, base: Base, axis: str, noise: Noise | None, outcome: str = "error"
 ) -> Record:
     """What a cell is and its outcome with the 95 % interval that rests on `noise`."""
-    half = None
-    if noise:
-        quantile = t_quantile(noise.dfs[cell.config_id], LEVEL)
-        half = quantile * math.sqrt(noise.variances[cell.config_id] / cell.n)
     return {
         **{axis.name: getattr(cell, axis.name) for axis in TABLE_AXES},
         **own_columns(cell),
@@ -41,7 +45,7 @@ def _record(
         "noise": noise.kind if noise else None,
         "cost_axis": axis,
         "cost": cell.cost(axis),
-        **interval(outcome, cell.error, half),
+        **interval(outcome, cell.error, half_width(cell, noise)),
     }
 
 

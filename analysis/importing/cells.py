@@ -1,7 +1,8 @@
 """From a foreign frame with our columns to frontier records and the speed-up of two families."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,15 +10,17 @@ import pandas as pd
 from analysis.importing.columns import TEXT
 from analysis.importing.families import positive
 from analysis.importing.read_csv import CELL, Imported, with_numbers
+from analysis.stats.contrast import t_quantile
 from analysis.stats.pareto import on_frontier
 from analysis.study.columns import Record, finite, interval
+from analysis.study.noise_prior import Factor, published_prior
 from scaling_study.common.errors import InputError
 from scaling_study.study.axes import CELL_AXES
 from scaling_study.tasks.classification import prior_sd
 
 # Costs in the order in which one is taken if none is asked for.
 COSTS = ("image_time_s", "step_time_s", "flops", "train_flops", "params", "activations")
-NORMAL = 1.959964
+LEVEL = 0.975
 
 
 def _means(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -25,22 +28,24 @@ def _means(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     groups = frame.groupby(list(keys), sort=False, dropna=False)
     error, size = groups["val_error"].transform("mean"), groups["val_error"].transform("size")
     squares = float(((frame["val_error"] - error) ** 2).sum())
+    df = len(frame) - groups.ngroups
     log_cost = frame.assign(log=np.log(frame["cost"])).groupby(list(keys), dropna=False)["log"]
     means = frame.assign(
         val_error=error,
         seeds=size,
         cost=np.exp(log_cost.transform("mean")),
-        error_sd=(squares / (len(frame) - groups.ngroups)) ** 0.5 / np.sqrt(size),
+        error_sd=(squares / df) ** 0.5 / np.sqrt(size),
+        error_df=float(df),
     )
     return means.drop_duplicates(keys)
 
 
 def cells_of(frame: pd.DataFrame, cost: str, n_val: int | None) -> pd.DataFrame:
     """One row per configuration, cheapest first: mean error over seeds, geometric mean cost, and
-    the standard error of that mean.
+    the standard error of that mean with its degrees of freedom.
 
     Replicates differ in `seed` alone, and their SD is pooled over configurations; without any it
-    is the prior of `n_val` images (sqrt(e / 2n), Jordan 2023), or unknown (NaN).
+    is the prior of `n_val` images (`study.noise_prior`), or unknown (NaN).
     """
     keys = [c for c in CELL if c in frame]
     cells = frame.assign(cost=positive(frame, cost), seeds=1)
@@ -49,9 +54,19 @@ def cells_of(frame: pd.DataFrame, cost: str, n_val: int | None) -> pd.DataFrame:
     else:
         sizes = frame["n_val"] if "n_val" in frame else [n_val or 0] * len(frame)
         both = zip(frame["val_error"], sizes, strict=True)
-        cells["error_sd"] = [prior_sd(e, n) if n > 0 else np.nan for e, n in both]
+        factors = [_factor(row) for row in frame.to_dict("records")]
+        formula = [prior_sd(e, n) if n > 0 else np.nan for e, n in both]
+        cells["error_sd"] = [f.scale * sd for f, sd in zip(factors, formula, strict=True)]
+        cells["error_df"] = [f.df for f in factors]
     cells["model"] = _names(cells)
     return cells.sort_values(["cost", "val_error"], kind="stable").reset_index(drop=True)
+
+
+def _factor(row: Mapping[Hashable, Any]) -> Factor:
+    """What multiplies the formula of seed noise, by the row's data set and length if they are."""
+    images, epochs = (row.get(name, np.nan) for name in ("n_train", "epochs"))
+    seen = images * epochs
+    return published_prior().factor(row.get("data"), seen if seen > 0 else None)
 
 
 def measured(table: Imported, cost: str | None, n_val: int | None) -> tuple[Imported, str]:
@@ -121,7 +136,8 @@ def records_of(frame: pd.DataFrame, cost: str, names: Sequence[str | None]) -> l
     for family in set(names):
         rows = np.flatnonzero([name == family for name in names])
         own[rows] = on_frontier(costs[rows], errors[rows])
-    half = NORMAL * frame["error_sd"].to_numpy()
+    quantiles = np.array([t_quantile(df, LEVEL) for df in frame["error_df"]])
+    half = quantiles * frame["error_sd"].to_numpy()
     best = np.minimum.accumulate(errors)
     return [
         {

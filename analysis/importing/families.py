@@ -1,10 +1,13 @@
 """Families as frames: a speed-up for any two tables whose columns the caller names."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from analysis.stats.pareto import Floats
 from analysis.stats.speedup import Family, Speedup, speedup_of
+from analysis.study.noise_prior import published_prior
 from scaling_study.common.errors import InputError
 from scaling_study.tasks.classification import prior_sd
 
@@ -33,12 +36,13 @@ def family_of(
     error: str = "val_error",
     *,
     error_sd: Floats | None = None,
+    error_df: float = math.inf,
     n_val: int | None = None,
 ) -> Family:
     """One model per row of a frame; `error` is a fraction, `cost` in any unit.
 
-    `error_sd` is the SD of an error between seeds; without it, that of `n_val` evaluation images
-    (sqrt(e / 2n), Jordan 2023), and none if that is unknown too.
+    `error_sd` is the SD of an error between seeds, known with `error_df` degrees of freedom;
+    without it, the prior of `n_val` evaluation images, and none if that is unknown too.
 
     Raises:
         InputError: a column is missing, holds no positive numbers, or an error is above 1.
@@ -47,10 +51,12 @@ def family_of(
     if errors.max() > 1:
         raise InputError(f"column {error!r} holds {errors.max():g}: errors are fractions up to 1")
     if error_sd is None:
-        error_sd = np.array([prior_sd(e, n_val) if n_val else 0.0 for e in errors])
+        factor = published_prior().factor(None, None)
+        error_sd = np.array([factor.scale * prior_sd(e, n_val) if n_val else 0.0 for e in errors])
+        error_df = factor.df
     names = frame["model"] if "model" in frame else range(1, len(frame) + 1)
     exact = np.zeros(errors.shape)
-    return Family(tuple(map(str, names)), costs, errors, exact, exact, error_sd)
+    return Family(tuple(map(str, names)), costs, errors, exact, exact, error_sd, error_df)
 
 
 def speedup_between(a: Family, b: Family) -> Speedup:

@@ -104,7 +104,8 @@ def read_timm(paths: Sequence[Path]) -> Imported:
     """timm's results, joined with one benchmark table if there is one; in any order.
 
     Costs are `params`, `flops` (2 x multiply-adds), `activations` and `image_time_s` (1 over
-    throughput; steps of different batch sizes do not compare). `n_val` is ImageNet's 50,000.
+    throughput; steps of different batch sizes do not compare). `n_val` is ImageNet's 50,000 and
+    `data` imagenet.
 
     Raises:
         InputError: unreadable, not one table of results and at most one benchmark, duplicates,
@@ -118,5 +119,5 @@ def read_timm(paths: Sequence[Path]) -> Imported:
             "give one table of results and at most one benchmark, as in results-imagenet.csv "
             f"benchmark-infer-*.csv; these are {', '.join(kind for kind, _ in tables)}"
         )
-    accuracy = results[0].assign(n_val=N_VALIDATION)
+    accuracy = results[0].assign(n_val=N_VALIDATION, data="imagenet")
     return join(accuracy, benchmarks[0]) if benchmarks else Imported(accuracy)

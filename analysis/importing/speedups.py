@@ -26,7 +26,13 @@ def speedup(
     parts = [frame[[name == pattern for name in names]] for pattern in patterns]
     noise = all(part["error_sd"].notna().all() for part in parts)
     a, b = (
-        family_of(part, "cost", error_sd=part["error_sd"].fillna(0).to_numpy()) for part in parts
+        family_of(
+            part,
+            "cost",
+            error_sd=part["error_sd"].fillna(0).to_numpy(),
+            error_df=float(part["error_df"].min()),
+        )
+        for part in parts
     )
     s = speedup_between(a, b)
     points = [np.column_stack([family.cost, family.error]) for family in (a, b)]

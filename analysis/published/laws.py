@@ -23,7 +23,7 @@ from analysis.laws.number import Number
 from analysis.laws.points import Points
 from analysis.laws.returns import by_step, decide_harm, harm
 from analysis.paper.tables import read
-from analysis.published.tables import figure_2_cells
+from analysis.published.tables import EPOCHS, figure_2_cells
 from analysis.rules.kind import Judgement
 from analysis.rules.law import Law
 from analysis.rules.registry import find_kind
@@ -31,8 +31,6 @@ from analysis.rules.rule import Preregistration
 from analysis.stats.speedup import Speedup
 from analysis.study.columns import Record
 from analysis.study.study_cells import StudyCells
-
-EPOCHS = 350
 
 
 def judge_laws(points: Points, prereg: Preregistration) -> list[Judgement]:

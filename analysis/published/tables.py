@@ -12,11 +12,14 @@ from analysis.laws.points import Points, points_of
 from analysis.paper.tables import read
 from analysis.stats.speedup import Family
 from analysis.study.cells import Cell
+from analysis.study.noise_prior import published_prior
 from analysis.study.table import Table
 from scaling_study.tasks.classification import prior_sd
 
-# Two percent of the 1,281,167 training images are held out as the paper's "minival" split.
-N_MINIVAL = 25_623
+# Two percent of the training images are held out as the paper's "minival" split.
+DATA, N_IMAGES, N_MINIVAL = "imagenet", 1_281_167, 25_623
+# Of Figure 2 and of the models of Table 7.
+EPOCHS = 350
 N_VALIDATION = 50_000
 # No timing error is printed; 2 % is what repeated timings of one network usually differ by.
 TIMING_CV = 0.02
@@ -34,6 +37,8 @@ def _run(row: Mapping[str, str]) -> dict[str, Any]:
         "resolution": int(row["image_res_px"]),
         "epochs": int(row["epochs"]),
         "seed": 0,
+        "data": DATA,
+        "n_train": N_IMAGES - N_MINIVAL,
         "n_val": N_MINIVAL,
         "val_error": 1 - float(row["top1_minival_pct"]) / 100,
         "step_time_s": float(row["tpu_time_per_step_s"]),
@@ -71,6 +76,8 @@ def figure_2_cells() -> list[Cell]:
             errors=(1 - float(row["top1_pct_digitized"]) / 100,),
             costs={"flops": (1e9 * float(row["flops_B_predicted_fig2_variant"]),)},
             n_val=N_MINIVAL,
+            data=DATA,
+            images_seen=float((N_IMAGES - N_MINIVAL) * int(row["epochs"])),
         )
         for row in read("fig2_grid_350ep")
         if row["top1_pct_digitized"]
@@ -87,13 +94,15 @@ def family(name: str, column: str, integer_unit: float) -> Family:
     """One family of Table 7 with its latencies on one kind of hardware."""
     rows = read(name)
     error = np.array([1 - float(row["top1_pct_paper_table7"]) / 100 for row in rows])
+    factor = published_prior().factor(DATA, float(N_IMAGES * EPOCHS))
     return Family(
         names=tuple(f"{row['model']}@{row['image_res_px']}" for row in rows),
         cost=np.array([float(row[column]) for row in rows]),
         error=error,
         cost_half=np.array([half_unit(row[column], integer_unit) for row in rows]),
         error_half=np.full(error.size, 0.0005),
-        error_sd=np.array([prior_sd(e, N_VALIDATION) for e in error]),
+        error_sd=np.array([factor.scale * prior_sd(e, N_VALIDATION) for e in error]),
+        error_df=factor.df,
         cost_cv=TIMING_CV,
     )
 

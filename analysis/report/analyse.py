@@ -1,22 +1,26 @@
 """All that one table of runs gives: verdicts, frontier, figures and the report, written to DIR."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from analysis.descriptions.dominance import dominance
 from analysis.descriptions.findings import Findings, Request
 from analysis.descriptions.gaps import gaps
+from analysis.descriptions.multiverse import multiverse
+from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.overfitting import slopes
-from analysis.descriptions.variants import step_lines, step_records
+from analysis.descriptions.variants import step_records
 from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
+from analysis.report.closing_screen import screen
 from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences, sides_of
 from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import lines, record
+from analysis.rules.wording import record
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import read_forecasts
@@ -25,16 +29,24 @@ DECLARED = ("sha256", "alpha", "margin", "cost", "base")
 
 
 def summary(
-    table: Table, cells: StudyCells, prereg: Preregistration, judgements: list[Judgement]
+    table: Table,
+    cells: StudyCells,
+    prereg: Preregistration,
+    judgements: list[Judgement],
+    others: Mapping[str, Multiverse],
 ) -> dict[str, Any]:
-    """What verdicts.json holds about a table."""
+    """What verdicts.json holds about a table; `others` are what other analyses of it conclude."""
+    records = {name: other.record() for name, other in others.items()}
+    question = table.grid.get("question")
     return {
         "study": table.name,
+        **({"question": question} if question else {}),
         "where": dict(table.where),
         "runs": len(table.rows),
         "prereg": {name: getattr(prereg, name) for name in DECLARED}
+        | {"look": prereg.look_text or None, "anchor": prereg.anchor or None}
         | {"exploratory": prereg.exploratory or None},
-        "verdicts": {j.rule.name: record(j, prereg) for j in judgements},
+        "verdicts": {j.rule.name: record(j, prereg, records.get(j.rule.name)) for j in judgements},
         "gaps": gaps(cells, prereg),
         "dominance": dominance(cells),
         "overfit": slopes(cells, prereg),
@@ -46,18 +58,20 @@ def summary(
 
 def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
-    cells = StudyCells.of(table.rows, prereg.base)
+    cells = StudyCells.of([*table.rows, *table.tuning], prereg.base)
     judgements = judge(table, cells, prereg)
+    others = multiverse(table, cells, prereg, judgements)
     return Findings(
         table=table,
         prereg=prereg,
         cells=cells,
         judgements=judgements,
-        summary=summary(table, cells, prereg, judgements),
+        summary=summary(table, cells, prereg, judgements, others),
         frontiers=all_frontiers(cells),
         fits=study_fits(cells, "flops"),
         forecasts=read_forecasts(request.study_dir) if request.study_dir else {},
         request=request,
+        multiverse=others,
     )
 
 
@@ -68,12 +82,4 @@ def analyse(table: Table, prereg: Preregistration, directory: Path, request: Req
     write_json(directory / "fits.json", found.fits)
     write_csv(directory / "frontier.csv", [r for rows in found.frontiers.values() for r in rows])
     write_study_page(found, figures(found, directory), directory)
-    chosen = "".join(f" with {column}={value}" for column, value in table.where.items())
-    return [
-        *(f"left out: {run}: {reason}" for run, reason in table.left_out.items()),
-        f"{len(table.rows)} runs{chosen} in {len(found.cells)} cells",
-        f"figures and report.html in {directory}",
-        *(f"differs: {text}" for text in found.summary["differences"]),
-        *step_lines(found.summary["steps"]),
-        *lines(found.judgements, prereg),
-    ]
+    return [*screen(found, directory)]

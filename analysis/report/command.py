@@ -1,6 +1,5 @@
 """The analysis of one study's folder: what `python -m analysis` and the dashboard share."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,9 @@ from analysis.descriptions.findings import Request
 from analysis.figures.files import prepare
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
+from analysis.rules.anchor import anchored
 from analysis.rules.freeze import exploratory_reasons, freeze_plan, read_freeze
+from analysis.rules.looks import look_since_freeze
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration
 from analysis.study.errors import NothingToCompareError
@@ -17,27 +18,6 @@ from analysis.study.table import SAME, Table, table_of
 from scaling_study.common.errors import InputError
 from scaling_study.study.store import Store
 from scaling_study.study.table import Study, read_study
-
-
-def add_choices(parser: argparse.ArgumentParser) -> None:
-    """What changes the outcome of an analysis: which runs it uses, what it shows beside them."""
-    parser.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="use only runs with this value; may be repeated",
-    )
-    parser.add_argument(
-        "--published",
-        action="store_true",
-        help="lay the paper's Table 7 over the frontiers of FLOPs and parameters",
-    )
-    parser.add_argument(
-        "--with-halved",
-        action="store_true",
-        help="compare runs too whose micro-batch was halved when memory ran out",
-    )
 
 
 def _where(texts: Sequence[str]) -> dict[str, str]:
@@ -57,6 +37,8 @@ def command(
     published: bool = False,
     live_s: float | None = None,
     with_halved: bool = False,
+    anchor: str | None = None,
+    details: bool = False,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
     if live_s is not None and not live_s >= 1:
@@ -72,9 +54,16 @@ def command(
         if live_s is None:
             raise InputError(f"{error}; {output / 'report.html'} lists every run") from None
         return [f"nothing to compare yet: {error}"]
+    rules = marked(_rules(study), study, table, anchor)
     prepare(output)
-    rules = _marked(_rules(study), study, table)
-    return analyse(table, rules, output, Request(published, results, live_s))
+    return analyse(table, rules, output, Request(published, results, live_s, details))
+
+
+def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:
+    """The table of a study's runs and the rules that it is judged by; raises as `table_of`."""
+    study = read_study(study_dir)
+    table = table_of(study, {})
+    return table, marked(_rules(study), study, table)
 
 
 def _rules(study: Study) -> Preregistration:
@@ -87,18 +76,19 @@ def _rules(study: Study) -> Preregistration:
     return load_rules(study.path, study.grid)
 
 
-def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistration:
+def marked(
+    rules: Preregistration, study: Study, table: Table, anchor: str | None = None
+) -> Preregistration:
     """The rules with what makes verdicts exploratory: looks before the end, choices, late freezes.
 
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.
     """
-    frozen, used = read_freeze(study.path), [*table.rows, *table.excluded]
-    analysed = [str(row["run_id"]) for row in used]
+    frozen, used, analysed = read_freeze(study.path), table.used, table.analysed
     store = Store(study.path.parent)
-    ended = {run: store.ended(run) for run in analysed}
+    began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [
         rules.exploratory,
-        *exploratory_reasons(frozen, rules.sha256, ended, study.plan, analysed),
+        *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed),
     ]
     if chosen := [column for column in table.where if column not in SAME]:
         reasons.append(f"cells were chosen by --where {', '.join(chosen)}")
@@ -106,5 +96,10 @@ def _marked(rules: Preregistration, study: Study, table: Table) -> Preregistrati
         reasons.append(f"{table.missing} planned runs have no result")
     if left := len(study.plan.keys() - set(analysed)) - table.missing:
         reasons.append(f"{left} finished runs were left out")
-    seeds = frozen.seeds if frozen else None
-    return replace(rules, seeds=seeds, exploratory="; ".join(filter(None, reasons)))
+    cells = {str(row["run_id"]): str(row["config_id"]) for row in used}
+    return replace(
+        rules,
+        look=look_since_freeze(cells, rules.looks, frozen),
+        exploratory="; ".join(filter(None, reasons)),
+        anchor=anchored(anchor, study.path, began) if anchor is not None else "",
+    )

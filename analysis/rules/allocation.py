@@ -12,23 +12,33 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from analysis.rules.declared_allocation import Allocation
+from analysis.rules.declared_allocation import ADAPTIVE, Allocation
 from analysis.rules.evidence import Evidence
 from analysis.rules.planned import PlannedStudy, Planning, planned_cells
 from analysis.rules.registry import find_kind
-from analysis.rules.rule import Preregistration
-from analysis.stats.contrast import Gap
+from analysis.rules.rule import Preregistration, Rule
+from analysis.stats.contrast import Estimand, Gap
 from analysis.study.errors import PreconditionError
+from analysis.study.noise_prior import published_prior
 from scaling_study.common.errors import InputError
 
 Row = Mapping[str, Any]
 Seeds = Mapping[str, int]
-# Seeds of a cell that a contrast needs, to know how it scatters, and of one that none needs.
-LEAST, OTHERS = 2, 1
+# Seeds that a cell of a contrast needs, so that it is known how it scatters.
+LEAST = 2
+
+
+def contrasts(study: Evidence, rule: Rule, cost: str) -> tuple[Gap, ...]:
+    """The contrasts of a rule at this equal cost; none if these cells cannot test it."""
+    try:
+        return find_kind(rule.kind).contrasts(study, rule, Estimand(cost))
+    except PreconditionError:
+        return ()
 
 
 def importance(study: Evidence, gaps: Iterable[Gap]) -> dict[str, float]:
@@ -38,11 +48,10 @@ def importance(study: Evidence, gaps: Iterable[Gap]) -> dict[str, float]:
     importance_i / n_i.
     """
     cells = {c.config_id: c for c in study.cells}
-    noises = {epochs: study.noise(epochs) for epochs in study.cells.regimes}
     found: dict[str, float] = {}
     for gap in gaps:
         terms = {
-            key: noises[cells[key].epochs].variances[key] * (omega / cells[key].error) ** 2
+            key: study.noise(cells[key].epochs).variances[key] * (omega / cells[key].error) ** 2
             for key, omega in gap.weights.items()
         }
         for key, term in terms.items():
@@ -116,26 +125,33 @@ class Design:
         return [row for i, row in enumerate(self.rows) if i in kept]
 
     def plan(self, seeds: Seeds) -> PlannedStudy:
-        """The planned study with so many seeds per cell."""
-        cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base)
-        return PlannedStudy(cells, self.prereg, self.planning)
+        """The planned study with so many seeds per cell.
 
-    def contrasts(self, study: PlannedStudy) -> Iterator[tuple[str, Gap]]:
-        """The contrasts, each with its rule, of the testable rules that the allocation is for."""
-        for rule in self.prereg.rules:
-            if self.allocation.rules and rule.name not in self.allocation.rules:
-                continue
-            try:
-                gaps = find_kind(rule.kind).planned_gaps(study, rule)
-            except PreconditionError:
-                continue
-            yield from ((rule.name, gap) for gap in gaps)
+        Where no pilot says how seeds scatter the published prior does, not the store: the
+        same grid gives the same runs.
+        """
+        cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base)
+        return PlannedStudy(cells, self.prereg, self.planning, published_prior())
+
+    @cached_property
+    def whole(self) -> PlannedStudy:
+        """The planned study with all candidates."""
+        return self.plan(self.most)
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """The rules that the allocation is for: those that runs decide."""
+        names = self.allocation.rules
+        named = (rule for rule in self.prereg.rules if not names or rule.name in names)
+        return [rule for rule in named if not find_kind(rule.kind).parts(rule)]
 
     def half_widths(self, seeds: Seeds) -> dict[str, float]:
         """Half of each rule's interval (relative error), of the widest of its contrasts."""
-        found: dict[str, float] = {}
-        for name, gap in self.contrasts(self.plan(seeds)):
-            found[name] = max(found.get(name, 0.0), (gap.high - gap.low) / 2)
+        found = dict[str, float]()
+        plan = self.plan(seeds)
+        for rule in self.rules:
+            if gaps := contrasts(plan, rule, plan.cost(rule)):
+                found[rule.name] = max((gap.high - gap.low) / 2 for gap in gaps)
         return found
 
     @cached_property
@@ -145,8 +161,8 @@ class Design:
         Raises:
             InputError: no rule that the allocation is for rests on a contrast of cells.
         """
-        whole = self.plan(self.most)
-        gaps = [gap for _, gap in self.contrasts(whole)]
+        whole = self.whole
+        gaps = [gap for rule in self.rules for gap in contrasts(whole, rule, whole.cost(rule))]
         if not gaps:
             raise InputError(
                 "grid.allocation: no rule that it is for can be tested by a contrast of this "
@@ -156,11 +172,21 @@ class Design:
 
     @cached_property
     def start(self) -> dict[str, int]:
-        """The fewest seeds per cell: enough to know how the cells of a contrast scatter."""
+        """The fewest seeds per cell; an adaptive study leaves out cells that no rule needs."""
+        one = self._needed if self.allocation.kind == ADAPTIVE else self.most.keys()
         return {
-            key: min(LEAST if self.gains.get(key) else OTHERS, most)
+            key: min(LEAST if self.gains.get(key) else int(key in one), most)
             for key, most in self.most.items()
         }
+
+    @cached_property
+    def _needed(self) -> set[str]:
+        """The cells without which a rule could not be tested, those of no weight too."""
+        found = set[str]()
+        for rule in self.rules:
+            with suppress(PreconditionError):
+                found.update(*find_kind(rule.kind).sufficient_cells(self.whole, rule))
+        return found
 
     def fixed(self) -> dict[str, int]:
         """The seeds per cell of a fixed allocation.
@@ -182,8 +208,8 @@ class Design:
         """Raises InputError, which begins with `where`, if the fewest seeds cost too much."""
         if (least := self.spent(self.start)) > self.allocation.amount:
             raise InputError(
-                f"{where}: {LEAST} seeds of each cell that the rules compare, and {OTHERS} of "
-                f"each other one, take {least:.4g}"
+                f"{where}: {LEAST} seeds of each cell that the rules compare, and one of each "
+                f"other one that is needed, take {least:.4g}"
             )
 
     def _narrow(self, target: float) -> dict[str, int]:

@@ -15,8 +15,9 @@ from analysis.rules.kind import CellIds
 from analysis.rules.planned import PlannedStudy, Planning, planned_cells
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
-from analysis.stats.decision import df_per_seed, mde80, seeds_needed
+from analysis.stats.decision import NORMAL, averaged, df_per_seed, mde80, seeds_needed
 from analysis.study.errors import PreconditionError
+from analysis.study.noise_prior import NoisePrior
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -28,7 +29,8 @@ class Power:
     `mde80` is the minimum detectable effect in the claimed direction at 80 % power, None where it
     depends on more than the noise between seeds; `reason` is why the rule is not testable, empty if
     it is. `epochs` is None for a rule about several regimes. `error` and `seed_sd` are the assumed
-    fractions, `source` the origin of the SD: a pilot, the rules, or a prior.
+    fractions, `source` the origin of the SD: a pilot, the rules, or a prior. The SD may be another:
+    its logarithm has the SD `spread`, over which power is averaged.
     """
 
     rule: str
@@ -37,6 +39,7 @@ class Power:
     alpha: float
     error: float = math.nan
     seed_sd: float = math.nan
+    spread: float = 0.0
     source: str = "prior"
     seeds: float = 0.0
     cells: int = 0
@@ -54,19 +57,24 @@ class Power:
         if self.mde80 is None or effect <= self.margin:
             return None
         per_seed = df_per_seed(self.df, self.seeds, self.cells)
-        return seeds_needed(self.se, self.seeds, per_seed, effect - self.margin, self.alpha)
+        se = self.se * averaged(self.spread)
+        return seeds_needed(se, self.seeds, per_seed, effect - self.margin, self.alpha)
 
 
-def decidable(rows: Rows, prereg: Preregistration, planning: Planning) -> list[Power]:
+def decidable(
+    rows: Rows, prereg: Preregistration, planning: Planning, prior: NoisePrior | None = None
+) -> list[Power]:
     """What each rule can decide with the planned runs, in the order of the rules.
 
     `rows`, one per planned run, have config_id, depth, width, resolution, epochs, seed, flops and
     n_val, as `compared_settings.with_comparison_settings` makes them. For epochs that `planning`
-    lacks the error is 0.4 and the SD the prior sqrt(error / (2 n_val)). Without rows: ValueError.
+    lacks the error is 0.4 and the SD that of `prior`, else of the published one. Without rows:
+    ValueError.
     """
     if not rows:
         raise ValueError("no planned runs")
-    plan = PlannedStudy(planned_cells(rows, planning, prereg.base), prereg, planning)
+    cells = planned_cells(rows, planning, prereg.base)
+    plan = PlannedStudy(cells, prereg, planning, prior)
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in prereg.rules}
     found = {rule.name: _power(plan, rule) for rule in prereg.rules if not parts[rule.name]}
     for rule in prereg.rules:
@@ -99,17 +107,19 @@ def _power(plan: PlannedStudy, rule: Rule) -> Power:
     if found is None:
         return known
     gap, regimes = found.gap, {c.epochs for c in found.cells}
-    error, sd, source = plan.assumed(max(regimes))
+    assumed = plan.assumed(max(regimes))
+    spread = max(plan.assumed(epochs).spread for epochs in regimes)
     return replace(
         known,
-        error=error,
-        seed_sd=sd,
-        source=source,
+        error=assumed.error,
+        seed_sd=assumed.sd,
+        spread=spread,
+        source=assumed.source,
         seeds=sum(c.n for c in found.cells) / len(found.cells),
         cells=sum(c.epochs in regimes for c in plan.cells),
         se=gap.se,
         df=gap.df,
-        mde80=mde80(gap.se, gap.df, rule.margin, alpha),
+        mde80=mde80(gap.se * averaged(spread), gap.df, rule.margin, alpha),
     )
 
 
@@ -131,8 +141,12 @@ def line(power: Power) -> str:
     assert power.mde80 is not None
     head = f"{power.rule} ({power.epochs} epochs)" if power.epochs else power.rule
     df = f"df {power.df:.0f}" if math.isfinite(power.df) else "seed noise not measured"
+    sd = f"seed SD {100 * power.seed_sd:.1f} pp"
+    if power.spread:
+        low, high = (power.seed_sd * math.exp(s * NORMAL * power.spread) for s in (-1, 1))
+        sd += f" ({100 * low:.1f} to {100 * high:.1f}, which the power is averaged over)"
     return (
         f"{head}: decides effects of {100 * power.mde80:.1f} % (relative error) with 80 % power; "
         f"margin {100 * power.margin:g} %, SE {100 * power.se:.2f} %, {df}, "
-        f"seed SD {100 * power.seed_sd:.1f} pp at {100 * power.error:.0f} % error ({power.source})"
+        f"{sd} at {100 * power.error:.0f} % error ({power.source})"
     )

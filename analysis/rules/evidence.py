@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from analysis.rules.looks import StudyLook, study_look
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.sequential import Look
@@ -63,23 +64,15 @@ class Evidence:
         return gap_of(pairs, noise, estimand, self.alpha, self.prereg.min_overlap), pairs, noise
 
     @cached_property
-    def look(self) -> Look:
-        """Which look at the study this is, by its seeds per cell.
+    def study_look(self) -> StudyLook:
+        """The look at the study that was frozen; of other cells as if their seeds were the plan."""
+        counts = {c.config_id: c.n for c in self.cells}
+        return self.prereg.look or study_look(counts, self.prereg.looks, counts)
 
-        The share of the final information is the harmonic mean of the cells' seeds over those of
-        the last look: variances fall with seeds. Declared looks are the planned ones, else the end
-        of the frozen plan is.
-        """
-        looks = self.prereg.looks or ((self.prereg.seeds,) if self.prereg.seeds else ())
-        if not looks:
-            return Look()
-        seeds = max(c.n for c in self.cells)
-        if seeds == looks[-1]:
-            return Look(earlier=tuple(n / looks[-1] for n in looks[:-1]))
-        share = len(self.cells) / sum(1 / c.n for c in self.cells) / looks[-1]
-        if seeds not in looks:
-            return Look(share, planned=False)
-        return Look(share, tuple(n / looks[-1] for n in looks if n / looks[-1] < share))
+    @property
+    def look(self) -> Look:
+        """Which look at the study this is."""
+        return self.study_look.look
 
     @property
     def alpha(self) -> float:
@@ -88,17 +81,4 @@ class Evidence:
 
     def look_note(self) -> tuple[str, ...]:
         """Which look this is, in words; nothing where there is one."""
-        if self.look.only:
-            return ()
-        looks = self.prereg.looks or (self.prereg.seeds,)
-        seeds, planned = max(c.n for c in self.cells), ", ".join(map(str, looks))
-        if not self.look.planned:
-            return (
-                f"a look at {seeds} seeds per cell was not planned (planned: {planned}): the "
-                "interval is one that holds at any number of looks, and wider",
-            )
-        return (
-            f"look {looks.index(seeds) + 1} of {len(looks)} (at {planned} seeds per cell): the "
-            f"interval is at level {self.alpha:.3g}, so that all looks together keep "
-            f"{self.prereg.alpha:g}",
-        )
+        return (*filter(None, [self.study_look.text(self.prereg.alpha)]),)

@@ -1,16 +1,19 @@
 """STUDY/freeze.json: which runs were planned under which rules, and when that was fixed.
 
-A verdict is confirmatory only if all of its runs ended after the freeze and are those that it
+A verdict is confirmatory only if all of its runs began after the freeze and are those that it
 lists, none left out by choice. Runs that are planned later are added with their own time; nothing
-is ever rewritten.
+is ever rewritten. A study that chooses runs by a rule as it goes freezes that rule, its candidates
+and its budget as the `allocation`; what the rule adds later are extensions that were frozen.
 """
 
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
@@ -18,22 +21,36 @@ from scaling_study.common.reading import json_in
 
 FILE = "freeze.json"
 VERSION = 1
+# What chose the runs of a later plan, where an allocation did.
+FROZEN, OTHER = "frozen allocation", "another allocation"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Runs that were fixed `at` a time, in s since 1970, each with its cell (its config id)."""
+    """Runs that were fixed `at` a time, in s since 1970, each with its cell (its config id).
+
+    `chosen_by` says what chose them: a person (empty), the frozen allocation, or another one.
+    `share` is how much of the final information the runs so far give, where they are a round of an
+    adaptive study.
+    """
 
     at: float
     runs: Mapping[str, str]
+    chosen_by: str = ""
+    share: float | None = None
 
 
 @dataclass(frozen=True)
 class Freeze:
-    """The SHA-256 of the frozen rules, and what was planned: first the freeze, then extensions."""
+    """The SHA-256 of the frozen rules, and what was planned: first the freeze, then extensions.
+
+    `allocation` is the frozen rule that chooses later runs: its `candidates` are the cells it may
+    choose (without that key those of the first plan), the rest is the rule's own. None without one.
+    """
 
     rules_sha256: str
     plans: tuple[Plan, ...]
+    allocation: Mapping[str, Any] | None = None
 
     @property
     def runs(self) -> dict[str, str]:
@@ -41,10 +58,32 @@ class Freeze:
         return {run: cell for plan in self.plans for run, cell in plan.runs.items()}
 
     @property
-    def seeds(self) -> int:
-        """The most runs per cell in the first plan."""
-        cells = list(self.plans[0].runs.values())
-        return max(cells.count(cell) for cell in set(cells))
+    def planned(self) -> dict[str, int]:
+        """How many runs each cell of the first plan has there."""
+        return dict(Counter(self.plans[0].runs.values()))
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The share of the final information after each round; empty unless all are rounds."""
+        if len(self.plans) > 1 and not self.by_allocation:
+            return ()
+        known = tuple(plan.share for plan in self.plans if plan.share is not None)
+        return known if len(known) == len(self.plans) else ()
+
+    @property
+    def by_allocation(self) -> bool:
+        """Whether the frozen allocation chose all runs that were planned later."""
+        return len(self.plans) > 1 and all(p.chosen_by == FROZEN for p in self.plans[1:])
+
+    @property
+    def unforeseen(self) -> set[str]:
+        """Cells added later that are neither in the first plan nor the frozen rule's choice."""
+        candidates = {str(cell) for cell in (self.allocation or {}).get("candidates", ())}
+        added = set[str]()
+        for plan in self.plans[1:]:
+            foreseen = candidates if plan.chosen_by == FROZEN else set()
+            added |= set(plan.runs.values()) - foreseen
+        return added - self.planned.keys()
 
     def planned_at(self, run_id: str) -> float:
         """When the run was first planned, in s since 1970."""
@@ -56,25 +95,53 @@ def rules_sha256(study_dir: Path) -> str:
     return hashlib.sha256((study_dir / "prereg.yaml").read_bytes()).hexdigest()
 
 
-def freeze_plan(study_dir: Path, runs: Mapping[str, str]) -> None:
+def freeze_plan(
+    study_dir: Path,
+    runs: Mapping[str, str],
+    allocation: Mapping[str, Any] | None = None,
+    share: float | None = None,
+) -> None:
     """Note that these runs are planned under the rules in STUDY/prereg.yaml, unless that is known.
 
-    `runs` gives each run's cell. Raises InputError if freeze.json cannot be read or written.
+    `runs` gives each run's cell. `allocation` (JSON values; see `Freeze`) is the rule that chose
+    them or will choose later ones: the first is frozen, and of later runs it is noted whether that
+    one chose them. `share` is that of a round (`Plan`). Raises InputError if freeze.json cannot be
+    read or written.
     """
     known = read_freeze(study_dir)
     new = {run: cell for run, cell in runs.items() if known is None or run not in known.runs}
     if not new:
         return
-    plans = [*(known.plans if known else ()), Plan(time.time(), new)]
-    content = {
-        "version": VERSION,
-        "rules_sha256": known.rules_sha256 if known else rules_sha256(study_dir),
-        "plans": [{"at": plan.at, "runs": dict(plan.runs)} for plan in plans],
-    }
+    chosen_by = ""
+    if known and allocation is not None:
+        chosen_by = FROZEN if _plain(allocation) == known.allocation else OTHER
+    plans = (*(known.plans if known else ()), Plan(time.time(), new, chosen_by, share))
+    frozen = known.allocation if known else allocation and _plain(allocation)
+    sha256 = known.rules_sha256 if known else rules_sha256(study_dir)
     try:
-        replace_file(study_dir / FILE, json.dumps(content, indent=1) + "\n")
+        replace_file(study_dir / FILE, freeze_text(Freeze(sha256, plans, frozen)))
     except OSError as error:
         raise InputError(f"{study_dir / FILE}: cannot write there ({error.strerror})") from None
+
+
+def freeze_text(freeze: Freeze) -> str:
+    """What freeze.json holds."""
+    content: dict[str, Any] = {"version": VERSION, "rules_sha256": freeze.rules_sha256}
+    if freeze.allocation is not None:
+        content["allocation"] = freeze.allocation
+    content["plans"] = [
+        {"at": plan.at}
+        | ({"chosen_by": plan.chosen_by} if plan.chosen_by else {})
+        | ({} if plan.share is None else {"share": plan.share})
+        | {"runs": dict(plan.runs)}
+        for plan in freeze.plans
+    ]
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _plain(allocation: Mapping[str, Any]) -> dict[str, Any]:
+    """An allocation as JSON gives it back: tuples are lists there."""
+    return dict(json.loads(json.dumps(allocation)))
 
 
 def read_freeze(study_dir: Path) -> Freeze | None:
@@ -86,11 +153,12 @@ def read_freeze(study_dir: Path) -> Freeze | None:
     path = study_dir / FILE
     try:
         found = json_in(path)
-        plans = tuple(
-            Plan(float(plan["at"]), {str(run): str(cell) for run, cell in plan["runs"].items()})
-            for plan in found["plans"]
-        )
-        return Freeze(str(found["rules_sha256"]), plans) if plans else None
+        plans = tuple(map(_plan, found["plans"]))
+        allocation = found.get("allocation")
+        if allocation is not None:
+            allocation = dict(allocation)
+            set(allocation.get("candidates", ()))
+        return Freeze(str(found["rules_sha256"]), plans, allocation) if plans else None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -100,16 +168,22 @@ def read_freeze(study_dir: Path) -> Freeze | None:
         ) from None
 
 
+def _plan(found: Mapping[str, Any]) -> Plan:
+    runs = {str(run): str(cell) for run, cell in found["runs"].items()}
+    share = None if found.get("share") is None else float(found["share"])
+    return Plan(float(found["at"]), runs, str(found.get("chosen_by", "")), share)
+
+
 def exploratory_reasons(
     frozen: Freeze | None,
     sha256: str,
-    ended: Mapping[str, float],
+    began: Mapping[str, float],
     planned: Iterable[str],
     analysed: Iterable[str],
 ) -> list[str]:
     """Why verdicts are not confirmatory, in words; empty if they are.
 
-    `sha256` is that of the rules in use, `ended` when each analysed run ended (s since 1970),
+    `sha256` is that of the rules in use, `began` when each analysed run began (s since 1970),
     `planned` are the runs of the study's plan now, `analysed` those that enter the analysis or were
     excluded by the rules for that.
     """
@@ -118,16 +192,18 @@ def exploratory_reasons(
     reasons, analysed = [], set(analysed)
     if sha256 != frozen.rules_sha256:
         reasons.append("the frozen rules were changed afterwards")
-    early = [run for run in analysed & frozen.runs.keys() if ended[run] < frozen.planned_at(run)]
+    early = [run for run in analysed & frozen.runs.keys() if began[run] < frozen.planned_at(run)]
     if early:
-        reasons.append(f"{_runs(len(early))} ended before the freeze")
+        reasons.append(f"{_runs(len(early))} precede{'s' * (len(early) == 1)} the freeze")
     if unknown := analysed - frozen.runs.keys():
         reasons.append(f"{_runs(len(unknown))} were not in the frozen plan")
     if dropped := frozen.runs.keys() - set(planned):
         reasons.append(f"{_runs(len(dropped))} of the frozen plan were dropped from the study")
-    cells = set(frozen.plans[0].runs.values())
-    if added := set(frozen.runs.values()) - cells:
+    if added := frozen.unforeseen:
         reasons.append(f"{len(added)} cells were added after the freeze")
+    if any(plan.chosen_by == OTHER for plan in frozen.plans):
+        changed = "declared" if frozen.allocation is None else "changed"
+        reasons.append(f"the allocation was {changed} after the freeze")
     return reasons
 
 

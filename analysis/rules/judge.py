@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from analysis.rules import tuning_words
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.registry import find_kind
@@ -16,6 +17,8 @@ from analysis.study.errors import PreconditionError
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
+AT_CHANCE = "excluded runs scored at chance"
+
 
 def judge(
     table: Table, cells: StudyCells, prereg: Preregistration, cost: str | None = None
@@ -25,7 +28,7 @@ def judge(
     Headline rules are a family: a decision stays only if Holm's correction over those that could
     be tested leaves it (Holm 1979).
     """
-    study, at_chance = Evidence(cells, prereg), _scored_at_chance(table, prereg)
+    study, at_chance = Evidence(cells, prereg), scored_at_chance(table, prereg)
     rules = [replace(rule, cost=cost) if cost else rule for rule in prereg.rules]
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in rules}
     found = {r.name: _judge_rule(table, study, at_chance, r) for r in rules if not parts[r.name]}
@@ -48,20 +51,44 @@ def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule:
     verdict, others = found.verdict, kind.other_estimands(rule) if found.gap else {}
     sensitivities = {name: _attempt(study, rule, e, table.epochs) for name, e in others.items()}
     if at_chance is not None:
-        name = "excluded runs scored at chance"
-        other = sensitivities[name] = _attempt(at_chance, rule, declared, table.epochs)
-        if verdict.value in ("supported", "refuted") and other.verdict.value != verdict.value:
-            reason = f"{verdict.value}, but {other.verdict.value} with {name}"
-            verdict = replace(verdict, value="inconclusive", reason=reason)
-    notes = (*found.notes, *study.look_note(), *_excluded_note(table, study, rule, epochs))
-    return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities)
+        other = sensitivities[AT_CHANCE] = _attempt(at_chance, rule, declared, table.epochs)
+        verdict = _unless_chance_differs(verdict, other.verdict)
+    notes = (*found.notes, *tuning_words.notes(found.tuning), *study.look_note())
+    notes += (*_excluded_note(table, study, rule, epochs),)
+    return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities, found.tuning)
 
 
-def _scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
+def verdict_on(
+    study: Evidence,
+    at_chance: Evidence | None,
+    rule: Rule,
+    estimand: Estimand,
+    planned: Sequence[int],
+) -> Verdict:
+    """The verdict on a rule that runs decide, before Holm's correction.
+
+    `planned` are the lengths of training that must be there.
+    """
+    verdict = _attempt(study, rule, estimand, planned).verdict
+    if at_chance is None:
+        return verdict
+    return _unless_chance_differs(verdict, _attempt(at_chance, rule, estimand, planned).verdict)
+
+
+def _unless_chance_differs(verdict: Verdict, other: Verdict) -> Verdict:
+    """Inconclusive where a verdict is not that with excluded runs scored at chance."""
+    if verdict.value not in ("supported", "refuted") or other.value == verdict.value:
+        return verdict
+    reason = f"{verdict.value}, but {other.value} with {AT_CHANCE}"
+    return replace(verdict, value="inconclusive", reason=reason)
+
+
+def scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
     """The cells with excluded runs at the error of guessing; None without such runs."""
     if not table.excluded or not table.n_classes:
         return None
-    rows: list[Any] = [*table.rows, *({**row, "val_error": table.chance} for row in table.excluded)]
+    rows: list[Any] = [*({**row, "val_error": table.chance} for row in table.excluded)]
+    rows += [*table.rows, *table.tuning]
     return Evidence(StudyCells.of(rows, prereg.base), prereg)
 
 

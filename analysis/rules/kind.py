@@ -13,8 +13,10 @@ from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
+from analysis.rules.tuned import limited
 from analysis.stats.contrast import Estimand, Gap
-from analysis.stats.decision import Verdict, decide
+from analysis.stats.decision import MOST_SEEDS, Verdict, decide
+from analysis.stats.tuning import Tuning
 from analysis.study.arms import arm_of
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES, COST_NAMES
@@ -28,13 +30,14 @@ class Effect:
     """The effect that a rule is about, positive where the first of two sides is better.
 
     `cells` are those compared, `noise_cells` the number of cells that give the noise; `notes` are
-    for the report.
+    for the report. `tuning` says what best learning rates have changed, where a rule asks for them.
     """
 
     gap: Gap
     cells: Sequence[Cell]
     noise_cells: int
     notes: tuple[str, ...] = ()
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Estimate:
     gap: Gap | None
     verdict: Verdict
     notes: tuple[str, ...] = ()
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Judgement:
     gap: Gap | None = None
     notes: tuple[str, ...] = ()
     sensitivities: Mapping[str, Estimate] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
 
 class Kind:
@@ -83,6 +88,8 @@ class Kind:
     unit: ClassVar[Literal["percent", "pp", "number"]] = "percent"
     # Whether more seeds per cell decide a claim whose interval contains the margin.
     decided_by_seeds: ClassVar[bool] = True
+    # What a grid that cannot test such a claim lacks, in words after "need".
+    needs: ClassVar[str] = "other cells"
     # Whether small studies list such claims on one line as not testable.
     needs_many_configurations: ClassVar[bool] = False
 
@@ -115,12 +122,16 @@ class Kind:
         seeds = sum(c.n for c in found.cells) / len(found.cells)
         alpha = study.alpha
         verdict = decide(found.gap, rule.sign, rule.margin, alpha, seeds, found.noise_cells)
-        return Estimate(found.gap, verdict, found.notes)
+        return Estimate(found.gap, limited(verdict, found.tuning), found.notes, found.tuning)
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         """Other ways to ask the same question, by what differs in words."""
         others = (cost for cost in COST_NAMES if cost != rule.cost)
         return {f"at equal {ALL_COST_NAMES[cost]}": Estimand(cost) for cost in others}
+
+    def other_bases(self, study: Evidence, rule: Rule) -> Iterator[Mapping[str, float]]:
+        """Other cells from which the same comparison could start, by their values on its axes."""
+        return iter(())
 
     def planned_effect(self, plan: PlannedStudy, rule: Rule) -> Effect | None:
         """The effect with the SE that the plan will give it; raises as `effect`.
@@ -129,13 +140,13 @@ class Kind:
         """
         return self.effect(plan, rule, Estimand(plan.cost(rule)))
 
-    def planned_gaps(self, plan: PlannedStudy, rule: Rule) -> tuple[Gap, ...]:
-        """The contrasts of planned cells that the rule rests on; raises as `effect`.
+    def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
+        """The contrasts of cells, planned or measured, that the rule rests on; raises as `effect`.
 
         Seeds are spread over cells for them. Empty where the interval is no contrast's.
         """
-        found = None if self.parts(rule) else self.planned_effect(plan, rule)
-        return () if found is None else (found.gap,)
+        gap = self.effect(study, rule, estimand).gap
+        return (gap,) if gap.weights else ()
 
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """Alternative sets of planned cells, each sufficient to test the rule."""
@@ -160,6 +171,18 @@ class Kind:
     def claim(self, rule: Rule) -> str:
         """The claim as the report shows it with the verdict."""
         return rule.claim
+
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        """What the claim is about in few words, which do not say who is right."""
+        return rule.claim
+
+    def decided_by(self, j: Judgement) -> str:
+        """What would decide a claim whose interval contains the margin."""
+        if not self.decided_by_seeds:
+            return "more configurations" if self.needs_many_configurations else "more seeds"
+        if (needed := j.verdict.seeds_needed) is None:
+            return f"more than {MOST_SEEDS} seeds per cell, or more cells,"
+        return f"about {needed} seeds per cell"
 
     def measure(self, rule: Rule) -> str:
         """What the effect is, as the figure of verdicts writes it."""

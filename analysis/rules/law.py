@@ -36,6 +36,7 @@ class NumberKind(Kind):
     unit = "number"
     decided_by_seeds = False
     needs_many_configurations = True
+    needs = "more configurations"
 
     def line(self, j: Judgement, gap: Gap) -> str:
         interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
@@ -55,6 +56,9 @@ class NumberKind(Kind):
             size=effect(unsigned(gap), *self.format),
         )
         return capitalised(text)
+
+    def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
+        return ()
 
     def measure(self, rule: Rule) -> str:
         return self._quantity(rule).split(";")[0]

@@ -30,7 +30,7 @@ def unsigned(gap: Gap) -> Gap:
 
 def relative_error(gap: Gap) -> str:
     """The size of a gap in percent, with its interval."""
-    return f"{effect(unsigned(gap), 1, 100, ' %')} (relative error)"
+    return f"{effect(unsigned(gap), 1, 100, ' %')} of the error"
 
 
 def percent(estimate: float, low: float, high: float) -> str:
@@ -73,8 +73,14 @@ def at_equal_cost(rule: Rule) -> str:
 def gap_line(rule: Rule, gap: Gap, what: str) -> str:
     """A relative gap with its interval, and in brackets what it is and how well it is known."""
     interval = percent(gap.estimate, gap.low, gap.high)
-    df = f"df {gap.df:.0f}" if math.isfinite(gap.df) else "seed noise from a prior"
-    return f"{interval} ({what}; margin {100 * rule.margin:g} %, {df})"
+    return f"{interval} ({what}; margin {100 * rule.margin:g} %, {known_by(gap)})"
+
+
+def known_by(gap: Gap) -> str:
+    """How well the noise of a gap is known."""
+    if not math.isfinite(gap.df):
+        return "seed noise declared"
+    return f"seed noise from a prior worth df {gap.df:.0f}" if gap.assumed else f"df {gap.df:.0f}"
 
 
 def capitalised(text: str) -> str:

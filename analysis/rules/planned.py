@@ -1,17 +1,19 @@
 """A planned study: its pilot, cells with assumed errors and noise, and which of them suffice."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.planned_noise import PlannedNoise
 from analysis.rules.rule import Rule
 from analysis.study.arms import DeclaredBase
-from analysis.study.cells import Cell
+from analysis.study.cells import Cell, lr_factor
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
+from analysis.study.noise_prior import NoisePrior, published_prior
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
@@ -20,6 +22,8 @@ from scaling_study.tasks.classification import prior_sd
 # (error, seed SD) as fractions, by epochs; an SD of None is unknown.
 Planning = Mapping[int, tuple[float, float | None]]
 TYPICAL_PILOT = 0.4, None
+# What a learning rate of half or twice the best one is assumed to cost in ln(error).
+TYPICAL_LOSS = 0.03
 # The cost by which cells of a plan are ordered: known without measuring.
 COST = "flops"
 
@@ -58,34 +62,57 @@ def _pilot(key: Any, pilot: Mapping[Any, Any]) -> tuple[int, tuple[float, float]
     return epochs, (pilot["error"], pilot["seed_sd"])
 
 
+class AssumedNoise(NamedTuple):
+    """What is assumed of a regime before it is trained: error and seed SD (fractions).
+
+    `spread` is the SD of ln(SD) and `source` the origin of the SD. Where one seed per cell will
+    measure no noise, `df` are the degrees of freedom that the SD is worth, and `spread` is 0.
+    """
+
+    error: float
+    sd: float
+    source: str
+    spread: float = 0.0
+    df: float = math.inf
+
+
 @dataclass(frozen=True)
 class PlannedStudy(Evidence):
-    """Planned cells under the rules; `planning` has their assumed errors and noise."""
+    """Planned cells under the rules; `planning` has their assumed errors and noise.
+
+    What it lacks `prior` says, else the published prior.
+    """
 
     planning: Planning
+    prior: NoisePrior | None = None
 
-    def assumed(self, epochs: int) -> tuple[float, float, str]:
-        """Assumed error and seed SD in one regime (fractions), and the origin of the SD."""
+    def assumed(self, epochs: int) -> AssumedNoise:
+        """The assumed error and seed SD in one regime."""
         error, measured = self.planning.get(epochs, TYPICAL_PILOT)
-        declared = self.prereg.seed_sd
-        if isinstance(declared, float) and all(c.n == 1 for c in self.cells.regime(epochs)):
-            return error, declared, "declared"
+        declared, regime = self.prereg.seed_sd, self.cells.regime(epochs)
+        single = all(c.n == 1 for c in regime)
+        if isinstance(declared, float) and single:
+            return AssumedNoise(error, declared, "declared")
         if measured is not None:
-            return error, measured, "pilot"
-        n_val = self.cells[0].n_val
+            return AssumedNoise(error, measured, "pilot")
+        n_val = regime[0].n_val
         assert n_val is not None
-        return error, prior_sd(error, n_val), "prior"
+        factor = (self.prior or published_prior()).factor(regime[0].data, regime[0].images_seen)
+        formula, source = prior_sd(error, n_val), f"prior, {factor.source}"
+        if single:
+            return AssumedNoise(error, factor.scale * formula, source, df=factor.df)
+        return AssumedNoise(error, factor.median * formula, source, factor.log_sd)
 
     def noise(self, epochs: int) -> Noise:
         """The noise that the regime's seeds will measure, with the assumed SD."""
-        noise = super().noise(epochs)
-        _, sd, _ = self.assumed(epochs)
+        noise, assumed = super().noise(epochs), self.assumed(epochs)
+        variance = assumed.sd**2
         return PlannedNoise(
             noise.kind,
-            variances=dict.fromkeys(noise.variances, sd**2),
-            dfs=noise.dfs,
+            variances=dict.fromkeys(noise.variances, variance),
+            dfs=noise.dfs if noise.replicates else dict.fromkeys(noise.dfs, assumed.df),
             text=noise.text,
-            replicates={key: (sd**2, df) for key, (_, df) in noise.replicates.items()},
+            replicates={key: (variance, df) for key, (_, df) in noise.replicates.items()},
         )
 
     def cost(self, rule: Rule) -> str:
@@ -96,10 +123,14 @@ class PlannedStudy(Evidence):
 def planned_cells(
     rows: Sequence[Mapping[str, Any]], planning: Planning, declared_base: DeclaredBase
 ) -> StudyCells:
-    """Cells with as many equal errors as there are planned seeds."""
-    pilots = (planning.get(int(row["epochs"]), TYPICAL_PILOT) for row in rows)
-    planned = ({**row, "val_error": e} for row, (e, _) in zip(rows, pilots, strict=True))
+    """Cells with as many equal errors as there are planned seeds; other learning rates err more."""
+    planned = ({**row, "val_error": _error(row, planning)} for row in rows)
     return StudyCells.of(planned, declared_base)
+
+
+def _error(row: Mapping[str, Any], planning: Planning) -> float:
+    error, _ = planning.get(int(row["epochs"]), TYPICAL_PILOT)
+    return error * math.exp(TYPICAL_LOSS * math.log2(lr_factor(row)) ** 2)
 
 
 def ids_of(cells: Iterable[Cell]) -> frozenset[str]:

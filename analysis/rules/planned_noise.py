@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from analysis.stats.decision import POWER
-from analysis.study.noise import Floats, Noise, moderated
+from analysis.stats.root import root
+from analysis.study.noise import Floats, Noise, Variance, moderated
 
 DRAWS = 4000
 # Draws times cells; with many cells a few draws tell as much.
@@ -22,19 +22,21 @@ ALPHA = 0.05
 class PlannedNoise(Noise):
     """Noise with the variances that are assumed, and as many replicates as are planned."""
 
-    def of_sum(self, factors: Mapping[str, float]) -> tuple[float, float]:
+    def of_sum(self, factors: Mapping[str, float]) -> Variance:
         """The true variance of a sum, and effective degrees of freedom of its estimate.
 
         With them Student's t and the true SE give the effect that the real rule (`moderated`),
         whose SE and degrees of freedom vary from study to study, supports with 80 % power.
         """
+        if not self.replicates:
+            return super().of_sum(factors)
         variance = sum(f * self.variances[key] for key, f in factors.items())
-        if not self.replicates or not variance:
-            return variance, math.inf
+        if not variance:
+            return Variance(variance, math.inf)
         draws = max(200, min(DRAWS, MOST // len(self.replicates)))
         estimates, dfs = self.draw(factors, draws, np.random.default_rng(20210313))
         quantiles = np.asarray(stdtrit(dfs.clip(max=1e9), 1 - ALPHA / 2), dtype=np.float64)
-        return variance, effective_df(quantiles * np.sqrt(estimates / variance))
+        return Variance(variance, effective_df(quantiles * np.sqrt(estimates / variance)))
 
     def draw(
         self, factors: Mapping[str, float], draws: int, rng: np.random.Generator
@@ -59,7 +61,9 @@ def effective_df(halves: Floats) -> float:
     `halves` are half-widths of simulated intervals in units of the true SE: an effect of d SE is
     supported where d + z exceeds one of them.
     """
-    effect = brentq(lambda d: float(ndtr(d - halves).mean()) - POWER, 0.0, 1e4)
+    z = float(ndtri(POWER))
+    nearest, furthest = float(halves.min()) + z, float(halves.max()) + z
+    effect = root(lambda d: float(ndtr(d - halves).mean()) - POWER, nearest, furthest)
 
     def excess(log_df: float) -> float:
         df = math.exp(log_df)
@@ -68,4 +72,4 @@ def effective_df(halves: Floats) -> float:
     low, high = math.log(0.2), math.log(1e9)
     if excess(high) >= 0:
         return math.inf
-    return math.exp(brentq(excess, low, high)) if excess(low) > 0 else math.exp(low)
+    return math.exp(root(excess, low, high)) if excess(low) > 0 else math.exp(low)

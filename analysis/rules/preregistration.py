@@ -10,6 +10,7 @@ import yaml
 
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule, one_of
+from analysis.rules.tuned import tuned_key
 from analysis.study.columns import ALL_COST_NAMES, AXES
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
@@ -119,6 +120,7 @@ def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> R
     headline = declared.get("headline", False)
     if not isinstance(headline, bool):
         raise InputError(f"{where}.headline: {headline!r} must be true or false")
+    arms = _arms(declared.get("arms", ["depth", "width"]), f"{where}.arms")
     return Rule(
         name=name,
         kind=declared["kind"],
@@ -126,7 +128,8 @@ def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> R
         headline=headline,
         sign=one_of(declared.get("sign", 1), (1, -1), f"{where}.sign"),
         regime=one_of(declared.get("regime", kind.default_regime), kind.regimes, f"{where}.regime"),
-        arms=_arms(declared.get("arms", ["depth", "width"]), f"{where}.arms"),
+        arms=arms,
+        tuned=tuned_key(declared, arms, where),
         cost=one_of(declared.get("cost", study["cost"]), ALL_COST_NAMES, f"{where}.cost"),
         margin=_number(declared.get("margin", study["margin"]), f"{where}.margin"),
         options=kind.options(declared, where),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.rules.looks import StudyLook
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 
@@ -13,8 +14,9 @@ class Rule:
     """A claim "sign * effect > margin"; a positive effect favours the first of two sides.
 
     `kind` is the name of a module of `analysis/rules/kinds`, or the import path of another one.
-    `cost` and `margin` are the study's unless the rule has its own. `options` is what the kind
-    itself has read from the declaration.
+    `cost` and `margin` are the study's unless the rule has its own. `tuned` is `lr` where both arms
+    are compared at their own best learning rate. `options` is what the kind itself has read from
+    the declaration.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Rule:
     sign: int = 1
     regime: str = "longest"
     arms: tuple[str, str] = ("depth", "width")
+    tuned: str = ""
     options: Any = None
 
 
@@ -34,9 +37,10 @@ class Preregistration:
     """The rules of a study and the SHA-256 of the file that declares them.
 
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
-    measures none, or "prior" for sqrt(e / 2n);
-    `seeds` are the most per cell in the plan that was frozen, None without one; `exploratory` says
-    why verdicts are not confirmatory, empty if they are.
+    measures none, or "prior" for that of `study.noise_prior`;
+    `look` is the look at the study that was frozen, None where the seeds of the cells say it;
+    `exploratory` says why verdicts are not confirmatory, empty if they are; `anchor` is what shows
+    from outside when they were frozen, in words.
     """
 
     alpha: float
@@ -49,8 +53,14 @@ class Preregistration:
     seed_sd: str | float | None
     rules: tuple[Rule, ...]
     sha256: str = field(compare=False)
-    seeds: int | None = field(default=None, compare=False)
+    look: StudyLook | None = field(default=None, compare=False)
     exploratory: str = field(default="", compare=False)
+    anchor: str = field(default="", compare=False)
+
+    @property
+    def look_text(self) -> str:
+        """Which look at the study this is, in words; empty where there is one."""
+        return self.look.text(self.alpha) if self.look else ""
 
 
 def one_of(value: Any, known: Iterable[Any], where: str) -> Any:

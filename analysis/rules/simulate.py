@@ -29,13 +29,15 @@ def chances(
     effect: float,
     seed_sd: float,
     seeds: int,
+    spread: float = 0.0,
 ) -> dict[str, float]:
     """Share of `DRAWS` simulated studies with `seeds` seeds a cell that get each verdict.
 
     The surface is ln(error) = const - SLOPE ln(FLOPs), on which neither arm is better; then the
     first arm's cells are shifted until the gap is `effect` (relative error). Noise is normal with
-    SD `seed_sd` (fraction); each cell's estimate of it is drawn from the matching chi-square and
-    used as in a real study (`Noise.of_sum`). Raises as `combine_weights`.
+    SD `seed_sd` (fraction), or in each study another one, lognormal with SD `spread` of its
+    logarithm; each cell's estimate of it is drawn from the matching chi-square and used as in a
+    real study (`Noise.of_sum`). Raises as `combine_weights`.
     """
     pairs = cells.pairs(epochs, "flops", rule.arms)
     weights = combine_weights(pairs, Estimand("flops"), prereg.min_overlap)
@@ -43,7 +45,8 @@ def chances(
     rng = np.random.default_rng(20210319)
     omega = np.array([weights[key] for key in errors])
     mean = np.array(list(errors.values()))
-    drawn = mean + seed_sd / np.sqrt(seeds) * rng.standard_normal((DRAWS, mean.size))
+    sds = seed_sd * np.exp(spread * rng.standard_normal((DRAWS, 1))) if spread else seed_sd
+    drawn = mean + sds / np.sqrt(seeds) * rng.standard_normal((DRAWS, mean.size))
     drawn = drawn.clip(min=1e-6)
     estimate = np.log(drawn) @ omega
     variances = {c.config_id: seed_sd**2 for c in cells.regime(epochs)}
@@ -51,7 +54,12 @@ def chances(
     noise = PlannedNoise("pooled", variances, {}, "", replicates)
     factors = dict(zip(errors, (omega / mean) ** 2 / seeds, strict=True))
     variance, df = noise.draw(factors, DRAWS, rng)
-    half = np.sqrt(variance) * stdtrit(df.clip(max=1e9), 1 - Evidence(cells, prereg).alpha / 2)
+    half = (
+        np.ravel(sds)
+        / seed_sd
+        * np.sqrt(variance)
+        * stdtrit(df.clip(max=1e9), 1 - Evidence(cells, prereg).alpha / 2)
+    )
     low, high = rule.sign * estimate - half, rule.sign * estimate + half
     found = Counter(value_of(a, b, rule.margin)[0] for a, b in zip(low, high, strict=True))
     return {value: found[value] / DRAWS for value in ("supported", "refuted", "inconclusive")}

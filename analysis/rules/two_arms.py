@@ -22,6 +22,7 @@ class TwoArms(Kind):
 
     # Whether the arms are also compared with other interpolations and averages.
     interpolated: ClassVar[bool] = True
+    needs = "two arms and two lengths of training"
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         others = super().other_estimands(rule)
@@ -33,6 +34,16 @@ class TwoArms(Kind):
             "at the top of the common cost range": Estimand(rule.cost, top=True),
             **others,
         }
+
+    def other_bases(self, study: Evidence, rule: Rule) -> Iterator[Mapping[str, float]]:
+        """The places of cells other than the base's from which both arms have a cell."""
+        base, (first, second) = study.cells.base(rule.arms), rule.arms
+        places = {(cell.value(first), cell.value(second)) for cell in study.cells}
+        for a, b in sorted(places - {(base[first], base[second])}):
+            if any(p[1] == b and p[0] > a for p in places) and any(
+                p[0] == a and p[1] > b for p in places
+            ):
+                yield {first: a, second: b}
 
     def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
         """The config ids of each arm, the base in both."""
@@ -48,7 +59,8 @@ class TwoArms(Kind):
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
         """Both arms at one setting of the other axes in the shortest and the longest regime.
 
-        Each is given twice: its cheapest cells that share a sufficient range of cost, and all.
+        Each is given twice: its cheapest cells that share a sufficient range of cost, and all. A
+        tuned rule needs all, and the ends at other learning rates.
         """
         short, long = (
             {pair.label: pair for pair in study.cells.pairs(epochs, COST, rule.arms)}
@@ -57,6 +69,9 @@ class TwoArms(Kind):
         for label in short:
             if label in long:
                 both = short[label], long[label]
+                if rule.tuned:
+                    yield ids_of((*(c for pair in both for c in pair.cells), *study.cells.tuning))
+                    continue
                 least = (_least(pair, study.prereg.min_overlap) for pair in both)
                 yield ids_of(c for pair in least for c in pair.cells)
                 yield ids_of(c for pair in both for c in pair.cells)

@@ -1,10 +1,11 @@
 """Verdicts as lines, as sentences for readers who do not know the rules, and as JSON records."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from analysis.rules import tuning_words
 from analysis.rules.kind import Judgement
 from analysis.rules.phrases import capitalised
 from analysis.rules.registry import find_kind
@@ -28,31 +29,44 @@ def line(judgement: Judgement, prereg: Preregistration) -> str:
     return text + _seeds(judgement)
 
 
-def lines(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
-    """All verdicts, then the rules they are judged by.
+def lines(
+    judgements: Sequence[Judgement],
+    prereg: Preregistration,
+    counts: Mapping[str, str] | None = None,
+) -> list[str]:
+    """All verdicts, then the look at which they are read and the rules they are judged by.
 
-    Claims that need many configurations, which a study of two arms does not have, share a line.
+    `counts` say, by rule, in how many analyses the verdict is the same. Claims that need many
+    configurations, which a study of two arms does not have, share a line.
     """
     rules = f"{'rules':<14}  sha256 {prereg.sha256}"
     if prereg.exploratory:
         rules += f"; EXPLORATORY: {prereg.exploratory}"
+    if prereg.anchor:
+        rules += f"; anchored: {prereg.anchor}"
     beyond = [
         j.rule.name
         for j in judgements
         if j.verdict.value == "not_testable" and find_kind(j.rule.kind).needs_many_configurations
     ]
     shown = [j for j in judgements if j.rule.name not in beyond]
-    found = [text for j in shown for text in (line(j, prereg), *_flops_line(j, prereg))]
+    found = []
+    for j in shown:
+        count = (counts or {}).get(j.rule.name)
+        found.append(line(j, prereg) + (f"; {count}" if count else ""))
+        found += [*_tuning_line(j), *_flops_line(j, prereg)]
     if beyond:
         names = ", ".join(beyond)
         found.append(f"{'not testable':<14}  with this grid: {names} (the report says why)")
+    if prereg.look_text:
+        found.append(f"{'look':<14}  {prereg.look_text}")
     return [*found, rules]
 
 
 def sentence(j: Judgement) -> str:
     """What was found, with its error bar, and the verdict.
 
-    As in "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % (relative error);
+    As in "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % of the error;
     supported". The half width is that of the interval at the declared confidence.
     """
     kind, word = find_kind(j.rule.kind), j.verdict.value.replace("_", " ")
@@ -60,7 +74,7 @@ def sentence(j: Judgement) -> str:
         return f"{kind.combined_sentence(j)}; {word}"
     if j.gap is None:
         return f"{capitalised(j.rule.claim)}: this study cannot test it"
-    return f"{kind.sentence(j, j.gap)}; {word}{_flops_sentence(j)}"
+    return f"{kind.sentence(j, j.gap)}; {word}{_tuning_sentence(j)}{_flops_sentence(j)}"
 
 
 def at_equal_flops(j: Judgement) -> Judgement | None:
@@ -79,8 +93,23 @@ def costs_disagree(j: Judgement) -> bool:
     other = at_equal_flops(j)
     if other is None or j.gap is None or other.gap is None:
         return False
+    if j.tuning is not None and j.tuning.outside:
+        return False
     low, high = sorted((j.rule.sign * j.gap.low, j.rule.sign * j.gap.high))
     return value_of(low, high, j.rule.margin)[0] != other.verdict.value
+
+
+def _tuning_line(j: Judgement) -> list[str]:
+    """What tuning says, below the verdict with both arms at their best learning rates."""
+    return [f"{'':<14}  {tuning_words.line(j.tuning, j.rule)}"] if j.tuning else []
+
+
+def _tuning_sentence(j: Judgement) -> str:
+    """Whether the verdict is robust to tuning; empty where the rule does not ask for it."""
+    if j.tuning is None:
+        return ""
+    regimes = not find_kind(j.rule.kind).one_regime
+    return f". {tuning_words.sentence(j.tuning, j.rule, j.verdict.value, regimes)}"
 
 
 def _flops_line(j: Judgement, prereg: Preregistration) -> list[str]:
@@ -142,10 +171,13 @@ def _gap_record(gap: Gap | None) -> dict[str, Any]:
     }
 
 
-def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
-    """One verdict as JSON; null is what does not apply, and `df` where the noise is a prior.
+def record(
+    judgement: Judgement, prereg: Preregistration, multiverse: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """One verdict as JSON; null is what does not apply, and `df` where the noise is declared.
 
     Effects are relative errors, positive where the first arm is better (a regret: of error).
+    `multiverse` is what other analyses conclude, where that was asked.
     """
     rule, verdict, gap = judgement.rule, judgement.verdict, judgement.gap
     return {
@@ -173,5 +205,7 @@ def record(judgement: Judgement, prereg: Preregistration) -> dict[str, Any]:
             | _gap_record(s.gap)
             for name, s in judgement.sensitivities.items()
         ],
+        **({"multiverse": dict(multiverse)} if multiverse else {}),
         "prereg_sha256": prereg.sha256,
+        **({"tuning": tuning_words.record(judgement.tuning, rule)} if rule.tuned else {}),
     }

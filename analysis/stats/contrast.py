@@ -17,7 +17,7 @@ from analysis.stats.interpolation import Floats, arm_weights, overlap_of, smooth
 from analysis.study.arms import Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
-from analysis.study.noise import Noise, welch_satterthwaite
+from analysis.study.noise import Noise, Variance, welch_satterthwaite
 
 # Errors that agree exactly leave rounding noise alone.
 ROUNDING = 1e-12
@@ -42,9 +42,14 @@ class Gap:
     cost_se: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     overlap: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    errors: tuple[tuple[float, float], ...] = ()
+    errors: tuple[Variance, ...] = ()
     timing: Mapping[Hashable, float] = field(default_factory=dict)
     timing_df: float = math.inf
+
+    @property
+    def assumed(self) -> bool:
+        """Whether a prior says how runs scatter, not their seeds."""
+        return any(part.assumed for part in self.errors)
 
 
 @dataclass(frozen=True)
@@ -131,16 +136,17 @@ def _timing(
     for key, (se, ids) in errors.items():
         if se < ROUNDING:
             continue
+        moved = [pair for pair in pairs if any(c.config_id in ids for c in pair.cells)]
         ends = []
         for step in (se, -se):
-            combined = _combine(pairs, {**x, **{i: x[i] + step for i in ids}}, estimand)
+            combined = _combine(moved, {**x, **{i: x[i] + step for i in ids}}, estimand)
             if combined is None:
                 percent = f"{100 * se:.0f} %"
                 raise PreconditionError(
                     f"{estimand.axis} is too uncertain to compare at ({percent})"
                 )
             ends.append(sum(w * y[i] for i, w in combined[0].items()))
-        found[key] = (ends[0] - ends[1]) / 2
+        found[key] = (ends[0] - ends[1]) / 2 * len(moved) / len(pairs)
     return found, df
 
 
@@ -168,7 +174,7 @@ def gap_of(
     factors = {
         key: weights[key] ** 2 / (c.n * (c.error**2 if log else 1.0)) for key, c in cells.items()
     }
-    variance, df = noise.of_sum(factors)
+    variance = noise.of_sum(factors)
     timing, timing_df = _timing(pairs, x, y, estimand)
     estimate = sum(w * y[key] for key, w in weights.items())
     level = sum(w * y[key] for key, w in levels.items())
@@ -184,12 +190,13 @@ def gap_of(
         high=math.nan,
     )
     timing = {key: effect / unit for key, effect in timing.items()}
-    return with_interval(gap, [(variance / unit**2, df)], timing, timing_df, alpha)
+    variance = variance._replace(value=variance.value / unit**2)
+    return with_interval(gap, [variance], timing, timing_df, alpha)
 
 
 def with_interval(
     gap: Gap,
-    errors: Sequence[tuple[float, float]],
+    errors: Sequence[Variance],
     timing: Mapping[Hashable, float],
     timing_df: float,
     alpha: float,
@@ -200,7 +207,7 @@ def with_interval(
         PreconditionError: the variance is zero.
     """
     cost = sum(effect**2 for effect in timing.values())
-    variance, df = welch_satterthwaite([*errors, (cost, timing_df)])
+    variance, df, _ = welch_satterthwaite([*errors, Variance(cost, timing_df)])
     se = math.sqrt(variance)
     if se < ROUNDING:
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")

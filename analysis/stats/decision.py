@@ -4,14 +4,19 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
-from scipy.special import stdtr
+import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
+from scipy.special import ndtr, ndtri, stdtr
 
 from analysis.stats.contrast import Gap, t_quantile
+from analysis.stats.root import root
 
 Value = Literal["supported", "refuted", "inconclusive", "not_testable"]
 POWER = 0.8
+NORMAL = 1.959964
 UNDECIDED = "the interval contains the margin"
 MOST_SEEDS = 1000
 
@@ -34,10 +39,35 @@ class Verdict:
     mde80: float | None = None
     seeds_needed: int | None = None
 
+    @property
+    def decided(self) -> bool:
+        """Whether the claim is supported or refuted."""
+        return self.value in ("supported", "refuted")
+
 
 def mde80(se: float, df: float, margin: float, alpha: float) -> float:
     """Least effect supported with 80 % power: margin + (t_{1-alpha/2} + t_{0.8}) SE."""
     return margin + (t_quantile(df, 1 - alpha / 2) + t_quantile(df, POWER)) * se
+
+
+@lru_cache(maxsize=64)
+def averaged(spread: float) -> float:
+    """How many times larger an effect must be for 80 % power on average over unknown noise.
+
+    ln(SD) is normal with SD `spread` about that of a known SD. By normal theory at 5 %; the
+    intervals of `Noise.of_sum` with 2 to 10 seeds have 79.9 to 80.1 % power there by quadrature,
+    for a spread up to 0.6.
+    """
+    if not spread:
+        return 1.0
+    nodes, weights = hermegauss(40)
+    sds = np.exp(spread * nodes)
+
+    def excess(effect: float) -> float:
+        return float(weights @ ndtr(effect / sds - NORMAL)) / float(weights.sum()) - POWER
+
+    known = NORMAL + float(ndtri(POWER))
+    return root(excess, 0.0, 1e3 * known) / known
 
 
 def df_per_seed(df: float, seeds: float, cells: int) -> float:

@@ -4,10 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from analysis.stats.contrast import ROUNDING, Estimand, Gap, t_quantile
+from analysis.stats.contrast import Estimand, Gap, with_interval
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import Match
-from analysis.study.noise import Noise, welch_satterthwaite
+from analysis.study.noise import Noise
 
 
 def matched_gap(
@@ -34,18 +34,15 @@ def matched_gap(
     estimate = sum(math.log(b / a) if log else (b - a) / mean for a, b in errors) * share
     costs = {m.label: (m.first.cost(estimand.axis), m.second.cost(estimand.axis)) for m in matches}
     parts = [noises[epochs].of_sum(factors) for epochs, factors in by_regime.items()]
-    total, df = welch_satterthwaite(parts)
-    if total < ROUNDING**2:
-        raise PreconditionError("replicates agree exactly, so there is no noise to judge by")
-    half = t_quantile(df, 1 - alpha / 2) * math.sqrt(total)
-    return Gap(
+    gap = Gap(
         estimate=estimate,
-        se=math.sqrt(total),
-        df=df,
-        low=estimate - half,
-        high=estimate + half,
+        se=math.nan,
+        df=math.nan,
+        low=math.nan,
+        high=math.nan,
         level=math.exp(sum(math.log(c.error) for c in cells) / len(cells)) if log else mean,
         weights={m.first.config_id: -share for m in matches}
         | {m.second.config_id: share for m in matches},
         overlap={label: (a, b) for label, (a, b) in costs.items() if a and b},
     )
+    return with_interval(gap, parts, {}, math.inf, alpha)

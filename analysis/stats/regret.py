@@ -65,6 +65,10 @@ class Common:
     target: Pair
     grid: Floats
 
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return (*self.source.cells, *self.target.cells)
+
 
 def common_ranges(source: Sequence[Pair], target: Sequence[Pair], cost: str) -> dict[str, Common]:
     """What can be compared in both regimes, by its label.
@@ -90,10 +94,7 @@ def ln_costs(pairs: Iterable[tuple[Pair, Pair]], cost: str) -> dict[str, float]:
 
 
 def _curves(pair: Pair, x: Mapping[str, float], grid: Floats) -> _Curves:
-    def matrix(arm: tuple[Cell, ...]) -> Floats:
-        return smoother(np.array([x[c.config_id] for c in arm]), grid)
-
-    first, second = matrix(pair.first), matrix(pair.second)
+    first, second = (smoother(np.array([x[c.config_id] for c in arm]), grid) for arm in pair[1:])
     zeros = np.zeros((len(grid), 1))
     wide_first = np.hstack([first, np.tile(zeros, second.shape[1])])
     wide_second = np.hstack([np.tile(zeros, first.shape[1]), second])
@@ -134,7 +135,7 @@ def _estimate(curves: Sequence[_Curves], log: bool) -> tuple[float, dict[str, fl
     for each in curves:
         y = _logs(each.cells)[0]
         first, second = each.first @ y, each.second @ y
-        levels = [np.ones_like(y) for y in (first, second)] if log else np.exp([first, second])
+        levels = np.ones((2, len(first))) if log else np.exp([first, second])
         estimate += float(np.mean(second - first if log else levels[1] - levels[0]))
         parts = (levels[1][:, None] * each.second - levels[0][:, None] * each.first).mean(axis=0)
         for cell, slope in zip(each.cells, parts.tolist(), strict=True):
@@ -149,24 +150,22 @@ def _mean_gap(
 
     Its variance is by the delta method with `noise`, and measured costs add to it as in `gap_of`.
     """
-    both, log = [(c.source, c.target) for c in common], regime == "source"
-    x = ln_costs(both, cost)
+    x, log = ln_costs([(c.source, c.target) for c in common], cost), regime == "source"
 
-    def estimate(x: Mapping[str, float]) -> tuple[float, dict[str, float]]:
-        curves = (
-            _curves(getattr(c, regime), x, _grid(c.source, c.target, x, cost)) for c in common
-        )
+    def estimate(among: Sequence[Common], x: Mapping[str, float]) -> tuple[float, dict[str, float]]:
+        curves = (_curves(getattr(c, regime), x, _grid(c.source, c.target, x, cost)) for c in among)
         return _estimate([*curves], log)
 
-    value, slopes = estimate(x)
-    cells = {c.config_id: c for pairs in both for pair in pairs for c in pair.cells}
+    value, slopes = estimate(common, x)
+    cells = {c.config_id: c for each in common for c in each.cells}
     factors = {k: w**2 / (cells[k].n * cells[k].error ** 2) for k, w in slopes.items()}
     known, timing_df = cost_errors([*cells.values()], cost)
     timing = {}
     for key, (se, ids) in known.items():
         if se > ROUNDING:
-            high, low = (estimate({**x, **{i: x[i] + d for i in ids}})[0] for d in (se, -se))
-            timing[key] = (high - low) / 2
+            moved = [c for c in common if any(k.config_id in ids for k in c.cells)]
+            high, low = (estimate(moved, {**x, **{i: x[i] + d for i in ids}})[0] for d in (se, -se))
+            timing[key] = (high - low) / 2 * len(moved) / len(common)
     blank = Gap(value, math.nan, math.nan, math.nan, math.nan, weights=slopes)
     gap = with_interval(blank, [noise.of_sum(factors)], timing, timing_df, alpha)
     return replace(gap, df=min(gap.df, MOST_DF))

@@ -40,7 +40,7 @@ def critical_values(looks: tuple[int, ...], alpha: float) -> tuple[float, ...]:
 def _critical_values(shares: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     """The same for looks at these rising shares of the final information."""
     increments = np.diff([0.0, *(spent(share, alpha) for share in shares)])
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    nodes, weights = _gauss()
     values = [-float(ndtri(increments[0] / 2))]
     # On the score scale the sum after a share t is N(0, t); undecided studies lie within +- bound.
     bound = values[0] * math.sqrt(shares[0])
@@ -53,6 +53,12 @@ def _critical_values(shares: tuple[float, ...], alpha: float) -> tuple[float, ..
         mass = weights * bound * (_normal(moved[:, None] - points, step) @ mass)
         points = moved
     return tuple(values)
+
+
+@cache
+def _gauss() -> tuple[Floats, Floats]:
+    """Nodes and weights of Gauss-Legendre integration over -1 to 1."""
+    return np.polynomial.legendre.leggauss(NODES)
 
 
 def _normal(x: Floats, sd: float) -> Floats:

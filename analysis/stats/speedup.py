@@ -5,6 +5,7 @@ points and undefined outside them: nothing is extrapolated. A monotone cubic thr
 points is reported beside it.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ class Family:
     """Models of one kind: cost and error (fraction) with what is known of their inaccuracy.
 
     Half a unit of the last printed digit (`cost_half`, `error_half`) bounds the rounding;
-    `error_sd` is the SD of an error between seeds and `cost_cv` the relative SD of a timing.
+    `error_sd` is the SD of an error between seeds, known with `error_df` degrees of freedom, and
+    `cost_cv` the relative SD of a timing.
     """
 
     names: tuple[str, ...]
@@ -30,6 +32,7 @@ class Family:
     cost_half: Floats
     error_half: Floats
     error_sd: Floats
+    error_df: float = math.inf
     cost_cv: float = 0.0
 
 
@@ -117,6 +120,8 @@ def _redrawn(family: Family, generator: np.random.Generator) -> tuple[Floats, Fl
     error = family.error + family.error_half * generator.uniform(-1, 1, size)
     cost = family.cost + family.cost_half * generator.uniform(-1, 1, size)
     noise = generator.standard_normal((2, size))
+    if math.isfinite(family.error_df):
+        noise[0] *= math.sqrt(family.error_df / generator.chisquare(family.error_df))
     error = np.maximum(error + family.error_sd * noise[0], family.error / 10)
     return cost * np.exp(family.cost_cv * noise[1]), error
 

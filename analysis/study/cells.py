@@ -23,7 +23,10 @@ class Cell:
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
-    regimes, where runs of several were grouped.
+    regimes, where runs of several were grouped. `lr` is the recipe's learning rate; runs had
+    `trained_lr`, which a transfer rule may have made from it, and which is `lr_factor` times that
+    of the same cell otherwise. `data` and `images_seen` (training images times epochs) are None
+    where a table does not say.
     """
 
     config_id: str
@@ -32,6 +35,8 @@ class Cell:
     resolution: int
     epochs: int
     lr: float = 0.0
+    trained_lr: float = 0.0
+    lr_factor: float = 1.0
     variant: str | None = None
     settings: Settings = ()
     own: tuple[Axis, ...] = ()
@@ -42,6 +47,8 @@ class Cell:
     costs: Mapping[str, tuple[float, ...]]
     step_time: StepTime | None = None
     n_val: int | None
+    data: str | None = None
+    images_seen: float | None = None
     noise_prior: NoisePrior = TASK.noise_prior
 
     def value(self, axis: str) -> float:
@@ -99,6 +106,25 @@ def _target(row: Mapping[str, Any]) -> str | None:
     return f"{row['solve_for']} {float(target):g}" if target else None
 
 
+def lr_factor(row: Mapping[str, Any]) -> float:
+    """By how much a run's learning rate differs from its arm's own; 1 but for tuning runs."""
+    return float(row.get("lr_factor") or 1.0)
+
+
+def _rates(row: Mapping[str, Any]) -> dict[str, Any]:
+    rate = float(row.get("lr") or 0.0)
+    return {
+        "lr": float(row.get("lr_recipe") or rate),
+        "trained_lr": rate,
+        "lr_factor": lr_factor(row),
+    }
+
+
+def _images_seen(row: Mapping[str, Any]) -> float | None:
+    images = row.get("n_train")
+    return float(images) * float(row["epochs"]) if images else None
+
+
 def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     """Group finished runs by `config_id`; rows need a finite `val_error`.
 
@@ -112,7 +138,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
         Cell(
             config_id=config_id,
             **{axis.name: axis.kind(group[0][axis.name]) for axis in CELL_AXES},
-            lr=float(group[0].get("lr") or 0.0),
+            **_rates(group[0]),
             variant=group[0].get("variant") or None,
             settings=group[0].get("settings", ()),
             own=group[0].get("own", ()),
@@ -123,6 +149,8 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             costs={cost.name: _measured(group, cost.name) for cost in COSTS},
             step_time=times.get(config_id),
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
+            data=group[0].get("data"),
+            images_seen=_images_seen(group[0]),
             noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
         )
         for config_id, group in groups.items()

@@ -1,23 +1,26 @@
-"""Step times that `python -m scaling_study.measure` took with the machine to itself."""
+"""Step times that were measured with the machine to themselves: measured.csv."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from analysis.study.step_times import STEP_TIME, StepTime
-from scaling_study.common.errors import InputError
-from scaling_study.common.reading import UnreadableError, csv_in
-
-# What identifies a shape there.
-MEASURED_SHAPE = (
-    *("family", "depth", "width", "resolution", "batch_size", "precision", "device", "threads"),
+from analysis.study.step_times import StepTime
+from scaling_study.study.measured import (
+    DEVICE,
+    ENOUGH,
+    LOG_SD,
+    MEASUREMENTS,
+    STEP_TIME,
+    THREADS,
+    config_ids_of,
+    key_of,
+    read_measured,
+    unreadable,
 )
-COUNT, LOG_SD = "measurements", "step_time_log_sd"
-Key = tuple[str | float, ...]
+
+# A cell on a device with a number of CPU threads.
+Where = tuple[str, str, str]
 
 
 def with_measured_times(
@@ -26,57 +29,44 @@ def with_measured_times(
     """The runs of a study, each with its `measured` step time if measured.csv has those of all.
 
     In a sweep runs slow each other down: a time from there and an exclusive one do not compare.
-    Shapes that were measured once do not count, because nothing says how well they are known.
+    Networks that were measured once do not count, because nothing says how well they are known;
+    nor do measurements say anything of runs that several processes trained together.
 
     Raises:
         InputError: measured.csv cannot be read.
     """
-    path = study_dir / "measured.csv"
-    if not path.is_file():
+    known = _known(study_dir)
+    found = [
+        known.get(_where(str(row.get("config_id")), row))
+        for row in rows
+        if (row.get("world_size") or 1) == 1
+    ]
+    if None in found or len(found) < len(rows):
         return list(rows)
-    known = _read(path)
-    if any(_key(row) not in known for row in rows):
-        return list(rows)
-    return [{**row, "measured": known[_key(row)]} for row in rows]
+    return [{**row, "measured": time} for row, time in zip(rows, found, strict=True)]
 
 
-def _key(row: Mapping[str, Any]) -> Key:
-    """A shape; numbers are compared as numbers, whatever a file makes of them."""
-    return tuple(_number(row.get(name)) for name in MEASURED_SHAPE)
+def _where(config_id: str, row: Mapping[str, Any]) -> Where:
+    return config_id, str(row.get(DEVICE)), str(row.get(THREADS))
 
 
-def _number(value: Any) -> str | float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return str(value)
+def _known(study_dir: Path) -> dict[Where, StepTime]:
+    """The step times of cells whose network was measured often enough."""
+    found = dict[Where, StepTime]()
+    for row in read_measured(study_dir):
+        try:
+            time = _step_time(row) if config_ids_of(row) else None
+        except (ValueError, KeyError) as error:
+            raise unreadable(study_dir, error) from None
+        if time is not None:
+            found |= {_where(config_id, row): time for config_id in config_ids_of(row)}
+    return found
 
 
-def _read(path: Path) -> dict[Key, StepTime]:
-    """The step time of every shape in the file that was measured twice or more.
-
-    Rows of one shape, which differ in what does not change its speed, are taken together.
-    """
-    found: dict[Key, list[tuple[float, float, int]]] = defaultdict(list)
-    try:
-        for row in csv_in(path):
-            count = int(float(row.get(COUNT) or 1))
-            if count > 1:
-                measured = math.log(float(row[STEP_TIME])), float(row[LOG_SD]), count
-                if not all(map(math.isfinite, measured)) or measured[1] < 0:
-                    raise UnreadableError(f"{STEP_TIME}={row[STEP_TIME]}, {LOG_SD}={row[LOG_SD]}")
-                found[_key(row)].append(measured)
-    except (OSError, ValueError, KeyError, OverflowError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error!r}); `python -m scaling_study.measure` writes it anew"
-        ) from None
-    return {key: _combined(key, values) for key, values in found.items()}
-
-
-def _combined(key: Key, measured: Sequence[tuple[float, float, int]]) -> StepTime:
-    """One step time of (ln(seconds), SD of ln(seconds), measurements) of one shape."""
-    logs, sds, counts = (np.array(column) for column in zip(*measured, strict=True))
-    df = float((counts - 1).sum())
-    variance = float((sds**2 * (counts - 1)).sum()) / df
-    seconds = math.exp(float(np.average(logs, weights=counts)))
-    return StepTime(key, seconds, math.sqrt(variance / counts.sum()), df, "measured")
+def _step_time(row: Mapping[str, str]) -> StepTime | None:
+    """Mean and standard error of ln(step time); None if it was measured too few times."""
+    if (count := int(row.get(MEASUREMENTS) or 1)) < ENOUGH:
+        return None
+    math.log(seconds := float(row[STEP_TIME]))  # a ValueError unless it is above 0
+    log_se = float(row[LOG_SD]) / math.sqrt(count)
+    return StepTime(key_of(row), seconds, log_se, count - 1, "measured")

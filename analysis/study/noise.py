@@ -9,19 +9,31 @@ the pool (`moderated`).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import fdtrc
 
 from analysis.study.cells import Cell
+from analysis.study.noise_prior import NoisePrior, published_prior
 
 UNEQUAL_P = 0.01
 # Degrees of freedom with which the pooled variance enters each cell's own.
 POOL_DF = 0.5
 
 Floats = npt.NDArray[np.float64]
+
+
+class Variance(NamedTuple):
+    """A variance and the degrees of freedom that it is known with.
+
+    `assumed` is one that a prior gives: all such variances of a study have one unknown factor.
+    """
+
+    value: float
+    df: float
+    assumed: bool = False
 
 
 def moderated(
@@ -65,22 +77,24 @@ class Noise:
         df = sum(d for _, d in self.replicates.values())
         return sum(v * d for v, d in self.replicates.values()) / df, float(df)
 
-    def of_sum(self, factors: Mapping[str, float]) -> tuple[float, float]:
-        """Variance of a sum of cell means and its degrees of freedom.
+    def of_sum(self, factors: Mapping[str, float]) -> Variance:
+        """Variance of a sum of cell means.
 
         `factors` by config_id multiply the variance of one run of each cell: omega^2 / n. See
-        `moderated`; cells with one seed take the pooled variance with its degrees of freedom. From
-        a prior the variances are known, with infinite degrees of freedom.
+        `moderated`; cells with one seed take the pooled variance with its degrees of freedom. A
+        prior is as wrong for all cells, so a sum has the degrees of freedom of one of them.
         """
         if not self.replicates:
-            return sum(f * self.variances[key] for key, f in factors.items()), math.inf
+            total = sum(f * self.variances[key] for key, f in factors.items())
+            fewest = min((self.dfs[key] for key in factors), default=math.inf)
+            return Variance(total, fewest, assumed=True)
         pooled, pool_df = self.pool
         keys = [key for key in factors if key in self.replicates]
         variances, dfs = np.array([self.replicates[key] for key in keys]).reshape(-1, 2).T
         factor = np.array([factors[key] for key in keys])
         known, df = moderated(factor, variances, dfs, np.array(pooled))
         single = pooled * sum(f for key, f in factors.items() if key not in self.replicates)
-        return welch_satterthwaite([(float(known), float(df)), (single, pool_df)])
+        return welch_satterthwaite([Variance(float(known), float(df)), Variance(single, pool_df)])
 
     def df(self, terms: Mapping[str, float]) -> float:
         """Degrees of freedom of a sum of variance terms (by config_id).
@@ -89,14 +103,23 @@ class Noise:
         """
         if self.kind != "per cell":
             return next(iter(self.dfs.values()))
-        return welch_satterthwaite([(v, self.dfs[key]) for key, v in terms.items()])[1]
+        return welch_satterthwaite([Variance(v, self.dfs[key]) for key, v in terms.items()]).df
 
 
-def welch_satterthwaite(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Sum of independent variances and its degrees of freedom, (sum v)^2 / sum(v^2 / df)."""
-    total = sum(v for v, _ in parts)
-    rest = sum(v**2 / df for v, df in parts)
-    return total, total**2 / rest if rest else math.inf
+def welch_satterthwaite(parts: Sequence[Variance]) -> Variance:
+    """Sum of variances and its degrees of freedom, (sum v)^2 / sum(v^2 / df).
+
+    Variances are independent, but for those that are assumed: they are off by one factor, and
+    together have the fewest of their degrees of freedom.
+    """
+    assumed = [part for part in parts if part.assumed and part.value]
+    independent = [part for part in parts if not part.assumed]
+    if assumed:
+        fewest = min(part.df for part in assumed)
+        independent.append(Variance(sum(part.value for part in assumed), fewest))
+    total = sum(part.value for part in independent)
+    rest = sum(part.value**2 / part.df for part in independent)
+    return Variance(total, total**2 / rest if rest else math.inf, bool(assumed))
 
 
 def brown_forsythe(groups: Sequence[Sequence[float]]) -> float | None:
@@ -117,26 +140,32 @@ def brown_forsythe(groups: Sequence[Sequence[float]]) -> float | None:
     return float(fdtrc(k - 1, n - k, (between / (k - 1)) / (within / (n - k))))
 
 
-def _prior(cells: Sequence[Cell]) -> Noise | None:
-    known = {c.config_id: c.noise_prior(c.error, c.n_val) for c in cells if c.n_val}
-    variances = {config_id: sd**2 for config_id, sd in known.items() if sd is not None}
-    if len(variances) < len(cells):
+def _prior(cells: Sequence[Cell], prior: NoisePrior) -> Noise | None:
+    formula = {c.config_id: c.noise_prior(c.error, c.n_val) for c in cells if c.n_val}
+    known = {config_id: sd for config_id, sd in formula.items() if sd is not None}
+    if len(known) < len(cells):
         return None
-    mean = 100 * math.sqrt(float(np.mean(list(variances.values()))))
-    text = f"prior sqrt(e / 2n), mean {mean:.2f} pp (one seed per cell: not measured)"
-    return Noise("prior", variances, dict.fromkeys(variances, math.inf), text)
+    factors = {c.config_id: prior.factor(c.data, c.images_seen) for c in cells}
+    variances = {key: (factors[key].scale * sd) ** 2 for key, sd in known.items()}
+    medians = [factors[key].median * sd for key, sd in known.items()]
+    text = (
+        f"{100 * math.sqrt(float(np.mean(np.square(medians)))):.2f} pp, "
+        f"{factors[cells[0].config_id].text()}; one seed per cell: not measured"
+    )
+    return Noise("prior", variances, {key: f.df for key, f in factors.items()}, text)
 
 
-def noise_of(cells: Sequence[Cell]) -> Noise | None:
+def noise_of(cells: Sequence[Cell], prior: NoisePrior | None = None) -> Noise | None:
     """How much a run of these cells scatters, or None if nothing says.
 
     Pooled over cells if they have replicates and scatter alike; per cell if Brown-Forsythe says
-    they do not (p < 0.01) and every cell has replicates; the binomial prior with one seed each.
+    they do not (p < 0.01) and every cell has replicates; with one seed each the prior, by default
+    the published one.
     Contrasts do not depend on that choice: see `Noise.of_sum`.
     """
     df = sum(c.n - 1 for c in cells)
     if df == 0:
-        return _prior(cells)
+        return _prior(cells, prior or published_prior())
     replicates = {c.config_id: (c.variance, c.n - 1) for c in cells if c.n > 1}
     p = brown_forsythe([c.errors for c in cells])
     equality = "untested, too few seeds" if p is None else f"Brown-Forsythe p {p:.2g}"

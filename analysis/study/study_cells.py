@@ -19,9 +19,17 @@ class StudyCells(Sequence[Cell]):
     selections that hold the same cells are one value, so that nothing is computed for them twice.
     """
 
-    def __init__(self, cells: Iterable[Cell], declared_base: DeclaredBase = "smallest") -> None:
-        """`declared_base` is the preregistered one: `smallest`, or values of axes."""
-        self.cells = tuple(cells)
+    def __init__(
+        self,
+        cells: Iterable[Cell],
+        declared_base: DeclaredBase = "smallest",
+        tuning: Iterable[Cell] = (),
+    ) -> None:
+        """`declared_base` is the preregistered one: `smallest`, or values of axes.
+
+        `tuning` are cells at other learning rates than their arms'; only tuned rules use them.
+        """
+        self.cells, self.tuning = tuple(cells), tuple(tuning)
         self.declared_base = declared_base
         # By the identity of their cells; shared by all selections from the same cells.
         self._selections = {tuple(map(id, self.cells)): self}
@@ -32,7 +40,9 @@ class StudyCells(Sequence[Cell]):
         cls, rows: Iterable[Mapping[str, Any]], declared_base: DeclaredBase = "smallest"
     ) -> "StudyCells":
         """The cells of runs, which a table's rows describe. See `cells_of`."""
-        return cls(cells_of(rows), declared_base)
+        cells = cells_of(rows)
+        own = [cell for cell in cells if cell.lr_factor == 1]
+        return cls(own, declared_base, [cell for cell in cells if cell.lr_factor != 1])
 
     @overload
     def __getitem__(self, index: int) -> Cell: ...

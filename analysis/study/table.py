@@ -2,10 +2,11 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.study.cells import lr_factor
 from analysis.study.columns import SETTINGS
 from analysis.study.compared_settings import compared, with_comparison_settings
 from analysis.study.errors import NothingToCompareError
@@ -35,7 +36,8 @@ class Table:
     known of them, each with its `state`. `missing` counts the planned runs without a result,
     `epochs` are the planned lengths of training (empty if `where` may have deselected some).
     `on_purpose` are the settings that the grid varies to compare them; `grid` is what grid.yaml
-    says.
+    says. `tuning` are finished runs at other learning rates than their arms', which tuned rules
+    alone use, and `diverged` those of them that were excluded.
     """
 
     name: str
@@ -49,6 +51,18 @@ class Table:
     on_purpose: frozenset[str] = frozenset()
     grid: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[Row, ...] = ()
+    tuning: tuple[Row, ...] = ()
+    diverged: tuple[Row, ...] = ()
+
+    @property
+    def used(self) -> list[Row]:
+        """The runs that enter the analysis, or were excluded by the rules for that."""
+        return [*self.rows, *self.excluded, *self.tuning, *self.diverged]
+
+    @property
+    def analysed(self) -> list[str]:
+        """The ids of those."""
+        return [str(row["run_id"]) for row in self.used]
 
     @property
     def chance(self) -> float | None:
@@ -58,8 +72,8 @@ class Table:
     def states(self) -> list[tuple[Row, str]]:
         """Every planned run and how it stands: ok, diverged, left out, or why it has no result."""
         return [
-            *((row, row.get("status", "ok")) for row in self.rows),
-            *((row, _state(row)) for row in self.excluded),
+            *((row, row.get("status", "ok")) for row in (*self.rows, *self.tuning)),
+            *((row, _state(row)) for row in (*self.excluded, *self.diverged)),
             *((row, row["state"]) for row in self.unused),
         ]
 
@@ -198,14 +212,15 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     rows = with_measured_times(rows, study.path)
     n_classes = study.grid.get("n_classes")
     reasons = {row["run_id"]: _why_excluded(row, n_classes, task_in(study.grid)) for row in rows}
-    kept = tuple(row for row in rows if reasons[row["run_id"]] is None)
+    kept, tuning = _by_rate(row for row in rows if reasons[row["run_id"]] is None)
+    excluded, diverged = _by_rate(row for row in rows if reasons[row["run_id"]])
     if not kept:
         raise nothing(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
     left_out |= {key: reason for key, reason in reasons.items() if reason}
     return Table(
         name=study.name,
         rows=kept,
-        excluded=tuple(row for row in rows if reasons[row["run_id"]]),
+        excluded=excluded,
         left_out=left_out,
         n_classes=n_classes,
         where=dict(where),
@@ -217,4 +232,14 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
             *({**row, "state": _state(row)} for row in selected if row["run_id"] in halved),
             *without_result(study),
         ),
+        tuning=tuning,
+        diverged=diverged,
     )
+
+
+def _by_rate(rows: Iterable[Row]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The runs at their arms' own learning rates, and those at others."""
+    own, others = list[Row](), list[Row]()
+    for row in rows:
+        (own if lr_factor(row) == 1 else others).append(row)
+    return tuple(own), tuple(others)

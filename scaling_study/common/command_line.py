@@ -1,5 +1,6 @@
 """What every command does with its arguments' errors and its output: one message, exit code 2."""
 
+import argparse
 import errno
 import sys
 from collections.abc import Callable
@@ -19,6 +20,14 @@ DISK = {
     *(errno.EACCES, errno.EPERM),
 }
 Arguments = ParamSpec("Arguments")
+# The name of the one command, which has all others.
+PROGRAM = "scaling-study"
+
+
+def parser(module: str, about: str) -> argparse.ArgumentParser:
+    """A parser whose usage says what the user typed: the one command, or `python -m MODULE`."""
+    typed = sys.argv[0] if sys.argv[0].startswith(f"{PROGRAM} ") else f"python -m {module}"
+    return argparse.ArgumentParser(prog=typed, description=about)
 
 
 def entry_point(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
@@ -41,6 +50,7 @@ def entry_point(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
         if output.failure is None:
             return code
         print(f"error: the output cannot be written: {output.failure.strerror}", file=sys.stderr)
+        output.failure = None  # a command within a command says it once
         return code or NOT_WRITTEN
 
     return tidied

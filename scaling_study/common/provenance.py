@@ -3,7 +3,6 @@
 import platform
 import subprocess
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from scaling_study import __version__
@@ -18,19 +17,20 @@ def git_state() -> tuple[str | None, bool | None]:
     checkout = PACKAGE.parent
     if not (checkout / ".git").exists():
         return None, None
-    return _git(checkout, "rev-parse", "HEAD") or None, changed(checkout)
+    return git(checkout, "rev-parse", "HEAD") or None, changed(checkout)
 
 
 def changed(checkout: Path) -> bool | None:
     """Whether there are uncommitted changes; of files that git does not know, in `CODE` alone."""
-    text = _git(checkout, "status", "--porcelain", "-z")
+    text = git(checkout, "status", "--porcelain", "-z")
     if text is None:
         return None
     entries = filter(None, text.split("\0"))
     return any(entry[:2] != "??" or entry[3:].startswith(CODE) for entry in entries)
 
 
-def _git(checkout: Path, *arguments: str) -> str | None:
+def git(checkout: Path, *arguments: str) -> str | None:
+    """What a git command prints there; None where it fails, or where there is no git."""
     command = ["git", "-C", str(checkout), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
@@ -41,7 +41,9 @@ def _git(checkout: Path, *arguments: str) -> str | None:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python, torch and this package; nothing is imported for it."""
+    """Versions of Python, torch and this package, which are not imported for it."""
+    from importlib.metadata import version
+
     return {
         "python": platform.python_version(),
         "torch": version("torch"),

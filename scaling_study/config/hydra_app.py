@@ -4,11 +4,13 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import hydra
 import yaml
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -17,10 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
-from scaling_study.common.paths import data_dir
+from scaling_study.common.paths import data_dir, import_own_analysis
 from scaling_study.common.validation import flat_items, suggest
 from scaling_study.config.hydra_files import expand_home, not_text
 from scaling_study.study.axes import KEYS
+from scaling_study.study.overrides import text
 
 # Hydra reads 1,2 and range(2) as sweeps of its own, over whole commands, unless they are texts.
 SWEEPS_OF_HYDRA = ("requires --multirun", "Error merging override", "Ambiguous value")
@@ -34,6 +37,8 @@ COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 # What Hydra only warns of.
 CHOSEN_TWICE = re.compile(r"Multiple values for (\S+)\.")
 NOT_THERE = ".*path=.* is not available"
+# Where every command finds configs, whatever it is asked.
+OWN_SOURCES = ("hydra", "main", "schema")
 # By this the configs name the packaged folders.
 OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
 
@@ -51,6 +56,10 @@ def run(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> N
 def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str) -> int:
     # Without this Hydra prints errors itself, and exits with 1, the code for failed runs.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        import_own_analysis()
+    except InputError as error:
+        return report(str(error))
     codes: list[int] = []
     of_disk: list[OSError] = []
     composed = False
@@ -72,7 +81,7 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
 
     app = hydra.main(version_base="1.3", config_path=str(data_dir("conf")), config_name=config_name)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _composing_once():
             # A folder that is not there: what it should have had would be missed without a word.
             warnings.filterwarnings("error", message=NOT_THERE, category=UserWarning)
             app(body)()
@@ -89,6 +98,32 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
     if of_disk:
         raise of_disk[0]
     return max(codes, default=0)
+
+
+@contextmanager
+def _composing_once() -> Iterator[None]:
+    """Keep Hydra from composing a configuration twice, first only to read `hydra.mode` from it.
+
+    Without that key its mode follows from -m alone, which Hydra knows when it is told None.
+    """
+    if any("hydra.mode" in word for word in sys.argv[1:]):
+        yield
+        return
+    asks = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = asks  # type: ignore[method-assign]
+
+
+def search_path() -> list[str]:
+    """An override by which `composed` finds the configs that the running command has found."""
+    if not HydraConfig.initialized():
+        return []
+    found = HydraConfig.get().runtime.config_sources
+    paths = [f"{s.schema}://{s.path}" for s in found if s.provider not in OWN_SOURCES]
+    return [f"hydra.searchpath={text(paths)}"]
 
 
 def _explain(error: Exception, config_name: str) -> str:
@@ -122,7 +157,7 @@ def _explain(error: Exception, config_name: str) -> str:
         return message
     if "'grid'" in message:
         return "a grid is added with a plus: +grid=NAME"
-    typed = [text.split("=")[0].lstrip("+~") for text in sys.argv[1:] if "=" in text]
+    typed = [word.split("=")[0].lstrip("+~") for word in sys.argv[1:] if "=" in word]
     known = list(dict(flat_items(composed(config_name, []))))
     for name in typed:
         if name == "recipe":
@@ -133,9 +168,12 @@ def _explain(error: Exception, config_name: str) -> str:
                 f"a grid's axis is set by grid.axes.{name}=[…] after +grid=NAME"
             )
         if name.startswith("grid.") and f"'{name}'" in message:
+            axis, axes = name.removeprefix("grid.axes."), [*KEYS, *known]
+            near = "" if axis == name or axis in axes else suggest(axis, axes)
             return (
-                f"{name}: what the grid's file does not have is added with ++, as in "
-                "'++grid.axes.seed=[0,1]'; a dotted axis as in '++grid.axes={train.epochs: [1,2]}'"
+                f"{name}: not in the grid's file{near}; what that does not have is added with ++, "
+                "as in '++grid.axes.seed=[0,1]'; a dotted axis as in "
+                "'++grid.axes={train.epochs: [1,2]}'"
             )
         if name not in known and f"'{name}'" in message:
             return f"{name}: no such setting{suggest(name, known)}"

@@ -6,29 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 
 DIRECTORY = ("--config-dir", "-cd")
 # Settings that name a file or a folder to write to; ~ is the user's home in them.
 WRITTEN = (("results_dir",), ("cache_dir",), ("report", "out"), ("plan", "out"))
-
-
-def search_path() -> list[str]:
-    """What the running entry point was told of other folders, as overrides of Hydra's.
-
-    --config-dir is one way, hydra.searchpath another.
-    """
-    config = HydraConfig.get()
-    other = [text for text in config.overrides.hydra if not text.startswith("hydra.searchpath=")]
-    added = [
-        f"{source.schema}://{source.path}"
-        for source in config.runtime.config_sources
-        if "command-line" in source.provider or "searchpath" in source.provider
-    ]
-    return [*other, f"hydra.searchpath=[{','.join(added)}]"] if added else other
 
 
 def not_text(error: UnicodeDecodeError) -> str:

@@ -51,9 +51,9 @@ class TrainConfig:
         batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)
         split = passes >= 1 and batch % passes == 0 and batch // passes >= 2
         split_as = f"must divide train.batch_size={batch} into parts of 2 images or more"
-        warm = 0 <= self.warmup_epochs < self.epochs
+        warm = 0 <= self.warmup_epochs <= self.epochs
         shorter = "give a shorter warm-up or more epochs"
-        warm_as = f"must be in [0, train.epochs={self.epochs}); {shorter}"
+        warm_as = f"must be in [0, train.epochs={self.epochs}]; {shorter}"
         schedules, optimizers = (f"must be of {', '.join(n)}" for n in (SCHEDULES, OPTIMIZERS))
         rates = ("momentum", "rms_decay", "label_smoothing", "ema_decay")
         for name, good, accepted in (

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from scaling_study.common.command_line import parser
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import group, one_value, refuse_unknown, require
@@ -80,17 +81,17 @@ def _name(text: str) -> str:
     return text
 
 
-def study_parser(program: str, description: str) -> argparse.ArgumentParser:
+def study_parser(module: str, description: str) -> argparse.ArgumentParser:
     """Options of the commands that send a study to W&B; defaults are those of conf/run.yaml."""
     text = (data_dir("conf") / "run.yaml").read_text(encoding="utf-8")
     known = yaml.safe_load(text)["tracking"]
-    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
-    parser.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
-    parser.add_argument(
+    asked = parser(module, description)
+    asked.add_argument("results", type=Path, help="the study, such as results/depth_vs_width")
+    asked.add_argument(
         "--project", type=_name, default=known["project"], help="default: %(default)s"
     )
-    parser.add_argument("--entity", type=_name, default=known["entity"], help="W&B's user or team")
-    return parser
+    asked.add_argument("--entity", type=_name, default=known["entity"], help="W&B's user or team")
+    return asked
 
 
 def check(tracking: Tracking) -> None:

@@ -1,9 +1,10 @@
 """From a grid's candidates to its cells: runs that its conditions and solves leave, each once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.validation import flat_items
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig
@@ -13,18 +14,25 @@ from scaling_study.grid.expand import Candidate, candidates, failed, lookup
 from scaling_study.grid.expression import Expression
 from scaling_study.grid.run_at_point import cost_of, run_at
 from scaling_study.grid.schema import COSTS, VARIANT, Point
+from scaling_study.grid.tuned import Tuned, at_rate, read_tuned
 from scaling_study.models import timm_weights
 from scaling_study.study.axes import KEYS
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a grid, the values that the grid gave it, its variant, and what was solved."""
+    """One run of a grid, the values that the grid gave it, its variant, and what was solved.
+
+    `lr_recipe` is the recipe's learning rate where transfer rules may have scaled it, `lr_factor`
+    what the cell's own was multiplied by to see which one is best.
+    """
 
     run: RunConfig
     point: Point
     variant: str | None = None
     solved: Solved | None = None
+    lr_recipe: float | None = None
+    lr_factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +70,42 @@ def cells_of(
                 twin = same.variant if same.variant != cell.variant else None
                 why = f"the same run as {cell.run.run_id}"
                 left.append(ExcludedPoint(cell.point, why, twin=twin))
+    if (tuned := read_tuned(grid)) is not None and cells:
+        cells = _at_rates(cells, tuned, grid, base)
     check_initial_weights([cell.run for cell in cells.values()])
     return list(cells.values()), left
+
+
+def _at_rates(
+    cells: Mapping[str, Cell], tuned: Tuned, grid: Mapping[str, Any], base: Mapping[str, Any]
+) -> dict[str, Cell]:
+    """The cells by run id, at the learning rates that transfer rules give; then ends at others.
+
+    InputError if no arm has two cells.
+    """
+    starts = tuned.starts([cell.run for cell in cells.values()])
+
+    def at(cell: Cell, factor: float, **more: Any) -> Cell:
+        if factor == 1:
+            return replace(cell, **more)
+        point = at_rate(cell.point, cell.run, factor)
+        return replace(cell, run=run_at(base, point), point=point, **more)
+
+    own = [
+        at(cell, tuned.own_rate(cell.run, starts), lr_recipe=cell.run.train.lr)
+        for cell in cells.values()
+    ]
+    ends = set(tuned.ends([(cell.run, cell.variant) for cell in own], grid))
+    if not ends:
+        arms = " or ".join(axis.name for axis in tuned.arms)
+        raise InputError(f"grid.tuned: no arm of {arms} has two cells from one base on")
+    more = [
+        at(cell, factor, lr_factor=factor)
+        for factor in (tuned.factors[0], tuned.factors[2])
+        for cell in own
+        if cell.run.run_id in ends
+    ]
+    return {cell.run.run_id: cell for cell in (*own, *more)}
 
 
 def check_initial_weights(runs: Sequence[RunConfig]) -> None:

@@ -5,16 +5,22 @@ from itertools import chain
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.paths import data_dir
+from scaling_study.common.validation import require
 from scaling_study.config.keys import study_name
 from scaling_study.grid.schema import BLOCK_KEYS, OF_AXES, mapping, mappings
+from scaling_study.grid.shipped import names
 from scaling_study.study.axes import config_key, short_name
 
-# name: the study's folder; rules: what the analysis decides (analysis/prereg.yaml);
+# name: the study's folder; question: what it asks, for people;
+# rules: what the analysis decides (analysis/rules/prereg.yaml);
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py);
 # allocation: how many seeds each cell gets (analysis/rules/allocation.py);
-# labels: what figures call the axes that only this grid has.
-GRID_KEYS = ("name", *BLOCK_KEYS, "blocks", "rules", "planning", "allocation", "labels")
+# labels: what figures call the axes that only this grid has;
+# tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py).
+GRID_KEYS = (
+    *("name", *BLOCK_KEYS, "blocks"),
+    *("rules", "planning", "allocation", "labels", "tuned", "question"),
+)
 SHAPES = {
     "axes": OF_AXES,
     "solve": "an axis to its targets, {width: {flops: [1e9]}}",
@@ -41,6 +47,8 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
         hint = "" if set(grid) & set(GRID_KEYS) else f"; {FILE}"
         raise InputError(f"grid.name is missing: it names the study's folder{hint}")
     study_name(grid["name"])
+    question = grid.get("question", "")
+    require(isinstance(question, str), "grid.question", question, "must be a text")
     varied = axis_keys(grid)
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
@@ -60,13 +68,6 @@ def _spelling(grid: Mapping[str, Any], name: str, value: str) -> str:
     if name in (grid.get("solve") or {}):
         return f"grid.solve.{name}={{…}}"
     return "editing the grid's file, which varies it in a block, a variant or a condition"
-
-
-def names() -> list[str]:
-    """Names of the grids that ship with the project."""
-    folder = data_dir("sweeps") / "grid"
-    files = folder.rglob("*.yaml")
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
 
 
 def axis_keys(grid: Mapping[str, Any]) -> set[str]:

@@ -1,18 +1,22 @@
 """What a launcher is: one value, which a module or package of its own declares as LAUNCHER."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scaling_study.config.execution import ExecutionConfig
-from scaling_study.launch.job import Job, Request
-from scaling_study.launch.options import LauncherOptions
-from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.queue_view import Accounts, QueueView, RunInQueue
 from scaling_study.launch.slots import Slot, slots_for
 from scaling_study.launch.stop_signals import Stop
 from scaling_study.study.store import Store
+
+if TYPE_CHECKING:  # `status` looks at queues and launches nothing
+    from scaling_study.config.execution import ExecutionConfig
+    from scaling_study.launch.job import Job, Request
+    from scaling_study.launch.options import LauncherOptions
+    from scaling_study.launch.outcome import Outcome
 
 
 class SchedulerError(RuntimeError):

@@ -8,9 +8,11 @@ kept in CACHE/probes.jsonl with the device's name, and is used until the shape i
 import math
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -99,8 +101,14 @@ def shortened(run: RunConfig) -> RunConfig:
     images = steps * run.train.batch_size
     classes = min(data_info(run.data).n_classes, MOST_CLASSES, images)
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
-    # Every machine has the rendered data set.
-    text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")
-    values = yaml.safe_load(text) | {"resolution": run.data.resolution} | few
+    values = {**_rendered(), "resolution": run.data.resolution, **few}
     data = from_values(data_set("fractals").config, values, "data.")
     return replace(run, data=data, train=replace(run.train, epochs=epochs, warmup_epochs=0.0))
+
+
+@cache
+def _rendered() -> Mapping[str, Any]:
+    """Settings of the data set that every machine has."""
+    text = (data_dir("conf") / "data" / "fractals.yaml").read_text(encoding="utf-8")
+    values: Mapping[str, Any] = yaml.safe_load(text)
+    return values

@@ -1,23 +1,25 @@
 """Launchers by name, and what commands ask of them."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.extensions import module_called
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values, group, one_value, require
-from scaling_study.config.run import RunConfig
 from scaling_study.launch.base import Launch, Launcher, look_at_files
-from scaling_study.launch.job import finish_uploads
-from scaling_study.launch.lost_runs import record_lost_runs
-from scaling_study.launch.options import LauncherOptions
-from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.queue_view import Accounts, QueueView
 from scaling_study.launch.slots import AUTO
 from scaling_study.study.active_sweep import recorded
 from scaling_study.study.store import Store
+
+if TYPE_CHECKING:  # `status` looks at queues and launches nothing
+    from scaling_study.config.run import RunConfig
+    from scaling_study.launch.options import LauncherOptions
+    from scaling_study.launch.outcome import Outcome
 
 # The launcher of jobs without a name: earlier versions knew only one queue.
 UNNAMED = "slurm"
@@ -65,6 +67,8 @@ def options_of(settings: Mapping[str, Any]) -> LauncherOptions:
 
 def launch(call: Launch) -> Iterator[Outcome]:
     """Outcomes of the runs as they come; none of those that are left in a queue."""
+    from scaling_study.launch.job import finish_uploads
+
     chosen = launcher(call.options.name)
     with recorded(call.study_dir, len(call.slots)):
         yield from chosen.launch(call)
@@ -93,6 +97,8 @@ def look(
 
 def reconcile(runs: Mapping[str, RunConfig], store: Store, study_dir: Path) -> dict[str, str]:
     """The state of every run, after what became of jobs that have ended is recorded."""
+    from scaling_study.launch.lost_runs import record_lost_runs
+
     return record_lost_runs(look(store, [*runs], study_dir, {}), runs, store)
 
 

@@ -1,17 +1,21 @@
 """jobs.json and stopped.json of a study: its submissions to a queue, and whether they gave up."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import read_json
-from scaling_study.launch.options import Policy
 from scaling_study.launch.outcome import Outcome, SameError
 from scaling_study.study.result import read_result
 from scaling_study.study.store import Store
+
+if TYPE_CHECKING:
+    from scaling_study.launch.options import Policy
 
 # The types of a record in jobs.json.
 KINDS: dict[str, Any] = {

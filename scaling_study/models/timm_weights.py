@@ -17,6 +17,7 @@ from scaling_study.models.families.resnet import ResNetConfig
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import InitialWeights, sha256
 from scaling_study.models.layers import BatchNorm, Conv, Layer, Linear, Residual, SqueezeExcite
+from scaling_study.models.state_files import differences, read_state, write_state
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -34,8 +35,6 @@ SHORTCUTS = {
     "average": ("downsample.1", "downsample.2"),
 }
 CLASSIFIER = "fc"
-MOST_LISTED = 3
-UNREADABLE = "is no state dict that can be read"
 
 
 def names(model: ModelConfig) -> dict[str, str]:
@@ -105,7 +104,7 @@ def _match(module: nn.Module, model: ModelConfig, init: InitialWeights) -> tuple
     file = Path(init.path)
     if sha256(file) != init.sha256:
         raise InputError(f"init={init.names}:{file}: the file has changed since it was planned")
-    stored, wanted = _read(file), _renamed(module.state_dict(), model)
+    stored, wanted = _read(file), renamed(module.state_dict(), model)
     for key in wanted.keys() - stored.keys():
         if key.endswith("num_batches_tracked"):
             del wanted[key]  # some files leave these counters out; nothing depends on them
@@ -131,68 +130,23 @@ def export(state: Mapping[str, Tensor], model: ModelConfig, file: Path) -> None:
 
     InputError if timm has no network like it, or the file cannot be written.
     """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    renamed = {key: tensor.contiguous() for key, tensor in _renamed(state, model).items()}
-    try:
-        if file.suffix == ".safetensors":
-            save_file(renamed, file)
-        else:
-            torch.save(renamed, file)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{file}: cannot be written ({error})") from None
+    write_state(renamed(state, model), file)
 
 
-def _renamed(state: Mapping[str, Tensor], model: ModelConfig) -> State:
+def renamed(state: Mapping[str, Tensor], model: ModelConfig) -> State:
+    """Our `state` by timm's names; InputError if timm has no network like it."""
     table = names(model)
     parts = {key: key.rpartition(".") for key in state}
     return {f"{table[layer]}.{name}": state[key] for key, (layer, _, name) in parts.items()}
 
 
 def _read(file: Path) -> State:
-    import pickle
-
-    import torch
-    from safetensors.torch import load_file
-
     try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # its own message advises to load such a file unsafely
-        raise InputError(f"init: {file} {UNREADABLE} (nothing but tensors is read)") from None
-    except Exception as error:  # damaged bytes can raise anything
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
-        raise InputError(f"init: {file} {UNREADABLE} ({reason})") from None
-    # Training scripts keep the weights under one of these.
-    for part in ("state_dict", "model"):
-        if isinstance(state, dict) and isinstance(state.get(part), dict):
-            state = state[part]
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(tensor, torch.Tensor) for key, tensor in state.items()
-    ):
-        raise InputError(f"init: {file} holds something else than a state dict")
-    return state
+        return read_state(file)
+    except InputError as error:
+        raise InputError(f"init: {error}") from None
 
 
 def _check(file: Path, stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    shapes = [
-        f"{key} {tuple(stored[key].shape)} instead of {tuple(tensor.shape)}"
-        for key, tensor in wanted.items()
-        if key in stored and stored[key].shape != tensor.shape
-    ]
-    problems = {
-        "lacks": [key for key in wanted if key not in stored],
-        "has beside them": [key for key in stored if key not in wanted],
-        "has": shapes,
-    }
-    parts = [
-        f"it {verb} {', '.join(found[:MOST_LISTED])}"
-        + (f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else "")
-        for verb, found in problems.items()
-        if found
-    ]
-    if parts:
-        raise InputError(f"init: {file.name} is not this model's: {'; '.join(parts)}")
+    if text := differences(stored, wanted):
+        raise InputError(f"init: {file.name} is not this model's: {text}")

@@ -22,6 +22,7 @@ from scaling_study.cost.timings import kept_probes, read_timings, written
 from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.order import to_do
+from scaling_study.planning.pilot import fitting
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells
 from scaling_study.study.axes import config_key
 from scaling_study.study.result import Result
@@ -43,7 +44,7 @@ class Draft:
     """A grid's plan against the store.
 
     `results` is what the store held when it was read. `times` is what is known now, `decided` what
-    selected the cells.
+    selected the cells. `pilot_notes` say which entries of the grid's `planning` are not used.
     """
 
     grid: Mapping[str, Any]
@@ -52,6 +53,7 @@ class Draft:
     times: Times
     decided: Times
     results: Mapping[str, Result | None]
+    pilot_notes: Sequence[str] = ()
 
 
 def draft(
@@ -74,6 +76,7 @@ def draft(
     if probe is not None:
         check_writable(cache_dir, "cache_dir", execution.cache_dir)
         grid, cells, left = planned_cells(settings, overrides, None)
+        grid, _ = fitting(grid, settings, overrides)
         check(results_dir / grid["name"], grid, values_of(cells, left))
         known = Times(timings_of(results.values()), execution.threads)
         lines = list(probe([cell.run for cell in cells], known))
@@ -85,11 +88,12 @@ def draft(
             "plan.resolve=true lets them go by those known now"
         )
     grid, cells, left = planned_cells(settings, overrides, decided)
+    grid, notes = fitting(grid, settings, overrides)
     check(results_dir / grid["name"], grid, values_of(cells, left))
     check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
     lines += times.notes(row.run for row in to_do(rows))
-    return Draft(grid, rows, left, times, decided, results), lines
+    return Draft(grid, rows, left, times, decided, results, notes), lines
 
 
 def values_of(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Values:
@@ -137,12 +141,15 @@ def freeze(found: Draft, study_dir: Path) -> None:
 def planned_runs(
     settings: Mapping[str, Any], overrides: Sequence[str]
 ) -> tuple[dict[str, Any], list[RunConfig]]:
-    """The grid in `settings` and its runs, with times as `draft` knows them; raises as it does."""
+    """The grid in `settings` and its runs, with times as `draft` knows them; raises as it does.
+
+    Runs that differ from others in the learning rate alone, which changes no time, are left out.
+    """
     results_dir, cache_dir = (Path(str(settings.get(k))) for k in ("results_dir", "cache_dir"))
     times = _times(settings, timings_of(Store(results_dir).read().values()), cache_dir)
     decided = deciding(settings, overrides, times)
     grid, cells, _ = planned_cells(settings, overrides, decided)
-    return grid, [cell.run for cell in cells]
+    return grid, [cell.run for cell in cells if cell.lr_factor == 1]
 
 
 def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:

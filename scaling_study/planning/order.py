@@ -1,12 +1,17 @@
 """In which order runs start, and when the last one ends."""
 
+from __future__ import annotations
+
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
-from scaling_study.planning.plan import Planned
 from scaling_study.study.result import FINISHED
+
+if TYPE_CHECKING:  # `status` asks for an end and plans nothing
+    from scaling_study.planning.plan import Planned
 
 BLOCKED, LONGEST, FRONTIER_FIRST = "blocked", "longest", "frontier_first"
 ORDERS = (BLOCKED, LONGEST, FRONTIER_FIRST)
@@ -25,6 +30,8 @@ def check(order: str) -> None:
 
 def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list[Planned]:
     """The runs that a sweep has to start; raises an InputError for any other order than these.
+
+    `rows` are the whole plan: a replicate has the same block whatever has finished before.
 
     `blocked`: the first replicate of every cell, then the second, and so on, the longest first in
     each block: replicates of a cell do not run back to back, so they do not share the machine's
@@ -45,8 +52,9 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
     if order == LONGEST or not missing:
         return longest
     if order == BLOCKED:
-        return _blocked(longest, length, max(slots, 1))
-    limit, early = CHEAP * length(longest[0]), dict[str, Planned]()
+        return _blocked(longest, _blocks(rows), length, max(slots, 1))
+    early: dict[str, Planned] = {}
+    limit = CHEAP * length(longest[0])
     for row in reversed(longest):
         if length(row) <= limit:
             early.setdefault(row.columns["config_id"], row)
@@ -54,19 +62,26 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
     return [*early.values(), *(row for row in longest if row.run.run_id not in chosen)]
 
 
+def _blocks(rows: Sequence[Planned]) -> dict[str, int]:
+    """By run id: how many replicates of its cell in the plan, finished ones too, precede a run."""
+    cells: dict[str, list[Planned]] = {}
+    for row in rows:
+        cells.setdefault(row.columns["config_id"], []).append(row)
+    return {
+        row.run.run_id: block
+        for cell in cells.values()
+        for block, row in enumerate(sorted(cell, key=lambda row: row.run.seed))
+    }
+
+
 def _blocked(
-    longest: Sequence[Planned], length: Callable[[Planned], float], slots: int
+    longest: Sequence[Planned],
+    block_of: Mapping[str, int],
+    length: Callable[[Planned], float],
+    slots: int,
 ) -> list[Planned]:
     """Replicate by replicate, as far as that ends nearly as early as `longest` first."""
-    seeds: dict[str, list[int]] = {}
-    for row in longest:
-        seeds.setdefault(row.columns["config_id"], []).append(row.run.seed)
-    block_of = {
-        (cell, seed): block
-        for cell, found in seeds.items()
-        for block, seed in enumerate(sorted(found))
-    }
-    blocks = [block_of[row.columns["config_id"], row.run.seed] for row in longest]
+    blocks = [block_of[row.run.run_id] for row in longest]
     latest = LATER * last_end_s(map(length, longest), slots)
 
     def merged(last: int) -> list[Planned]:

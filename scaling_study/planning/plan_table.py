@@ -13,6 +13,7 @@ from scaling_study.grid.declared import axis_keys
 from scaling_study.models.memory import TOLERANCE
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import NAMES
+from scaling_study.study.table import RATES
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -20,12 +21,16 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
 
     Config keys that the grid varies, and all others that differ between runs because a recipe's
     regimes set them, are columns of their own name unless a column has them. Blank is what was not
-    measured.
+    measured. A grid with `tuned` has more about the learning rate, see `grid.cells.Cell`.
     """
     settings = Settings()
     varied = axis_keys(grid) | settings.differing([row.run for row in rows])
     more = sorted(varied - NAMES.keys())
-    return [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
+    records = [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
+    if grid.get("tuned") is None:
+        return records
+    rates = ({name: getattr(row.cell, name) for name in RATES} for row in rows)
+    return [record | rate for record, rate in zip(records, rates, strict=True)]
 
 
 def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.live import Live
 
-from scaling_study.common.command_line import entry_point, report
+from scaling_study.common.command_line import entry_point, parser, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.terminal import console, has_reader
 from scaling_study.launch.queue_view import Accounts
@@ -20,13 +20,19 @@ from scaling_study.study.active_sweep import is_at_work
 @entry_point
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the status of the study that the command line names; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m scaling_study.status", description=__doc__)
-    parser.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
-    how = parser.add_mutually_exclusive_group()
+    asked = parser(
+        "scaling_study.status",
+        "Shows a map of the runs of a study by state, progress, the time left, and failures with "
+        "their cause and log.",
+    )
+    asked.add_argument("study", type=Path, help="a study's folder, as in results/depth_vs_width")
+    how = asked.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="everything as one JSON object")
     how.add_argument("--watch", action="store_true", help="a live view until nothing is left")
-    parser.add_argument("--every", type=_seconds, default=15.0, metavar="S", help="of --watch")
-    options = parser.parse_args(arguments)
+    asked.add_argument(
+        "--every", type=_seconds, default=15.0, metavar="S", help="seconds between views of --watch"
+    )
+    options = asked.parse_args(arguments)
     try:
         if options.watch:
             _watch(options.study, options.every)

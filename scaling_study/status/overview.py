@@ -11,7 +11,6 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import file_end
-from scaling_study.common.reading import parsed_json, text_in
 from scaling_study.launch import registry
 from scaling_study.launch.queue_view import Accounts, QueueView, RunInQueue
 from scaling_study.launch.submissions import Submissions
@@ -19,6 +18,7 @@ from scaling_study.planning.order import last_end_s
 from scaling_study.study.active_sweep import slots_of_sweep
 from scaling_study.study.axes import AXES, Axis, own_axes
 from scaling_study.study.result import FINISHED, STATUSES, Result
+from scaling_study.study.run_metrics import reached
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_grid, read_plan
 
@@ -137,7 +137,7 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
         state=state,
         cause=lost.cause if lost and lost.cause else _cause(ended, note),
         error=lost.message if lost and lost.failed else None if ended is None else ended.error,
-        epoch=_epoch(store.run_dir(run_id)),
+        epoch=seen_at.epoch if (seen_at := reached(store.run_dir(run_id))) else 0.0,
         attempts=len(note.get("attempts") or ()),
         job=seen.job or note.get("queued") or note.get("job"),
         node=note.get("node"),
@@ -166,16 +166,6 @@ def _tail(log: Path) -> tuple[str, ...]:
         lines = file_end(log).splitlines()
         return tuple(line for line in lines if line.strip())[-LOG_LINES:]
     return ()
-
-
-def _epoch(run_dir: Path) -> float:
-    """Epochs that the run has trained, fractions included, from its last complete line."""
-    with suppress(OSError, ValueError):
-        lines = text_in(run_dir / "metrics.jsonl", errors="replace").splitlines()
-        for line in reversed(lines):
-            with suppress(ValueError, TypeError, KeyError):  # it may be only half written yet
-                return float(parsed_json(line)["epoch"])
-    return 0.0
 
 
 def _speed(runs: Sequence[RunStatus]) -> float | None:

@@ -7,6 +7,7 @@ there that it waits for one. job.json also remembers the earlier attempts: where
 
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import NO_LOCKS, locked, remove_leftovers
+from scaling_study.common.validation import is_number
 from scaling_study.study import claims
 from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
 from scaling_study.study.result import FINISHED, Result, read_result, write_result
@@ -93,7 +95,19 @@ class Store:
         """
         written = (self.run_dir(run_id) / "result.json").stat().st_mtime
         noted = self.job(run_id).get("ended")
-        return min(written, noted) if isinstance(noted, int | float) else written
+        return min(written, noted) if is_number(noted) else written
+
+    def began(self, run_id: str, wall_s: float | None) -> float:
+        """When work on a finished run began, in s since 1970: its first attempt in job.json.
+
+        Without a note: `wall_s`, which it trained and was evaluated for, before its end, or its
+        end, by job.json or the age of the result. The earlier of both: copies are younger.
+        """
+        note = self.job(run_id)
+        begins = [attempt.get("began") for attempt in (note, *attempts_in(note))]
+        if known := [float(at) for at in begins if is_number(at)]:
+            return min(known)
+        return self.ended(run_id) - (wall_s or 0.0)
 
     def attempts(self, run_id: str) -> list[dict[str, Any]]:
         """Every attempt at the run that has ended, oldest first, each with `ATTEMPT`."""
@@ -137,6 +151,17 @@ class Store:
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
             write_note(path, {"began": began} | note | {"ended": time.time(), "cause": cause})
+
+    def remove(self, run_id: str) -> bool:
+        """Remove the run's folder; False, and nothing is done, if it is running or queued."""
+        folder = self.run_dir(run_id)
+        gone = folder.with_name(f".removed.{run_id}")
+        with self._lock():
+            if self.state(run_id) in ("running", "queued"):
+                return False
+            folder.rename(gone)
+        shutil.rmtree(gone)
+        return True
 
     @contextmanager
     def claim(self, run_id: str, lost: Callable[[], None] = lambda: None) -> Iterator[Claim | None]:

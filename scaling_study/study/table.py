@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Columns of a plan that its analysis compares runs by, where the grid has them.
-PLANNED = ("variant", "solved", "solve_for", "solve_target")
+RATES = ("lr_recipe", "lr_factor")
+PLANNED = ("variant", "solved", "solve_for", "solve_target", *RATES)
 
 
 @dataclass(frozen=True)

@@ -2,54 +2,74 @@
 
 import os
 import shlex
+import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hydra.errors import MissingConfigException
-
-from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import alone_all_the_same
-from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
 from scaling_study.config.axes import display_names
 from scaling_study.config.execution import ExecutionConfig, execution_config_of, with_code
-from scaling_study.config.hydra_files import search_path
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
-from scaling_study.cost.device_times import Times, timings_of
-from scaling_study.grid.cells import Cell
-from scaling_study.grid.declared import names
-from scaling_study.grid.explain import described, difference, explained, infeasible, unchanged
+from scaling_study.cost.device_times import timings_of
+from scaling_study.grid.explain import infeasible, unchanged
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch
+from scaling_study.launch.options import LauncherOptions
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError
-from scaling_study.launch.stop_signals import Stop, requested_by, sweep_stops
+from scaling_study.launch.slots import Slot
+from scaling_study.launch.stop_signals import Stop, handled_by, requested_by, sweep_stops
 from scaling_study.planning.budget import budget_of
-from scaling_study.planning.draft import Draft, deciding, draft, freeze, orphan_lines, redrawn
+from scaling_study.planning.draft import Draft, draft, freeze, orphan_lines, redrawn
 from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
-from scaling_study.planning.plan import Planned, forecasts_of, planned_cells
+from scaling_study.planning.plan import Planned, forecasts_of
 from scaling_study.planning.plan_table import write_csv
 from scaling_study.study import forecasts
+from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
-from scaling_study.study.table import read_plan
-from scaling_study.sweep import decisions, display, live_report, prepare
-from scaling_study.sweep.options import SweepOptions, sweep_options_of
+from scaling_study.sweep import decisions, display, live_report, prepare, progress, step_times
+from scaling_study.sweep.allocation import allocated
+from scaling_study.sweep.explain import points_of
+from scaling_study.sweep.options import (
+    POINTS,
+    RULES,
+    MeasureOptions,
+    measure_options_of,
+    sweep_options_of,
+)
 from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
+from scaling_study.sweep.work import Work
 
 SOME_FAILED = 1
+# Settings of what happens once runs are at work.
+LATER = ("report", "measure")
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
-    """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing."""
+    """Plan the grid in `settings`, show it, and unless it is a dry run train what is missing.
+
+    An adaptive study begins anew after each round, with its results.
+    """
+    code, again = _sweep(settings, overrides)
+    while again:
+        code, again = _sweep(settings, overrides)
+    return code
+
+
+def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
+    """One plan and its runs: the exit code, and whether another round may follow."""
     from analysis.rules import check_grid
 
-    check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", "report"))
+    check_keys(settings, ("grid", "dry_run", "plan", "explain", "diff", "budget", *LATER))
     asked, budget = sweep_options_of(settings), budget_of(settings)
+    measuring = measure_options_of(settings)
     check_order(asked.order)
     if note := alone_all_the_same(os.environ):
         print(note, file=sys.stderr)
@@ -60,105 +80,115 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     found, lines = draft(settings, overrides, execution, probe, check_grid.check)
     if lines:
         print("\n".join(lines))
-    if asked.explain or asked.diff:
-        print("\n".join(_explained(found, asked, execution, overrides)))
-        return 0
+    if asked.explain == POINTS or asked.diff:
+        print("\n".join(points_of(found, asked, overrides)))
+        return 0, False
     store, grid = Store(Path(execution.results_dir)), dict(found.grid)
     study_dir = Path(execution.results_dir) / grid["name"]
-    plan = decisions.Plan(found.rows, study_dir, grid)
-    found, spread = plan.allocated(found)
+    plan = decisions.Plan(found.rows, study_dir, grid, found.results)
+    chosen = allocated(found, study_dir, plan)
+    found = chosen.found
+    if asked.explain == RULES:
+        print("\n".join(plan.details(found.rows)))
+        return 0, False
     rows = with_states(found.rows, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
     slots = slots_of(rows, execution, options, asked.dry_run)
-    notes = [*infeasible(found.left), *unchanged([row.cell for row in rows], found.left)]
-    notes += orphan_lines(found, store.root.parent)
     budget = replace(budget, own=forecasts.started(study_dir))
-    notes += plan.confounders(rows)
+    notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
+    notes += [*found.pilot_notes, *chosen.lines, *plan.describe(rows)]
+    notes += decisions.budget_lines(rows, budget)
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, options.processes, called)
-    print(
-        "\n".join(
-            [*shown, *notes, *spread, *plan.describe(rows), *decisions.budget_lines(rows, budget)]
-        )
-    )
+    _show(found, [*display.question(grid), *shown], notes)
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
     if not budget.allows(rows, rows):
         rows = decisions.within(rows, budget, plan)
         found = replace(found, rows=rows)
     if asked.dry_run:
-        return 0
+        return 0, False
     if missing := to_do(rows, asked.order, len(slots)):
         execution = with_code(execution)
         launcher.check(options, execution)
-    prepare.make_ready(store, study_dir, execution, grid, rows)
+    prepare.make_ready(store, study_dir, execution, grid, rows, chosen.declared, chosen.share)
     freeze(found, study_dir)
-    if missing:
-        forecasts.keep(forecasts_of(missing), study_dir)
-        with requested_by(sweep_stops()) as stop, report:
-            requests = requests_of(missing, execution)
-            outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
-            _follow(outcomes, missing, stop, study_dir if launcher.leaves_jobs else None)
-        ended = redrawn(found, execution)
-        rows = ended.rows
-        write_csv(rows, grid, study_dir / "plan.csv")
-        _compare(missing, ended)
-    return _summary(rows, study_dir, options.waits_for_runs)
+    with report if missing else nullcontext():
+        if missing:
+            _train(missing, execution, options, study_dir, slots)
+            report.rest()
+            found = _ended(found, missing, study_dir, execution)
+            rows = found.rows
+        if not launcher.leaves_jobs:
+            _measure(rows, found.results, study_dir, execution, measuring)
+    done = all(row.state in FINISHED for row in rows)
+    again = chosen.in_rounds and bool(missing) and done
+    return _summary(rows, study_dir, options.waits_for_runs), again
 
 
-def _explained(
-    found: Draft, asked: SweepOptions, execution: ExecutionConfig, overrides: Sequence[str]
-) -> Iterator[str]:
+def _show(found: Draft, shown: Sequence[str], notes: Sequence[str]) -> None:
+    """Print a plan, what was left out of it, and what else is to be said."""
     cells = [row.cell for row in found.rows]
-    if asked.explain:
-        yield from explained(cells, found.left)
-    if not asked.diff:
-        return
-    here = {cell.run.run_id: described(cell.point) for cell in cells}
-    if (Path(asked.diff) / "plan.csv").is_file():
-        other = {row["run_id"]: row["state"] for row in read_plan(Path(asked.diff))}
-    else:
-        rest = [text for text in overrides if not text.lstrip("+~").startswith("grid")]
-        others = _cells_of(asked.diff, rest, found.times)
-        other = {cell.run.run_id: described(cell.point) for cell in others}
-    yield from difference(str(found.grid["name"]), here, asked.diff, other)
+    notes = [*infeasible(found.left), *unchanged(cells, found.left), *notes]
+    print("\n".join([*shown, *display.notes(notes)]))
 
 
-def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
-    """The cells of another grid."""
-    try:
-        words = [*search_path(), f"+grid={name}", *overrides]
-        settings = hydra_app.composed("sweep", words)
-        decided = deciding(settings, overrides, times)
-        return planned_cells(settings, overrides, decided)[1]
-    except MissingConfigException as error:
-        known = sorted({*names(), *(error.options or ())})
-        raise InputError(
-            f"diff={name}: neither a grid{suggest(name, known)} nor the folder of a study; "
-            f"grids: {', '.join(known)}"
-        ) from None
-    except InputError as error:
-        raise InputError(f"diff={name}: the other grid cannot be planned: {error}") from None
+def _train(
+    missing: Sequence[Planned],
+    execution: ExecutionConfig,
+    options: LauncherOptions,
+    study_dir: Path,
+    slots: Sequence[Slot],
+) -> None:
+    """Launch these runs, and stay until they are done where the launcher does."""
+    forecasts.keep(forecasts_of(missing), study_dir)
+    leaves_jobs = registry.launcher(options.name).leaves_jobs
+    with requested_by(sweep_stops()) as stop:
+        requests = requests_of(missing, execution)
+        outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
+        work = Work(missing, Store(study_dir.parent), len(slots))
+        _follow(outcomes, work, stop, study_dir if leaves_jobs else None)
 
 
-def _compare(started: Sequence[Planned], ended: Draft) -> None:
-    """Print forecasts, as they were before, next to what the runs took."""
+def _ended(
+    found: Draft, started: Sequence[Planned], study_dir: Path, execution: ExecutionConfig
+) -> Draft:
+    """The plan after its runs have ended, which plan.csv has from now on.
+
+    Prints forecasts, as they were before, next to what the runs took.
+    """
+    ended = redrawn(found, execution)
+    write_csv(ended.rows, dict(ended.grid), study_dir / "plan.csv")
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.rows if row.run.run_id in ids]
     now = ended.times.with_timings(timings_of(ended.results.values()))
     if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))
+    return ended
 
 
-def _follow(
-    outcomes: Iterator[Outcome], rows: Sequence[Planned], stop: Stop, jobs_of: Path | None
+def _measure(
+    rows: Sequence[Planned],
+    results: Mapping[str, Result | None],
+    study_dir: Path,
+    execution: ExecutionConfig,
+    options: MeasureOptions,
 ) -> None:
+    """Measure step times, unless asked to stop, by Ctrl-C or TERM: the sweep ends then."""
+    try:
+        with handled_by(signal.default_int_handler, sweep_stops()):
+            step_times.measure(rows, results, study_dir, execution, options)
+    except KeyboardInterrupt:
+        _stopped(" while step times were measured; nothing is lost")
+
+
+def _follow(outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path | None) -> None:
     """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first.
 
     Jobs of the study in `jobs_of` stay in a queue.
     """
     try:
-        display.follow(outcomes, rows)
+        progress.follow(outcomes, work, stop)
     except PoolError as error:
         _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:
@@ -209,5 +239,10 @@ def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """The command line."""
     hydra_app.run(main, "sweep")
+
+
+if __name__ == "__main__":
+    command()

@@ -3,53 +3,69 @@
 The analysis is imported inside the functions, because only a sweep that starts runs needs it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.format import duration
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
-from scaling_study.planning.draft import Draft
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
+from scaling_study.study.result import Result
 
 
 class Plan:
-    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules."""
+    """A plan as the analysis sees it: rows of a table, by run id, under the study's rules.
 
-    def __init__(self, rows: Sequence[Planned], study_dir: Path, grid: Mapping[str, Any]) -> None:
-        from analysis.rules import declared_allocation, design_analysis, planned, preregistration
+    `results` are those of the store, whose replicates say how runs scatter.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Planned],
+        study_dir: Path,
+        grid: Mapping[str, Any],
+        results: Mapping[str, Result | None],
+    ) -> None:
+        from analysis.rules import (
+            declared_allocation,
+            design_analysis,
+            plain_words,
+            planned,
+            preregistration,
+        )
         from analysis.study import compared_settings
+        from analysis.study.noise_prior import NoisePrior
 
-        self._design = design_analysis
+        self._design, self._words = design_analysis, plain_words
         known = compared_settings.with_comparison_settings(table(rows, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
         self.planning = planned.planning_of(grid)
+        self.prior = NoisePrior.with_store(results.values())
         self._allocation = declared_allocation.allocation_of(grid, self.prereg)
 
-    def allocated(self, found: Draft) -> tuple[Draft, list[str]]:
-        """The draft with the runs that the grid's allocation chooses, and lines about it."""
+    def design(self) -> Any:
+        """The candidates under the grid's allocation; None without one."""
         from analysis.rules.allocation import Design
 
         if self._allocation is None:
-            return found, []
-        rows = [*self._rows.values()]
-        design = Design(rows, self.prereg, self.planning, self._allocation)
-        seeds = design.fixed()
-        chosen = {row["run_id"] for row in design.chosen(seeds)}
-        kept = [row for row in found.rows if row.run.run_id in chosen]
-        return replace(found, rows=kept), [*_allocation_lines(design, seeds)]
+            return None
+        return Design([*self._rows.values()], self.prereg, self.planning, self._allocation)
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
         rows = [self._rows[row.run.run_id] for row in part]
-        return self._design.decidable(rows, self.prereg, self.planning)
+        return self._design.decidable(rows, self.prereg, self.planning, self.prior)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
-        """Lines to print: what each rule can decide with a subset of the plan."""
+        """For people: what the rules can decide with a subset of the plan."""
+        return self._words.planned(self.powers(part), self.prereg, self._grid)
+
+    def details(self, part: Sequence[Planned]) -> list[str]:
+        """What each rule can decide, by its name with what that rests on, or why it cannot."""
         return self._design.describe(self.powers(part))
 
     def score(self, part: Sequence[Planned]) -> tuple[float, ...]:
@@ -62,32 +78,33 @@ class Plan:
         rows = [*self._rows.values()]
         return list(self._design.sufficient_cells(rows, self.prereg, self.planning))
 
+    def tuning(self, rows: Sequence[Planned]) -> list[str]:
+        """What runs at other learning rates cost, and whether a rule uses them."""
+        more = [row for row in rows if row.cell.lr_factor != 1]
+        if not more:
+            return []
+        flops, every = (sum(row.cost.train_flops for row in part) for part in (more, rows))
+        seconds = [row.forecast_s for row in more if row.forecast_s is not None]
+        time = f", {duration(sum(seconds))} of run time" if len(seconds) == len(more) else ""
+        text = (
+            f"grid.tuned: {len(more)} runs at other learning rates, {flops:.3g} training FLOPs "
+            f"({100 * flops / every:.0f} % of the study's){time}"
+        )
+        used = any(rule.tuned for rule in self.prereg.rules)
+        return [text if used else f"{text}; no rule is `tuned: lr`, so none uses them"]
+
     def confounders(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
-        records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in rows]
+        compared = [row for row in rows if row.cell.lr_factor == 1]
+        records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
         cells = planned.planned_cells(records, self.planning, self.prereg.base)
         settings = compared_settings.compared(self._grid)
         sides = confounders.sides_of(cells, self.prereg)
         found = confounders.differences(records, settings, sides)
         return [f"not the same in all runs: {line}" for line in found]
-
-
-def _allocation_lines(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:
-    """What an allocation takes, and how it narrows intervals."""
-    flops = sum(row["train_flops"] for row in design.chosen(seeds))
-    fewest, most = min(seeds.values()), max(seeds.values())
-    yield (
-        f"seeds where the rules' weights are: {sum(seeds.values())} of {len(design.rows)} runs, "
-        f"{fewest} to {most} per cell, {flops:.3g} training FLOPs"
-    )
-    n = design.evenly(seeds)
-    even = design.half_widths(dict.fromkeys(seeds, n)) if n else {}
-    for name, half in design.half_widths(seeds).items():
-        rest = f" ({100 * even[name]:.1f} % with {n} in every cell)" if name in even else ""
-        yield f"  {name}: intervals of +- {100 * half:.1f} %{rest}"
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:

@@ -1,21 +1,30 @@
-"""What a person sees of a sweep: the plan as text, progress with an ETA, the summary."""
+"""What a person sees of a plan: its runs, what they cost, forecasts beside what runs took."""
 
 import statistics
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from scaling_study.common.format import duration, engineering
-from scaling_study.common.terminal import console, printable
+from scaling_study.common.format import duration, engineering, fitted, screen_width
 from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.cost.time_model import COVERAGE, Estimate
-from scaling_study.launch.outcome import Outcome, ended
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned
 
-# More runs than this are not listed one by one; plan.out=FILE.csv has all.
+# More runs than this are not listed one by one.
 MOST_LINES = 200
+
+
+def question(grid: Mapping[str, Any]) -> list[str]:
+    """What a grid asks, above its plan."""
+    return [fitted(text), ""] if (text := grid.get("question")) else []
+
+
+def notes(lines: Iterable[str]) -> list[str]:
+    """What else is said of a plan, in lines that fit the screen."""
+    starts = ((text := line.lstrip(), line.removesuffix(text)) for line in lines)
+    return [fitted(text, start, len(start) + 2) for text, start in starts]
 
 
 def lines(
@@ -24,38 +33,68 @@ def lines(
     """The plan for people: a line a run, then the totals for `slots` runs at a time.
 
     `processes` train a run together, each with the memory that is shown. `names` are display names
-    of the runs, where their ids do not show every axis.
+    of the runs, where their ids do not show every axis. Columns that the screen has no room for are
+    left out, the least important first.
     """
-    titles = _titles([row.run.run_id for row in rows], names)
-    head = (
-        f"{titles[0]}  {'params':>8}  {'FLOPs/img':>9}  {'train FLOPs':>11}  {'memory':>8}  "
-        f"{'actual':>8}  {'forecast':>8}  state"
-    )
-    listed = [_line(row, title) for row, title in zip(rows[:MOST_LINES], titles[1:], strict=False)]
-    if more := len(rows) - len(listed):
-        listed.append(f"… and {more} runs more; plan.out=FILE.csv has them all")
-    return [head, *listed, *_totals(rows, slots, order, processes)]
+    listed = table_lines(_columns(rows[:MOST_LINES], names[:MOST_LINES]), screen_width())
+    if len(rows) > MOST_LINES:
+        listed.append(f"… and {len(rows) - MOST_LINES} runs more; plan.out=FILE.csv has them all")
+    return [*listed, *(fitted(text, indent=2) for text in _totals(rows, slots, order, processes))]
 
 
-def _titles(run_ids: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The first columns of the plan, its head on top: run ids and, if there are any, names."""
-    columns = [("run", *run_ids), *([("name", *names)] if names else [])]
-    widths = [max(map(len, column)) for column in columns]
-    lines = zip(*columns, strict=True)
-    return ["  ".join(f"{t:{w}}" for t, w in zip(line, widths, strict=True)) for line in lines]
+@dataclass(frozen=True)
+class Column:
+    """A column of the plan: `rank` 0 is always shown, the highest left out first."""
+
+    head: str
+    values: Sequence[str]
+    rank: int = 0
+    right: bool = True
+
+    def padded(self) -> list[str]:
+        width = max(map(len, (self.head, *self.values)))
+        return [f"{v:{'>' if self.right else '<'}{width}}" for v in (self.head, *self.values)]
 
 
-def _line(row: Planned, title: str) -> str:
-    c = row.columns
-    text = (
-        f"{title}  {engineering(c['params']):>8}  {engineering(c['flops']):>9}  "
-        f"{c['train_flops']:>11.3g}  {engineering(row.cost.memory_bytes):>7}B  "
-        f"{duration(row.actual_s):>8}  {duration(row.forecast_s):>8}  {row.state}"
-    )
+def table_lines(columns: Sequence[Column], width: int) -> list[str]:
+    """The columns side by side, without those that `width` has no room for and blank ones."""
+    shown = [c for c in columns if any(c.values)]
+    while sum(len(c.padded()[0]) + 2 for c in shown) - 2 > width:
+        least = max(shown, key=lambda c: c.rank)
+        if not least.rank:
+            break
+        shown.remove(least)
+    lines = zip(*(c.padded() for c in shown), strict=True)
+    return ["  ".join(line).rstrip() for line in lines]
+
+
+def _columns(rows: Sequence[Planned], names: Sequence[str]) -> list[Column]:
+    columns = [row.columns for row in rows]
+    return [
+        Column("run", [row.run.run_id for row in rows], right=False),
+        Column("name", names, right=False) if names else Column("name", [""] * len(rows)),
+        Column("params", [engineering(c["params"]) for c in columns], 2),
+        Column("FLOPs", [engineering(c["flops"]) for c in columns], 4),
+        Column("training", [f"{c['train_flops']:.3g}" for c in columns], 3),
+        Column("memory", [f"{engineering(row.cost.memory_bytes)}B" for row in rows], 5),
+        Column("time", [duration(_time(row)) for row in rows], 1),
+        Column("state", [row.state for row in rows], right=False),
+        Column("note", [_note(row) for row in rows], right=False),
+    ]
+
+
+def _time(row: Planned) -> float | None:
+    """What a finished run took, or what another is forecast to take (s)."""
+    return row.forecast_s if row.actual_s is None else row.actual_s
+
+
+def _note(row: Planned) -> str:
     notes = [row.cell.variant] if row.cell.variant else []
+    if row.cell.lr_factor != 1:
+        notes.append(f"learning rate x {row.cell.lr_factor:g}")
     if s := row.cell.solved:
-        notes.append(f"{s.quantity} {s.achieved:.4g}, {100 * s.off:+.1f} % of {s.target:.4g}")
-    return f"{text}  {'; '.join(notes)}" if notes else text
+        notes.append(f"{100 * s.off:+.1f} % of {s.quantity} {s.target:.3g}")
+    return "; ".join(notes)
 
 
 def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> list[str]:
@@ -120,35 +159,3 @@ def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
         held = "step times of shapes held out of the time model"
         text.append(f"{held}: median absolute error {100 * held_out:.0f} %")
     return text
-
-
-def follow(outcomes: Iterable[Outcome], rows: Sequence[Planned]) -> None:
-    """Show `outcomes` as they come: a progress bar on a terminal, a line each in a log."""
-    # Shares of the work, for the ETA: training FLOPs are known without any measurement.
-    weights = {row.run.run_id: float(row.columns["train_flops"]) for row in rows}
-    if sys.stdout.isatty():
-        _show_bar(outcomes, weights)
-        return
-    started, done, whole = time.monotonic(), 0.0, sum(weights.values())
-    for number, outcome in enumerate(outcomes, 1):
-        done += weights[outcome.run_id]
-        left = (time.monotonic() - started) * (whole - done) / done
-        print(f"[{number}/{len(rows)}] {ended(outcome)}, {duration(left)} left", flush=True)
-
-
-def _show_bar(outcomes: Iterable[Outcome], weights: Mapping[str, float]) -> None:
-    from rich import progress
-
-    columns = (
-        progress.BarColumn(),
-        progress.TextColumn("{task.fields[done]}/{task.fields[runs]} runs"),
-        progress.TimeElapsedColumn(),
-        progress.TextColumn("elapsed, left"),
-        progress.TimeRemainingColumn(elapsed_when_finished=False),
-    )
-    with progress.Progress(*columns, console=console(), speed_estimate_period=600) as bar:
-        task = bar.add_task("", total=sum(weights.values()), done=0, runs=len(weights))
-        for number, outcome in enumerate(outcomes, 1):
-            bar.update(task, advance=weights[outcome.run_id], done=number)
-            if outcome.status != "ok":
-                bar.print(printable(ended(outcome)), markup=False)

@@ -85,11 +85,16 @@ class Refresher:
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def rest(self) -> None:
+        """End a refresh in work, and begin none before the last one."""
         self._stop.set()
+        if self.every_s is not None:
+            self._thread.join()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.rest()
         if self.every_s is None:
             return
-        self._thread.join()
         if kind is None and self._refresh(threading.Event(), [], LAST_LIMIT_S):
             return
         # The page must stop reloading itself and showing that the sweep is running.
@@ -109,7 +114,8 @@ class Refresher:
 
     def _refresh(self, stop: threading.Event, extra: list[str], limit_s: float) -> bool:
         """Analyse once, until `stop`, for at most `limit_s`; whether that went well."""
-        command = [sys.executable, "-m", "analysis", str(self.study_dir)]
+        # Not `-m analysis`: the working folder may have a package of that name.
+        command = [sys.executable, "-m", "scaling_study", "report", str(self.study_dir)]
         command += ["-o", str(self.figures_dir), *extra]
         try:
             with (self.study_dir / "report.log").open("w") as log:

@@ -1,5 +1,6 @@
 """What a study needs on disk before its first run starts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,12 @@ def make_ready(
     execution: ExecutionConfig,
     grid: dict[str, Any],
     rows: list[Planned],
+    allocation: Mapping[str, Any] | None = None,
+    share: float | None = None,
 ) -> None:
     """Images, folders, frozen rules and plan; unreadable results are set aside.
+
+    `allocation` and `share` are frozen with the plan: see `analysis.rules.freeze.freeze_plan`.
 
     Raises an InputError if a folder cannot be written, or the data set is not there.
     """
@@ -55,7 +60,8 @@ def make_ready(
     if tasks != {DEFAULT}:
         known["task"] = tasks.pop()
     preregistration.freeze(study_dir, grid)
-    freeze_plan(study_dir, {row.run.run_id: row.run.config_id for row in rows})
+    runs = {row.run.run_id: row.run.config_id for row in rows}
+    freeze_plan(study_dir, runs, allocation, share)
     text = yaml.safe_dump(grid | known, sort_keys=False)
     sizes = {"sizes": study_sizes([row.run for row in rows])}
     text += yaml.safe_dump(sizes, default_flow_style=None)

@@ -30,8 +30,9 @@ class Task:
         chance: outcome of guessing, by the number of classes; None if it has none.
         worst_learned: outcome above which a run has learned nothing, by the number of classes;
             None if there is no such limit.
-        noise_prior: SD of an outcome between seeds, before it is measured, from the outcome and
-            the number of evaluation images; None if nothing is known.
+        noise_prior: SD of an outcome between seeds by a formula, from the outcome and the number
+            of evaluation images; None if nothing is known. The analysis multiplies it by a factor
+            that repeated trainings have measured.
         outputs: outputs of the network's head for an image, by the number of classes.
 
     Training, with the head's outputs (n, outputs) and the labels (n,) of a batch:

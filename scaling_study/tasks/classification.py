@@ -24,9 +24,10 @@ def learned_error(n_classes: int) -> float:
 
 
 def prior_sd(error: float, n_val: int) -> float:
-    """Seed SD of an error rate before it is measured: sqrt(e / (2 n)), as a fraction.
+    """Seed SD of an error rate by a formula: sqrt(e / (2 n)), as a fraction.
 
-    If two runs disagree independently on each of n images the variance of one run's error is
+    Short training scatters more (`analysis/study/noise_prior.py`). If two runs disagree
+    independently on each of n images the variance of one run's error is
     half their disagreement over n; for calibrated runs the disagreement equals the error
     (Jordan 2023, arXiv 2304.01910).
     """

@@ -12,6 +12,7 @@ from scaling_study.common.reading import UnreadableError, parsed_json, text_in, 
 from scaling_study.config.run import run_config
 from scaling_study.config.tracking import tag_of
 from scaling_study.cost.closed_form import describe
+from scaling_study.study.folders import studies_in
 from scaling_study.study.result import read_result
 from scaling_study.study.table import read_plan
 
@@ -82,8 +83,8 @@ def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
 def studies(results_dir: Path) -> dict[str, list[str]]:
     """For every planned run the names of the studies that list it, as W&B's tags."""
     found: dict[str, list[str]] = {}
-    for plan in sorted(results_dir.glob("*/plan.csv")):
+    for folder in studies_in(results_dir):
         with suppress(ValueError):  # an unreadable plan of another study does not matter here
-            for row in read_plan(plan.parent):
-                found.setdefault(row["run_id"], []).append(tag_of(plan.parent.name))
+            for row in read_plan(folder):
+                found.setdefault(row["run_id"], []).append(tag_of(folder.name))
     return found

@@ -1,14 +1,25 @@
 """docs/statistics.md and its numbers, results.csv: how often verdicts are wrong."""
 
+import csv
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from analysis.study.noise_prior import published_prior
 from calibration.case import Case
+from calibration.compute import section
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, Tally
 
 RESULTS = Path(__file__).with_name("results.csv")
+COMPUTE = Path(__file__).with_name("compute.csv")
 PAGE = Path(__file__).parents[2] / "docs/statistics.md"
+
+
+def _df(data: str, images_seen: float) -> str:
+    """Degrees of freedom that the published prior is worth."""
+    return f"{published_prior().factor(data, images_seen).df:.0f}"
+
+
 HEAD = f"""# How often is it wrong?
 
 A verdict claims that an effect is larger than a margin, or that it is not. At a confidence of 95 %
@@ -23,11 +34,34 @@ judge real studies.
 - *Coverage* is the share of intervals that hold the true effect, in percent.
 - *Width* is the mean width of the interval, in percent of the error (R4: percentage points; R2: a
   plain number).
+- Cases named *looks* are read several times, until a look decides: shares are of studies that any
+  look decides so, coverage and width are those of the last interval that was read.
 - A case passes if the upper 95 % confidence bound of each wrong verdict is at most
   {100 * MOST_WRONG:g} % and the lower bound of coverage at least {100 * LEAST_COVERAGE:g} %. R4's
   regret cannot be negative: at 0 an interval covers more often than it promises.
 
+Cases that begin with *tuned* are rules that say `tuned: lr`: their truth is the gap with both arms
+at their best learning rates, whatever the recipe's rate makes of it.
+
+Cases of *one seed* have no replicates: their SD between seeds is a prior
+([noise_prior.py](../analysis/study/noise_prior.py)), sqrt(e / 2n) for an error rate e of n images
+(Jordan 2023) times a factor whose logarithm is normal. The factor is estimated from repeated
+trainings, published ones and this project's own
+([repeated_trainings.csv](../analysis/study/repeated_trainings.csv) has a source in each row), by a
+normal model with effects of the data set and of the length of training, and a term that falls with
+the fourth root of the training images seen: short training scatters up to three times as much as
+the formula says, long training about as much. An interval is Student's t with as many degrees of
+freedom as the SD is known to: {_df("imagenet", 1_281_167 * 350)} on ImageNet at 350 epochs,
+{_df("fractals", 25_600)} on the default study at 20 epochs, {_df("", 25_600)} on data of which
+nothing is known. All finished replicates of a results store enter the same model before a grid is
+planned, so that its own data set counts most, and the dry run averages power over what remains
+unknown. The measure of length matters: by the logarithm of the images seen, which fits the
+published replicates worse, ImageNet would scatter more at 10 epochs, and R1-short on the paper's
+Figure 3 would be inconclusive. The true SDs of these cases are drawn around the prior: a study
+that scatters otherwise than all that were measured is not covered by them.
+
 `make calibration` runs all cases and writes this page; the numbers depend on nothing but the code.
+`make calibration ARGS='--only looks'` does so for the cases whose names contain that.
 Tests repeat one case per rule with fewer studies.
 """
 
@@ -49,15 +83,46 @@ def record(case: Case, tally: Tally) -> dict[str, str]:
     }
 
 
-def page(rows: Sequence[Mapping[str, str]]) -> str:
-    """The page with a table per rule."""
+def read_rows(path: Path = RESULTS) -> list[dict[str, str]]:
+    """The rows of a file of results."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def updated(
+    known: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]], keys: Sequence[str]
+) -> list[Mapping[str, str]]:
+    """The rows of all cases (`keys`, in their order): the new ones, else the known ones.
+
+    Raises ValueError where they are not of the same number of studies.
+    """
+    rows = {f"{row['rule']}: {row['case']}": row for row in (*known, *new)}
+    found = [rows[key] for key in keys if key in rows]
+    if len(numbers := sorted({row["studies"] for row in found})) > 1:
+        raise ValueError(f"cases of {' and '.join(numbers)} studies")
+    return found
+
+
+def write(rows: Sequence[Mapping[str, str]], compute: Sequence[Mapping[str, str]]) -> None:
+    """The page and its files: of the cases, and of what adaptive studies save."""
+    for path, content in ((RESULTS, rows), (COMPUTE, compute)):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(content[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(content)
+    PAGE.write_text(page(rows, compute), encoding="utf-8")
+
+
+def page(rows: Sequence[Mapping[str, str]], compute: Sequence[Mapping[str, str]]) -> str:
+    """The page with a table per rule, and one of the compute that is saved."""
     parts = [HEAD]
     for rule, group in groupby(sorted(rows, key=lambda row: row["rule"]), lambda row: row["rule"]):
         parts.append(f"\n## {rule}\n\n| case | supported | refuted | coverage | width | passes |")
         parts.append("|---|--:|--:|--:|--:|---|")
         parts += [_line(row) for row in group]
     studies = sorted({row["studies"] for row in rows})
-    parts.append(f"\n{', '.join(studies)} studies a case.\n")
+    parts.append(f"\n{', '.join(studies)} studies a case.")
+    parts += [*section(compute), ""]
     return "\n".join(parts)
 
 

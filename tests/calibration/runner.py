@@ -5,13 +5,14 @@ import pkgutil
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import beta
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
+from analysis.rules.looks import study_look
 from analysis.rules.preregistration import load_rules
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
@@ -20,7 +21,7 @@ from analysis.study.errors import PreconditionError
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from calibration import cases
-from calibration.case import Case, Rows
+from calibration.case import Case, Counts, Rows
 
 SEED = 20210314
 # Limits that issue from a nominal 2.5 % a side and 95 %.
@@ -77,7 +78,11 @@ def run(case: Case, studies: int) -> Tally:
     widths = []
     for number in range(studies):
         rng = np.random.default_rng([SEED, zlib.crc32(case.key.encode()), number])
-        value, gap = _verdict(case, prereg, rule, case.rows(rng))
+        rows = case.rows(rng)
+        if case.trained:
+            rows, prereg = case.trained(rows)
+        judged = _after_looks if case.stages else _verdict
+        value, gap = judged(case, prereg, rule, rows)
         found[value] += 1
         if gap is not None:
             widths.append(gap.high - gap.low)
@@ -100,6 +105,24 @@ def run(case: Case, studies: int) -> Tally:
             if wrong
         ),
     )
+
+
+def _after_looks(
+    case: Case, prereg: Preregistration, rule: Rule, rows: Rows
+) -> tuple[str, Gap | None]:
+    """What the first look that decides concludes, else the last one."""
+    counts: Counts = dict.fromkeys((row["config_id"] for row in rows), 0)
+    plan: Counts | None = None
+    value, gap = "not_testable", None
+    for stage in case.stages:
+        counts = stage(counts, gap)
+        plan = plan or counts
+        chosen = [row for row in rows if row["seed"] < counts[row["config_id"]]]
+        look = study_look(counts, prereg.looks, plan)
+        value, gap = _verdict(case, replace(prereg, look=look), rule, chosen)
+        if value in ("supported", "refuted"):
+            break
+    return value, gap
 
 
 def _verdict(case: Case, prereg: Preregistration, rule: Rule, rows: Rows) -> tuple[str, Gap | None]:

@@ -125,7 +125,7 @@ class TwoArms:
                 rows += self._runs(rng, regime, resolution)
         return rows
 
-    def _cells(self, regime: Regime) -> list[tuple[float, float, float, float]]:
+    def cells(self, regime: Regime) -> list[tuple[float, float, float, float]]:
         """Depth, width, relative cost and true ln(error) of each cell, the base first."""
         deep, wide = self.curves(regime)
         found = [(14.0, 0.25, 1.0, float(deep(np.zeros(1))[0]))]
@@ -136,7 +136,7 @@ class TwoArms:
         return found
 
     def _runs(self, rng: np.random.Generator, regime: Regime, resolution: int) -> Rows:
-        cells = self._cells(regime)
+        cells = self.cells(regime)
         seeds = [self.seeds] * len(cells) if isinstance(self.seeds, int) else list(self.seeds)
         factors = self.factors or [1.0] * len(cells)
         shocks = self.shock * rng.standard_normal(max(seeds))

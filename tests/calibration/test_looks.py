@@ -2,52 +2,36 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from analysis.rules.evidence import Evidence
-from analysis.rules.preregistration import load_rules
-from analysis.rules.registry import find_kind
-from analysis.stats.contrast import Estimand
-from analysis.study.study_cells import StudyCells
-from calibration.runner import MOST_WRONG, lower
-from calibration.simulator import study
+from analysis.rules import looks
+from analysis.stats.sequential import Look
+from calibration import runner
+from calibration.looks import CASES, UNPLANNED
+from calibration.runner import LEAST_COVERAGE, MOST_WRONG, lower, run, upper
 
 STUDIES = 400
-# True effects at the margin, where a verdict of either side is wrong.
-AT_MARGIN = {"R1-long": (0.0, 0.005), "R1-interaction": (0.0, 0.005), "R4": (0.002, 0.05)}
-
-
-def decided(rule_name, seeds, planned, looks):
-    """How many studies any look supports and refutes; the first decision ends a study."""
-    prereg = replace(load_rules(None, {"rules": {"looks": looks}}), seeds=planned)
-    (rule,) = (r for r in prereg.rules if r.name == rule_name)
-    made = study(*AT_MARGIN[rule_name], seeds=max(seeds))
-    found = {"supported": 0, "refuted": 0}
-    for number in range(STUDIES):
-        rows = made.rows(np.random.default_rng([8, number]))
-        for n in seeds:
-            cells = StudyCells.of([row for row in rows if row["seed"] < n])
-            estimate = find_kind(rule.kind).estimate(
-                Evidence(cells, prereg), rule, Estimand(rule.cost)
-            )
-            if estimate.verdict.value in found:
-                found[estimate.verdict.value] += 1
-                break
-    return found
+BY_NAME = {case.key: case for case in CASES}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", AT_MARGIN)
-@pytest.mark.parametrize(
-    ("seeds", "planned", "looks"),
-    [((3, 5, 10), None, [3, 5, 10]), ((3, 4, 5, 6, 8, 10), 3, [])],
-    ids=["planned", "until decided"],
-)
-def test_all_looks_together_keep_the_level(rule, seeds, planned, looks):
-    found = decided(rule, seeds, planned, looks)
-    # R4's true regret is 0 there, so that only support is wrong.
-    sides = ("supported",) if rule == "R4" else ("supported", "refuted")
-    for side in sides:
+@pytest.mark.parametrize("key", BY_NAME)
+def test_all_looks_together_keep_the_level(key):
+    tally = run(BY_NAME[key], STUDIES)
+    for side in tally.wrong_sides:
         # More than the limit, beyond chance, is a failure.
-        assert lower(found[side], STUDIES, 0.99) <= MOST_WRONG - 0.005, found
+        assert lower(getattr(tally, side), STUDIES, 0.995) <= MOST_WRONG
+    assert upper(tally.covered, tally.estimated, 0.995) >= LEAST_COVERAGE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", list(UNPLANNED)[:1])
+def test_looks_that_are_not_counted_do_not_keep_it(how, monkeypatch):
+    """What is protected against: the same seeds, added until decided, each look at full level."""
+
+    def uncounted(*arguments):
+        return replace(looks.study_look(*arguments), look=Look())
+
+    monkeypatch.setattr(runner, "study_look", uncounted)
+    tally = run(BY_NAME[f"R1-long: looks {how}"], STUDIES)
+    assert lower(tally.supported + tally.refuted, STUDIES) > 2 * MOST_WRONG

@@ -58,7 +58,7 @@ def test_two_runs_share_an_id_only_if_all_settings_agree(one: set[str], other: s
         ("data.flip", 1, "data.flip=1: must be true or false"),
         ("data.name", "imagnet", "known: fractals, digits"),
         ("train.epochs", 0, "train.epochs=0: must be at least 1"),
-        ("train.warmup_epochs", 2, "must be in [0, train.epochs=2)"),
+        ("train.warmup_epochs", 2.5, "must be in [0, train.epochs=2]"),
         ("train.lr_per_256", "fast", "train.lr_per_256='fast': must be a finite number"),
         ("train.lr_per_256", float("nan"), "train.lr_per_256"),
         ("device", "tpu", "must be cpu or cuda"),

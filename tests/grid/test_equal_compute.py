@@ -180,7 +180,7 @@ def test_values_that_no_run_can_have_are_passed_over() -> None:
     _, left = solved("resolution", "flops", 1.0, depth=14)
     assert "the nearest, resolution=16" in left[0]
     cells, left = solved("epochs", "train_flops", 1.0, depth=14)
-    assert "the nearest, epochs=2" in left[0]  # after one epoch of warm-up
+    assert "the nearest, epochs=1" in left[0]
 
 
 def test_what_no_value_can_mend_is_said() -> None:

@@ -40,7 +40,7 @@ def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
     assert len(rows) == COUNTS[name]
     assert not any(point.infeasible for point in left)
     text = (data_dir("sweeps") / "grid" / f"{name}.yaml").read_text(encoding="utf-8")
-    for word in ("Question:", "Cost:", f"python -m scaling_study.sweep +grid={name}"):
+    for word in ("question: ", "Cost:", f"python -m scaling_study.sweep +grid={name}"):
         assert word in text, word
     if name not in ("smoke", "depth_vs_width"):
         assert "Source: Bello et al. 2021" in text

@@ -16,3 +16,10 @@ def environment() -> dict[str, str]:
 
 def run_dirs(tmp_path: Path) -> list[Path]:
     return sorted(path for path in (tmp_path / "results/runs").iterdir() if path.is_dir())
+
+
+def without_measuring(module: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """A command's arguments: sweeps measure no step times, unless the arguments speak of it."""
+    if module != "scaling_study.sweep" or any("measure." in text for text in arguments):
+        return arguments
+    return (*arguments, "measure.at_end=false")

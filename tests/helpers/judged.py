@@ -14,10 +14,8 @@ def judged(study, where=()):
     """Verdicts by rule, without drawing anything."""
     loaded = read_study(study)
     table = table_of(loaded, dict(where))
-    return {
-        j.rule.name: j
-        for j in judge(table, StudyCells.of(table.rows), load_rules(study, loaded.grid))
-    }
+    cells = StudyCells.of([*table.rows, *table.tuning])
+    return {j.rule.name: j for j in judge(table, cells, load_rules(study, loaded.grid))}
 
 
 def verdicts(folder: Path) -> dict:

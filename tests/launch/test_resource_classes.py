@@ -34,6 +34,14 @@ def test_few_classes_hold_runs_of_all_sizes(execution: ExecutionConfig) -> None:
         assert 1.5 * one.memory_bytes / 1e9 + 0.5 <= resources.memory_gb
 
 
+def test_runs_of_a_class_keep_the_order_of_the_plan(execution: ExecutionConfig) -> None:
+    seeds = [3, 0, 2, 1, 5, 4]
+    some = [request(execution, seed, 60.0 * (1 + seed % 2 * 9), int(5e8)) for seed in seeds]
+    found = classes(some, CLUSTER)
+    ordered = [[job.run.seed for bundle in bundles for job in bundle] for bundles in found.values()]
+    assert sorted(ordered) == [[0, 2, 4], [3, 1, 5]]
+
+
 def test_without_a_forecast_the_fallback_counts_and_failures_double_it(
     execution: ExecutionConfig,
 ) -> None:

@@ -18,7 +18,7 @@ from scaling_study.sweep.decisions import Plan
 
 def taken(name: str, limit: float) -> tuple[list[Planned], Plan, Budget]:
     rows, grid = planned(name)
-    whole, budget = Plan(rows, NOWHERE, grid), Budget(None, limit, True)
+    whole, budget = Plan(rows, NOWHERE, grid, {}), Budget(None, limit, True)
     return affordable(rows, budget, whole.score, whole.sufficient_cells()), whole, budget
 
 
@@ -51,7 +51,7 @@ def test_a_budget_is_kept_and_no_single_rule_would_be_worth_more(name: str, shar
 
 def test_what_the_study_has_started_counts_and_what_it_found_is_free() -> None:
     rows, grid = planned("paper/table1_additive")
-    whole = Plan(rows, NOWHERE, grid)
+    whole = Plan(rows, NOWHERE, grid, {})
     first = affordable(rows, Budget(None, 2e20, True), whole.score, whole.sufficient_cells())
     ids = frozenset(row.run.run_id for row in first)
     later = [replace(r, state="ok" if r.run.run_id in ids else "planned") for r in rows]

@@ -1,14 +1,17 @@
 """The order of runs, near the best makespan or with the frontier's cheap end first."""
 
 import heapq
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.made_up_times import law, rows_of, timings
+from helpers.packaged_plans import planned
 from scaling_study.common.errors import InputError
 from scaling_study.cost.device_times import Times
+from scaling_study.grid.declared import names
 from scaling_study.planning.order import makespan, to_do
 
 jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -58,6 +61,39 @@ def test_the_default_study_is_run_seed_by_seed() -> None:
     grid = {"axes": {"depth": [14, 26, 38], "epochs": [4, 20], "seed": [0, 1, 2]}}
     seeds = [row.run.seed for row in to_do(rows_of(grid), slots=2)]
     assert seeds == sorted(seeds)
+
+
+@pytest.mark.parametrize("slots", [2, 8])
+@pytest.mark.parametrize("name", names())
+def test_shipped_grids_end_as_early_seed_by_seed_as_longest_first(name: str, slots: int) -> None:
+    rows, _ = planned(name)
+    blocked, longest = (to_do(rows, order, slots) for order in ("blocked", "longest"))
+    assert {row.run.run_id for row in blocked} == {row.run.run_id for row in longest}
+    ends = []
+    for found in (blocked, longest):  # nothing is measured: as if time were proportional to FLOPs
+        busy_until = [0.0] * slots
+        for row in found:
+            first_free = busy_until.index(min(busy_until))
+            busy_until[first_free] += row.columns["train_flops"]
+        ends.append(max(busy_until))
+    assert ends[0] <= 1.05 * ends[1]
+    seeds = [row.run.seed for row in blocked]
+    cells = len({row.columns["config_id"] for row in rows})
+    assert set(seeds[:cells]) == {0}
+    if slots == 2:
+        assert seeds == sorted(seeds)
+
+
+def test_a_resumed_sweep_keeps_the_blocks_of_the_whole_plan() -> None:
+    rows = rows_of({"axes": {"depth": [14, 26, 38], "seed": [0, 1, 2]}})
+    # One cell has lost its second replicate alone, another has its first alone.
+    done = {(14, 0), (14, 2), (26, 0)}
+    rows = [
+        replace(row, state="ok") if (row.run.model.depth, row.run.seed) in done else row
+        for row in rows
+    ]
+    found = [(row.run.model.depth, row.run.seed) for row in to_do(rows, slots=1)]
+    assert found == [(38, 0), (38, 1), (26, 1), (14, 1), (38, 2), (26, 2)]
 
 
 def test_the_frontiers_cheap_end_can_come_first() -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from analysis.__main__ import command as analyse
 from analysis.figures.drawing.arm_plots import arms
 from analysis.figures.drawing.frontiers import frontier
 from analysis.figures.drawing.style import style
 from analysis.figures.records import arm_records, frontier_records
+from analysis.report.command import command as analyse
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.commands import Command

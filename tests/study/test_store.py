@@ -8,6 +8,7 @@ import time
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,6 +165,31 @@ def test_a_damaged_claim_claims_nothing(job: Job, text: str) -> None:
 
 def test_columns_are_those_of_a_result() -> None:
     assert set(COLUMNS) == set(Result.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("note", "wall_s", "began"),
+    [
+        ({"began": 50.0, "ended": 90.0}, 10.0, 50.0),
+        ({"began": 80.0, "ended": 90.0, "attempts": [{"began": 20.0}, {"began": None}]}, 10, 20.0),
+        ({"ended": 90.0}, 10.0, 80.0),
+        ({"ended": 90.0}, None, 90.0),
+        ({"ended": 200.0}, 10.0, 90.0),
+        ({}, 10.0, 90.0),
+        ({}, None, 100.0),
+    ],
+)
+def test_a_run_began_when_its_first_attempt_did(
+    tmp_path: Path, note: dict[str, Any], wall_s: float | None, began: float
+) -> None:
+    """Else as long before its end as it trained; its end is never later than its result."""
+    run_dir = Store(tmp_path).run_dir("a")
+    run_dir.mkdir(parents=True)
+    (run_dir / "result.json").touch()
+    os.utime(run_dir / "result.json", (100.0, 100.0))
+    if note:
+        (run_dir / "job.json").write_text(json.dumps({"pid": 1} | note))
+    assert Store(tmp_path).began("a", wall_s) == began
 
 
 def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from scaling_study.sweep.decisions import Plan
 
 def lines_of(name: str) -> list[str]:
     rows, grid = planned(name)
-    return Plan(rows, NOWHERE, grid).confounders(rows)
+    return Plan(rows, NOWHERE, grid, {}).confounders(rows)
 
 
 def test_what_regimes_set_is_told_by_arm_and_by_length() -> None:
@@ -68,7 +68,7 @@ def test_a_study_that_is_analysed_says_what_its_regimes_set(tmp_path: Path) -> N
     study = write_study(tmp_path, [finished(row, n) for n, row in enumerate(rows)])
     write_csv(rows, grid, study / "plan.csv")
     analysed = table_of(read_study(study), {})
-    found = summary(analysed, StudyCells.of(analysed.rows), load_rules(None, grid), [])
+    found = summary(analysed, StudyCells.of(analysed.rows), load_rules(None, grid), [], {})
     assert (
         "model.dropout: 0 at 10, 100 epochs; depth arm 0.25, width arm 0.25 to 0.75 at 350 epochs"
     ) in found["differences"]
@@ -98,7 +98,7 @@ def test_settings_that_a_grid_crosses_are_no_fault() -> None:
 
 def powers(name: str) -> dict[str, Any]:
     rows, grid = planned(name)
-    return {p.rule: p for p in Plan(rows, NOWHERE, grid).powers(rows)}
+    return {p.rule: p for p in Plan(rows, NOWHERE, grid, {}).powers(rows)}
 
 
 def test_every_kind_of_rule_is_asked_before_training() -> None:
@@ -192,7 +192,7 @@ def test_a_sweep_plans_the_seeds_that_its_allocation_chooses(
     told = sweep_here(*grid, "+grid.allocation={kind: fixed, runs: 30}", "dry_run=true",
                  f"plan.out={tmp_path}/plan.csv")  # fmt: skip
     assert told.returncode == 0
-    assert "30 of 100 runs, 2 to 5 per cell" in told.stdout
+    assert re.search(r"30 of 100 runs, .* training FLOPs, 2 to 5 per cell", told.stdout)
     narrow = re.search(r"R1-long: intervals of \+- (.*) % \((.*) % with 3 in every", told.stdout)
     assert narrow is not None
     assert float(narrow[1]) < 0.85 * float(narrow[2])

@@ -5,7 +5,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from helpers.commands import Command, run_dirs
+from helpers.photos import write_folders
 
 SWEEP = "scaling_study.sweep"
 
@@ -30,8 +33,9 @@ def test_the_plan_as_a_table_has_the_run_columns(sweep_here: Command, tmp_path: 
     assert {row["state"] for row in rows} == {"planned"}
     assert {row["forecast_s"] for row in rows} == {""}
     assert len({row["run_id"] for row in rows}) == len(rows)
-    for rule in ("R1-long", "R1-short"):
-        assert re.search(rf"{rule} \(\d+ epochs\): decides effects of [\d.]+ %", done.stdout)
+    for epochs in (4, 20):
+        said = rf"^  At {epochs} epochs depth or width: differences of [\d.]+ % of the error$"
+        assert re.search(said, done.stdout, re.M)
 
 
 def test_finished_runs_stay_and_lost_ones_are_done_again(
@@ -100,3 +104,20 @@ def test_failed_runs_are_listed_and_retried(
     again = command(SWEEP, "+grid=smoke")
     assert again.returncode == 0
     assert "results/smoke: 4 ok" in again.stdout
+
+
+@pytest.mark.parametrize("data", ["digits", "fractals", "imagefolder"])
+def test_the_smoke_grid_tries_out_any_data(sweep_here: Command, tmp_path: Path, data: str) -> None:
+    more = [f"data.root={write_folders(tmp_path / 'own')}"] if data == "imagefolder" else []
+    done = sweep_here("+grid=smoke", f"data={data}", "dry_run=true", *more)
+    assert done.returncode == 0, done.stderr
+    assert "4 runs: 4 planned" in done.stdout
+
+
+def test_the_smoke_grid_trains_on_images_of_ones_own(sweep_here: Command, tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "own", n_train=16)
+    done = sweep_here("+grid=smoke", "data=imagefolder", f"data.root={root}")
+    assert done.returncode == 0, done.stderr
+    assert "4 ok" in done.stdout
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("**/result.json")]
+    assert {(r["data"], r["n_val"], r["resolution"]) for r in results} == {("imagefolder", 12, 16)}

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,26 +10,11 @@ from analysis.fits.descent import Mask
 from analysis.fits.forms import Floats
 from analysis.fits.laws import SIZE
 from analysis.laws.points import Points
+from analysis.laws.recommend.budgets import BUDGETS
 from analysis.study.cells import Cell
 from scaling_study.common.errors import InputError
 from scaling_study.study.axes import REACH
 
-
-class Budget(NamedTuple):
-    """A limit that may be given: its option, what that limits, and the unit of a predicted cost."""
-
-    option: str
-    help: str
-    unit: str
-
-
-BUDGETS = {
-    "flops": Budget("--max-flops", "forward FLOPs per image", "FLOPs"),
-    "step_time_s": Budget("--max-step-time", "s", "s a step"),
-    "params": Budget("--max-params", "parameters", "parameters"),
-    "peak_memory_bytes": Budget("--max-memory", "bytes", "bytes"),
-    "gpu_hours": Budget("--gpu-hours", "hours of one device for one training", "device hours"),
-}
 # Legal sizes by axis, as a study knows them of its model family.
 Sizes = Mapping[str, Sequence[float]]
 

@@ -9,8 +9,8 @@ import numpy as np
 from analysis.fits.forms import Floats
 from analysis.laws.error_surface import Prediction, Surface, gain_of_repeats, predict, surface_of
 from analysis.laws.points import Points, points_of
+from analysis.laws.recommend.budgets import BUDGETS, MARGIN
 from analysis.laws.recommend.candidates import (
-    BUDGETS,
     Sizes,
     affordable,
     candidates,
@@ -21,7 +21,6 @@ from analysis.study.cells import Cell
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
-MARGIN = 0.005
 REPEATS = 3
 
 

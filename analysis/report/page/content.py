@@ -9,22 +9,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.records import arm_records
 from analysis.stats.pareto import Frontier, frontier_of
-from analysis.study.cells import Cell
+from analysis.study.cells import Cell, lr_factor
 from analysis.study.columns import COSTS, TABLE_AXES, Record, finite, own_axes
 from analysis.study.compared_settings import column_of
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Row, Table
+from scaling_study.common.reading import yaml_in
 from scaling_study.study.axes import AXES as COMMON_AXES
 from scaling_study.study.axes import Axis, display_name, ordered, plain
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.overrides import command, overrides
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 AXES = tuple(axis.name for axis in TABLE_AXES)
 RUN_COLUMNS = (
     *(*AXES, "seed", "val_error", "train_error"),
@@ -154,8 +152,10 @@ def _foretold(forecast: RunForecast | None) -> dict[str, Any]:
 def _notes(row: Row) -> list[str]:
     """What is worth saying of a run beside its numbers."""
     halved, corrupt = row.get("memory_halvings"), row.get("corrupt_images")
+    rate = lr_factor(row)
     return [
         *([f"Variant {row['variant']}."] if row.get("variant") else []),
+        *([f"Learning rate {rate:g} times its cell's own."] if rate != 1 else []),
         *([f"Its micro-batch was halved {halved:g} times: memory ran out."] if halved else []),
         *([f"{corrupt:g} images could not be decoded and were left out."] if corrupt else []),
     ]
@@ -166,9 +166,9 @@ def _repeat(runs_dir: Path | None, run_id: str, done: bool) -> dict[str, Any]:
 
     A finished run is repeated into a store of its own: where its result lies nothing is trained.
     """
-    with suppress(OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+    with suppress(OSError, ValueError, AttributeError, TypeError):
         if runs_dir:
-            config = yaml.load((runs_dir / run_id / "config.yaml").read_text("utf-8"), LOADER)
+            config = yaml_in(runs_dir / run_id / "config.yaml")
             folder = "repeated" if done else str(runs_dir.parent)
             return {"overrides": overrides(config), "command": command(config, folder)}
     return {"overrides": None, "command": None}

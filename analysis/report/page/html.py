@@ -36,16 +36,16 @@ def script_json(content: Any) -> str:
 
 
 def verdict(
-    value: str, name: str, claim: str, sentence: str, why: str, notes: Sequence[str]
+    value: str, name: str, claim: str, sentence: str, below: Sequence[str], notes: Sequence[str]
 ) -> str:
-    """A verdict in words, the claim, why it is not decided, and what to know about it."""
+    """A verdict in words, what is said `below` it, the claim, and what to know about it."""
     small = "".join(f"<li>{escape(note)}</li>" for note in notes)
     more = f"<details><summary>numbers and checks</summary><ul>{small}</ul></details>"
     return (
         f'<article class="verdict {escape(value)}">'
         f'<p class="badge">{escape(value.replace("_", " "))}</p>'
         f'<div><p class="sentence">{_prose(sentence)}</p>'
-        + (f'<p class="why">{_prose(why)}</p>' if why else "")
+        + "".join(f'<p class="why">{_prose(text)}</p>' for text in below if text)
         + f'<p class="claim"><b>{escape(name)}</b> {escape(claim)}.</p>'
         + (more if notes else "")
         + "</div></article>"

@@ -1,13 +1,14 @@
 """The sections of the page that are plain text and tables."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
 from analysis.rules.kind import Judgement
-from analysis.rules.phrases import percent
+from analysis.rules.phrases import capitalised, percent
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, sentence, why
@@ -19,24 +20,35 @@ from analysis.study.table import Table
 TO_TRAIN = {"planned", "failed", "unreadable"}
 
 
-def _verdict(j: Judgement, prereg: Preregistration) -> str:
+def _verdict(j: Judgement, prereg: Preregistration, other: Multiverse | None) -> str:
     notes = [*([line(j, prereg)] if j.gap else []), *j.notes]
     for name, s in j.sensitivities.items():
         effect = percent(s.gap.estimate, s.gap.low, s.gap.high) if s.gap else s.verdict.reason
         notes.append(f"{name}: {s.verdict.value.replace('_', ' ')}, {effect}")
+    notes += other.shares() if other else []
+    below = [why(j), *([f"{capitalised(other.description)}."] if other else [])]
     claim = find_kind(j.rule.kind).claim(j.rule)
-    return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), why(j), notes)
+    return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), below, notes)
 
 
-def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[str]:
-    """The verdicts in words, those that could not be tested folded away."""
+def verdicts(
+    judgements: Sequence[Judgement],
+    prereg: Preregistration,
+    multiverse: Mapping[str, Multiverse],
+    question: str | None = None,
+) -> list[str]:
+    """The study's question, and the verdicts in words, with what other analyses conclude.
+
+    Those that could not be tested are folded away.
+    """
     tested = [j for j in judgements if j.verdict.value != "not_testable"]
-    others = [_verdict(j, prereg) for j in judgements if j.verdict.value == "not_testable"]
-    parts = []
+    others = [_verdict(j, prereg, None) for j in judgements if j.verdict.value == "not_testable"]
+    said = [prereg.look_text and f"{capitalised(prereg.look_text)}."]
     if prereg.exploratory:
-        text = html.paragraph(f"These verdicts are exploratory, because {prereg.exploratory}.")
-        parts.append(f'<div class="note">{text}</div>')
-    parts += [_verdict(j, prereg) for j in tested]
+        said.insert(0, f"These verdicts are exploratory, because {prereg.exploratory}.")
+    parts = [html.paragraph(question)] if question else []
+    parts += [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
+    parts += [_verdict(j, prereg, multiverse.get(j.rule.name)) for j in tested]
     if tested and others:
         claims = "One claim" if len(others) == 1 else f"{len(others)} claims"
         others = [html.folded(f"{claims} that this study cannot test", others)]
@@ -46,7 +58,10 @@ def verdicts(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
 def _bars(cells: StudyCells) -> str:
     """What a point and its bar are: measured, or assumed where there is one seed."""
     assumed = assumed_regimes(cells)
-    prior = "assumed noise, one seed: 1.96 sqrt(e / 2n) for error e of n evaluation images"
+    prior = (
+        "assumed noise, one seed: sqrt(e / 2n) for error e of n evaluation images, times what "
+        "repeated trainings scattered more or less, and as uncertain as that is"
+    )
     if len(assumed) == len(cells.regimes):
         return f"one run, its bar {prior}"
     some = f"; at {', '.join(map(str, assumed))} epochs one run, its bar {prior}"
@@ -194,4 +209,5 @@ def rules(prereg: Preregistration) -> list[str]:
         "error than width at equal cost. Evaluation images are the same in all runs: the intervals "
         "are about other seeds, not about other images."
     )
-    return [html.paragraph(text)]
+    anchor = f"The freeze is anchored: {prereg.anchor}." if prereg.anchor else ""
+    return [html.paragraph(part) for part in (text, anchor) if part]

@@ -119,7 +119,14 @@ DETAILS: tuple[tuple[str, Callable[[Findings], Sequence[str]]], ...] = (
 
 SECTIONS: tuple[Section, ...] = (
     Section(
-        "verdicts", "Verdicts", lambda r: sections.verdicts(r.found.judgements, r.found.prereg)
+        "verdicts",
+        "Verdicts",
+        lambda r: sections.verdicts(
+            r.found.judgements,
+            r.found.prereg,
+            r.found.multiverse,
+            r.found.table.grid.get("question"),
+        ),
     ),
     Section(
         "steps",

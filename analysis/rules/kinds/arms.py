@@ -9,6 +9,7 @@ from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Effect, Estimate, Judgement
 from analysis.rules.rule import Rule
+from analysis.rules.tuned import at_best_rates
 from analysis.rules.two_arms import TwoArms, noise_notes
 from analysis.stats.contrast import Estimand, Gap, gap_of, t_quantile
 from analysis.study.arms import DEPTH_WIDTH
@@ -17,15 +18,20 @@ from analysis.study.arms import DEPTH_WIDTH
 class Arms(TwoArms):
     """The effect is ln(error) of the second arm minus that of the first."""
 
+    keys = (*TwoArms.keys, "tuned")
+
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
-        gap, pairs, noise = study.gap_at(_epochs(study, rule), estimand, rule.arms)
+        gap, pairs, noise, tuning = at_best_rates(study, rule, estimand, _epochs(study, rule))
         cells = [c for pair in pairs for c in pair.cells]
         notes = noise_notes(gap, noise, cells, estimand.axis)
-        return Effect(gap, cells, len(noise.variances), notes)
+        return Effect(gap, cells, len(noise.variances), notes, tuning)
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = super().estimate(study, rule, estimand)
         return replace(found, notes=(*found.notes, *_sample_note(study, rule, estimand)))
+
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        return f"at {epochs} epochs {' or '.join(phrases.arm_names(rule))}"
 
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, j.rule.arms)
@@ -64,7 +70,7 @@ def _sample_note(study: Evidence, rule: Rule, estimand: Estimand) -> tuple[str, 
     """Whether the claim also holds for settings that were not run."""
     epochs = _epochs(study, rule)
     sample = as_sample(study, epochs, estimand, rule.arms)
-    if sample is None:
+    if sample is None or rule.tuned:
         return ()
     inside = min(rule.sign * end for end in sample[1:]) > rule.margin
     count = len(study.cells.pairs(epochs, estimand.axis, rule.arms))

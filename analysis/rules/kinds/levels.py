@@ -34,6 +34,7 @@ class Levels(Kind):
     """The effect is positive where the first level is better; `Rule.options` are `Options`."""
 
     keys = ("sign", "regime", "along", "levels", "at", "cost", "margin")
+    needs = "runs that differ in the levels alone"
     regimes = ("longest", "shortest", "every")
     default_regime = "every"
 
@@ -96,6 +97,10 @@ class Levels(Kind):
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         return {"averaged on the error scale": Estimand(rule.cost, scale="error")}
+
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        where = f"at {epochs} epochs " if epochs else ""
+        return where + " or ".join(level_names(rule))
 
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, level_names(j.rule))

@@ -27,10 +27,9 @@ class Regret(TwoArms):
         # How the arms' curves will cross is not known.
         _common(plan, plan.cost(rule), rule.arms)
 
-    def planned_gaps(self, plan: PlannedStudy, rule: Rule) -> tuple[Gap, ...]:
+    def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
         # The choice rests on the gap of short training, the loss on that of long training.
-        estimand = Estimand(plan.cost(rule))
-        return tuple(plan.gap_at(epochs, estimand, rule.arms)[0] for epochs in plan.regimes())
+        return tuple(study.gap_at(epochs, estimand, rule.arms)[0] for epochs in study.regimes())
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = regret(study, estimand.axis, rule.margin, rule.arms)
@@ -55,6 +54,9 @@ class Regret(TwoArms):
             "cost by point estimates",
         )
         return Estimate(gap, verdict, notes)
+
+    def topic(self, rule: Rule, epochs: int | None) -> str:
+        return "what choosing by short training costs"
 
     def line(self, j: Judgement, gap: Gap) -> str:
         interval = f"{100 * gap.estimate:+.2f} pp [{100 * gap.low:.2f}, {100 * gap.high:.2f}]"

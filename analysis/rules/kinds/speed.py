@@ -13,6 +13,7 @@ class Speed(NumberKind):
     """The effect is the mean ratio of costs over the accuracies that both reach, less one."""
 
     keys = ("margin",)
+    needs = "two families"
     one_regime = False
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> NoReturn:

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import INFRASTRUCTURE, DataConfig, DataSet, Sizes
-from scaling_study.data.images.crops import resized
 from scaling_study.data.splits import Images
 from scaling_study.data.storage.array_cache import cached_images
 from scaling_study.data.storage.download import fetched
@@ -100,6 +98,11 @@ def _archive_file(data: CifarConfig) -> Path:
 
 def read(path: Path, archive: Archive, part: str, resolution: int) -> Images:
     """The images of `part` in the archive at `path`; InputError if it holds something else."""
+    # Planning imports this module and reads no image.
+    from PIL import Image
+
+    from scaling_study.data.images.crops import resized
+
     try:
         with tarfile.open(path, "r:gz") as tar:
             members = [tar.extractfile(name) for name in archive.members[part]]

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from scaling_study.common.validation import require
 from scaling_study.data.base import DataConfig, DataSet, Sizes
-from scaling_study.data.images.crops import resized
 from scaling_study.data.splits import Images
 
 N_TRAIN, N_VAL = 1200, 597
@@ -28,7 +26,11 @@ class DigitsConfig(DataConfig):
 
 def load(data: DigitsConfig, part: str, cache_dir: Path) -> Images:
     """The scans of `part`, resized bilinearly to `data.resolution`; `data.seed` splits them."""
+    # Planning imports this module and reads no image.
+    from PIL import Image
     from sklearn.datasets import load_digits
+
+    from scaling_study.data.images.crops import resized
 
     scans = load_digits()
     pixels = (scans.images * (255 / GREY_LEVELS)).round().astype(np.uint8)

@@ -1,10 +1,7 @@
 """Files that are downloaded once, and used only if their checksum is right."""
 
 import hashlib
-import http.client
 import shutil
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,6 +54,11 @@ def _download(path: Path, url: str, md5: str) -> None:
 
 
 def _copy(url: str, file: BinaryIO, path: Path) -> None:
+    # Planning imports this module and downloads nothing.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             shutil.copyfileobj(answer, file)

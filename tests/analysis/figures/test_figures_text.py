@@ -6,11 +6,11 @@ from html import unescape
 
 import pytest
 
-from analysis.__main__ import command
 from analysis.figures.drawing import forest
 from analysis.figures.drawing.labels import plain
 from analysis.figures.drawing.style import style
 from analysis.figures.files import save
+from analysis.report.command import command
 from helpers.made_up_results import run
 from helpers.study import add_column, write_study
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from analysis.__main__ import main
-from analysis.rules.freeze import freeze_plan, read_freeze
+from analysis.rules.freeze import exploratory_reasons, freeze_plan, freeze_text, read_freeze
 from analysis.rules.preregistration import freeze
 from helpers.judged import verdicts
 from helpers.made_up_results import runs
@@ -54,7 +54,7 @@ def test_a_new_name_over_finished_runs_is_not(study, reasons):
     again.mkdir()
     for name in ("plan.csv", "grid.yaml"):
         (again / name).write_bytes((study / name).read_bytes())
-    assert "36 runs ended before the freeze" in reasons(again)
+    assert "36 runs precede the freeze" in reasons(again)
 
 
 def test_an_edited_file_that_is_frozen_again_is_not(study, reasons):
@@ -64,7 +64,7 @@ def test_an_edited_file_that_is_frozen_again_is_not(study, reasons):
     assert "the frozen rules were changed afterwards" in reasons()
     (study / "freeze.json").unlink()
     freeze_plan(study, {row["run_id"]: row["run_id"] for row in read_plan(study)})
-    assert "36 runs ended before the freeze" in reasons()
+    assert "36 runs precede the freeze" in reasons()
 
 
 def test_a_freeze_without_a_plan_is_not(study, reasons):
@@ -143,15 +143,35 @@ def test_runs_that_the_rules_exclude_are_expected(tmp_path, reasons):
     assert reasons(make_study(tmp_path / "diverged/demo", results, grid)) == ""
 
 
+def test_a_run_that_was_in_work_at_the_freeze_precedes_it(study, reasons):
+    """Whoever freezes may have watched it; one that began afterwards nobody has seen."""
+    frozen = read_freeze(study).plans[0].at
+    first, second, *_ = sorted((study.parent / "runs").iterdir())
+    note_attempts(first, [(frozen + 1, frozen + 9)])
+    note_attempts(second, [(frozen + 2, frozen + 8)])
+    assert reasons() == ""
+    note_attempts(first, [(frozen - 1, frozen + 9)])
+    assert "1 run precedes the freeze" in reasons()
+    # Its first attempt was cut off before, and went on from its checkpoint after the freeze.
+    note_attempts(second, [(frozen - 60, frozen - 30), (frozen + 2, frozen + 8)])
+    assert "2 runs precede the freeze" in reasons()
+
+
+def note_attempts(run, times):
+    """job.json as a run leaves it whose attempts began and ended at these times."""
+    *earlier, last = [{"node": "a", "began": began, "ended": ended} for began, ended in times]
+    (run / "job.json").write_text(json.dumps({"pid": 1, **last, "attempts": earlier}))
+
+
 def test_a_copied_store_is_as_old_as_its_notes(study, reasons):
     """Files that were copied are young; job.json says when the run ended."""
     old = time.time() - 86_400
     (run, *_) = sorted((study.parent / "runs").iterdir())
-    (run / "job.json").write_text(json.dumps({"began": old - 60, "ended": old}))
-    assert "1 run ended before the freeze" in reasons()
+    (run / "job.json").write_text(json.dumps({"ended": old}))
+    assert "1 run precedes the freeze" in reasons()
     (run / "job.json").unlink()
     os.utime(run / "result.json", (old, old))
-    assert "1 run ended before the freeze" in reasons()
+    assert "1 run precedes the freeze" in reasons()
 
 
 def test_a_record_that_cannot_be_read_is_named(study):
@@ -167,6 +187,63 @@ def test_what_is_known_is_not_frozen_again(tmp_path):
     freeze_plan(tmp_path, {"a-0": "a"})
     assert (tmp_path / "freeze.json").read_bytes() == first
     found = read_freeze(tmp_path)
-    assert (found.seeds, len(found.runs)) == (2, 3)
+    assert (found.planned, len(found.runs)) == ({"a": 2, "b": 1}, 3)
     assert found.rules_sha256 == json.loads(first)["rules_sha256"]
     assert yaml.safe_load((tmp_path / "prereg.yaml").read_text())["alpha"] == 0.05
+
+
+ALLOCATION = {"kind": "adaptive", "rule": "V-optimal", "budget": 9, "candidates": ("b", "c")}
+
+
+def frozen_with(tmp_path, later, allocation=ALLOCATION, first=ALLOCATION):
+    """A freeze of cell a and what was planned later; why verdicts on all of it are exploratory."""
+    freeze(tmp_path, {})
+    freeze_plan(tmp_path, {"a-0": "a", "a-1": "a"}, first)
+    freeze_plan(tmp_path, later, allocation)
+    found = read_freeze(tmp_path)
+    began = dict.fromkeys(found.runs, time.time() + 9)
+    return found, exploratory_reasons(
+        found, found.rules_sha256, began, planned=found.runs, analysed=found.runs
+    )
+
+
+def test_runs_that_a_frozen_allocation_chooses_are_confirmatory(tmp_path):
+    found, reasons = frozen_with(tmp_path, {"a-2": "a", "b-0": "b", "c-0": "c"})
+    assert reasons == []
+    assert found.allocation == {**ALLOCATION, "candidates": ["b", "c"]}
+    assert found.by_allocation
+    assert json.loads((tmp_path / "freeze.json").read_text())["allocation"] == found.allocation
+    assert freeze_text(found) == (tmp_path / "freeze.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("later", "allocation", "first", "reason"),
+    [
+        ({"d-0": "d"}, ALLOCATION, ALLOCATION, "1 cells were added after the freeze"),
+        # By hand, though the rule might have chosen it.
+        ({"b-0": "b"}, None, ALLOCATION, "1 cells were added after the freeze"),
+        ({"b-0": "b"}, {**ALLOCATION, "budget": 99}, ALLOCATION, "changed after the freeze"),
+        ({"a-2": "a"}, ALLOCATION, None, "the allocation was declared after the freeze"),
+        ({"b-0": "b"}, {"kind": "x"}, {"kind": "x"}, "1 cells were added after the freeze"),
+    ],
+    ids=["no candidate", "by hand", "changed", "declared late", "without candidates"],
+)
+def test_what_no_frozen_allocation_chose_is_not(tmp_path, later, allocation, first, reason):
+    _, reasons = frozen_with(tmp_path, later, allocation, first)
+    assert any(reason in text for text in reasons)
+
+
+def test_more_seeds_are_an_extension_with_an_allocation_and_without(tmp_path):
+    for name, allocation in (("rule", ALLOCATION), ("hand", None)):
+        (tmp_path / name).mkdir()
+        assert frozen_with(tmp_path / name, {"a-2": "a"}, allocation)[1] == []
+
+
+@pytest.mark.parametrize("allocation", ["x", {"candidates": 3}])
+def test_an_allocation_that_is_none_is_no_record(tmp_path, allocation):
+    freeze(tmp_path, {})
+    freeze_plan(tmp_path, {"a-0": "a"})
+    content = json.loads((tmp_path / "freeze.json").read_text()) | {"allocation": allocation}
+    (tmp_path / "freeze.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"freeze\.json is no record of a freeze"):
+        read_freeze(tmp_path)

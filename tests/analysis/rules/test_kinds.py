@@ -16,6 +16,7 @@ from analysis.rules.planned import planned_cells
 from analysis.rules.preregistration import load_rules
 from analysis.rules.simulate import chances
 from analysis.stats.contrast import Estimand
+from analysis.study.noise import Variance
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.made_up_results import DEPTHS, WIDTHS, run, runs
@@ -74,8 +75,11 @@ def test_interaction_is_the_difference_of_the_regimes(paper):
     both = difference(long, short, rules.alpha)
     assert both.estimate == pytest.approx(long.estimate - short.estimate)
     assert both.se == pytest.approx(math.hypot(long.se, short.se))
+    # The prior of both regimes is off by one factor.
+    assert both.assumed
+    assert both.df == pytest.approx(min(long.df, short.df))
     assert set(both.weights) == set(long.weights) | set(short.weights)
-    five = replace(long, errors=((long.se**2, 5.0),))
+    five = replace(long, errors=(Variance(long.se**2, 5.0),))
     assert difference(five, five, rules.alpha).df == pytest.approx(10)
     # A step time that moves both gaps alike does not move their difference.
     timed = replace(five, timing={"shape": 0.01}, timing_df=4.0)

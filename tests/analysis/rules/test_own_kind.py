@@ -83,16 +83,19 @@ def test_the_dry_run_forecasts_what_it_can_decide(sweep_here: Command) -> None:
     rules = f"+grid.rules={{rules: {OWN}}}"
     done = sweep_here("+grid=smoke", rules, "dry_run=true")
     assert done.returncode == 0, done.stderr
-    assert "deeper: not testable: 2 degrees of freedom between seeds; 4 are needed" in done.stdout
+    low = "2 degrees of freedom between seeds; 4 are needed"
+    assert f"Depth helps cannot be tested: {low}" in done.stdout
+    details = sweep_here("+grid=smoke", rules, "explain=rules")
+    assert f"deeper: not testable: {low}" in details.stdout
     done = sweep_here("+grid=smoke", rules, 'grid.axes.seed="range(3)"', "dry_run=true")
-    assert "deeper (2 epochs): decides effects of " in done.stdout
+    assert "Depth helps: differences of " in done.stdout
 
 
 def test_a_budget_pays_for_the_cells_that_it_needs() -> None:
     override = ["+grid=smoke", f"+grid.rules={{rules: {OWN}}}"]
     grid, cells, _ = planned_cells(composed("sweep", override), override, Times([], 1))
     rows = plan(cells, Store(Path("none")), {}, Times([], 1))
-    sets = Plan(rows, Path("none"), grid).sufficient_cells()[0]
+    sets = Plan(rows, Path("none"), grid, {}).sufficient_cells()[0]
     assert [set(ids) for ids in sets] == [{str(row.columns["config_id"]) for row in rows}]
 
 

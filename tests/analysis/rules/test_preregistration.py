@@ -50,7 +50,7 @@ def test_a_look_before_all_runs_are_there_is_exploratory(tmp_path, capsys, undra
     study = write_study(tmp_path, results)
     (tmp_path / "results" / "runs" / results[0].run_id / "result.json").write_text("[]")
     assert main([str(study), "-o", str(tmp_path)]) == 0
-    assert "EXPLORATORY: 1 planned runs have no result" in capsys.readouterr().out
+    assert "are exploratory, because 1 planned runs have no result" in capsys.readouterr().out
     assert verdicts(tmp_path)["R1-long"]["exploratory"] is True
 
 

@@ -18,6 +18,7 @@ from analysis.stats.decision import Verdict, combine, decide, mde80, seeds_neede
 from analysis.study.arms import base_of, pairs_of
 from analysis.study.cells import cells_of
 from analysis.study.noise import noise_of
+from analysis.study.noise_prior import published_prior
 from helpers.made_up_results import DEPTHS, WIDTHS, run
 from scaling_study.common.errors import InputError
 
@@ -193,11 +194,13 @@ def test_power_falls_with_seeds_and_says_so():
     rules = load_rules(None, {})
     few, many = (decidable(plan(n), rules, {})[1] for n in (2, 5))
     assert many.mde80 < few.mde80
-    assert few.source == "prior"
-    assert few.seed_sd == pytest.approx(math.sqrt(0.4 / 4000))
+    assert few.source == "prior, from 60 cells of 7 studies"
+    factor = published_prior().factor(None, None)
+    assert few.seed_sd == pytest.approx(factor.median * math.sqrt(0.4 / 4000))
+    assert few.spread == factor.log_sd
     text = describe([few])[0]
     assert text.startswith("R1-short (4 epochs): decides effects of ")
-    assert "(prior)" in text
+    assert "which the power is averaged over) at 40 % error (prior, from 60 cells of" in text
     assert "one seed per cell does not measure" in describe(decidable(plan(1), rules, {}))[0]
 
 
@@ -214,7 +217,8 @@ def test_a_pilots_noise_is_planned_with_at_its_own_epochs():
     pilot = planning_of({"planning": {4: {"error": 0.5, "seed_sd": 0.02}}})
     long, short, *_ = decidable(plan(3), load_rules(None, {}), pilot)
     assert (short.error, short.seed_sd, short.source) == (0.5, 0.02, "pilot")
-    assert (long.error, long.source) == (0.4, "prior")
+    assert (long.error, long.source.split(",")[0]) == (0.4, "prior")
+    assert (short.spread, long.spread > 0) == (0, True)
     assert "seed SD 2.0 pp at 50 % error (pilot)" in describe([short])[0]
     with pytest.raises(InputError, match="must be"):
         planning_of({"planning": {4: 0.5}})

@@ -25,18 +25,18 @@ def gap(estimate, half):
     [
         (
             *("R1-long", "supported", gap(0.021, 0.006)),
-            "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % (relative error); "
+            "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % of the error; "
             "supported",
         ),
         (
             *("R1-short", "refuted", gap(0.021, 0.006)),
-            "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % (relative error); "
+            "At 30 epochs depth beats width at equal step time by 2.1 % ± 0.6 % of the error; "
             "refuted",
         ),
         (
             *("R1-long", "inconclusive", gap(-0.004, 0.006)),
             "At 30 epochs depth and width cannot be told apart at equal step time: width is ahead "
-            "by 0.4 % ± 0.6 % (relative error); inconclusive",
+            "by 0.4 % ± 0.6 % of the error; inconclusive",
         ),
         (
             *("R4", "supported", gap(0.004, 0.001)),
@@ -52,7 +52,7 @@ def gap(estimate, half):
         (
             *("R1-interaction", "inconclusive", gap(-0.004, 0.006)),
             "From the shortest to the longest training it cannot be told at equal step time "
-            "whether depth or width gains: width is ahead by 0.4 % ± 0.6 % (relative error); "
+            "whether depth or width gains: width is ahead by 0.4 % ± 0.6 % of the error; "
             "inconclusive",
         ),
         (

@@ -13,7 +13,14 @@ from analysis.stats.decision import decide
 from analysis.stats.interpolation import arm_weights, smoother
 from analysis.study.arms import Pair, arm_of, base_of, pairs_of
 from analysis.study.errors import PreconditionError
-from analysis.study.noise import Noise, brown_forsythe, noise_of
+from analysis.study.noise import (
+    Noise,
+    Variance,
+    brown_forsythe,
+    noise_of,
+    welch_satterthwaite,
+)
+from analysis.study.noise_prior import published_prior
 from helpers.made_up_results import cell
 from scaling_study.tasks.classification import prior_sd
 
@@ -189,7 +196,13 @@ def test_noise_kinds():
     assert single.kind == "prior"
     assert "prior" in single.text
     key = equal[0].config_id
-    assert single.variances[key] == pytest.approx(prior_sd(equal[0].errors[0], 10_000) ** 2)
+    factor = published_prior().factor(None, None)
+    sd = factor.scale * prior_sd(equal[0].errors[0], 10_000)
+    assert single.variances[key] == pytest.approx(sd**2)
+    assert single.df({}) == factor.df
+    assert f"{factor.median:.2f} x sqrt(e / 2n)" in single.text
+    alike = [replace(c, errors=c.errors[:1], data="fractals", images_seen=25_600.0) for c in equal]
+    assert noise_of(alike).df({}) > 4 * factor.df
 
 
 def three_and_three(rng, seeds, sds):
@@ -242,13 +255,24 @@ def test_noise_of_a_sum_by_hand():
     noise = Noise("pooled", {}, {}, "", {"a": (1.0, 2), "b": (4.0, 4)})
     pool = (2 * 1 + 4 * 4) / 6
     a, b = (pool / 2 + 2 * 1) / 2.5, (pool / 2 + 4 * 4) / 4.5
-    variance, df = noise.of_sum({"a": 0.5, "b": 0.1})
+    variance, df, assumed = noise.of_sum({"a": 0.5, "b": 0.1})
+    assert not assumed
     assert variance == pytest.approx(0.5 * a + 0.1 * b)
     assert df == pytest.approx(variance**2 / ((0.5 * a) ** 2 / 2 + (0.1 * b) ** 2 / 4))
     # A cell without replicates takes the pooled variance, known as well as the pool is.
-    assert noise.of_sum({"single": 0.5}) == pytest.approx((0.5 * pool, 6))
+    assert noise.of_sum({"single": 0.5}) == pytest.approx((0.5 * pool, 6, False))
     assert noise.of_sum({"a": 0.5, "single": 0.5})[0] == pytest.approx(0.5 * (a + pool))
-    assert Noise("prior", {"a": 3.0}, {}, "").of_sum({"a": 0.5}) == (1.5, math.inf)
+    # A prior is off by one factor for all cells, so that many are known no better than one.
+    prior = Noise("prior", {"a": 3.0, "b": 1.0}, {"a": 5.0, "b": 4.0}, "")
+    assert prior.of_sum({"a": 0.5, "b": 1.0}) == (2.5, 4.0, True)
+
+
+def test_assumed_variances_of_several_regimes_are_off_by_one_factor():
+    known, assumed = Variance(2.0, 8.0), [Variance(1.0, 5.0, True), Variance(3.0, 4.0, True)]
+    assert welch_satterthwaite(assumed) == (4.0, 4.0, True)
+    assert welch_satterthwaite([known, known]) == (4.0, 16.0, False)
+    both = welch_satterthwaite([known, *assumed])
+    assert both == pytest.approx((6.0, 6**2 / (2**2 / 8 + 4**2 / 4), True))
 
 
 def test_arms_and_base():

@@ -1,6 +1,5 @@
 """Several looks and several headlines: Holm's correction, critical values of planned looks."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -78,10 +77,10 @@ def test_the_mixture_holds_at_every_look_and_is_least_at_the_planned_end():
     assert bounds[planned - 1] == pytest.approx(3.03, abs=0.02)
 
 
-def evidence(tmp_path, seeds=2, planned=None, **rules):
-    study = read_study(write_study(tmp_path, runs({4: -0.1, 24: 0.1}, seeds=seeds)))
+def evidence(tmp_path, **rules):
+    study = read_study(write_study(tmp_path, runs({4: -0.1, 24: 0.1}, seeds=2)))
     cells = StudyCells.of(table_of(study, {}).rows)
-    return Evidence(cells, replace(load_rules(None, {"rules": rules}), seeds=planned))
+    return Evidence(cells, load_rules(None, {"rules": rules}))
 
 
 def test_every_rule_is_judged_at_the_level_of_its_look(tmp_path):
@@ -112,14 +111,6 @@ def test_p_values_of_every_rule_are_those_of_all_looks(tmp_path):
     for rule in ("R1-long", "R1-short", "R1-interaction", "R4"):
         once, often = (found[name][rule] for name in LOOKS)
         assert often > once or once >= 0.5
-
-
-def test_seeds_beyond_the_frozen_plan_are_an_unplanned_look(tmp_path):
-    planned, more = evidence(tmp_path / "a", 2, 2), evidence(tmp_path / "b", 3, 2)
-    assert (planned.look, planned.alpha, planned.look_note()) == (Look(), 0.05, ())
-    assert more.look == Look(pytest.approx(1.5), planned=False)
-    assert more.alpha < 0.01
-    assert "3 seeds per cell was not planned" in more.look_note()[0]
 
 
 def test_looks_that_do_not_rise_are_refused():

@@ -19,6 +19,7 @@ from analysis.stats.speedup import (
     smooth_log_ratio,
     speedup_of,
 )
+from analysis.study.noise_prior import published_prior
 from scaling_study.common.errors import InputError
 
 
@@ -125,7 +126,10 @@ def test_any_cost_column_of_frames(column, mean):
     assert found.mean == pytest.approx(mean, abs=0.005)
     assert found.mean_low < found.mean < found.mean_high
     assert found.names[0] == "EfficientNet-B0"
-    assert a.error_sd[0] == pytest.approx(0.00146, abs=1e-5)
+    # A table that says nothing of its data set has the least certain prior.
+    factor = published_prior().factor(None, None)
+    assert a.error_sd[0] == pytest.approx(0.00146 * factor.scale, abs=1e-5)
+    assert a.error_df == factor.df
 
 
 def test_frames_that_hold_no_family():
@@ -152,3 +156,6 @@ def test_noise_widens_intervals_only():
     found = speedup_of(replace(FAST, error_half=np.full(3, 0.005)), noisy)
     assert found.mean == pytest.approx(3)
     assert found.mean_low < 2.95 < 3.05 < found.mean_high
+    unsure = speedup_of(replace(FAST, error_half=np.full(3, 0.005)), replace(noisy, error_df=3))
+    assert unsure.mean == found.mean
+    assert unsure.mean_high - unsure.mean_low > found.mean_high - found.mean_low

@@ -1,6 +1,5 @@
 """One step time per network: pooled over regimes and seeds, or measured; what its drift adds."""
 
-import csv
 import math
 from dataclasses import replace
 
@@ -14,12 +13,13 @@ from analysis.rules.preregistration import load_rules
 from analysis.rules.wording import costs_disagree, lines, sentence
 from analysis.stats.contrast import Estimand
 from analysis.study.cells import cells_of
-from analysis.study.measured_times import MEASURED_SHAPE
+from analysis.study.measured_times import with_measured_times
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of
 from helpers.made_up_results import runs
 from helpers.study import write_study
 from scaling_study.common.errors import InputError
+from scaling_study.study.measured import keep_measured
 from scaling_study.study.table import read_study
 
 COST = Estimand("step_time_s")
@@ -95,18 +95,21 @@ def test_drift_that_replicates_share_widens_the_interval_and_cancels_between_reg
 
 
 def write_measured(study, results, **columns):
-    rows = {
-        tuple(getattr(r, name) for name in MEASURED_SHAPE): {
-            **{name: getattr(r, name) for name in MEASURED_SHAPE},
-            "step_time_s": r.flops * 2e-9,
+    """measured.csv as `measure` writes it: all regimes of a network are a row."""
+    cells = {}
+    for r in results:
+        cells.setdefault((r.depth, r.width), {})[r.config_id] = r
+    rows = [
+        {
+            "step_time_s": next(iter(some.values())).flops * 2e-9,
+            **{name: getattr(next(iter(some.values())), name) for name in ("device", "threads")},
+            "shape": f"d{depth}-w{width}",
+            "config_ids": " ".join(some),
+            **columns,
         }
-        for r in results
-    }
-    table = [{**row, **columns} for row in rows.values()]
-    with (study / "measured.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
+        for (depth, width), some in cells.items()
+    ]
+    keep_measured(rows, study)
 
 
 REPEATED = {"measurements": 4, "step_time_log_sd": 0.02}
@@ -130,10 +133,33 @@ def test_a_single_measurement_or_a_missing_shape_does_not_count(tmp_path):
     results = runs({4: 0.0, 24: 0.0})
     study = write_study(tmp_path, results)
     for measured, columns in ((results, {}), (results[:3], REPEATED)):
+        (study / "measured.csv").unlink(missing_ok=True)
         write_measured(study, measured, **columns)
         for c in cells_of(table_of(read_study(study), {}).rows):
             assert c.step_time.source == "regimes"
             assert c.cost("step_time_s") == pytest.approx(c.costs["flops"][0] * 1e-9)
+
+
+def test_measurements_of_another_device_or_of_runs_of_several_processes_do_not_count(tmp_path):
+    results = runs({4: 0.0, 24: 0.0})
+    changes = ({"device": "cpu: other"}, {"threads": 2}, {"world_size": 2})
+    for folder, change in zip("abc", changes, strict=True):
+        study = write_study(tmp_path / folder, [replace(r, **change) for r in results])
+        write_measured(study, results, **REPEATED)
+        for c in cells_of(table_of(read_study(study), {}).rows):
+            assert c.step_time.source == "regimes"
+
+
+def test_cells_of_equal_size_whose_steps_differ_have_step_times_of_their_own(tmp_path):
+    # As variants of a study do: depth and width say nothing of an average of weights.
+    results = [replace(r, depth=14, width=0.25) for r in runs({4: 0.0})]
+    study = write_study(tmp_path, results)
+    each = {r.config_id: r.flops * 2e-9 for r in results}
+    for config_id, seconds in each.items():
+        row = {"device": results[0].device, "threads": results[0].threads, "shape": config_id}
+        keep_measured([{**row, "config_ids": config_id, "step_time_s": seconds, **REPEATED}], study)
+    rows = with_measured_times([vars(r) for r in results], study)
+    assert {row["config_id"]: row["measured"].seconds for row in rows} == pytest.approx(each)
 
 
 def test_a_broken_file_of_measurements_is_named(tmp_path):

@@ -43,6 +43,8 @@ def analysed(study: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, Counter
     out = study.parent / "out"
     out.mkdir()
     monkeypatch.setattr("analysis.figures.figure.save", lambda *_: None)
+    # Other analyses of the same runs have cells and noise of their own.
+    monkeypatch.setattr("analysis.report.analyse.multiverse", lambda *_: {})
     analyse(table_of(loaded, {}), load_rules(None, loaded.grid), out, Request(study_dir=study))
     return len(grouped), Counter(
         (cells[0].epochs, tuple((c.config_id, c.errors) for c in cells)) for cells in estimated

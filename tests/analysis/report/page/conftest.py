@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis.__main__ import command
+from analysis.report.command import command
 from helpers.hostile import FOLDER, HOSTILE, TAIL, VARIANT
 from helpers.page_actions import watched
 from helpers.real_study import write_real_study

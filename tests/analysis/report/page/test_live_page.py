@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from analysis.__main__ import command
+from analysis.report.command import command
 from helpers.hostile import FOLDER
 from helpers.page_actions import axis_titles, chip, click, shown_runs
 from helpers.study import write_plan

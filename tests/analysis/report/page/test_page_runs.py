@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.__main__ import command
+from analysis.report.command import command
 from helpers.hostile import FOLDER, HOSTILE
 from helpers.page_actions import click, shown_runs
 from helpers.planned_study import finished

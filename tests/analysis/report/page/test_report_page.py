@@ -23,7 +23,7 @@ def test_verdicts_come_first_and_in_words(page):
     said = page.locator(".verdict.supported .sentence").all_inner_texts()
     pattern = (
         r"At 20 epochs depth beats width at equal step time by [\d.]+ % ± [\d.]+ % "
-        r"\(relative error\); supported\. At equal FLOPs: supported"
+        r"of the error; supported\. At equal FLOPs: supported"
     )
     assert any(re.fullmatch(pattern, text) for text in said), said
 

@@ -1,0 +1,1 @@
+"""The one command: which commands there are, their help, and how they are found."""

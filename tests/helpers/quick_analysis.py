@@ -1,0 +1,10 @@
+"""Analyses of which only the verdicts matter."""
+
+import pytest
+
+
+def verdicts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures, laws and pages, which take most of the time."""
+    monkeypatch.setattr("analysis.report.analyse.figures", lambda *_: [])
+    monkeypatch.setattr("analysis.report.analyse.study_fits", lambda *_: ())
+    monkeypatch.setattr("analysis.report.analyse.write_study_page", lambda *_: None)

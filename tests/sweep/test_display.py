@@ -1,0 +1,64 @@
+"""The plan on a screen: what fits, nothing broken, whole lines in a pipe."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from helpers.commands import Command
+from helpers.packaged_plans import planned
+from helpers.terminal import Terminal
+from scaling_study.sweep.display import Column, lines, table_lines
+
+
+def test_columns_that_do_not_fit_are_left_out_the_least_important_first() -> None:
+    columns = [
+        Column("run", ["abcdefgh"], right=False),
+        Column("a", ["1234"], 2),
+        Column("b", ["12345"], 1),
+        Column("blank", [""], 1),
+        Column("state", ["ok"], right=False),
+    ]
+    assert table_lines(columns, 80) == ["run          a      b  state", "abcdefgh  1234  12345  ok"]
+    assert table_lines(columns, 24) == ["run           b  state", "abcdefgh  12345  ok"]
+    assert table_lines(columns, 5) == ["run       state", "abcdefgh  ok"]
+
+
+@pytest.mark.parametrize(
+    "name", ["depth_vs_width", "slow_resolution", "additive_study", "paper/fig3_depth_vs_width"]
+)
+def test_the_table_of_runs_fits_80_columns(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows, _ = planned(name)
+    head, *listed = lines(rows, 2, "blocked")[: len(rows) + 1]
+    assert head.split()[:2] == ["run", "params"]
+    assert max(map(len, (head, *listed))) <= 80
+    assert [line.split()[0] for line in listed] == [row.run.run_id for row in rows]
+    monkeypatch.setenv("COLUMNS", "150")
+    assert lines(rows, 2, "blocked")[0].split()[1:5] == ["params", "FLOPs", "training", "memory"]
+
+
+def test_on_a_terminal_no_line_is_longer_than_it_and_no_word_is_broken(
+    tmp_path: Path, sweep_here: Command
+) -> None:
+    words = ("+grid=paper/fig3_depth_vs_width", "dry_run=true", f"cache_dir={tmp_path / 'cache'}")
+    with Terminal(tmp_path, "scaling_study.sweep", *words) as terminal:
+        assert terminal.wait() == 0, terminal.text
+        shown = terminal.text.strip("\n").split("\n")
+    assert max(map(len, shown)) <= 80
+    assert shown[:2] == [
+        "Does depth or width lower the error more, and does the answer turn with the",
+        "length of training?",
+    ]
+    piped = sweep_here(*words).stdout
+    assert shown != piped.splitlines()
+    assert " ".join(" ".join(shown).split()) == " ".join(piped.split())
+
+
+def test_rules_are_explained_where_that_is_asked(sweep_here: Command, tmp_path: Path) -> None:
+    done = sweep_here("+grid=depth_vs_width", "explain=rules")
+    assert done.returncode == 0
+    assert re.search(r"^R1-long \(20 epochs\): decides .* df 3, seed SD 0\.7 pp", done.stdout, re.M)
+    assert "R5: not testable: a study has one family" in done.stdout
+    assert [*tmp_path.iterdir()] == []
+    assert sweep_here("+grid=smoke", "explain=maybe").returncode == 2
