@@ -46,7 +46,7 @@ def test_it_is_trained_and_judged(command: Command, tmp_path: Path, words: list[
     swept = command("scaling_study.sweep", *words, *SMALLER)
     assert swept.returncode == 0, swept.stderr
     assert "24 ok" in swept.stdout
-    done = command("analysis", "results/tuned_arms", "-o", "out")
+    done = command("analysis", "results/tuned_arms", "-o", "out", "--details")
     assert done.returncode == 0, done.stderr
     assert "12 runs in 6 cells" in done.stdout
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
