@@ -16,7 +16,7 @@ PROBES = "probes.jsonl"
 def read_timings(path: Path) -> list[Timing]:
     """The measurements in a file, a line each; other lines are ignored."""
     try:
-        lines = text_in(path, errors="replace").split("\n")
+        lines = text_in(path, errors="surrogateescape").split("\n")
     except (OSError, ValueError):
         return []
     return [timing for line in lines if (timing := _timing(line)) is not None]
@@ -24,6 +24,7 @@ def read_timings(path: Path) -> list[Timing]:
 
 def _timing(line: str) -> Timing | None:
     try:
+        line.encode()  # a ValueError where bytes were no UTF-8
         record = parsed_json(line)
         wall_s = record["wall_s"]
         timing = Timing(
