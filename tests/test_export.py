@@ -41,7 +41,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
         ({"config.yaml": None}, "out.pth", "no run is there"),
         ({"config.yaml": b""}, "out.pth", "config.yaml: it holds no settings"),
         ({"config.yaml": b"a: [1"}, "out.pth", "config.yaml: no YAML (while parsing"),
-        ({"config.yaml": b"\xff\xfe\xff"}, "out.pth", "config.yaml: no YAML ("),
+        ({"config.yaml": b"\xff\xfe\xff"}, "out.pth", "config.yaml: no UTF-8 text"),
         ({"config.yaml": b"data: {}"}, "out.pth", "config.yaml: model=None: must be a group"),
         ({"checkpoint.pt": None}, "out.pth", "checkpoint.keep=final"),
         ({"checkpoint.pt": b""}, "out.pth", "there is no checkpoint that can be read"),

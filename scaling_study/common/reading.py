@@ -113,7 +113,7 @@ def yaml_in(path: Path) -> Any:
     except UnreadableError:
         raise
     except (ValueError, OverflowError, yaml.YAMLError) as error:
-        raise UnreadableError(f"no YAML: {' '.join(str(error).split())}") from None
+        raise UnreadableError(f"no YAML ({' '.join(str(error).split())})") from None
     return found
 
 

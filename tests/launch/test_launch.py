@@ -115,7 +115,7 @@ def same_weights(*run_dirs: Path) -> bool:
 class DiesOnce(Job):
     """A run whose process is killed in step 30 of its first attempt, behind a checkpoint."""
 
-    def _train(self, run_dir: Path, world: World) -> dict[str, Any]:
+    def _train(self, run_dir: Path, world: World, *more: Any) -> dict[str, Any]:
         rate = loop.learning_rate
 
         def deadly(step: int, *arguments: Any) -> float:
@@ -127,7 +127,7 @@ class DiesOnce(Job):
 
         if len(self.store.attempts(self.run.run_id)) == 1:
             loop.learning_rate = deadly
-        return super()._train(run_dir, world)
+        return super()._train(run_dir, world, *more)
 
 
 def test_a_killed_run_continues_from_its_checkpoint(execution: ExecutionConfig) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from scaling_study.launch.stop_signals import Stop
 class Fills(Job):
     """A run that holds 1.6 GB and waits for what comes."""
 
-    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+    def _train(self, run_dir: Path, world: World, *more: Any) -> dict[str, object]:
         held = b"x" * 1_600_000_000
         time.sleep(300)
         raise AssertionError(len(held))
@@ -40,7 +41,7 @@ class Raises(Job):
     error: str = "MemoryError"
     times: int = 99
 
-    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+    def _train(self, run_dir: Path, world: World, *more: Any) -> dict[str, object]:
         count = self.store.run_dir(self.run.run_id) / "count"
         n = len(count.read_text()) if count.exists() else 0
         count.write_text("x" * (n + 1))
@@ -48,7 +49,7 @@ class Raises(Job):
             raise {"MemoryError": MemoryError, "RuntimeError": RuntimeError}[self.error](
                 f"bad luck of {self.run.run_id}, number {n}"
             )
-        return super()._train(run_dir, world)
+        return super()._train(run_dir, world, *more)
 
 
 def request_at_work(stop: Stop, jobs: list[Job], times: int = 1) -> None:
@@ -144,7 +145,7 @@ def test_the_first_request_writes_checkpoints_and_starts_no_more(
 class Deaf(Job):
     """A run that does not stop when it is asked to."""
 
-    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+    def _train(self, run_dir: Path, world: World, *more: Any) -> dict[str, object]:
         time.sleep(300)
         raise AssertionError
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ from scaling_study.launch.submissions import Submission, Submissions
 
 @dataclass(frozen=True)
 class Fails(Job):
-    def _train(self, run_dir: Path, world: World) -> dict[str, object]:
+    def _train(self, run_dir: Path, world: World, *more: Any) -> dict[str, object]:
         raise RuntimeError("broken data set")
 
 
