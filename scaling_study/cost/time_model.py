@@ -75,10 +75,13 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
 
 
 def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
-    """Amount of work in a run: training steps, and batches of images scored at its end."""
+    """Amount of work in a run: training steps, and batches of images scored at its end.
+
+    Steps are by their FLOPs: those at a lower resolution than the last count as a part of one.
+    """
     batch, n_train = columns["batch_size"], columns["n_train"]
     scored = (min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]) / batch
-    return float(columns["epochs"] * (n_train // batch)), scored
+    return columns["train_flops"] / (3 * columns["flops"] * batch), scored
 
 
 @dataclass

@@ -17,18 +17,21 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import network as layers_of
 from scaling_study.models import timm_weights
+from scaling_study.models.drop_path import with_drop_path
 from scaling_study.models.modules import build
 from scaling_study.tasks import task_of
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.distributed import copy_from_rank_0, parallel, total
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
+from scaling_study.training.ghost_batch_norm import use_ghost_batches
 from scaling_study.training.gradient_accumulation import MicroBatches
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.prefetch import on_device
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.numerics import autocast, gradient_scaler, tuned_convolutions
-from scaling_study.training.optimizers import optimizer_of
+from scaling_study.training.objective import Objective
+from scaling_study.training.optimizers import optimizer_of, set_learning_rate
 from scaling_study.training.out_of_memory import HalvingsFile
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
@@ -88,7 +91,9 @@ def _train(
 
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    module = build(layers_of(run.model, task.outputs(data.info.n_classes)))
+    outputs = task.outputs(data.info.n_classes)
+    module = build(with_drop_path(layers_of(run.model, outputs), recipe.drop_path))
+    use_ghost_batches(module, recipe.ghost_batch)
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
@@ -97,9 +102,11 @@ def _train(
     scaler = gradient_scaler(run)
     ema = Ema(module, recipe.ema_decay)
 
-    def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    objective = Objective(run, outputs)
+
+    def loss_of(network: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
         with autocast(run):
-            return task.loss(network(images), labels, recipe.label_smoothing)
+            return objective.loss(network(images), targets)
 
     halvings = HalvingsFile(run_dir, world.size)
     micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation, halvings)
@@ -160,7 +167,10 @@ def _train(
     if world.size > 1 and first < steps:
         batch = next(feed)
         kept = 0 if optimizer.state else recipe.optimizer_tensors[0]
-        micro_batches.find_size(*batch, world, kept)
+        images, targets = objective.targets(*batch, first)
+        if images.shape[-1] < run.data.resolution:  # later stages need more memory
+            images = nn.functional.interpolate(images, run.data.resolution)
+        micro_batches.find_size(images, targets, world, kept)
         feed = chain([batch], feed)
     network = parallel(module, world, device, recipe.sync_batch_norm)
     if recipe.compile:
@@ -173,10 +183,14 @@ def _train(
     times.start()
     for step, (images, labels) in enumerate(feed, start=first):
         times.got_batch()
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps_per_epoch, recipe)
+        rate = learning_rate(step, steps_per_epoch, recipe)
+        set_learning_rate(optimizer, rate)
         seed = seed_of(run_id, draws, step)
-        losses.append(micro_batches.backward(network, images, labels, seed, scaler.scale))
+        images, targets = objective.targets(images, labels, step)
+        losses.append(micro_batches.backward(network, images, targets, seed, scaler.scale))
+        if recipe.clip_norm:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(module.parameters(), recipe.clip_norm)
         scaler.step(optimizer)
         scaler.update()
         optimizer.zero_grad(set_to_none=True)
@@ -185,7 +199,8 @@ def _train(
         stop = stop_request.requested()
         # Several ranks agree on a stop only where all of them end a window.
         look = epoch_ends or (world.size == 1 and stop is not None)
-        if not times.end_step(step, last=look, disturbed=checkpoints.busy):
+        smaller = images.shape[-1] < run.data.resolution  # step times are those of the last stage
+        if not times.end_step(step, last=look, disturbed=checkpoints.busy or smaller):
             continue
 
         window_loss, stop = _agree(torch.stack(losses).sum(), stop, world)
@@ -198,7 +213,7 @@ def _train(
                 step=step + 1,
                 epoch=(step + 1) / steps_per_epoch,
                 loss=loss_sum / loss_steps,
-                lr=optimizer.param_groups[0]["lr"],
+                lr=rate,
                 images_per_s=recipe.batch_size / times.latest_s,
             )
         if epoch_ends:

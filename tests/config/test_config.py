@@ -92,6 +92,30 @@ LATER = {
     "data.augment_policy": "autoaugment",
     "data.augment_ops": "released",
     "data.crop_sampler": "diameter",
+    "data.randaugment_sd": 0.5,
+    "data.colour_jitter": 0.4,
+    "data.erasing": 0.25,
+    "data.test_resolution": 32,
+    "data.test_crop": 0.95,
+    "train.beta2": 0.95,
+    "train.adam_eps": 1e-6,
+    "train.clip_norm": 1.0,
+    "train.decay_norms": True,
+    "train.decay_embeddings": True,
+    "train.decay_layer_scale": True,
+    "train.layer_decay": 0.7,
+    "train.end_lr": 1e-5,
+    "train.polynomial_power": 2.0,
+    "train.decay_share": 0.1,
+    "train.mixup": 0.2,
+    "train.cutmix": 1.0,
+    "train.mix_probability": 0.5,
+    "train.loss": "bce",
+    "train.bce_threshold": 0.2,
+    "train.repeats": 3,
+    "train.drop_path": 0.05,
+    "train.ghost_batch": 4,
+    "train.resolutions": [12, 16],
 }
 
 
@@ -101,6 +125,15 @@ def test_a_later_setting_is_in_the_id_unless_it_is_neutral(key: str) -> None:
     neutral = getattr(getattr(tiny(), group), name)
     assert tiny(**{key: neutral}).run_id == tiny().run_id
     assert tiny(**{key: LATER[key]}).run_id != tiny().run_id
+
+
+def test_every_later_setting_is_among_them() -> None:
+    run = tiny()
+    parts = {"model": run.model, "data": run.data, "train": run.train}
+    named = {
+        f"{k}.{f.name}" for k, v in parts.items() for f in fields(v) if f.metadata.get("later")
+    }
+    assert named == set(LATER)
 
 
 def test_the_files_say_what_runs_from_before_them_had() -> None:

@@ -47,6 +47,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "EfficientNet": EFFICIENT,
     "EfficientNet in bf16": EFFICIENT | {"precision": "bf16"},
     "swish": {"model.activation": "silu", "model.width": 0.25},
+    "AdamW": {"train.optimizer": "adamw", "model.width": 0.25},
+    "LAMB": {"train.optimizer": "lamb", "model.width": 0.25},
+    "drop path": {"model.stochastic_depth": 0.0, "train.drop_path": 0.1},
     "RMSProp": {"train.optimizer": "rmsprop", "model.width": 0.25},
 }
 # Torch's tracker follows every operation, which takes seconds for most of these.
