@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from scaling_study.common.validation import later, require
+from scaling_study.common.validation import added, require
 from scaling_study.config.recipe_checks import check
 
 
@@ -55,25 +55,25 @@ class TrainConfig:
     channels_last: bool
     compile: bool
 
-    beta2: float = later(0.999)
-    adam_eps: float = later(1e-8)
-    clip_norm: float = later(0.0)
-    decay_norms: bool = later(False)
-    decay_embeddings: bool = later(False)
-    decay_layer_scale: bool = later(False)
-    layer_decay: float = later(1.0)
-    end_lr: float = later(0.0)
-    polynomial_power: float = later(1.0)
-    decay_share: float = later(0.2)
-    mixup: float = later(0.0)
-    cutmix: float = later(0.0)
-    mix_probability: float = later(1.0)
-    loss: str = later("task")
-    bce_threshold: float = later(0.0)
-    repeats: int = later(1)
-    drop_path: float = later(0.0)
-    ghost_batch: int = later(0)
-    resolutions: tuple[int, ...] = later(())
+    beta2: float = added(0.999)
+    adam_eps: float = added(1e-8)
+    clip_norm: float = added(0.0)
+    decay_norms: bool = added(False)
+    decay_embeddings: bool = added(False)
+    decay_layer_scale: bool = added(False)
+    layer_decay: float = added(1.0)
+    end_lr: float = added(0.0)
+    polynomial_power: float = added(1.0)
+    decay_share: float = added(0.2)
+    mixup: float = added(0.0)
+    cutmix: float = added(0.0)
+    mix_probability: float = added(1.0)
+    loss: str = added("task")
+    bce_threshold: float = added(0.0)
+    repeats: int = added(1)
+    drop_path: float = added(0.0)
+    ghost_batch: int = added(0)
+    resolutions: tuple[int, ...] = added(())
 
     def __post_init__(self) -> None:
         check(self)

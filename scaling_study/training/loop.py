@@ -31,7 +31,11 @@ from scaling_study.training.input_pipeline.prefetch import on_device
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.numerics import autocast, gradient_scaler, tuned_convolutions
 from scaling_study.training.objective import Objective
-from scaling_study.training.optimizers import optimizer_of, set_learning_rate
+from scaling_study.training.optimizers import (
+    apply_gradients,
+    optimizer_of,
+    set_learning_rate,
+)
 from scaling_study.training.out_of_memory import HalvingsFile
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
@@ -188,12 +192,7 @@ def _train(
         seed = seed_of(run_id, draws, step)
         images, targets = objective.targets(images, labels, step)
         losses.append(micro_batches.backward(network, images, targets, seed, scaler.scale))
-        if recipe.clip_norm:
-            scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(module.parameters(), recipe.clip_norm)
-        scaler.step(optimizer)
-        scaler.update()
-        optimizer.zero_grad(set_to_none=True)
+        apply_gradients(module, optimizer, scaler, recipe.clip_norm)
         ema.update(step)
         epoch_ends = (step + 1) % steps_per_epoch == 0
         stop = stop_request.requested()

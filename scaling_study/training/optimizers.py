@@ -61,6 +61,22 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group.get("lr_scale", 1.0)
 
 
+def apply_gradients(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    clip_norm: float,
+) -> None:
+    """One update from the gradients, which are gone then; their norm together is at most
+    `clip_norm`, if that is not 0."""
+    if clip_norm:
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(module.parameters(), clip_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad(set_to_none=True)
+
+
 # Optimizers import torch's compiler, a second of CPU at the start of each run, only to be left out
 # of what it compiles. Nothing here compiles them: their step is taken without the wrapper that
 # imports it, and of the other methods is noted what torch/_compile.py notes after the import.

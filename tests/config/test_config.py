@@ -1,13 +1,12 @@
 """The run's identity is pinned: a change of it makes every stored result worthless."""
 
-from dataclasses import fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.tiny import TINY, composed, tiny
 from scaling_study.common.errors import InputError
+from scaling_study.common.validation import neutral_values
 from scaling_study.config.run import run_config
 
 
@@ -130,14 +129,12 @@ def test_a_later_setting_is_in_the_id_unless_it_is_neutral(key: str) -> None:
 def test_every_later_setting_is_among_them() -> None:
     run = tiny()
     parts = {"model": run.model, "data": run.data, "train": run.train}
-    named = {
-        f"{k}.{f.name}" for k, v in parts.items() for f in fields(v) if f.metadata.get("later")
-    }
+    named = {f"{name}.{key}" for name, part in parts.items() for key in neutral_values(type(part))}
     assert named == set(LATER)
 
 
 def test_the_files_say_what_runs_from_before_them_had() -> None:
     run = composed()
     for part in (run.model, run.data, run.train):
-        later = [f for f in fields(part) if f.metadata.get("later")]
-        assert {f.name: getattr(part, f.name) for f in later} == {f.name: f.default for f in later}
+        neutral = neutral_values(type(part))
+        assert {name: getattr(part, name) for name in neutral} == neutral

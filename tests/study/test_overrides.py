@@ -73,3 +73,15 @@ def test_defaults_need_no_override():
     assert overrides(stored(settings_of("precision=fp32"))) == ["precision=fp32"]
     assert "data=digits" in overrides(stored(settings_of("data=digits")))
     assert "seed=7" in overrides(stored(tiny(seed=7)))
+
+
+def test_a_run_from_before_a_setting_is_repeated_without_a_word_about_it():
+    config = stored(tiny())
+    later = {"train": ["mixup", "clip_norm", "resolutions"], "data": ["augment_ops", "erasing"]}
+    for group, names in later.items():
+        for name in names:
+            del config[group][name]
+    words = overrides(config)
+    assert not any(name in word for word in words for names in later.values() for name in names)
+    again, _ = composed(command(config, "results"))
+    assert again.run_id == tiny().run_id
