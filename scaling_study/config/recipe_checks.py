@@ -1,14 +1,11 @@
 """What a training recipe may say: bounds of its settings, and which of them exclude each other."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Any
 
 from scaling_study.common.validation import require
 
-if TYPE_CHECKING:
-    from scaling_study.config.recipe import TrainConfig
-
+# The recipe's class imports this file.
+TrainConfig = Any
 SCHEDULES = ("cosine", "step", "exponential", "polynomial", "wsd")
 OPTIMIZERS = ("sgd", "rmsprop", "adamw", "lamb")
 LOSSES = ("task", "bce")
