@@ -80,6 +80,10 @@ class TrainConfig:
         """Peak learning rate at this batch size."""
         return self.lr_per_256 * self.batch_size / 256
 
+    def steps(self, n_train: int) -> int:
+        """Steps of the whole training on `n_train` images: whole batches in every epoch."""
+        return self.epochs * (n_train // self.batch_size)
+
     @property
     def optimizer_tensors(self) -> tuple[int, int]:
         """How many tensors of the weights' size the optimizer keeps, and needs while it works."""

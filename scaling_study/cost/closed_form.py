@@ -73,8 +73,8 @@ def outputs(run: RunConfig) -> int:
 
 
 def train_flops(run: RunConfig) -> int:
-    """FLOPs of the whole training."""
-    images = run.train.epochs * data_info(run.data).n_train
+    """FLOPs of the whole training; the incomplete last batch of an epoch is not trained."""
+    images = run.train.steps(data_info(run.data).n_train) * run.train.batch_size
     return TRAINING_PASSES * forward(run).flops * images
 
 
@@ -112,14 +112,14 @@ def _run_cost(
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = _forward(model, resolution, outputs)
     memory = _memory(model, resolution, outputs, precision)
-    steps = train.epochs * (data.n_train // train.batch_size)
+    steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
     return RunCost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
+        train_flops=TRAINING_PASSES * cost.flops * steps * train.batch_size,
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,

@@ -16,7 +16,8 @@ from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in
 from scaling_study.common.validation import is_number
 
-SCHEMA = 2
+# 3: `train_flops` counts the images that are trained, without an epoch's incomplete last batch.
+SCHEMA = 3
 
 COLUMNS: dict[str, str] = {
     "schema": "version of this list of columns",
@@ -38,7 +39,7 @@ COLUMNS: dict[str, str] = {
     "params": "trainable parameters",
     "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
     "activations": "output elements of all convolutions, per image",
-    "train_flops": "3 x flops x epochs x n_train",
+    "train_flops": "3 x flops x images trained: epochs x whole batches of n_train x batch_size",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
     "train_error": "top-1 error on clean training images, EMA weights, fraction",
     "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
@@ -142,8 +143,8 @@ def read_result(path: Path) -> Result:
     record = json_in(path)
     if not isinstance(record, dict):
         raise ValueError(f"it holds {type(record).__name__}, not an object")
-    if record.get("schema") != SCHEMA:
-        raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
+    if record.get("schema") not in (2, SCHEMA):
+        raise ValueError(f"schema {record.get('schema')!r}, this version reads 2 and {SCHEMA}")
     types = _types()
     if odd := sorted(set(types).symmetric_difference(record)):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
@@ -152,7 +153,14 @@ def read_result(path: Path) -> Result:
             raise ValueError(f"{name}={value!r} is not possible")
     if record["run_id"] != path.parent.name:
         raise ValueError(f"the result of another run, {record['run_id']}")
-    return Result(**record)
+    return Result(**(record if record["schema"] == SCHEMA else _from_schema_2(record)))
+
+
+def _from_schema_2(record: dict[str, Any]) -> dict[str, Any]:
+    """A result as this version would have written it: its training FLOPs by whole batches."""
+    batch, n_train = record["batch_size"], record["n_train"]
+    images = record["epochs"] * (n_train // batch * batch or n_train)
+    return record | {"schema": SCHEMA, "train_flops": 3 * record["flops"] * images}
 
 
 @cache
