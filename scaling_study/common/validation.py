@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import field, fields
 from difflib import get_close_matches
+from types import UnionType
 from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 from scaling_study.common.errors import InputError
@@ -53,6 +54,20 @@ def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
+def added(neutral: Any) -> Any:
+    """A setting that configs of earlier versions lack: `neutral` is what they meant.
+
+    It has no default for callers; `from_values` fills it in, and ids leave it out there.
+    """
+    return field(metadata={"neutral": neutral})
+
+
+def neutral_values(cls: type) -> dict[str, Any]:
+    """The neutral value of each setting that was `added`, by name."""
+    known = fields(cls)
+    return {f.name: f.metadata["neutral"] for f in known if "neutral" in f.metadata}
+
+
 def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     """A dataclass of numbers, names and flags from plain values, whose keys begin with `path`.
 
@@ -60,6 +75,7 @@ def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     """
     types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
     refuse_unknown(values, list(types), path)
+    values = {**neutral_values(cls), **values}
     return cls(
         **{name: one_value(kind, values.get(name), path + name) for name, kind in types.items()}
     )
@@ -75,6 +91,8 @@ def one_value(kind: Any, value: object, key: str) -> Any:
     if type(None) in (kinds := get_args(kind)):
         (kind,) = (k for k in kinds if k is not type(None))
         return None if value is None else one_value(kind, value, key)
+    if isinstance(kind, UnionType):
+        return _one_of(kinds, value, key)
     if get_origin(kind) is Mapping and isinstance(value, Mapping):
         return {name: one_value(kinds[1], part, f"{key}.{name}") for name, part in value.items()}
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
@@ -89,3 +107,14 @@ def one_value(kind: Any, value: object, key: str) -> Any:
     lists = "a list of names" if str in kinds else "a list of numbers"
     accepted = {tuple: lists, Mapping: "a group of settings"} | ACCEPTED
     raise InputError(f"{key}={value!r}: must be {accepted[get_origin(kind) or kind]}")
+
+
+def _one_of(kinds: Sequence[Any], value: object, key: str) -> Any:
+    """`value` as the first of `kinds` that takes it; InputError if none does."""
+    refused = []
+    for kind in kinds:
+        try:
+            return one_value(kind, value, key)
+        except InputError as error:
+            refused.append(str(error).rpartition("must be ")[2])
+    raise InputError(f"{key}={value!r}: must be {' or '.join(refused)}")

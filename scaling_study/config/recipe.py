@@ -1,9 +1,11 @@
 """The training recipe of a run: which methods are on, and how strong. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from scaling_study.common.validation import require
+from scaling_study.common.validation import added, neutral_values, require
 
+EVALUATE = ("end", "auto")
 SCHEDULES = ("cosine", "step", "exponential")
 OPTIMIZERS = ("sgd", "rmsprop")
 
@@ -23,6 +25,10 @@ class TrainConfig:
 
     A step's batch is split over `accumulation` forward passes; batch norm sees one of them, or
     with `sync_batch_norm` that pass of all processes. `compile` is torch's, on a GPU.
+
+    `evaluate_every` says when a run is evaluated while it trains: after every so many epochs, after
+    those of a list, `auto` (`config.evaluation`), or `end`, once. With `early_stopping` a run ends
+    after so many evaluations without a new least error; 0 never ends one early.
     """
 
     recipe: str
@@ -46,6 +52,8 @@ class TrainConfig:
     sync_batch_norm: bool
     channels_last: bool
     compile: bool
+    evaluate_every: str | int | tuple[int, ...] = added("end")
+    early_stopping: int = added(0)
 
     def __post_init__(self) -> None:
         batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)
@@ -74,6 +82,31 @@ class TrainConfig:
         require(rising, "train.decay_epochs", epochs, "must be rising numbers of epochs above 0")
         one = self.schedule != "exponential" or len(epochs) == 1
         require(one, "train.decay_epochs", epochs, "schedule=exponential takes one number")
+        self._check_evaluation()
+
+    def _check_evaluation(self) -> None:
+        every, patience = self.evaluate_every, self.early_stopping
+        listed = list(every) if isinstance(every, tuple) else [every]
+        numbers = [epoch for epoch in listed if isinstance(epoch, int)]
+        known = every in EVALUATE or len(numbers) == len(listed) > 0
+        rising = all(epoch >= 1 for epoch in numbers) and numbers == sorted(set(numbers))
+        accepted = "must be end, auto, a whole number of epochs, or a rising list of such"
+        require(known and rising, "train.evaluate_every", every, accepted)
+        require(patience >= 0, "train.early_stopping", patience, "must be 0 (off) or more")
+        curve = not patience or every != "end"
+        accepted = "stops by evaluations while training; give train.evaluate_every=1 or auto"
+        require(curve, "train.early_stopping", patience, accepted)
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that decide a run's numbers, without those at the value that is neutral.
+
+        When a run is evaluated matters only where that may stop it.
+        """
+        neutral = neutral_values(type(self))
+        if not self.early_stopping:
+            neutral["evaluate_every"] = self.evaluate_every
+        plain = asdict(self)
+        return {k: v for k, v in plain.items() if k not in neutral or v != neutral[k]}
 
     @property
     def lr(self) -> float:

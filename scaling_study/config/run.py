@@ -15,7 +15,7 @@ from scaling_study.common.validation import from_values, group, one_value, requi
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
 from scaling_study.data import data_set
-from scaling_study.data.base import DataConfig, identity
+from scaling_study.data.base import MINIVAL, DataConfig, identity
 from scaling_study.models import family, timm_weights
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import InitialWeights, initial_weights
@@ -54,6 +54,9 @@ class RunConfig:
         advice = "compiles for a GPU; give device=cuda, or train.compile=false"
         require(fits, "train.compile", "true", advice)
         task_of(self.task)
+        held_out = not self.train.early_stopping or self.data.split == MINIVAL
+        advice = f"stops by images that are held out to select on; give data.split={MINIVAL}"
+        require(held_out, "train.early_stopping", self.train.early_stopping, advice)
         if self.init is not None:
             timm_weights.names(self.model)
 
@@ -89,6 +92,8 @@ NAMES = sorted(field.name for field in fields(RunConfig))
 def _json(value: Any) -> str:
     if isinstance(value, DataConfig):
         plain: Any = identity(value)
+    elif isinstance(value, TrainConfig):
+        plain = value.identity()
     else:
         plain = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
