@@ -1,5 +1,6 @@
 """The training recipe of a run: which methods are on, and how strong. No torch."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +30,9 @@ class TrainConfig:
     `evaluate_every` says when a run is evaluated while it trains: after every so many epochs, after
     those of a list, `auto` (`config.evaluation`), or `end`, once. With `early_stopping` a run ends
     after so many evaluations without a new least error; 0 never ends one early.
+
+    `freeze` names layers that are not trained, `lr_multipliers` others with PATTERN=FACTOR of the
+    learning rate (`models.layer_patterns`).
     """
 
     recipe: str
@@ -54,6 +58,8 @@ class TrainConfig:
     compile: bool
     evaluate_every: str | int | tuple[int, ...] = added("end")
     early_stopping: int = added(0)
+    freeze: tuple[str, ...] = added(())
+    lr_multipliers: tuple[str, ...] = added(())
 
     def __post_init__(self) -> None:
         batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)
@@ -83,6 +89,8 @@ class TrainConfig:
         one = self.schedule != "exponential" or len(epochs) == 1
         require(one, "train.decay_epochs", epochs, "schedule=exponential takes one number")
         self._check_evaluation()
+        if self.lr_multipliers:
+            _ = self.multipliers
 
     def _check_evaluation(self) -> None:
         every, patience = self.evaluate_every, self.early_stopping
@@ -112,6 +120,22 @@ class TrainConfig:
     def lr(self) -> float:
         """Peak learning rate at this batch size."""
         return self.lr_per_256 * self.batch_size / 256
+
+    @property
+    def multipliers(self) -> list[tuple[str, float]]:
+        """Patterns of `lr_multipliers`, each with its factor; InputError for what is none."""
+        found = []
+        for text in self.lr_multipliers:
+            pattern, equals, number = text.rpartition("=")
+            try:
+                factor = float(number)
+            except ValueError:
+                factor = -1.0
+            good = bool(pattern and equals) and 0 <= factor < math.inf
+            accepted = "must be PATTERN=FACTOR with a factor of 0 or more, as in classifier=10"
+            require(good, "train.lr_multipliers", text, accepted)
+            found.append((pattern, factor))
+        return found
 
     @property
     def optimizer_tensors(self) -> tuple[int, int]:

@@ -16,10 +16,10 @@ from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import network as layers_of
-from scaling_study.models import timm_weights
 from scaling_study.models.modules import build
 from scaling_study.study.image_outcomes import write_image_outcomes
 from scaling_study.tasks import task_of
+from scaling_study.training import first_weights, transfer
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.distributed import agree, copy_from_rank_0, parallel
 from scaling_study.training.ema import Ema
@@ -94,8 +94,10 @@ def _train(
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
-        timm_weights.load(module, run.model, run.init)
+        first_weights.load(module, run.model, run.init, Path(execution.results_dir))
+    transfer.freeze(module, run)
     optimizer = optimizer_of(module, recipe)
+    transfer.scale_learning_rates(optimizer, module, run)
     scaler = gradient_scaler(run)
     ema = Ema(module, recipe.ema_decay)
     curve = LearningCurve(run, module, ema, data, layout, world)
@@ -160,6 +162,7 @@ def _train(
         }
 
     module.train()
+    transfer.keep_frozen(module)
     end = first if curve.stopped else steps
     shares = data.batches(first, end, world.rank, world.size)
     feed = on_device(shares, data, device, layout)
@@ -179,8 +182,9 @@ def _train(
     times.start()
     for step, (images, labels) in enumerate(feed, start=first):
         times.got_batch()
+        rate = learning_rate(step, steps_per_epoch, recipe)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps_per_epoch, recipe)
+            group["lr"] = rate * group.get("lr_multiplier", 1.0)
         seed = seed_of(run_id, draws, step)
         losses.append(micro_batches.backward(network, images, labels, seed, scaler.scale))
         scaler.step(optimizer)
@@ -205,7 +209,7 @@ def _train(
                 step=step + 1,
                 epoch=(step + 1) / steps_per_epoch,
                 loss=loss_sum / loss_steps,
-                lr=optimizer.param_groups[0]["lr"],
+                lr=rate,
                 images_per_s=recipe.batch_size / times.latest_s,
                 **scores,
             )
