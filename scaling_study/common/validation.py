@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, fields
 from difflib import get_close_matches
+from types import UnionType
 from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 from scaling_study.common.errors import InputError
@@ -97,6 +98,8 @@ def one_value(kind: Any, value: object, key: str) -> Any:
     if type(None) in (kinds := get_args(kind)):
         (kind,) = (k for k in kinds if k is not type(None))
         return None if value is None else one_value(kind, value, key)
+    if isinstance(kind, UnionType):
+        return _one_of(kinds, value, key)
     if get_origin(kind) is Mapping and isinstance(value, Mapping):
         return {name: one_value(kinds[1], part, f"{key}.{name}") for name, part in value.items()}
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
@@ -111,3 +114,14 @@ def one_value(kind: Any, value: object, key: str) -> Any:
     lists = "a list of names" if str in kinds else "a list of numbers"
     accepted = {tuple: lists, Mapping: "a group of settings"} | ACCEPTED
     raise InputError(f"{key}={value!r}: must be {accepted[get_origin(kind) or kind]}")
+
+
+def _one_of(kinds: Sequence[Any], value: object, key: str) -> Any:
+    """`value` as the first of `kinds` that takes it; InputError if none does."""
+    refused = []
+    for kind in kinds:
+        try:
+            return one_value(kind, value, key)
+        except InputError as error:
+            refused.append(str(error).rpartition("must be ")[2])
+    raise InputError(f"{key}={value!r}: must be {' or '.join(refused)}")

@@ -80,12 +80,28 @@ class TrainingData:
         make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
         return self._stream(make, specs, rank)
 
-    def evaluation(self, split: str, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        """This rank's clean batches of `val`, or of `train` (an even selection if it is large)."""
-        part = self._splits.val if split == "val" else self._splits.train
-        chosen = np.arange(len(part.labels))
-        if split == "train" and len(chosen) > MAX_TRAIN_IMAGES:
-            chosen = np.linspace(0, len(chosen) - 1, MAX_TRAIN_IMAGES).astype(np.int64)
+    def evaluated(self, split: str, most: int | None = None) -> int:
+        """How many images of `val` or `train` an evaluation of at most `most` takes."""
+        images = len(self._part(split).labels)
+        limits = ([MAX_TRAIN_IMAGES] if split == "train" else []) + [most] * (most is not None)
+        return min(images, *limits) if limits else images  # type: ignore[type-var,return-value]
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        """The labels of all images of `val` or `train`, in the order of evaluation."""
+        return self._part(split).labels
+
+    def _part(self, split: str) -> Split:
+        return self._splits.val if split == "val" else self._splits.train
+
+    def evaluation(
+        self, split: str, rank: int = 0, world_size: int = 1, most: int | None = None
+    ) -> Iterator[Batch]:
+        """This rank's clean batches of `val` or `train`, an even selection if these are many."""
+        part = self._part(split)
+        images, count = len(part.labels), self.evaluated(split, most)
+        chosen = np.arange(images)
+        if count < images:
+            chosen = np.linspace(0, images - 1, count).astype(np.int64)
         starts = range(0, len(chosen), EVALUATION_BATCH)[rank::world_size]
         specs = (BatchSpec(0, 0, chosen[low : low + EVALUATION_BATCH]) for low in starts)
         return self._stream(EvaluationBatch(part, self._run.data), specs, rank)
