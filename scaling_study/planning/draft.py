@@ -29,6 +29,8 @@ from scaling_study.study.result import Result
 from scaling_study.study.store import Store, check_writable
 
 FILE = "timings.jsonl"
+# Published steps take more than twice this; a deep network's launches may.
+LAUNCHES_S = 0.02
 # All values of what is called so: an axis, a config key, `variant` or `target`.
 Values = Callable[[str], set[Any]]
 # Refuses a grid that its analysis cannot use: the study's folder, the grid, and all values that its
@@ -93,7 +95,19 @@ def draft(
     check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
     lines += times.notes(row.run for row in to_do(rows))
+    lines += _short_steps(to_do(rows))
     return Draft(grid, rows, left, times, decided, results, notes), lines
+
+
+def _short_steps(rows: Sequence[Planned]) -> list[str]:
+    """A line about steps that a prior cannot know: launches, not work, take their time."""
+    short = [row for row in rows if row.by_prior and row.step and row.step.value < LAUNCHES_S]
+    if not short:
+        return []
+    return [
+        f"forecast: {len(short)} runs have steps below {1000 * LAUNCHES_S:g} ms by the prior, "
+        "which knows no network so small: launching kernels takes longer; a probe measures it"
+    ]
 
 
 def values_of(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Values:
@@ -118,18 +132,21 @@ def values_of(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Values:
 def _times(settings: Mapping[str, Any], measured: Sequence[Timing], cache_dir: Path) -> Times:
     launcher, timings = group(settings, "launcher"), [*measured, *kept_probes(cache_dir)]
     device = (settings.get("plan") or {}).get("device")
-    named = device_named(device, timings) if device else ""
+    named, sheet = device_named(str(device), timings) if device else ("", None)
     sharing = launcher.get("slots_per_gpu")
     sharing = sharing if isinstance(sharing, int) else 1  # auto: known once runs are launched
-    return Times(timings, threads_of(settings), processes_of(launcher), sharing, named)
+    return Times(timings, threads_of(settings), processes_of(launcher), sharing, named, sheet)
 
 
 def deciding(settings: Mapping[str, Any], overrides: Sequence[str], times: Times) -> Times:
-    """The times that select the cells of the grid in `settings`: `times`, or its study's own."""
+    """The times that select the cells of the grid in `settings`: `times`, or its study's own.
+
+    Only measurements do: a prior would select others once it is narrowed.
+    """
     grid = declared_grid(settings.get("grid"), overrides)
     study_dir = Path(str(settings["results_dir"])) / grid["name"]
     known = (settings.get("plan") or {}).get("resolve")
-    return times.only_with([] if known else read_timings(study_dir / FILE))
+    return times.measured_only().only_with([] if known else read_timings(study_dir / FILE))
 
 
 def freeze(found: Draft, study_dir: Path) -> None:

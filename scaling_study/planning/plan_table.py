@@ -48,6 +48,7 @@ def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict
         **interval("forecast_step_time_s", row.step),
         **interval("forecast_s", row.time),
         **interval("gpu_hours", row.gpu_hours),
+        "forecast_basis": row.basis,
         "solved": solved.axis if solved else None,
         "solve_for": solved.quantity if solved else None,
         "solve_target": solved.target if solved else None,

@@ -109,18 +109,25 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
     if len(times) < len(missing):
         text.append(
             "forecast: blank, because nothing has been measured on this device yet "
-            "(plan.probe=true measures)"
+            "(plan.probe=true measures; plan.device=a100 takes a prior from a data sheet)"
         )
     elif missing:
         # Several GPUs may train a run, and several runs may share one.
         hours = [r.gpu_hours.value for r in missing if r.gpu_hours and r.run.device == "cuda"]
         cost = f", {sum(hours):.4g} GPU-hours" if hours else ""
         whole, level = sum(time.value for time in times), f", {100 * COVERAGE:g} %"
+        begin = f"forecast{_by_prior(missing)}: {duration(whole)} of run time"
         text.append(
-            f"forecast: {duration(whole)} of run time{_interval(times, level)}, "
+            f"{begin}{_interval(times, level)}, "
             f"{duration(makespan(missing, slots))} on {slots} slots{cost}"
         )
     return text
+
+
+def _by_prior(rows: Sequence[Planned]) -> str:
+    """That a forecast rests on a data sheet, alone or narrowed by measurements."""
+    found = dict.fromkeys(str(row.basis) for row in rows if row.by_prior)
+    return f" by {' and '.join(found)}" if found else ""
 
 
 def _largest(rows: Sequence[Planned], processes: int) -> str:
