@@ -20,7 +20,7 @@ from calibration.report import COMPUTE, PAGE, REPLAY, RESULTS, read_rows, record
 from calibration.runner import all_cases, run
 
 # Studies per case in results.csv, surfaces in compute.csv and studies on each, and replays.
-STUDIES, SURFACES, STUDIES_A_SURFACE, REPLAYS = 4000, 200, 20, 200
+STUDIES, SURFACES, STUDIES_A_SURFACE, REPLAYS = 4000, 200, 20, 100
 # What is computed besides the cases, where `--only` is part of its name.
 SAVED, REPLAYED = "adaptive on surfaces: {}", "adaptive, finished studies replayed"
 

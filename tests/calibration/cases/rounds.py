@@ -9,7 +9,6 @@ import numpy as np
 from analysis.rules.preregistration import load_rules
 from calibration.adaptive import Adaptive
 from calibration.case import Case, Rows
-from calibration.cases.tuned import FAVOURED, tuned_arms, tuned_rules
 from calibration.simulator import TwoArms, study
 
 MARGIN, SEEDS = 0.005, 12
@@ -41,18 +40,6 @@ def _case(rule: str, design: str, noise: str, rules: tuple[str, ...], **gaps: fl
     return Case(rule, f"adaptive, {design}, {noise}", truth, draw, trained=found.study)
 
 
-def _tuned(rule: str) -> Case:
-    """A tuned rule, with so much to spend as four seeds of all, those at other rates too."""
-    made = tuned_arms(FAVOURED, SEEDS)
-    candidates = _drawn(made, np.random.default_rng(0))
-    once = sum(row["train_flops"] for row in candidates if row["seed"] == 0)
-    prereg = load_rules(None, {"rules": tuned_rules(rule)})
-    found = Adaptive(candidates, prereg, PILOT, 4 * once, (rule,))
-    name = f"adaptive, 4 rounds, tuned: {FAVOURED}"
-    draw: Callable[[np.random.Generator], Rows] = lambda rng: _drawn(made, rng)  # noqa: E731
-    return Case(rule, name, MARGIN, draw, tuned_rules(rule), trained=found.study)
-
-
 CASES = [
     *(_case("R1-long", design, "normal", ("R1-long",), long=MARGIN) for design in DESIGNS),
     *(
@@ -62,5 +49,4 @@ CASES = [
     ),
     _case("R1-interaction", "4 rounds", "normal", ("R1-long", "R1-interaction"), long=MARGIN),
     _case("R4", "4 rounds", "normal", ("R1-long", "R4"), short=0.002, long=0.05),
-    _tuned("R1-long"),
 ]
