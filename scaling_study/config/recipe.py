@@ -33,6 +33,9 @@ class TrainConfig:
 
     `freeze` names layers that are not trained, `lr_multipliers` others with PATTERN=FACTOR of the
     learning rate (`models.layer_patterns`).
+
+    With `common_random_numbers` runs of equal seed draw the same, whatever else differs: the order
+    of the images, augmentation, and the weights of layers of equal shape.
     """
 
     recipe: str
@@ -60,6 +63,7 @@ class TrainConfig:
     early_stopping: int = later(0)
     freeze: tuple[str, ...] = later(())
     lr_multipliers: tuple[str, ...] = later(())
+    common_random_numbers: bool = later(False)
 
     def __post_init__(self) -> None:
         batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)

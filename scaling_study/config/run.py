@@ -84,6 +84,12 @@ class RunConfig:
         """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
         return f"{self._prefix()}-s{self.seed}-{_digest(self._canonical(seed=self.seed))}"
 
+    @property
+    def random_key(self) -> str:
+        """What its random numbers are drawn by: its id, or with common random numbers its seed."""
+        common = self.train.common_random_numbers
+        return f"common random numbers, seed {self.seed}" if common else self.run_id
+
     def _prefix(self) -> str:
         return "-".join(axis.short(axis.of(self)) for axis in CELL_AXES)
 

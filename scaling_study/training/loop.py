@@ -21,6 +21,7 @@ from scaling_study.study.image_outcomes import write_image_outcomes
 from scaling_study.tasks import task_of
 from scaling_study.training import first_weights, transfer
 from scaling_study.training.checkpoint import Checkpoints
+from scaling_study.training.common_weights import draw_by_shape
 from scaling_study.training.distributed import agree, copy_from_rank_0, parallel
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
@@ -88,9 +89,12 @@ def _train(
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
 
-    torch.manual_seed(seed_of(run_id, "init"))
+    torch.manual_seed(seed_of(run.random_key, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    module = build(layers_of(run.model, task.outputs(data.info.n_classes)))
+    layers = layers_of(run.model, task.outputs(data.info.n_classes))
+    module = build(layers)
+    if recipe.common_random_numbers:
+        draw_by_shape(module, layers, run.random_key)
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
@@ -185,7 +189,7 @@ def _train(
         rate = learning_rate(step, steps_per_epoch, recipe)
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("lr_multiplier", 1.0)
-        seed = seed_of(run_id, draws, step)
+        seed = seed_of(run.random_key, draws, step)
         losses.append(micro_batches.backward(network, images, labels, seed, scaler.scale))
         scaler.step(optimizer)
         scaler.update()

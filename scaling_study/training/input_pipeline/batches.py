@@ -1,7 +1,8 @@
 """Training and evaluation batches: order and augmentation depend on the run and the step alone.
 
-Every random number of a run comes from a generator seeded by SHA-256 of (run id, purpose, number):
-step k draws the same after a crash, and with any number of processes and workers.
+Every random number of a run comes from a generator seeded by SHA-256 of (key, purpose, number). The
+key is the run's id, or with common random numbers its seed: step k draws the same after a crash,
+and with any number of processes and workers.
 """
 
 from collections.abc import Iterator
@@ -77,7 +78,7 @@ class TrainingData:
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
         specs = (BatchSpec(step, low, self._chosen(step)[low:high]) for step in range(first, last))
-        make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
+        make = TrainingBatch(self._splits.train, self._run.data, size, self._run.random_key)
         return self._stream(make, specs, rank)
 
     def evaluated(self, split: str, most: int | None = None) -> int:
@@ -118,7 +119,7 @@ class TrainingData:
         """Positions in the training images of the global batch of `step`."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
-            rng = generator(self._run.run_id, "order", epoch)
+            rng = generator(self._run.random_key, "order", epoch)
             self._order = epoch, epoch_order(self._splits.train, rng)
         size = self._run.train.batch_size
         return self._order[1][position * size : (position + 1) * size]

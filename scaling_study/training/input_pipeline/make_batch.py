@@ -40,15 +40,18 @@ Rngs = list[np.random.Generator]
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Makes augmented batches; the seed of an image is (run, step, position in the batch)."""
+    """Makes augmented batches; the seed of an image is (`key`, step, position in the batch).
+
+    `key` is `RunConfig.random_key`.
+    """
 
     part: Split
     data: DataConfig
     batch_size: int
-    run_id: str
+    key: str
 
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
-        data, seed = self.data, seed_of(self.run_id, "image", spec.step)
+        data, seed = self.data, seed_of(self.key, "image", spec.step)
         places = range(spec.low, spec.low + len(spec.chosen))
         # Images that are processed one by one have a generator each.
         one_by_one = changes_images(data)
@@ -62,7 +65,7 @@ class TrainingBatch:
                 pixels = np.stack([self._cropped(p, r) for p, r in zip(pixels, rngs, strict=True)])
         else:
             pixels, labels = self._decoded(self.part, spec.chosen.tolist(), rngs, corrupt)
-        moves = Moves.draw(self.batch_size, data, generator(self.run_id, "augment", spec.step))
+        moves = Moves.draw(self.batch_size, data, generator(self.key, "augment", spec.step))
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
         if one_by_one:
             pixels = np.stack([self._augmented(p, r) for p, r in zip(pixels, rngs, strict=True)])
