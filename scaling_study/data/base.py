@@ -53,6 +53,11 @@ class DataConfig:
         require(0 <= strength <= 30, "data.randaugment_magnitude", strength, "must be in [0, 30]")
 
 
+def encoded(data: DataConfig) -> bool:
+    """Whether images are decoded while a run trains: such sets have corrupt ones."""
+    return hasattr(data, "corrupt")
+
+
 def identity(data: DataConfig) -> dict[str, Any]:
     """The settings of `data` that decide a run's numbers."""
     known = (field for field in fields(data) if not field.metadata.get("infrastructure"))

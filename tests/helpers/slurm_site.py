@@ -16,6 +16,7 @@ CLUSTER = SlurmOptions(
     max_array=None,
     max_submit=None,
     gpus_per_run=None,
+    cpus=None,
     nodes=1,
     whole_node=False,
     time_min=None,

@@ -12,9 +12,10 @@ class SlurmOptions(PolicyOptions):
     """How jobs are made and submitted; None leaves a setting to the site or to the forecast.
 
     `runs_per_job` runs share a job, which has room for `slots` of them at a time. A run gets
-    `gpus_per_run` GPUs (None: one with device=cuda, else none) on each of `nodes` nodes. `time_min`
-    minutes and `memory_gb_per_run` (10^9 bytes) are those of one run; without them they come from
-    the forecast times `safety`, or are `fallback_…` where there is no forecast. `notice_s` seconds
+    `gpus_per_run` GPUs (None: one with device=cuda, else none) on each of `nodes` nodes, and each
+    of its processes `cpus` cores (None: what its threads and its loader need). `time_min` minutes
+    and `memory_gb_per_run` (10^9 bytes) are those of one run; without them they come from the
+    forecast times `safety`, or are `fallback_…` where there is no forecast. `notice_s` seconds
     before the time limit runs are asked to stop.
     """
 
@@ -23,6 +24,7 @@ class SlurmOptions(PolicyOptions):
     max_array: int | None
     max_submit: int | None
     gpus_per_run: int | None
+    cpus: int | None
     nodes: int
     whole_node: bool
     time_min: float | None
@@ -51,6 +53,12 @@ class SlurmOptions(PolicyOptions):
             check(self, name, lambda x: x > 0, "must be above 0")
         notice = f"launcher.notice_s={self.notice_s} seconds, which end each job"
         check(self, "time_min", lambda x: 60 * x > self.notice_s, f"must be more than {notice}")
+        check(
+            self,
+            "cpus",
+            lambda n: n >= self.threads,
+            f"must be launcher.threads={self.threads} or more",
+        )
         check(self, "safety", lambda x: x >= 1, "must be 1 or more")
         check(self, "gpus_per_run", lambda n: n >= 0, "must be 0 or more")
         several = self.nodes > 1 or (self.gpus_per_run or 0) > 1

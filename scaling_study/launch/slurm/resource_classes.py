@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from scaling_study.launch.job import Job, Request
 from scaling_study.launch.slurm.config import SlurmOptions
+from scaling_study.launch.slurm.host import cpus_of
 
 # Steps that limits are rounded up to: minutes, then whole days; GB, then multiples of 128.
 MINUTES = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440)
@@ -71,7 +72,7 @@ def _of_run(request: Request, options: SlurmOptions) -> Resources:
         time_min=minutes,
         memory_gb=rounded(memory_gb, GIGABYTES),
         gpus=gpus,
-        cpus=options.threads,
+        cpus=cpus_of(request.job.run, request.job.execution, options),
         tasks=max(1, gpus),
         nodes=options.nodes,
     )

@@ -1,7 +1,7 @@
 """One batch from its spec: images are copied or decoded, and augmented. Runs in any process."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +61,7 @@ class TrainingBatch:
                 pixels = np.stack([self._cropped(p, r) for p, r in zip(pixels, rngs, strict=True)])
         else:
             pixels, labels = self._decoded(self.part, spec.chosen.tolist(), rngs, corrupt)
-        moves = Moves.draw(self.batch_size, data, generator(self.run_id, "augment", spec.step))
+        moves = _moves(self.batch_size, data, self.run_id, spec.step)
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
         if data.randaugment_layers:
             pixels = np.stack([self._randaugment(p, r) for p, r in zip(pixels, rngs, strict=True)])
@@ -155,6 +155,12 @@ class Moves:
         border = (self.reach,) * 4
         padded = pad(pixels, border if pixels.ndim == 3 else (0, 0, *border))
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+@lru_cache(maxsize=2)
+def _moves(n: int, data: DataConfig, run_id: str, step: int) -> Moves:
+    """Those of a step's global batch, of which a process may make several parts."""
+    return Moves.draw(n, data, generator(run_id, "augment", step))
 
 
 def loaded(pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt) -> LoadedBatch:
