@@ -97,5 +97,9 @@ def threads_of(settings: Mapping[str, Any]) -> int:
 
 
 def processes_of(launcher: Mapping[str, Any]) -> int:
-    """Processes that train one run together: `gpus_per_run`, by default 1, on each of `nodes`."""
-    return (launcher.get("gpus_per_run") or 1) * (launcher.get("nodes") or 1)
+    """Processes that train one run together: `gpus_per_run`, by default 1, on each of `nodes`.
+
+    With `gpus_per_run` auto, which the plan decides for each run, 1.
+    """
+    gpus = launcher.get("gpus_per_run") or 1
+    return (gpus if isinstance(gpus, int) and gpus > 0 else 1) * (launcher.get("nodes") or 1)

@@ -12,6 +12,7 @@ from scaling_study.config.execution import AUTO_WORKERS, ExecutionConfig
 from scaling_study.config.hydra_app import composed
 from scaling_study.config.run import run_config
 from scaling_study.launch.job import Job, Request
+from scaling_study.launch.slots import AUTO
 from scaling_study.launch.slurm.host import cpus_of, memory_of
 from scaling_study.launch.slurm.resource_classes import classes
 
@@ -115,3 +116,15 @@ def test_the_cores_of_a_process_may_be_set_and_images_in_memory_need_few(
     assert memory_of(on_cpu, CLUSTER) == 1_600_000_000
     with pytest.raises(InputError, match=r"launcher\.cpus=1: must be launcher\.threads=2 or more"):
         replace(CLUSTER, cpus=1, threads=2)
+
+
+def test_runs_of_one_grid_land_in_classes_of_their_own_numbers_of_gpus(
+    execution: ExecutionConfig,
+) -> None:
+    auto = replace(CLUSTER, gpus_per_run=AUTO, gpus_per_node=8)
+    base = on_gpu(execution, "imagenet", 4, batch_size=4096)
+    some = [replace(base, processes=n, memory_bytes=10**9) for n in (1, 2, 8, 32)]
+    found = {(r.gpus, r.tasks, r.nodes) for r in classes(some, auto)}
+    assert found == {(1, 1, 1), (2, 2, 1), (8, 8, 1), (8, 8, 4)}
+    with pytest.raises(InputError, match=r"launcher\.runs_per_job=2: must be 1"):
+        replace(auto, runs_per_job=2)

@@ -42,7 +42,7 @@ def memory_of(request: Request, options: SlurmOptions) -> int | None:
     if run.device != "cuda":
         return None if request.memory_bytes is None else request.memory_bytes + PROCESS_BYTES
     info, side = data_info(run.data), run.data.resolution
-    share = -(-run.train.batch_size // options.processes)
+    share = -(-run.train.batch_size // max(request.processes, options.processes))
     waiting = IN_FLIGHT * share * side**2 * info.channels
     if not encoded(run.data):
         return PROCESS_BYTES + CUDA_BYTES + waiting + run_cost(run).data_bytes
