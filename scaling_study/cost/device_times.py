@@ -54,6 +54,7 @@ class Times:
         self._timings = list(timings)
         self._how = threads, processes, slots_per_gpu, device, data_sheet
         self.processes, self.data_sheet = processes, data_sheet
+        self._others: dict[int, Times] = {}
         self._conditions: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._forecasts: dict[tuple[Any, ...], Forecast] = {}
 
@@ -64,6 +65,15 @@ class Times:
             copy._conditions[_class_of(conditions[0]), conditions[1]] = conditions
             copy._forecasts[conditions] = forecast_for(timings, conditions)
         return copy
+
+    def of_processes(self, processes: int) -> "Times":
+        """Forecasts of runs that so many processes train together."""
+        if processes == self.processes:
+            return self
+        if processes not in self._others:
+            threads, _, *rest = self._how
+            self._others[processes] = Times(self._timings, threads, processes, *rest)
+        return self._others[processes]
 
     def measured_only(self) -> "Times":
         """Forecasts of the same runs without a prior."""

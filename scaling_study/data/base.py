@@ -68,6 +68,11 @@ class DataConfig:
         require(alone, "data.randaugment_layers", layers, other)
 
 
+def encoded(data: DataConfig) -> bool:
+    """Whether images are decoded while a run trains: such sets have corrupt ones."""
+    return hasattr(data, "corrupt")
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Classes; images of `train` and, unless it is minival, of `split`; 1 (grey) or 3 channels."""

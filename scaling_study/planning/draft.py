@@ -21,6 +21,7 @@ from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import kept_probes, read_timings, written
 from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.declared import declared_grid
+from scaling_study.planning.devices_per_run import allotted, wish_of
 from scaling_study.planning.order import to_do
 from scaling_study.planning.pilot import fitting
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells
@@ -94,6 +95,9 @@ def draft(
     check(results_dir / grid["name"], grid, values_of(cells, left))
     check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
+    if (wish := wish_of(group(settings, "launcher"), times)) is not None:
+        rows, about = allotted(rows, wish, times, store, results)
+        lines += about
     lines += times.notes(row.run for row in to_do(rows))
     lines += _short_steps(to_do(rows))
     return Draft(grid, rows, left, times, decided, results, notes), lines
@@ -173,7 +177,8 @@ def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:
     """The same plan after runs have ended, its forecasts as they were made."""
     store = Store(Path(execution.results_dir))
     results = store.read()
-    rows = plan([row.cell for row in old.rows], store, results, old.times)
+    times = {row.processes: old.times.of_processes(row.processes) for row in old.rows}
+    rows = [plan([r.cell], store, results, times[r.processes])[0] for r in old.rows]
     return replace(old, rows=rows, results=results)
 
 

@@ -22,7 +22,7 @@ class Planned:
 
     `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts that rest on
     `basis` (see `Times.basis`), None if nothing is known; `actual_s` and `actual_gpu_hours` are
-    what a finished run took.
+    what a finished run took. `processes` train it together.
     """
 
     cell: Cell
@@ -35,6 +35,7 @@ class Planned:
     actual_s: float | None
     actual_gpu_hours: float | None
     basis: str | None = None
+    processes: int = 1
 
     @property
     def by_prior(self) -> bool:
@@ -132,4 +133,5 @@ def _planned(
         actual_s=actual_s,
         actual_gpu_hours=None if actual_s is None else actual_s * times.gpus(cell.run) / HOUR,
         basis=times.basis(cell.run),
+        processes=times.processes,
     )

@@ -42,6 +42,7 @@ def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict
         "steps": cost.steps,
         **around("memory_bytes", cost.memory_bytes, TOLERANCE),
         "devices_80gb": devices_needed(row.run),
+        "processes": row.processes,
         **around("checkpoint_bytes", cost.checkpoint_bytes, DISK_TOLERANCE),
         **around("disk_bytes", cost.disk_bytes, DISK_TOLERANCE),
         **around("data_bytes", cost.data_bytes, 0.0),

@@ -102,7 +102,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     costs = asked.energy, asked.kg_co2_per_kwh, asked.price_per_gpu_hour
     notes += expense_lines(to_do(rows), found.times, *costs)
     called = display_names([row.run for row in rows], grid)
-    shown = display.lines(rows, len(slots), asked.order, options.processes, called)
+    shown = display.lines(rows, len(slots), asked.order, called)
     _show(found, [*display.question(grid), *shown], notes)
     if asked.out:
         write_csv(rows, grid, Path(asked.out))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +66,7 @@ class TrainingBatch:
                 pixels = np.stack([self._cropped(p, r) for p, r in zip(pixels, rngs, strict=True)])
         else:
             pixels, labels = self._decoded(self.part, spec.chosen.tolist(), rngs, corrupt)
-        moves = Moves.draw(self.batch_size, data, generator(self.key, "augment", spec.step))
+        moves = _moves(self.batch_size, data, self.key, spec.step)
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
         if one_by_one:
             pixels = np.stack([self._augmented(p, r) for p, r in zip(pixels, rngs, strict=True)])
@@ -162,6 +163,12 @@ class Moves:
         border = (self.reach,) * 4
         padded = pad(pixels, border if pixels.ndim == 3 else (0, 0, *border))
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+@lru_cache(maxsize=2)
+def _moves(n: int, data: DataConfig, key: str, step: int) -> Moves:
+    """Those of a step's global batch, of which a process may make several parts."""
+    return Moves.draw(n, data, generator(key, "augment", step))
 
 
 def loaded(pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt) -> LoadedBatch:
