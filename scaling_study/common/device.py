@@ -1,5 +1,6 @@
 """What this machine trains on, found without torch."""
 
+import math
 import os
 import platform
 import re
@@ -18,6 +19,8 @@ OLDER_GPU = re.compile(
 )
 # Name of a GPU where there is none.
 UNKNOWN = "cuda: unknown"
+# In the environment of a run in a pool: the CPU cores of its slot.
+CORES_OF_SLOT = "SCALING_STUDY_CORES"
 
 
 @cache
@@ -55,8 +58,56 @@ def gpu_memory_bytes() -> list[int]:
 
 
 def cpu_cores() -> int:
-    """CPU cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores that this process may use: by its affinity, its container, and its SLURM job."""
+    allowed = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if allowed else os.cpu_count() or 1
+    if "SLURM_JOB_ID" in os.environ:
+        given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+        cores = min(cores, int(given) if given.isdecimal() else cores)
+    return max(1, int(min(cores, container_cores())))
+
+
+def cores_of_run() -> int:
+    """CPU cores of a run in a pool, which shares those of the machine with other slots."""
+    share = os.environ.get(CORES_OF_SLOT, "")
+    return min(cpu_cores(), int(share)) if share.isdecimal() else cpu_cores()
+
+
+def container_cores(
+    mount: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> float:
+    """CPU time a second that the control groups above this process allow; inf without a limit.
+
+    Both versions: cpu.max of the one hierarchy, and cpu.cfs_quota_us of the controller cpu.
+    """
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return math.inf
+    limits = [math.inf]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = mount / controllers
+        folder = base / path.strip("/")
+        # In a container the path may be that on its host, which is not mounted there.
+        for one in (base, *(f for f in (folder, *folder.parents) if base in f.parents)):
+            limits.append(_quota(one))
+    return min(limits)
+
+
+def _quota(group: Path) -> float:
+    """Cores that one control group allows."""
+    try:
+        if (group / "cpu.max").is_file():
+            quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = ((group / n).read_text(encoding="ascii").strip() for n in names)
+        return math.inf if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return math.inf
 
 
 def device_name(device: str) -> str:

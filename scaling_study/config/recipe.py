@@ -1,8 +1,10 @@
 """The training recipe of a run: which methods are on, and how strong. No torch."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
-from scaling_study.common.validation import added, require
+from scaling_study.common.validation import identity, later, require
 from scaling_study.config.recipe_checks import check
 
 
@@ -31,6 +33,16 @@ class TrainConfig:
     A step's batch is split over `accumulation` forward passes; batch norm sees one of them, or
     with `sync_batch_norm` that pass of all processes, or `ghost_batch` images of it at a time.
     `compile` is torch's, on a GPU.
+
+    `evaluate_every` says when a run is evaluated while it trains: after every so many epochs, after
+    those of a list, `auto` (`config.evaluation`), or `end`, once. With `early_stopping` a run ends
+    after so many evaluations without a new least error; 0 never ends one early.
+
+    `freeze` names layers that are not trained, `lr_multipliers` others with PATTERN=FACTOR of the
+    learning rate (`models.layer_patterns`).
+
+    With `common_random_numbers` runs of equal seed draw the same, whatever else differs: the order
+    of the images, augmentation, and the weights of layers of equal shape.
     """
 
     recipe: str
@@ -54,29 +66,43 @@ class TrainConfig:
     sync_batch_norm: bool
     channels_last: bool
     compile: bool
+    evaluate_every: str | int | tuple[int, ...] = later("end")
+    early_stopping: int = later(0)
+    freeze: tuple[str, ...] = later(())
+    lr_multipliers: tuple[str, ...] = later(())
+    common_random_numbers: bool = later(False)
 
-    beta2: float = added(0.999)
-    adam_eps: float = added(1e-8)
-    clip_norm: float = added(0.0)
-    decay_norms: bool = added(False)
-    decay_embeddings: bool = added(False)
-    decay_layer_scale: bool = added(False)
-    layer_decay: float = added(1.0)
-    end_lr: float = added(0.0)
-    polynomial_power: float = added(1.0)
-    decay_share: float = added(0.2)
-    mixup: float = added(0.0)
-    cutmix: float = added(0.0)
-    mix_probability: float = added(1.0)
-    loss: str = added("task")
-    bce_threshold: float = added(0.0)
-    repeats: int = added(1)
-    drop_path: float = added(0.0)
-    ghost_batch: int = added(0)
-    resolutions: tuple[int, ...] = added(())
+    beta2: float = later(0.999)
+    adam_eps: float = later(1e-8)
+    clip_norm: float = later(0.0)
+    decay_norms: bool = later(False)
+    decay_embeddings: bool = later(False)
+    decay_layer_scale: bool = later(False)
+    layer_decay: float = later(1.0)
+    end_lr: float = later(0.0)
+    polynomial_power: float = later(1.0)
+    decay_share: float = later(0.2)
+    mixup: float = later(0.0)
+    cutmix: float = later(0.0)
+    mix_probability: float = later(1.0)
+    loss: str = later("task")
+    bce_threshold: float = later(0.0)
+    repeats: int = later(1)
+    drop_path: float = later(0.0)
+    ghost_batch: int = later(0)
+    resolutions: tuple[int, ...] = later(())
 
     def __post_init__(self) -> None:
         check(self)
+        if self.lr_multipliers:
+            _ = self.multipliers
+
+    def identity(self) -> dict[str, Any]:
+        """What its id has; when a run is evaluated matters only where that may stop it."""
+        plain = identity(self)
+        if not self.early_stopping:
+            plain.pop("evaluate_every", None)
+        return plain
 
     @property
     def lr(self) -> float:
@@ -101,6 +127,22 @@ class TrainConfig:
     def steps(self, n_train: int) -> int:
         """Steps of the whole training on `n_train` images: whole batches in every epoch."""
         return self.epochs * (n_train // self.batch_size)
+
+    @property
+    def multipliers(self) -> list[tuple[str, float]]:
+        """Patterns of `lr_multipliers`, each with its factor; InputError for what is none."""
+        found = []
+        for text in self.lr_multipliers:
+            pattern, equals, number = text.rpartition("=")
+            try:
+                factor = float(number)
+            except ValueError:
+                factor = -1.0
+            good = bool(pattern and equals) and 0 <= factor < math.inf
+            accepted = "must be PATTERN=FACTOR with a factor of 0 or more, as in classifier=10"
+            require(good, "train.lr_multipliers", text, accepted)
+            found.append((pattern, factor))
+        return found
 
     @property
     def optimizer_tensors(self) -> tuple[int, int]:

@@ -9,11 +9,12 @@ TrainConfig = Any
 SCHEDULES = ("cosine", "step", "exponential", "polynomial", "wsd")
 OPTIMIZERS = ("sgd", "rmsprop", "adamw", "lamb")
 LOSSES = ("task", "bce")
+EVALUATE = ("end", "auto")
 
 
 def check(train: TrainConfig) -> None:
     """InputError for the first value that is out of bounds or does not go with another."""
-    for rule in (_batches, _rates, _schedule, _labels, _resolutions):
+    for rule in (_batches, _rates, _schedule, _labels, _resolutions, _evaluation):
         rule(train)
 
 
@@ -91,3 +92,17 @@ def _resolutions(train: TrainConfig) -> None:
     require(good, "train.resolutions", sides, "must be rising sides in px, or an empty list")
     few = len(sides) <= train.epochs
     require(few, "train.resolutions", sides, f"must be at most train.epochs={train.epochs} stages")
+
+
+def _evaluation(train: TrainConfig) -> None:
+    every, patience = train.evaluate_every, train.early_stopping
+    listed = list(every) if isinstance(every, tuple) else [every]
+    numbers = [epoch for epoch in listed if isinstance(epoch, int)]
+    known = every in EVALUATE or len(numbers) == len(listed) > 0
+    rising = all(epoch >= 1 for epoch in numbers) and numbers == sorted(set(numbers))
+    accepted = "must be end, auto, a whole number of epochs, or a rising list of such"
+    require(known and rising, "train.evaluate_every", every, accepted)
+    require(patience >= 0, "train.early_stopping", patience, "must be 0 (off) or more")
+    curve = not patience or every != "end"
+    accepted = "stops by evaluations while training; give train.evaluate_every=1 or auto"
+    require(curve, "train.early_stopping", patience, accepted)

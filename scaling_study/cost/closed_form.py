@@ -11,9 +11,11 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
+from scaling_study.config.evaluation import TRAINING_PASSES, evaluation_plan, final_images
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
+from scaling_study.data.base import as_evaluated
 from scaling_study.data.splits import DataInfo
 from scaling_study.models import network
 from scaling_study.models.drop_path import with_drop_path
@@ -24,11 +26,9 @@ from scaling_study.study.axes import AXES
 from scaling_study.tasks import task_of
 
 _network = cache(network)
-# Forward and backward: the gradients by weights and by inputs cost one forward pass each.
-TRAINING_PASSES = 3
 # Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
 STEP_ENTRY, METRICS_LINE = 18, 100
-COST_COLUMNS = ("params", "flops", "activations", "train_flops")
+COST_COLUMNS = ("params", "flops", "activations", "train_flops", "eval_flops")
 # The device that `devices_needed` counts in: bytes of memory, of which a step may take all but a
 # share for kernels' work space.
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
@@ -42,6 +42,7 @@ DISK_TOLERANCE = 0.05
 class RunCost:
     """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
 
+    `eval_flops` is what all evaluations take, `curve_flops` those while training alone.
     `memory_bytes` is the most that a training step has allocated, by default in one process;
     `checkpoint_bytes` the checkpoint of a run in work, `disk_bytes` what a finished run keeps;
     `data_bytes` all decoded images.
@@ -51,6 +52,8 @@ class RunCost:
     flops: int
     activations: int
     train_flops: int
+    eval_flops: int
+    curve_flops: int
     steps: int
     memory_bytes: int
     checkpoint_bytes: int
@@ -61,7 +64,8 @@ class RunCost:
 def run_cost(run: RunConfig) -> RunCost:
     """Cost of training `run`; InputError if its network, images and batch do not fit together."""
     data = data_info(run.data)
-    return _run_cost(run.model, run.data.resolution, data, outputs(run), run.train, run.precision)
+    sides = run.data.resolution, as_evaluated(run.data).resolution
+    return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision)
 
 
 def forward(run: RunConfig) -> Cost:
@@ -114,12 +118,14 @@ def devices_needed(run: RunConfig) -> int | None:
 @cache
 def _run_cost(
     model: ModelConfig,
-    resolution: int,
+    sides: tuple[int, int],
     data: DataInfo,
     outputs: int,
     train: TrainConfig,
     precision: str,
 ) -> RunCost:
+    resolution, tested = sides  # of training and evaluation
+    scored = _forward(model, tested, outputs).flops
     most = f"more than the {data.n_train} training images"
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = _forward(model, resolution, outputs)
@@ -127,11 +133,14 @@ def _run_cost(
     steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
+    curve = evaluation_plan(train, data.n_train, data.n_val).images
     return RunCost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
         train_flops=_train_flops(model, resolution, outputs, train, data.n_train),
+        eval_flops=scored * (curve + final_images(data.n_train, data.n_val)),
+        curve_flops=scored * curve,
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 # A moved data set keeps its results: settings that say where images lie are marked so.
 from scaling_study.common.validation import INFRASTRUCTURE as INFRASTRUCTURE
-from scaling_study.common.validation import added, require
+from scaling_study.common.validation import later, require
 from scaling_study.data.splits import Split
 
 # The held-out share of the training images, to select on.
@@ -48,14 +48,14 @@ class DataConfig:
     crop_min_area: float
     randaugment_layers: int
     randaugment_magnitude: float
-    augment_policy: str = added("randaugment")
-    augment_ops: str = added("pil")
-    crop_sampler: str = added("area")
-    randaugment_sd: float = added(0.0)
-    colour_jitter: float = added(0.0)
-    erasing: float = added(0.0)
-    test_resolution: int = added(0)
-    test_crop: float = added(0.875)
+    augment_policy: str = later("randaugment")
+    augment_ops: str = later("pil")
+    crop_sampler: str = later("area")
+    randaugment_sd: float = later(0.0)
+    colour_jitter: float = later(0.0)
+    erasing: float = later(0.0)
+    test_resolution: int = later(0)
+    test_crop: float = later(0.875)
 
     def __post_init__(self) -> None:
         require(self.resolution >= 1, "data.resolution", self.resolution, "must be at least 1 px")
@@ -91,6 +91,11 @@ def as_evaluated(data: DataConfig) -> DataConfig:
     """`data` at the resolution of evaluation."""
     side = data.test_resolution or data.resolution
     return data if side == data.resolution else replace(data, resolution=side, test_resolution=0)
+
+
+def encoded(data: DataConfig) -> bool:
+    """Whether images are decoded while a run trains: such sets have corrupt ones."""
+    return hasattr(data, "corrupt")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
     rest = {key: value for key, value in config.items() if key not in GROUPS}
     if "init" in rest:  # a run's config has the file's digest beside it
         init = rest["init"]
-        rest["init"] = "none" if init is None else f"{init['names']}:{init['path']}"
+        parent = init is not None and "run" in init
+        named = ("run", init["run"]) if parent else init and (init["names"], init["path"])
+        rest["init"] = ":".join(named) if named else "none"
     return [*found, *_changes(dict(_flat(rest)), {k: top.get(k) for k in rest}, "")]
 
 

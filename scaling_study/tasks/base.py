@@ -41,6 +41,7 @@ class Task:
         soft_losses: the mean loss for labels (n, outputs) that say how much of each output is
             right, as mixup makes them: by the name of a recipe's `loss`, task or bce. A task
             without them is not trained with mixed images.
+        right: of each image whether it is right, (n,); None for a task without right and wrong.
     """
 
     outcome: str
@@ -54,6 +55,7 @@ class Task:
     loss: Callable[[Tensor, Tensor, float], Tensor]
     metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
     soft_losses: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = field(default_factory=dict)
+    right: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         accepted = "outcomes are minimised; declare 1 - accuracy or a loss, and lower"

@@ -56,9 +56,14 @@ def binary_loss(logits: Tensor, shares: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(logits, shares.to(logits.dtype))
 
 
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Of each image whether its class has the largest logit."""
+    return logits.argmax(1) == labels
+
+
 def wrong(logits: Tensor, labels: Tensor) -> Tensor:
     """How many images have another class as their largest logit."""
-    return (logits.argmax(1) != labels).sum()
+    return (~right(logits, labels)).sum()
 
 
 def nats(logits: Tensor, labels: Tensor) -> Tensor:
@@ -84,4 +89,5 @@ TASK = Task(
     loss=loss,
     metrics={"error": wrong, "loss": nats},
     soft_losses={"task": soft_loss, "bce": binary_loss},
+    right=right,
 )

@@ -1,12 +1,12 @@
 """What a step minimises: the loss of a network's outputs, about classes or about mixed labels."""
 
-from collections.abc import Callable
-
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from scaling_study.config.run import RunConfig
 from scaling_study.tasks import task_of
 from scaling_study.training.mixing import mixed
+from scaling_study.training.numerics import autocast
 from scaling_study.training.seeds import seed_of
 
 
@@ -21,12 +21,20 @@ class Objective:
         recipe = self._run.train
         if not recipe.soft_labels:
             return images, labels
-        return mixed(images, labels, self._outputs, recipe, seed_of(self._run.run_id, "mix", step))
+        seed = seed_of(self._run.random_key, "mix", step)
+        return mixed(images, labels, self._outputs, recipe, seed)
 
-    @property
-    def loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """The mean loss of outputs (n, outputs) for `targets`."""
+    def largest(self, images: Tensor, labels: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """`targets`, of images as large as those of the last stage, which need most memory."""
+        images, targets = self.targets(images, labels, step)
+        side = self._run.data.resolution
+        return (images if images.shape[-1] == side else interpolate(images, side)), targets
+
+    def loss_of(self, network: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of the network's outputs, in the run's precision."""
         recipe = self._run.train
-        if recipe.soft_labels:
-            return self._task.soft_losses[recipe.loss]
-        return lambda outputs, labels: self._task.loss(outputs, labels, recipe.label_smoothing)
+        with autocast(self._run):
+            outputs = network(images)
+            if recipe.soft_labels:
+                return self._task.soft_losses[recipe.loss](outputs, targets)
+            return self._task.loss(outputs, targets, recipe.label_smoothing)

@@ -33,7 +33,7 @@ def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimize
 
 
 def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, Any]]:
-    """Groups of parameters with one weight decay and one `lr_scale` each.
+    """Groups of parameters with one weight decay and one `lr_multiplier` each.
 
     Decayed ones come first; with `layer_decay` every distance from the output has groups of its
     own, whose learning rate is that power of it.
@@ -48,20 +48,20 @@ def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, A
         {
             "params": groups[spared, distance],
             "weight_decay": 0.0 if spared else recipe.weight_decay,
-            "lr_scale": recipe.layer_decay**distance,
+            "lr_multiplier": recipe.layer_decay**distance,
         }
         for spared, distance in sorted(groups)
     ]
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The rate of a step, times the scale of each group."""
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of a step, times the multiplier of each group."""
     for group in optimizer.param_groups:
-        # Groups of a checkpoint from before there were scales have none.
-        group["lr"] = rate * group.get("lr_scale", 1.0)
+        # Groups of a checkpoint from before there were multipliers have none.
+        group["lr"] = rate * group.get("lr_multiplier", 1.0)
 
 
-def apply_gradients(
+def update(
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,

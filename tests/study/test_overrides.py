@@ -85,3 +85,10 @@ def test_a_run_from_before_a_setting_is_repeated_without_a_word_about_it():
     assert not any(name in word for word in words for names in later.values() for name in names)
     again, _ = composed(command(config, "results"))
     assert again.run_id == tiny().run_id
+
+
+def test_a_run_that_starts_from_another_is_repeated_from_it() -> None:
+    run = tiny(init="run:d14-w0.125-s0-abc")
+    found = overrides(yaml.safe_load(yaml.safe_dump(asdict(run))))
+    (init,) = (text for text in found if text.startswith("init="))
+    assert tiny(init=init.partition("=")[2].strip("'")).run_id == run.run_id

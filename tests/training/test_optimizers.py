@@ -18,7 +18,7 @@ from scaling_study.training.optimizers import (
     RMSProp,
     optimizer_of,
     parameter_groups,
-    set_learning_rate,
+    set_rate,
 )
 
 
@@ -171,7 +171,7 @@ def test_learning_rates_fall_by_block_towards_the_image() -> None:
     run = tiny(**{"model.depth": 26, "model.stem": "deep", "train.layer_decay": 0.5})
     module = build(network(run.model, 4))
     optimizer = optimizer_of(module, run.train)
-    set_learning_rate(optimizer, 8.0)
+    set_rate(optimizer, 8.0)
     rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
     found = {name: rates[id(p)] for name, p in module.named_parameters()}
     blocks = [m for m in module.modules() if isinstance(m, Residual)]
@@ -187,7 +187,7 @@ def test_learning_rates_fall_by_block_towards_the_image() -> None:
 def test_where_there_are_no_blocks_every_layer_is_one() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.Linear(4, 2))
     groups = parameter_groups(module, recipe(layer_decay=0.5, decay_biases=True))
-    assert [g["lr_scale"] for g in groups] == [1.0, 0.5, 0.25]
+    assert [g["lr_multiplier"] for g in groups] == [1.0, 0.5, 0.25]
 
 
 @pytest.mark.parametrize("name", STEPS)

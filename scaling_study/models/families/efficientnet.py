@@ -9,7 +9,7 @@ pads an even side at its end only. EfficientNet-RS is the same network at a lowe
 from dataclasses import dataclass
 from math import ceil
 
-from scaling_study.common.validation import added
+from scaling_study.common.validation import later
 from scaling_study.models import layers as spec
 from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
@@ -55,7 +55,7 @@ class EfficientNetConfig(ModelConfig):
     bn_momentum: float
     dropout: float
     stochastic_depth: float
-    weight_init: str = added("default")
+    weight_init: str = later("default")
 
     def __post_init__(self) -> None:
         super().__post_init__()

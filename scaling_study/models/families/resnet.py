@@ -8,7 +8,7 @@ before the addition, and every layer has int(filters x width) channels.
 from dataclasses import dataclass
 from itertools import islice
 
-from scaling_study.common.validation import added, require
+from scaling_study.common.validation import later, require
 from scaling_study.models import layers as spec
 from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
@@ -69,8 +69,8 @@ class ResNetConfig(ModelConfig):
     dropout: float
     stochastic_depth: float
     stochastic_depth_mode: str
-    weight_init: str = added("default")
-    activation: str = added("relu")
+    weight_init: str = later("default")
+    activation: str = later("relu")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -47,19 +48,19 @@ Rngs = list[np.random.Generator]
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Makes augmented batches; the seed of an image is (run, step, position in the batch).
+    """Makes augmented batches; the seed of an image is (`key`, step, position in the batch).
 
-    `levels`: mean and standard deviation of each channel.
+    `key` is `RunConfig.random_key`, `levels` mean and standard deviation of each channel.
     """
 
     part: Split
     data: DataConfig
     batch_size: int
-    run_id: str
+    key: str
     levels: tuple[Levels, Levels] = GREY_LEVELS
 
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
-        data, seed = self.data, seed_of(self.run_id, "image", spec.step)
+        data, seed = self.data, seed_of(self.key, "image", spec.step)
         if spec.side not in (0, data.resolution):
             data = replace(data, resolution=spec.side)
         side = data.resolution
@@ -78,8 +79,7 @@ class TrainingBatch:
             pixels = resized(pixels, side, Image.Resampling.BICUBIC)
         else:
             pixels, labels = self._decoded(self.part, spec.chosen.tolist(), side, rngs, corrupt)
-        rng = generator(self.run_id, "augment", spec.step)
-        moves = Moves.draw(self.batch_size, data, rng)
+        moves = _moves(self.batch_size, data, self.key, spec.step)
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
         if one_by_one:
             pairs = zip(pixels, rngs, strict=True)
@@ -177,6 +177,12 @@ class Moves:
         border = (self.reach,) * 4
         padded = pad(pixels, border if pixels.ndim == 3 else (0, 0, *border))
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+@lru_cache(maxsize=2)
+def _moves(n: int, data: DataConfig, key: str, step: int) -> Moves:
+    """Those of a step's global batch, of which a process may make several parts."""
+    return Moves.draw(n, data, generator(key, "augment", step))
 
 
 def loaded(pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt) -> LoadedBatch:
