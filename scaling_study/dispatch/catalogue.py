@@ -56,7 +56,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "show every run of a grid, its cost and what it can decide",
             (
                 "plan +grid=depth_vs_width",
-                "plan +grid=depth_vs_width 'grid.axes.epochs=[4,40]' plan.out=plan.csv",
+                "plan +grid=depth_vs_width 'grid.axes.epochs=[5,40]' plan.out=plan.csv",
                 "plan +grid=depth_vs_width plan.probe=true    (time a few steps first)",
             ),
             ("dry_run=true",),
@@ -121,7 +121,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "verdicts, frontiers, figures and report.html of a study",
             (
                 "report results/depth_vs_width -o figures/depth_vs_width",
-                "report results/depth_vs_width -o figures/short --where epochs=4",
+                "report results/depth_vs_width -o figures/short --where epochs=5",
             ),
         ),
         Command(
