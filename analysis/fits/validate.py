@@ -82,7 +82,7 @@ def folds(fit: Fit, count: int = 10, seed: int = 0) -> Misses:
 
 
 def extrapolated(fit: Fit, cost: Floats) -> tuple[Misses, ...]:
-    """Misses on the dearest rows of fits to the cheapest 75 % and 50 %, if any row is left."""
+    """Misses on the dearest rows of fits to the cheapest 75 and 50 %; of few rows 75 % is all."""
     rank = np.argsort(np.argsort(cost, kind="stable"), kind="stable")
     dearest = {share: rank >= share * fit.n for share in CHEAPEST}
     return tuple(

@@ -25,7 +25,7 @@ def module_called(name: object, folder: str) -> ModuleType | None:
         return None
     path = name if "." in name else f"{folder}.{name}"
     if (known := sys.modules.get(path)) is not None:
-        return known  # has been run already; a plan asks hundreds of times
+        return known  # has been run already; plans and verdicts ask hundreds of times
     if (store := _store_of(path)) is not None:
         raise InputError(f"{name}: it lies in {store}, a store of results, whose files are not run")
     try:
