@@ -29,7 +29,7 @@ def main() -> int:
     options.add_argument("--write", action="store_true", help="write them to the user's folder")
     options.add_argument("--run", action="store_true", help="submit a run of seconds and wait")
     options.add_argument("settings", nargs="*", help="more settings of that run, as KEY=VALUE")
-    given = options.parse_args()
+    given = options.parse_intermixed_args()
     return run(lambda: [*check(study_name(given.name), given.write, given.run, given.settings)])
 
 
