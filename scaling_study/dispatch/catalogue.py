@@ -113,6 +113,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "stop what runs or waits of a study; checkpoints stay",
             ("cancel results/depth_vs_width",),
         ),
+        Command(
+            "site",
+            "scaling_study.site:main",
+            "say what a SLURM is like, and try a run on it",
+            ("site check", "site check --name mylab --write --run"),
+        ),
     ),
     "Ask what was found": (
         Command(
