@@ -123,6 +123,11 @@ def _parse(declared: Mapping[str, Any], text: str) -> Preregistration:
 def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> Rule:
     where = f"rules.rules.{name}"
     kind = find_kind(declared.get("kind"), f"{where}.kind")
+    if "tuned" in declared and "tuned" not in kind.keys:
+        raise InputError(
+            f"{where}.tuned: rules of kind {declared['kind']} are about the recipe's learning "
+            "rates; of the kinds that ship, arms and interaction can be tuned"
+        )
     for key in declared:
         one_of(key, (*COMMON, *kind.keys), where)
     headline = declared.get("headline", False)

@@ -9,6 +9,7 @@ from typing import Any
 from analysis.study.cells import lr_factor
 from analysis.study.columns import SETTINGS
 from analysis.study.compared_settings import compared, with_comparison_settings
+from analysis.study.device_seconds import with_device_seconds
 from analysis.study.errors import NothingToCompareError
 from analysis.study.measured_times import with_measured_times
 from analysis.study.run_images import with_images
@@ -203,6 +204,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         counts = f"{len(everything)} finished, {len(left_out)} left out"
         reason = "".join(f": {text}" for text in [*left_out.values()][:1])
         raise nothing(f"no finished run in {study.path}{chosen} ({counts}{reason})")
+    rows = with_device_seconds(rows, study.plan)
     _refuse_mixed(rows, SAME)
     groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:

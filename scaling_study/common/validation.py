@@ -13,8 +13,29 @@ T = TypeVar("T")
 # Beyond it floats do not tell whole numbers apart.
 MOST = 2**53
 LARGEST = sys.float_info.max
+# Metadata of settings that say where something lies, and of settings that were added later.
+INFRASTRUCTURE: Mapping[str, bool] = {"infrastructure": True}
+LATER: Mapping[str, bool] = {"later": True}
 # What a setting of a plain type takes.
 ACCEPTED = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
+
+
+def later(neutral: Any) -> Any:
+    """A setting that runs from before it do not have: without it they had `neutral`.
+
+    Where it is not given it is `neutral`, and there it is left out of a run's id.
+    """
+    return field(default=neutral, metadata=LATER)
+
+
+def identity(value: Any) -> dict[str, Any]:
+    """The settings of a dataclass that decide a run's numbers, as its id has them."""
+    return {
+        known.name: getattr(value, known.name)
+        for known in fields(value)
+        if not known.metadata.get("infrastructure")
+        and not (known.metadata.get("later") and getattr(value, known.name) == known.default)
+    }
 
 
 def require(ok: bool, key: str, value: object, accepted: str) -> None:
@@ -54,30 +75,16 @@ def group(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def added(neutral: Any) -> Any:
-    """A setting that configs of earlier versions lack: `neutral` is what they meant.
-
-    It has no default for callers; `from_values` fills it in, and ids leave it out there.
-    """
-    return field(metadata={"neutral": neutral})
-
-
-def neutral_values(cls: type) -> dict[str, Any]:
-    """The neutral value of each setting that was `added`, by name."""
-    known = fields(cls)
-    return {f.name: f.metadata["neutral"] for f in known if "neutral" in f.metadata}
-
-
 def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     """A dataclass of numbers, names and flags from plain values, whose keys begin with `path`.
 
     InputError for an unknown or missing key, or a value of the wrong type or out of bounds.
     """
-    types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
-    refuse_unknown(values, list(types), path)
-    values = {**neutral_values(cls), **values}
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    refuse_unknown(values, list(known), path)
+    given = {**{name: f.default for name, f in known.items() if f.metadata.get("later")}, **values}
     return cls(
-        **{name: one_value(kind, values.get(name), path + name) for name, kind in types.items()}
+        **{name: one_value(f.type, given.get(name), path + name) for name, f in known.items()}
     )
 
 

@@ -1,10 +1,10 @@
 """The training recipe of a run: which methods are on, and how strong. No torch."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from scaling_study.common.validation import added, neutral_values, require
+from scaling_study.common.validation import identity, later, require
 
 EVALUATE = ("end", "auto")
 SCHEDULES = ("cosine", "step", "exponential")
@@ -59,11 +59,11 @@ class TrainConfig:
     sync_batch_norm: bool
     channels_last: bool
     compile: bool
-    evaluate_every: str | int | tuple[int, ...] = added("end")
-    early_stopping: int = added(0)
-    freeze: tuple[str, ...] = added(())
-    lr_multipliers: tuple[str, ...] = added(())
-    common_random_numbers: bool = added(False)
+    evaluate_every: str | int | tuple[int, ...] = later("end")
+    early_stopping: int = later(0)
+    freeze: tuple[str, ...] = later(())
+    lr_multipliers: tuple[str, ...] = later(())
+    common_random_numbers: bool = later(False)
 
     def __post_init__(self) -> None:
         batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)
@@ -110,20 +110,20 @@ class TrainConfig:
         require(curve, "train.early_stopping", patience, accepted)
 
     def identity(self) -> dict[str, Any]:
-        """The settings that decide a run's numbers, without those at the value that is neutral.
-
-        When a run is evaluated matters only where that may stop it.
-        """
-        neutral = neutral_values(type(self))
+        """What its id has; when a run is evaluated matters only where that may stop it."""
+        plain = identity(self)
         if not self.early_stopping:
-            neutral["evaluate_every"] = self.evaluate_every
-        plain = asdict(self)
-        return {k: v for k, v in plain.items() if k not in neutral or v != neutral[k]}
+            plain.pop("evaluate_every", None)
+        return plain
 
     @property
     def lr(self) -> float:
         """Peak learning rate at this batch size."""
         return self.lr_per_256 * self.batch_size / 256
+
+    def steps(self, n_train: int) -> int:
+        """Steps of the whole training on `n_train` images: whole batches in every epoch."""
+        return self.epochs * (n_train // self.batch_size)
 
     @property
     def multipliers(self) -> list[tuple[str, float]]:

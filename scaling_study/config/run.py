@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-from scaling_study.common.validation import from_values, group, one_value, require
+from scaling_study.common.validation import from_values, group, identity, one_value, require
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
 from scaling_study.data import data_set
-from scaling_study.data.base import MINIVAL, DataConfig, identity
+from scaling_study.data.base import MINIVAL, DataConfig
 from scaling_study.models import family, timm_names
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import Init, InitialWeights, initial_weights
@@ -110,12 +110,10 @@ NAMES = sorted(field.name for field in fields(RunConfig))
 
 @lru_cache(maxsize=2**16, typed=True)
 def _json(value: Any) -> str:
-    if isinstance(value, DataConfig):
-        plain: Any = identity(value)
-    elif isinstance(value, TrainConfig):
+    if isinstance(value, TrainConfig):
         plain = value.identity()
     else:
-        plain = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+        plain = identity(value) if is_dataclass(value) else value
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

@@ -75,8 +75,8 @@ def outputs(run: RunConfig) -> int:
 
 
 def train_flops(run: RunConfig) -> int:
-    """FLOPs of the whole training."""
-    images = run.train.epochs * data_info(run.data).n_train
+    """FLOPs of the whole training; the incomplete last batch of an epoch is not trained."""
+    images = run.train.steps(data_info(run.data).n_train) * run.train.batch_size
     return TRAINING_PASSES * forward(run).flops * images
 
 
@@ -114,7 +114,7 @@ def _run_cost(
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = _forward(model, resolution, outputs)
     memory = _memory(model, resolution, outputs, precision)
-    steps = train.epochs * (data.n_train // train.batch_size)
+    steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
     curve = evaluation_plan(train, data.n_train, data.n_val).images
@@ -122,7 +122,7 @@ def _run_cost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
+        train_flops=TRAINING_PASSES * cost.flops * steps * train.batch_size,
         eval_flops=cost.flops * (curve + final_images(data.n_train, data.n_val)),
         curve_flops=cost.flops * curve,
         steps=steps,

@@ -16,7 +16,8 @@ from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in
 from scaling_study.common.validation import is_number
 
-# Version 3 has the columns of ADDED beside those of version 2.
+# 3: `train_flops` counts the images that are trained, without an epoch's incomplete last batch, and
+# the columns of ADDED are there.
 SCHEMA, READABLE = 3, (2, 3)
 
 COLUMNS: dict[str, str] = {
@@ -39,7 +40,7 @@ COLUMNS: dict[str, str] = {
     "params": "trainable parameters",
     "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
     "activations": "output elements of all convolutions, per image",
-    "train_flops": "3 x flops x epochs x n_train",
+    "train_flops": "3 x flops x images trained: epochs x whole batches of n_train x batch_size",
     "eval_flops": "flops x images of all planned evaluations, while training and at its end",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
     "train_error": "top-1 error on clean training images, EMA weights, fraction",
@@ -161,7 +162,14 @@ def read_result(path: Path) -> Result:
             raise ValueError(f"{name}={value!r} is not possible")
     if record["run_id"] != path.parent.name:
         raise ValueError(f"the result of another run, {record['run_id']}")
-    return Result(**record)
+    return Result(**(record if record["schema"] == SCHEMA else _from_schema_2(record)))
+
+
+def _from_schema_2(record: dict[str, Any]) -> dict[str, Any]:
+    """A result as this version would have written it: its training FLOPs by whole batches."""
+    batch, n_train = record["batch_size"], record["n_train"]
+    images = record["epochs"] * (n_train // batch * batch or n_train)
+    return record | {"schema": SCHEMA, "train_flops": 3 * record["flops"] * images}
 
 
 @cache

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scaling_study.common.device import cpu_cores
-from scaling_study.config.execution import ExecutionConfig
+from scaling_study.common.device import cores_of_run, cpu_cores
+from scaling_study.config.execution import AUTO_WORKERS, ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.base import MAX_TRAIN_IMAGES
@@ -45,7 +45,8 @@ class TrainingData:
     """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
 
     An incomplete last batch of an epoch is left out, and so are corrupt images in evaluation; in
-    training the next one replaces them. At most `workers` processes decode, one per CPU core.
+    training the next one replaces them. At most `workers` processes decode, one per CPU core;
+    AUTO_WORKERS: one per core that is this run's.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class TrainingData:
         self.info = splits.info
         self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
         self._run, self._splits, self._corrupt = run, splits, corrupt
-        self._workers = min(workers, cpu_cores())
+        auto = workers == AUTO_WORKERS
+        self._workers = cores_of_run() if auto else min(workers, cpu_cores())
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         levels = (torch.tensor(v, device=run.device) for v in normalisation(splits.train))
         self.mean, self.std = (level[:, None, None] for level in levels)
