@@ -24,7 +24,8 @@ TRIAL = ("+grid=smoke", "grid.name=site_check", "grid.axes.seed=[0]", "grid.axes
 def check(name: str, write: bool, trial: bool, settings: list[str]) -> Iterator[str]:
     """The report, line by line.
 
-    InputError without a SLURM that answers, for a name that makes no file, or for settings that are there already.
+    InputError without a SLURM that answers, for a name that makes no file, or for settings that
+    are there already.
     """
     plain = re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
     require(plain, "--name", name, "must be letters, digits, '_' and '-'")
