@@ -12,6 +12,7 @@ from analysis.study.compared_settings import compared, with_comparison_settings
 from analysis.study.device_seconds import with_device_seconds
 from analysis.study.errors import NothingToCompareError
 from analysis.study.measured_times import with_measured_times
+from analysis.study.run_images import with_images
 from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
@@ -211,7 +212,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     for group in groups.values():
         _refuse_mixed(group, SAME_SETTINGS)
     _refuse_twins(rows)
-    rows = with_measured_times(rows, study.path)
+    rows = with_images(with_measured_times(rows, study.path), study)
     n_classes = study.grid.get("n_classes")
     reasons = {row["run_id"]: _why_excluded(row, n_classes, task_in(study.grid)) for row in rows}
     kept, tuning = _by_rate(row for row in rows if reasons[row["run_id"]] is None)

@@ -11,6 +11,12 @@ from pathlib import Path
 
 # An index or a UUID, as CUDA_VISIBLE_DEVICES has them.
 GPU = re.compile(r"\d+|(GPU|MIG)-.+")
+# Compute capability (Ampere) from which on GPUs multiply bf16, and any that is lower.
+BF16_SINCE, BEFORE_BF16 = 8.0, 7.5
+# Names of GPUs up to Turing, for drivers that do not tell the compute capability.
+OLDER_GPU = re.compile(
+    r"\b(V100S?|T4|TITAN|GTX|P100|P40|P4|K80|M60|RTX 20[678]0|Quadro RTX [3-8]000)\b", re.IGNORECASE
+)
 # Name of a GPU where there is none.
 UNKNOWN = "cuda: unknown"
 # In the environment of a run in a pool: the CPU cores of its slot.
@@ -115,6 +121,29 @@ def device_name(device: str) -> str:
 
 
 def best_precision(device: str) -> str:
-    """bf16 on a GPU and on CPUs that multiply it in hardware; elsewhere it is emulated, slowly."""
-    fast = device == "cuda" or any(flag in _cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
-    return "bf16" if fast else "fp32"
+    """The fast half precision that the device multiplies in hardware, or fp32 where it has none.
+
+    GPUs have bf16 from compute capability 8.0 on, and fp16 before: a V100 or a T4 has no bf16
+    convolutions. With several the oldest decides. Where no GPU can be asked, as on a login node,
+    it is bf16. CPUs emulate bf16, slowly, unless they have instructions for it.
+    """
+    if device == "cuda":
+        known = [capability for capability in _compute_capabilities() if capability is not None]
+        return "bf16" if min(known, default=BF16_SINCE) >= BF16_SINCE else "fp16"
+    return "bf16" if any(flag in _cpuinfo() for flag in ("avx512_bf16", "amx_bf16")) else "fp32"
+
+
+def _compute_capabilities() -> list[float | None]:
+    """Of each GPU; None where neither the driver nor the GPU's name says it."""
+    if answers := _of_gpus("compute_cap"):
+        return [_number(answer) for answer in answers]
+    # Drivers before 510 do not know the column.
+    names = _of_gpus("name")
+    return [BEFORE_BF16 if OLDER_GPU.search(name) else None for name in names]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -76,10 +76,17 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
 
 
 def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
-    """Amount of work in a run: training steps, and batches of images scored at its end."""
+    """Amount of work in a run: training steps, and batches of images scored.
+
+    A run that stopped early has trained fewer; results of earlier versions were scored at their
+    end alone, and do not say what that cost.
+    """
     batch, n_train = columns["batch_size"], columns["n_train"]
-    scored = (min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]) / batch
-    return float(columns["epochs"] * (n_train // batch)), scored
+    epochs = columns.get("stopped_epoch") or columns["epochs"]
+    images = min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]
+    if (flops := columns.get("eval_flops")) is not None:
+        images = flops / columns["flops"]
+    return float(epochs * (n_train // batch)), images / batch
 
 
 @dataclass

@@ -31,7 +31,9 @@ SufficientSets = Sequence[Sequence[frozenset[str]]]
 class Budget:
     """Limits for the runs of a study, None for no limit; with `fit` the best subset is trained.
 
-    `own` are the ids of runs that the study has started itself: their costs count.
+    `train_flops` are those of training and of evaluations while training; the one at the end, which
+    every run has, is not among them. `own` are the ids of runs that the
+    study has started itself: their costs count.
     """
 
     gpu_hours: float | None
@@ -64,7 +66,8 @@ class Budget:
         """
         found = {}
         if self.train_flops is not None:
-            found["train_flops"] = float(sum(row.cost.train_flops for row in rows))
+            flops = (row.cost.train_flops + row.cost.curve_flops for row in rows)
+            found["train_flops"] = float(sum(flops))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]
             if len(hours) < len(rows):
