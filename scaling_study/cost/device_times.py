@@ -71,8 +71,9 @@ class Times:
         if processes == self.processes:
             return self
         if processes not in self._others:
-            threads, _, *rest = self._how
-            self._others[processes] = Times(self._timings, threads, processes, *rest)
+            threads, _, sharing, device, sheet = self._how
+            found = Times(self._timings, threads, processes, sharing, device, sheet)
+            self._others[processes] = found
         return self._others[processes]
 
     def measured_only(self) -> "Times":

@@ -17,7 +17,8 @@ OF_THE_SWEEP = ("dry_run", "explain", "diff")
 class SweepOptions:
     """What a sweep does with its plan; `explain` is POINTS, RULES or empty.
 
-    `energy`, `kg_co2_per_kwh` and `price_per_gpu_hour` ask for lines about these.
+    `show_jobs` prints what would be submitted; `energy`, `kg_co2_per_kwh` and `price_per_gpu_hour`
+    ask for lines about these.
     """
 
     dry_run: bool
@@ -28,9 +29,15 @@ class SweepOptions:
     resolve: bool
     device: str | None
     order: str
+    show_jobs: bool
     energy: bool
     kg_co2_per_kwh: float | None
     price_per_gpu_hour: float | None
+
+    @property
+    def expenses(self) -> tuple[bool, float | None, float | None]:
+        """What to say of energy, CO2 and price."""
+        return self.energy, self.kg_co2_per_kwh, self.price_per_gpu_hour
 
     def __post_init__(self) -> None:
         for name in ("kg_co2_per_kwh", "price_per_gpu_hour"):

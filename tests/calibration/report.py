@@ -53,7 +53,7 @@ normal model with effects of the data set and of the length of training, and a t
 the fourth root of the training images seen: short training scatters up to three times as much as
 the formula says, long training about as much. An interval is Student's t with as many degrees of
 freedom as the SD is known to: {_df("imagenet", 1_281_167 * 350)} on ImageNet at 350 epochs,
-{_df("fractals", 25_600)} on the default study at 20 epochs, {_df("", 25_600)} on data of which
+{_df("fractals", 25_600)} on fractals after 25,600 images, {_df("", 25_600)} on data of which
 nothing is known. All finished replicates of a results store enter the same model before a grid is
 planned, so that its own data set counts most, and the dry run averages power over what remains
 unknown. The measure of length matters: by the logarithm of the images seen, which fits the

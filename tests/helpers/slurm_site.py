@@ -35,6 +35,7 @@ CLUSTER = SlurmOptions(
     gres=None,
     exclude=None,
     lines=(),
+    srun=(),
     setup=(),
     python=None,
     wait=False,

@@ -44,6 +44,7 @@ class SlurmOptions(PolicyOptions):
     gres: str | None
     exclude: str | None
     lines: tuple[str, ...]
+    srun: tuple[str, ...]
     setup: tuple[str, ...]
     python: str | None
     wait: bool
@@ -71,9 +72,10 @@ class SlurmOptions(PolicyOptions):
         several = auto or self.nodes > 1 or (self.gpus_per_run or 0) > 1
         alone = "must be 1 where a run has several GPUs or nodes to itself"
         check(self, "runs_per_job", lambda n: n == 1 or not several, alone)
-        for line in self.lines:
-            accepted = "must be options of sbatch's: --…"
-            require(line.startswith("--"), "launcher.lines", line, accepted)
+        for key, program in (("lines", "sbatch"), ("srun", "srun")):
+            for line in getattr(self, key):
+                accepted = f"must be options of {program}'s: --…"
+                require(line.startswith("--"), f"launcher.{key}", line, accepted)
         # Nobody knows the memory of the job's GPU yet.
         accepted = "must be a number with launcher=slurm"
         require(self.slots_per_gpu != AUTO, "launcher.slots_per_gpu", "auto", accepted)

@@ -18,6 +18,7 @@ from scaling_study.launch.slots import Slot
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.host import memory_of
+from scaling_study.launch.slurm.preview import scripts
 from scaling_study.launch.slurm.reconcile import look
 from scaling_study.launch.slurm.requeue import avoided
 from scaling_study.launch.slurm.sbatch import Submitter
@@ -51,6 +52,12 @@ def launch(call: Launch) -> Iterator[Outcome]:
         yield from runs.wait(requests)
 
 
+def preview(options: SlurmOptions, requests: Sequence[Request], study_dir: Path) -> Iterator[str]:
+    """The batch script of each array, without SLURM; attempts before count as they will."""
+    jobs = [_for_host(one, one.job.store.attempts(one.job.run.run_id), options) for one in requests]
+    return scripts(jobs, options, study_dir)
+
+
 LAUNCHER = Launcher(
     name="slurm",
     options=SlurmOptions,
@@ -60,6 +67,7 @@ LAUNCHER = Launcher(
     leaves_jobs=True,
     look=look,
     cancel=commands.cancel,
+    preview=preview,
 )
 
 

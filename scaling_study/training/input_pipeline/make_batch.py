@@ -138,28 +138,37 @@ def decoded(part: Encoded, at: int, side: int, choose: Choose, corrupt: Corrupt)
 
 @dataclass(frozen=True)
 class Moves:
-    """Flips and translations of a global batch: source rows and columns (n, side) after padding."""
+    """Flips and translations of a global batch of n images.
+
+    `flipped` (n,) says which are mirrored, `offsets` (2, n) where each begins, down and to the
+    right, in an image that has a border of `reach` pixels.
+    """
 
     reach: int
-    rows: Tensor
-    columns: Tensor
+    flipped: Tensor
+    offsets: Tensor
 
     @classmethod
     def draw(cls, n: int, data: DataConfig, rng: torch.Generator) -> "Moves":
         """Random horizontal flips, and translations by whole pixels."""
-        side = data.resolution
-        reach = round(data.shift * side)
-        across = torch.arange(side).expand(n, side)
+        reach = round(data.shift * data.resolution)
+        flipped = torch.zeros(n, dtype=torch.bool)
         if data.flip:
-            flipped = torch.rand(n, 1, generator=rng) < 0.5
-            across = torch.where(flipped, side - 1 - across, across)
-        moves = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=rng)
-        return cls(reach, torch.arange(side) + moves[0], across + moves[1])
+            flipped = torch.rand(n, 1, generator=rng)[:, 0] < 0.5
+        offsets = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=rng)[:, :, 0]
+        return cls(reach, flipped, offsets)
 
     def apply(self, pixels: Tensor, low: int) -> Tensor:
         """Moved images (n, side, side[, 3]), those from `low` on; what comes in is black."""
-        n = len(pixels)
-        rows, columns = self.rows[low : low + n], self.columns[low : low + n]
+        n, side = pixels.shape[:2]
+        flipped, (down, across) = self.flipped[low : low + n], self.offsets[:, low : low + n, None]
+        if not self.reach:  # indices of every pixel would cost most of the time
+            moved = pixels.clone()
+            moved[flipped] = pixels[flipped].flip(2)
+            return moved
+        columns = torch.arange(side).expand(n, side)
+        columns = across + torch.where(flipped[:, None], side - 1 - columns, columns)
+        rows = down + torch.arange(side)
         border = (self.reach,) * 4
         padded = pad(pixels, border if pixels.ndim == 3 else (0, 0, *border))
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
