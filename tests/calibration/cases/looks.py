@@ -64,18 +64,18 @@ def _case(
     return Case(rule, f"looks {how}{noise}", truth, made.rows, rules, stages=tuple(stages))
 
 
+def _of(rule: str) -> list[Case]:
+    planned = _case(rule, "at 3, 5, 10 seeds, planned", [*map(seeds, PLANNED)], PLANNED)
+    return [planned, *(_case(rule, how, stages) for how, stages in UNPLANNED.items())]
+
+
 CASES = [
-    *(
-        case
-        for rule in AT_MARGIN
-        for case in (
-            _case(rule, "at 3, 5, 10 seeds, planned", [*map(seeds, PLANNED)], PLANNED),
-            *(_case(rule, how, stages) for how, stages in UNPLANNED.items()),
-        )
-    ),
+    *_of("R1-long"),
     _case("R1-long", "at 3, 5, 10 seeds, planned", [*map(seeds, PLANNED)], PLANNED, NOISIER),
     *(
         _case("R1-long", how, stages, factors=NOISIER)
         for how, stages in list(UNPLANNED.items())[:2]
     ),
 ]
+# In no table yet: test_looks.py simulates them with fewer studies.
+OTHER_RULES = [case for rule in ("R1-interaction", "R4") for case in _of(rule)]
