@@ -11,9 +11,9 @@ from analysis.study.columns import COSTS
 from analysis.study.compared_settings import Settings
 from analysis.study.step_times import STEP_TIME, StepTime, step_times
 from scaling_study.study.axes import CELL_AXES, Axis, display_name
-from scaling_study.tasks import DEFAULT, task_of
-from scaling_study.tasks.base import NoisePrior
+from scaling_study.tasks import DEFAULT, described
 from scaling_study.tasks.classification import TASK
+from scaling_study.tasks.description import NoisePrior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
             data=group[0].get("data"),
             images_seen=_images_seen(group[0]),
-            noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
+            noise_prior=described(group[0].get("task", DEFAULT)).noise_prior,
         )
         for config_id, group in groups.items()
     ]

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.expression import Expression
 from scaling_study.common.validation import flat_items
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
 from scaling_study.grid.expand import Candidate, candidates, failed, lookup
-from scaling_study.grid.expression import Expression
 from scaling_study.grid.run_at_point import cost_of, run_at
 from scaling_study.grid.schema import COSTS, VARIANT, Point
 from scaling_study.grid.tuned import Tuned, at_rate, read_tuned

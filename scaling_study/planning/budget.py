@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
@@ -64,7 +65,12 @@ class Budget:
         """
         found = {}
         if self.train_flops is not None:
-            found["train_flops"] = float(sum(row.cost.train_flops for row in rows))
+            if any(row.cost.train_flops is None for row in rows):
+                raise InputError(
+                    f"budget.train_flops={self.train_flops:g}: the runs of a program have no known "
+                    "train_flops; give a formula, task.costs.train_flops"
+                )
+            found["train_flops"] = float(sum(row.cost.train_flops or 0 for row in rows))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]
             if len(hours) < len(rows):

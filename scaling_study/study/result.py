@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in
@@ -57,12 +57,16 @@ COLUMNS: dict[str, str] = {
     "micro_batch_size": "images per forward pass of one process; batch norm sees no more",
     "memory_halvings": "times the micro-batch was halved because memory ran out",
     "corrupt_images": "images of the data set that could not be read or decoded and were left out",
+    "outcome": "what a program of the user's own reported, in the unit that its task declares",
+    "measures": "other numbers that such a program reported, and costs without a column",
     "cause": "what kind of failure: one of result.CAUSES",
     "error": "why a run failed",
     "git_commit": "commit of the code that ran, if it ran from a checkout",
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
+# Columns that results of earlier versions lack: they are blank there.
+ADDED = ("outcome", "measures")
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -92,15 +96,15 @@ class Result:
     epochs: int
     seed: int
     recipe: str
-    batch_size: int
-    lr: float
-    params: int
-    flops: int
-    activations: int
-    train_flops: int
+    batch_size: int | None
+    lr: float | None
+    params: int | None
+    flops: int | None
+    activations: int | None
+    train_flops: int | None
     precision: str
-    n_train: int
-    n_val: int
+    n_train: int | None
+    n_val: int | None
     eval_split: str
     schema: int = SCHEMA
     threads: int | None = None
@@ -118,6 +122,8 @@ class Result:
     micro_batch_size: int | None = None
     memory_halvings: int | None = None
     corrupt_images: int | None = None
+    outcome: float | None = None
+    measures: Mapping[str, float] | None = None
     cause: str | None = None
     device: str | None = None
     error: str | None = None
@@ -145,6 +151,7 @@ def read_result(path: Path) -> Result:
     if record.get("schema") != SCHEMA:
         raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
     types = _types()
+    record = cast(dict[str, Any], {**dict.fromkeys(ADDED), **record})
     if odd := sorted(set(types).symmetric_difference(record)):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
     for name, value in record.items():
@@ -179,4 +186,6 @@ def _possible(name: str, value: object, kinds: set[Any]) -> bool:
         return True
     if name in FRACTIONS:
         return 0 <= value <= 1
+    if name == "outcome":
+        return math.isfinite(value)
     return math.isfinite(value) and (value > 0 if name in POSITIVE else value >= 0)
