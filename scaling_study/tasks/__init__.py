@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from scaling_study.common.extensions import declared
 from scaling_study.tasks.base import Task
 from scaling_study.tasks.description import Description
-from scaling_study.tasks.program import description, program_of
+from scaling_study.tasks.program import description, outcome_of
 
 # The task of every run that names none: a run's id says nothing of it.
 DEFAULT = "classification"
@@ -18,7 +18,7 @@ def task_of(name: object) -> Task:
 
 
 def described(task: object) -> Description:
-    """The description of a task by its name, or of a program by its group of settings."""
+    """The description of a task by its name, or of a program or table by its group of settings."""
     if isinstance(task, Mapping):
-        return description(program_of(task))
+        return description(outcome_of(task.get("outcome") or {}))
     return task_of(task)

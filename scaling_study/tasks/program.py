@@ -133,23 +133,23 @@ def program_of(values: Mapping[str, Any]) -> Program:
         describe=describe,
         settings=_settings(values.get("settings") or {}),
         costs=_named(values.get("costs") or {}, "task.costs"),
-        outcome=_outcome(values.get("outcome") or {}),
+        outcome=outcome_of(values.get("outcome") or {}),
         source=values.get("source"),
         asks=None if values.get("asks") is None else tuple(map(str, values["asks"])),
     )
 
 
-def description(program: Program) -> ProgramTask:
-    """What the analysis reads of a program's task."""
+def description(outcome: DeclaredOutcome) -> ProgramTask:
+    """What the analysis reads of the task of a program, or of runs made elsewhere."""
     return ProgramTask(
         outcome=OUTCOME,
-        unit=program.outcome.unit,
+        unit=outcome.unit,
         direction="lower",
         chance=lambda n_classes: None,
         worst_learned=lambda n_classes: None,
         noise_prior=lambda outcome, n_val: None,
-        best=program.outcome.best,
-        higher=program.outcome.direction == "higher",
+        best=outcome.best,
+        higher=outcome.direction == "higher",
     )
 
 
@@ -170,7 +170,8 @@ def _settings(values: object) -> dict[str, Any]:
     return found
 
 
-def _outcome(values: object) -> DeclaredOutcome:
+def outcome_of(values: object) -> DeclaredOutcome:
+    """The checked outcome that a study declares; InputError for none."""
     if isinstance(values, str):
         values = {"name": values}
     if not isinstance(values, Mapping):
