@@ -64,7 +64,7 @@ def main() -> int:
         optimizer.step()
         if (step + 1) % EVERY == 0:
             with (args.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                line = {"step": step + 1, "epoch": (step + 1) / args.steps, "loss": value.item()}
+                line = {"step": step + 1, "epoch": step + 1, "loss": value.item()}
                 file.write(json.dumps(line) + "\n")
         if stop:
             torch.save((model.state_dict(), optimizer.state_dict(), step + 1), state)

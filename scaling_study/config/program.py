@@ -80,7 +80,8 @@ def parts_of(values: Mapping[str, Any]) -> ProgramParts:
         said = name in used or any(name in str(formula) for formula in task.costs.values())
         where = "the command" if task.name == COMMAND else "the function"
         require(said, f"task.settings.{name}", task.settings[name], f"{where} does not ask for it")
-    own = {a.name: known[a.name] if a.name in used else 1 for a in CELL_AXES}
+    asked = {*used, *(["epochs"] if task.length in used else [])}
+    own = {a.name: known[a.name] if a.name in asked else 1 for a in CELL_AXES}
     at = {axis: one_value(axis.kind, own[axis.name], axis.key) for axis in CELL_AXES}
     depth, width, resolution, epochs = at.values()
     for axis, value in at.items():
@@ -97,7 +98,8 @@ def settings_of(values: Mapping[str, Any], task: Program) -> dict[str, Any]:
     """Every setting that a program may ask for, by name; its own ones come first."""
     flat = dict(flat_items({k: v for k, v in values.items() if k != "task"}))
     axes = {axis.name: flat[axis.key] for axis in CELL_AXES if axis.key in flat}
-    return axes | dict(task.settings)
+    length = {task.length: axes["epochs"]} if task.length and "epochs" in axes else {}
+    return axes | length | dict(task.settings)
 
 
 def _asked(task: Program) -> list[str]:

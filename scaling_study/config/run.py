@@ -88,6 +88,8 @@ class RunConfig:
     def values(self) -> dict[str, Any]:
         """What a program may ask for: the axes, the device, its own settings; not the seed."""
         own = dict(self.program.settings) if self.program else {}
+        if self.program and self.program.length:
+            own[self.program.length] = self.train.epochs
         return {axis.name: axis.of(self) for axis in CELL_AXES} | {"device": self.device} | own
 
     def _canonical(self, seed: int | None) -> str:

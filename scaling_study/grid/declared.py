@@ -23,6 +23,7 @@ GRID_KEYS = (
     *("rules", "planning", "allocation", "labels", "tuned", "question"),
 )
 # Parts of a grid in which the names of settings may be short.
+EPOCHS = "epochs"
 VARYING = ("axes", "points", "variants", "when", "blocks", "labels")
 SHAPES = {
     "axes": OF_AXES,
@@ -63,12 +64,17 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def with_full_names(grid: Any, settings: Mapping[str, Any]) -> Any:
-    """The grid with the config keys of a program's own settings where it has their short names."""
+    """The grid with the config keys of a program's settings where it has their short names.
+
+    What the program calls its length of training is the axis epochs.
+    """
     task = settings.get("task")
-    own = task.get("settings") if isinstance(task, Mapping) else None
-    if not isinstance(own, Mapping) or not isinstance(grid, Mapping):
+    if not isinstance(task, Mapping) or not isinstance(grid, Mapping):
         return grid
-    names = {str(name): SETTING_OF_PROGRAM + str(name) for name in own}
+    own = task.get("settings")
+    names = {str(name): SETTING_OF_PROGRAM + str(name) for name in own or {}}
+    if task.get("length"):
+        names[str(task["length"])] = EPOCHS
     return {key: _renamed(value, names) if key in VARYING else value for key, value in grid.items()}
 
 

@@ -18,7 +18,7 @@ COMMAND, PYTHON = "command", "python"
 KINDS = (COMMAND, PYTHON)
 # Keys of `task`; the last two are written by us into a run's config.yaml.
 KEYS = (
-    *("name", "command", "function", "describe", "settings", "costs", "outcome"),
+    *("name", "command", "function", "describe", "settings", "length", "costs", "outcome"),
     *("source", "asks"),
 )
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -55,8 +55,9 @@ class DeclaredOutcome:
 class Program:
     """The checked group `task`: exactly one of `command` and `function`.
 
-    `settings` are values of the program's own, which grids may vary; `costs` are formulas by
-    column; `source` is the hash of its code, `asks` the names of the settings that it uses: both
+    `settings` are values of the program's own, which grids may vary; `length` is what it calls its
+    length of training (steps, tokens), which tells regimes apart, None for epochs; `costs` are
+    formulas by column; `source` is the hash of its code, `asks` the names of the settings that it uses: both
     are None until a run is made of it.
     """
 
@@ -65,6 +66,7 @@ class Program:
     function: str | None
     describe: str | None
     settings: Mapping[str, Any]
+    length: str | None
     costs: Mapping[str, Any]
     outcome: DeclaredOutcome
     source: str | None
@@ -132,6 +134,7 @@ def program_of(values: Mapping[str, Any]) -> Program:
         function=values.get("function"),
         describe=describe,
         settings=_settings(values.get("settings") or {}),
+        length=_length(values.get("length"), values.get("settings") or {}),
         costs=_named(values.get("costs") or {}, "task.costs"),
         outcome=outcome_of(values.get("outcome") or {}),
         source=values.get("source"),
@@ -168,6 +171,16 @@ def _settings(values: object) -> dict[str, Any]:
         good = is_number(value) or isinstance(value, str | bool)
         require(good, f"task.settings.{name}", value, "must be a number, a text, true or false")
     return found
+
+
+def _length(value: object, settings: object) -> str | None:
+    if value is None:
+        return None
+    good = isinstance(value, str) and NAME.fullmatch(value) is not None
+    require(good, "task.length", value, "must be the name of the length, as in steps")
+    twice = isinstance(settings, Mapping) and value in settings
+    require(not twice, f"task.settings.{value}", "given", "task.length is train.epochs, no setting")
+    return str(value)
 
 
 def outcome_of(values: object) -> DeclaredOutcome:

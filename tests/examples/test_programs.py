@@ -33,10 +33,13 @@ def swept(tmp_path: Path, example: str, *overrides: str) -> list[dict[str, objec
 
 def test_a_transformer_of_ones_own_is_swept_and_learns(tmp_path: Path) -> None:
     points = "grid.points=[{depth: 1, width: 16}, {depth: 2, width: 16}]"
-    results = swept(tmp_path, "char_transformer", "grid.axes.seed=[0]", points)
+    results = swept(
+        tmp_path, "char_transformer", "grid.axes.seed=[0]", "grid.axes.steps=[100]", points
+    )
     assert len(results) == 2
     for result in results:
         assert result["status"] == "ok"
+        assert result["epochs"] == 100  # its length of training, which it counts in steps
         assert 1.5 < float(str(result["outcome"])) < 3.6  # a guess among 48 letters has 3.9 nats
     by_depth = {result["depth"]: result for result in results}
     assert by_depth[2]["train_flops"] == 2 * int(str(by_depth[1]["train_flops"]))

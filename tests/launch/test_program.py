@@ -22,6 +22,7 @@ from scaling_study.config.program import filled
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.program_cost import program_costs
+from scaling_study.grid.declared import with_full_names
 from scaling_study.launch.job import Job
 from scaling_study.tracking.payload import payload_of
 
@@ -235,6 +236,20 @@ def test_a_program_describes_its_own_costs_once(here: Path) -> None:
     assert describe(run)["params"] == 400
     assert program_costs(replace(run, seed=3))["params"] == 400
     assert (here / "calls").read_text() == "1"
+
+
+def test_the_length_of_training_has_the_name_that_the_program_gives_it(here: Path) -> None:
+    run = program(length="steps", settings={}, costs={"tokens": "2 * steps"})
+    assert run.train.epochs == 3
+    assert run.values["steps"] == 3
+    assert program_costs(run) == {"tokens": 6}
+    assert describe(run)["epochs"] == 3
+    own = {"name": "x", "axes": {"steps": [1, 2], "lr": [1]}, "question": "steps?"}
+    task = {"name": "command", "length": "steps", "settings": {"lr": 2}}
+    axes = {"epochs": [1, 2], "task.settings.lr": [1]}
+    assert with_full_names(own, {"task": task}) == own | {"axes": axes}
+    with pytest.raises(InputError, match=r"task\.length is train\.epochs, no setting"):
+        program(length="steps")
 
 
 def test_no_shell_reads_a_command() -> None:
