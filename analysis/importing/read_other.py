@@ -132,11 +132,11 @@ def wandb_project_rows(name: str) -> Rows:
         raise InputError(f"{name}: wandb is not installed") from None
     project = name.removeprefix("wandb://")
     try:
-        runs = list(wandb.Api(timeout=30).runs(project))
+        runs = list(wandb.Api(timeout=30).runs(project, lazy=False))
         return [
             {"run_id": run.id, "state": run.state}
             | flat({k: v for k, v in run.config.items() if not k.startswith("_")})
-            | flat({k: v for k, v in dict(run.summary).items() if not k.startswith("_")})
+            | flat({k: v for k, v in dict(run.summary_metrics).items() if not k.startswith("_")})
             for run in runs
             if run.state == "finished"
         ]

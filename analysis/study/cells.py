@@ -12,8 +12,8 @@ from analysis.study.compared_settings import Settings
 from analysis.study.step_times import STEP_TIME, StepTime, step_times
 from scaling_study.study.axes import CELL_AXES, Axis, display_name
 from scaling_study.tasks import DEFAULT, described
+from scaling_study.tasks.base import NoisePrior
 from scaling_study.tasks.classification import TASK
-from scaling_study.tasks.description import NoisePrior
 
 
 @dataclass(frozen=True, kw_only=True)

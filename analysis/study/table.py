@@ -16,7 +16,7 @@ from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
 from scaling_study.study.table import Study
 from scaling_study.tasks import DEFAULT, described
-from scaling_study.tasks.description import Description
+from scaling_study.tasks.base import Description
 
 # What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
 SAME = ("data", "eval_split", "n_val", "device", "threads", "world_size")

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Mapping
 
 from scaling_study.common.extensions import declared
-from scaling_study.tasks.base import Task
-from scaling_study.tasks.description import Description
+from scaling_study.tasks.base import Description, Task
 from scaling_study.tasks.program import description, outcome_of
 
 # The task of every run that names none: a run's id says nothing of it.

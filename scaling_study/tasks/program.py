@@ -12,7 +12,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values, is_number, refuse_unknown, require
-from scaling_study.tasks.description import Description
+from scaling_study.tasks.base import Description
 
 COMMAND, PYTHON = "command", "python"
 KINDS = (COMMAND, PYTHON)
@@ -57,8 +57,8 @@ class Program:
 
     `settings` are values of the program's own, which grids may vary; `length` is what it calls its
     length of training (steps, tokens), which tells regimes apart, None for epochs; `costs` are
-    formulas by column; `source` is the hash of its code, `asks` the names of the settings that it uses: both
-    are None until a run is made of it.
+    formulas by column; `source` is the hash of its code, `asks` the names of the settings that it
+    uses: both are None until a run is made of it.
     """
 
     name: str

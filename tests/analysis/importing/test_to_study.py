@@ -5,19 +5,20 @@ import io
 import json
 import math
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import wandb
 
 from analysis.importers import main
 from analysis.importing.command import rows_of
-from analysis.importing.read_other import wandb_project_rows
+from helpers.tracked import server
+from helpers.wandb_run import Run
+from helpers.wandb_server import Server
 from scaling_study.common.errors import InputError
 
+__all__ = ["server"]
 STUDY = """
 name: transformer
 outcome: {name: loss, unit: nats, best: 1.0}
@@ -197,30 +198,16 @@ def test_the_files_of_tensorboard_are_read(tmp_path: Path) -> None:
     assert found == {"run_id": "a", "model.layers": "4", "loss": "3.0"}
 
 
-def test_a_live_project_is_read_by_the_public_api(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = [
-        SimpleNamespace(id="a", state="finished", config={"layers": 4}, summary={"loss": 3.5}),
-        SimpleNamespace(id="b", state="running", config={"layers": 4}, summary={"loss": 9.0}),
-    ]
-    asked: list[str] = []
-
-    class Api:
-        def __init__(self, timeout: int) -> None:
-            pass
-
-        def runs(self, project: str) -> list[SimpleNamespace]:
-            asked.append(project)
-            return runs
-
-    monkeypatch.setattr(wandb, "Api", Api)
-    (found,) = rows_of("wandb://lab/project", "csv")
-    assert asked == ["lab/project"]
+def test_a_live_project_is_read_by_the_public_api(server: Server) -> None:
+    for name, done, value in (("a", 0, 3.5), ("b", None, 9.0)):
+        run = Run(name, config={"layers": {"value": 4}}, exit_code=done)
+        run.streams["wandb-summary.json"][0] = json.dumps({"loss": value, "_step": 3})
+        server.runs[name] = run
+    (found,) = rows_of("wandb://me/project", "csv")
     assert found == {"run_id": "a", "state": "finished", "layers": "4", "loss": "3.5"}
-    monkeypatch.setattr(
-        Api, "runs", lambda self, project: (_ for _ in ()).throw(ValueError("no x"))
-    )
-    with pytest.raises(InputError, match="no x"):
-        wandb_project_rows("wandb://lab/none")
+    server.runs.clear()
+    with pytest.raises(InputError, match="holds no finished run"):
+        rows_of("wandb://me/project", "csv")
 
 
 def test_families_that_do_not_overlap_still_have_a_frontier(
