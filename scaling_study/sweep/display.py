@@ -110,8 +110,9 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
     missing = to_do(rows, order, slots)
     flops = [row.columns["train_flops"] for row in missing]
     states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
-    to_pay = f"{sum(flops):.3g} training FLOPs to do (2 x multiply-adds)"
-    text = [f"{len(rows)} runs: {states}" + ("" if None in flops else f"; {to_pay}")]
+    text = [f"{len(rows)} runs: {states}"]
+    if None not in flops:
+        text[0] += f"; {sum(flops):.3g} training FLOPs to do (2 x multiply-adds)"
     if missing and missing[0].run.program is None:
         disk = sum(row.cost.disk_bytes or 0 for row in missing)
         text.append(f"{_largest(missing, processes)}; all: {engineering(disk)}B on disk when done")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from helpers.commands import environment
 from scaling_study.common import stop_request
 from scaling_study.common.errors import InputError
 from scaling_study.common.source import source_digest, source_files
@@ -322,3 +324,30 @@ def test_a_program_ends_with_the_process_that_started_it(here: Path) -> None:
             break
         time.sleep(0.02)
     assert time.monotonic() < end
+
+
+GRID = """# @package _global_
+task: {name: command, command: 'python train.py {run_dir} {width} {seed}'}
+grid: {name: g, axes: {width: [1, 2], seed: [0]}}
+"""
+
+
+def test_a_sweep_of_programs_without_costs_is_interrupted_and_continued(here: Path) -> None:
+    (here / "train.py").write_text(CHECKPOINTS.replace("sys.argv[3]", "sys.argv[1]"))
+    (here / "grid").mkdir()
+    (here / "grid" / "g.yaml").write_text(GRID)
+    words = [sys.executable, "-m", "scaling_study.sweep", "+grid=g", "launcher.slots=2"]
+    words += [f"hydra.searchpath=[file://{here}]"]
+    with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as sweep:
+        end = time.monotonic() + 100
+        while len(list(here.glob("results/runs/*/ready"))) < 2 and time.monotonic() < end:
+            assert sweep.poll() is None
+            time.sleep(0.1)
+        sweep.send_signal(signal.SIGINT)
+        sweep.communicate()
+    assert sweep.returncode == 130
+    assert len(list(here.glob("results/runs/*/checkpoint"))) == 2
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 ok" in done.stdout
+    assert "outcome 1.5" in done.stdout
