@@ -34,7 +34,7 @@ from omegaconf import OmegaConf  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 
-from scaling_study.common.device import device_name  # noqa: E402
+from scaling_study.common.device import best_precision, device_name  # noqa: E402
 from scaling_study.common.paths import data_dir  # noqa: E402
 from scaling_study.config.execution import ExecutionConfig  # noqa: E402
 from scaling_study.config.run import RunConfig, run_config  # noqa: E402
@@ -329,21 +329,23 @@ def show(what: str, found: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
+    text = "default: bf16 where the device multiplies it in hardware"
+    parser.add_argument("--precision", choices=("fp32", "bf16"), help=text)
     parser.add_argument("--timm", type=Path, help="folder with timm and torchvision")
     parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--threads", type=int, default=1, help="of a CPU")
     parser.add_argument("-o", "--output", type=Path, help="write every number as JSON")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    precision = args.precision or best_precision(args.device)
     record: dict[str, Any] = {
         "device": device_name(args.device),
         "load": os.getloadavg(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "precision": args.precision,
+        "precision": precision,
         "threads": args.threads,
-        "loops": loops(args.device, args.precision, args.repeats),
-        "timm": beside_timm(args.timm, args.device, args.precision, args.repeats),
+        "loops": loops(args.device, precision, args.repeats),
+        "timm": beside_timm(args.timm, args.device, precision, args.repeats),
         "speeds": speeds() if args.device == "cuda" else [],
     }
     if args.output:

@@ -52,7 +52,7 @@ ACROSS = {
 COMMANDS = {
     "scaling_study": {
         *("__main__", "cancel", "export", "measure", "prune", "status", "studies", "sweep"),
-        *("sync", "train"),
+        *("site", "sync", "train"),
     },
     "analysis": {
         *(

@@ -102,7 +102,7 @@ def test_a_wheel_plans_beside_a_package_named_analysis(
     planned = call(*STARTS[start](installed), "plan", "+grid=depth_vs_width")
     assert (planned.returncode, planned.stderr) == (0, "")
     # The analysis said what can be decided.
-    assert "At 20 epochs depth or width" in planned.stdout
+    assert "At 16 epochs depth or width" in planned.stdout
 
 
 @pytest.mark.xdist_group("wheel")

@@ -21,6 +21,7 @@ from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir, import_own_analysis
 from scaling_study.common.validation import flat_items, suggest
+from scaling_study.config import site_folders
 from scaling_study.config.hydra_files import expand_home, not_text
 from scaling_study.study.axes import KEYS
 from scaling_study.study.overrides import text
@@ -38,8 +39,9 @@ COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 CHOSEN_TWICE = re.compile(r"Multiple values for (\S+)\.")
 NOT_THERE = ".*path=.* is not available"
 # Where every command finds configs, whatever it is asked.
-OWN_SOURCES = ("hydra", "main", "schema")
+OWN_SOURCES = ("hydra", "main", "schema", site_folders.PROVIDER)
 # By this the configs name the packaged folders.
+site_folders.register()
 OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
 
 
@@ -58,6 +60,7 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         import_own_analysis()
+        site_folders.site_folders()
     except InputError as error:
         return report(str(error))
     codes: list[int] = []

@@ -8,6 +8,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
+from scaling_study.config.site_folders import site_folders
 
 DIRECTORY = ("--config-dir", "-cd")
 # Settings that name a file or a folder to write to; ~ is the user's home in them.
@@ -29,6 +30,7 @@ def _files() -> Iterator[Path]:
     texts = [word.partition("=")[2] for word in words if word.startswith("hydra.searchpath=")]
     told += [part.strip(" '\"") for text in texts for part in text.strip("[]'\"").split(",")]
     folders = [Path(folder.removeprefix("file://")) for folder in told if folder]
+    folders += site_folders()
     for folder in (*folders, data_dir("sweeps"), data_dir("conf")):
         yield from (path for path in folder.rglob("*.yaml") if path.is_file())
 

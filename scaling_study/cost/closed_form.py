@@ -10,6 +10,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
+from scaling_study.config.evaluation import TRAINING_PASSES, evaluation_plan, final_images
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.program_cost import columns_of, program_costs
@@ -23,11 +24,9 @@ from scaling_study.study.axes import AXES
 from scaling_study.tasks import task_of
 
 _network = cache(network)
-# Forward and backward: the gradients by weights and by inputs cost one forward pass each.
-TRAINING_PASSES = 3
 # Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
 STEP_ENTRY, METRICS_LINE = 18, 100
-COST_COLUMNS = ("params", "flops", "activations", "train_flops")
+COST_COLUMNS = ("params", "flops", "activations", "train_flops", "eval_flops")
 # The device that `devices_needed` counts in: bytes of memory, of which a step may take all but a
 # share for kernels' work space.
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
@@ -41,6 +40,7 @@ DISK_TOLERANCE = 0.05
 class RunCost:
     """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
 
+    `eval_flops` is what all evaluations take, `curve_flops` those while training alone.
     `memory_bytes` is the most that a training step has allocated, by default in one process;
     `checkpoint_bytes` the checkpoint of a run in work, `disk_bytes` what a finished run keeps;
     `data_bytes` all decoded images. None is what a program of the user's own does not say.
@@ -50,6 +50,8 @@ class RunCost:
     flops: int | None = None
     activations: int | None = None
     train_flops: int | None = None
+    eval_flops: int | None = None
+    curve_flops: int | None = None
     steps: int | None = None
     memory_bytes: int | None = None
     checkpoint_bytes: int | None = None
@@ -77,8 +79,8 @@ def outputs(run: RunConfig) -> int:
 
 
 def train_flops(run: RunConfig) -> int:
-    """FLOPs of the whole training of a run by our trainer."""
-    images = run.train.epochs * data_info(run.data).n_train
+    """FLOPs of the whole training; the incomplete last batch of an epoch is not trained."""
+    images = run.train.steps(data_info(run.data).n_train) * run.train.batch_size
     return TRAINING_PASSES * forward(run).flops * images
 
 
@@ -118,14 +120,17 @@ def _run_cost(
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = _forward(model, resolution, outputs)
     memory = _memory(model, resolution, outputs, precision)
-    steps = train.epochs * (data.n_train // train.batch_size)
+    steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
+    curve = evaluation_plan(train, data.n_train, data.n_val).images
     return RunCost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
+        train_flops=TRAINING_PASSES * cost.flops * steps * train.batch_size,
+        eval_flops=cost.flops * (curve + final_images(data.n_train, data.n_val)),
+        curve_flops=cost.flops * curve,
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,

@@ -20,7 +20,10 @@ from scaling_study.config.program import filled
 from scaling_study.config.run import RunConfig
 
 # Columns of a result that a program's costs may fill; other names are `measures`.
-COLUMNS = ("params", "flops", "activations", "train_flops", "n_train", "n_val", "batch_size")
+COLUMNS = (
+    *("params", "flops", "activations", "train_flops", "eval_flops"),
+    *("n_train", "n_val", "batch_size"),
+)
 DESCRIBE_S = 60
 _kept: list[Path] = []
 

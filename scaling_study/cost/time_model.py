@@ -1,7 +1,8 @@
-"""How long a run will take, from measurements on this device, never from a data sheet.
+"""How long a run will take, from measurements on this device, or a device that was asked for.
 
 Measurements are finished runs and probes, a few steps of a few cells; `step_law` is the model of a
-step's time. Intervals contain 90 % of new measurements, by Student's t.
+step's time. Intervals contain 90 % of new measurements, by Student's t. Data sheets count only in a
+prior that somebody asked for, see `device_prior`.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.cost.step_law import TYPICAL, Law, fitted
+from scaling_study.cost.step_law import TYPICAL, Law, Prior, fitted
 from scaling_study.data.base import MAX_TRAIN_IMAGES
 
 # What makes step times comparable.
@@ -75,17 +76,25 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
 
 
 def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
-    """Amount of work in a run: training steps, and batches of images scored at its end."""
+    """Amount of work in a run: training steps, and batches of images scored.
+
+    A run that stopped early has trained fewer; results of earlier versions were scored at their
+    end alone, and do not say what that cost.
+    """
     batch, n_train = columns["batch_size"], columns["n_train"]
-    scored = (min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]) / batch
-    return float(columns["epochs"] * (n_train // batch)), scored
+    epochs = columns.get("stopped_epoch") or columns["epochs"]
+    images = min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]
+    if (flops := columns.get("eval_flops")) is not None:
+        images = flops / columns["flops"]
+    return float(epochs * (n_train // batch)), images / batch
 
 
 @dataclass
 class Forecast:
-    """Times under one set of `CONDITIONS`."""
+    """Times under one set of `CONDITIONS`; a `prior` stands in for what was not measured."""
 
     timings: Sequence[Timing]
+    prior: Prior | None = None
     _steps: dict[Shape, Estimate | None] = field(default_factory=dict, repr=False)
 
     def step_time(self, shape: Shape) -> Estimate | None:
@@ -127,7 +136,7 @@ class Forecast:
         return float(np.median([abs(math.expm1(y[i] - law.ln_time(x[i]))) for i, law in laws]))
 
     def _step_time(self, shape: Shape) -> Estimate | None:
-        if not self.by_shape:
+        if not self.by_shape and self.prior is None:
             return None
         x, law = features(shape), self._law
         if not (measured := self.by_shape.get(shape)):
@@ -184,12 +193,12 @@ class Forecast:
     @cached_property
     def _observed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Rows of `features`, and ln of the median step time."""
-        x = np.array([features(shape) for shape in self.by_shape])
+        x = np.array([features(shape) for shape in self.by_shape]).reshape(-1, 2)
         return x, np.log([np.median(times) for times in self.by_shape.values()])
 
     @cached_property
     def _law(self) -> Law:
-        return fitted(*self._observed)
+        return fitted(*self._observed, self.prior)
 
 
 def _interval(log_value: float, sd: float, df: float) -> Estimate:
@@ -213,6 +222,8 @@ def features(shape: Shape) -> NDArray[np.float64]:
     return np.array([math.log(batch * flops), math.log(batch * activations)])
 
 
-def forecast_for(timings: Iterable[Timing], conditions: tuple[Any, ...]) -> Forecast:
+def forecast_for(
+    timings: Iterable[Timing], conditions: tuple[Any, ...], prior: Prior | None = None
+) -> Forecast:
     """The forecast from the timings that were measured under `conditions`."""
-    return Forecast([timing for timing in timings if timing.conditions == conditions])
+    return Forecast([timing for timing in timings if timing.conditions == conditions], prior)

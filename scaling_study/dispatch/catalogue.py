@@ -56,7 +56,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "show every run of a grid, its cost and what it can decide",
             (
                 "plan +grid=depth_vs_width",
-                "plan +grid=depth_vs_width 'grid.axes.epochs=[4,40]' plan.out=plan.csv",
+                "plan +grid=depth_vs_width 'grid.axes.epochs=[5,40]' plan.out=plan.csv",
                 "plan +grid=depth_vs_width plan.probe=true    (time a few steps first)",
             ),
             ("dry_run=true",),
@@ -113,6 +113,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "stop what runs or waits of a study; checkpoints stay",
             ("cancel results/depth_vs_width",),
         ),
+        Command(
+            "site",
+            "scaling_study.site:main",
+            "say what a SLURM is like, and try a run on it",
+            ("site check", "site check --name mylab --write --run"),
+        ),
     ),
     "Ask what was found": (
         Command(
@@ -121,14 +127,17 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "verdicts, frontiers, figures and report.html of a study",
             (
                 "report results/depth_vs_width -o figures/depth_vs_width",
-                "report results/depth_vs_width -o figures/short --where epochs=4",
+                "report results/depth_vs_width -o figures/short --where epochs=5",
             ),
         ),
         Command(
             "compare",
             "analysis.compare:main",
-            "put two studies side by side: effects, cells, cost",
-            ("compare results/depth_vs_width results/depth_vs_width_digits",),
+            "put two or three studies side by side: effects, cells, cost",
+            (
+                "compare results/depth_vs_width results/depth_vs_width_digits",
+                "compare depth_vs_width depth_vs_width_2 depth_vs_width_3   (make replicate)",
+            ),
         ),
         Command(
             "gate",

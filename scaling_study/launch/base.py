@@ -30,6 +30,11 @@ def slots_here(options: LauncherOptions, requests: Sequence[Request]) -> list[Sl
     return slots_for(devices, options.slots, options.threads, options.slots_per_gpu, memory)
 
 
+def no_jobs(options: Any, requests: Sequence[Request], study_dir: Path) -> Iterator[str]:
+    """A launcher without a queue submits nothing."""
+    yield f"plan.show_jobs: launcher.name={options.name} submits no jobs"
+
+
 def look_at_files(
     store: Store, run_ids: Sequence[str], study_dir: Path, accounted: Accounts | None
 ) -> QueueView:
@@ -67,6 +72,7 @@ class Launcher:
         job as `job_text` writes it, and the environment of its processes has it as JOB_VARIABLE.
     look: (store, run_ids, study_dir, accounted) -> what the queue knows of runs that have jobs.
         `accounted` keeps answers of accounting between calls; with None it is not asked.
+    preview: (options, requests, study_dir) -> lines with what would be submitted, and nothing is.
     cancel: (jobs) cancels jobs in the queue; raises SchedulerError if it refuses.
     """
 
@@ -76,5 +82,6 @@ class Launcher:
     slots: Callable[[Any, Sequence[Request]], list[Slot]] = slots_here
     check: Callable[[Any, ExecutionConfig], None] = lambda options, execution: None
     leaves_jobs: bool = False
+    preview: Callable[[Any, Sequence[Request], Path], Iterator[str]] = no_jobs
     look: Callable[[Store, Sequence[str], Path, Accounts | None], QueueView] = look_at_files
     cancel: Callable[[Collection[str]], None] = lambda jobs: None

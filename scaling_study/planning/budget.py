@@ -32,7 +32,9 @@ SufficientSets = Sequence[Sequence[frozenset[str]]]
 class Budget:
     """Limits for the runs of a study, None for no limit; with `fit` the best subset is trained.
 
-    `own` are the ids of runs that the study has started itself: their costs count.
+    `train_flops` are those of training and of evaluations while training; the one at the end, which
+    every run has, is not among them. `own` are the ids of runs that the
+    study has started itself: their costs count.
     """
 
     gpu_hours: float | None
@@ -65,12 +67,15 @@ class Budget:
         """
         found = {}
         if self.train_flops is not None:
-            if any(row.cost.train_flops is None for row in rows):
-                raise InputError(
-                    f"budget.train_flops={self.train_flops:g}: the runs of a program have no known "
-                    "train_flops; give a formula, task.costs.train_flops"
-                )
-            found["train_flops"] = float(sum(row.cost.train_flops or 0 for row in rows))
+            flops = list[int]()
+            for row in rows:
+                if row.cost.train_flops is None:
+                    raise InputError(
+                        f"budget.train_flops={self.train_flops:g}: the runs of a program have no "
+                        "known train_flops; give a formula, task.costs.train_flops"
+                    )
+                flops.append(row.cost.train_flops + (row.cost.curve_flops or 0))
+            found["train_flops"] = float(sum(flops))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]
             if len(hours) < len(rows):

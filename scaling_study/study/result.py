@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in
 from scaling_study.common.validation import is_number
 
-SCHEMA = 2
+# 3: `train_flops` counts the images that are trained, without an epoch's incomplete last batch, and
+# the columns of ADDED are there.
+SCHEMA, READABLE = 3, (2, 3)
 
 COLUMNS: dict[str, str] = {
     "schema": "version of this list of columns",
@@ -38,7 +40,8 @@ COLUMNS: dict[str, str] = {
     "params": "trainable parameters",
     "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
     "activations": "output elements of all convolutions, per image",
-    "train_flops": "3 x flops x epochs x n_train",
+    "train_flops": "3 x flops x images trained: epochs x whole batches of n_train x batch_size",
+    "eval_flops": "flops x images of all planned evaluations, while training and at its end",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
     "train_error": "top-1 error on clean training images, EMA weights, fraction",
     "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
@@ -57,6 +60,7 @@ COLUMNS: dict[str, str] = {
     "micro_batch_size": "images per forward pass of one process; batch norm sees no more",
     "memory_halvings": "times the micro-batch was halved because memory ran out",
     "corrupt_images": "images of the data set that could not be read or decoded and were left out",
+    "stopped_epoch": "epoch after which early stopping ended the run; blank if it trained all",
     "outcome": "what a program of the user's own reported, in the unit that its task declares",
     "measures": "other numbers that such a program reported, and costs without a column",
     "cause": "what kind of failure: one of result.CAUSES",
@@ -65,8 +69,9 @@ COLUMNS: dict[str, str] = {
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
-# Columns that results of earlier versions lack: they are blank there.
-ADDED = ("outcome", "measures")
+# What results of schema 2 lack; and what only runs of programs have, which is blank elsewhere.
+ADDED = ("eval_flops", "stopped_epoch")
+OF_PROGRAMS = ("outcome", "measures")
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -76,7 +81,8 @@ CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelle
 FRACTIONS = ("val_error", "train_error")
 POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
-    *("activations", "train_flops", "n_train", "n_val", "step_time_s", "step_time_mean_s"),
+    *("activations", "train_flops", "eval_flops", "n_train", "n_val", "step_time_s"),
+    *("step_time_mean_s", "stopped_epoch"),
     *("images_per_s", "threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
 )
 
@@ -122,6 +128,8 @@ class Result:
     micro_batch_size: int | None = None
     memory_halvings: int | None = None
     corrupt_images: int | None = None
+    eval_flops: int | None = None
+    stopped_epoch: int | None = None
     outcome: float | None = None
     measures: Mapping[str, float] | None = None
     cause: str | None = None
@@ -148,18 +156,27 @@ def read_result(path: Path) -> Result:
     record = json_in(path)
     if not isinstance(record, dict):
         raise ValueError(f"it holds {type(record).__name__}, not an object")
-    if record.get("schema") != SCHEMA:
-        raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
+    if record.get("schema") not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise ValueError(f"schema {record.get('schema')!r}, this version reads {known}")
     types = _types()
-    record = cast(dict[str, Any], {**dict.fromkeys(ADDED), **record})
-    if odd := sorted(set(types).symmetric_difference(record)):
+    record = {**dict.fromkeys(OF_PROGRAMS), **record}
+    lacking = set() if record["schema"] == SCHEMA else set(ADDED)
+    if odd := sorted(set(types).symmetric_difference(record) - lacking):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
     for name, value in record.items():
         if not _possible(name, value, types[name]):
             raise ValueError(f"{name}={value!r} is not possible")
     if record["run_id"] != path.parent.name:
         raise ValueError(f"the result of another run, {record['run_id']}")
-    return Result(**record)
+    return Result(**(record if record["schema"] == SCHEMA else _from_schema_2(record)))
+
+
+def _from_schema_2(record: dict[str, Any]) -> dict[str, Any]:
+    """A result as this version would have written it: its training FLOPs by whole batches."""
+    batch, n_train = record["batch_size"], record["n_train"]
+    images = record["epochs"] * (n_train // batch * batch or n_train)
+    return record | {"schema": SCHEMA, "train_flops": 3 * record["flops"] * images}
 
 
 @cache

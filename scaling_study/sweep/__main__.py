@@ -1,10 +1,8 @@
 """python -m scaling_study.sweep +grid=NAME: compose, plan, launch what is missing, sum up."""
 
 import os
-import shlex
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -27,6 +25,7 @@ from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import Stop, handled_by, requested_by, sweep_stops
 from scaling_study.planning.budget import budget_of
 from scaling_study.planning.draft import Draft, draft, freeze, orphan_lines, redrawn
+from scaling_study.planning.expenses import expense_lines
 from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, forecasts_of
@@ -44,10 +43,10 @@ from scaling_study.sweep.options import (
     measure_options_of,
     sweep_options_of,
 )
-from scaling_study.sweep.requests import probes_by, requests_of, slots_of, with_states
+from scaling_study.sweep.requests import preview, probes_by, requests_of, slots_of, with_states
+from scaling_study.sweep.summary import retyped, summary
 from scaling_study.sweep.work import Work
 
-SOME_FAILED = 1
 # Settings of what happens once runs are at work.
 LATER = ("report", "measure")
 
@@ -98,11 +97,14 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
     notes += [*found.pilot_notes, *chosen.lines, *plan.describe(rows)]
     notes += decisions.budget_lines(rows, budget)
+    notes += expense_lines(to_do(rows), found.times, *asked.expenses)
     called = display_names([row.run for row in rows], grid)
-    shown = display.lines(rows, len(slots), asked.order, options.processes, called)
+    shown = display.lines(rows, len(slots), asked.order, called)
     _show(found, [*display.question(grid), *shown], notes)
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
+    if asked.show_jobs:
+        print("\n".join(preview(rows, execution, options, study_dir)))
     if not budget.allows(rows, rows):
         rows = decisions.within(rows, budget, plan)
         found = replace(found, rows=rows)
@@ -123,7 +125,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
             _measure(rows, found.results, study_dir, execution, measuring)
     done = all(row.state in FINISHED for row in rows)
     again = chosen.in_rounds and bool(missing) and done
-    return _summary(rows, study_dir, options.waits_for_runs), again
+    return summary(rows, study_dir, options.waits_for_runs), again
 
 
 def _show(found: Draft, shown: Sequence[str], notes: Sequence[str]) -> None:
@@ -192,7 +194,7 @@ def _follow(outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path |
     except PoolError as error:
         _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:
-        print(f"stopped: {error}; after mending it: {_command()}", file=sys.stderr)
+        print(f"stopped: {error}; after mending it: {retyped()}", file=sys.stderr)
         return
     if stop.reasons:
         cancel = f"python -m scaling_study.cancel {jobs_of}"
@@ -201,42 +203,8 @@ def _follow(outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path |
 
 
 def _stopped(why: str) -> NoReturn:
-    print(f"\nstopped{why}. To continue: {_command()}", file=sys.stderr)
+    print(f"\nstopped{why}. To continue: {retyped()}", file=sys.stderr)
     raise KeyboardInterrupt
-
-
-def _command() -> str:
-    return shlex.join(["python", "-m", "scaling_study.sweep", *sys.argv[1:]])
-
-
-def _summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
-    """Print what the study has now; the exit code says whether runs failed.
-
-    `waited`: whether the sweep stayed until its runs were done. If it has only submitted them, a
-    planned run waits for room in the queue, and has not failed.
-    """
-    counts = Counter(row.state for row in rows)
-    print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
-    store = Store(study_dir.parent)
-    bad = ("failed", "unreadable", *(("planned",) if waited else ()))
-    failed = [row for row in rows if row.state in bad]
-    for row in failed:
-        run_id, state = row.run.run_id, row.state
-        result = store.result(run_id) if state == "failed" else None
-        cause = f" ({result.cause})" if result is not None and result.cause else ""
-        print(f"  {run_id} {state}{cause}: see {store.run_dir(run_id)}/log.txt")
-    if failed:
-        print(f"to retry: {_command()}")
-        return SOME_FAILED
-    if counts["planned"]:
-        print(f"the same command submits the rest: {_command()}")
-    if counts["queued"]:
-        print(f"watch them: python -m scaling_study.status {study_dir}")
-    elif counts["running"]:
-        print(f"{counts['running']} runs are in work in another process; {_command()} looks again")
-    else:
-        print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
-    return 0
 
 
 def command() -> NoReturn:

@@ -17,6 +17,7 @@ from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.slots import Slot, cpu_slots, slots_for
 from scaling_study.launch.stop_signals import ORPHAN_GRACE_S
 from scaling_study.planning.draft import Probe
+from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned
 from scaling_study.study.active_sweep import was_killed
 from scaling_study.study.store import Store
@@ -30,8 +31,23 @@ NO_GPU = (
 
 
 def requests_of(rows: Sequence[Planned], execution: ExecutionConfig) -> list[Request]:
-    """The runs with their forecasts, for a launcher."""
-    return [Request(Job(row.run, execution), row.forecast_s, row.cost.memory_bytes) for row in rows]
+    """The runs with their forecasts, for a launcher: of a prior the upper end, to be safe."""
+    times = ((row, row.time.high if row.by_prior and row.time else row.forecast_s) for row in rows)
+    return [
+        Request(Job(row.run, execution), time, row.cost.memory_bytes, processes=row.processes)
+        for row, time in times
+    ]
+
+
+def preview(
+    rows: Sequence[Planned],
+    execution: ExecutionConfig,
+    options: LauncherOptions,
+    study_dir: Path,
+) -> Iterator[str]:
+    """What the launcher would submit for the runs to do."""
+    requests = requests_of(to_do(rows), execution)
+    return registry.launcher(options.name).preview(options, requests, study_dir)
 
 
 def slots_of(

@@ -13,6 +13,7 @@ from analysis.__main__ import main as analyse
 from helpers.archives import RESULTS, files_in
 from helpers.quick_analysis import verdicts_alone
 from helpers.study import make_study
+from scaling_study.archive.contents import is_run_file
 from scaling_study.archive.pack import main as pack
 from scaling_study.archive.unpack import main as unpack
 from scaling_study.study.store import Store
@@ -159,3 +160,8 @@ def test_failed_runs_go_along(tmp_path: Path) -> None:
     assert pack([str(study), "-o", str(tmp_path / "demo.zip")]) == 0
     assert unpack([str(tmp_path / "demo.zip"), "--results", str(tmp_path / "there")]) == 0
     assert Store(tmp_path / "there").state(failed.run_id) == "failed"
+
+
+def test_what_a_run_says_of_its_images_goes_along():
+    assert is_run_file("images.json")
+    assert not is_run_file("images.json.bad")

@@ -162,10 +162,10 @@ class TwoArms:
         return rows
 
 
-# The default study: errors and noise as its pilot measured them.
+# +grid=depth_vs_width_large: errors and noise as its pilot measured them.
 SHORT, LONG = Regime(4, 0.0, 0.55, 0.012), Regime(20, 0.0, 0.32, 0.007)
 
 
 def study(short: float = 0.0, long: float = 0.0, **settings: Any) -> TwoArms:
-    """The default study with these gaps in its two regimes."""
+    """Two arms of three cells with these gaps in two regimes."""
     return TwoArms((replace(SHORT, gap=short), replace(LONG, gap=long)), **settings)

@@ -13,7 +13,13 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
 
 
+def shell_lines(text: str) -> list[str]:
+    """Each line of the shell blocks in the text of a page."""
+    return [
+        line for kind, block in BLOCK.findall(text) if kind == "sh" for line in block.splitlines()
+    ]
+
+
 def commands(page: str) -> list[list[str]]:
-    """The words of each line of a page's shell blocks."""
-    lines = [line for kind, text in blocks(page) if kind == "sh" for line in text.splitlines()]
-    return [shlex.split(line) for line in lines]
+    """The words of each line of the shell blocks of docs/PAGE."""
+    return [*map(shlex.split, shell_lines((DOCS / page).read_text(encoding="utf-8")))]

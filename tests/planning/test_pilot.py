@@ -11,7 +11,7 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.hydra_app import composed
 from scaling_study.planning.draft import Draft, draft
 
-DEFAULT = "+grid=depth_vs_width"
+DEFAULT = "+grid=depth_vs_width_large"
 
 
 def drafted(execution: ExecutionConfig, *overrides: str) -> Draft:

@@ -188,7 +188,7 @@ def test_a_broken_file_of_rules_is_one_line(sweep_here: Command, tmp_path: Path)
 def test_a_sweep_plans_the_seeds_that_its_allocation_chooses(
     tmp_path: Path, sweep_here: Command
 ) -> None:
-    grid = ["+grid=depth_vs_width", "grid.axes.seed='range(10)'"]
+    grid = ["+grid=depth_vs_width_large", "grid.axes.seed='range(10)'"]
     told = sweep_here(*grid, "+grid.allocation={kind: fixed, runs: 30}", "dry_run=true",
                  f"plan.out={tmp_path}/plan.csv")  # fmt: skip
     assert told.returncode == 0

@@ -24,7 +24,7 @@ def test_a_dry_run_plans_every_run_and_writes_nothing(command: Command, tmp_path
 
 
 def test_the_plan_as_a_table_has_the_run_columns(sweep_here: Command, tmp_path: Path) -> None:
-    done = sweep_here("+grid=depth_vs_width", "dry_run=true", "plan.out=plan.csv")
+    done = sweep_here("+grid=depth_vs_width_large", "dry_run=true", "plan.out=plan.csv")
     assert done.returncode == 0
     with (tmp_path / "plan.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

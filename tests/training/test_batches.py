@@ -48,6 +48,23 @@ def test_augmentation_is_a_flip_and_a_shift_filled_with_black() -> None:
     assert torch.equal(colour, grey[..., None].expand(-1, -1, -1, 3))
 
 
+def test_flips_alone_are_those_that_a_shift_would_have_with_them() -> None:
+    """Without a shift images are not gathered pixel by pixel; the numbers drawn stay the same."""
+    pixels = torch.randint(0, 256, (64, 6, 6, 3), dtype=torch.uint8)
+    before = pixels.clone()
+    still = Moves.draw(64, tiny(**{"data.shift": 0.0}).data, torch.Generator().manual_seed(3))
+    drawn = torch.rand(64, 1, generator=torch.Generator().manual_seed(3)) < 0.5
+    for images in (pixels, pixels[..., 0]):
+        moved = still.apply(images, 0)
+        for one, image, flip in zip(moved, images, drawn[:, 0], strict=True):
+            assert torch.equal(one, image.flip(1) if flip else image)
+        assert torch.equal(
+            torch.cat([still.apply(images[:20], 0), still.apply(images[20:], 20)]), moved
+        )
+    assert 0 < int(drawn.sum()) < 64
+    assert torch.equal(pixels, before)
+
+
 def test_every_epoch_shows_every_image_once(tmp_path: Path) -> None:
     data = data_of(tiny(**{"data.shift": 0.0, "data.flip": False}), tmp_path)
     epochs = []

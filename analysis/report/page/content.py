@@ -152,11 +152,12 @@ def _foretold(forecast: RunForecast | None) -> dict[str, Any]:
 def _notes(row: Row) -> list[str]:
     """What is worth saying of a run beside its numbers."""
     halved, corrupt = row.get("memory_halvings"), row.get("corrupt_images")
-    rate = lr_factor(row)
+    rate, stopped = lr_factor(row), row.get("stopped_epoch")
     return [
         *([f"Variant {row['variant']}."] if row.get("variant") else []),
         *([f"Learning rate {rate:g} times its cell's own."] if rate != 1 else []),
         *([f"Its micro-batch was halved {halved:g} times: memory ran out."] if halved else []),
+        *([f"Stopped early, after {stopped:g} epochs."] if stopped else []),
         *([f"{corrupt:g} images could not be decoded and were left out."] if corrupt else []),
     ]
 

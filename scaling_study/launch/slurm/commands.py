@@ -29,6 +29,8 @@ CAUSES = {
     "OUT_OF_MEMORY": "host_memory",
 }
 PATIENCE_S = 30
+# SLURM's own MaxArraySize.
+DEFAULT_ARRAY = 1001
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def call(program: str, *arguments: str) -> str:
 def max_array_size() -> int:
     """The controller's MaxArraySize: an array may have that many tasks; asked once."""
     found = re.search(r"MaxArraySize\s*=\s*(\d+)", call("scontrol", "show", "config"))
-    return int(found[1]) if found else 1001  # SLURM's own default
+    return int(found[1]) if found else DEFAULT_ARRAY
 
 
 def my_queued_jobs() -> int:

@@ -53,7 +53,7 @@ class Submitter:
         try:
             largest = self.options.max_array or commands.max_array_size()
             room = sys.maxsize if limit is None else max(0, limit - commands.my_queued_jobs())
-            arrays = deque(_within(classes(requests, self.options), largest, room))
+            arrays = deque(arrays_of(classes(requests, self.options), largest, room))
             while arrays:
                 resources, bundles = array = arrays.popleft()
                 try:
@@ -133,7 +133,7 @@ def _call(worker: Worker) -> None:
     worker()
 
 
-def _within(
+def arrays_of(
     alike: Mapping[Resources, Sequence[Bundle]], largest: int, room: int
 ) -> Iterator[Array]:
     """Arrays of at most `largest` tasks, and `room` tasks in all; the longest jobs come first."""
@@ -181,5 +181,5 @@ def parameters(
             # Else `python -m` puts the folder of the submission first, whose code may have changed.
             "export PYTHONSAFEPATH=1",
         ],
-        "srun_args": ["--kill-on-bad-exit=1"],
+        "srun_args": ["--kill-on-bad-exit=1", *options.srun],
     }

@@ -131,7 +131,7 @@ def plan_lines(name: str) -> Sequence[str]:
 
 
 def test_a_plan_says_what_it_can_decide_and_what_it_is_not_for_in_a_line() -> None:
-    lines = plan_lines("depth_vs_width")
+    lines = plan_lines("depth_vs_width_large")
     assert lines[0] == "what can be decided, with 80 % power (a pilot's noise):"
     assert re.fullmatch(
         r"  At 20 epochs depth or width: differences of \d+\.\d % of the error", lines[1]
@@ -157,7 +157,7 @@ def test_a_grid_with_rules_of_its_own_is_for_those() -> None:
 
 
 def test_unequal_sources_of_noise_are_told_line_by_line(tmp_path: Path) -> None:
-    rows, grid = plan_of("depth_vs_width")
+    rows, grid = plan_of("depth_vs_width_large")
     partly = {**grid, "planning": {4: grid["planning"][4]}}
     plan = Plan(rows, tmp_path, partly, {})
     lines = planned(plan.powers(rows), plan.prereg, partly)

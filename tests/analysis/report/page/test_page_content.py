@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.__main__ import main
+from analysis.report.page import content
 from analysis.report.page.content import assumed_regimes, environment, frontier_values, run_values
 from analysis.report.page.sections import explorer, left_out
 from analysis.study.study_cells import StudyCells
@@ -148,3 +149,8 @@ def test_every_resolution_has_a_frontier_of_its_own_with_a_band():
     for part in found.values():
         rows = zip(part["band_low"], part["error"], part["band_high"], strict=True)
         assert all(low < error < high for low, error, high in rows)
+
+
+def test_a_run_that_stopped_early_says_so():
+    assert content._notes({"stopped_epoch": 7}) == ["Stopped early, after 7 epochs."]
+    assert content._notes({"stopped_epoch": None}) == []

@@ -1,0 +1,47 @@
+"""What a sweep says when it ends: how the runs of its study stand, and what to type next."""
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from scaling_study.planning.plan import Planned
+from scaling_study.study.store import Store
+
+SOME_FAILED = 1
+
+
+def retyped() -> str:
+    """The command that is running, to be typed again."""
+    return shlex.join(["python", "-m", "scaling_study.sweep", *sys.argv[1:]])
+
+
+def summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
+    """Print what the study has now; the exit code says whether runs failed.
+
+    `waited`: whether the sweep stayed until its runs were done. If it has only submitted them, a
+    planned run waits for room in the queue, and has not failed.
+    """
+    counts = Counter(row.state for row in rows)
+    print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+    store = Store(study_dir.parent)
+    bad = ("failed", "unreadable", *(("planned",) if waited else ()))
+    failed = [row for row in rows if row.state in bad]
+    for row in failed:
+        run_id, state = row.run.run_id, row.state
+        result = store.result(run_id) if state == "failed" else None
+        cause = f" ({result.cause})" if result is not None and result.cause else ""
+        print(f"  {run_id} {state}{cause}: see {store.run_dir(run_id)}/log.txt")
+    if failed:
+        print(f"to retry: {retyped()}")
+        return SOME_FAILED
+    if counts["planned"]:
+        print(f"the same command submits the rest: {retyped()}")
+    if counts["queued"]:
+        print(f"watch them: python -m scaling_study.status {study_dir}")
+    elif counts["running"]:
+        print(f"{counts['running']} runs are in work in another process; {retyped()} looks again")
+    else:
+        print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
+    return 0
