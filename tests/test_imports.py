@@ -36,7 +36,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("rules",),
         ("descriptions",),
         ("figures",),
-        ("report", "importing"),
+        ("report", "importing", "gating"),
         ("wandb_dashboard",),
     ),
 }
@@ -55,7 +55,16 @@ COMMANDS = {
         *("sync", "train"),
     },
     "analysis": {
-        *("__main__", "compare", "dashboard", "importers", "power", "published", "recommend"),
+        *(
+            "__main__",
+            "compare",
+            "dashboard",
+            "gate",
+            "importers",
+            "power",
+            "published",
+            "recommend",
+        ),
     },
 }
 

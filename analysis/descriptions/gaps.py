@@ -19,7 +19,7 @@ def gaps(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
     records = []
     for epochs, regime in cells.regimes.items():
         resolutions = sorted({c.resolution for c in regime})
-        for cost in COST_NAMES:
+        for cost in dict.fromkeys((*COST_NAMES, prereg.cost)):
             for resolution in (None, *resolutions):
                 chosen = cells if resolution is None else cells.at_resolution(resolution)
                 record: dict[str, Any] = {"epochs": epochs, "cost": cost, "resolution": resolution}

@@ -6,19 +6,29 @@ given two families, says how much cheaper one is at equal error.
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import style
 from analysis.figures.files import save, write_csv, write_json
 from analysis.importing.cells import measured, records_of, split
+from analysis.importing.declared_study import DeclaredStudy, declared_study
 from analysis.importing.plots import frontier
-from analysis.importing.read_csv import Imported, read_csv
+from analysis.importing.read_csv import Imported, read_csv, read_rows
+from analysis.importing.read_other import READERS, wandb_project_rows
 from analysis.importing.read_timm import read_timm
-from analysis.importing.read_wandb import read_wandb
+from analysis.importing.read_wandb import read_wandb, wandb_rows
 from analysis.importing.speedups import speedup
+from analysis.importing.to_study import cells_in, to_study
 from analysis.importing.units import OURS
+from analysis.stats.local_surface import surface_contrast
+from analysis.study.arms import DEPTH_WIDTH
 from scaling_study.common.errors import InputError
+
+# Formats of which frontiers are made without a declared study.
+FRONTIERS = ("csv", "wandb", "timm")
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -52,6 +62,59 @@ def read(
     return (read_csv if form == "csv" else read_wandb)(files[0], columns, units)
 
 
+def rows_of(file: str, form: str) -> list[dict[str, str]]:
+    """The runs of a file, a folder or a project, all values as texts; InputError for none."""
+    if file.startswith("wandb://"):
+        rows = wandb_project_rows(file)
+    elif form == "wandb":
+        rows = list(wandb_rows(Path(file)))
+    elif form in READERS:
+        if not Path(file).exists():
+            raise InputError(f"{file}: no such file or folder")
+        rows = READERS[form](Path(file))
+    else:
+        rows = read_rows(Path(file))
+    if not rows:
+        raise InputError(f"{file} holds no finished run")
+    return rows
+
+
+def study_of(args: argparse.Namespace) -> Path:
+    """The folder of the study that `args.study` makes of a table, under the output folder."""
+    return to_study(*_asked(args), args.output / "results")
+
+
+def surface_of(args: argparse.Namespace) -> list[str]:
+    """Write surface.json: which of depth and width gains more per cost; the line to print.
+
+    Raises:
+        NothingToCompareError: no surface can be fitted, with the reason.
+    """
+    rows, columns, units, declared = _asked(args)
+    cells = cells_in(rows, columns, units, declared)
+    found = surface_contrast(cells, DEPTH_WIDTH, declared.cost)
+    args.output.mkdir(parents=True, exist_ok=True)
+    write_json(args.output / "surface.json", asdict(found))
+    first, second = found.axes
+    better = first if found.low > 0 else second if found.high < 0 else None
+    said = f"{better} gains more" if better else "undecided which gains more"
+    return [
+        f"per ln({found.cost}) at the centre of {found.cells} shapes: {said}; elasticity of "
+        f"{second} minus that of {first} {found.contrast:+.3f} [{found.low:+.3f}, "
+        f"{found.high:+.3f}], which rests on {found.rests_on} (surface.json)"
+    ]
+
+
+def _asked(
+    args: argparse.Namespace,
+) -> tuple[list[dict[str, str]], dict[str, str], dict[str, str], DeclaredStudy]:
+    if len(args.files) > 1:
+        raise InputError(f"--study takes one table, not {len(args.files)}")
+    declared = declared_study(args.study)
+    rows = rows_of(args.files[0], args.format)
+    return rows, _pairs("--map", args.map), _pairs("--unit", args.unit), declared
+
+
 def _left_out(left_out: Mapping[str, str], directory: Path) -> str:
     """Write left_out.csv, if anything was, and say so."""
     if not left_out:
@@ -61,15 +124,32 @@ def _left_out(left_out: Mapping[str, str], directory: Path) -> str:
     return f"; {len(left_out)} left out, such as {name}: {reason} (left_out.csv)"
 
 
+def _speedup(
+    table: Imported, cost: str, names: Sequence[str | None], families: Sequence[str] | None
+) -> tuple[dict[str, Any] | None, str]:
+    """The speed-up of two families, or why there is none: the frontier is written all the same."""
+    if not families:
+        return None, ""
+    try:
+        return speedup(table.frame, cost, names, families), ""
+    except InputError as error:
+        return None, f"; no speed-up: {error}"
+
+
 def command(args: argparse.Namespace) -> list[str]:
     """Read, judge and draw one table; the line to print."""
-    table = read(args.files, args.format, _pairs("--map", args.map), _pairs("--unit", args.unit))
+    files = [Path(file) for file in args.files]
+    if args.format not in FRONTIERS:
+        raise InputError(
+            f"--format {args.format}: give --study, which says what the runs are about"
+        )
+    table = read(files, args.format, _pairs("--map", args.map), _pairs("--unit", args.unit))
     table, cost = measured(table, args.cost, args.n_val)
     names = split(table.frame, args.families)
     records, published = records_of(table.frame, cost, names), published_records(cost)
     if args.published and not published:
         raise InputError(f"--published: nothing is published here for {cost}; flops and params are")
-    found = speedup(table.frame, cost, names, args.families) if args.families else None
+    found, apart = _speedup(table, cost, names, args.families)
     directory: Path = args.output
     directory.mkdir(parents=True, exist_ok=True)
     title = f"Pareto frontier of validation error and {cost}"
@@ -81,5 +161,6 @@ def command(args: argparse.Namespace) -> list[str]:
     if found is not None:
         write_json(directory / "speedups.json", found)
         line += f"; {found['sentence']}"
+    line += apart
     line += _left_out(table.left_out, directory)
     return [f"{line}; frontier.csv and figures in {directory}"]

@@ -28,17 +28,17 @@ STATES = ("State", "state", "status")
 PREFIXES = ("", "config.", "config/", "summary.", "summary/", "summary_metrics.")
 
 
-def _flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, str]:
+def flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, str]:
     """Nested mappings as dotted keys; W&B's {"value": x} wrappers are removed."""
-    flat: dict[str, str] = {}
+    found: dict[str, str] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and set(value) in ({"value"}, {"value", "desc"}):
             value = value["value"]
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = "" if value is None else str(value)
-    return flat
+            found[f"{prefix}{key}"] = "" if value is None else str(value)
+    return found
 
 
 def _literal(text: str, where: str) -> dict[str, str]:
@@ -49,10 +49,10 @@ def _literal(text: str, where: str) -> dict[str, str]:
         raise InputError(f"{where} holds no dictionary: {text[:60]!r}") from None
     if not isinstance(value, Mapping):
         raise InputError(f"{where} holds no dictionary: {text[:60]!r}")
-    return _flat(value)
+    return flat(value)
 
 
-def _wandb_rows(path: Path) -> Iterable[dict[str, str]]:
+def wandb_rows(path: Path) -> Iterable[dict[str, str]]:
     """Runs as flat texts: from JSON lines, or from a CSV with or without printed dictionaries."""
     if path.suffix not in (".jsonl", ".json", ".ndjson"):
         for number, row in enumerate(read_rows(path), start=1):
@@ -74,7 +74,7 @@ def _wandb_rows(path: Path) -> Iterable[dict[str, str]]:
             raise InputError(f"{path}, line {number} holds no run but {type(run).__name__}")
         if run:
             config, summary = (run.pop(key, None) or {} for key in ("config", "summary"))
-            yield _flat(run) | _flat(config) | _flat(summary)
+            yield flat(run) | flat(config) | flat(summary)
 
 
 def _found(frame: pd.DataFrame, names: Iterable[str]) -> str | None:
@@ -93,7 +93,7 @@ def read_wandb(
     Raises:
         InputError: unreadable, columns missing, values not in their unit, or duplicates.
     """
-    rows = list(_wandb_rows(path))
+    rows = list(wandb_rows(path))
     if not rows:
         raise InputError(f"{path} holds no run")
     frame = frame_of(rows)

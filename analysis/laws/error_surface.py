@@ -84,6 +84,8 @@ def surface_of(points: Points) -> Surface:
     Raises:
         InputError: too few configurations, or none of the axes varies.
     """
+    if not len(points["error"]):
+        raise InputError("no configuration has this cost")
     form = FORMS["quad4" if len(np.unique(points["epochs"])) > 1 else "quad3"]
     kept, missing = carried(points, form)
     variables = tuple(v for v in form.variables if any(v in term for term in kept))

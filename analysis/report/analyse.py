@@ -56,6 +56,11 @@ def summary(
     }
 
 
+def law_cost(cells: StudyCells, prereg: Preregistration) -> str:
+    """The cost that laws are fitted over: FLOPs, or the declared cost where no cell has those."""
+    return "flops" if any(cell.cost("flops") for cell in cells.cells) else prereg.cost
+
+
 def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
     cells = StudyCells.of([*table.rows, *table.tuning], prereg.base)
@@ -68,7 +73,7 @@ def findings(table: Table, prereg: Preregistration, request: Request) -> Finding
         judgements=judgements,
         summary=summary(table, cells, prereg, judgements, others),
         frontiers=all_frontiers(cells),
-        fits=study_fits(cells, "flops"),
+        fits=study_fits(cells, law_cost(cells, prereg)),
         forecasts=read_forecasts(request.study_dir) if request.study_dir else {},
         request=request,
         multiverse=others,

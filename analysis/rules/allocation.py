@@ -52,6 +52,11 @@ class Design:
     def costs(self) -> dict[str, float]:
         """What one run of each cell costs: 1 where runs are counted, else training FLOPs."""
         runs = self.allocation.unit == "runs"
+        if not runs and any(row["train_flops"] is None for row in self.rows):
+            raise InputError(
+                "allocation: the runs of a program have no known train_flops; give a formula, "
+                "task.costs.train_flops, or a budget of runs"
+            )
         return {str(r["config_id"]): 1.0 if runs else float(r["train_flops"]) for r in self.rows}
 
     def spent(self, seeds: Seeds) -> float:

@@ -12,7 +12,7 @@ from analysis.study.compared_settings import Settings
 from analysis.study.step_times import STEP_TIME, StepTime, step_times
 from scaling_study.study.axes import CELL_AXES, Axis, display_name
 from scaling_study.study.image_outcomes import ImageOutcomes
-from scaling_study.tasks import DEFAULT, task_of
+from scaling_study.tasks import DEFAULT, described
 from scaling_study.tasks.base import NoisePrior
 from scaling_study.tasks.classification import TASK
 
@@ -157,7 +157,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             images_seen=_images_seen(group[0]),
             seeds=tuple(int(row["seed"]) for row in group),
             images=tuple(row.get("images") for row in group),
-            noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
+            noise_prior=described(group[0].get("task", DEFAULT)).noise_prior,
         )
         for config_id, group in groups.items()
     ]

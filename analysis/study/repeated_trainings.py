@@ -81,6 +81,8 @@ def replicates_in(results: Iterable[Result | None]) -> list[Replicates]:
     for result in results:
         if result is None or result.status != "ok" or result.memory_halvings:
             continue
+        if not (result.n_train and result.n_val):  # a program that does not say them
+            continue
         if result.val_error is not None and 0 < result.val_error < 1:
             errors[result.config_id].append(result.val_error)
             known[result.config_id] = result
@@ -92,6 +94,6 @@ def replicates_in(results: Iterable[Result | None]) -> list[Replicates]:
         mean = math.fsum(values) / n
         sd = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
         study = (r.data, r.n_train, r.n_val, r.eval_split, r.family, r.recipe)
-        cell = _Cell(mean, sd, r.n_val, n - 1)
-        regimes[study, r.data, float(r.n_train * r.epochs)].append(cell)
+        cell = _Cell(mean, sd, r.n_val or 0, n - 1)
+        regimes[study, r.data, float((r.n_train or 0) * r.epochs)].append(cell)
     return _pooled(regimes)

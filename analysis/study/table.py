@@ -17,8 +17,8 @@ from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
 from scaling_study.study.table import Study
-from scaling_study.tasks import DEFAULT, task_of
-from scaling_study.tasks.base import Task
+from scaling_study.tasks import DEFAULT, described
+from scaling_study.tasks.base import Description
 
 # What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
 SAME = ("data", "eval_split", "n_val", "device", "threads", "world_size")
@@ -145,23 +145,23 @@ def _refuse_twins(rows: Sequence[Row]) -> None:
             )
 
 
-def task_in(grid: Mapping[str, Any]) -> Task:
+def task_in(grid: Mapping[str, Any]) -> Description:
     """The task of a study, which its grid.yaml names unless it is classification.
 
     Raises:
         InputError: a module of the user's that cannot be found any more.
     """
-    return task_of(grid.get("task", DEFAULT))
+    return described(grid.get("task", DEFAULT))
 
 
 def _with_outcome(row: Row, grid: Mapping[str, Any]) -> Row:
     """The row with its task's outcome where the analysis looks for it."""
     if "task" not in grid:
         return row
-    return {**row, "task": grid["task"], "val_error": row[task_in(grid).outcome]}
+    return {**row, "task": grid["task"], "val_error": task_in(grid).minimised(row)}
 
 
-def _why_excluded(row: Row, n_classes: int | None, task: Task) -> str | None:
+def _why_excluded(row: Row, n_classes: int | None, task: Description) -> str | None:
     error = row["val_error"]
     if row["status"] == "diverged":
         return "diverged: non-finite loss"

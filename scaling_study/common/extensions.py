@@ -14,9 +14,13 @@ MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 T = TypeVar("T")
 
 
+# Modules of a folder of extensions that are none: what all of them are, and programs of users.
+NO_EXTENSIONS = {"base", "program"}
+
+
 def module_names(folder: ModuleType) -> list[str]:
-    """The modules of a folder, sorted; `base` says what they all are and is none of them."""
-    return sorted({module.name for module in iter_modules(folder.__path__)} - {"base"})
+    """The modules of a folder, sorted, but for `NO_EXTENSIONS`."""
+    return sorted({module.name for module in iter_modules(folder.__path__)} - NO_EXTENSIONS)
 
 
 def module_called(name: object, folder: str) -> ModuleType | None:

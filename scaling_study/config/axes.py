@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scaling_study.common.validation import flat_items
+from scaling_study.config.program import SETTING_OF_PROGRAM
 from scaling_study.config.run import RunConfig
 from scaling_study.config.scale_dependent import GROUPS
 from scaling_study.study.axes import AXES, own_axes
@@ -25,7 +26,12 @@ class Settings:
     def of(self, run: RunConfig) -> dict[str, Any]:
         """All settings of a run."""
         parts = (self._part(run, name) for name in GROUPS)
-        return vars(run) | {key: value for part in parts for key, value in part.items()}
+        own = run.program.settings if run.program else {}
+        return (
+            vars(run)
+            | {key: value for part in parts for key, value in part.items()}
+            | {SETTING_OF_PROGRAM + name: value for name, value in own.items()}
+        )
 
     def differing(self, runs: Sequence[RunConfig]) -> set[str]:
         """Those under model, data and train that are not the same in all runs."""

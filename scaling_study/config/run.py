@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from scaling_study.common.validation import from_values, group, identity, one_value, require
+from scaling_study.config import program
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
 from scaling_study.data import data_set
@@ -23,8 +24,11 @@ from scaling_study.models.layer_patterns import check_patterns, layer_aliases, m
 from scaling_study.study.axes import CELL_AXES, KEYS
 from scaling_study.tasks import DEFAULT as DEFAULT_TASK
 from scaling_study.tasks import task_of
+from scaling_study.tasks.program import KINDS, Program
 
 T = TypeVar("T")
+# Begins the name of a program's run that none of the axes every study has.
+OF_PROGRAM = "program"
 # fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -35,14 +39,15 @@ class RunConfig:
 
     `init` is a file that the first weights come from: its content is part of the run's id, where it
     lies is not; or a run, whose id is. None: they are drawn. `task` names a task as `tasks.task_of`
-    does.
+    does, or is a program of the user's own, which has its own model, data and recipe
+    (`config.program`).
     """
 
     model: ModelConfig
     data: DataConfig
     train: TrainConfig
     init: Init
-    task: str
+    task: str | Program
     seed: int
     device: str
     precision: str
@@ -50,6 +55,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
         require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
+        if isinstance(self.task, Program):
+            return
         known = ", ".join(PRECISIONS)
         require(self.precision in PRECISIONS, "precision", self.precision, f"must be of {known}")
         fits = not self.train.compile or self.device == "cuda"
@@ -80,6 +87,11 @@ class RunConfig:
         advice = "nothing is left to train; backbone leaves the classifier"
         require(some, "train.freeze", list(recipe.freeze), advice)
 
+    @property
+    def program(self) -> Program | None:
+        """The user's own program that the run is; None if our trainer trains it."""
+        return self.task if isinstance(self.task, Program) else None
+
     @cached_property
     def config_id(self) -> str:
         """Name of the cell: runs that share it differ only in `seed`."""
@@ -97,10 +109,23 @@ class RunConfig:
         return f"common random numbers, seed {self.seed}" if common else self.run_id
 
     def _prefix(self) -> str:
-        return "-".join(axis.short(axis.of(self)) for axis in CELL_AXES)
+        asks = self.program.asks or () if self.program else None
+        axes = [axis for axis in CELL_AXES if asks is None or axis.name in asks]
+        return "-".join(axis.short(axis.of(self)) for axis in axes) or OF_PROGRAM
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What a program may ask for: the axes, the device, its own settings; not the seed."""
+        own = dict(self.program.settings) if self.program else {}
+        if self.program and self.program.length:
+            own[self.program.length] = self.train.epochs
+        return {axis.name: axis.of(self) for axis in CELL_AXES} | {"device": self.device} | own
 
     def _canonical(self, seed: int | None) -> str:
         """JSON of the whole config, keys sorted; thousands of runs share its parts."""
+        if self.program is not None:
+            own = program.identity(self.values, self.program) | {"seed": seed}
+            return json.dumps(own, sort_keys=True, separators=(",", ":"), allow_nan=False)
         parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
         if self.init is not None:
             plain = asdict(self.init)
@@ -132,6 +157,10 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
 
     InputError for a value of the wrong type or out of bounds, an unknown or a missing key.
     """
+    if isinstance(values.get("task"), Mapping):
+        return _program_run(values)
+    known_kind = "takes settings: give task a group, task: {name: …, …}"
+    require(values.get("task") not in KINDS, "task", values.get("task"), known_kind)
     parts: dict[str, Any] = {
         "model": family(group(values, "model").get("family")).config,
         "data": data_set(group(values, "data").get("name")).config,
@@ -145,6 +174,21 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
         task=one_value(str, values.get("task", DEFAULT_TASK), "task"),
         seed=one_value(int, values.get("seed"), "seed"),
         **{key: one_value(str, values.get(key), key) for key in ("device", "precision")},
+    )
+
+
+def _program_run(values: Mapping[str, Any]) -> RunConfig:
+    """A run of the user's own program; its parts have what axes and columns need, and no more."""
+    parts = program.parts_of(values)
+    return RunConfig(
+        model=parts.model,
+        data=cast(DataConfig, parts.data),
+        train=cast(TrainConfig, parts.train),
+        init=None,
+        task=parts.task,
+        seed=one_value(int, values.get("seed"), "seed"),
+        device=one_value(str, values.get("device"), "device"),
+        precision=program.OWN,
     )
 
 

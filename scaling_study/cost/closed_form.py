@@ -14,6 +14,7 @@ from scaling_study.common.validation import require
 from scaling_study.config.evaluation import TRAINING_PASSES, evaluation_plan, final_images
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
+from scaling_study.cost.program_cost import columns_of, program_costs
 from scaling_study.data import data_info
 from scaling_study.data.base import as_evaluated
 from scaling_study.data.splits import DataInfo
@@ -45,24 +46,27 @@ class RunCost:
     `eval_flops` is what all evaluations take, `curve_flops` those while training alone.
     `memory_bytes` is the most that a training step has allocated, by default in one process;
     `checkpoint_bytes` the checkpoint of a run in work, `disk_bytes` what a finished run keeps;
-    `data_bytes` all decoded images.
+    `data_bytes` all decoded images. None is what a program of the user's own does not say.
     """
 
-    params: int
-    flops: int
-    activations: int
-    train_flops: int
-    eval_flops: int
-    curve_flops: int
-    steps: int
-    memory_bytes: int
-    checkpoint_bytes: int
-    disk_bytes: int
-    data_bytes: int
+    params: int | None = None
+    flops: int | None = None
+    activations: int | None = None
+    train_flops: int | None = None
+    eval_flops: int | None = None
+    curve_flops: int | None = None
+    steps: int | None = None
+    memory_bytes: int | None = None
+    checkpoint_bytes: int | None = None
+    disk_bytes: int | None = None
+    data_bytes: int | None = None
 
 
 def run_cost(run: RunConfig) -> RunCost:
     """Cost of training `run`; InputError if its network, images and batch do not fit together."""
+    if run.program is not None:
+        known = columns_of(program_costs(run))
+        return RunCost(**{name: known[name] for name in COST_COLUMNS})
     data = data_info(run.data)
     sides = run.data.resolution, as_evaluated(run.data).resolution
     return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision)
@@ -105,8 +109,10 @@ def memory_bytes(run: RunConfig, processes: int) -> int:
 def devices_needed(run: RunConfig) -> int | None:
     """The least number of 80-GB devices, 1, 2, 4, …, that hold a step as the recipe has it.
 
-    None if two images, the least that batch norm takes, are too many for one.
+    None if two images, the least that batch norm takes, are too many for one, and of a program.
     """
+    if run.program is not None:
+        return None
     most, devices = run.train.batch_size // (2 * run.train.accumulation), 1
     while memory_bytes(run, devices) > USABLE * LARGE_DEVICE_BYTES:
         devices *= 2
@@ -172,6 +178,8 @@ def _memory(
 
 def describe(run: RunConfig) -> dict[str, Any]:
     """The result columns that are known before training."""
+    if run.program is not None:
+        return _of_program(run)
     data, cost = data_info(run.data), run_cost(run)
     return {
         "run_id": run.run_id,
@@ -185,4 +193,23 @@ def describe(run: RunConfig) -> dict[str, Any]:
         **{name: getattr(cost, name) for name in COST_COLUMNS},
         "precision": run.precision,
         **{name: getattr(data, name) for name in ("n_train", "n_val", "eval_split")},
+    }
+
+
+def _of_program(run: RunConfig) -> dict[str, Any]:
+    """The same of a program's run: what it does not say is blank."""
+    known = columns_of(program_costs(run))
+    return {
+        "run_id": run.run_id,
+        "config_id": run.config_id,
+        "data": run.data.name,
+        "family": run.model.family,
+        **{axis.name: axis.of(run) for axis in AXES},
+        "recipe": run.train.recipe,
+        "batch_size": known["batch_size"],
+        "lr": None,
+        **{name: known[name] for name in COST_COLUMNS},
+        "precision": run.precision,
+        **{name: known[name] for name in ("n_train", "n_val")},
+        "eval_split": run.data.name,
     }

@@ -58,8 +58,8 @@ class Timing:
 
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> "Timing | None":
-        """From the columns of a result; None if its step time was not measured."""
-        if columns["step_time_s"] is None:
+        """From the columns of a result; None without a step time, or what it depends on."""
+        if columns["step_time_s"] is None or None in shape_of(columns):
             return None
         return cls(
             tuple(columns[name] for name in CONDITIONS),
@@ -105,6 +105,8 @@ class Forecast:
 
         The median of measurements of the same shape; else by the log-linear model.
         """
+        if None in shape:  # a program of the user's own does not say it
+            return None
         if shape not in self._steps:
             self._steps[shape] = self._step_time(shape)
         return self._steps[shape]

@@ -140,6 +140,15 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             ),
         ),
         Command(
+            "gate",
+            "analysis.gate:main",
+            "keep a change or not: runs with it against runs without",
+            (
+                "gate results/base results/change --ledger decisions.jsonl",
+                "gate runs.csv:branch=main runs.csv:branch=new --outcome loss --margin 0.01",
+            ),
+        ),
+        Command(
             "recommend",
             "analysis.recommend:main",
             "say what to train next under a budget",

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.expression import Expression
 from scaling_study.common.validation import flat_items
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
 from scaling_study.grid.expand import Candidate, candidates, failed, lookup
-from scaling_study.grid.expression import Expression
 from scaling_study.grid.run_at_point import cost_of, run_at
 from scaling_study.grid.schema import COSTS, VARIANT, Point
 from scaling_study.grid.tuned import Tuned, at_rate, read_tuned
@@ -85,6 +85,8 @@ def _at_rates(
 
     InputError if no arm has two cells.
     """
+    if any(cell.run.program is not None for cell in cells.values()):
+        raise InputError("grid.tuned: a program has no learning rate that the grid knows; cross it")
     starts = tuned.starts([cell.run for cell in cells.values()])
 
     def at(cell: Cell, factor: float, **more: Any) -> Cell:

@@ -7,6 +7,7 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.config.keys import study_name
+from scaling_study.config.program import SETTING_OF_PROGRAM
 from scaling_study.grid.schema import BLOCK_KEYS, OF_AXES, mapping, mappings
 from scaling_study.grid.shipped import names
 from scaling_study.study.axes import config_key, short_name
@@ -21,6 +22,9 @@ GRID_KEYS = (
     *("name", *BLOCK_KEYS, "blocks"),
     *("rules", "planning", "allocation", "labels", "tuned", "question"),
 )
+# Parts of a grid in which the names of settings may be short.
+EPOCHS = "epochs"
+VARYING = ("axes", "points", "variants", "when", "blocks", "labels")
 SHAPES = {
     "axes": OF_AXES,
     "solve": "an axis to its targets, {width: {flops: [1e9]}}",
@@ -57,6 +61,29 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
             axis = f"{name} is an axis of the grid {grid['name']}"
             raise InputError(f"{override}: {axis}; set it by {_spelling(grid, name, value)}")
     return grid
+
+
+def with_full_names(grid: Any, settings: Mapping[str, Any]) -> Any:
+    """The grid with the config keys of a program's settings where it has their short names.
+
+    What the program calls its length of training is the axis epochs.
+    """
+    task = settings.get("task")
+    if not isinstance(task, Mapping) or not isinstance(grid, Mapping):
+        return grid
+    own = task.get("settings")
+    names = {str(name): SETTING_OF_PROGRAM + str(name) for name in own or {}}
+    if task.get("length"):
+        names[str(task["length"])] = EPOCHS
+    return {key: _renamed(value, names) if key in VARYING else value for key, value in grid.items()}
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(part, list):
+        return [_renamed(one, names) for one in part]
+    if not isinstance(part, Mapping):
+        return part
+    return {names.get(key, key): _renamed(value, names) for key, value in part.items()}
 
 
 def _spelling(grid: Mapping[str, Any], name: str, value: str) -> str:

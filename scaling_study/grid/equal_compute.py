@@ -198,6 +198,11 @@ class Solver:
     def _legal(self, axis: str, point: Point) -> Sequence[float]:
         # The solved axis has the value of the settings here: only the others matter.
         like = run_config(with_point(self.base, point))
+        if like.program is not None:
+            raise InputError(
+                f"grid.solve.{axis}: the legal sizes of a program are not known; give tied values, "
+                "grid.points, of equal cost"
+            )
         return legal_values(axis, like.model, data_info(like.data).n_classes)
 
     def _run(self, axis: str, value: float, point: Point) -> RunConfig:

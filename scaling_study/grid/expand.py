@@ -12,9 +12,9 @@ from itertools import product
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.expression import Expression
 from scaling_study.grid.axis_values import MOST_POINTS, check_labels
 from scaling_study.grid.declared import GRID_KEYS
-from scaling_study.grid.expression import Expression
 from scaling_study.grid.schema import (
     BLOCK_KEYS,
     VARIANT,

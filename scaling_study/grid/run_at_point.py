@@ -9,6 +9,7 @@ from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import describe, forward, run_cost, train_flops
 from scaling_study.cost.device_times import MEASURED, Times
+from scaling_study.cost.program_cost import program_costs
 from scaling_study.cost.time_model import Shape
 from scaling_study.data import data_info
 from scaling_study.grid.schema import VARIANT, Point
@@ -58,13 +59,15 @@ def with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
 def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
     """One of `COSTS` of a run; None for a time that nothing is known about."""
     if name in MEASURED:
-        if times is None:
+        if times is None or run.program is not None:
             return None
         if name == "step_time_s":
             time = times.forecast(run).step_time(step_shape(run))
         elif (time := times.whole(run, describe(run))) and name == "gpu_hours":
             time = times.gpu_hours(run, time)
         return time.value if time else None
+    if run.program is not None:
+        return _of_program(name, run)
     if name in ("params", "flops", "activations"):  # without the memory, which takes longer
         return float(getattr(forward(run), name))
     if name == "train_flops":
@@ -73,6 +76,15 @@ def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
         return run.train.lr
     costs = data_info(run.data) if name in ("n_train", "n_val") else run_cost(run)
     return float(getattr(costs, name))
+
+
+def _of_program(name: str, run: RunConfig) -> float:
+    """A cost of a program's run, which its formulas or its description give."""
+    costs = program_costs(run)
+    if name not in costs:
+        known = ", ".join(costs) or "none"
+        raise InputError(f"{name}: no known cost of this program ({known}); give task.costs.{name}")
+    return costs[name]
 
 
 def step_shape(run: RunConfig) -> Shape:

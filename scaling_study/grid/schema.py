@@ -10,9 +10,9 @@ from math import prod
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.expression import Expression, condition
 from scaling_study.common.validation import is_number, require, suggest
 from scaling_study.grid.axis_values import axis_values
-from scaling_study.grid.expression import Expression, condition
 from scaling_study.study.axes import AXES, KEYS, config_key
 
 Point = dict[str, Any]

@@ -32,8 +32,11 @@ def legal_values(axis: str, model: ModelConfig, n_classes: int) -> Sequence[floa
 def study_sizes(runs: Sequence[RunConfig]) -> dict[str, list[float]]:
     """Legal depths, widths and resolutions (px) of all models in `runs`, within REACH of theirs.
 
-    Models that differ in other settings may have other sizes: only those that all have count.
+    Models that differ in other settings may have other sizes: only those that all have count. None
+    are known of programs.
     """
+    if any(run.program is not None for run in runs):
+        return {}
     depth, width = runs[0].model.depth, runs[0].model.width
     models = {repr(replace(run.model, depth=depth, width=width)): run for run in runs}
     sizes = {}

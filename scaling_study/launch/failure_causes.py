@@ -36,10 +36,20 @@ NODE = (
 )
 
 
+class ProgramError(RuntimeError):
+    """A user's program ended otherwise than by its contract, for one of `CAUSES`."""
+
+    def __init__(self, message: str, cause: str = "error") -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 def cause_of(error: BaseException) -> str:
     """The cause of what a run raised; for `Stopped` its reason, which may be one of `RESUMED`."""
     if isinstance(error, Stopped):
         return error.reason
+    if isinstance(error, ProgramError):
+        return error.cause
     if gpu_memory_ran_out(error):
         return "gpu_memory"
     text, no_memory = str(error), isinstance(error, OSError) and error.errno == errno.ENOMEM

@@ -20,9 +20,11 @@ from scaling_study.common.stop_request import Stopped
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
+from scaling_study.cost.program_cost import keep_descriptions_in
 from scaling_study.data import keep_listings_in
 from scaling_study.launch import failure_causes
 from scaling_study.launch.outcome import Outcome
+from scaling_study.launch.program import run_program
 from scaling_study.study.claims import Claim, LostClaimError
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
@@ -53,6 +55,7 @@ class Job:
         be that of a shell, or of the job that the caller is in.
         """
         keep_listings_in(Path(self.execution.cache_dir))
+        keep_descriptions_in(Path(self.execution.cache_dir))
         if world.rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
@@ -114,7 +117,13 @@ class Job:
         if state in WITHOUT_RESULT or (result := self.store.result(run_id)) is None:
             return Outcome(run_id, state)
         return Outcome(
-            run_id, result.status, result.error, result.cause, result.val_error, result.wall_s
+            run_id,
+            result.status,
+            result.error,
+            result.cause,
+            result.val_error,
+            result.wall_s,
+            outcome=None if result.outcome is None else declared_text(self.run, result.outcome),
         )
 
     def write_failure(self, error: str, cause: str, claim: Claim | None = None) -> None:
@@ -145,6 +154,8 @@ class Job:
     def _train(
         self, run_dir: Path, world: World, fence: Callable[[], None] = lambda: None
     ) -> dict[str, Any]:
+        if self.run.program is not None:
+            return run_program(self.run, run_dir, fence)
         # Planning and submitting never import torch.
         from scaling_study.training.loop import train
 
@@ -154,7 +165,7 @@ class Job:
 
     def _write(self, measured: Mapping[str, Any], claim: Claim | None) -> None:
         result = Result(
-            **describe(self.run),
+            **{k: v for k, v in describe(self.run).items() if k not in measured},
             threads=self.execution.threads,
             device=device_name(self.run.device),
             git_commit=self.execution.git_commit,
@@ -163,6 +174,13 @@ class Job:
             **measured,
         )
         self.store.record(self.run.run_id, result, claim)
+
+
+def declared_text(run: RunConfig, value: float) -> str:
+    """A program's outcome in words, as its task calls it: val_loss 3.1 nats."""
+    assert run.program is not None
+    declared = run.program.outcome
+    return f"{declared.name} {value:.4g} {declared.unit}".strip()
 
 
 @dataclass(frozen=True)

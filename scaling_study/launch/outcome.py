@@ -11,7 +11,7 @@ OUTSIDE = ("node", "preempted", "cancelled")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its result's status, error and cause.
+    """How a run ended: its result's status, error and cause; `outcome` is a program's, in words.
 
     Without a result the status is `running` if another process has it, or `stopped` if it was
     asked to stop, for the `cause`, and continues with the next attempt.
@@ -23,6 +23,7 @@ class Outcome:
     cause: str | None = None
     val_error: float | None = None
     wall_s: float | None = None
+    outcome: str | None = None
 
 
 class PoolError(RuntimeError):
@@ -43,6 +44,8 @@ def ended(outcome: Outcome) -> str:
         text += ", to continue from its checkpoint"
     if outcome.val_error is not None:
         text += f", error {100 * outcome.val_error:.1f} %"
+    if outcome.outcome is not None:
+        text += f", {outcome.outcome}"
     if outcome.wall_s is not None:
         text += f", {duration(outcome.wall_s)}"
     return f"{text}: {outcome.error}" if outcome.error else text

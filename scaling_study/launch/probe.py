@@ -56,7 +56,7 @@ def probe(
 def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
     """Cells to probe: at most PROBES shapes a device, far apart, less those that are measured."""
     groups = defaultdict[tuple[object, ...], dict[Shape, RunConfig]](dict)
-    for run in runs:
+    for run in (run for run in runs if run.program is None):
         groups[times.conditions(run)].setdefault(shape_of(describe(run)), run)
     chosen = []
     for shapes in groups.values():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
@@ -66,7 +67,14 @@ class Budget:
         """
         found = {}
         if self.train_flops is not None:
-            flops = (row.cost.train_flops + row.cost.curve_flops for row in rows)
+            flops = list[int]()
+            for row in rows:
+                if row.cost.train_flops is None:
+                    raise InputError(
+                        f"budget.train_flops={self.train_flops:g}: the runs of a program have no "
+                        "known train_flops; give a formula, task.costs.train_flops"
+                    )
+                flops.append(row.cost.train_flops + (row.cost.curve_flops or 0))
             found["train_flops"] = float(sum(flops))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]

@@ -59,7 +59,7 @@ def allotted(
     found, lines = [], list[str]()
     for row in rows:
         result = results.get(row.run.run_id)
-        if row.run.device != "cuda":
+        if row.run.device != "cuda" or row.run.program is not None:
             processes = 1
         elif result is not None and row.state in FINISHED:
             processes = result.world_size or 1

@@ -42,11 +42,12 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
     """
     check(order)
     missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
-    # Where a forecast is blank training FLOPs count, which need no measurement.
+    # Where a forecast is blank training FLOPs count, which need no measurement; programs of which
+    # neither is known are of equal length.
     blank = any(row.forecast_s is None for row in missing)
 
     def length(row: Planned) -> float:
-        return float(row.columns["train_flops"]) if blank else row.forecast_s or 0.0
+        return float(row.columns["train_flops"] or 1) if blank else row.forecast_s or 0.0
 
     longest = sorted(missing, key=length, reverse=True)
     if order == LONGEST or not missing:

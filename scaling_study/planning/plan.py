@@ -10,7 +10,7 @@ from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_
 from scaling_study.cost.device_times import BOTH, HOUR, PRIOR_TIMES, Times
 from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
-from scaling_study.grid.declared import declared_grid
+from scaling_study.grid.declared import declared_grid, with_full_names
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
@@ -62,7 +62,7 @@ def planned_cells(
     settings: Mapping[str, Any], overrides: Sequence[str], times: Times | None
 ) -> tuple[dict[str, Any], list[Cell], list[ExcludedPoint]]:
     """The checked grid, its cells, and the points that are none; an InputError for a bad grid."""
-    grid = declared_grid(settings.get("grid"), overrides)
+    grid = declared_grid(with_full_names(settings.get("grid"), settings), overrides)
     cells, left = cells_of(grid, settings, times)
     if not cells:
         why = f"; the first point: {left[0].why}" if left else ""
@@ -119,7 +119,7 @@ def _planned(
         # A folder without a result: in work, failed, torn, or left by a crash.
         state = store.state(run_id) if run_id in results else "planned"
     cost, time = run_cost(cell.run), times.whole(cell.run, columns)
-    if times.processes > 1:
+    if times.processes > 1 and cell.run.program is None:
         cost = replace(cost, memory_bytes=memory_bytes(cell.run, times.processes))
     actual_s = result.wall_s if result is not None and state in FINISHED else None
     return Planned(

@@ -61,13 +61,17 @@ COLUMNS: dict[str, str] = {
     "memory_halvings": "times the micro-batch was halved because memory ran out",
     "corrupt_images": "images of the data set that could not be read or decoded and were left out",
     "stopped_epoch": "epoch after which early stopping ended the run; blank if it trained all",
+    "outcome": "what a program of the user's own reported, in the unit that its task declares",
+    "measures": "other numbers that such a program reported, and costs without a column",
     "cause": "what kind of failure: one of result.CAUSES",
     "error": "why a run failed",
     "git_commit": "commit of the code that ran, if it ran from a checkout",
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
+# What results of schema 2 lack; and what only runs of programs have, which is blank elsewhere.
 ADDED = ("eval_flops", "stopped_epoch")
+OF_PROGRAMS = ("outcome", "measures")
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -98,15 +102,15 @@ class Result:
     epochs: int
     seed: int
     recipe: str
-    batch_size: int
-    lr: float
-    params: int
-    flops: int
-    activations: int
-    train_flops: int
+    batch_size: int | None
+    lr: float | None
+    params: int | None
+    flops: int | None
+    activations: int | None
+    train_flops: int | None
     precision: str
-    n_train: int
-    n_val: int
+    n_train: int | None
+    n_val: int | None
     eval_split: str
     schema: int = SCHEMA
     threads: int | None = None
@@ -126,6 +130,8 @@ class Result:
     corrupt_images: int | None = None
     eval_flops: int | None = None
     stopped_epoch: int | None = None
+    outcome: float | None = None
+    measures: Mapping[str, float] | None = None
     cause: str | None = None
     device: str | None = None
     error: str | None = None
@@ -154,6 +160,7 @@ def read_result(path: Path) -> Result:
         known = " and ".join(map(str, READABLE))
         raise ValueError(f"schema {record.get('schema')!r}, this version reads {known}")
     types = _types()
+    record = {**dict.fromkeys(OF_PROGRAMS), **record}
     lacking = set() if record["schema"] == SCHEMA else set(ADDED)
     if odd := sorted(set(types).symmetric_difference(record) - lacking):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
@@ -196,4 +203,6 @@ def _possible(name: str, value: object, kinds: set[Any]) -> bool:
         return True
     if name in FRACTIONS:
         return 0 <= value <= 1
+    if name == "outcome":
+        return math.isfinite(value)
     return math.isfinite(value) and (value > 0 if name in POSITIVE else value >= 0)

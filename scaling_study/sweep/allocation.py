@@ -70,8 +70,9 @@ def _widths(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:
 
 
 def _runs(design: Any, seeds: Mapping[str, int]) -> str:
-    flops = sum(row["train_flops"] for row in design.chosen(seeds))
-    return f"{sum(seeds.values())} of {len(design.rows)} runs, {flops:.3g} training FLOPs"
+    flops = [row["train_flops"] for row in design.chosen(seeds)]
+    cost = "" if None in flops else f", {sum(flops):.3g} training FLOPs"
+    return f"{sum(seeds.values())} of {len(design.rows)} runs{cost}"
 
 
 def _rounds(found: Draft, study_dir: Path, design: Any) -> Allocated:

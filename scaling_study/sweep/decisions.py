@@ -83,7 +83,7 @@ class Plan:
         more = [row for row in rows if row.cell.lr_factor != 1]
         if not more:
             return []
-        flops, every = (sum(row.cost.train_flops for row in part) for part in (more, rows))
+        flops, every = (sum(row.cost.train_flops or 0 for row in part) for part in (more, rows))
         seconds = [row.forecast_s for row in more if row.forecast_s is not None]
         time = f", {duration(sum(seconds))} of run time" if len(seconds) == len(more) else ""
         text = (

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,15 +71,24 @@ def _columns(rows: Sequence[Planned], names: Sequence[str]) -> list[Column]:
     return [
         Column("run", [row.run.run_id for row in rows], right=False),
         Column("name", names, right=False) if names else Column("name", [""] * len(rows)),
-        Column("params", [engineering(c["params"]) for c in columns], 2),
-        Column("FLOPs", [engineering(c["flops"]) for c in columns], 4),
-        Column("training", [f"{c['train_flops']:.3g}" for c in columns], 3),
+        Column("params", [known(engineering, c["params"]) for c in columns], 2),
+        Column("FLOPs", [known(engineering, c["flops"]) for c in columns], 4),
+        Column("training", [known("{:.3g}".format, c["train_flops"]) for c in columns], 3),
         Column("GPUs", _devices(rows), 1),
-        Column("memory", [f"{engineering(row.cost.memory_bytes)}B" for row in rows], 5),
+        Column(
+            "memory",
+            [known("{}B".format, known(engineering, row.cost.memory_bytes)) for row in rows],
+            5,
+        ),
         Column("time", [duration(_time(row)) for row in rows], 1),
         Column("state", [row.state for row in rows], right=False),
         Column("note", [_note(row) for row in rows], right=False),
     ]
+
+
+def known(write: Callable[[Any], str], value: Any) -> str:
+    """A value in words, blank where it is not known."""
+    return "" if value is None or value == "" else write(value)
 
 
 def _devices(rows: Sequence[Planned]) -> list[str]:
@@ -104,14 +113,18 @@ def _note(row: Planned) -> str:
 
 def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     missing = to_do(rows, order, slots)
-    flops = sum(row.columns["train_flops"] for row in missing)
+    flops = [row.columns["train_flops"] for row in missing]
     states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
-    text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]
-    if missing:
-        disk = sum(row.cost.disk_bytes for row in missing)
+    text = [f"{len(rows)} runs: {states}"]
+    if None not in flops:
+        text[0] += f"; {sum(flops):.3g} training FLOPs to do (2 x multiply-adds)"
+    if missing and missing[0].run.program is None:
+        disk = sum(row.cost.disk_bytes or 0 for row in missing)
         text.append(f"{_largest(missing)}; all: {engineering(disk)}B on disk when done")
     times = [row.time for row in missing if row.time is not None]
-    if len(times) < len(missing):
+    if missing and missing[0].run.program is not None:
+        pass  # how long a program of the user's own will take is not forecast
+    elif len(times) < len(missing):
         text.append(
             "forecast: blank, because nothing has been measured on this device yet "
             "(plan.probe=true measures; plan.device=a100 takes a prior from a data sheet)"
@@ -149,8 +162,8 @@ def _by_prior(rows: Sequence[Planned]) -> str:
 
 def _largest(rows: Sequence[Planned]) -> str:
     """What the run with most memory needs, and how many devices hold it if one does not."""
-    row = max(rows, key=lambda row: row.cost.memory_bytes)
-    memory = row.cost.memory_bytes
+    row = max(rows, key=lambda row: row.cost.memory_bytes or 0)
+    memory = row.cost.memory_bytes or 0
     where = "one device" if row.processes == 1 else f"each of {row.processes} devices"
     text = f"largest run: {engineering(memory)}B of memory on {where}"
     if memory <= LARGE_DEVICE_BYTES:

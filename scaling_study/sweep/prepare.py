@@ -1,6 +1,7 @@
 """What a study needs on disk before its first run starts."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info, prepare
 from scaling_study.grid.sizes import study_sizes
 from scaling_study.planning.plan import Planned
@@ -17,6 +19,9 @@ from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store, check_writable
 from scaling_study.study.table import read_plan
 from scaling_study.tasks import DEFAULT
+
+# Of a program: what only a run of it has.
+OF_A_RUN = ("asks", "source")
 
 
 def make_ready(
@@ -40,7 +45,8 @@ def make_ready(
     check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
     check_writable(store.root, "results_dir", execution.results_dir, locks=True)
     check_writable(study_dir, "results_dir", execution.results_dir)
-    for data in {row.run.data for row in rows if row.state not in FINISHED}:
+    ours = [row for row in rows if row.run.program is None]
+    for data in {row.run.data for row in ours if row.state not in FINISHED}:
         prepare(data, Path(execution.cache_dir))
     for row in rows:
         if row.state == "unreadable":
@@ -52,13 +58,9 @@ def make_ready(
             f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
             "store; to keep both studies, give one its own name with grid.name=NAME"
         )
-    classes = {data_info(row.run.data).n_classes for row in rows}
+    classes = {data_info(row.run.data).n_classes for row in ours}
     known: dict[str, Any] = {"n_classes": classes.pop()} if len(classes) == 1 else {}
-    tasks = {row.run.task for row in rows}
-    if len(tasks) > 1:
-        raise InputError(f"task={', '.join(sorted(tasks))}: a study compares runs of one task")
-    if tasks != {DEFAULT}:
-        known["task"] = tasks.pop()
+    known |= _task([row.run for row in rows])
     preregistration.freeze(study_dir, grid)
     runs = {row.run.run_id: row.run.config_id for row in rows}
     freeze_plan(study_dir, runs, allocation, share)
@@ -67,6 +69,16 @@ def make_ready(
     text += yaml.safe_dump(sizes, default_flow_style=None)
     replace_file(study_dir / "grid.yaml", text)
     write_csv(rows, grid, study_dir / "plan.csv")
+
+
+def _task(runs: list[RunConfig]) -> dict[str, Any]:
+    """What grid.yaml says of the task; InputError where runs are of several."""
+    tasks = {str(run.program.text if run.program else run.task) for run in runs}
+    if len(tasks) > 1:
+        raise InputError(f"task={', '.join(sorted(tasks))}: a study compares runs of one task")
+    if (program := runs[0].program) is not None:
+        return {"task": {k: v for k, v in asdict(program).items() if v and k not in OF_A_RUN}}
+    return {} if runs[0].task == DEFAULT else {"task": runs[0].task}
 
 
 def _planned_before(study_dir: Path) -> set[str]:

@@ -40,8 +40,11 @@ def measure(
     """Measure what measured.csv lacks, where all runs of the plan have finished on this machine.
 
     The analysis takes these step times only if it has one of every network. KeyboardInterrupt
-    leaves those that were measured often enough.
+    leaves those that were measured often enough. Programs of the user's own say themselves how long
+    their steps took.
     """
+    if any(row.run.program is not None for row in rows):
+        return
     finished = [results.get(row.run.run_id) for row in rows if row.state in FINISHED]
     if not options.at_end or len(finished) < len(rows):
         return

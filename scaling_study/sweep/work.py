@@ -52,7 +52,9 @@ class Work:
         self._store, self._slots = store, max(slots, 1)
         self._forecast = all(row.forecast_s is not None for row in rows)
         self._amount = {
-            run_id: (row.forecast_s or 0.0) if self._forecast else float(row.columns["train_flops"])
+            run_id: (row.forecast_s or 0.0)
+            if self._forecast
+            else float(row.columns["train_flops"] or 1)
             for run_id, row in self._rows.items()
         }
         self._outcomes = dict[str, Outcome]()

@@ -15,24 +15,46 @@ NoisePrior = Callable[[float, int], float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Description:
+    """What plans and the analysis read of a task. It needs no torch.
+
+    outcome: the column that runs are compared by.
+    unit: of the outcome.
+    direction: which outcome is better. The analysis minimises: declare an error or a loss.
+    chance: outcome of guessing, by the number of classes; None if it has none.
+    worst_learned: outcome above which a run has learned nothing, by the number of classes;
+        None if there is no such limit.
+    noise_prior: SD of an outcome between seeds by a formula, from the outcome and the number
+        of evaluation images; None if nothing is known. The analysis multiplies it by a factor
+        that repeated trainings have measured.
+    """
+
+    outcome: str
+    unit: str
+    direction: Literal["lower", "higher"]
+    chance: Callable[[int], float | None]
+    worst_learned: Callable[[int], float | None]
+    noise_prior: NoisePrior
+
+    def __post_init__(self) -> None:
+        accepted = "outcomes are minimised; declare 1 - accuracy or a loss, and lower"
+        require(self.direction == "lower", "task.direction", self.direction, accepted)
+
+    def minimised(self, row: Mapping[str, object]) -> object:
+        """What the analysis minimises of a row of results, None where the row has no outcome."""
+        return row[self.outcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Description):
     """A task's TASK: what a module declares to become a task.
 
     Planning and analysis read the description, which needs no torch. `loss` and `metrics` import
     torch when they are called, and only a process that trains calls them.
 
-    Description:
-        outcome: the column that runs are compared by.
-        unit: of the outcome.
-        direction: which outcome is better. The analysis minimises: declare an error or a loss.
+    Beside the `Description`:
         columns: result columns that the task fills (of `study.result.Result`), each with the split
             (val or train) and the metric that it is the mean of.
-        chance: outcome of guessing, by the number of classes; None if it has none.
-        worst_learned: outcome above which a run has learned nothing, by the number of classes;
-            None if there is no such limit.
-        noise_prior: SD of an outcome between seeds by a formula, from the outcome and the number
-            of evaluation images; None if nothing is known. The analysis multiplies it by a factor
-            that repeated trainings have measured.
         outputs: outputs of the network's head for an image, by the number of classes.
 
     Training, with the head's outputs (n, outputs) and the labels (n,) of a batch:
@@ -44,13 +66,7 @@ class Task:
         right: of each image whether it is right, (n,); None for a task without right and wrong.
     """
 
-    outcome: str
-    unit: str
-    direction: Literal["lower", "higher"]
     columns: Mapping[str, tuple[str, str]]
-    chance: Callable[[int], float | None]
-    worst_learned: Callable[[int], float | None]
-    noise_prior: NoisePrior
     outputs: Callable[[int], int]
     loss: Callable[[Tensor, Tensor, float], Tensor]
     metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
@@ -58,8 +74,7 @@ class Task:
     right: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        accepted = "outcomes are minimised; declare 1 - accuracy or a loss, and lower"
-        require(self.direction == "lower", "task.direction", self.direction, accepted)
+        super().__post_init__()
         accepted = f"must be one of its columns, {', '.join(self.columns)}"
         require(self.outcome in self.columns, "task.outcome", self.outcome, accepted)
 

@@ -178,7 +178,8 @@ class Server:
                 return {}
 
     def _found(self, filters: dict[str, Any]) -> dict[str, Any]:
-        found = [self.runs[name] for name in filters["name"]["$in"] if name in self.runs]
+        names = filters["name"]["$in"] if "name" in filters else [*self.runs]
+        found = [self.runs[name] for name in names if name in self.runs]
         nodes = [{"node": run.shown(), "cursor": run.name} for run in found]
         page = {"endCursor": None, "hasNextPage": False}
         return {

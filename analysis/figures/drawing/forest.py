@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import HALO, plain
 from analysis.figures.drawing.style import COLORS, VERDICTS, WIDTH, flops_note, log_ticks, set_ticks
-from analysis.study.columns import COST_NAMES, Record
+from analysis.study.columns import ALL_COST_NAMES, Record
 
 
 def _bar(axes: Axes, r: Record, y: float, factor: float = 1.0, **look: Any) -> None:
@@ -28,7 +28,7 @@ def gaps(records: Sequence[Record], margin: float, bars: str) -> Figure:
 
     `bars` says what these are, as in "95 % interval".
     """
-    labels = [f"{r['epochs']} epochs, equal {COST_NAMES[r['cost']]}" for r in records]
+    labels = [f"{r['epochs']} epochs, equal {ALL_COST_NAMES[r['cost']]}" for r in records]
     figure = Figure(figsize=(5.6, 1.0 + 0.21 * len(labels)), layout="constrained")
     axes = figure.subplots()
     axes.axvspan(-100 * margin, 100 * margin, color="#dddddd", lw=0)

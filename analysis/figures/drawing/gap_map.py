@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing.panels import outer_labels, panels
 from analysis.figures.drawing.style import COLORS, flops_note
-from analysis.study.columns import COST_NAMES, Record
+from analysis.study.columns import ALL_COST_NAMES, Record
 
 DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF", COLORS["depth"]])
 
@@ -23,7 +23,7 @@ def gap_map(records: Sequence[Record], bars: str) -> Figure:
     known = [r for r in records if r["estimate"] is not None]
     sides = sorted({r["resolution"] for r in known if r["resolution"] is not None})
     rows = [*sides, None] if len(sides) > 1 else [None]
-    costs = [cost for cost in COST_NAMES if any(r["cost"] == cost for r in known)]
+    costs = [cost for cost in ALL_COST_NAMES if any(r["cost"] == cost for r in known)]
     limit = 100 * max(abs(r["estimate"]) for r in known) or 1.0
     figure, found = panels(costs, 0.7 + 0.45 * len(epochs), 0.75 + 0.3 * len(rows))
     for cost, axes in found:
@@ -37,7 +37,7 @@ def gap_map(records: Sequence[Record], bars: str) -> Figure:
         axes.set_yticks(range(len(rows)), [f"{side} px" if side else "mean" for side in rows])
         axes.grid(False)
         axes.set_xlabel("training length (epochs)")
-        axes.set_title(f"at equal {COST_NAMES[cost]}", loc="left")
+        axes.set_title(f"at equal {ALL_COST_NAMES[cost]}", loc="left")
     outer_labels(found)
     for _, axes in found[1:]:
         axes.set_yticklabels([])

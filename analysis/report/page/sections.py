@@ -13,7 +13,7 @@ from analysis.rules.phrases import capitalised, percent
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, sentence, why
-from analysis.study.columns import ALL_COST_NAMES, COST_NAMES, Record
+from analysis.study.columns import ALL_COST_NAMES, Record
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
@@ -91,7 +91,7 @@ def gaps(described: Sequence[Record]) -> list[str]:
     rows = [
         {
             "epochs": r["epochs"],
-            "cost": COST_NAMES[r["cost"]],
+            "cost": ALL_COST_NAMES[r["cost"]],
             "resolution": r["resolution"] or "mean",
             "gap": r["reason"] or percent(r["estimate"], r["low"], r["high"]),
         }

@@ -83,12 +83,13 @@ class RunProcess:
 
 
 def resident_bytes(pid: int | None) -> int:
-    """Resident memory of a process, what it shares with others included; 0 if it is gone."""
+    """Resident memory of a process and its children, shared memory included; 0 if it is gone."""
     try:
-        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident_bytes(int(c)) for c in children)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def cpus_of(run: RunConfig, execution: ExecutionConfig, options: SlurmOptions) -
     """CPU cores of each process that trains `run`."""
     if options.cpus is not None:
         return options.cpus
-    if run.device != "cuda":
+    if run.device != "cuda" or run.program is not None:
         return options.threads
     if not encoded(run.data):
         return options.threads + 1  # a thread makes the batches
@@ -39,13 +39,15 @@ def memory_of(request: Request, options: SlurmOptions) -> int | None:
     On a CPU it is the run's memory; with a GPU the images that wait for it, and what decodes them.
     """
     run, execution = request.job.run, request.job.execution
+    if run.program is not None:
+        return None
     if run.device != "cuda":
         return None if request.memory_bytes is None else request.memory_bytes + PROCESS_BYTES
     info, side = data_info(run.data), run.data.resolution
     share = -(-run.train.batch_size // max(request.processes, options.processes))
     waiting = IN_FLIGHT * share * side**2 * info.channels
     if not encoded(run.data):
-        return PROCESS_BYTES + CUDA_BYTES + waiting + run_cost(run).data_bytes
+        return PROCESS_BYTES + CUDA_BYTES + waiting + (run_cost(run).data_bytes or 0)
     workers = execution.loader_workers
     if workers == AUTO_WORKERS:
         workers = cpus_of(run, execution, options)

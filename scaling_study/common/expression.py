@@ -81,6 +81,21 @@ class Expression:
             raise InputError(f"{self.text!r}: must be true or false, and is {found!r}")
         return found
 
+    def number(self, values: Lookup) -> float:
+        """What it is of `values`, by name; InputError if it fails or is no finite number."""
+        try:
+            found = _number(self._node(values))
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise InputError(f"{self.text!r}: cannot be computed ({error})") from None
+        if not math.isfinite(found):
+            raise InputError(f"{self.text!r}: must be a finite number, and is {found}")
+        return found
+
+
+def formula(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
+    """The formula in `text`, or a number; InputError as `condition` raises it."""
+    return condition(str(text) if is_number(text) else text, known)
+
 
 def condition(text: object, known: Mapping[str, Any] | set[str]) -> Expression:
     """The condition in `text`; InputError if it is none, too large, or has names not in `known`."""

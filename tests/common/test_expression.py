@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_study.common.errors import InputError
-from scaling_study.grid.expression import condition
+from scaling_study.common.expression import condition
 
 VALUES = {
     "depth": 50,
