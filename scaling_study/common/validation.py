@@ -1,10 +1,11 @@
 """Plain values, as YAML and the command line give them, into checked dataclasses."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, TypeGuard, TypeVar, get_args, get_origin
+from functools import cache
+from typing import Any, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from scaling_study.common.errors import InputError
 
@@ -58,11 +59,18 @@ def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
 
     InputError for an unknown or missing key, or a value of the wrong type or out of bounds.
     """
-    types = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+    types = _types(cls)  # type: ignore[arg-type]
     refuse_unknown(values, list(types), path)
     return cls(
         **{name: one_value(kind, values.get(name), path + name) for name, kind in types.items()}
     )
+
+
+@cache
+def _types(cls: Hashable) -> dict[str, Any]:
+    """The types of a dataclass's fields, also where its module has `annotations` as text."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls)}  # type: ignore[arg-type]
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -16,7 +16,7 @@ from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
 from scaling_study.data import data_set
 from scaling_study.data.base import DataConfig, identity
-from scaling_study.models import family, timm_weights
+from scaling_study.models import family, family_sources, timm_weights
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import InitialWeights, initial_weights
 from scaling_study.study.axes import CELL_AXES, KEYS
@@ -33,7 +33,9 @@ class RunConfig:
     """Everything that decides a run's numbers. `seed` is the replicate number.
 
     `init` is a file that the first weights come from: its content is part of the run's id, where it
-    lies is not. None: they are drawn. `task` names a task as `tasks.task_of` does.
+    lies is not. None: they are drawn. `task` names a task as `tasks.task_of` does. `code` are the
+    digests of the sources of what is not of this package, by their modules: a run is trained by the
+    code that it was planned with.
     """
 
     model: ModelConfig
@@ -41,6 +43,7 @@ class RunConfig:
     train: TrainConfig
     init: InitialWeights | None
     task: str
+    code: Mapping[str, str]
     seed: int
     device: str
     precision: str
@@ -73,16 +76,19 @@ class RunConfig:
     def _canonical(self, seed: int | None) -> str:
         """JSON of the whole config, keys sorted; thousands of runs share its parts."""
         parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
+        if self.code:
+            parts["code"] = _plain_json(dict(self.code))
         if self.init is not None:
             plain = asdict(self.init)
             del plain["path"]  # where the weights lie does not matter, only what they are
-            parts["init"] = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+            parts["init"] = _plain_json(plain)
         if self.task == DEFAULT_TASK:
             del parts["task"]  # ids from before there were tasks stay
-        return "{" + ",".join(f'"{name}":{text}' for name, text in parts.items()) + "}"
+        return "{" + ",".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}"
 
 
-NAMES = sorted(field.name for field in fields(RunConfig))
+# Code is in the identity only where some is not of this package.
+NAMES = sorted(field.name for field in fields(RunConfig) if field.name != "code")
 
 
 @lru_cache(maxsize=2**16, typed=True)
@@ -91,6 +97,10 @@ def _json(value: Any) -> str:
         plain: Any = identity(value)
     else:
         plain = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+    return _plain_json(plain)
+
+
+def _plain_json(plain: Any) -> str:
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -110,13 +120,40 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     }
     known = {name: [field.name for field in fields(part)] for name, part in parts.items()}
     values = resolve(values, KEYS, known)
+    task = one_value(str, values.get("task", DEFAULT_TASK), "task")
+    if (code := values.get("code")) is None:
+        code = sources(values["model"]["family"], values["data"]["name"], task)
     return RunConfig(
         **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
-        task=one_value(str, values.get("task", DEFAULT_TASK), "task"),
+        task=task,
+        code=one_value(Mapping[str, str], code, "code"),
         seed=one_value(int, values.get("seed"), "seed"),
         **{key: one_value(str, values.get(key), key) for key in ("device", "precision")},
     )
+
+
+def stored_run(values: Mapping[str, Any]) -> RunConfig:
+    """The run that the config.yaml of its folder describes; raises as `run_config` does.
+
+    One from before code was part of identities has none.
+    """
+    return run_config({"code": {}, **values})
+
+
+def sources(family: str, data: str, task: str) -> dict[str, str]:
+    """Digests of the sources, as they are now, of what of these is not of this package."""
+    found: dict[str, str] = {}
+    for name in (family, data, task):
+        if ":" in name or "." in name:
+            found |= family_sources(name)
+    return found
+
+
+def changed_code(run: RunConfig) -> list[str]:
+    """The modules that train a run and are not what they were when it was planned."""
+    now = sources(run.model.family, run.data.name, run.task)
+    return [name for name, digest in now.items() if run.code.get(name) != digest]
 
 
 def _part(cls: type[T], values: Mapping[str, Any], path: str) -> T:

@@ -1,5 +1,6 @@
-"""Cost of a run before it is trained: closed forms of its config. No torch.
+"""Cost of a run before it is trained: closed forms of its config, or counted. No torch.
 
+Networks of layer values are summed here; modules are counted by `models.counting`, once.
 Parameters, FLOPs, activations and images are exact. Memory is torch's allocations (not the resident
 set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
 """
@@ -14,9 +15,10 @@ from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
 from scaling_study.data.splits import DataInfo
-from scaling_study.models import network
-from scaling_study.models.family import ModelConfig
-from scaling_study.models.layers import Cost, Shape, total
+from scaling_study.models import family, network
+from scaling_study.models.counting.counts import counts
+from scaling_study.models.family import Family, ModelConfig
+from scaling_study.models.layers import Shape, total
 from scaling_study.models.memory import TOLERANCE, Footprint, footprint
 from scaling_study.study.axes import AXES
 from scaling_study.tasks import task_of
@@ -32,13 +34,27 @@ COST_COLUMNS = ("params", "flops", "activations", "train_flops")
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
 # config.yaml, result.json, job.json and log.txt of a run that went well.
 RECORDS = 4000
+# Of the depths that a family has, in a message.
+MOST_LISTED = 8
 # How far off, relative, bytes on disk are: what torch writes beside tensors is estimated.
 DISK_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
+class NetworkCost:
+    """Of one image, as `models.layers` says. None is what the network has not, such as activations
+    without convolutions, or what cannot be counted, for the reason in `missing`.
+    """
+
+    params: int
+    flops: int | None
+    activations: int | None
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class RunCost:
-    """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
+    """`params`, `flops`, `activations` and `missing` are a `NetworkCost`; the rest is per run.
 
     `memory_bytes` is the most that a training step has allocated, by default in one process;
     `checkpoint_bytes` the checkpoint of a run in work, `disk_bytes` what a finished run keeps;
@@ -46,14 +62,15 @@ class RunCost:
     """
 
     params: int
-    flops: int
-    activations: int
-    train_flops: int
+    flops: int | None
+    activations: int | None
+    train_flops: int | None
     steps: int
-    memory_bytes: int
+    memory_bytes: int | None
     checkpoint_bytes: int
     disk_bytes: int
     data_bytes: int
+    missing: str
 
 
 def run_cost(run: RunConfig) -> RunCost:
@@ -62,9 +79,9 @@ def run_cost(run: RunConfig) -> RunCost:
     return _run_cost(run.model, run.data.resolution, data, outputs(run), run.train, run.precision)
 
 
-def forward(run: RunConfig) -> Cost:
+def forward(run: RunConfig) -> NetworkCost:
     """What `run`'s network costs for one image; InputError if it cannot be built for its images."""
-    return _forward(run.model, run.data.resolution, outputs(run))
+    return _forward(run.model, run.data.resolution, outputs(run), run.precision)
 
 
 def outputs(run: RunConfig) -> int:
@@ -72,13 +89,16 @@ def outputs(run: RunConfig) -> int:
     return task_of(run.task).outputs(data_info(run.data).n_classes)
 
 
-def train_flops(run: RunConfig) -> int:
+def train_flops(run: RunConfig) -> int | None:
     """FLOPs of the whole training."""
-    images = run.train.epochs * data_info(run.data).n_train
-    return TRAINING_PASSES * forward(run).flops * images
+    return _of_training(forward(run).flops, run.train, data_info(run.data))
 
 
-def memory_bytes(run: RunConfig, processes: int) -> int:
+def _of_training(flops: int | None, train: TrainConfig, data: DataInfo) -> int | None:
+    return None if flops is None else TRAINING_PASSES * flops * train.epochs * data.n_train
+
+
+def memory_bytes(run: RunConfig, processes: int) -> int | None:
     """Most bytes that a training step has allocated on each device where `processes` share it."""
     kept, passing = run.train.optimizer_tensors
     memory = _memory(run.model, run.data.resolution, outputs(run), run.precision)
@@ -89,10 +109,10 @@ def memory_bytes(run: RunConfig, processes: int) -> int:
 def devices_needed(run: RunConfig) -> int | None:
     """The least number of 80-GB devices, 1, 2, 4, …, that hold a step as the recipe has it.
 
-    None if two images, the least that batch norm takes, are too many for one.
+    None if two images, the least that batch norm takes, are too many for one, or nothing is known.
     """
     most, devices = run.train.batch_size // (2 * run.train.accumulation), 1
-    while memory_bytes(run, devices) > USABLE * LARGE_DEVICE_BYTES:
+    while (memory := memory_bytes(run, devices)) is None or memory > USABLE * LARGE_DEVICE_BYTES:
         devices *= 2
         if devices > most:
             return None
@@ -110,7 +130,8 @@ def _run_cost(
 ) -> RunCost:
     most = f"more than the {data.n_train} training images"
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
-    cost = _forward(model, resolution, outputs)
+    cost = _forward(model, resolution, outputs, precision)
+    require(cost.params > 0, "model.family", model.family, "its network has nothing to train")
     memory = _memory(model, resolution, outputs, precision)
     steps = train.epochs * (data.n_train // train.batch_size)
     kept, passing = train.optimizer_tensors
@@ -119,17 +140,23 @@ def _run_cost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * train.epochs * data.n_train,
+        train_flops=_of_training(cost.flops, train, data),
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
         disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
         data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
+        missing=cost.missing,
     )
 
 
 @cache
-def _forward(model: ModelConfig, resolution: int, outputs: int) -> Cost:
+def _forward(model: ModelConfig, resolution: int, outputs: int, precision: str) -> NetworkCost:
+    kind = family(model.family)
+    if kind.build is not None:
+        _require_legal(kind, model, resolution)
+        found = counts(model, outputs, resolution, precision)
+        return NetworkCost(found.params, found.flops, found.activations, found.missing)
     net = _network(model, outputs)
     if resolution < net.stride:
         small = net.stride > 16 and hasattr(model, "stem")
@@ -138,11 +165,29 @@ def _forward(model: ModelConfig, resolution: int, outputs: int) -> Cost:
             f"1/{net.stride}; the smallest side is {net.stride} px"
             f"{' (model.stem=small takes 16 px)' if small else ''}"
         )
-    return total(net.layers, Shape(3, resolution))[1]
+    cost = total(net.layers, Shape(3, resolution))[1]
+    return NetworkCost(cost.params, cost.flops or None, cost.activations or None)
+
+
+def _require_legal(kind: Family, model: ModelConfig, resolution: int) -> None:
+    """InputError for a size that the family does not declare, before any module is built."""
+    depths, step = kind.depths(model), kind.width_step
+    some = ", ".join(f"{depth:g}" for depth in depths[:MOST_LISTED])
+    more = ", …" if len(depths) > MOST_LISTED else ""
+    require(model.depth in depths, "model.depth", f"{model.depth:g}", f"must be {some}{more}")
+    smallest, number = kind.smallest_width(model), model.width / step
+    fits = model.width > smallest - 1e-9 and abs(number - round(number)) < 1e-6
+    accepted = f"must be a multiple of {step:g}, at least {smallest:g}"
+    require(fits, "model.width", f"{model.width:g}", accepted)
+    side = kind.image_step(model, 1)
+    fits = resolution % side == 0
+    require(fits, "data.resolution", resolution, f"must be a multiple of {side} px")
 
 
 @cache
 def _memory(model: ModelConfig, resolution: int, outputs: int, precision: str) -> Footprint:
+    if family(model.family).build is not None:
+        return counts(model, outputs, resolution, precision).memory
     return footprint(_network(model, outputs).layers, Shape(3, resolution), precision)
 
 

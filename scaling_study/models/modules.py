@@ -6,10 +6,24 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from scaling_study.models import family
 from scaling_study.models import layers as spec
+from scaling_study.models.family import ModelConfig
 
 # A ResNet's classifier starts almost silent, as in the released code.
 LINEAR_STD = 0.01
+
+
+def module_for(model: ModelConfig, outputs: int, resolution: int) -> nn.Module:
+    """A module from images (N, 3, side, side) to (N, outputs), drawn from torch's RNG.
+
+    `resolution` is the side, px, of the images of a run; InputError as the family has.
+    """
+    found = family(model.family)
+    if found.build is not None:
+        return found.build(model, outputs, resolution)
+    assert found.network is not None
+    return build(found.network(model, outputs))
 
 
 def build(network: spec.Network) -> nn.Sequential:

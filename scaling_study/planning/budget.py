@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
@@ -64,7 +65,11 @@ class Budget:
         """
         found = {}
         if self.train_flops is not None:
-            found["train_flops"] = float(sum(row.cost.train_flops for row in rows))
+            flops = [row.cost.train_flops for row in rows if row.cost.train_flops is not None]
+            if len(flops) < len(rows):
+                why = "those of some runs are blank, because torch cannot count them"
+                raise InputError(f"budget.train_flops={self.train_flops:g}: {why}")
+            found["train_flops"] = float(sum(flops))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]
             if len(hours) < len(rows):

@@ -39,6 +39,12 @@ class Planned:
         return self.cell.run
 
     @property
+    def work(self) -> float:
+        """What orders runs without forecasts: training FLOPs, or images where those are blank."""
+        flops = self.cost.train_flops
+        return float(self.run.train.epochs * self.columns["n_train"] if flops is None else flops)
+
+    @property
     def forecast_s(self) -> float | None:
         return self.time.value if self.time else None
 

@@ -64,8 +64,10 @@ def interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def around(name: str, value: int, tolerance: float) -> dict[str, int]:
+def around(name: str, value: int | None, tolerance: float) -> dict[str, int | None]:
     """Bytes as three columns, the ends a relative `tolerance` away; 0 if they are exact."""
+    if value is None:
+        return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
     low, high = (round(value * (1 + sign * tolerance)) for sign in (-1, 1))
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 

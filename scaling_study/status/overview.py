@@ -53,7 +53,7 @@ class RunStatus:
     val_error: float | None
     wall_s: float | None
     forecast_s: float | None
-    train_flops: float
+    train_flops: float | None
     log: str
     log_tail: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -145,7 +145,7 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
         val_error=None if ended is None else ended.val_error,
         wall_s=None if ended is None else ended.wall_s,
         forecast_s=float(row["forecast_s"]) if row.get("forecast_s") else None,
-        train_flops=float(row["train_flops"]),
+        train_flops=float(row["train_flops"]) if row["train_flops"] else None,
         log=str(log),
         log_tail=_tail(log) if state == "failed" else (),
     )
@@ -170,7 +170,8 @@ def _tail(log: Path) -> tuple[str, ...]:
 
 def _speed(runs: Sequence[RunStatus]) -> float | None:
     """Training FLOPs per second of one run at a time, over the finished ones."""
-    timed = [(run.train_flops, run.wall_s) for run in runs if run.state == "ok" and run.wall_s]
+    ended = [run for run in runs if run.state == "ok"]
+    timed = [(run.train_flops, run.wall_s) for run in ended if run.train_flops and run.wall_s]
     return sum(flops for flops, _ in timed) / sum(s for _, s in timed) if timed else None
 
 
@@ -227,4 +228,6 @@ def _seconds(run: RunStatus, speed: float | None) -> float | None:
     share = 1 - min(run.epoch, run.epochs) / run.epochs if run.state == "running" else 1.0
     if run.forecast_s is not None:
         return share * run.forecast_s
-    return None if speed is None else share * run.train_flops / speed
+    if speed is None or run.train_flops is None:
+        return None
+    return share * run.train_flops / speed

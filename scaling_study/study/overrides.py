@@ -35,7 +35,8 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
         if name != options[group]:
             found.append(f"{group}={name}")
         found += _changes(values, known, f"{group}.")
-    rest = {key: value for key, value in config.items() if key not in GROUPS}
+    # The code is what can be imported where the command is typed.
+    rest = {key: value for key, value in config.items() if key not in (*GROUPS, "code")}
     if "init" in rest:  # a run's config has the file's digest beside it
         init = rest["init"]
         rest["init"] = "none" if init is None else f"{init['names']}:{init['path']}"

@@ -37,7 +37,7 @@ COLUMNS: dict[str, str] = {
     "world_size": "processes that trained together",
     "params": "trainable parameters",
     "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
-    "activations": "output elements of all convolutions, per image",
+    "activations": "output elements of all convolutions, per image; blank if there are none",
     "train_flops": "3 x flops x epochs x n_train",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
     "train_error": "top-1 error on clean training images, EMA weights, fraction",
@@ -95,9 +95,9 @@ class Result:
     batch_size: int
     lr: float
     params: int
-    flops: int
-    activations: int
-    train_flops: int
+    flops: int | None
+    activations: int | None
+    train_flops: int | None
     precision: str
     n_train: int
     n_val: int
@@ -127,7 +127,11 @@ class Result:
 
 
 def write_result(run_dir: Path, result: Result) -> None:
-    """Write `result` to RUN_DIR/result.json, atomically."""
+    """Write `result` to RUN_DIR/result.json, atomically.
+
+    ValueError for a value that `read_result` would not take: nothing is written then.
+    """
+    _check(asdict(result))
     replace_file(run_dir / "result.json", json.dumps(asdict(result), indent=1) + "\n")
 
 
@@ -144,15 +148,21 @@ def read_result(path: Path) -> Result:
         raise ValueError(f"it holds {type(record).__name__}, not an object")
     if record.get("schema") != SCHEMA:
         raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
-    types = _types()
-    if odd := sorted(set(types).symmetric_difference(record)):
+    if odd := sorted(set(_types()).symmetric_difference(record)):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
-    for name, value in record.items():
-        if not _possible(name, value, types[name]):
-            raise ValueError(f"{name}={value!r} is not possible")
+    if type(record["activations"]) is int and record["activations"] == 0:
+        record["activations"] = None  # as earlier versions wrote of networks without convolutions
+    _check(record)
     if record["run_id"] != path.parent.name:
         raise ValueError(f"the result of another run, {record['run_id']}")
     return Result(**record)
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    """ValueError for a value that its column cannot have."""
+    for name, value in record.items():
+        if not _possible(name, value, _types()[name]):
+            raise ValueError(f"{name}={value!r} is not possible")
 
 
 @cache

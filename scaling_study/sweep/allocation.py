@@ -70,7 +70,7 @@ def _widths(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:
 
 
 def _runs(design: Any, seeds: Mapping[str, int]) -> str:
-    flops = sum(row["train_flops"] for row in design.chosen(seeds))
+    flops = sum(row["train_flops"] or 0 for row in design.chosen(seeds))
     return f"{sum(seeds.values())} of {len(design.rows)} runs, {flops:.3g} training FLOPs"
 
 

@@ -83,12 +83,12 @@ class Plan:
         more = [row for row in rows if row.cell.lr_factor != 1]
         if not more:
             return []
-        flops, every = (sum(row.cost.train_flops for row in part) for part in (more, rows))
+        flops, every = (sum(row.cost.train_flops or 0 for row in part) for part in (more, rows))
         seconds = [row.forecast_s for row in more if row.forecast_s is not None]
         time = f", {duration(sum(seconds))} of run time" if len(seconds) == len(more) else ""
         text = (
             f"grid.tuned: {len(more)} runs at other learning rates, {flops:.3g} training FLOPs "
-            f"({100 * flops / every:.0f} % of the study's){time}"
+            f"({100 * flops / max(every, 1):.0f} % of the study's){time}"
         )
         used = any(rule.tuned for rule in self.prereg.rules)
         return [text if used else f"{text}; no rule is `tuned: lr`, so none uses them"]

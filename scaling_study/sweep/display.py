@@ -74,13 +74,21 @@ def _columns(rows: Sequence[Planned], names: Sequence[str]) -> list[Column]:
         Column("run", [row.run.run_id for row in rows], right=False),
         Column("name", names, right=False) if names else Column("name", [""] * len(rows)),
         Column("params", [engineering(c["params"]) for c in columns], 2),
-        Column("FLOPs", [engineering(c["flops"]) for c in columns], 4),
-        Column("training", [f"{c['train_flops']:.3g}" for c in columns], 3),
-        Column("memory", [f"{engineering(row.cost.memory_bytes)}B" for row in rows], 5),
+        Column("FLOPs", [_shown(c["flops"]) for c in columns], 4),
+        Column("training", [_scientific(c["train_flops"]) for c in columns], 3),
+        Column("memory", [_shown(row.cost.memory_bytes, "B") for row in rows], 5),
         Column("time", [duration(_time(row)) for row in rows], 1),
         Column("state", [row.state for row in rows], right=False),
         Column("note", [_note(row) for row in rows], right=False),
     ]
+
+
+def _shown(value: float | None, unit: str = "") -> str:
+    return "" if value is None else f"{engineering(value)}{unit}"
+
+
+def _scientific(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
 
 
 def _time(row: Planned) -> float | None:
@@ -99,9 +107,12 @@ def _note(row: Planned) -> str:
 
 def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> list[str]:
     missing = to_do(rows, order, slots)
-    flops = sum(row.columns["train_flops"] for row in missing)
+    counted = [f for row in missing if (f := row.columns["train_flops"]) is not None]
+    flops = f"{sum(counted):.3g} training FLOPs to do (2 x multiply-adds)"
+    if blank := len(missing) - len(counted):
+        flops += f" and those of {blank} runs that are blank"
     states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
-    text = [f"{len(rows)} runs: {states}; {flops:.3g} training FLOPs to do (2 x multiply-adds)"]
+    text = [f"{len(rows)} runs: {states}; {flops}"]
     if missing:
         disk = sum(row.cost.disk_bytes for row in missing)
         text.append(f"{_largest(missing, processes)}; all: {engineering(disk)}B on disk when done")
@@ -125,8 +136,11 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
 
 def _largest(rows: Sequence[Planned], processes: int) -> str:
     """What the run with most memory needs, and how many devices hold it if one does not."""
-    row = max(rows, key=lambda row: row.cost.memory_bytes)
-    memory = row.cost.memory_bytes
+    sizes = [(row.cost.memory_bytes, i) for i, row in enumerate(rows)]
+    memory, i = max(((size, i) for size, i in sizes if size is not None), default=(None, 0))
+    if memory is None:
+        return "memory: blank, because it could not be counted"
+    row = rows[i]
     where = "one device" if processes == 1 else f"each of {processes} devices"
     text = f"largest run: {engineering(memory)}B of memory on {where}"
     if memory <= LARGE_DEVICE_BYTES:

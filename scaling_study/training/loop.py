@@ -15,9 +15,8 @@ from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.models import network as layers_of
 from scaling_study.models import timm_weights
-from scaling_study.models.modules import build
+from scaling_study.models.modules import module_for
 from scaling_study.tasks import task_of
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.distributed import copy_from_rank_0, parallel, total
@@ -88,7 +87,8 @@ def _train(
 
     torch.manual_seed(seed_of(run_id, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    module = build(layers_of(run.model, task.outputs(data.info.n_classes)))
+    outputs = task.outputs(data.info.n_classes)
+    module = module_for(run.model, outputs, run.data.resolution)
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
