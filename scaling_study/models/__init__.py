@@ -8,10 +8,16 @@ from scaling_study.common.source import digest, sources_of
 from scaling_study.models import families
 from scaling_study.models.family import Family, ModelConfig
 from scaling_study.models.layers import Network
+from scaling_study.models.timm_family import PREFIX, family_of_timm, version
 
 
 def family(name: object) -> Family:
-    """The FAMILY of a module of `models/families`, or by a dotted path; InputError if none."""
+    """The FAMILY of a module of `models/families`, by a dotted path, or a network of timm's.
+
+    InputError if there is none.
+    """
+    if isinstance(name, str) and name.startswith(PREFIX):
+        return family_of_timm(name)
     return declared("model.family", name, Family, families, "my_models.my_family")
 
 
@@ -27,7 +33,12 @@ def network(model: ModelConfig, outputs: int) -> Network:
 
 
 def family_sources(name: str) -> dict[str, str]:
-    """Digests of the source files that a family is made of, by their modules' names."""
+    """Digests of the source files that a family is made of, by their modules' names.
+
+    Of timm's networks it is timm's version.
+    """
+    if name.startswith(PREFIX):
+        return {"timm": version()}
     if "." in name:
         return sources_of(name)
     return {name: digest(Path(families.__path__[0]) / f"{name}.py")}
