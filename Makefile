@@ -9,8 +9,10 @@ FIGURES ?= figures/$(notdir $(RESULTS))
 ARGS ?=
 PARALLEL := -n auto --dist loadgroup
 TORCH_INDEX ?=
+# Of each of the three studies of `make replicate`; no two share one.
+SEEDS ?= 0,1,2 3,4,5 6,7,8
 
-.PHONY: help install sweep pareto-plots report dashboard published test test-slow slurm-test
+.PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
 .PHONY: calibration
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
@@ -31,6 +33,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 sweep: $(VENV)/.installed  ## train what is missing of GRID, then analyse it (ARGS='data=digits …' for overrides)
 	@code=0; $(BIN)/python -m scaling_study.sweep +grid=$(GRID) $(ARGS) || code=$$?; \
 	  if [ $$code -le 1 ]; then $(MAKE) --no-print-directory pareto-plots || exit 2; fi; exit $$code
+
+replicate: $(VENV)/.installed  ## the whole study of GRID three times, with other SEEDS, and what each found
+	@set -- $(SEEDS); names=; number=; for seeds in "$$@"; do \
+	  name=$(GRID)$${number:+_$$number}; names="$$names $$name"; number=$$(($${number:-1} + 1)); \
+	  $(BIN)/python -m scaling_study.sweep +grid=$(GRID) grid.name=$$name "grid.axes.seed=[$$seeds]" \
+	    $(ARGS) || exit $$?; done; \
+	  $(BIN)/python -m scaling_study compare $$names
 
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)

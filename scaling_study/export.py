@@ -1,6 +1,6 @@
 """python -m scaling_study.export RUN_DIR -o FILE: the weights of a run, and how to load them.
 
-By timm's names where timm has such a network, else by our own.
+By timm's names where timm has a network that computes the same, else by our own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scaling_study.common.command_line import entry_point, parser, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import yaml_in
 from scaling_study.config.run import RunConfig, stored_run
-from scaling_study.models import timm_weights
+from scaling_study.models import timm_names, timm_weights
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.state_files import differences, read_state, write_state
 
@@ -55,15 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def export(run_dir: Path, out: Path, weights: str, names: str | None = None) -> str:
     """Write the `ema` or the last (`model`) weights of the run in `run_dir` to `out`.
 
-    Returns whose `names` they have: timm's unless timm has no such network, if none are asked for.
+    Returns whose `names` they have: timm's unless timm has no network that computes the same, if
+    none are asked for.
     Raises an InputError without a run with a checkpoint there, for timm's names of a network that
     timm does not have, or if `out` cannot be written.
     """
     run = _run_in(run_dir)
     if names is None:
-        names = TIMM if _has_timm(run.model) else OWN
+        names = TIMM if _has_timm(run.model) and not timm_names.difference(run.model) else OWN
     if names == TIMM:
-        timm_weights.names(run.model)
+        timm_names.names(run.model)
     if out.suffix not in (".safetensors", ".pth"):
         raise InputError(f"-o {out}: must end in .safetensors or .pth")
     from scaling_study.training.checkpoint import Checkpoints
@@ -128,7 +129,7 @@ def _named(
 
 def _has_timm(model: ModelConfig) -> bool:
     try:
-        timm_weights.names(model)
+        timm_names.names(model)
     except InputError:
         return False
     return True

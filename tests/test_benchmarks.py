@@ -35,6 +35,18 @@ def test_our_loop_is_measured_beside_a_bare_one(
     assert "our loop / bare loop, tiny: " in capsys.readouterr().out
 
 
+def orchestration() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "orchestration_benchmark", PATH.with_name("orchestration.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize(
     ("ours_s", "absent", "longest_idle_s", "said"),
     [
@@ -51,13 +63,7 @@ def test_launchers_meet_the_targets_only_if_all_were_measured(
     longest_idle_s: float,
     said: str,
 ) -> None:
-    path = PATH.with_name("orchestration.py")
-    spec = importlib.util.spec_from_file_location("orchestration_benchmark", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
+    module = orchestration()
     # One slow round does not decide.
     took = {module.OURS: [ours_s, ours_s, 9.0], "Hydra, basic": [0.05, 0.05, 0.0001]}
     code = module.report(took, absent, 2.0, [0.0, 0.0, longest_idle_s])
@@ -65,6 +71,28 @@ def test_launchers_meet_the_targets_only_if_all_were_measured(
     assert printed.endswith(f"targets (20 ms, 5 times, 0.2 s): {said}\n")
     assert (code == 0) == (said == "met")
     assert all(f"{name:24} not measured" in printed for name in absent)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "said"), [([0.05, 0.06, 0.9], "met"), ([0.05, 0.2, 0.3], "missed")]
+)
+def test_runs_that_train_meet_their_target_by_the_median(
+    capsys: pytest.CaptureFixture[str], beyond: list[float], said: str
+) -> None:
+    code = orchestration().report_training(beyond)
+    assert capsys.readouterr().out.endswith(f"target 0.1 s: {said}\n")
+    assert (code == 0) == (said == "met")
+
+
+@pytest.mark.slow
+def test_what_runs_take_beyond_their_training_is_measured_on_real_ones(tmp_path: Path) -> None:
+    module = orchestration()
+    beyond = module.cpu_beyond_training(tmp_path)
+    logs = [*tmp_path.glob("runs/*/log.txt")]
+    assert len(beyond) == len(logs) == module.TRAININGS
+    whole = [float(log.read_text(encoding="utf-8").split()[-1]) for log in logs]
+    # An import of torch's compiler alone would take more than a second.
+    assert max(beyond) < min(1.0, max(whole))
 
 
 def test_the_networks_whose_speed_is_measured_are_the_papers(training: ModuleType) -> None:

@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from analysis.descriptions.depth_width_map import DepthWidthMap, depth_width_map
 from analysis.descriptions.findings import Findings
 from analysis.descriptions.forecasts import run_time_records
+from analysis.descriptions.learning_curves import curve_records
 from analysis.figures.drawing import (
     arm_plots,
+    curve_plots,
     depth_width_plot,
     forecast_plot,
     forest,
@@ -80,6 +82,13 @@ def _panel_titles(found: Findings, cost: str) -> dict[int, str]:
     }
 
 
+def _curves(found: Findings) -> list[Record]:
+    folder = found.request.study_dir
+    if folder is None:
+        return []
+    return curve_records(found.cells, found.table.rows, folder.parent / "runs")
+
+
 def _arms(cost: str) -> StudyFigure:
     return StudyFigure(
         f"arms_{cost}",
@@ -144,6 +153,18 @@ FIGURES: tuple[StudyFigure, ...] = (
         "Over-fitting: validation minus clean training error, 95 % intervals",
         lambda found: overfit_records(found.cells, _compared_cost(found)),
         lambda rows, _: arm_plots.overfit(rows),
+    ),
+    StudyFigure(
+        "learning_curves",
+        "Learning curves: error while training, means over seeds",
+        _curves,
+        lambda rows, _: curve_plots.learning_curves(rows),
+    ),
+    StudyFigure(
+        "overfitting_curves",
+        "Over-fitting while training: validation minus training error of averaged weights",
+        lambda found: [r for r in _curves(found) if "gap" in r],
+        lambda rows, _: curve_plots.overfitting_curves(rows),
     ),
     *map(_frontier, FRONTIERS),
     StudyFigure(

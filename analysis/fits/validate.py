@@ -82,11 +82,13 @@ def folds(fit: Fit, count: int = 10, seed: int = 0) -> Misses:
 
 
 def extrapolated(fit: Fit, cost: Floats) -> tuple[Misses, ...]:
-    """Misses on the dearest rows of fits to the cheapest 75 % and 50 %."""
+    """Misses on the dearest rows of fits to the cheapest 75 and 50 %; of few rows 75 % is all."""
     rank = np.argsort(np.argsort(cost, kind="stable"), kind="stable")
+    dearest = {share: rank >= share * fit.n for share in CHEAPEST}
     return tuple(
-        _misses(f"cheapest {100 * share:g} %", _missed(fit, rank >= share * fit.n, local=False))
-        for share in CHEAPEST
+        _misses(f"cheapest {100 * share:g} %", _missed(fit, rows, local=False))
+        for share, rows in dearest.items()
+        if rows.any()
     )
 
 

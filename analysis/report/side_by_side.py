@@ -1,6 +1,7 @@
-"""Two studies beside each other as text: effects with intervals, cells, cost."""
+"""Studies beside each other as text: effects with intervals, cells, cost."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten, wrap
@@ -19,7 +20,9 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.format import cut, duration, engineering
 from scaling_study.study.table import read_study
 
-WIDTH, LABEL, COLUMN = 80, 20, 29
+WIDTH, LABEL = 80, 20
+# With more an effect and its interval fit no column.
+MOST = 3
 NOTHING = "–"
 INDEPENDENT = (
     "An effect's interval is about its own study: two that overlap may differ all the same."
@@ -28,7 +31,7 @@ INDEPENDENT = (
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two studies, analysed by its own rules.
+    """One of the studies, analysed by its own rules.
 
     `train_flops` and `wall_s` are those of all its finished runs together.
     """
@@ -62,19 +65,18 @@ def side(study_dir: Path) -> Side:
     )
 
 
-def lines(first: Side, second: Side) -> list[str]:
-    """The comparison, `WIDTH` columns wide."""
-    sides = (first, second)
+def lines(sides: Sequence[Side]) -> list[str]:
+    """The comparison of two to `MOST` studies, `WIDTH` columns wide."""
     names = [s.table.name for s in sides]
-    if names[0] == names[1]:
-        names = [f"{name} ({which})" for name, which in zip(names, ("A", "B"), strict=True)]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({which})" for name, which in zip(names, "ABC", strict=False)]
     return [
         _row("", names),
         *(_row(label, map(text, sides)) for label, text in FACTS.items()),
         "",
-        *_effects(*sides),
+        *_effects(sides),
         "",
-        *_cells(*sides, *names),
+        *_cells(sides, names),
     ]
 
 
@@ -95,31 +97,32 @@ FACTS: dict[str, Callable[[Side], str]] = {
 
 
 def _row(label: str, values: Iterable[str]) -> str:
-    cells = (f"{cut(value, COLUMN):<{COLUMN}}" for value in values)
+    texts = [*values]
+    column = (WIDTH - LABEL) // len(texts) - 1
+    cells = (f"{cut(text, column):<{column}}" for text in texts)
     return f"{cut(label, LABEL):<{LABEL}} {' '.join(cells)}".rstrip()
 
 
-def _effects(first: Side, second: Side) -> Iterator[str]:
+def _effects(sides: Sequence[Side]) -> Iterator[str]:
     """The effect and the verdict of every rule that one of the studies could test."""
     yield "effects with their intervals, as in the verdicts of `report`"
-    for name in dict.fromkeys((*first.judgements, *second.judgements)):
-        both = [s.judgements.get(name) for s in (first, second)]
-        if all(j is None or j.verdict.value == "not_testable" for j in both):
+    for name in dict.fromkeys(name for s in sides for name in s.judgements):
+        found = [s.judgements.get(name) for s in sides]
+        if all(j is None or j.verdict.value == "not_testable" for j in found):
             continue
-        other = _declared(both[0]) != _declared(both[1]) and None not in both
-        yield _row(f"{name}{' *' if other else ''}", map(_effect, both))
-        yield _row("", map(_verdict, both))
+        other = len({_declared(j) for j in found if j is not None}) > 1
+        yield _row(f"{name}{' *' if other else ''}", map(_effect, found))
+        yield _row("", map(_verdict, found))
         if other:
             yield "  * declared in another way: margin, cost, regime or sides differ"
     yield from wrap(INDEPENDENT, WIDTH)
-    shared = {r["run_id"] for r in first.table.rows} & {r["run_id"] for r in second.table.rows}
-    if shared:
-        yield f"{len(shared)} runs are in both studies, so they do not confirm each other."
+    times = Counter(row["run_id"] for s in sides for row in s.table.rows)
+    if shared := sum(n > 1 for n in times.values()):
+        which = "both studies" if len(sides) == 2 else "more than one study"
+        yield f"{shared} runs are in {which}, so they do not confirm each other."
 
 
-def _declared(j: Judgement | None) -> tuple[object, ...]:
-    if j is None:
-        return ()
+def _declared(j: Judgement) -> tuple[object, ...]:
     rule = j.rule
     return rule.kind, rule.arms, rule.sign, rule.regime, rule.cost, rule.margin, str(rule.options)
 
@@ -135,17 +138,18 @@ def _verdict(j: Judgement | None) -> str:
     return NOTHING if j is None else j.verdict.value.replace("_", " ")
 
 
-def _cells(first: Side, second: Side, *names: str) -> Iterator[str]:
-    """The outcome of each cell that both have, and how many each has alone."""
+def _cells(sides: Sequence[Side], names: Sequence[str]) -> Iterator[str]:
+    """The outcome of each cell that all have, and how many others each has."""
     yield "mean of each cell, ± half of its 95 % interval over seeds (number of seeds)"
-    known = [{(c.name, c.variant or ""): c for c in s.cells} for s in (first, second)]
-    for key in known[0]:
-        if key in known[1]:
-            means = (_mean(s, cells[key]) for s, cells in zip((first, second), known, strict=True))
-            yield _row(" ".join(filter(None, key)), means)
-    for name, own, other in zip(names, known, reversed(known), strict=True):
-        if alone := [" ".join(filter(None, key)) for key in own if key not in other]:
-            text = f"only in {name}, {len(alone)} cells: {', '.join(alone)}"
+    known = [{(c.name, c.variant or ""): c for c in s.cells} for s in sides]
+    shared = [key for key in known[0] if all(key in cells for cells in known)]
+    for key in shared:
+        means = (_mean(s, cells[key]) for s, cells in zip(sides, known, strict=True))
+        yield _row(" ".join(filter(None, key)), means)
+    for name, own in zip(names, known, strict=True):
+        if rest := [" ".join(filter(None, key)) for key in own if key not in shared]:
+            alone = "only in" if len(sides) == 2 else "not in all, but in"
+            text = f"{alone} {name}, {len(rest)} cells: {', '.join(rest)}"
             yield from wrap(shorten(text, 3 * WIDTH, placeholder=" …"), WIDTH)
 
 

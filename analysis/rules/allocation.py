@@ -1,88 +1,34 @@
 """Which cells get how many seeds: as many as the contrasts of the declared rules gain from.
 
-A contrast is a fixed sum of omega_i ln(error) over cells, so that its variance is sum(t_i / n_i)
-with t_i = (omega_i sd_i / error_i)^2 for n_i seeds. What is minimised is the sum over contrasts of
-this variance as a share of that with one seed in every cell (a V-optimal design, Fedorov 1972; for
-one contrast Neyman's allocation, 1934), by giving seed after seed to the cell where it lowers the
-sum most for its cost.
+`seed_weights` says what a cell's seeds do for the contrasts; here are cells, costs and budgets.
+
+A cell at other learning rates, which a tuned rule needs at the ends of its arms, has as many seeds
+as the same cell at its own rate, whose seeds are the dearer for it: that is what the error rates of
+tuned rules were simulated with, and one seed would not say how the parabola scatters.
 """
 
-import heapq
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from analysis.rules.declared_allocation import ADAPTIVE, Allocation
-from analysis.rules.evidence import Evidence
 from analysis.rules.planned import PlannedStudy, Planning, planned_cells
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
-from analysis.stats.contrast import Estimand, Gap
+from analysis.rules.seed_weights import Seeds, contrasts, importance, spread
+from analysis.rules.tuned import but_rate
 from analysis.study.errors import PreconditionError
 from analysis.study.noise_prior import published_prior
 from scaling_study.common.errors import InputError
 
 Row = Mapping[str, Any]
-Seeds = Mapping[str, int]
 # Seeds that a cell of a contrast needs, so that it is known how it scatters.
 LEAST = 2
-
-
-def contrasts(study: Evidence, rule: Rule, cost: str) -> tuple[Gap, ...]:
-    """The contrasts of a rule at this equal cost; none if these cells cannot test it."""
-    try:
-        return find_kind(rule.kind).contrasts(study, rule, Estimand(cost))
-    except PreconditionError:
-        return ()
-
-
-def importance(study: Evidence, gaps: Iterable[Gap]) -> dict[str, float]:
-    """By config_id what a cell with one seed adds to the sum of the contrasts' variances.
-
-    Each variance is a share of that with one seed in every cell; with n_i seeds the sum is that of
-    importance_i / n_i.
-    """
-    cells = {c.config_id: c for c in study.cells}
-    found: dict[str, float] = {}
-    for gap in gaps:
-        terms = {
-            key: study.noise(cells[key].epochs).variances[key] * (omega / cells[key].error) ** 2
-            for key, omega in gap.weights.items()
-        }
-        for key, term in terms.items():
-            found[key] = found.get(key, 0.0) + term / sum(terms.values())
-    return found
-
-
-def spread(
-    start: Seeds, most: Seeds, costs: Mapping[str, float], budget: float, gains: Mapping[str, float]
-) -> Iterator[dict[str, int]]:
-    """Seeds per cell from `start` on, one more each time, until `budget` is spent on new ones.
-
-    Each goes to the cell, of those with fewer than `most` seeds that are within the budget, where
-    it lowers sum(gains_i / n_i) most for its cost.
-    """
-    seeds = dict(start)
-
-    def gain(key: str) -> float:
-        return gains[key] / (seeds[key] * (seeds[key] + 1)) / costs[key]
-
-    heap = [(-gain(key), key) for key in gains if seeds.get(key) and gains[key] > 0]
-    heapq.heapify(heap)
-    yield dict(seeds)
-    while heap:
-        _, key = heapq.heappop(heap)
-        if seeds[key] >= most[key] or costs[key] > budget:
-            continue
-        seeds[key] += 1
-        budget -= costs[key]
-        heapq.heappush(heap, (-gain(key), key))
-        yield dict(seeds)
 
 
 @dataclass(frozen=True)
@@ -111,6 +57,31 @@ class Design:
     def spent(self, seeds: Seeds) -> float:
         """What so many seeds per cell cost."""
         return sum(n * self.costs[key] for key, n in seeds.items())
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The cells at other rates that a tuned rule uses, with the same cell at its own rate."""
+        if not any(rule.tuned for rule in self.rules):
+            return {}
+        cells = self.whole.cells
+        own = {but_rate(cell): cell.config_id for cell in cells}
+        return {cell.config_id: own[but_rate(cell)] for cell in cells.tuning}
+
+    @cached_property
+    def _costs_with_rates(self) -> dict[str, float]:
+        """What one more seed of each cell costs with those at other rates that follow it."""
+        costs = dict(self.costs)
+        for key, own in self.owners.items():
+            costs[own] += self.costs[key]
+        return costs
+
+    def path(self, start: Seeds, budget: float, gains: Mapping[str, float]) -> Iterator[Seeds]:
+        """The seeds per cell from `start` on that `spread` gives, with those that follow them."""
+        for seeds in spread(start, self.most, self._costs_with_rates, budget, gains):
+            yield self._followed(seeds)
+
+    def _followed(self, seeds: Seeds) -> dict[str, int]:
+        return {**seeds, **{key: seeds.get(own, 0) for key, own in self.owners.items()}}
 
     def chosen(self, seeds: Seeds) -> list[Row]:
         """The rows of the first seeds of each cell, in the order of `rows`."""
@@ -174,10 +145,12 @@ class Design:
     def start(self) -> dict[str, int]:
         """The fewest seeds per cell; an adaptive study leaves out cells that no rule needs."""
         one = self._needed if self.allocation.kind == ADAPTIVE else self.most.keys()
-        return {
-            key: min(LEAST if self.gains.get(key) else int(key in one), most)
-            for key, most in self.most.items()
-        }
+        return self._followed(
+            {
+                key: min(LEAST if self.gains.get(key) else int(key in one), most)
+                for key, most in self.most.items()
+            }
+        )
 
     @cached_property
     def _needed(self) -> set[str]:
@@ -188,7 +161,7 @@ class Design:
                 found.update(*find_kind(rule.kind).sufficient_cells(self.whole, rule))
         return found
 
-    def fixed(self) -> dict[str, int]:
+    def fixed(self) -> Seeds:
         """The seeds per cell of a fixed allocation.
 
         Raises:
@@ -199,9 +172,7 @@ class Design:
         if unit == "half_width":
             return self._narrow(amount)
         self.check_start(f"grid.allocation.{unit}={amount:g}")
-        *_, last = spread(
-            self.start, self.most, self.costs, amount - self.spent(self.start), self.gains
-        )
+        *_, last = self.path(self.start, amount - self.spent(self.start), self.gains)
         return last
 
     def check_start(self, where: str) -> None:
@@ -212,9 +183,9 @@ class Design:
                 f"other one that is needed, take {least:.4g}"
             )
 
-    def _narrow(self, target: float) -> dict[str, int]:
+    def _narrow(self, target: float) -> Seeds:
         """The cheapest seeds, along the path of `spread`, with no half-width above `target`."""
-        path = [*spread(self.start, self.most, self.costs, math.inf, self.gains)]
+        path = [*self.path(self.start, math.inf, self.gains)]
         at = bisect_left(path, True, key=lambda n: max(self.half_widths(n).values()) <= target)
         if at == len(path):
             least = max(self.half_widths(path[-1]).values())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from analysis.rules import tuning_words
+from analysis.rules.declared_interval import not_applied
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.registry import find_kind
@@ -54,6 +55,7 @@ def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule:
         other = sensitivities[AT_CHANCE] = _attempt(at_chance, rule, declared, table.epochs)
         verdict = _unless_chance_differs(verdict, other.verdict)
     notes = (*found.notes, *tuning_words.notes(found.tuning), *study.look_note())
+    notes += not_applied(study.prereg, found.gap, found.tuning is not None)
     notes += (*_excluded_note(table, study, rule, epochs),)
     return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities, found.tuning)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from analysis.rules import phrases
+from analysis.rules.declared_interval import declared_interval
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.planned import PlannedStudy
@@ -120,9 +121,11 @@ class Kind:
         """The effect in measured cells and the verdict; raises as `effect`."""
         found = self.effect(study, rule, estimand)
         seeds = sum(c.n for c in found.cells) / len(found.cells)
-        alpha = study.alpha
-        verdict = decide(found.gap, rule.sign, rule.margin, alpha, seeds, found.noise_cells)
-        return Estimate(found.gap, limited(verdict, found.tuning), found.notes, found.tuning)
+        alpha, tuned = study.alpha, found.tuning is not None
+        gap, notes = declared_interval(study, found.gap, found.cells, estimand, tuned)
+        verdict = decide(gap, rule.sign, rule.margin, alpha, seeds, found.noise_cells)
+        limits = limited(verdict, found.tuning)
+        return Estimate(gap, limits, (*found.notes, *notes), found.tuning)
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         """Other ways to ask the same question, by what differs in words."""

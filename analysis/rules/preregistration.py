@@ -8,9 +8,11 @@ from typing import Any
 
 import yaml
 
+from analysis.rules.declared_interval import SEEDS
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule, one_of
 from analysis.rules.tuned import tuned_key
+from analysis.stats.population import CLASSES, IMAGES
 from analysis.study.columns import ALL_COST_NAMES, AXES
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
@@ -20,6 +22,8 @@ from scaling_study.common.validation import suggest
 DEFAULTS = Path(__file__).with_name("prereg.yaml")
 # Keys of a declaration besides those of its kind.
 COMMON = ("kind", "claim", "estimand", "preconditions", "headline")
+# Settings that only some studies declare, and what the others mean.
+OPTIONAL: Mapping[str, Any] = {"paired": False, "generalise": SEEDS}
 NUMBERS = {
     "alpha": (1e-6, 0.5),
     "margin": (0.0, 1.0),
@@ -43,7 +47,7 @@ def load_rules(study_dir: Path | None, grid: Mapping[str, Any]) -> Preregistrati
     if missing := sorted(set(declared) - set(frozen)):
         raise InputError(f"{path} lacks {', '.join(missing)}")
     rules = _parse(frozen, path.read_text(encoding="utf-8"))
-    names = (*NUMBERS, "cost", "base", "looks", "seed_sd", "rules")
+    names = (*NUMBERS, "cost", "base", "looks", "seed_sd", *OPTIONAL, "rules")
     odd = [name for name in names if getattr(rules, name) != getattr(now, name)]
     differ = f"declared rules differ from the frozen ones in {', '.join(odd)}"
     return replace(rules, exploratory=differ) if odd else rules
@@ -78,18 +82,18 @@ def _declared(grid: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(changes, Mapping):
         raise InputError(f"rules of the grid: {changes!r} is not a mapping")
     for key in changes:
-        if key not in base:
-            near = suggest(str(key), list(base))
-            raise InputError(f"rules.{key}: no such setting{near}; known: {', '.join(base)}")
+        if key not in (known := (*base, *OPTIONAL)):
+            near = suggest(str(key), known)
+            raise InputError(f"rules.{key}: no such setting{near}; known: {', '.join(known)}")
     changed = changes.get("rules", {})
     if not isinstance(changed, Mapping) or not all(
         isinstance(c, Mapping) for c in changed.values()
     ):
         raise InputError(f"rules.rules: {changed!r} must map names to rules")
-    known = base["rules"]
+    packaged = base["rules"]
     own = {str(name): dict(change) for name, change in changed.items()}
-    rules = {name: rule for name, rule in own.items() if name not in known}
-    rules |= {name: {**rule, **own.get(name, {})} for name, rule in known.items()}
+    rules = {name: rule for name, rule in own.items() if name not in packaged}
+    rules |= {name: {**rule, **own.get(name, {})} for name, rule in packaged.items()}
     return {**base, **changes, "rules": rules}
 
 
@@ -106,6 +110,10 @@ def _parse(declared: Mapping[str, Any], text: str) -> Preregistration:
         base=_base(declared["base"]),
         looks=_looks(declared["looks"]),
         seed_sd=_seed_sd(declared["seed_sd"]),
+        paired=one_of(declared.get("paired", False), (False, True), "rules.paired"),
+        generalise=one_of(
+            declared.get("generalise", SEEDS), (SEEDS, IMAGES, CLASSES), "rules.generalise"
+        ),
         rules=rules,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         **dict[str, Any]((name, _number(declared[name], f"rules.{name}")) for name in NUMBERS),
@@ -115,6 +123,11 @@ def _parse(declared: Mapping[str, Any], text: str) -> Preregistration:
 def _rule(name: str, declared: Mapping[str, Any], study: Mapping[str, Any]) -> Rule:
     where = f"rules.rules.{name}"
     kind = find_kind(declared.get("kind"), f"{where}.kind")
+    if "tuned" in declared and "tuned" not in kind.keys:
+        raise InputError(
+            f"{where}.tuned: rules of kind {declared['kind']} are about the recipe's learning "
+            "rates; of the kinds that ship, arms and interaction can be tuned"
+        )
     for key in declared:
         one_of(key, (*COMMON, *kind.keys), where)
     headline = declared.get("headline", False)

@@ -2,7 +2,7 @@
 
 The first round has the fewest seeds of every cell that a declared contrast has. Each later one
 spends an equal part of what is left of the budget where it lowers the variances of the contrasts of
-undecided rules most for its cost (`allocation.spread`), with errors and noise as measured so far.
+undecided rules most for its cost (`Design.path`), with errors and noise as measured so far.
 What a cell's outcome favours plays no part: rounds go by variances, and only stopping goes by
 verdicts, which looks at rising shares of the final information pay for (`stats.sequential`).
 """
@@ -10,9 +10,10 @@ verdicts, which looks at rising shares of the final information pay for (`stats.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.rules.allocation import Design, Seeds, contrasts, importance, spread
+from analysis.rules.allocation import Design
 from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Rule
+from analysis.rules.seed_weights import Seeds, contrasts, importance
 from analysis.stats.decision import Verdict
 
 
@@ -54,7 +55,7 @@ def next_round(
     left = design.allocation.amount - design.spent(trained)
     # Where an equal part buys no run, all that is left may.
     for part in (left / (design.allocation.rounds - done), left):
-        *_, seeds = spread(trained, design.most, design.costs, part, gains)
+        *_, seeds = design.path(trained, part, gains)
         if seeds != trained:
             last = done + 1 == design.allocation.rounds
             return Round(seeds, 1.0 if last else _share(design, seeds, gains, trained, shares[-1]))
@@ -93,7 +94,7 @@ def _share(
 def _end(design: Design, trained: Seeds, gains: Mapping[str, float]) -> Seeds:
     """The seeds with all that is left of the budget spent at once."""
     left = design.allocation.amount - design.spent(trained)
-    *_, end = spread(trained, design.most, design.costs, left, gains)
+    *_, end = design.path(trained, left, gains)
     return end
 
 

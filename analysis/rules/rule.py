@@ -37,7 +37,9 @@ class Preregistration:
     """The rules of a study and the SHA-256 of the file that declares them.
 
     `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
-    measures none, or "prior" for that of `study.noise_prior`;
+    measures none, or "prior" for that of `study.noise_prior`; `paired` says that runs of equal
+    seed go together, `generalise` what intervals are about: other seeds, or other images or classes
+    as well;
     `look` is the look at the study that was frozen, None where the seeds of the cells say it;
     `exploratory` says why verdicts are not confirmatory, empty if they are; `anchor` is what shows
     from outside when they were frozen, in words.
@@ -53,6 +55,8 @@ class Preregistration:
     seed_sd: str | float | None
     rules: tuple[Rule, ...]
     sha256: str = field(compare=False)
+    paired: bool = False
+    generalise: str = "seeds"
     look: StudyLook | None = field(default=None, compare=False)
     exploratory: str = field(default="", compare=False)
     anchor: str = field(default="", compare=False)

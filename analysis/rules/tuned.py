@@ -71,7 +71,7 @@ def ends_of(cells: StudyCells, pairs: Sequence[Pair], arms: tuple[str, str]) -> 
 
 
 def _rates(cells: StudyCells, own: Cell, name: str) -> Rates:
-    others = [cell for cell in cells.tuning if _but_rate(cell) == _but_rate(own)]
+    others = [cell for cell in cells.tuning if but_rate(cell) == but_rate(own)]
     found = sorted([*others, own], key=lambda cell: cell.lr_factor)
     if len(found) != 3 or found[1] is not own:
         raise PreconditionError(
@@ -83,7 +83,7 @@ def _rates(cells: StudyCells, own: Cell, name: str) -> Rates:
     return Rates(name, (found[0], own, found[2]))
 
 
-def _but_rate(cell: Cell) -> tuple[Any, ...]:
+def but_rate(cell: Cell) -> tuple[Any, ...]:
     """What tells a cell from others of its study besides its learning rate."""
     return cell.depth, cell.width, cell.resolution, cell.epochs, cell.comparison_group
 

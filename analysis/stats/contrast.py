@@ -31,6 +31,7 @@ class Gap:
     so estimate * level is the gap in error; `overlap` is (low, high) cost by setting of other axes.
     `se` has the error's variances of `errors`, each with its degrees of freedom, and that of
     `timing`: what one SE of each measured cost does to the gap, with `timing_df` for all.
+    `population_se` is the part that other images or classes add, where the rules ask for it.
     """
 
     estimate: float
@@ -45,6 +46,7 @@ class Gap:
     errors: tuple[Variance, ...] = ()
     timing: Mapping[Hashable, float] = field(default_factory=dict)
     timing_df: float = math.inf
+    population_se: float = 0.0
 
     @property
     def assumed(self) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from analysis.study.columns import COSTS
 from analysis.study.compared_settings import Settings
 from analysis.study.step_times import STEP_TIME, StepTime, step_times
 from scaling_study.study.axes import CELL_AXES, Axis, display_name
+from scaling_study.study.image_outcomes import ImageOutcomes
 from scaling_study.tasks import DEFAULT, task_of
 from scaling_study.tasks.base import NoisePrior
 from scaling_study.tasks.classification import TASK
@@ -26,7 +27,8 @@ class Cell:
     regimes, where runs of several were grouped. `lr` is the recipe's learning rate; runs had
     `trained_lr`, which a transfer rule may have made from it, and which is `lr_factor` times that
     of the same cell otherwise. `data` and `images_seen` (training images times epochs) are None
-    where a table does not say.
+    where a table does not say. `seeds` are the replicates of `errors`; `images` say which
+    evaluation images each gets right, where the rules ask for that.
     """
 
     config_id: str
@@ -50,6 +52,8 @@ class Cell:
     data: str | None = None
     images_seen: float | None = None
     noise_prior: NoisePrior = TASK.noise_prior
+    seeds: tuple[int, ...] = ()
+    images: tuple[ImageOutcomes | None, ...] = field(default=(), compare=False, repr=False)
 
     def value(self, axis: str) -> float:
         """Its setting on an axis: depth, width, resolution (px), epochs or lr (0 if unknown)."""
@@ -151,6 +155,8 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
             data=group[0].get("data"),
             images_seen=_images_seen(group[0]),
+            seeds=tuple(int(row["seed"]) for row in group),
+            images=tuple(row.get("images") for row in group),
             noise_prior=task_of(group[0].get("task", DEFAULT)).noise_prior,
         )
         for config_id, group in groups.items()

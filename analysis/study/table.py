@@ -9,8 +9,10 @@ from typing import Any
 from analysis.study.cells import lr_factor
 from analysis.study.columns import SETTINGS
 from analysis.study.compared_settings import compared, with_comparison_settings
+from analysis.study.device_seconds import with_device_seconds
 from analysis.study.errors import NothingToCompareError
 from analysis.study.measured_times import with_measured_times
+from analysis.study.run_images import with_images
 from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
@@ -202,6 +204,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         counts = f"{len(everything)} finished, {len(left_out)} left out"
         reason = "".join(f": {text}" for text in [*left_out.values()][:1])
         raise nothing(f"no finished run in {study.path}{chosen} ({counts}{reason})")
+    rows = with_device_seconds(rows, study.plan)
     _refuse_mixed(rows, SAME)
     groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
@@ -209,7 +212,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     for group in groups.values():
         _refuse_mixed(group, SAME_SETTINGS)
     _refuse_twins(rows)
-    rows = with_measured_times(rows, study.path)
+    rows = with_images(with_measured_times(rows, study.path), study)
     n_classes = study.grid.get("n_classes")
     reasons = {row["run_id"]: _why_excluded(row, n_classes, task_in(study.grid)) for row in rows}
     kept, tuning = _by_rate(row for row in rows if reasons[row["run_id"]] is None)

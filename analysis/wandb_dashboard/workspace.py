@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 # Costs that runs are shown over; those known before training are in a run's config.
 CONFIG_COSTS = {"flops": "FLOPs per image", "params": "parameters", "train_flops": "training FLOPs"}
 MEASURED_COSTS = {"step_time_s": "step time, s", "peak_memory_bytes": "peak memory, bytes"}
+# What runs report while they train; errors where train.evaluate_every asks for them.
+CURVES = {
+    "loss": ("loss",),
+    "lr": ("lr",),
+    "validation error": ("curve_val_error", "curve_val_error_raw"),
+    "training error": ("curve_train_error", "curve_train_error_raw"),
+}
 AXES = tuple(axis.name for axis in CELL_AXES)
 # Under which the analysis run logs the arms of a regime, and the frontiers over a cost.
 ARMS_KEY = "arms/{} epochs"
@@ -66,7 +73,8 @@ def sections(epochs: Sequence[int], costs: Sequence[str], images: Sequence[str])
         wr.ParallelCoordinatesPlotColumn(error, "validation error"),
     ]
     curves: list[Any] = [
-        wr.LinePlot(title=y, x="epoch", y=[y], title_x="epoch") for y in ("loss", "lr")
+        wr.LinePlot(title=title, x="epoch", y=list(y), title_x="epoch")
+        for title, y in CURVES.items()
     ]
     analysed: list[Any] = [
         wr.MediaBrowser(title="Figures", media_keys=list(images), num_columns=2),

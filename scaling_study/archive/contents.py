@@ -17,7 +17,9 @@ MANIFEST, ENVIRONMENT, REPORT = "manifest.json", "environment.json", "report"
 SCHEMA = 1
 CHECKPOINT = "checkpoint.pt"
 # Of a run that has a result.
-RUN_FILE = re.compile(r"config\.yaml|result\.json|metrics\.jsonl|job\.json|corrupt\.\d+\.txt")
+RUN_FILE = re.compile(
+    r"config\.yaml|(result|images)\.json|metrics\.jsonl|job\.json|corrupt\.\d+\.txt"
+)
 # In a study's folder these say what goes on on one machine, or in one account of a service.
 LOCAL = {"sweep.json", "jobs.json", "stopped.json", "workspace.json", "report.log"}
 # Nothing that Python could import: a grid names modules of rule kinds, and reports import them.

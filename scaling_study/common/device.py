@@ -1,5 +1,6 @@
 """What this machine trains on, found without torch."""
 
+import math
 import os
 import platform
 import re
@@ -10,8 +11,16 @@ from pathlib import Path
 
 # An index or a UUID, as CUDA_VISIBLE_DEVICES has them.
 GPU = re.compile(r"\d+|(GPU|MIG)-.+")
+# Compute capability (Ampere) from which on GPUs multiply bf16, and any that is lower.
+BF16_SINCE, BEFORE_BF16 = 8.0, 7.5
+# Names of GPUs up to Turing, for drivers that do not tell the compute capability.
+OLDER_GPU = re.compile(
+    r"\b(V100S?|T4|TITAN|GTX|P100|P40|P4|K80|M60|RTX 20[678]0|Quadro RTX [3-8]000)\b", re.IGNORECASE
+)
 # Name of a GPU where there is none.
 UNKNOWN = "cuda: unknown"
+# In the environment of a run in a pool: the CPU cores of its slot.
+CORES_OF_SLOT = "SCALING_STUDY_CORES"
 
 
 @cache
@@ -49,8 +58,56 @@ def gpu_memory_bytes() -> list[int]:
 
 
 def cpu_cores() -> int:
-    """CPU cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores that this process may use: by its affinity, its container, and its SLURM job."""
+    allowed = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if allowed else os.cpu_count() or 1
+    if "SLURM_JOB_ID" in os.environ:
+        given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+        cores = min(cores, int(given) if given.isdecimal() else cores)
+    return max(1, int(min(cores, container_cores())))
+
+
+def cores_of_run() -> int:
+    """CPU cores of a run in a pool, which shares those of the machine with other slots."""
+    share = os.environ.get(CORES_OF_SLOT, "")
+    return min(cpu_cores(), int(share)) if share.isdecimal() else cpu_cores()
+
+
+def container_cores(
+    mount: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> float:
+    """CPU time a second that the control groups above this process allow; inf without a limit.
+
+    Both versions: cpu.max of the one hierarchy, and cpu.cfs_quota_us of the controller cpu.
+    """
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return math.inf
+    limits = [math.inf]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = mount / controllers
+        folder = base / path.strip("/")
+        # In a container the path may be that on its host, which is not mounted there.
+        for one in (base, *(f for f in (folder, *folder.parents) if base in f.parents)):
+            limits.append(_quota(one))
+    return min(limits)
+
+
+def _quota(group: Path) -> float:
+    """Cores that one control group allows."""
+    try:
+        if (group / "cpu.max").is_file():
+            quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = ((group / n).read_text(encoding="ascii").strip() for n in names)
+        return math.inf if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return math.inf
 
 
 def device_name(device: str) -> str:
@@ -64,6 +121,29 @@ def device_name(device: str) -> str:
 
 
 def best_precision(device: str) -> str:
-    """bf16 on a GPU and on CPUs that multiply it in hardware; elsewhere it is emulated, slowly."""
-    fast = device == "cuda" or any(flag in _cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
-    return "bf16" if fast else "fp32"
+    """The fast half precision that the device multiplies in hardware, or fp32 where it has none.
+
+    GPUs have bf16 from compute capability 8.0 on, and fp16 before: a V100 or a T4 has no bf16
+    convolutions. With several the oldest decides. Where no GPU can be asked, as on a login node,
+    it is bf16. CPUs emulate bf16, slowly, unless they have instructions for it.
+    """
+    if device == "cuda":
+        known = [capability for capability in _compute_capabilities() if capability is not None]
+        return "bf16" if min(known, default=BF16_SINCE) >= BF16_SINCE else "fp16"
+    return "bf16" if any(flag in _cpuinfo() for flag in ("avx512_bf16", "amx_bf16")) else "fp32"
+
+
+def _compute_capabilities() -> list[float | None]:
+    """Of each GPU; None where neither the driver nor the GPU's name says it."""
+    if answers := _of_gpus("compute_cap"):
+        return [_number(answer) for answer in answers]
+    # Drivers before 510 do not know the column.
+    names = _of_gpus("name")
+    return [BEFORE_BF16 if OLDER_GPU.search(name) else None for name in names]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

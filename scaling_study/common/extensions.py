@@ -24,6 +24,8 @@ def module_called(name: object, folder: str) -> ModuleType | None:
     if not isinstance(name, str) or not MODULE_NAME.fullmatch(name):
         return None
     path = name if "." in name else f"{folder}.{name}"
+    if (known := sys.modules.get(path)) is not None:
+        return known  # has been run already; plans and verdicts ask hundreds of times
     if (store := _store_of(path)) is not None:
         raise InputError(f"{name}: it lies in {store}, a store of results, whose files are not run")
     try:

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import field, fields
 from difflib import get_close_matches
 from functools import cache
+from types import UnionType
 from typing import Any, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from scaling_study.common.errors import InputError
@@ -13,8 +14,29 @@ T = TypeVar("T")
 # Beyond it floats do not tell whole numbers apart.
 MOST = 2**53
 LARGEST = sys.float_info.max
+# Metadata of settings that say where something lies, and of settings that were added later.
+INFRASTRUCTURE: Mapping[str, bool] = {"infrastructure": True}
+LATER: Mapping[str, bool] = {"later": True}
 # What a setting of a plain type takes.
 ACCEPTED = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
+
+
+def later(neutral: Any) -> Any:
+    """A setting that runs from before it do not have: without it they had `neutral`.
+
+    Where it is not given it is `neutral`, and there it is left out of a run's id.
+    """
+    return field(default=neutral, metadata=LATER)
+
+
+def identity(value: Any) -> dict[str, Any]:
+    """The settings of a dataclass that decide a run's numbers, as its id has them."""
+    return {
+        known.name: getattr(value, known.name)
+        for known in fields(value)
+        if not known.metadata.get("infrastructure")
+        and not (known.metadata.get("later") and getattr(value, known.name) == known.default)
+    }
 
 
 def require(ok: bool, key: str, value: object, accepted: str) -> None:
@@ -59,10 +81,12 @@ def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
 
     InputError for an unknown or missing key, or a value of the wrong type or out of bounds.
     """
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     types = _types(cls)  # type: ignore[arg-type]
-    refuse_unknown(values, list(types), path)
+    refuse_unknown(values, list(known), path)
+    given = {**{name: f.default for name, f in known.items() if f.metadata.get("later")}, **values}
     return cls(
-        **{name: one_value(kind, values.get(name), path + name) for name, kind in types.items()}
+        **{name: one_value(kind, given.get(name), path + name) for name, kind in types.items()}
     )
 
 
@@ -83,6 +107,8 @@ def one_value(kind: Any, value: object, key: str) -> Any:
     if type(None) in (kinds := get_args(kind)):
         (kind,) = (k for k in kinds if k is not type(None))
         return None if value is None else one_value(kind, value, key)
+    if isinstance(kind, UnionType):
+        return _one_of(kinds, value, key)
     if get_origin(kind) is Mapping and isinstance(value, Mapping):
         return {name: one_value(kinds[1], part, f"{key}.{name}") for name, part in value.items()}
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
@@ -97,3 +123,14 @@ def one_value(kind: Any, value: object, key: str) -> Any:
     lists = "a list of names" if str in kinds else "a list of numbers"
     accepted = {tuple: lists, Mapping: "a group of settings"} | ACCEPTED
     raise InputError(f"{key}={value!r}: must be {accepted[get_origin(kind) or kind]}")
+
+
+def _one_of(kinds: Sequence[Any], value: object, key: str) -> Any:
+    """`value` as the first of `kinds` that takes it; InputError if none does."""
+    refused = []
+    for kind in kinds:
+        try:
+            return one_value(kind, value, key)
+        except InputError as error:
+            refused.append(str(error).rpartition("must be ")[2])
+    raise InputError(f"{key}={value!r}: must be {' or '.join(refused)}")

@@ -13,6 +13,9 @@ from scaling_study.config.tracking import Tracking, tracking_of
 from scaling_study.data import keep_listings_in
 from scaling_study.models.counting.counts import keep_counts_in
 
+# `loader.workers=auto`.
+AUTO_WORKERS = -1
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionConfig:
@@ -20,7 +23,8 @@ class ExecutionConfig:
 
     A checkpoint is written at most every `checkpoint_every_s` seconds; `checkpoint_keep` says what
     stays when the result is there: final or none. `loader_workers` processes decode images for one
-    that trains. Within an epoch, metrics get a line at most every `metrics_every_s` seconds.
+    that trains; AUTO_WORKERS: one per core of the run. Within an epoch, metrics get a line at most
+    every `metrics_every_s` seconds.
     `git_commit` and `git_dirty` describe the code.
     """
 
@@ -39,12 +43,20 @@ class ExecutionConfig:
         keep = self.checkpoint_keep
         for key, value, least, accepted in (
             ("launcher.threads", self.threads, 1, "must be at least 1"),
-            ("loader.workers", self.loader_workers, 0, "must be 0 (in the process) or more"),
             ("checkpoint.every_s", self.checkpoint_every_s, 0, "must be 0 or more seconds"),
             ("metrics_every_s", self.metrics_every_s, 0, "must be 0 or more seconds"),
         ):
             require(value >= least, key, value, accepted)
+        workers, accepted = self.loader_workers, "must be 0 (in the process) or more, or auto"
+        require(workers >= 0 or workers == AUTO_WORKERS, "loader.workers", workers, accepted)
         require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")
+
+
+def _workers(given: object) -> int:
+    if given == "auto":
+        return AUTO_WORKERS
+    require(given != AUTO_WORKERS, "loader.workers", given, "must be 0 or more, or auto")
+    return int(one_value(int, given, "loader.workers"))
 
 
 def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
@@ -65,7 +77,7 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
     return ExecutionConfig(
         **folders,
         threads=threads_of(settings),
-        loader_workers=one_value(int, loader.get("workers"), "loader.workers"),
+        loader_workers=_workers(loader.get("workers")),
         checkpoint_every_s=one_value(float, checkpoint.get("every_s"), "checkpoint.every_s"),
         checkpoint_keep=one_value(str, checkpoint.get("keep"), "checkpoint.keep"),
         metrics_every_s=one_value(float, settings.get("metrics_every_s"), "metrics_every_s"),
@@ -87,5 +99,9 @@ def threads_of(settings: Mapping[str, Any]) -> int:
 
 
 def processes_of(launcher: Mapping[str, Any]) -> int:
-    """Processes that train one run together: `gpus_per_run`, by default 1, on each of `nodes`."""
-    return (launcher.get("gpus_per_run") or 1) * (launcher.get("nodes") or 1)
+    """Processes that train one run together: `gpus_per_run`, by default 1, on each of `nodes`.
+
+    With `gpus_per_run` auto, which the plan decides for each run, 1.
+    """
+    gpus = launcher.get("gpus_per_run") or 1
+    return (gpus if isinstance(gpus, int) and gpus > 0 else 1) * (launcher.get("nodes") or 1)

@@ -1,9 +1,12 @@
 """The training recipe of a run: which methods are on, and how strong. No torch."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
-from scaling_study.common.validation import require
+from scaling_study.common.validation import identity, later, require
 
+EVALUATE = ("end", "auto")
 SCHEDULES = ("cosine", "step", "exponential")
 OPTIMIZERS = ("sgd", "rmsprop")
 
@@ -23,6 +26,16 @@ class TrainConfig:
 
     A step's batch is split over `accumulation` forward passes; batch norm sees one of them, or
     with `sync_batch_norm` that pass of all processes. `compile` is torch's, on a GPU.
+
+    `evaluate_every` says when a run is evaluated while it trains: after every so many epochs, after
+    those of a list, `auto` (`config.evaluation`), or `end`, once. With `early_stopping` a run ends
+    after so many evaluations without a new least error; 0 never ends one early.
+
+    `freeze` names layers that are not trained, `lr_multipliers` others with PATTERN=FACTOR of the
+    learning rate (`models.layer_patterns`).
+
+    With `common_random_numbers` runs of equal seed draw the same, whatever else differs: the order
+    of the images, augmentation, and the weights of layers of equal shape.
     """
 
     recipe: str
@@ -46,6 +59,11 @@ class TrainConfig:
     sync_batch_norm: bool
     channels_last: bool
     compile: bool
+    evaluate_every: str | int | tuple[int, ...] = later("end")
+    early_stopping: int = later(0)
+    freeze: tuple[str, ...] = later(())
+    lr_multipliers: tuple[str, ...] = later(())
+    common_random_numbers: bool = later(False)
 
     def __post_init__(self) -> None:
         batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)
@@ -74,11 +92,54 @@ class TrainConfig:
         require(rising, "train.decay_epochs", epochs, "must be rising numbers of epochs above 0")
         one = self.schedule != "exponential" or len(epochs) == 1
         require(one, "train.decay_epochs", epochs, "schedule=exponential takes one number")
+        self._check_evaluation()
+        if self.lr_multipliers:
+            _ = self.multipliers
+
+    def _check_evaluation(self) -> None:
+        every, patience = self.evaluate_every, self.early_stopping
+        listed = list(every) if isinstance(every, tuple) else [every]
+        numbers = [epoch for epoch in listed if isinstance(epoch, int)]
+        known = every in EVALUATE or len(numbers) == len(listed) > 0
+        rising = all(epoch >= 1 for epoch in numbers) and numbers == sorted(set(numbers))
+        accepted = "must be end, auto, a whole number of epochs, or a rising list of such"
+        require(known and rising, "train.evaluate_every", every, accepted)
+        require(patience >= 0, "train.early_stopping", patience, "must be 0 (off) or more")
+        curve = not patience or every != "end"
+        accepted = "stops by evaluations while training; give train.evaluate_every=1 or auto"
+        require(curve, "train.early_stopping", patience, accepted)
+
+    def identity(self) -> dict[str, Any]:
+        """What its id has; when a run is evaluated matters only where that may stop it."""
+        plain = identity(self)
+        if not self.early_stopping:
+            plain.pop("evaluate_every", None)
+        return plain
 
     @property
     def lr(self) -> float:
         """Peak learning rate at this batch size."""
         return self.lr_per_256 * self.batch_size / 256
+
+    def steps(self, n_train: int) -> int:
+        """Steps of the whole training on `n_train` images: whole batches in every epoch."""
+        return self.epochs * (n_train // self.batch_size)
+
+    @property
+    def multipliers(self) -> list[tuple[str, float]]:
+        """Patterns of `lr_multipliers`, each with its factor; InputError for what is none."""
+        found = []
+        for text in self.lr_multipliers:
+            pattern, equals, number = text.rpartition("=")
+            try:
+                factor = float(number)
+            except ValueError:
+                factor = -1.0
+            good = bool(pattern and equals) and 0 <= factor < math.inf
+            accepted = "must be PATTERN=FACTOR with a factor of 0 or more, as in classifier=10"
+            require(good, "train.lr_multipliers", text, accepted)
+            found.append((pattern, factor))
+        return found
 
     @property
     def optimizer_tensors(self) -> tuple[int, int]:

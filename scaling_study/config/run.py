@@ -11,14 +11,15 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-from scaling_study.common.validation import from_values, group, one_value, require
+from scaling_study.common.validation import from_values, group, identity, one_value, require
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
 from scaling_study.data import data_set
-from scaling_study.data.base import DataConfig, identity
-from scaling_study.models import family, family_sources, timm_weights
+from scaling_study.data.base import MINIVAL, DataConfig
+from scaling_study.models import family, family_sources, timm_names
 from scaling_study.models.family import ModelConfig
-from scaling_study.models.initial_weights import InitialWeights, initial_weights
+from scaling_study.models.initial_weights import Init, InitialWeights, initial_weights
+from scaling_study.models.layer_patterns import check_patterns, layer_aliases, matching
 from scaling_study.study.axes import CELL_AXES, KEYS
 from scaling_study.tasks import DEFAULT as DEFAULT_TASK
 from scaling_study.tasks import task_of
@@ -33,15 +34,15 @@ class RunConfig:
     """Everything that decides a run's numbers. `seed` is the replicate number.
 
     `init` is a file that the first weights come from: its content is part of the run's id, where it
-    lies is not. None: they are drawn. `task` names a task as `tasks.task_of` does. `code` are the
-    digests of the sources of what is not of this package, by their modules: a run is trained by the
-    code that it was planned with.
+    lies is not; or a run, whose id is. None: they are drawn. `task` names a task as `tasks.task_of`
+    does. `code` are the digests of the sources of what is not of this package, by their modules: a
+    run is trained by the code that it was planned with.
     """
 
     model: ModelConfig
     data: DataConfig
     train: TrainConfig
-    init: InitialWeights | None
+    init: Init
     task: str
     code: Mapping[str, str]
     seed: int
@@ -57,8 +58,27 @@ class RunConfig:
         advice = "compiles for a GPU; give device=cuda, or train.compile=false"
         require(fits, "train.compile", "true", advice)
         task_of(self.task)
-        if self.init is not None:
-            timm_weights.names(self.model)
+        held_out = not self.train.early_stopping or self.data.split == MINIVAL
+        advice = f"stops by images that are held out to select on; give data.split={MINIVAL}"
+        require(held_out, "train.early_stopping", self.train.early_stopping, advice)
+        layers = family(self.model.family).network is not None
+        drawn = layers or not self.train.common_random_numbers
+        advice = "needs a family of layers: those of a module are not drawn by shape"
+        require(drawn, "train.common_random_numbers", "true", advice)
+        self._check_layers()
+        if isinstance(self.init, InitialWeights):
+            timm_names.names(self.model)
+
+    def _check_layers(self) -> None:
+        """InputError for a pattern that means no layer, or if every layer is frozen."""
+        recipe, model = self.train, self.model
+        check_patterns("train.freeze", model, recipe.freeze)
+        scaled = [pattern for pattern, _ in recipe.multipliers]
+        check_patterns("train.lr_multipliers", model, scaled)
+        frozen = {layer for pattern in recipe.freeze for layer in matching(model, pattern)}
+        some = not frozen or len(frozen) < len(layer_aliases(model))
+        advice = "nothing is left to train; backbone leaves the classifier"
+        require(some, "train.freeze", list(recipe.freeze), advice)
 
     @cached_property
     def config_id(self) -> str:
@@ -70,6 +90,12 @@ class RunConfig:
         """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
         return f"{self._prefix()}-s{self.seed}-{_digest(self._canonical(seed=self.seed))}"
 
+    @property
+    def random_key(self) -> str:
+        """What its random numbers are drawn by: its id, or with common random numbers its seed."""
+        common = self.train.common_random_numbers
+        return f"common random numbers, seed {self.seed}" if common else self.run_id
+
     def _prefix(self) -> str:
         return "-".join(axis.short(axis.of(self)) for axis in CELL_AXES)
 
@@ -80,7 +106,7 @@ class RunConfig:
             parts["code"] = _plain_json(dict(self.code))
         if self.init is not None:
             plain = asdict(self.init)
-            del plain["path"]  # where the weights lie does not matter, only what they are
+            plain.pop("path", None)  # where the weights lie does not matter, only what they are
             parts["init"] = _plain_json(plain)
         if self.task == DEFAULT_TASK:
             del parts["task"]  # ids from before there were tasks stay
@@ -93,10 +119,10 @@ NAMES = sorted(field.name for field in fields(RunConfig) if field.name != "code"
 
 @lru_cache(maxsize=2**16, typed=True)
 def _json(value: Any) -> str:
-    if isinstance(value, DataConfig):
-        plain: Any = identity(value)
+    if isinstance(value, TrainConfig):
+        plain = value.identity()
     else:
-        plain = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+        plain = identity(value) if is_dataclass(value) else value
     return _plain_json(plain)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
+from scaling_study.config.evaluation import TRAINING_PASSES, evaluation_plan, final_images
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
@@ -24,11 +25,9 @@ from scaling_study.study.axes import AXES
 from scaling_study.tasks import task_of
 
 _network = cache(network)
-# Forward and backward: the gradients by weights and by inputs cost one forward pass each.
-TRAINING_PASSES = 3
 # Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
 STEP_ENTRY, METRICS_LINE = 18, 100
-COST_COLUMNS = ("params", "flops", "activations", "train_flops")
+COST_COLUMNS = ("params", "flops", "activations", "train_flops", "eval_flops")
 # The device that `devices_needed` counts in: bytes of memory, of which a step may take all but a
 # share for kernels' work space.
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
@@ -56,6 +55,7 @@ class NetworkCost:
 class RunCost:
     """`params`, `flops`, `activations` and `missing` are a `NetworkCost`; the rest is per run.
 
+    `eval_flops` is what all evaluations take, `curve_flops` those while training alone.
     `memory_bytes` is the most that a training step has allocated, by default in one process;
     `checkpoint_bytes` the checkpoint of a run in work, `disk_bytes` what a finished run keeps;
     `data_bytes` all decoded images.
@@ -65,6 +65,8 @@ class RunCost:
     flops: int | None
     activations: int | None
     train_flops: int | None
+    eval_flops: int | None
+    curve_flops: int | None
     steps: int
     memory_bytes: int | None
     checkpoint_bytes: int
@@ -90,12 +92,14 @@ def outputs(run: RunConfig) -> int:
 
 
 def train_flops(run: RunConfig) -> int | None:
-    """FLOPs of the whole training."""
-    return _of_training(forward(run).flops, run.train, data_info(run.data))
+    """FLOPs of the whole training; the incomplete last batch of an epoch is not trained."""
+    images = run.train.steps(data_info(run.data).n_train) * run.train.batch_size
+    return _times(TRAINING_PASSES * images, forward(run).flops)
 
 
-def _of_training(flops: int | None, train: TrainConfig, data: DataInfo) -> int | None:
-    return None if flops is None else TRAINING_PASSES * flops * train.epochs * data.n_train
+def _times(images: int, flops: int | None) -> int | None:
+    """FLOPs of so many images; None if those of one are blank."""
+    return None if flops is None else images * flops
 
 
 def memory_bytes(run: RunConfig, processes: int) -> int | None:
@@ -133,14 +137,17 @@ def _run_cost(
     cost = _forward(model, resolution, outputs, precision)
     require(cost.params > 0, "model.family", model.family, "its network has nothing to train")
     memory = _memory(model, resolution, outputs, precision)
-    steps = train.epochs * (data.n_train // train.batch_size)
+    steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
+    curve = evaluation_plan(train, data.n_train, data.n_val).images
     return RunCost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=_of_training(cost.flops, train, data),
+        train_flops=_times(TRAINING_PASSES * steps * train.batch_size, cost.flops),
+        eval_flops=_times(curve + final_images(data.n_train, data.n_val), cost.flops),
+        curve_flops=_times(curve, cost.flops),
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,

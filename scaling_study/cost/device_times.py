@@ -1,12 +1,15 @@
-"""What is known about time on a device: finished runs of the store, and probes."""
+"""What is known about time on a device: finished runs, probes, and a prior if asked for."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scaling_study.common.device import UNKNOWN, device_name
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import suggest
+from scaling_study.common.validation import require, suggest
 from scaling_study.config.run import RunConfig
+from scaling_study.cost.device_prior import fitted_without
+from scaling_study.cost.devices import Device, devices, named
+from scaling_study.cost.step_law import Prior
 from scaling_study.cost.time_model import Estimate, Forecast, Timing, forecast_for, shape_of
 from scaling_study.study.result import Result
 
@@ -27,12 +30,16 @@ class UnmeasuredError(InputError):
         )
 
 
+# What a forecast rests on.
+MEASURED_TIMES, PRIOR_TIMES, BOTH = "measurements", "prior", "prior and measurements"
+
+
 class Times:
     """Forecasts of runs by `processes` processes together with `threads` CPU threads each.
 
     `slots_per_gpu` runs share a GPU. `device` is the name of the device whose times count for runs
     of its class; empty: this machine's. A machine without a GPU plans for the only one that was
-    measured.
+    measured. With `data_sheet` a prior of that device stands in for what was not measured on it.
     """
 
     def __init__(
@@ -42,10 +49,12 @@ class Times:
         processes: int = 1,
         slots_per_gpu: int = 1,
         device: str = "",
+        data_sheet: Device | None = None,
     ) -> None:
         self._timings = list(timings)
-        self._how = threads, processes, slots_per_gpu, device
-        self.processes = processes
+        self._how = threads, processes, slots_per_gpu, device, data_sheet
+        self.processes, self.data_sheet = processes, data_sheet
+        self._others: dict[int, Times] = {}
         self._conditions: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._forecasts: dict[tuple[Any, ...], Forecast] = {}
 
@@ -56,6 +65,20 @@ class Times:
             copy._conditions[_class_of(conditions[0]), conditions[1]] = conditions
             copy._forecasts[conditions] = forecast_for(timings, conditions)
         return copy
+
+    def of_processes(self, processes: int) -> "Times":
+        """Forecasts of runs that so many processes train together."""
+        if processes == self.processes:
+            return self
+        if processes not in self._others:
+            threads, _, sharing, device, sheet = self._how
+            found = Times(self._timings, threads, processes, sharing, device, sheet)
+            self._others[processes] = found
+        return self._others[processes]
+
+    def measured_only(self) -> "Times":
+        """Forecasts of the same runs without a prior."""
+        return Times(self._timings, *self._how[:-1])
 
     def with_timings(self, timings: Iterable[Timing]) -> "Times":
         """Forecasts of the same runs from other measurements."""
@@ -72,9 +95,9 @@ class Times:
 
     def device(self, kind: str) -> str:
         """Name of the device whose times are used for runs on cpu or cuda."""
-        *_, named = self._how
-        if _class_of(named) == kind:
-            return named
+        *_, asked, _ = self._how
+        if _class_of(asked) == kind:
+            return asked
         here, known = device_name(kind), self.devices(kind)
         return known[0] if here == UNKNOWN and len(known) == 1 else here
 
@@ -89,8 +112,21 @@ class Times:
         """The forecast under the run's conditions."""
         conditions = self.conditions(run)
         if conditions not in self._forecasts:
-            self._forecasts[conditions] = forecast_for(self._timings, conditions)
+            prior = self._prior(run)
+            self._forecasts[conditions] = forecast_for(self._timings, conditions, prior)
         return self._forecasts[conditions]
+
+    def _prior(self, run: RunConfig) -> Prior | None:
+        if self.data_sheet is None or run.device != "cuda":
+            return None
+        return fitted_without().prior(self.data_sheet, run.precision, self.processes)
+
+    def basis(self, run: RunConfig) -> str | None:
+        """What the run's forecast rests on; None if it is blank."""
+        found = self.forecast(run)
+        if found.prior is None:
+            return MEASURED_TIMES if found.timings else None
+        return BOTH if found.timings else PRIOR_TIMES
 
     def step(self, run: RunConfig, columns: Mapping[str, Any]) -> Estimate | None:
         """Seconds of one training step of a run with these columns; None if unmeasured."""
@@ -106,7 +142,7 @@ class Times:
         All of its processes have one each, or a share of one. With `slots_per_gpu` auto, which is
         known once it is launched, it counts as alone.
         """
-        *_, slots_per_gpu, _ = self._how
+        _, _, slots_per_gpu, *_ = self._how
         return self.processes / (max(1, slots_per_gpu) if run.device == "cuda" else 1)
 
     def gpu_hours(self, run: RunConfig, time: Estimate) -> Estimate:
@@ -118,7 +154,9 @@ class Times:
         lines = []
         for run in {(run.device, run.precision): run for run in runs}.values():
             used, known = self.device(run.device), self.devices(run.device)
-            if used != device_name(run.device):
+            if self.data_sheet is not None:
+                lines.append(self._about_prior(run, self.data_sheet))
+            elif used != device_name(run.device):
                 lines.append(f"forecast: times are those of {used}, not of this machine")
             elif used == UNKNOWN and known:
                 lines.append(
@@ -134,19 +172,47 @@ class Times:
                 )
         return list(dict.fromkeys(lines))
 
+    def _about_prior(self, run: RunConfig, sheet: Device) -> str:
+        """What a forecast with a data sheet rests on, or why there is none."""
+        if run.device != "cuda":
+            return f"forecast: plan.device={sheet.name} is not used for device={run.device}"
+        if (found := self.forecast(run)).prior is None:
+            known = ", ".join(sheet.flops_per_s)
+            return (
+                f"forecast: blank, because the data sheet of {sheet.name} has no peak in "
+                f"{run.precision}; precision={known.partition(', ')[0]} has (known: {known})"
+            )
+        measured = f" with {len(found.timings)} measurements" if found.timings else ""
+        return (
+            f"forecast: a prior of {sheet.name} from its data sheet{measured}, not this machine's "
+            "times; docs/forecasts.md says how far off it may be"
+        )
+
 
 def _class_of(device: str) -> str:
     """Of a device's name: cpu or cuda."""
     return device.partition(":")[0]
 
 
-def device_named(name: str, timings: Iterable[Timing]) -> str:
-    """The measured device of this name, with its class or without; raises an InputError if none."""
+def device_named(name: str, timings: Iterable[Timing]) -> tuple[str, Device | None]:
+    """The device of this name, a measured one with its class or without, or one of the table.
+
+    One of the table comes with its data sheet, and by the name under which it was measured, if it
+    was. Raises an InputError for any other name.
+    """
     known = sorted({str(timing.conditions[0]) for timing in timings})
     if found := [device for device in known if name in (device, device.partition(": ")[2])]:
-        return found[0]
-    none = f"nothing was measured on such a device{suggest(name, known)}"
-    raise InputError(f"plan.device={name!r}: {none}; known: {', '.join(known) or 'none'}")
+        return found[0], None
+    if (sheet := devices().get(name)) is not None:
+        measured = [device for device in known if named(device) == sheet]
+        several = f"measured as {', '.join(measured)}; give one of these names"
+        require(len(measured) <= 1, "plan.device", name, several)
+        return (measured or [f"cuda: {name}"])[0], sheet
+    none = f"nothing was measured on such a device{suggest(name, [*known, *devices()])}"
+    raise InputError(
+        f"plan.device={name!r}: {none}; known: {', '.join(known) or 'none'}; "
+        f"a prior is known of {', '.join(devices())}"
+    )
 
 
 def timings_of(results: Iterable[Result | None]) -> list[Timing]:

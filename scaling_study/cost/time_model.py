@@ -1,7 +1,8 @@
-"""How long a run will take, from measurements on this device, never from a data sheet.
+"""How long a run will take, from measurements on this device, or a device that was asked for.
 
 Measurements are finished runs and probes, a few steps of a few cells; `step_law` is the model of a
-step's time. Intervals contain 90 % of new measurements, by Student's t.
+step's time. Intervals contain 90 % of new measurements, by Student's t. Data sheets count only in a
+prior that somebody asked for, see `device_prior`.
 """
 
 import math
@@ -14,7 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.cost.step_law import TYPICAL, Law, fitted
+from scaling_study.cost.step_law import (
+    TYPICAL,
+    Kind,
+    Law,
+    Prior,
+    Shape,
+    features,
+    fitted,
+    kind_of,
+)
 from scaling_study.data.base import MAX_TRAIN_IMAGES
 
 # What makes step times comparable.
@@ -29,10 +39,6 @@ COVERAGE = 0.90
 STEPPING, SCORING = (1.0, 0.1), (1 / 3, 0.15)
 # More held-out shapes do not make the median more accurate, and each takes a fit.
 MOST_HELD_OUT = 200
-
-Shape = tuple[Any, ...]
-# Whether a network has activations, the outputs of convolutions.
-Kind = bool
 
 
 @dataclass(frozen=True)
@@ -78,17 +84,25 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
 
 
 def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
-    """Amount of work in a run: training steps, and batches of images scored at its end."""
+    """Amount of work in a run: training steps, and batches of images scored.
+
+    A run that stopped early has trained fewer; results of earlier versions were scored at their
+    end alone, and do not say what that cost.
+    """
     batch, n_train = columns["batch_size"], columns["n_train"]
-    scored = (min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]) / batch
-    return float(columns["epochs"] * (n_train // batch)), scored
+    epochs = columns.get("stopped_epoch") or columns["epochs"]
+    images = min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]
+    if (flops := columns.get("eval_flops")) is not None:
+        images = flops / columns["flops"]
+    return float(epochs * (n_train // batch)), images / batch
 
 
 @dataclass
 class Forecast:
-    """Times under one set of `CONDITIONS`."""
+    """Times under one set of `CONDITIONS`; a `prior` stands in for what was not measured."""
 
     timings: Sequence[Timing]
+    prior: Prior | None = None
     _steps: dict[Shape, Estimate | None] = field(default_factory=dict, repr=False)
     _laws: dict[Kind, Law | None] = field(default_factory=dict, repr=False)
 
@@ -189,17 +203,21 @@ class Forecast:
     def _observed(self, kind: Kind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Rows of `features` of the shapes of a kind, and ln of their median step time."""
         alike = {s: times for s, times in self.by_shape.items() if kind_of(s) == kind}
-        x = np.array([features(shape) for shape in alike])
+        x = np.array([features(shape) for shape in alike]).reshape(-1, 2)
         return x, np.log([np.median(times) for times in alike.values()])
 
     def _law(self, shape: Shape) -> Law | None:
-        """The model of shapes that have the same costs as `shape`; None if none was measured."""
+        """The model of shapes that have the same costs as `shape`; None if nothing is known.
+
+        The prior is one of networks with convolutions, and stands in for those alone.
+        """
         kind = kind_of(shape)
         if kind is None:
             return None
         if kind not in self._laws:
             x, y = self._observed(kind)
-            self._laws[kind] = fitted(x, y) if len(y) else None
+            prior = self.prior if kind else None
+            self._laws[kind] = fitted(x, y, prior) if len(y) or prior else None
         return self._laws[kind]
 
 
@@ -218,24 +236,8 @@ def _reach(error: tuple[float, float]) -> float:
     return float(stdtrit(df, 0.5 + COVERAGE / 2)) * sd
 
 
-def kind_of(shape: Shape) -> Kind | None:
-    """Which costs a shape has: networks with other costs have a model of their own.
-
-    None if its step times follow from nothing, because its FLOPs are not known.
-    """
-    flops, activations, _ = shape
-    return None if not flops else bool(activations)
-
-
-def features(shape: Shape) -> NDArray[np.float64]:
-    """Row of the log-linear model: ln FLOPs and ln activations of a batch.
-
-    FLOPs stand for the activations of a network that has none: its time rises with FLOPs alone.
-    """
-    flops, activations, batch = shape
-    return np.array([math.log(batch * flops), math.log(batch * (activations or flops))])
-
-
-def forecast_for(timings: Iterable[Timing], conditions: tuple[Any, ...]) -> Forecast:
+def forecast_for(
+    timings: Iterable[Timing], conditions: tuple[Any, ...], prior: Prior | None = None
+) -> Forecast:
     """The forecast from the timings that were measured under `conditions`."""
-    return Forecast([timing for timing in timings if timing.conditions == conditions])
+    return Forecast([timing for timing in timings if timing.conditions == conditions], prior)

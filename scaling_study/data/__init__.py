@@ -12,6 +12,7 @@ from scaling_study.data.base import MINIVAL, DataConfig, DataSet
 from scaling_study.data.sets import (
     cifar,
     digits,
+    fashion_mnist,
     fractals,
     imagefolder,
     imagenet,
@@ -23,6 +24,7 @@ from scaling_study.data.splits import DataInfo, Splits
 DATA_SETS: dict[str, DataSet] = {
     "fractals": fractals.DATA_SET,
     "digits": digits.DATA_SET,
+    "fashion_mnist": fashion_mnist.DATA_SET,
     **cifar.DATA_SETS,
     "imagefolder": imagefolder.DATA_SET,
     "imagenet": imagenet.DATA_SET,

@@ -1,19 +1,25 @@
 """The interface of a data set: a config class, its sizes, and its images."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from scaling_study.common.validation import require
+# A moved data set keeps its results: settings that say where images lie are marked so.
+from scaling_study.common.validation import INFRASTRUCTURE as INFRASTRUCTURE
+from scaling_study.common.validation import later, require
 from scaling_study.data.splits import Split
 
 # The held-out share of the training images, to select on.
 MINIVAL = "minival"
 # Training error is measured on at most this many images.
 MAX_TRAIN_IMAGES = 50_000
-# Metadata of settings that say where the images lie: a moved data set keeps its results.
-INFRASTRUCTURE: Mapping[str, bool] = {"infrastructure": True}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "crop": ("none", "random_resized"),
+    "crop_sampler": ("area", "diameter", "released"),
+    "augment_policy": ("randaugment", "autoaugment"),
+    "augment_ops": ("pil", "released"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +27,10 @@ class DataConfig:
     """Settings of every data set: side in px, images to evaluate on, augmentation.
 
     `shift`: largest random translation, as share of the side. `crop`: none or random_resized, of
-    at least `crop_min_area` of the image. `randaugment_magnitude`: 0 to 10; the paper goes to 15.
-    `split`: the set's own, or minival, a share `minival` of the training images held out.
+    at least `crop_min_area` of the image, drawn by `crop_sampler`. `randaugment_magnitude`: 0 to
+    10; the paper goes to 15. `augment_policy` and `augment_ops`: what changes the pixels, and by
+    whose operations. `split`: the set's own, or minival, a share `minival` of the training images
+    held out.
     """
 
     EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("test",)
@@ -37,6 +45,9 @@ class DataConfig:
     crop_min_area: float
     randaugment_layers: int
     randaugment_magnitude: float
+    augment_policy: str = later("randaugment")
+    augment_ops: str = later("pil")
+    crop_sampler: str = later("area")
 
     def __post_init__(self) -> None:
         require(self.resolution >= 1, "data.resolution", self.resolution, "must be at least 1 px")
@@ -44,19 +55,22 @@ class DataConfig:
         require(self.split in splits, "data.split", self.split, f"must be {' or '.join(splits)}")
         require(0 < self.minival < 1, "data.minival", self.minival, "must be in (0, 1)")
         require(0 <= self.shift < 0.5, "data.shift", self.shift, "must be in [0, 0.5)")
-        crops = ("none", "random_resized")
-        require(self.crop in crops, "data.crop", self.crop, f"must be {' or '.join(crops)}")
+        for key, known in CHOICES.items():
+            value = getattr(self, key)
+            require(value in known, f"data.{key}", value, f"must be {' or '.join(known)}")
         area, layers = self.crop_min_area, self.randaugment_layers
         require(0 < area <= 1, "data.crop_min_area", area, "must be in (0, 1]")
         require(layers >= 0, "data.randaugment_layers", layers, "must be 0 (off) or more")
         strength = self.randaugment_magnitude
         require(0 <= strength <= 30, "data.randaugment_magnitude", strength, "must be in [0, 30]")
+        alone = self.augment_policy == "randaugment" or layers == 0
+        other = f"data.augment_policy={self.augment_policy} takes its place; give 0 layers"
+        require(alone, "data.randaugment_layers", layers, other)
 
 
-def identity(data: DataConfig) -> dict[str, Any]:
-    """The settings of `data` that decide a run's numbers."""
-    known = (field for field in fields(data) if not field.metadata.get("infrastructure"))
-    return {field.name: getattr(data, field.name) for field in known}
+def encoded(data: DataConfig) -> bool:
+    """Whether images are decoded while a run trains: such sets have corrupt ones."""
+    return hasattr(data, "corrupt")
 
 
 @dataclass(frozen=True)

@@ -127,8 +127,11 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command(
             "compare",
             "analysis.compare:main",
-            "put two studies side by side: effects, cells, cost",
-            ("compare results/depth_vs_width results/depth_vs_width_digits",),
+            "put two or three studies side by side: effects, cells, cost",
+            (
+                "compare results/depth_vs_width results/depth_vs_width_digits",
+                "compare depth_vs_width depth_vs_width_2 depth_vs_width_3   (make replicate)",
+            ),
         ),
         Command(
             "recommend",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
@@ -15,8 +16,8 @@ from scaling_study.grid.expression import Expression
 from scaling_study.grid.run_at_point import cost_of, run_at
 from scaling_study.grid.schema import COSTS, VARIANT, Point
 from scaling_study.grid.tuned import Tuned, at_rate, read_tuned
-from scaling_study.models import timm_weights
 from scaling_study.study.axes import KEYS
+from scaling_study.training import first_weights
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def cells_of(
                 left.append(ExcludedPoint(cell.point, why, twin=twin))
     if (tuned := read_tuned(grid)) is not None and cells:
         cells = _at_rates(cells, tuned, grid, base)
-    check_initial_weights([cell.run for cell in cells.values()])
+    results_dir = Path(str(settings.get("results_dir", "results")))
+    check_initial_weights([cell.run for cell in cells.values()], results_dir)
     return list(cells.values()), left
 
 
@@ -108,11 +110,11 @@ def _at_rates(
     return {cell.run.run_id: cell for cell in (*own, *more)}
 
 
-def check_initial_weights(runs: Sequence[RunConfig]) -> None:
-    """Raise an InputError if a file of first weights cannot be read or does not fit its model."""
+def check_initial_weights(runs: Sequence[RunConfig], results_dir: Path) -> None:
+    """Raise an InputError if a file or a run of first weights cannot be read or does not fit."""
     for run in {(repr(run.model), run.init): run for run in runs if run.init}.values():
         assert run.init is not None
-        timm_weights.check(run.model, run.init)
+        first_weights.check(run.model, run.init, results_dir)
 
 
 def _cells(

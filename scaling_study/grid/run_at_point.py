@@ -9,7 +9,7 @@ from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import describe, forward, run_cost, train_flops
 from scaling_study.cost.device_times import MEASURED, Times
-from scaling_study.cost.time_model import Shape
+from scaling_study.cost.step_law import Shape
 from scaling_study.data import data_info
 from scaling_study.grid.schema import VARIANT, Point
 

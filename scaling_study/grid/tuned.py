@@ -40,8 +40,9 @@ class Transfer:
 
 TRANSFERS = {
     "depth^-3/2": Transfer(ARMS["depth"], -1.5, ("sgd", "rmsprop"), "arXiv 2602.07494"),
-    # Hidden layers under Adam, which rmsprop resembles; under SGD their rate keeps with width.
-    "mup": Transfer(ARMS["width"], -1.0, ("rmsprop",), "arXiv 2203.03466, table 3"),
+    # Hidden layers under Adam and RMSProp: MuAdam in the authors' mup/optim.py @0518b39; MuSGD
+    # leaves the rate of layers that grow on both sides. Here it is that of all layers.
+    "mup": Transfer(ARMS["width"], -1.0, ("rmsprop",), "arXiv 2203.03466"),
 }
 
 

@@ -180,13 +180,15 @@ class Job:
 class Request:
     """A run to start, with forecasts of its seconds and of the memory on its device, in bytes.
 
-    Forecasts are None if unknown. `failures` counts the causes of earlier attempts.
+    Forecasts are None if unknown. `failures` counts the causes of earlier attempts. `processes`
+    train the run together where the launcher leaves that to the plan.
     """
 
     job: Job
     forecast_s: float | None = None
     memory_bytes: int | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
+    processes: int = 1
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from scaling_study.common.validation import from_values
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
-from scaling_study.cost.time_model import Shape, Timing, features, kind_of, shape_of
+from scaling_study.cost.step_law import Shape, features, kind_of
+from scaling_study.cost.time_model import Timing, shape_of
 from scaling_study.cost.timings import keep_probes
 from scaling_study.data import data_info, data_set
 from scaling_study.launch.outcome import Outcome

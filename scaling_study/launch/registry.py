@@ -57,7 +57,7 @@ def options_of(settings: Mapping[str, Any]) -> LauncherOptions:
     Raises an InputError for an unknown launcher or setting, a wrong type, or a value out of bounds.
     """
     values = {**group(settings, "launcher")}
-    for key in ("slots", "slots_per_gpu"):
+    for key in {"slots", "slots_per_gpu", "gpus_per_run"} & values.keys():
         given = values.get(key)
         require(given != AUTO, f"launcher.{key}", given, "must be 1 or more, or auto")
         values[key] = AUTO if given == "auto" else given

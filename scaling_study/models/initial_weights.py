@@ -1,6 +1,7 @@
 """Where a run's first weights come from: drawn, or a file whose content is part of the run's id."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,8 +10,13 @@ from pathlib import Path
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
-ACCEPTED = f"must be none or timm:PATH of a state dict ({', '.join(SUFFIXES)})"
+SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
+ACCEPTED = (
+    f"must be none, timm:PATH of a state dict ({', '.join(SUFFIXES)}), or run:RUN_ID of a finished "
+    "run in the same store"
+)
+# Run ids are made of these.
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +28,34 @@ class InitialWeights:
     sha256: str
 
 
-def initial_weights(value: object) -> InitialWeights | None:
-    """`init` of a run: none, timm:PATH, or the mapping that a run's config.yaml has of it.
+@dataclass(frozen=True, kw_only=True)
+class ParentRun:
+    """A finished run of the same store whose averaged weights a run starts from; `run` is its id.
+
+    The id says all that made its weights, so nothing else of it is part of the identity.
+    """
+
+    run: str
+
+
+Init = InitialWeights | ParentRun | None
+
+
+def initial_weights(value: object) -> Init:
+    """`init` of a run: none, timm:PATH, run:RUN_ID, or what a run's config.yaml has of it.
 
     InputError for anything else, or a file that cannot be read.
     """
     if value is None or value == "none":
         return None
     if isinstance(value, Mapping):
+        if "run" in value:
+            return from_values(ParentRun, value, "init.")
         return from_values(InitialWeights, value, "init.")
     names, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if names != "timm" or Path(path).suffix not in SUFFIXES:
+    if names == "run" and RUN_ID.fullmatch(path):
+        return ParentRun(run=path)
+    if names != "timm" or not path.endswith(SUFFIXES):
         raise InputError(f"init={value}: {ACCEPTED}")
     file = Path(path).expanduser().resolve()
     return InitialWeights(names=names, path=str(file), sha256=sha256(file))

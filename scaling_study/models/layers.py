@@ -76,8 +76,9 @@ def halved(side: int, stride: int) -> int:
 class Conv:
     """Square convolution without bias, padded by kernel // 2 so that side becomes side / stride.
 
-    `init` is he (normal, variance 2 / fan-out; He et al. 2015) or xavier (uniform, variance
-    2 / (fan-in + fan-out); Glorot and Bengio 2010), where the fans are those of one group.
+    `init` is he (normal, variance 2 / fan-out; He et al. 2015), xavier (uniform, variance
+    2 / (fan-in + fan-out); Glorot and Bengio 2010) or lecun (normal cut off at two standard
+    deviations, variance 1 / fan-in; LeCun et al. 1998), where the fans are those of one group.
     """
 
     c_in: int
@@ -183,7 +184,8 @@ class SqueezeExcite:
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """A row of equal blocks, one per drop rate: shortcut(x) + body(x), then a ReLU if `relu`.
+    """A row of equal blocks, one per drop rate: shortcut(x) + body(x), then ReLU if `relu`, or SiLU
+    if `silu`.
 
     In training the body of block i is dropped per image at drop_rates[i] (Huang et al. 2016).
     Equal blocks are one value, so that the cost of deep networks is quick to compute; blocks after
@@ -194,6 +196,7 @@ class Residual:
     shortcut: tuple[Layer, ...]
     drop_rates: tuple[float, ...]
     relu: bool = True
+    silu: bool = False
 
     def cost(self, shape: Shape) -> tuple[Shape, Cost]:
         out, body = total(self.body, shape)

@@ -183,6 +183,8 @@ def _block(layer: spec.Residual, tape: Tape, x: Tensor, shape: spec.Shape) -> Te
     tape.waiting = outer + y.size
     _chain(layer.shortcut, tape, x, shape)
     tape.waiting = outer
+    if layer.silu:  # not in place: it keeps the sum
+        return tape.add(tape.add(y, out), tape.tensor(layer.cost(shape)[0]), out)
     return tape.add(y, out, out) if layer.relu else tape.add(y, out)
 
 

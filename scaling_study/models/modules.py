@@ -12,6 +12,8 @@ from scaling_study.models.family import ModelConfig
 
 # A ResNet's classifier starts almost silent, as in the released code.
 LINEAR_STD = 0.01
+# Standard deviation of a standard normal variable that is cut off at -2 and 2.
+CUT_OFF_STD = 0.87962566103423978
 
 
 def module_for(model: ModelConfig, outputs: int, resolution: int) -> nn.Module:
@@ -70,8 +72,8 @@ def module_of(layer: spec.Layer) -> nn.Module:
             return module
         case spec.SqueezeExcite(channels, hidden, silu, init):
             return SqueezeExcite(channels, hidden, silu, init)
-        case spec.Residual(body, shortcut, rates, relu):
-            blocks = (Residual(_sequence(body), _sequence(shortcut), r, relu) for r in rates)
+        case spec.Residual(body, shortcut, rates, relu, silu):
+            blocks = (Residual(_sequence(body), _sequence(shortcut), r, relu, silu) for r in rates)
             return nn.Sequential(*blocks)
         case spec.LayerWithModule():
             return layer.module()
@@ -90,6 +92,9 @@ def initialise(conv: nn.Conv2d, scheme: str) -> None:
     if scheme == "xavier":
         bound = math.sqrt(6 / (fan_in + fan_out))
         nn.init.uniform_(conv.weight, -bound, bound)
+    elif scheme == "lecun":
+        std = math.sqrt(1 / fan_in) / CUT_OFF_STD
+        nn.init.trunc_normal_(conv.weight, std=std, a=-2 * std, b=2 * std)
     else:
         assert scheme == "he", scheme
         nn.init.normal_(conv.weight, std=math.sqrt(2 / fan_out))
@@ -114,14 +119,19 @@ class SqueezeExcite(nn.Module):
 
 
 class Residual(nn.Module):
-    """shortcut(x) + body(x), then ReLU if `relu`, with stochastic depth (Huang et al. 2016)."""
+    """shortcut(x) + body(x), then ReLU or SiLU, with stochastic depth (Huang et al. 2016)."""
 
     def __init__(
-        self, body: nn.Sequential, shortcut: nn.Sequential, drop_rate: float, relu: bool = True
+        self,
+        body: nn.Sequential,
+        shortcut: nn.Sequential,
+        drop_rate: float,
+        relu: bool = True,
+        silu: bool = False,
     ) -> None:
         super().__init__()
         self.body, self.shortcut = body, shortcut
-        self.drop_rate, self.relu = drop_rate, relu
+        self.drop_rate, self.relu, self.silu = drop_rate, relu, silu
         # The sum may take the place of an output that backward does not need.
         self.in_place = len(body) > 0 and isinstance(body[-1], nn.BatchNorm2d | SqueezeExcite)
 
@@ -133,4 +143,6 @@ class Residual(nn.Module):
             y = y * (y.new_empty(len(y), 1, 1, 1).bernoulli_(keep) / keep)
         shortcut = self.shortcut(x)
         y = y.add_(shortcut) if self.in_place else y + shortcut
+        if self.silu:
+            return nn.functional.silu(y)
         return torch.relu_(y) if self.relu else y

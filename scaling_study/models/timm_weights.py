@@ -1,89 +1,34 @@
-"""timm's ResNets by name: its state dicts into our modules, and ours into its names.
-
-timm itself is not needed. All seven `resnetrs*` fit, and any of its ResNets that our pieces make
-(resnet50, resnet50d, seresnet50 …). Names are made from layer values, without torch.
-"""
+"""timm's state dicts by name: into our modules, and ours into its names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import require
 from scaling_study.models import network
-from scaling_study.models.families.resnet import ResNetConfig
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import InitialWeights, sha256
-from scaling_study.models.layers import BatchNorm, Conv, Layer, Linear, Residual, SqueezeExcite
-from scaling_study.models.state_files import differences, read_state, write_state
+from scaling_study.models.state_files import differences, read_checkpoint, write_state
+from scaling_study.models.timm_names import classifier, difference, names
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     State = dict[str, Tensor]
 
-STEMS = {
-    "plain": ("conv1", "bn1"),
-    "deep": ("conv1.0", "conv1.1", "conv1.3", "conv1.4", "conv1.6", "bn1"),
-    "rs": ("conv1.0", "conv1.1", "conv1.3", "conv1.4", "conv1.6", "bn1", "maxpool.0", "maxpool.1"),
-}
-# With an average pool the convolution of the shortcut comes second.
-SHORTCUTS = {
-    "projection": ("downsample.0", "downsample.1"),
-    "average": ("downsample.1", "downsample.2"),
-}
-CLASSIFIER = "fc"
-
-
-def names(model: ModelConfig) -> dict[str, str]:
-    """Our name of every layer with weights to timm's, in order; InputError if timm has none."""
-    if not isinstance(model, ResNetConfig):
-        raise InputError(f"model.family={model.family}: only ResNets have names of timm's")
-    known = f"timm has no such network; it has {', '.join(STEMS)}"
-    require(model.stem in STEMS, "model.stem", model.stem, known)
-    ok = model.block != "bottleneck" or model.stride_in == "conv2"
-    require(ok, "model.stride_in", model.stride_in, "timm's bottleneck blocks have conv2")
-    layers = network(model, 1).layers
-    return dict(zip(_ours(layers), _theirs(model, layers), strict=True))
-
-
-def _ours(layers: Sequence[Layer]) -> Iterator[str]:
-    for i, layer in enumerate(layers):
-        if isinstance(layer, Residual):
-            for block in range(len(layer.drop_rates)):
-                for part, inner in (("body", layer.body), ("shortcut", layer.shortcut)):
-                    yield from (f"{i}.{block}.{part}.{name}" for name in _ours(inner))
-        elif isinstance(layer, SqueezeExcite):
-            yield from (f"{i}.reduce", f"{i}.expand")
-        elif isinstance(layer, Conv | BatchNorm | Linear):
-            yield str(i)
-
-
-def _theirs(model: ResNetConfig, layers: Sequence[Layer]) -> Iterator[str]:
-    yield from STEMS[model.stem]
-    rows = [layer for layer in layers if isinstance(layer, Residual)]
-    shortcuts = iter([row.shortcut for row in rows for _ in row.drop_rates])
-    convolutions = "123" if model.block == "bottleneck" else "12"
-    body = [f"{kind}{n}" for n in convolutions for kind in ("conv", "bn")]
-    if model.se_ratio > 0:
-        body += ["se.fc1", "se.fc2"]
-    for stage, blocks in enumerate(model.layouts[model.depth], start=1):
-        for block in range(blocks):
-            tail = SHORTCUTS[model.shortcut] if next(shortcuts) else ()
-            yield from (f"layer{stage}.{block}.{name}" for name in (*body, *tail))
-    yield CLASSIFIER
-
 
 def load(module: nn.Module, model: ModelConfig, init: InitialWeights) -> None:
     """Copy the file's weights into `module`, which was built from `model`.
 
-    A classifier for another number of classes stays as it was drawn, with a line in the log.
+    A classifier for another number of classes, or that the file lacks, stays as it was drawn. That,
+    and what else in the file is not used, is printed.
     InputError if the file changed since the plan, cannot be read, or holds another network.
     """
-    stored, wanted, message = _match(module, model, init)
-    print(message, end="")
+    stored, wanted, lines = _match(module, model, init)
+    for line in lines:
+        print(line)
     for key, tensor in wanted.items():
         tensor.copy_(stored[key])
 
@@ -99,30 +44,42 @@ def check(model: ModelConfig, init: InitialWeights) -> None:
     _match(module, model, init)
 
 
-def _match(module: nn.Module, model: ModelConfig, init: InitialWeights) -> tuple[State, State, str]:
-    """The file's tensors and the module's to copy them to, by timm's names, and a line to log."""
+def _match(
+    module: nn.Module, model: ModelConfig, init: InitialWeights
+) -> tuple[State, State, list[str]]:
+    """The file's tensors and the module's to copy them to, by timm's names, and lines to log."""
     file = Path(init.path)
     if sha256(file) != init.sha256:
         raise InputError(f"init={init.names}:{file}: the file has changed since it was planned")
-    stored, wanted = _read(file), renamed(module.state_dict(), model)
+    try:
+        stored, unused = read_checkpoint(file)
+    except InputError as error:
+        raise InputError(f"init: {error}") from None
+    wanted = renamed(module.state_dict(), model)
     for key in wanted.keys() - stored.keys():
         if key.endswith("num_batches_tracked"):
             del wanted[key]  # some files leave these counters out; nothing depends on them
-    message = _keep_own_classifier(file, stored, wanted)
-    _check(file, stored, wanted)
-    return stored, wanted, message
+    lines = [f"{file.name}: not used: {', '.join(unused)}"] if unused else []
+    lines += _keep_own_classifier(file, classifier(model), stored, wanted)
+    if text := differences(stored, wanted):
+        raise InputError(f"init: {file.name} is not this model's: {text}")
+    return stored, wanted, [*lines, *filter(None, [difference(model)])]
 
 
-def _keep_own_classifier(file: Path, stored: State, wanted: State) -> str:
-    weight, bias = f"{CLASSIFIER}.weight", f"{CLASSIFIER}.bias"
-    if not {weight, bias} <= stored.keys():
-        return ""
+def _keep_own_classifier(file: Path, layer: str, stored: State, wanted: State) -> list[str]:
+    keys = weight, bias = f"{layer}.weight", f"{layer}.bias"
+    if not stored.keys() & set(keys):
+        for key in keys:
+            del wanted[key]
+        return [f"{file.name} has no classifier: it is drawn anew"]
+    if not stored.keys() >= set(keys):
+        return []
     theirs, ours = stored[weight].shape, wanted[weight].shape
     if theirs[1:] != ours[1:] or theirs == ours:
-        return ""
+        return []
     for key in (weight, bias):
         del stored[key], wanted[key]
-    return f"{file.name} has {theirs[0]} classes, not {ours[0]}: the classifier is drawn anew\n"
+    return [f"{file.name} has {theirs[0]} classes, not {ours[0]}: the classifier is drawn anew"]
 
 
 def export(state: Mapping[str, Tensor], model: ModelConfig, file: Path) -> None:
@@ -138,15 +95,3 @@ def renamed(state: Mapping[str, Tensor], model: ModelConfig) -> State:
     table = names(model)
     parts = {key: key.rpartition(".") for key in state}
     return {f"{table[layer]}.{name}": state[key] for key, (layer, _, name) in parts.items()}
-
-
-def _read(file: Path) -> State:
-    try:
-        return read_state(file)
-    except InputError as error:
-        raise InputError(f"init: {error}") from None
-
-
-def _check(file: Path, stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    if text := differences(stored, wanted):
-        raise InputError(f"init: {file.name} is not this model's: {text}")

@@ -32,7 +32,9 @@ SufficientSets = Sequence[Sequence[frozenset[str]]]
 class Budget:
     """Limits for the runs of a study, None for no limit; with `fit` the best subset is trained.
 
-    `own` are the ids of runs that the study has started itself: their costs count.
+    `train_flops` are those of training and of evaluations while training; the one at the end, which
+    every run has, is not among them. `own` are the ids of runs that the
+    study has started itself: their costs count.
     """
 
     gpu_hours: float | None
@@ -69,6 +71,7 @@ class Budget:
             if len(flops) < len(rows):
                 why = "those of some runs are blank, because torch cannot count them"
                 raise InputError(f"budget.train_flops={self.train_flops:g}: {why}")
+            flops += [row.cost.curve_flops or 0 for row in rows]
             found["train_flops"] = float(sum(flops))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]

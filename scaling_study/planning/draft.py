@@ -22,6 +22,7 @@ from scaling_study.cost.timings import kept_probes, read_timings, written
 from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.code_changes import code_changes
+from scaling_study.planning.devices_per_run import allotted, wish_of
 from scaling_study.planning.order import to_do
 from scaling_study.planning.pilot import fitting
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells
@@ -30,6 +31,8 @@ from scaling_study.study.result import Result
 from scaling_study.study.store import Store, check_writable
 
 FILE = "timings.jsonl"
+# Published steps take more than twice this; a deep network's launches may.
+LAUNCHES_S = 0.02
 # All values of what is called so: an axis, a config key, `variant` or `target`.
 Values = Callable[[str], set[Any]]
 # Refuses a grid that its analysis cannot use: the study's folder, the grid, and all values that its
@@ -93,8 +96,11 @@ def draft(
     check(results_dir / grid["name"], grid, values_of(cells, left))
     check_accepted([cell.run for cell in cells], store, results)
     rows = plan(cells, store, results, times)
+    if (wish := wish_of(group(settings, "launcher"), times)) is not None:
+        rows, about = allotted(rows, wish, times, store, results)
+        lines += about
     lines += [*times.notes(row.run for row in to_do(rows)), *blank_costs(rows)]
-    lines += code_changes(rows, store, results)
+    lines += [*_short_steps(to_do(rows)), *code_changes(rows, store, results)]
     return Draft(grid, rows, left, times, decided, results, notes), lines
 
 
@@ -104,6 +110,17 @@ def blank_costs(rows: Sequence[Planned]) -> list[str]:
     return [
         f"costs of model.family={name}: FLOPs, memory and forecasts are blank, because {why}"
         for name, why in found.items()
+    ]
+
+
+def _short_steps(rows: Sequence[Planned]) -> list[str]:
+    """A line about steps that a prior cannot know: launches, not work, take their time."""
+    short = [row for row in rows if row.by_prior and row.step and row.step.value < LAUNCHES_S]
+    if not short:
+        return []
+    return [
+        f"forecast: {len(short)} runs have steps below {1000 * LAUNCHES_S:g} ms by the prior, "
+        "which knows no network so small: launching kernels takes longer; a probe measures it"
     ]
 
 
@@ -129,18 +146,21 @@ def values_of(cells: Sequence[Cell], left: Sequence[ExcludedPoint]) -> Values:
 def _times(settings: Mapping[str, Any], measured: Sequence[Timing], cache_dir: Path) -> Times:
     launcher, timings = group(settings, "launcher"), [*measured, *kept_probes(cache_dir)]
     device = (settings.get("plan") or {}).get("device")
-    named = device_named(device, timings) if device else ""
+    named, sheet = device_named(str(device), timings) if device else ("", None)
     sharing = launcher.get("slots_per_gpu")
     sharing = sharing if isinstance(sharing, int) else 1  # auto: known once runs are launched
-    return Times(timings, threads_of(settings), processes_of(launcher), sharing, named)
+    return Times(timings, threads_of(settings), processes_of(launcher), sharing, named, sheet)
 
 
 def deciding(settings: Mapping[str, Any], overrides: Sequence[str], times: Times) -> Times:
-    """The times that select the cells of the grid in `settings`: `times`, or its study's own."""
+    """The times that select the cells of the grid in `settings`: `times`, or its study's own.
+
+    Only measurements do: a prior would select others once it is narrowed.
+    """
     grid = declared_grid(settings.get("grid"), overrides)
     study_dir = Path(str(settings["results_dir"])) / grid["name"]
     known = (settings.get("plan") or {}).get("resolve")
-    return times.only_with([] if known else read_timings(study_dir / FILE))
+    return times.measured_only().only_with([] if known else read_timings(study_dir / FILE))
 
 
 def freeze(found: Draft, study_dir: Path) -> None:
@@ -167,7 +187,8 @@ def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:
     """The same plan after runs have ended, its forecasts as they were made."""
     store = Store(Path(execution.results_dir))
     results = store.read()
-    rows = plan([row.cell for row in old.rows], store, results, old.times)
+    times = {row.processes: old.times.of_processes(row.processes) for row in old.rows}
+    rows = [plan([r.cell], store, results, times[r.processes])[0] for r in old.rows]
     return replace(old, rows=rows, results=results)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_cost
-from scaling_study.cost.device_times import HOUR, Times
+from scaling_study.cost.device_times import BOTH, HOUR, PRIOR_TIMES, Times
 from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
 from scaling_study.grid.declared import declared_grid
@@ -20,8 +20,9 @@ from scaling_study.study.store import Store
 class Planned:
     """One run: its config, the result columns known beforehand, its costs, times (s) and state.
 
-    `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts, None if nothing is
-    measured; `actual_s` and `actual_gpu_hours` are what a finished run took.
+    `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts that rest on
+    `basis` (see `Times.basis`), None if nothing is known; `actual_s` and `actual_gpu_hours` are
+    what a finished run took. `processes` train it together.
     """
 
     cell: Cell
@@ -33,6 +34,13 @@ class Planned:
     state: str
     actual_s: float | None
     actual_gpu_hours: float | None
+    basis: str | None = None
+    processes: int = 1
+
+    @property
+    def by_prior(self) -> bool:
+        """Whether the forecast rests on a data sheet, even if measurements narrow it."""
+        return self.time is not None and self.basis in (PRIOR_TIMES, BOTH)
 
     @property
     def run(self) -> RunConfig:
@@ -95,10 +103,14 @@ def plan(
 
 
 def forecasts_of(rows: Iterable[Planned]) -> dict[str, RunForecast | None]:
-    """The forecast run time of each row by run id, as a study keeps it; None if unmeasured."""
+    """The forecast run time of each row by run id, as a study keeps it; None if unmeasured.
+
+    A prior is not kept: the analysis compares these forecasts with what runs took.
+    """
+    times = {row.run.run_id: None if row.by_prior else row.time for row in rows}
     return {
-        row.run.run_id: RunForecast(time.value, time.low, time.high) if (time := row.time) else None
-        for row in rows
+        run_id: RunForecast(time.value, time.low, time.high) if time else None
+        for run_id, time in times.items()
     }
 
 
@@ -126,4 +138,6 @@ def _planned(
         state=state,
         actual_s=actual_s,
         actual_gpu_hours=None if actual_s is None else actual_s * times.gpus(cell.run) / HOUR,
+        basis=times.basis(cell.run),
+        processes=times.processes,
     )

@@ -39,7 +39,9 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
     rest = {key: value for key, value in config.items() if key not in (*GROUPS, "code")}
     if "init" in rest:  # a run's config has the file's digest beside it
         init = rest["init"]
-        rest["init"] = "none" if init is None else f"{init['names']}:{init['path']}"
+        parent = init is not None and "run" in init
+        named = ("run", init["run"]) if parent else init and (init["names"], init["path"])
+        rest["init"] = ":".join(named) if named else "none"
     return [*found, *_changes(dict(_flat(rest)), {k: top.get(k) for k in rest}, "")]
 
 
@@ -105,7 +107,16 @@ def _options(group: str) -> dict[str, Values]:
     """Those options that set their own group alone; what others lead to is said key by key."""
     texts = {p: p.read_text(encoding="utf-8") for p in (data_dir("conf") / group).glob("*.yaml")}
     own = sorted(path for path, text in texts.items() if not text.startswith("# @package _global_"))
-    return {path.stem: _option(path) for path in own}
+    return {path.stem: _common(group) | _option(path) for path in own}
+
+
+def _common(group: str) -> Values:
+    """What files beside the groups' folders say for every option of a group."""
+    values: Values = {}
+    for path in sorted(data_dir("conf").glob("*.yaml")):
+        if path.read_text(encoding="utf-8").startswith(f"# @package {group}\n"):
+            values |= dict(_flat(_yaml(path)))
+    return values
 
 
 def _option(path: Path) -> Values:

@@ -16,7 +16,9 @@ from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in
 from scaling_study.common.validation import is_number
 
-SCHEMA = 2
+# 3: `train_flops` counts the images that are trained, without an epoch's incomplete last batch, and
+# the columns of ADDED are there.
+SCHEMA, READABLE = 3, (2, 3)
 
 COLUMNS: dict[str, str] = {
     "schema": "version of this list of columns",
@@ -38,7 +40,8 @@ COLUMNS: dict[str, str] = {
     "params": "trainable parameters",
     "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
     "activations": "output elements of all convolutions, per image; blank if there are none",
-    "train_flops": "3 x flops x epochs x n_train",
+    "train_flops": "3 x flops x images trained: epochs x whole batches of n_train x batch_size",
+    "eval_flops": "flops x images of all planned evaluations, while training and at its end",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
     "train_error": "top-1 error on clean training images, EMA weights, fraction",
     "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
@@ -57,12 +60,14 @@ COLUMNS: dict[str, str] = {
     "micro_batch_size": "images per forward pass of one process; batch norm sees no more",
     "memory_halvings": "times the micro-batch was halved because memory ran out",
     "corrupt_images": "images of the data set that could not be read or decoded and were left out",
+    "stopped_epoch": "epoch after which early stopping ended the run; blank if it trained all",
     "cause": "what kind of failure: one of result.CAUSES",
     "error": "why a run failed",
     "git_commit": "commit of the code that ran, if it ran from a checkout",
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
+ADDED = ("eval_flops", "stopped_epoch")
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -72,7 +77,8 @@ CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelle
 FRACTIONS = ("val_error", "train_error")
 POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
-    *("activations", "train_flops", "n_train", "n_val", "step_time_s", "step_time_mean_s"),
+    *("activations", "train_flops", "eval_flops", "n_train", "n_val", "step_time_s"),
+    *("step_time_mean_s", "stopped_epoch"),
     *("images_per_s", "threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
 )
 
@@ -118,6 +124,8 @@ class Result:
     micro_batch_size: int | None = None
     memory_halvings: int | None = None
     corrupt_images: int | None = None
+    eval_flops: int | None = None
+    stopped_epoch: int | None = None
     cause: str | None = None
     device: str | None = None
     error: str | None = None
@@ -146,16 +154,26 @@ def read_result(path: Path) -> Result:
     record = json_in(path)
     if not isinstance(record, dict):
         raise ValueError(f"it holds {type(record).__name__}, not an object")
-    if record.get("schema") != SCHEMA:
-        raise ValueError(f"schema {record.get('schema')!r}, this version reads {SCHEMA}")
-    if odd := sorted(set(_types()).symmetric_difference(record)):
+    if record.get("schema") not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise ValueError(f"schema {record.get('schema')!r}, this version reads {known}")
+    lacking = set() if record["schema"] == SCHEMA else set(ADDED)
+    if odd := sorted(set(_types()).symmetric_difference(record) - lacking):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
     if type(record["activations"]) is int and record["activations"] == 0:
         record["activations"] = None  # as earlier versions wrote of networks without convolutions
     _check(record)
     if record["run_id"] != path.parent.name:
         raise ValueError(f"the result of another run, {record['run_id']}")
-    return Result(**record)
+    return Result(**(record if record["schema"] == SCHEMA else _from_schema_2(record)))
+
+
+def _from_schema_2(record: dict[str, Any]) -> dict[str, Any]:
+    """A result as this version would have written it: its training FLOPs by whole batches."""
+    batch, n_train = record["batch_size"], record["n_train"]
+    flops = record["flops"]
+    images = record["epochs"] * (n_train // batch * batch or n_train)
+    return record | {"schema": SCHEMA, "train_flops": 3 * flops * images if flops else None}
 
 
 def _check(record: Mapping[str, Any]) -> None:

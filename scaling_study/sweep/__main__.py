@@ -27,6 +27,7 @@ from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import Stop, handled_by, requested_by, sweep_stops
 from scaling_study.planning.budget import budget_of
 from scaling_study.planning.draft import Draft, draft, freeze, orphan_lines, redrawn
+from scaling_study.planning.expenses import expense_lines
 from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, forecasts_of
@@ -98,8 +99,10 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
     notes += [*found.pilot_notes, *chosen.lines, *plan.describe(rows)]
     notes += decisions.budget_lines(rows, budget)
+    costs = asked.energy, asked.kg_co2_per_kwh, asked.price_per_gpu_hour
+    notes += expense_lines(to_do(rows), found.times, *costs)
     called = display_names([row.run for row in rows], grid)
-    shown = display.lines(rows, len(slots), asked.order, options.processes, called)
+    shown = display.lines(rows, len(slots), asked.order, called)
     _show(found, [*display.question(grid), *shown], notes)
     if asked.out:
         write_csv(rows, grid, Path(asked.out))

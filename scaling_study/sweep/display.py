@@ -27,19 +27,17 @@ def notes(lines: Iterable[str]) -> list[str]:
     return [fitted(text, start, len(start) + 2) for text, start in starts]
 
 
-def lines(
-    rows: Sequence[Planned], slots: int, order: str, processes: int = 1, names: Sequence[str] = ()
-) -> list[str]:
+def lines(rows: Sequence[Planned], slots: int, order: str, names: Sequence[str] = ()) -> list[str]:
     """The plan for people: a line a run, then the totals for `slots` runs at a time.
 
-    `processes` train a run together, each with the memory that is shown. `names` are display names
-    of the runs, where their ids do not show every axis. Columns that the screen has no room for are
+    The memory that is shown is that of each process that trains a run. `names` are display names of
+    the runs, where their ids do not show every axis. Columns that the screen has no room for are
     left out, the least important first.
     """
     listed = table_lines(_columns(rows[:MOST_LINES], names[:MOST_LINES]), screen_width())
     if len(rows) > MOST_LINES:
         listed.append(f"… and {len(rows) - MOST_LINES} runs more; plan.out=FILE.csv has them all")
-    return [*listed, *(fitted(text, indent=2) for text in _totals(rows, slots, order, processes))]
+    return [*listed, *(fitted(text, indent=2) for text in _totals(rows, slots, order))]
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,7 @@ def _columns(rows: Sequence[Planned], names: Sequence[str]) -> list[Column]:
         Column("params", [engineering(c["params"]) for c in columns], 2),
         Column("FLOPs", [_shown(c["flops"]) for c in columns], 4),
         Column("training", [_scientific(c["train_flops"]) for c in columns], 3),
+        Column("GPUs", _devices(rows), 1),
         Column("memory", [_shown(row.cost.memory_bytes, "B") for row in rows], 5),
         Column("time", [duration(_time(row)) for row in rows], 1),
         Column("state", [row.state for row in rows], right=False),
@@ -89,6 +88,12 @@ def _shown(value: float | None, unit: str = "") -> str:
 
 def _scientific(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def _devices(rows: Sequence[Planned]) -> list[str]:
+    """How many devices train each run, where that differs."""
+    counts = [row.processes for row in rows]
+    return [str(n) for n in counts] if len(set(counts)) > 1 else [""] * len(rows)
 
 
 def _time(row: Planned) -> float | None:
@@ -105,7 +110,7 @@ def _note(row: Planned) -> str:
     return "; ".join(notes)
 
 
-def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> list[str]:
+def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     missing = to_do(rows, order, slots)
     counted = [f for row in missing if (f := row.columns["train_flops"]) is not None]
     flops = f"{sum(counted):.3g} training FLOPs to do (2 x multiply-adds)"
@@ -115,33 +120,52 @@ def _totals(rows: Sequence[Planned], slots: int, order: str, processes: int) -> 
     text = [f"{len(rows)} runs: {states}; {flops}"]
     if missing:
         disk = sum(row.cost.disk_bytes for row in missing)
-        text.append(f"{_largest(missing, processes)}; all: {engineering(disk)}B on disk when done")
+        text.append(f"{_largest(missing)}; all: {engineering(disk)}B on disk when done")
     times = [row.time for row in missing if row.time is not None]
     if len(times) < len(missing):
         text.append(
             "forecast: blank, because nothing has been measured on this device yet "
-            "(plan.probe=true measures)"
+            "(plan.probe=true measures; plan.device=a100 takes a prior from a data sheet)"
         )
     elif missing:
+        text += _loader(missing)
         # Several GPUs may train a run, and several runs may share one.
         hours = [r.gpu_hours.value for r in missing if r.gpu_hours and r.run.device == "cuda"]
         cost = f", {sum(hours):.4g} GPU-hours" if hours else ""
         whole, level = sum(time.value for time in times), f", {100 * COVERAGE:g} %"
+        begin = f"forecast{_by_prior(missing)}: {duration(whole)} of run time"
         text.append(
-            f"forecast: {duration(whole)} of run time{_interval(times, level)}, "
+            f"{begin}{_interval(times, level)}, "
             f"{duration(makespan(missing, slots))} on {slots} slots{cost}"
         )
     return text
 
 
-def _largest(rows: Sequence[Planned], processes: int) -> str:
+def _loader(rows: Sequence[Planned]) -> list[str]:
+    """What the fastest network asks of the loader of each GPU."""
+    speeds = [
+        row.run.train.batch_size / (row.processes * row.step.value)
+        for row in rows
+        if row.run.device == "cuda" and row.step is not None
+    ]
+    text = "images/s for each GPU; `python benchmarks/data.py` measures what one core decodes"
+    return [f"loader: up to {max(speeds):,.0f} {text}"] if speeds else []
+
+
+def _by_prior(rows: Sequence[Planned]) -> str:
+    """That a forecast rests on a data sheet, alone or narrowed by measurements."""
+    found = dict.fromkeys(str(row.basis) for row in rows if row.by_prior)
+    return f" by {' and '.join(found)}" if found else ""
+
+
+def _largest(rows: Sequence[Planned]) -> str:
     """What the run with most memory needs, and how many devices hold it if one does not."""
     sizes = [(row.cost.memory_bytes, i) for i, row in enumerate(rows)]
     memory, i = max(((size, i) for size, i in sizes if size is not None), default=(None, 0))
     if memory is None:
         return "memory: blank, because it could not be counted"
     row = rows[i]
-    where = "one device" if processes == 1 else f"each of {processes} devices"
+    where = "one device" if row.processes == 1 else f"each of {row.processes} devices"
     text = f"largest run: {engineering(memory)}B of memory on {where}"
     if memory <= LARGE_DEVICE_BYTES:
         return text

@@ -9,11 +9,16 @@ from scaling_study.config.keys import check_group
 
 # What `explain` is about.
 POINTS, RULES = "points", "rules"
+# Of `SweepOptions`, what is no setting under `plan`.
+OF_THE_SWEEP = ("dry_run", "explain", "diff")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-    """What a sweep does with its plan; `explain` is POINTS, RULES or empty."""
+    """What a sweep does with its plan; `explain` is POINTS, RULES or empty.
+
+    `energy`, `kg_co2_per_kwh` and `price_per_gpu_hour` ask for lines about these.
+    """
 
     dry_run: bool
     explain: str
@@ -23,11 +28,20 @@ class SweepOptions:
     resolve: bool
     device: str | None
     order: str
+    energy: bool
+    kg_co2_per_kwh: float | None
+    price_per_gpu_hour: float | None
+
+    def __post_init__(self) -> None:
+        for name in ("kg_co2_per_kwh", "price_per_gpu_hour"):
+            value = getattr(self, name)
+            require(value is None or value >= 0, f"plan.{name}", value, "must be 0 or more")
 
 
 def sweep_options_of(settings: Mapping[str, Any]) -> SweepOptions:
     """The settings `dry_run`, `explain`, `diff` and `plan`; an InputError for a wrong type."""
-    plan = check_group(settings, "plan", ("out", "probe", "resolve", "device", "order"))
+    known = tuple(f.name for f in fields(SweepOptions) if f.name not in OF_THE_SWEEP)
+    plan = check_group(settings, "plan", known)
     values: dict[str, Any] = {**settings, **plan, "explain": _explain(settings.get("explain"))}
     for f in fields(SweepOptions):
         key = f"plan.{f.name}" if f.name in plan else f.name

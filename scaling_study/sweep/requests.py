@@ -30,8 +30,12 @@ NO_GPU = (
 
 
 def requests_of(rows: Sequence[Planned], execution: ExecutionConfig) -> list[Request]:
-    """The runs with their forecasts, for a launcher."""
-    return [Request(Job(row.run, execution), row.forecast_s, row.cost.memory_bytes) for row in rows]
+    """The runs with their forecasts, for a launcher: of a prior the upper end, to be safe."""
+    times = ((row, row.time.high if row.by_prior and row.time else row.forecast_s) for row in rows)
+    return [
+        Request(Job(row.run, execution), time, row.cost.memory_bytes, processes=row.processes)
+        for row, time in times
+    ]
 
 
 def slots_of(

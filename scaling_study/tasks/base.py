@@ -38,6 +38,7 @@ class Task:
     Training, with the head's outputs (n, outputs) and the labels (n,) of a batch:
         loss: the mean over the images, to be minimised, with a share of label smoothing.
         metrics: of each, by its name, the sum over the images.
+        right: of each image whether it is right, (n,); None for a task without right and wrong.
     """
 
     outcome: str
@@ -50,6 +51,7 @@ class Task:
     outputs: Callable[[int], int]
     loss: Callable[[Tensor, Tensor, float], Tensor]
     metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+    right: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         accepted = "outcomes are minimised; declare 1 - accuracy or a loss, and lower"

@@ -41,9 +41,14 @@ def loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
     return cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
 
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Of each image whether its class has the largest logit."""
+    return logits.argmax(1) == labels
+
+
 def wrong(logits: Tensor, labels: Tensor) -> Tensor:
     """How many images have another class as their largest logit."""
-    return (logits.argmax(1) != labels).sum()
+    return (~right(logits, labels)).sum()
 
 
 def nats(logits: Tensor, labels: Tensor) -> Tensor:
@@ -68,4 +73,5 @@ TASK = Task(
     outputs=lambda n_classes: n_classes,  # a logit for each class
     loss=loss,
     metrics={"error": wrong, "loss": nats},
+    right=right,
 )

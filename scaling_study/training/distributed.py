@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from scaling_study.common import stop_request
 from scaling_study.common.ranks import World
 from scaling_study.training.sync_batch_norm import SyncBatchNorm
 
@@ -78,3 +79,13 @@ def parallel(module: nn.Module, world: World, device: str, sync_batch_norm: bool
 def without_averaging(network: nn.Module) -> AbstractContextManager[None]:
     """Backward passes inside add up gradients on this rank alone: for all but a step's last."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()
+
+
+def agree(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | None]:
+    """The mean loss of all ranks, and the reason to stop if one of them has one."""
+    if world.size == 1:
+        return float(loss), stop
+    flags = torch.tensor([stop == reason for reason in stop_request.REASONS], device=loss.device)
+    shared = total(torch.cat([loss.double()[None], flags.double()]), world).tolist()
+    reasons = [r for r, n in zip(stop_request.REASONS, shared[1:], strict=True) if n]
+    return shared[0] / world.size, reasons[0] if reasons else None

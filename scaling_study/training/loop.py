@@ -15,16 +15,20 @@ from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.models import timm_weights
+from scaling_study.models import network as layers_of
 from scaling_study.models.modules import module_for
+from scaling_study.study.image_outcomes import write_image_outcomes
 from scaling_study.tasks import task_of
+from scaling_study.training import first_weights, transfer
 from scaling_study.training.checkpoint import Checkpoints
-from scaling_study.training.distributed import copy_from_rank_0, parallel, total
+from scaling_study.training.common_weights import draw_by_shape
+from scaling_study.training.distributed import agree, copy_from_rank_0, parallel
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
 from scaling_study.training.gradient_accumulation import MicroBatches
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.prefetch import on_device
+from scaling_study.training.learning_curve import LearningCurve
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
 from scaling_study.training.numerics import autocast, gradient_scaler, tuned_convolutions
 from scaling_study.training.optimizers import optimizer_of
@@ -85,17 +89,22 @@ def _train(
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
 
-    torch.manual_seed(seed_of(run_id, "init"))
+    torch.manual_seed(seed_of(run.random_key, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     outputs = task.outputs(data.info.n_classes)
     module = module_for(run.model, outputs, run.data.resolution)
+    if recipe.common_random_numbers:
+        draw_by_shape(module, layers_of(run.model, outputs), run.random_key)
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
-        timm_weights.load(module, run.model, run.init)
+        first_weights.load(module, run.model, run.init, Path(execution.results_dir))
+    transfer.freeze(module, run)
     optimizer = optimizer_of(module, recipe)
+    transfer.scale_learning_rates(optimizer, module, run)
     scaler = gradient_scaler(run)
     ema = Ema(module, recipe.ema_decay)
+    curve = LearningCurve(run, module, ema, data, layout, world)
 
     def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
         with autocast(run):
@@ -116,6 +125,7 @@ def _train(
         times.seconds, times.waits = state["step_times"], state["waits"]
         first, wall_before = state["step"], state["wall_s"]
         loss_sum, loss_steps = state["loss"]
+        curve.outcomes = state.get("curve", [])  # of an earlier version
         print(f"resuming at step {first} of {steps}", flush=True)
     sinks = (partial(MetricsFile, run_dir / "metrics.jsonl"), *sinks) if first_rank else ()
     metrics = Metrics([opener(first) for opener in sinks], execution.metrics_every_s, fence)
@@ -131,12 +141,13 @@ def _train(
                 "model": module.state_dict(),
                 "ema": ema.state_dict(),
                 # Nothing is left to optimise after the last step.
-                "optimizer": optimizer.state_dict() if step < steps else None,
+                "optimizer": None if step == steps or curve.stopped else optimizer.state_dict(),
                 "scaler": scaler.state_dict(),
                 "halvings": micro_batches.halvings,
                 "step_times": times.seconds,
                 "waits": times.waits,
                 "loss": (loss_sum, loss_steps),
+                "curve": curve.outcomes,
                 "wall_s": wall_before + time.monotonic() - started,
             }
         )
@@ -155,9 +166,11 @@ def _train(
         }
 
     module.train()
-    shares = data.batches(first, steps, world.rank, world.size)
+    transfer.keep_frozen(module)
+    end = first if curve.stopped else steps
+    shares = data.batches(first, end, world.rank, world.size)
     feed = on_device(shares, data, device, layout)
-    if world.size > 1 and first < steps:
+    if world.size > 1 and first < end:
         batch = next(feed)
         kept = 0 if optimizer.state else recipe.optimizer_tensors[0]
         micro_batches.find_size(*batch, world, kept)
@@ -173,9 +186,10 @@ def _train(
     times.start()
     for step, (images, labels) in enumerate(feed, start=first):
         times.got_batch()
+        rate = learning_rate(step, steps_per_epoch, recipe)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps_per_epoch, recipe)
-        seed = seed_of(run_id, draws, step)
+            group["lr"] = rate * group.get("lr_multiplier", 1.0)
+        seed = seed_of(run.random_key, draws, step)
         losses.append(micro_batches.backward(network, images, labels, seed, scaler.scale))
         scaler.step(optimizer)
         scaler.update()
@@ -188,21 +202,26 @@ def _train(
         if not times.end_step(step, last=look, disturbed=checkpoints.busy):
             continue
 
-        window_loss, stop = _agree(torch.stack(losses).sum(), stop, world)
+        window_loss, stop = agree(torch.stack(losses).sum(), stop, world)
         if not math.isfinite(window_loss):
             return measured("diverged", error=f"loss is not finite at step {step + 1} of {steps}")
         loss_sum, loss_steps = loss_sum + window_loss, loss_steps + len(losses)
         losses.clear()
+        scores = curve.at((step + 1) // steps_per_epoch) if epoch_ends else {}
         if epoch_ends or metrics.due():
             metrics.write(
                 step=step + 1,
                 epoch=(step + 1) / steps_per_epoch,
                 loss=loss_sum / loss_steps,
-                lr=optimizer.param_groups[0]["lr"],
+                lr=rate,
                 images_per_s=recipe.batch_size / times.latest_s,
+                **scores,
             )
         if epoch_ends:
             loss_sum, loss_steps = 0.0, 0
+        if curve.stopped:
+            end = step + 1
+            break
         if stop is not None and step + 1 < steps:
             save(step + 1)
             checkpoints.finish()
@@ -210,26 +229,20 @@ def _train(
         if step + 1 < steps and checkpoints.due():
             save(step + 1)
         times.start()
-    if first < steps:
-        save(steps)
+    if first < end:
+        save(end)
     # Without sync batch norm every rank has its own running statistics; rank 0 has those it saved.
     copy_from_rank_0(ema.state_dict().values(), world)
     module.load_state_dict(ema.state_dict())
-    val_scores = evaluate(module, "val", data, layout, run, world)
-    train_scores = evaluate(module, "train", data, layout, run, world)
+    val_scores, right = evaluate(module, "val", data, layout, run, world)
+    train_scores, _ = evaluate(module, "train", data, layout, run, world)
     if not all(map(math.isfinite, val_scores.values())):
         return measured("diverged", error="the evaluation loss is not finite")
     found = task.report({"val": val_scores, "train": train_scores})
     outcomes = {column: found[column] for column in task.outcome_columns}
-    metrics.write(step=steps, epoch=recipe.epochs, **outcomes)
-    return measured("ok", **found)
-
-
-def _agree(loss: Tensor, stop: str | None, world: World) -> tuple[float, str | None]:
-    """The mean loss of all ranks, and the reason to stop if one of them has one."""
-    if world.size == 1:
-        return float(loss), stop
-    flags = torch.tensor([stop == reason for reason in stop_request.REASONS], device=loss.device)
-    shared = total(torch.cat([loss.double()[None], flags.double()]), world).tolist()
-    reasons = [r for r, n in zip(stop_request.REASONS, shared[1:], strict=True) if n]
-    return shared[0] / world.size, reasons[0] if reasons else None
+    epoch = end // steps_per_epoch
+    metrics.write(step=end, epoch=epoch, **outcomes)
+    if first_rank and right is not None:
+        fence()
+        write_image_outcomes(run_dir, right, data.labels("val"))
+    return measured("ok", **found, **({"stopped_epoch": epoch} if end < steps else {}))

@@ -8,13 +8,14 @@ their normal distribution. Nothing of the analysis's fits is used.
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 import analysis
+from analysis.rules.planned import Planning
 from calibration.case import Rows
 from calibration.simulator import Floats
 
@@ -68,10 +69,15 @@ class Surface:
         point = np.array([depth, width, RESOLUTION, epochs], dtype=float)
         return float(_features(*point) @ np.array(self.coefficients))
 
-    def pilot(self, epochs: int) -> tuple[float, float]:
-        """What a pilot would say of a regime: an error, and the SD between seeds (fractions)."""
-        error = math.exp(self.log_error(101, 1.0, epochs))
-        return error, self.sd * error
+    @property
+    def planning(self) -> Planning:
+        """What a pilot would say of each regime: an error, and the SD between seeds (fractions)."""
+        errors = {epochs: math.exp(self.log_error(101, 1.0, epochs)) for epochs in EPOCHS}
+        return {epochs: (error, self.sd * error) for epochs, error in errors.items()}
+
+    def exact(self) -> Rows:
+        """The whole grid almost without noise."""
+        return replace(self, sd=1e-6).rows(np.random.default_rng(0), 2)
 
     def rows(self, rng: np.random.Generator, seeds: int) -> Rows:
         """The whole grid with so many seeds per cell."""

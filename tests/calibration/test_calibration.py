@@ -2,7 +2,7 @@
 
 import pytest
 
-from calibration.report import COMPUTE, PAGE, page, read_rows, updated
+from calibration.report import COMPUTE, PAGE, REPLAY, page, read_rows, updated
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, all_cases, lower, run, upper
 
 STUDIES = 200
@@ -19,7 +19,9 @@ AGAIN = (
 
 
 def test_the_page_shows_the_numbers():
-    assert PAGE.read_text(encoding="utf-8") == page(read_rows(), read_rows(COMPUTE))
+    assert PAGE.read_text(encoding="utf-8") == page(
+        read_rows(), read_rows(COMPUTE), read_rows(REPLAY)
+    )
 
 
 def test_every_case_was_simulated():

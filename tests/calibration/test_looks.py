@@ -7,7 +7,7 @@ import pytest
 from analysis.rules import looks
 from analysis.stats.sequential import Look
 from calibration import runner
-from calibration.looks import CASES, UNPLANNED
+from calibration.cases.looks import CASES, UNPLANNED
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, lower, run, upper
 
 STUDIES = 400

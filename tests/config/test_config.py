@@ -1,10 +1,12 @@
 """The run's identity is pinned: a change of it makes every stored result worthless."""
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.tiny import TINY, tiny
+from helpers.tiny import TINY, composed, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import run_config
 
@@ -81,3 +83,28 @@ def test_missing_setting_is_named() -> None:
     values = TINY | {"model": {k: v for k, v in TINY["model"].items() if k != "depth"}}
     with pytest.raises(InputError, match=r"model.depth=None: must be a whole number"):
         run_config(values)
+
+
+# Settings that were added later, at a value that is not the one of runs from before them.
+LATER = {
+    "model.weight_init": "lecun",
+    "model.activation": "silu",
+    "data.augment_policy": "autoaugment",
+    "data.augment_ops": "released",
+    "data.crop_sampler": "diameter",
+}
+
+
+@pytest.mark.parametrize("key", LATER)
+def test_a_later_setting_is_in_the_id_unless_it_is_neutral(key: str) -> None:
+    group, name = key.split(".")
+    neutral = getattr(getattr(tiny(), group), name)
+    assert tiny(**{key: neutral}).run_id == tiny().run_id
+    assert tiny(**{key: LATER[key]}).run_id != tiny().run_id
+
+
+def test_the_files_say_what_runs_from_before_them_had() -> None:
+    run = composed()
+    for part in (run.model, run.data, run.train):
+        later = [f for f in fields(part) if f.metadata.get("later")]
+        assert {f.name: getattr(part, f.name) for f in later} == {f.name: f.default for f in later}

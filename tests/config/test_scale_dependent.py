@@ -76,7 +76,8 @@ def test_the_released_recipe_by_model() -> None:
 def test_efficientnets_recipe_and_the_baseline_switch_alone() -> None:
     run = composed("train=efficientnet").train
     assert (run.optimizer, run.schedule, run.decay_epochs) == ("rmsprop", "exponential", (2.4,))
-    assert (run.lr, run.weight_decay) == (pytest.approx(0.256), 1e-5)
+    assert (run.lr, run.weight_decay) == (pytest.approx(0.128), 1e-5)
+    assert (run.batch_size, run.decay_biases, run.decay_batch_norm) == (2048, True, False)
     base = composed("train=baseline").train
     assert (base.schedule, base.ema_decay, base.label_smoothing) == ("step", 0, 0)
     one = composed("train=baseline", "train.schedule=cosine").train

@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from helpers.tiny import composed, printed, tiny
 from scaling_study.common.paths import data_dir
-from scaling_study.cost.closed_form import run_cost
+from scaling_study.cost.closed_form import run_cost, train_flops
+from scaling_study.data import load
 from scaling_study.models import network
 from scaling_study.models.families.resnet import BASIC_LAYOUTS, CHOICES, LAYOUTS
 from scaling_study.models.layers import Cost, Network, Shape, total
 from scaling_study.models.modules import build
+from scaling_study.training.input_pipeline.batches import TrainingData
+from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 
 PRESETS = sorted(path.stem for path in (data_dir("conf") / "preset").glob("*.yaml"))
 
@@ -223,3 +227,15 @@ def test_training_flops_follow_from_their_definition() -> None:
     cost = run_cost(run)
     assert cost.train_flops == 3 * cost.flops * 3 * 4 * 32
     assert cost.steps == 3 * (4 * 32 // 16)
+
+
+@pytest.mark.parametrize("batch", [16, 48, 100, 128])
+def test_training_flops_are_those_of_the_images_that_are_trained(
+    batch: int, tmp_path: Path
+) -> None:
+    run = tiny(**{"train.batch_size": batch})
+    data = TrainingData(run, load(run.data, tmp_path), CorruptImages(tmp_path, False), 0)
+    images = sum(len(labels) for _, labels in data.batches(0, 2 * data.steps_per_epoch))
+    cost = run_cost(run)
+    assert cost.train_flops == train_flops(run) == 3 * cost.flops * images
+    assert images == 2 * (128 // batch) * batch

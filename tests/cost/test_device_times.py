@@ -1,5 +1,7 @@
 """Times of a device: which measurements count, also without a GPU here, and GPU hours."""
 
+import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,11 @@ from scaling_study.planning.budget import Budget
 from scaling_study.planning.draft import draft
 from scaling_study.planning.plan import planned_cells
 from scaling_study.planning.plan_table import table
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture
@@ -54,6 +61,55 @@ def test_a_machine_without_a_gpu_plans_by_the_gpus_that_were_measured(
     probing = sweep_here(*ask, cache, "plan.probe=true")
     assert probing.returncode == 2
     assert "srun --gpus=1" in probing.stderr
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_data_sheet_gives_hours_before_anything_is_measured(
+    sweep_here: Command, tmp_path: Path
+) -> None:
+    ask = ("+grid=smoke", "device=cuda", "launcher=slurm", "dry_run=true", "plan.device=h100")
+    cache, out = f"cache_dir={tmp_path / 'probes'}", tmp_path / "plan.csv"
+    done = sweep_here(*ask, cache, f"plan.out={out}", "budget.gpu_hours=1000")
+    assert done.returncode == 0, done.stderr
+    assert "forecast: a prior of h100 from its data sheet, not" in done.stdout
+    assert "forecast by prior: " in done.stdout
+    assert "runs have steps below 20 ms by the prior" in done.stdout
+    rows = read_table(out)
+    assert {row["forecast_basis"] for row in rows} == {"prior"}
+    assert all(float(row["gpu_hours_high"]) > 2 * float(row["gpu_hours"]) for row in rows)
+    (cell, *_) = planned_cells(composed("sweep", [*ask[:2]]), [], NOTHING)[1]
+    keep_probes(tmp_path / "probes", [made_up(36.0, cell.run, "cuda: NVIDIA H100 80GB HBM3")])
+    probed = sweep_here(*ask, cache)
+    assert "from its data sheet with 1 measurements" in probed.stdout
+    assert "forecast by prior and measurements: " in probed.stdout
+    # By the name that was measured there is no prior.
+    by_name = sweep_here(*ask[:-1], cache, "plan.device=NVIDIA H100 80GB HBM3")
+    assert "prior" not in by_name.stdout
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_energy_co2_and_price_follow_from_gpu_hours(sweep_here: Command, tmp_path: Path) -> None:
+    ask = ("+grid=smoke", "device=cuda", "launcher=slurm", "dry_run=true", "plan.device=h100")
+    (cell, *_) = planned_cells(composed("sweep", [*ask[:2]]), [], NOTHING)[1]
+    folder = tmp_path / "probes"
+    keep_probes(folder, [made_up(3600.0, cell.run, "cuda: NVIDIA H100 80GB HBM3")])
+    asks = (*ask, f"cache_dir={folder}")
+    silent = sweep_here(*asks).stdout
+    assert not any(word in silent for word in ("kWh", "CO2", "price"))
+    more = ("plan.energy=true", "plan.kg_co2_per_kwh=0.5", "plan.price_per_gpu_hour=2")
+    told = sweep_here(*asks, *more).stdout
+    hours, kwh, kg, price = (
+        float(re.search(pattern, told)[1].replace(",", ""))  # type: ignore[index]
+        for pattern in (r"([\d.]+) GPU-hours", r"energy: (\S+)", r"CO2: (\S+)", r"price: (\S+)")
+    )
+    assert kwh == pytest.approx(0.7 * hours, rel=0.02)  # 700 W
+    assert kg == pytest.approx(0.5 * kwh, rel=0.02)
+    assert price == pytest.approx(2 * hours, rel=0.02)
+    unknown = sweep_here(*asks[:2], "dry_run=true", f"cache_dir={folder}", "device=cpu", *more)
+    assert unknown.returncode == 0  # nothing is measured: blank
+    negative = sweep_here(*asks, "plan.price_per_gpu_hour=-1")
+    assert negative.returncode == 2
+    assert "plan.price_per_gpu_hour=-1.0: must be 0 or more" in negative.stderr
 
 
 def test_gpu_hours_count_every_gpu_of_a_run(execution: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from helpers.tiny import tiny
 from scaling_study.data.images.crops import ATTEMPTS, centre_box, random_box
-from scaling_study.data.images.randaugment import NAMES, OPERATIONS, randaugment
+from scaling_study.data.images.randaugment import SETS, randaugment
 from scaling_study.data.splits import Images
 from scaling_study.training.input_pipeline.make_batch import BatchSpec, TrainingBatch
 
@@ -70,6 +70,8 @@ def test_evaluation_sees_the_middle_seven_eighths() -> None:
     assert centre_box(500, 400) == (75, 25, 425, 375)
 
 
+OPERATIONS = SETS["pil"]
+NAMES = tuple(OPERATIONS)
 SIDE = 56
 IMAGE = np.random.default_rng(3).integers(20, 230, (SIDE, SIDE, 3)).astype(np.float64)
 GREY = np.array([0.299, 0.587, 0.114])
@@ -192,14 +194,11 @@ def test_layers_draw_every_operation_alike() -> None:
     seen: dict[str, int] = dict.fromkeys(NAMES, 0)
     picture = Image.fromarray(IMAGE.astype(np.uint8))
     rng = np.random.default_rng(0)
-    original = dict(OPERATIONS)
-    try:
-        for name in NAMES:
-            OPERATIONS[name] = lambda image, level, rng, name=name: count(seen, name, image)
-        for _ in range(1600):
-            randaugment(picture, 2, 10, rng)
-    finally:
-        OPERATIONS.update(original)
+    counted = {
+        name: lambda image, level, rng, name=name: count(seen, name, image) for name in NAMES
+    }
+    for _ in range(1600):
+        randaugment(picture, 2, 10, rng, counted)
     assert sum(seen.values()) == 3200
     assert min(seen.values()) > 140
     assert max(seen.values()) < 265
@@ -221,8 +220,8 @@ def test_grey_and_colour_go_through_every_operation(mode: str, magnitude: float)
 
 def test_no_layer_is_the_image_itself_and_a_seed_repeats() -> None:
     picture = Image.fromarray(IMAGE.astype(np.uint8))
-    assert randaugment(picture, 0, 10, np.random.default_rng(0)) is picture
-    one, two = (randaugment(picture, 3, 10, np.random.default_rng(5)) for _ in range(2))
+    assert randaugment(picture, 0, 10, np.random.default_rng(0), OPERATIONS) is picture
+    one, two = (randaugment(picture, 3, 10, np.random.default_rng(5), OPERATIONS) for _ in range(2))
     assert one.tobytes() == two.tobytes()
 
 

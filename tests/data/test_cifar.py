@@ -1,12 +1,10 @@
 """CIFAR from archives in the official format, downloaded from a real server or read from disk."""
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from PIL import Image
 from helpers.cifar_archives import IMAGES, archive, records
 from helpers.commands import Command
 from helpers.data_settings import values
+from helpers.file_server import Server, serving
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
 from scaling_study.data import data_info, data_set, load, prepare
@@ -22,37 +21,10 @@ from scaling_study.data.sets import cifar
 from scaling_study.data.sets.cifar import CifarConfig
 
 
-class Server(BaseHTTPRequestHandler):
-    """Serves whole files, one that breaks off, and 404; `asked` counts requests."""
-
-    files: ClassVar[dict[str, bytes]] = {}
-    asked: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        name = self.path.removeprefix("/short")
-        if name not in self.files:
-            self.send_error(404)
-            return
-        content = self.files[name]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if self.path != name else content)
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture(params=["cifar10", "cifar100"])

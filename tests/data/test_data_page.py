@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import idx_files
 from helpers.cifar_archives import IMAGES, archive
 from helpers.commands import Command
 from helpers.pages import commands
@@ -23,6 +24,9 @@ SMALL = (
 
 def write(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small set of the layout `name`, shards numbered as on the page."""
+    if name == "fashion_mnist":
+        idx_files.write(idx_files.small_files(monkeypatch), root, packed=True)
+        return
     if name != "cifar10":
         WRITERS[name](root)
         for path in root.glob("*-00?.tar"):
@@ -48,6 +52,7 @@ def test_the_commands_train(
     write(name, root, monkeypatch)
     here = [re.sub(r"^data.root=.*", f"data.root={root}", word) for word in words[3:]]
     here = [word.replace("{0000..1023}", "{0000..0001}") for word in here]
+    here = [word.replace("train_images=2000", "train_images=20") for word in here]
     done = command_here(words[2], *here, *SMALL)
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.glob("results/runs/*/result.json")
@@ -57,4 +62,4 @@ def test_the_commands_train(
 
 def test_every_layout_has_a_command() -> None:
     named = {words[3].removeprefix("data=") for words in COMMANDS}
-    assert named == {*WRITERS, "cifar10"}
+    assert named == {*WRITERS, "cifar10", "fashion_mnist"}

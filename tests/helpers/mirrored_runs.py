@@ -76,9 +76,11 @@ def tracked(execution: ExecutionConfig, **changes: Any) -> ExecutionConfig:
     return replace(execution, tracking=replace(NOT_TRACKED, **values))
 
 
-def train(execution: ExecutionConfig, seed: int = 0, epochs: int = 4) -> tuple[Path, Outcome]:
+def train(
+    execution: ExecutionConfig, seed: int = 0, epochs: int = 4, **changes: Any
+) -> tuple[Path, Outcome]:
     """The run's folder and its outcome; its mirror may be at work still."""
-    job = Job(tiny(seed=seed, **{"train.epochs": epochs}), execution)
+    job = Job(tiny(seed=seed, **{"train.epochs": epochs}, **changes), execution)
     (outcome,) = inline.launch([job])
     return job.store.run_dir(job.run.run_id), outcome
 

@@ -21,7 +21,7 @@ from helpers.tiny import plain_execution, tiny
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import leave_if_of_several, world_of
 from scaling_study.launch.job import Job
-from scaling_study.training import gradient_accumulation, loop
+from scaling_study.training import gradient_accumulation, learning_curve, loop
 
 
 def in_float64() -> None:
@@ -32,10 +32,10 @@ def in_float64() -> None:
         for images, labels in on_device(*arguments):
             yield images.double(), labels
 
-    def in_float32(module: Any, *arguments: Any) -> Any:
-        return evaluate(module.float(), *arguments)
+    def in_float32(module: Any, *arguments: Any, **keywords: Any) -> Any:
+        return evaluate(module.float(), *arguments, **keywords)
 
-    loop.evaluate = in_float32
+    loop.evaluate = learning_curve.evaluate = in_float32
     loop.build = lambda layers: build(layers).double()
     loop.on_device = doubled
 

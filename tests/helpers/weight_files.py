@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from scaling_study.config.run import RunConfig
-from scaling_study.models import network, timm_weights
+from scaling_study.models import network, timm_names
 from scaling_study.models.modules import build
 
 # As small as its data lets it be, but with a stem that timm has.
@@ -20,7 +20,7 @@ def weights(run: RunConfig, classes: int, seed: int = 0) -> dict[str, Tensor]:
     """A state dict by timm's names for the run's network, of numbers that nothing else has."""
     torch.manual_seed(seed)
     state = build(network(run.model, classes)).state_dict()
-    table = timm_weights.names(run.model)
+    table = timm_names.names(run.model)
     return {
         f"{table[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": torch.rand_like(t)
         if t.is_floating_point()

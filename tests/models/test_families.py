@@ -75,6 +75,8 @@ def test_a_width_without_channels_is_refused() -> None:
         ("model.stem", "imagenet", "unknown stem; known: plain, deep, rs, small"),
         ("model.shortcut", "none", "unknown shortcut; known: projection, average"),
         ("model.init", "zero", "unknown init; known: he, xavier"),
+        ("model.weight_init", "he", "unknown weight_init; known: default, lecun"),
+        ("model.activation", "gelu", "unknown activation; known: relu, silu"),
         ("model.bn_momentum", 0, "must be in (0, 1]"),
         (
             "model.family",

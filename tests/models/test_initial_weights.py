@@ -15,6 +15,7 @@ from scaling_study.export import main as export
 from scaling_study.launch.job import Job
 from scaling_study.models import network, timm_weights
 from scaling_study.models.modules import build
+from scaling_study.models.state_files import read_state
 
 
 def test_the_content_of_the_file_is_the_runs_identity_and_its_place_is_not(tmp_path: Path) -> None:
@@ -37,9 +38,9 @@ def test_the_content_of_the_file_is_the_runs_identity_and_its_place_is_not(tmp_p
     ("init", "changes", "said"),
     [
         ("timm:missing.pth", SMALL, "init: cannot read .*missing.pth"),
-        ("timm:weights.npz", SMALL, "must be none or timm:PATH of a state dict"),
-        ("torchvision:w.pth", SMALL, "must be none or timm:PATH"),
-        (3, SMALL, "must be none or timm:PATH"),
+        ("timm:weights.npz", SMALL, "must be none, timm:PATH of a state dict"),
+        ("torchvision:w.pth", SMALL, "must be none, timm:PATH"),
+        (3, SMALL, "must be none, timm:PATH"),
         ("timm:FILE", {}, "model.stem=small: timm has no such network; it has plain, deep, rs"),
         ("timm:FILE", SMALL | {"model.stride_in": "conv1"}, "bottleneck blocks have conv2"),
     ],
@@ -101,7 +102,7 @@ def test_a_run_starts_from_the_weights_and_is_exported(
     out = tmp_path / "out.safetensors"
     for kind in ("model", "ema"):
         assert export([str(run_dir), "-o", str(out), "--weights", kind]) == 0
-        trained = timm_weights._read(out)
+        trained = read_state(out)
         assert trained.keys() == state.keys()
         torch.testing.assert_close(trained["fc.weight"], state["fc.weight"])
         torch.testing.assert_close(trained["layer4.0.conv3.weight"], state["layer4.0.conv3.weight"])

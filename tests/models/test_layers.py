@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from helpers.networks import efficient, resnets
 from scaling_study.models import network
 from scaling_study.models.layers import Conv, Dropout, Linear
 from scaling_study.models.layers import SqueezeExcite as Gate
-from scaling_study.models.modules import Residual, build, module_of
+from scaling_study.models.modules import Residual, SqueezeExcite, build, module_of
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ from scaling_study.models.modules import Residual, build, module_of
     [
         (Conv(64, 128, 3), "he", math.sqrt(2 / (9 * 128))),
         (Conv(64, 128, 3), "xavier", math.sqrt(2 / (9 * 64 + 9 * 128))),
+        (Conv(64, 128, 3), "lecun", math.sqrt(1 / (9 * 64))),
+        (Conv(96, 96, 5, groups=96), "lecun", math.sqrt(1 / 25)),
         (Conv(96, 96, 5, groups=96), "he", math.sqrt(2 / 25)),
         (Conv(96, 96, 5, groups=96), "xavier", math.sqrt(2 / 50)),
     ],
@@ -34,6 +37,44 @@ def test_convolutions_start_with_the_variance_of_their_scheme(
     assert float(weight.std()) == pytest.approx(std, rel=5 / math.sqrt(2 * weight.numel()))
     within = math.sqrt(3) * std  # where a uniform distribution of that variance ends
     assert (float(weight.abs().max()) <= within * 1.0001) == (init == "xavier")
+
+
+def test_lecun_is_a_normal_distribution_cut_off_at_two_standard_deviations() -> None:
+    torch.manual_seed(0)
+    module: Any = module_of(Conv(64, 256, 3, init="lecun"))
+    found = module.weight.detach().double().flatten() * math.sqrt(9 * 64)
+    # Its quantiles by the normal distribution's, of which it is the middle 95.45 %.
+    normal = NormalDist()
+    low = normal.cdf(-2)
+    wide = 1 / math.sqrt(1 - 4 * normal.pdf(2) / (1 - 2 * low))  # to unit variance
+    for share in (0.05, 0.25, 0.5, 0.75, 0.95):
+        expected = wide * normal.inv_cdf(low + share * (1 - 2 * low))
+        assert float(found.quantile(share)) == pytest.approx(expected, abs=0.02)
+    assert float(found.abs().max()) <= 2 * wide + 1e-6
+
+
+@pytest.mark.parametrize("make", [resnets, efficient], ids=["resnet", "efficientnet"])
+def test_a_models_lecun_is_in_all_of_its_convolutions(make: Any) -> None:
+    torch.manual_seed(0)
+    module = build(network(make(weight_init="lecun", width=0.5), 4))
+    convs = [part for part in module.modules() if isinstance(part, nn.Conv2d)]
+    for conv in convs:
+        weight = conv.weight.detach()
+        std = math.sqrt(1 / weight[0].numel())
+        assert float(weight.std()) == pytest.approx(std, rel=5 / math.sqrt(2 * weight.numel()))
+    assert any(conv.bias is not None for conv in convs)
+
+
+def test_swish_takes_the_place_of_every_relu_but_the_gates() -> None:
+    torch.manual_seed(0)
+    module = build(network(resnets(activation="silu", zero_gamma=False), 4)).eval()
+    gates = [part for part in module.modules() if isinstance(part, SqueezeExcite)]
+    relus = [part for part in module.modules() if isinstance(part, nn.ReLU)]
+    assert relus == [gate.activation for gate in gates]
+    block = next(part for part in module.modules() if isinstance(part, Residual))
+    x = torch.randn(2, block.body[0].in_channels, 8, 8)
+    total = block.body(x) + block.shortcut(x)
+    torch.testing.assert_close(block(x), total * total.sigmoid())
 
 
 @pytest.mark.parametrize("init", ["he", "xavier"])

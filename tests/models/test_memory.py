@@ -46,6 +46,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "larger batch": {"train.batch_size": 64, "model.width": 0.25},
     "EfficientNet": EFFICIENT,
     "EfficientNet in bf16": EFFICIENT | {"precision": "bf16"},
+    "swish": {"model.activation": "silu", "model.width": 0.25},
     "RMSProp": {"train.optimizer": "rmsprop", "model.width": 0.25},
 }
 # Torch's tracker follows every operation, which takes seconds for most of these.

@@ -1,11 +1,13 @@
 """timm's state dicts into our modules and back, on names and shapes that timm itself made.
 
-tests/models/timm_resnetrs.json.gz is the output of `benchmarks/timm_parity.py --keys`, with timm
-1.0.31; the same script compares the numbers with timm's own.
+tests/models/timm_*.json.gz are outputs of `benchmarks/timm_parity.py --keys`, with timm 1.0.31, the
+second with the names efficientnet_b0, _b3 and _b7; the script compares the numbers with timm's own.
 """
 
+import argparse
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,22 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.tiny import tiny
+from helpers.tiny import composed, tiny
 from helpers.weight_files import SMALL, weights, written
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import RunConfig
-from scaling_study.models import network, timm_weights
+from scaling_study.models import network, timm_names, timm_weights
 from scaling_study.models.initial_weights import initial_weights
 from scaling_study.models.modules import build
+from scaling_study.models.state_files import read_state
 
-LISTS: dict[str, list[tuple[str, list[int]]]] = json.loads(
-    gzip.decompress((Path(__file__).parent / "timm_resnetrs.json.gz").read_bytes())
-)
+LISTS: dict[str, list[tuple[str, list[int]]]] = {
+    name: keys
+    for file in ("timm_resnetrs.json.gz", "timm_efficientnets.json.gz")
+    for name, keys in json.loads(
+        gzip.decompress((Path(__file__).parent / file).read_bytes())
+    ).items()
+}
 
 
 def resnet_rs(depth: int) -> RunConfig:
@@ -32,10 +39,13 @@ def resnet_rs(depth: int) -> RunConfig:
 
 @pytest.mark.parametrize("name", LISTS)
 def test_names_and_shapes_are_timms(name: str) -> None:
-    model = resnet_rs(int(name.removeprefix("resnetrs"))).model
+    if name.startswith("efficientnet"):
+        model = composed(f"+preset={name}").model
+    else:
+        model = resnet_rs(int(name.removeprefix("resnetrs"))).model
     with torch.device("meta"):
         state = build(network(model, 1000)).state_dict()
-    table = timm_weights.names(model)
+    table = timm_names.names(model)
     ours = []
     for key, tensor in state.items():
         layer, _, part = key.rpartition(".")
@@ -62,7 +72,7 @@ def test_names_and_shapes_are_timms(name: str) -> None:
 )
 def test_other_resnets_have_timms_names_too(changes: dict[str, Any], expected: set[str]) -> None:
     model = tiny(**{f"model.{key}": value for key, value in changes.items()}).model
-    names = set(timm_weights.names(model).values())
+    names = set(timm_names.names(model).values())
     assert expected <= names
     assert not any("maxpool" in name for name in names)
 
@@ -79,7 +89,7 @@ def test_weights_arrive_and_come_back_bit_for_bit(tmp_path: Path, name: str) -> 
     assert torch.equal(module.state_dict()["0.weight"], state["conv1.0.weight"])
     for back in (tmp_path / "back.safetensors", tmp_path / "back.pth"):
         timm_weights.export(module.state_dict(), run.model, back)
-        again = timm_weights._read(back)
+        again = read_state(back)
         assert again.keys() == state.keys()
         assert all(torch.equal(again[key], tensor) for key, tensor in state.items())
 
@@ -140,13 +150,82 @@ class Executed:
         return print, ("executed",)
 
 
-def test_nothing_in_a_file_is_executed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    init = initial_weights(f"timm:{written(tmp_path / 'w.pth', {'a': Executed()})}")
+class System:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("echo executed",)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("harmful", [Executed(), System()])
+def test_nothing_in_a_file_is_executed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], harmful: object, zipped: bool
+) -> None:
+    run, file = tiny(**SMALL), tmp_path / "w.pth"
+    for content in ({"a": harmful}, {"state_dict": {}, "args": harmful}, harmful):
+        torch.save(content, file, _use_new_zipfile_serialization=zipped)
+        init = initial_weights(f"timm:{file}")
+        assert init is not None
+        with pytest.raises(InputError):
+            timm_weights.load(build(network(run.model, 4)), run.model, init)
+    assert "executed" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_training_scripts_checkpoint_gives_its_averaged_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], zipped: bool
+) -> None:
+    """As timm's train.py writes it, with `args`, and wrapped by torch.compile and DDP."""
     run = tiny(**SMALL)
+    live, averaged = weights(run, 4), weights(run, 4, seed=1)
+    content = {
+        "epoch": 3,
+        "arch": "resnetrs50",
+        "state_dict": {f"module._orig_mod.{key}": t for key, t in live.items()},
+        "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]},
+        "args": argparse.Namespace(lr=0.1, output=Path("/nowhere"), harm=Executed()),
+        "state_dict_ema": {f"module.{key}": t for key, t in averaged.items()},
+    }
+    file = tmp_path / "model_best.pth.tar"
+    torch.save(content, file, _use_new_zipfile_serialization=zipped)
+    module = build(network(run.model, 4))
+    init = initial_weights(f"timm:{file}")
     assert init is not None
-    with pytest.raises(InputError, match="no state dict that can be read"):
-        timm_weights.load(build(network(run.model, 4)), run.model, init)
-    assert "executed" not in capsys.readouterr().out
+    timm_weights.load(module, run.model, init)
+    found = timm_weights.renamed(module.state_dict(), run.model)
+    assert all(torch.equal(found[key], tensor) for key, tensor in averaged.items())
+    said = capsys.readouterr().out
+    assert "model_best.pth.tar: not used: epoch, arch, state_dict, optimizer, args, " in said
+    assert "objects of argparse.Namespace, which are not read" in said
+    assert "executed" not in said
+
+
+def test_a_file_without_a_classifier_keeps_the_drawn_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tiny(**SMALL)
+    state = {k: t for k, t in weights(run, 4).items() if not k.startswith("fc.")}
+    init = initial_weights(f"timm:{written(tmp_path / 'w.safetensors', state)}")
+    assert init is not None
+    module = build(network(run.model, 4))
+    drawn = module[-1].weight.clone()
+    timm_weights.load(module, run.model, init)
+    assert torch.equal(module[-1].weight, drawn)
+    assert torch.equal(module[0].weight, state["conv1.0.weight"])
+    assert "w.safetensors has no classifier: it is drawn anew" in capsys.readouterr().out
+
+
+def test_an_efficientnets_weights_arrive_with_a_word_on_what_computes_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = composed("model=efficientnet", "model.width=0.25", "model.depth=0.5")
+    state = weights(run, 7)
+    init = initial_weights(f"timm:{written(tmp_path / 'w.pth', state)}")
+    assert init is not None
+    module = build(network(run.model, 7))
+    timm_weights.load(module, run.model, init)
+    found = timm_weights.renamed(module.state_dict(), run.model)
+    assert all(torch.equal(found[key], tensor) for key, tensor in state.items())
+    assert "eps 1e-5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [[torch.zeros(1)], {1: torch.zeros(1)}, {"a": 1}])

@@ -45,3 +45,13 @@ def test_over_budget_nothing_is_started(sweep_here: Command, tmp_path: Path) -> 
     bad = sweep_here("+grid=smoke", "budget.gpu_hours=-1")
     assert bad.returncode == 2
     assert "budget.gpu_hours=-1: must be a number above 0" in bad.stderr
+
+
+def test_evaluations_while_training_are_paid_for() -> None:
+    rows = rows_of({"axes": {"depth": [14]}})
+    often = [
+        replace(row, cost=replace(row.cost, curve_flops=row.cost.train_flops // 2)) for row in rows
+    ]
+    budget = Budget(None, 1.2 * sum(row.cost.train_flops for row in rows), False)
+    assert budget.allows(rows, rows)
+    assert not budget.allows(often, often)

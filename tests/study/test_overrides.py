@@ -73,3 +73,10 @@ def test_defaults_need_no_override():
     assert overrides(stored(settings_of("precision=fp32"))) == ["precision=fp32"]
     assert "data=digits" in overrides(stored(settings_of("data=digits")))
     assert "seed=7" in overrides(stored(tiny(seed=7)))
+
+
+def test_a_run_that_starts_from_another_is_repeated_from_it() -> None:
+    run = tiny(init="run:d14-w0.125-s0-abc")
+    found = overrides(yaml.safe_load(yaml.safe_dump(asdict(run))))
+    (init,) = (text for text in found if text.startswith("init="))
+    assert tiny(init=init.partition("=")[2].strip("'")).run_id == run.run_id

@@ -216,3 +216,15 @@ def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"results_dir=.*file: cannot write to .*runs"):
         check_writable(tmp_path / "file/runs", "results_dir", str(tmp_path / "file"))
+
+
+def test_a_result_of_schema_2_counts_whole_batches_now(job: Job) -> None:
+    job.write_failure("out of luck", "error")
+    path = job.store.run_dir(RUN.run_id) / "result.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    # 128 images: with batches of 48, two of them, and 32 images that no epoch trains.
+    record |= {"n_train": 128, "batch_size": 48, "epochs": 5, "flops": 10}
+    path.write_text(json.dumps(record | {"schema": 2, "train_flops": 3 * 10 * 5 * 128}), "utf-8")
+    assert (read_result(path).train_flops, read_result(path).schema) == (3 * 10 * 5 * 96, 3)
+    path.write_text(json.dumps(record | {"schema": 3, "train_flops": 17}), "utf-8")
+    assert read_result(path).train_flops == 17

@@ -70,7 +70,8 @@ def test_ctrl_c_stops_the_children_and_says_how_to_continue(
 
 
 def test_a_terminal_that_goes_away_does_not_stop_what_runs_under_nohup() -> None:
-    assert signal.SIGHUP in sweep_stops()
+    with handled_by(signal.SIG_DFL, [signal.SIGHUP]):
+        assert signal.SIGHUP in sweep_stops()
     with handled_by(signal.SIG_IGN, [signal.SIGHUP]):
         assert {*sweep_stops()} == {signal.SIGINT, signal.SIGTERM}
 

@@ -10,6 +10,7 @@ from helpers.tiny import NOT_TRACKED
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.tracking import check
+from scaling_study.tracking.payload import rows_of
 
 
 def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
@@ -33,6 +34,17 @@ def test_tensorboard_shows_a_resumed_run_once(execution: ExecutionConfig) -> Non
         again.write(step=step, loss=7.0)
     assert [step for step, _ in scalars(run_dir)["loss"]] == [8, 16, 24, 32]
     assert [value for _, value in scalars(run_dir)["loss"][2:]] == [7.0, 7.0]
+
+
+def test_tensorboard_and_wandb_get_the_learning_curve(execution: ExecutionConfig) -> None:
+    curve = {"train.evaluate_every": 2}
+    run_dir, outcome = train(tracked(execution, name="tensorboard"), **curve)
+    assert outcome.status == "ok"
+    shown, rows = scalars(run_dir), rows_of(run_dir)
+    for name in ("curve_val_error", "curve_val_error_raw", "curve_train_error"):
+        mirrored = [(step, row[name]) for step, row in rows if name in row]
+        assert [step for step, _ in mirrored] == [16, 32]
+        assert shown[name] == [(step, pytest.approx(value)) for step, value in mirrored]
 
 
 def test_tensorboard_shows_a_run_that_starts_anew_once(tmp_path: Path) -> None:

@@ -84,6 +84,22 @@ def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> Non
     assert sorted(said.split()) == ["ok", "running"]  # rank 0 alone reports
 
 
+def test_two_processes_have_the_learning_curve_of_one(tmp_path: Path, cache_dir: Path) -> None:
+    """Each scores its share, with the statistics of rank 0, and says which images are right."""
+    found, images = [], []
+    for processes in (1, 2):
+        place = tmp_path / str(processes)
+        records, _, _ = trained(processes, place, cache_dir, {"train.evaluate_every": 1})
+        points = [record for record in records if "curve_val_error" in record]
+        found.append([{k: v for k, v in p.items() if k.startswith("curve_")} for p in points])
+        (file,) = place.glob("runs/*/images.json")
+        images.append(file.read_text(encoding="utf-8"))
+    assert len(found[0]) == 2
+    for one, two in zip(*found, strict=True):
+        assert two == pytest.approx(one, rel=1e-6)
+    assert images[0] == images[1]
+
+
 Attempt = tuple[list[dict[str, float]], Result, str]
 
 

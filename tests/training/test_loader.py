@@ -1,6 +1,7 @@
 """Processes and threads that load batches."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scaling_study.launch.local import pool
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.slots import cpu_slots
 from scaling_study.training.input_pipeline import loader
-from scaling_study.training.input_pipeline.loader import stream
+from scaling_study.training.input_pipeline.loader import LEAST_PART, parts_of, stream
 from scaling_study.training.input_pipeline.make_batch import BatchSpec
 
 
@@ -70,3 +71,35 @@ def test_a_thread_gives_batches_in_order_its_error_and_its_end(
     next(left)
     left.close()  # type: ignore[attr-defined]  # must not wait for tasks that nobody wants
     assert len(list(stream(make, iter(tasks[:3]), None, cuda=True))) == 3
+
+
+def slow_part(task: BatchSpec) -> Any:
+    """Images that take 20 ms each, and say by whom they were made."""
+    n = len(task.chosen)
+    time.sleep(0.02 * n)
+    pixels = torch.from_numpy(task.chosen).to(torch.uint8)[:, None, None, None]
+    return pixels.expand(n, 3, 2, 2), torch.full((n,), os.getpid()), [(str(task.low), "")]
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # of fewer cores
+def test_workers_share_a_batch_so_that_the_first_comes_early() -> None:
+    specs = [BatchSpec(step, 0, np.arange(128) + step) for step in range(3)]
+    began = time.monotonic()
+    batches = stream(slow_part, iter(specs), 4, cuda=False)
+    pixels, makers, corrupt = next(batches)
+    took = time.monotonic() - began
+    assert took < 0.02 * 128  # what one worker takes for the batch
+    assert pixels[:, 0, 0, 0].tolist() == list(range(128))
+    assert len(set(makers.tolist())) == 4
+    assert [place for place, _ in corrupt] == ["0", "32", "64", "96"]
+    assert [int(p[0, 0, 0, 0]) for p, _, _ in batches] == [1, 2]
+
+
+def test_parts_are_the_batch_in_order_and_none_is_tiny() -> None:
+    for n in (1, 15, 16, 17, 250, 4096):
+        for workers in (0, 1, 3, 16):
+            parts = parts_of(BatchSpec(7, 100, np.arange(n)), workers)
+            assert np.concatenate([part.chosen for part in parts]).tolist() == list(range(n))
+            assert all(part.low == 100 + part.chosen[0] for part in parts)
+            assert len(parts) <= max(1, workers)
+            assert all(len(part.chosen) >= LEAST_PART for part in parts[:-1])

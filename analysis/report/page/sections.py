@@ -7,6 +7,7 @@ from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
+from analysis.rules.declared_interval import SEEDS
 from analysis.rules.kind import Judgement
 from analysis.rules.phrases import capitalised, percent
 from analysis.rules.registry import find_kind
@@ -200,14 +201,22 @@ def left_out(table: Table) -> list[str]:
     return [html.paragraph(text), html.table(rows, columns, text=("state", "reason"))]
 
 
+def _about(prereg: Preregistration) -> str:
+    """What intervals are about besides other seeds."""
+    if prereg.generalise == SEEDS:
+        return "the intervals are about other seeds, not about other images."
+    other = f"the intervals of contrasts are about other seeds and other {prereg.generalise}"
+    return f"{other} of the same kind."
+
+
 def rules(prereg: Preregistration) -> list[str]:
     """What the verdicts were judged by, with the hash of the file that declares it."""
     text = (
         f"Level {prereg.alpha:g}, margin {100 * prereg.margin:g} % relative error, equal "
         f"{ALL_COST_NAMES[prereg.cost]}, base {prereg.base}. SHA-256 of the frozen rules: "
         f"{prereg.sha256}. FLOPs are 2 × multiply-adds. A positive gap means that depth has less "
-        "error than width at equal cost. Evaluation images are the same in all runs: the intervals "
-        "are about other seeds, not about other images."
+        "error than width at equal cost. Evaluation images are the same in all runs: "
+        f"{_about(prereg)}"
     )
     anchor = f"The freeze is anchored: {prereg.anchor}." if prereg.anchor else ""
     return [html.paragraph(part) for part in (text, anchor) if part]

@@ -1,1 +1,1 @@
-"""Single images: decoding, crops, RandAugment."""
+"""Single images: decoding, crops, and the operations of augmentation policies."""

@@ -14,7 +14,7 @@ from scaling_study.common.validation import require
 from scaling_study.data.base import INFRASTRUCTURE, DataConfig, DataSet, Sizes
 from scaling_study.data.splits import Images
 from scaling_study.data.storage.array_cache import cached_images
-from scaling_study.data.storage.download import fetched
+from scaling_study.data.storage.download import Checksum, fetched
 
 SIDE = 32
 # Raised whenever the arrays made from an archive change.
@@ -93,7 +93,8 @@ def load(data: CifarConfig, part: str, cache_dir: Path) -> Images:
 
 def _archive_file(data: CifarConfig) -> Path:
     archive = ARCHIVES[data.name]
-    return fetched(Path(data.root).expanduser() / archive.file_name, data.url, archive.md5)
+    path = Path(data.root).expanduser() / archive.file_name
+    return fetched(path, data.url, Checksum("md5", archive.md5))
 
 
 def read(path: Path, archive: Archive, part: str, resolution: int) -> Images:

@@ -1,9 +1,13 @@
 """Files that are downloaded once, and used only if their checksum is right."""
 
+import gzip
 import hashlib
+import io
 import shutil
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replacing
@@ -13,42 +17,63 @@ from scaling_study.data.storage.array_cache import one_at_a_time
 TIMEOUT_S = 60
 
 
-def md5_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+@dataclass(frozen=True)
+class Checksum:
+    """The right `digest` of a file by `algorithm`; `unpacked`: of what a gzip file holds."""
+
+    algorithm: str
+    digest: str
+    unpacked: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people call it: MD5, SHA256."""
+        return self.algorithm.upper()
+
+    def of(self, path: Path) -> str:
+        """That of the file at `path`; in words, if it is no whole gzip file."""
+        with gzip.open(path) if self.unpacked else path.open("rb") as file:
+            try:
+                return hashlib.file_digest(cast(io.BufferedIOBase, file), self._new).hexdigest()
+            except (gzip.BadGzipFile, EOFError, zlib.error):
+                return "unknown (no whole gzip file)"
+
+    def _new(self) -> "hashlib._Hash":
+        return hashlib.new(self.algorithm, usedforsecurity=False)
 
 
-def fetched(path: Path, url: str, md5: str) -> Path:
+def fetched(path: Path, url: str, checksum: Checksum) -> Path:
     """`path`, downloaded from `url` unless it is there; then its folder may be read-only.
 
-    InputError if that fails, the file cannot be used, or its checksum is not `md5`.
+    InputError if that fails, the file cannot be used, or has not this checksum.
     """
     try:
         if not path.is_file():
             with one_at_a_time(path):
                 if not path.is_file():  # another run may have got it meanwhile
-                    _download(path, url, md5)
-        found = md5_of(path)
+                    _download(path, url, checksum)
+        found = checksum.of(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be used ({error.strerror}); data.root must be the folder that has the "
             "file, or one that can be written"
         ) from None
-    if found != md5:
+    if found != checksum.digest:
         raise InputError(
-            f"{path}: its MD5 is {found}, the official archive's {md5}; remove the file, and "
-            "it is downloaded again"
+            f"{path}: its {checksum.name} is {found}, the official file's {checksum.digest}; "
+            "remove the file, and it is downloaded again"
         )
     return path
 
 
-def _download(path: Path, url: str, md5: str) -> None:
+def _download(path: Path, url: str, checksum: Checksum) -> None:
     print(f"downloading {url} to {path}", flush=True)
     with replacing(path) as file:
         _copy(url, file, path)
-        if (found := md5_of(Path(file.name))) != md5:
+        if (found := checksum.of(Path(file.name))) != checksum.digest:
             raise InputError(
-                f"{url}: {file.tell()} bytes with MD5 {found}, expected {md5}; "
+                f"{url}: {file.tell()} bytes with {checksum.name} {found}, expected "
+                f"{checksum.digest}; "
                 f"put the right file at {path}, or give its address as data.url"
             )
 

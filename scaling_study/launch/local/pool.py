@@ -7,8 +7,10 @@ takes nothing else with it.
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from multiprocessing.connection import wait
 
+from scaling_study.common.device import CORES_OF_SLOT, cpu_cores
 from scaling_study.launch.job import Job
 from scaling_study.launch.local.fork_server import start_fork_server
 from scaling_study.launch.local.process import RunProcess, run_process_main
@@ -64,7 +66,9 @@ class _Pool:
         self.failure: Outcome | None = None
         self.no_disk: OSError | None = None
         assert slots, "a pool without slots would wait forever"
-        self._free, self._policy, self._stop = list(slots), policy, stop
+        self._policy, self._stop = policy, stop
+        cores = {CORES_OF_SLOT: str(max(1, cpu_cores() // len(slots)))}
+        self._free = [replace(s, environment={**s.environment, **cores}) for s in slots]
         self._retried = Counter[tuple[str, str | None]]()
         self._same = SameError(policy.stop_after_same_error)
         self._context = start_fork_server(jobs[0].execution.threads)

@@ -17,6 +17,7 @@ from scaling_study.launch.outcome import Outcome, RepeatedError
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
+from scaling_study.launch.slurm.host import memory_of
 from scaling_study.launch.slurm.reconcile import look
 from scaling_study.launch.slurm.requeue import avoided
 from scaling_study.launch.slurm.sbatch import Submitter
@@ -24,8 +25,6 @@ from scaling_study.launch.submissions import Submissions
 
 # How often files are read, and SLURM is asked, while a sweep waits for its jobs.
 LOOK_S, ASK_S = 2, 30
-# Host memory of a process on a CPU beyond the tensors of its run: Python and torch.
-PROCESS_BYTES = 600_000_000
 
 
 def check(options: SlurmOptions, execution: ExecutionConfig) -> None:
@@ -157,7 +156,8 @@ class SubmittedRuns:
             print(f"avoiding {node}: {bad[node]}", flush=True)
         self._avoided |= bad.keys()
         done = set[str]()
-        jobs = [_for_host(one, found) for one, found in zip(requests, attempts, strict=True)]
+        pairs = zip(requests, attempts, strict=True)
+        jobs = [_for_host(one, found, self._submitter.options) for one, found in pairs]
         for submission in self._submitter.submit(jobs, list(bad)):
             done |= {run_id for group in submission.runs for run_id in group}
             self._submitted |= done
@@ -190,11 +190,12 @@ def _with_whole_paths(request: Request) -> Request:
     return replace(request, job=replace(request.job, execution=whole))
 
 
-def _for_host(request: Request, attempts: Sequence[Mapping[str, object]]) -> Request:
+def _for_host(
+    request: Request, attempts: Sequence[Mapping[str, object]], options: SlurmOptions
+) -> Request:
     """The request with its memory on the host, and the causes of its earlier attempts."""
-    memory = request.memory_bytes if request.job.run.device == "cpu" else None
     return replace(
         request,
-        memory_bytes=None if memory is None else memory + PROCESS_BYTES,
+        memory_bytes=memory_of(request, options),
         failures=Counter(str(a["cause"]) for a in attempts if a.get("cause")),
     )

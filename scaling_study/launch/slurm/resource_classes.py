@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scaling_study.launch.job import Job, Request
+from scaling_study.launch.slots import AUTO
 from scaling_study.launch.slurm.config import SlurmOptions
+from scaling_study.launch.slurm.host import cpus_of
 
 # Steps that limits are rounded up to: minutes, then whole days; GB, then multiples of 128.
 MINUTES = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 960, 1440)
@@ -64,17 +66,26 @@ def _of_run(request: Request, options: SlurmOptions) -> Resources:
     memory_gb *= 2 ** min(MOST_DOUBLINGS, doublings["host_memory"])
     # A person's setting is used unchanged; forecasts fall into few classes.
     minutes = math.ceil(time_min) if options.time_min is not None else rounded(time_min, MINUTES)
-    gpus = options.gpus_per_run
-    if gpus is None:
-        gpus = 1 if request.job.run.device == "cuda" else 0
+    gpus, nodes = _gpus_and_nodes(request, options)
     return Resources(
         time_min=minutes,
         memory_gb=rounded(memory_gb, GIGABYTES),
         gpus=gpus,
-        cpus=options.threads,
+        cpus=cpus_of(request.job.run, request.job.execution, options),
         tasks=max(1, gpus),
-        nodes=options.nodes,
+        nodes=nodes,
     )
+
+
+def _gpus_and_nodes(request: Request, options: SlurmOptions) -> tuple[int, int]:
+    """GPUs of a run on each of its nodes, and how many nodes."""
+    wanted, on_gpu = options.gpus_per_run, request.job.run.device == "cuda"
+    if wanted is None or (wanted == AUTO and not on_gpu):
+        return int(on_gpu), options.nodes
+    if wanted != AUTO:
+        return wanted, options.nodes
+    nodes = -(-request.processes // options.gpus_per_node)
+    return request.processes // nodes, nodes
 
 
 def _of_job(one: Resources, requests: Sequence[Request], options: SlurmOptions) -> Resources:

@@ -9,6 +9,7 @@ pads an even side at its end only. EfficientNet-RS is the same network at a lowe
 from dataclasses import dataclass
 from math import ceil
 
+from scaling_study.common.validation import later
 from scaling_study.models import layers as spec
 from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
@@ -36,6 +37,7 @@ STAGES = (
 )
 STEM_FILTERS, HEAD_FILTERS = 32, 1280
 BATCH_NORM_EPS = 1e-3
+CHOICES = {"stem": ("imagenet", "small"), "weight_init": ("default", "lecun")}
 # Grid-searched at B0 so that FLOPs double with every unit of phi (Tan and Le 2019, section 3.3).
 ALPHA, BETA, GAMMA = 1.2, 1.1, 1.15
 
@@ -53,10 +55,16 @@ class EfficientNetConfig(ModelConfig):
     bn_momentum: float
     dropout: float
     stochastic_depth: float
+    weight_init: str = later("default")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_legal(self, {"stem": ("imagenet", "small")})
+        require_legal(self, CHOICES)
+
+    @property
+    def conv_init(self) -> str:
+        """Distribution of the convolutions' first weights; the default is the released code's."""
+        return "he" if self.weight_init == "default" else self.weight_init
 
 
 def compound(phi: float, resolution: int = 224) -> tuple[float, float, int]:
@@ -97,7 +105,7 @@ def _conv_bn_silu(
     model: EfficientNetConfig, c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> list[Layer]:
     norm = spec.BatchNorm(c_out, eps=BATCH_NORM_EPS, momentum=model.bn_momentum)
-    return [spec.Conv(c_in, c_out, kernel, stride, groups), norm, spec.SiLU()]
+    return [spec.Conv(c_in, c_out, kernel, stride, groups, model.conv_init), norm, spec.SiLU()]
 
 
 def _block(
@@ -113,7 +121,8 @@ def _block(
     layers = _conv_bn_silu(model, c_in, hidden, 1) if stage.expansion > 1 else []
     layers += _conv_bn_silu(model, hidden, hidden, stage.kernel, stride, groups=hidden)
     if model.se_ratio > 0:
-        layers.append(spec.SqueezeExcite(hidden, max(1, int(c_in * model.se_ratio)), silu=True))
+        gate = max(1, int(c_in * model.se_ratio))
+        layers.append(spec.SqueezeExcite(hidden, gate, silu=True, init=model.conv_init))
     layers += _conv_bn_silu(model, hidden, c_out, 1)[:-1]
     if stride == 1 and c_in == c_out:
         return [spec.Residual(tuple(layers), (), rates, relu=False)]

@@ -8,7 +8,7 @@ before the addition, and every layer has int(filters x width) channels.
 from dataclasses import dataclass
 from itertools import islice
 
-from scaling_study.common.validation import require
+from scaling_study.common.validation import later, require
 from scaling_study.models import layers as spec
 from scaling_study.models.family import Family, ModelConfig, require_legal
 from scaling_study.models.layers import Layer, Network
@@ -40,6 +40,8 @@ CHOICES = {
     "shortcut": ("projection", "average"),
     "stride_in": ("conv1", "conv2"),
     "init": ("he", "xavier"),
+    "weight_init": ("default", "lecun"),
+    "activation": ("relu", "silu"),
     "stochastic_depth_mode": ("per_stage", "linear"),
 }
 # The narrowest layer of each stem, which is the narrowest of the network.
@@ -52,7 +54,7 @@ class ResNetConfig(ModelConfig):
 
     `se_ratio`: hidden channels of the gate as share of the block's output. `bn_momentum`: share of
     the new batch in the running statistics. `dropout` (on the classifier's input) and
-    `stochastic_depth` are rates.
+    `stochastic_depth` are rates. `weight_init`: default is what `init` says.
     """
 
     depth: int
@@ -67,6 +69,8 @@ class ResNetConfig(ModelConfig):
     dropout: float
     stochastic_depth: float
     stochastic_depth_mode: str
+    weight_init: str = later("default")
+    activation: str = later("relu")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,6 +80,11 @@ class ResNetConfig(ModelConfig):
     def layouts(self) -> Layouts:
         """Blocks per stage of every depth that this kind of block has."""
         return LAYOUTS if self.block == "bottleneck" else BASIC_LAYOUTS
+
+    @property
+    def conv_init(self) -> str:
+        """Distribution of the convolutions' first weights."""
+        return self.init if self.weight_init == "default" else self.weight_init
 
     @property
     def expansion(self) -> int:
@@ -128,28 +137,29 @@ def _conv_bn(
     model: ResNetConfig, c_in: int, c_out: int, kernel: int, stride: int = 1, last: bool = False
 ) -> list[Layer]:
     return [
-        spec.Conv(c_in, c_out, kernel, stride, init=model.init),
+        spec.Conv(c_in, c_out, kernel, stride, init=model.conv_init),
         spec.BatchNorm(c_out, zero_gamma=last and model.zero_gamma, momentum=model.bn_momentum),
     ]
 
 
-def _conv_bn_relu(
+def _conv_bn_act(
     model: ResNetConfig, c_in: int, c_out: int, kernel: int, stride: int = 1
 ) -> list[Layer]:
-    return [*_conv_bn(model, c_in, c_out, kernel, stride), spec.ReLU()]
+    activation = spec.SiLU() if model.activation == "silu" else spec.ReLU()
+    return [*_conv_bn(model, c_in, c_out, kernel, stride), activation]
 
 
 def _stem(model: ResNetConfig) -> list[Layer]:
     narrow, wide = int(32 * model.width), int(64 * model.width)
     if model.stem == "small":
-        return _conv_bn_relu(model, 3, wide, 3, 2)
+        return _conv_bn_act(model, 3, wide, 3, 2)
     if model.stem == "plain":
-        return [*_conv_bn_relu(model, 3, wide, 7, 2), spec.MaxPool()]
-    deep = _conv_bn_relu(model, 3, narrow, 3, 2)
-    deep += _conv_bn_relu(model, narrow, narrow, 3) + _conv_bn_relu(model, narrow, wide, 3)
+        return [*_conv_bn_act(model, 3, wide, 7, 2), spec.MaxPool()]
+    deep = _conv_bn_act(model, 3, narrow, 3, 2)
+    deep += _conv_bn_act(model, narrow, narrow, 3) + _conv_bn_act(model, narrow, wide, 3)
     if model.stem == "deep":
         return [*deep, spec.MaxPool()]
-    return deep + _conv_bn_relu(model, wide, wide, 3, 2)
+    return deep + _conv_bn_act(model, wide, wide, 3, 2)
 
 
 def _block(
@@ -158,16 +168,17 @@ def _block(
     c_out = model.expansion * filters
     first, second = (stride, 1) if model.stride_in == "conv1" else (1, stride)
     if model.block == "basic":
-        body = _conv_bn_relu(model, c_in, filters, 3, first)
+        body = _conv_bn_act(model, c_in, filters, 3, first)
         body += _conv_bn(model, filters, filters, 3, second, last=True)
     else:
-        body = _conv_bn_relu(model, c_in, filters, 1, first)
-        body += _conv_bn_relu(model, filters, filters, 3, second)
+        body = _conv_bn_act(model, c_in, filters, 1, first)
+        body += _conv_bn_act(model, filters, filters, 3, second)
         body += _conv_bn(model, filters, c_out, 1, last=True)
     if model.se_ratio > 0:
         hidden = max(1, int(c_out * model.se_ratio))
-        body.append(spec.SqueezeExcite(c_out, hidden, init=model.init))
-    return spec.Residual(tuple(body), _shortcut(model, c_in, c_out, stride), rates)
+        body.append(spec.SqueezeExcite(c_out, hidden, init=model.conv_init))
+    shortcut, silu = _shortcut(model, c_in, c_out, stride), model.activation == "silu"
+    return spec.Residual(tuple(body), shortcut, rates, relu=not silu, silu=silu)
 
 
 def _shortcut(model: ResNetConfig, c_in: int, c_out: int, stride: int) -> tuple[Layer, ...]:

@@ -1,7 +1,8 @@
 """Training and evaluation batches: order and augmentation depend on the run and the step alone.
 
-Every random number of a run comes from a generator seeded by SHA-256 of (run id, purpose, number):
-step k draws the same after a crash, and with any number of processes and workers.
+Every random number of a run comes from a generator seeded by SHA-256 of (key, purpose, number). The
+key is the run's id, or with common random numbers its seed: step k draws the same after a crash,
+and with any number of processes and workers.
 """
 
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scaling_study.common.device import cpu_cores
-from scaling_study.config.execution import ExecutionConfig
+from scaling_study.common.device import cores_of_run, cpu_cores
+from scaling_study.config.execution import AUTO_WORKERS, ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.base import MAX_TRAIN_IMAGES
@@ -44,7 +45,8 @@ class TrainingData:
     """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
 
     An incomplete last batch of an epoch is left out, and so are corrupt images in evaluation; in
-    training the next one replaces them. At most `workers` processes decode, one per CPU core.
+    training the next one replaces them. At most `workers` processes decode, one per CPU core;
+    AUTO_WORKERS: one per core that is this run's.
     """
 
     def __init__(
@@ -53,7 +55,8 @@ class TrainingData:
         self.info = splits.info
         self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
         self._run, self._splits, self._corrupt = run, splits, corrupt
-        self._workers = min(workers, cpu_cores())
+        auto = workers == AUTO_WORKERS
+        self._workers = cores_of_run() if auto else min(workers, cpu_cores())
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         levels = (torch.tensor(v, device=run.device) for v in normalisation(splits.train))
         self.mean, self.std = (level[:, None, None] for level in levels)
@@ -77,15 +80,31 @@ class TrainingData:
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
         specs = (BatchSpec(step, low, self._chosen(step)[low:high]) for step in range(first, last))
-        make = TrainingBatch(self._splits.train, self._run.data, size, self._run.run_id)
+        make = TrainingBatch(self._splits.train, self._run.data, size, self._run.random_key)
         return self._stream(make, specs, rank)
 
-    def evaluation(self, split: str, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
-        """This rank's clean batches of `val`, or of `train` (an even selection if it is large)."""
-        part = self._splits.val if split == "val" else self._splits.train
-        chosen = np.arange(len(part.labels))
-        if split == "train" and len(chosen) > MAX_TRAIN_IMAGES:
-            chosen = np.linspace(0, len(chosen) - 1, MAX_TRAIN_IMAGES).astype(np.int64)
+    def evaluated(self, split: str, most: int | None = None) -> int:
+        """How many images of `val` or `train` an evaluation of at most `most` takes."""
+        images = len(self._part(split).labels)
+        limits = ([MAX_TRAIN_IMAGES] if split == "train" else []) + [most] * (most is not None)
+        return min(images, *limits) if limits else images  # type: ignore[type-var,return-value]
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        """The labels of all images of `val` or `train`, in the order of evaluation."""
+        return self._part(split).labels
+
+    def _part(self, split: str) -> Split:
+        return self._splits.val if split == "val" else self._splits.train
+
+    def evaluation(
+        self, split: str, rank: int = 0, world_size: int = 1, most: int | None = None
+    ) -> Iterator[Batch]:
+        """This rank's clean batches of `val` or `train`, an even selection if these are many."""
+        part = self._part(split)
+        images, count = len(part.labels), self.evaluated(split, most)
+        chosen = np.arange(images)
+        if count < images:
+            chosen = np.linspace(0, images - 1, count).astype(np.int64)
         starts = range(0, len(chosen), EVALUATION_BATCH)[rank::world_size]
         specs = (BatchSpec(0, 0, chosen[low : low + EVALUATION_BATCH]) for low in starts)
         return self._stream(EvaluationBatch(part, self._run.data), specs, rank)
@@ -102,7 +121,7 @@ class TrainingData:
         """Positions in the training images of the global batch of `step`."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
-            rng = generator(self._run.run_id, "order", epoch)
+            rng = generator(self._run.random_key, "order", epoch)
             self._order = epoch, epoch_order(self._splits.train, rng)
         size = self._run.train.batch_size
         return self._order[1][position * size : (position + 1) * size]

@@ -1,19 +1,26 @@
-"""Batches made while a step computes: by worker processes, or by a thread where there is a GPU."""
+"""Batches made while a step computes: by worker processes, or by a thread where there is a GPU.
+
+Workers make parts of batches: the first batch comes after a share of its images from each of them,
+and what waits for the training loop is a few batches, however many workers there are.
+"""
 
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from scaling_study.training.input_pipeline.make_batch import BatchSpec, LoadedBatch
 
-# Batches that wait ready for the training loop, of each worker or of the thread.
+# Batches that wait ready for the training loop, or parts of batches of each worker.
 AHEAD = 2
+# Fewer images than this are not worth sending from a worker by themselves.
+LEAST_PART = 16
 # Signals by which a scheduler asks the training process for a checkpoint; workers ignore them.
 PARENTS_SIGNALS = (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -28,11 +35,41 @@ def stream(
     By `workers` processes (0: this one); with None by no process: images in memory are ready
     before another process could have sent them, and only with a GPU does a thread have a free core.
     """
-    if workers is not None:
-        return _from_workers(make, specs, workers, cuda)
+    if workers is None:
+        made = (partial(make, spec) for spec in specs)
+    else:
+        parts = _made_by_workers(make, specs, workers)
+        made = (partial(joined, some, cuda) for some in parts)
     if cuda:
-        return _from_thread(make, specs)
-    return map(make, specs)
+        return _in_thread(made, pin=workers is None)
+    return (batch() for batch in made)
+
+
+def parts_of(spec: BatchSpec, workers: int) -> list[BatchSpec]:
+    """A batch in as many parts as there are workers, none smaller than LEAST_PART but the last."""
+    n = len(spec.chosen)
+    size = max(LEAST_PART, -(-n // max(1, workers))) if workers else max(1, n)
+    return [
+        BatchSpec(spec.step, spec.low + first, spec.chosen[first : first + size])
+        for first in range(0, n, size)
+    ] or [spec]
+
+
+def joined(parts: Sequence[LoadedBatch], pinned: bool) -> LoadedBatch:
+    """One batch of its parts, copied once, to memory that a GPU can read if `pinned`."""
+    if len(parts) == 1 and not pinned:
+        return parts[0]
+    n, first = sum(len(labels) for _, labels, _ in parts), parts[0][0]
+    channels, *sides = first.shape[1:]
+    # As the images lie in memory: channels last.
+    pixels = torch.empty((n, *sides, channels), dtype=first.dtype, pin_memory=pinned)
+    pixels = pixels.permute(0, 3, 1, 2)
+    at = 0
+    for some, labels, _ in parts:
+        pixels[at : at + len(labels)] = some
+        at += len(labels)
+    labels = torch.cat([labels for _, labels, _ in parts])
+    return pixels, labels, [one for _, _, corrupt in parts for one in corrupt]
 
 
 @dataclass
@@ -45,23 +82,37 @@ class _Batches(Dataset[LoadedBatch]):
         return self.make(spec)
 
 
-def _from_workers(
-    make: Maker, specs: Iterator[BatchSpec], workers: int, cuda: bool
-) -> Iterator[LoadedBatch]:
+def _made_by_workers(
+    make: Maker, specs: Iterator[BatchSpec], workers: int
+) -> Iterator[list[LoadedBatch]]:
+    """The parts of each batch, in order."""
+    expected = deque[int]()
+
+    def parts() -> Iterator[BatchSpec]:
+        for spec in specs:
+            some = parts_of(spec, workers)
+            expected.append(len(some))
+            yield from some
+
     loader: DataLoader[LoadedBatch] = DataLoader(
         _Batches(make),
         batch_size=None,
-        sampler=specs,
+        sampler=parts(),
         num_workers=workers,
         # Not the local pool's start method: its workers would outlive a run that is killed.
         multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         prefetch_factor=AHEAD if workers else None,
-        pin_memory=cuda,
         worker_init_fn=_begin_worker,
         # The loader draws a seed; from torch's own generator it would change what dropout draws.
         generator=torch.Generator(),
     )
-    yield from loader
+    found: list[LoadedBatch] = []
+    for part in loader:
+        found.append(part)
+        if len(found) == expected[0]:
+            expected.popleft()
+            yield found
+            found = []
 
 
 def _begin_worker(number: int) -> None:
@@ -69,19 +120,25 @@ def _begin_worker(number: int) -> None:
         signal.signal(name, signal.SIG_IGN)
 
 
-def _from_thread(make: Maker, specs: Iterator[BatchSpec]) -> Iterator[LoadedBatch]:
-    def pinned(spec: BatchSpec) -> LoadedBatch:
-        pixels, labels, corrupt = make(spec)
-        return pixels.contiguous().pin_memory(), labels.pin_memory(), corrupt
+def _in_thread(made: Iterator[Callable[[], LoadedBatch]], pin: bool) -> Iterator[LoadedBatch]:
+    """Batches that a thread makes ahead, in memory that a GPU can read."""
 
-    ready: deque[Future[LoadedBatch]] = deque()
+    def following() -> LoadedBatch | None:
+        if (batch := next(made, None)) is None:
+            return None
+        pixels, labels, corrupt = batch()
+        if pin:
+            pixels = pixels.contiguous().pin_memory()
+        return pixels, labels.pin_memory(), corrupt
+
+    ready: deque[Future[LoadedBatch | None]] = deque()
     thread = ThreadPoolExecutor(max_workers=1)
     try:
-        for spec in specs:
-            ready.append(thread.submit(pinned, spec))
-            if len(ready) > AHEAD:
-                yield ready.popleft().result()
-        while ready:
-            yield ready.popleft().result()
+        while True:
+            while len(ready) < AHEAD:
+                ready.append(thread.submit(following))
+            if (batch := ready.popleft().result()) is None:
+                return
+            yield batch
     finally:
         thread.shutdown(cancel_futures=True)

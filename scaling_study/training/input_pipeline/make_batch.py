@@ -1,7 +1,8 @@
 """One batch from its spec: images are copied or decoded, and augmented. Runs in any process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from scaling_study.data.base import DataConfig
-from scaling_study.data.images.crops import random_box
+from scaling_study.data.images.crops import SAMPLERS, Box
 from scaling_study.data.images.decode import Choose, CorruptImageError, crop
-from scaling_study.data.images.randaugment import randaugment
+from scaling_study.data.images.policies import augmented, changes_images
 from scaling_study.data.splits import Encoded, Images, Split
 from scaling_study.training.seeds import generator, seed_of
 
@@ -40,18 +41,22 @@ Rngs = list[np.random.Generator]
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Makes augmented batches; the seed of an image is (run, step, position in the batch)."""
+    """Makes augmented batches; the seed of an image is (`key`, step, position in the batch).
+
+    `key` is `RunConfig.random_key`.
+    """
 
     part: Split
     data: DataConfig
     batch_size: int
-    run_id: str
+    key: str
 
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
-        data, seed = self.data, seed_of(self.run_id, "image", spec.step)
+        data, seed = self.data, seed_of(self.key, "image", spec.step)
         places = range(spec.low, spec.low + len(spec.chosen))
         # Images that are processed one by one have a generator each.
-        single = data.crop != "none" or data.randaugment_layers or isinstance(self.part, Encoded)
+        one_by_one = changes_images(data)
+        single = data.crop != "none" or one_by_one or isinstance(self.part, Encoded)
         rngs = [np.random.default_rng([seed, place]) for place in places] if single else []
         corrupt: Corrupt = []
         if isinstance(self.part, Images):
@@ -61,20 +66,24 @@ class TrainingBatch:
                 pixels = np.stack([self._cropped(p, r) for p, r in zip(pixels, rngs, strict=True)])
         else:
             pixels, labels = self._decoded(self.part, spec.chosen.tolist(), rngs, corrupt)
-        moves = Moves.draw(self.batch_size, data, generator(self.run_id, "augment", spec.step))
+        moves = _moves(self.batch_size, data, self.key, spec.step)
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
-        if data.randaugment_layers:
-            pixels = np.stack([self._randaugment(p, r) for p, r in zip(pixels, rngs, strict=True)])
+        if one_by_one:
+            pixels = np.stack([self._augmented(p, r) for p, r in zip(pixels, rngs, strict=True)])
         return loaded(pixels, labels, corrupt)
 
     def _cropped(self, pixels: Array, rng: np.random.Generator) -> Array:
         image, side = Image.fromarray(pixels), self.data.resolution
-        box = random_box(image.width, image.height, self.data.crop_min_area, rng)
+        box = self._chooser(rng)(image.width, image.height)
         return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
 
-    def _randaugment(self, pixels: Array, rng: np.random.Generator) -> Array:
-        layers, magnitude = self.data.randaugment_layers, self.data.randaugment_magnitude
-        return np.asarray(randaugment(Image.fromarray(pixels), layers, magnitude, rng))
+    def _augmented(self, pixels: Array, rng: np.random.Generator) -> Array:
+        return np.asarray(augmented(Image.fromarray(pixels), self.data, rng))
+
+    def _chooser(self, rng: np.random.Generator) -> Callable[[int, int], Box]:
+        """Random crops of images of a width and height, by the data set's sampler."""
+        sampler, least = SAMPLERS[self.data.crop_sampler], self.data.crop_min_area
+        return lambda width, height: sampler(width, height, least, rng)
 
     def _decoded(
         self, part: Encoded, positions: list[int], rngs: Rngs, corrupt: Corrupt
@@ -82,8 +91,7 @@ class TrainingBatch:
         """Cropped images; the next one in the data set replaces a corrupt one."""
         pixels, found, data = [], [], self.data
         for position, rng in zip(positions, rngs, strict=True):
-            random = partial(random_box, min_area=data.crop_min_area, rng=rng)
-            choose = random if data.crop == "random_resized" else None
+            choose = self._chooser(rng) if data.crop == "random_resized" else None
             for ahead in range(MAX_CORRUPT_RUN):
                 at = (position + ahead) % len(part.labels)
                 image = decoded(part, at, data.resolution, choose, corrupt)
@@ -155,6 +163,12 @@ class Moves:
         border = (self.reach,) * 4
         padded = pad(pixels, border if pixels.ndim == 3 else (0, 0, *border))
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+@lru_cache(maxsize=2)
+def _moves(n: int, data: DataConfig, key: str, step: int) -> Moves:
+    """Those of a step's global batch, of which a process may make several parts."""
+    return Moves.draw(n, data, generator(key, "augment", step))
 
 
 def loaded(pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt) -> LoadedBatch:

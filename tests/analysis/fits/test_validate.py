@@ -19,3 +19,9 @@ def test_golden_validation(grid):
     for part in ("fit quad3", "130 rows, 0 excluded", "10-fold: relative error 2.6 %",
                  "cheapest 75 %", "resolution 448", "improvement", "condition"):  # fmt: skip
         assert part in text
+
+
+def test_of_three_rows_none_is_beyond_three_quarters():
+    rows = {"cost": [1.0, 2.0, 4.0], "error": [0.3, 0.2, 0.15], "id": ["a", "b", "c"]}
+    found = validate(fit(rows, "pl", y="error", x="cost"), rows, cost="cost")
+    assert [missed.label for missed in found.extrapolated] == ["cheapest 50 %"]

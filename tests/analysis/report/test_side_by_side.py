@@ -1,4 +1,4 @@
-"""Two studies side by side: numbers are those of their own analyses."""
+"""Studies side by side: numbers are those of their own analyses."""
 
 import json
 import math
@@ -81,6 +81,22 @@ def test_cells_have_their_means_with_intervals(
     assert row(lines, "d26-w0.25-r32-e20")[0] == f"{100 * mean:.4g} ± {100 * half:.2g} % (3)"
     assert row(lines, "d26-w0.25-r32-e20")[1].endswith("(5)")
     assert "only in deep, 6 cells:" in "\n".join(lines)
+
+
+def test_three_studies_fit_beside_each_other(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_study(results / "third", [renamed(r, "y") for r in FLAT], GRID)
+    two, three = (compared(results, capsys, "deep", "flat", *more) for more in ((), ("third",)))
+    assert max(map(len, three)) <= 80
+    effects = [line for line in three if line.startswith("R1-long ")]
+    alone = [text for line in two if line.startswith("R1-long ") for text in (line[21:],)]
+    columns = [effects[0][at : at + 20].strip() for at in (21, 41, 61)]
+    assert columns[:2] == [alone[0][:30].strip(), alone[0][30:].strip()]
+    assert columns[2] == columns[1], "the third has the second's numbers"
+    assert "60 runs are in more than one study" not in "\n".join(three)
+    assert main(["deep", "flat", "third", "deep", "--results", str(results)]) == 2
+    assert "studies=4: at most 3 fit" in capsys.readouterr().err
 
 
 def test_nothing_is_written(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

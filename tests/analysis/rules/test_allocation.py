@@ -6,14 +6,16 @@ import math
 import numpy as np
 import pytest
 from calibration.case import Case
+from calibration.cases.tuned import TunedArms
 from calibration.runner import run
-from calibration.simulator import study
+from calibration.simulator import LONG, SHORT, study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.rules.allocation import Design, spread
+from analysis.rules.allocation import Design
 from analysis.rules.declared_allocation import Allocation, allocation_of
 from analysis.rules.preregistration import load_rules
+from analysis.rules.seed_weights import spread
 from scaling_study.common.errors import InputError
 
 PREREG = load_rules(None, {})
@@ -147,3 +149,38 @@ def test_what_cannot_be_had_is_said(unit, amount, said):
 def test_a_wrong_declaration_names_the_value_and_what_is_accepted(declared, said):
     with pytest.raises(InputError, match=said):
         allocation_of({"allocation": declared}, PREREG)
+
+
+TUNED = {name: {"tuned": "lr"} for name in ("R1-long", "R1-short", "R1-interaction")}
+
+
+def tuned_design(amount, rules, names=("R1-long",), unit="runs"):
+    """The default study's cells and the ends of its arms at two more rates, 4 candidates each."""
+    rows = TunedArms((SHORT, LONG), seeds=4).rows(np.random.default_rng(0))
+    rows = [row | {"train_flops": row["flops"] * 3840 * row["epochs"]} for row in rows]
+    prereg = load_rules(None, {"rules": {"rules": rules}})
+    return Design(rows, prereg, PILOT, Allocation("fixed", unit, amount, names))
+
+
+def test_cells_at_other_rates_have_the_seeds_of_their_own_cell_where_a_rule_is_tuned():
+    plan = tuned_design(44, TUNED)
+    seeds = plan.fixed()
+    for own, *others in ((0, 5, 8), (2, 6, 9), (4, 7, 10)):
+        for other in others:
+            assert seeds[f"c{other}-r16-e20"] == seeds[f"c{own}-r16-e20"] >= 2
+    assert sum(seeds.values()) == len(plan.chosen(seeds)) <= 44
+    # The middle cells' seeds are a third as dear as those of the ends, and weigh more.
+    assert seeds["c1-r16-e20"] > seeds["c0-r16-e20"]
+
+
+def test_without_a_tuned_rule_they_have_one_seed_each():
+    seeds = tuned_design(44, {}).fixed()
+    assert {seeds[f"c{i}-r16-e20"] for i in range(5, 11)} == {1}
+    assert seeds["c1-r16-e20"] > 2
+
+
+def test_the_least_that_a_tuned_rule_takes_counts_its_other_rates():
+    # Two seeds of five cells and of six at other rates, one of eleven of short training.
+    with pytest.raises(InputError, match="one of each other one that is needed, take 33"):
+        tuned_design(32, TUNED).fixed()
+    assert sum(tuned_design(33, TUNED).fixed().values()) == 33

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from calibration.adaptive import Adaptive, verdicts
+from calibration.cases.tuned import FAVOURED, tuned_arms, tuned_rules
 from calibration.runner import MOST_WRONG, lower
 from calibration.simulator import study
 
@@ -146,3 +147,37 @@ def test_all_rounds_together_keep_the_level():
     for rule in RULES:
         for side in ("supported", "refuted"):
             assert lower(counts[rule, side], studies, 0.99) <= MOST_WRONG - 0.005, counts
+
+
+def tuned_study():
+    """An adaptive study of a tuned rule that may spend four seeds of all cells, and its draws."""
+    made, prereg = tuned_arms(FAVOURED, 12), load_rules(None, {"rules": tuned_rules("R1-long")})
+
+    def draw(number):
+        rows = made.rows(np.random.default_rng([11, number]))
+        return [row | {"train_flops": row["flops"] * 3840 * row["epochs"]} for row in rows]
+
+    once = sum(row["train_flops"] for row in draw(0) if row["seed"] == 0)
+    return Adaptive(draw(0), prereg, PILOT, 4 * once, ("R1-long",)), draw
+
+
+def test_rounds_of_a_tuned_rule_train_other_rates_as_often_as_the_own_one():
+    found, draw = tuned_study()
+    rows, _ = found.study(draw(1))
+    seeds = Counter(row["config_id"] for row in rows)
+    for own, *others in ((0, 5, 8), (2, 6, 9), (4, 7, 10)):
+        for other in others:
+            assert seeds[f"c{other}-r16-e20"] == seeds[f"c{own}-r16-e20"] >= 2
+    assert sum(row["train_flops"] for row in rows) <= found.train_flops
+
+
+@pytest.mark.slow
+def test_all_rounds_of_a_tuned_rule_keep_the_level():
+    found, draw = tuned_study()
+    studies, counts = 200, Counter()
+    for number in range(studies):
+        rows, prereg = found.study(draw(number))
+        study = Evidence(StudyCells.of(rows), prereg)
+        counts[verdicts(study, ("R1-long",))["R1-long"].value] += 1
+    for side in ("supported", "refuted"):
+        assert lower(counts[side], studies, 0.99) <= MOST_WRONG, counts

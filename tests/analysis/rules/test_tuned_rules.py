@@ -257,7 +257,8 @@ def test_what_makes_no_sense_is_refused(rule: dict[str, Any], message: str) -> N
 
 
 def test_only_kinds_that_compare_arms_at_equal_cost_may_be_tuned() -> None:
-    with pytest.raises(InputError, match="tuned"):
+    said = "rules.rules.R4.tuned: rules of kind regret are about the recipe's learning rates; of"
+    with pytest.raises(InputError, match=said):
         load_rules(None, {"rules": {"rules": {"R4": {"tuned": "lr"}}}})
 
 

@@ -74,19 +74,27 @@ DESIGNS: dict[str, dict[str, Any]] = {
 }
 
 
-def _case(rule: str, name: str, design: dict[str, Any], seeds: int, **more: Any) -> Case:
+def tuned_arms(design: str, seeds: int) -> TunedArms:
+    """The default study at the margin, with the ends of its arms at other rates."""
     regimes = (
         Regime(SHORT.epochs, 0.0, SHORT.error, SHORT.sd),
         Regime(LONG.epochs, MARGIN, LONG.error, LONG.sd),
     )
-    made = TunedArms(regimes, seeds=seeds, **design, **more)
-    rules = {"rules": {rule: {"tuned": "lr"}}}
-    return Case(rule, f"tuned: {name}, {seeds} seeds", MARGIN, made.rows, rules)
+    return TunedArms(regimes, seeds=seeds, **DESIGNS[design])
+
+
+def tuned_rules(rule: str) -> dict[str, Any]:
+    """The packaged rules with this one tuned."""
+    return {"rules": {rule: {"tuned": "lr"}}}
+
+
+def _case(rule: str, design: str, seeds: int) -> Case:
+    made = tuned_arms(design, seeds)
+    return Case(rule, f"tuned: {design}, {seeds} seeds", MARGIN, made.rows, tuned_rules(rule))
 
 
 FAVOURED = "the recipe's rate favours depth"
 CASES = [
-    *(_case("R1-long", name, design, 3) for name, design in DESIGNS.items()),
-    _case("R1-long", FAVOURED, DESIGNS[FAVOURED], 5),
-    _case("R1-interaction", FAVOURED, DESIGNS[FAVOURED], 3),
+    *(_case("R1-long", design, seeds) for seeds in (3, 5) for design in DESIGNS),
+    *(_case("R1-interaction", FAVOURED, seeds) for seeds in (3, 5)),
 ]

@@ -1,0 +1,103 @@
+"""First weights of a run that does not draw them: from a file, or from another run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaling_study.common.errors import InputError
+from scaling_study.models import network, timm_weights
+from scaling_study.models.family import ModelConfig
+from scaling_study.models.initial_weights import InitialWeights, ParentRun
+from scaling_study.models.layer_names import classifier_of
+from scaling_study.models.state_files import UNREADABLE, differences
+from scaling_study.study.result import read_result
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# What of a run's checkpoint a child starts from.
+AVERAGED = "ema"
+
+
+def load(
+    module: nn.Module, model: ModelConfig, init: InitialWeights | ParentRun, results_dir: Path
+) -> None:
+    """Copy the first weights into `module`, which was built from `model`.
+
+    Those of a run are its averaged ones, by our own names; a classifier for another number of
+    classes stays as it was drawn, with a line in the log. InputError as `check` has, or as
+    `timm_weights.load`.
+    """
+    if isinstance(init, InitialWeights):
+        timm_weights.load(module, model, init)
+        return
+    stored, wanted, drawn = _match(module, model, init, results_dir)
+    if drawn:
+        print(f"{init.run} has another number of classes: the classifier is drawn anew")
+    for key, tensor in wanted.items():
+        tensor.copy_(stored[key])
+
+
+def check(model: ModelConfig, init: InitialWeights | ParentRun, results_dir: Path) -> None:
+    """Raise an InputError unless `load` can work.
+
+    A parent must have finished, have its checkpoint, and be of the same network but for the number
+    of classes.
+    """
+    import torch
+
+    from scaling_study.models.modules import build
+
+    if isinstance(init, InitialWeights):
+        timm_weights.check(model, init)
+        return
+    with torch.device("meta"):
+        module = build(network(model, 1))
+    _match(module, model, init, results_dir)
+
+
+def _match(
+    module: nn.Module, model: ModelConfig, init: ParentRun, results_dir: Path
+) -> tuple[dict[str, Tensor], dict[str, Tensor], bool]:
+    """The parent's tensors, the module's to copy them to, and whether the classifier is drawn."""
+    stored, wanted = _averaged(init, results_dir / "runs" / init.run), dict(module.state_dict())
+    last = f"{classifier_of(network(model, 1).layers)}."
+    differ = [
+        key
+        for key in stored.keys() & wanted.keys()
+        if key.startswith(last) and stored[key].shape != wanted[key].shape
+    ]
+    if drawn := bool(differ):
+        for key in [key for key in wanted if key.startswith(last)]:
+            wanted.pop(key)
+            stored.pop(key, None)
+    if text := differences(stored, wanted):
+        raise InputError(f"init=run:{init.run}: it is of another network: {text}")
+    return stored, wanted, drawn
+
+
+def _averaged(init: ParentRun, run_dir: Path) -> dict[str, Tensor]:
+    """The averaged weights of a finished run; nothing in its checkpoint is executed."""
+    import torch
+
+    name = f"init=run:{init.run}"
+    try:
+        status = read_result(run_dir / "result.json").status
+    except (OSError, ValueError):
+        there = "no result that can be read" if run_dir.is_dir() else "no such run"
+        raise InputError(f"{name}: {there} in {run_dir.parent}; train that run first") from None
+    if status != "ok":
+        raise InputError(f"{name}: that run is {status}; give one that is ok")
+    file = run_dir / "checkpoint.pt"
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        stored = state[AVERAGED] if state["run_id"] == init.run else None
+    except FileNotFoundError:
+        advice = "train it with checkpoint.keep=final, into another results_dir if need be"
+        raise InputError(f"{name}: its checkpoint was not kept; {advice}") from None
+    except Exception as error:  # damaged bytes can raise anything
+        raise InputError(f"{name}: {file} {UNREADABLE} ({type(error).__name__})") from None
+    if not isinstance(stored, dict):
+        raise InputError(f"{name}: {file} is that of another run")
+    return dict(stored)

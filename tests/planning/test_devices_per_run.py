@@ -1,0 +1,96 @@
+"""`launcher.gpus_per_run=auto`: as few GPUs as hold a run and end it in time."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.tiny import TINY
+from scaling_study.common.errors import InputError
+from scaling_study.cost.closed_form import USABLE, memory_bytes
+from scaling_study.cost.device_times import Times
+from scaling_study.cost.devices import devices
+from scaling_study.grid.cells import cells_of
+from scaling_study.planning.devices_per_run import Wish, allotted, wish_of
+from scaling_study.planning.plan import Planned, plan
+from scaling_study.study.store import Store
+
+PRIOR = Times([], 1, device="cuda: a100", data_sheet=devices()["a100"])
+NOWHERE = Store(Path("none"))
+
+
+def rows_of(batch: int, sync: bool = True, **axes: list[Any]) -> list[Planned]:
+    train = TINY["train"] | {"batch_size": batch, "sync_batch_norm": sync}
+    data = TINY["data"] | {"train_per_class": batch}
+    settings = TINY | {"device": "cuda", "precision": "bf16", "train": train, "data": data}
+    cells, _ = cells_of({"name": "g", "axes": axes}, settings, PRIOR)
+    return plan(cells, NOWHERE, {}, PRIOR)
+
+
+def chosen(
+    rows: list[Planned], wish: Wish, times: Times = PRIOR
+) -> tuple[list[Planned], list[str]]:
+    return allotted(rows, wish, times, NOWHERE, {})
+
+
+def test_a_run_takes_the_least_number_whose_memory_holds_it() -> None:
+    rows = rows_of(256, depth=[14, 50], resolution=[32, 64])
+    room = {n: memory_bytes(rows[-1].run, n) / USABLE for n in (1, 2, 4, 8)}
+    found, lines = chosen(rows, Wish(1.01 * room[4], None))
+    assert found[-1].processes == 4
+    assert found[-1].cost.memory_bytes == memory_bytes(rows[-1].run, 4)
+    for row in found:
+        held = [n for n in (1, 2, 4, 8) if memory_bytes(row.run, n) <= USABLE * 1.01 * room[4]]
+        assert row.processes == min(held)
+    assert len({row.processes for row in found}) > 1
+    assert "the analysis compares them by device-seconds" in lines[-1]
+    alone, lines = chosen(rows, Wish(1.01 * room[1], None))
+    assert ({row.processes for row in alone}, lines) == ({1}, [])
+
+
+def test_a_wished_time_takes_more_gpus_and_says_where_none_suffice() -> None:
+    (row,) = rows_of(256, depth=[50])
+    assert row.time is not None
+    times = {n: PRIOR.of_processes(n).whole(row.run, row.columns) for n in (1, 2, 4, 8)}
+    hours = {n: time.value / 3600 for n, time in times.items() if time}
+    (two,), _ = chosen([row], Wish(80e9, 1.01 * hours[2]))
+    assert two.processes == 2
+    assert two.gpu_hours is not None
+    assert two.gpu_hours.value == pytest.approx(2 * hours[2])
+    (most,), lines = chosen([row], Wish(80e9, 1e-9))
+    assert most.processes == 128  # of which each has two images
+    assert "more than launcher.target_hours=1e-09" in lines[0]
+    _, lines = chosen([row], Wish(80e9, 1.0), Times([], 1))
+    assert "counts for no run whose time on 1 devices is unknown" in lines[0]
+
+
+def test_batch_norm_sees_what_the_recipe_says() -> None:
+    rows = rows_of(256, sync=False, depth=[50])
+    room = 1.01 * memory_bytes(rows[0].run, 4) / USABLE
+    with pytest.raises(
+        InputError, match=r"takes 4 devices, on each of which batch norm would see 64"
+    ):
+        chosen(rows, Wish(room, None))
+    (row,), _ = chosen(rows, Wish(80e9, None))
+    assert row.processes == 1
+
+
+def test_accumulation_is_named_where_no_number_of_gpus_holds_a_step() -> None:
+    (row,) = rows_of(256, depth=[50])
+    least = memory_bytes(row.run, 128)  # two images on each
+    _, lines = chosen([row], Wish(0.5 * least, None))
+    assert "nor with any train.accumulation" in lines[0]
+    (large,) = rows_of(4096, depth=[50], resolution=[224])
+    _, lines = chosen([large], Wish(0.9 * memory_bytes(large.run, 512) / USABLE, None))
+    assert (
+        "train.accumulation=2 would fit on 512: another run, whose batch norm sees 2048" in lines[0]
+    )
+
+
+def test_the_size_of_a_gpu_is_set_or_that_of_its_data_sheet() -> None:
+    assert wish_of({"gpus_per_run": 4}, PRIOR) is None
+    auto = {"gpus_per_run": "auto", "gpu_memory_gb": None, "target_hours": 24}
+    assert wish_of(auto, PRIOR) == Wish(80e9, 24)
+    assert wish_of(auto | {"gpu_memory_gb": 40}, PRIOR) == Wish(40e9, 24)
+    with pytest.raises(InputError, match=r"launcher\.target_hours=0\.0: must be above 0"):
+        wish_of(auto | {"target_hours": 0}, PRIOR)
