@@ -14,7 +14,7 @@ from pathlib import Path
 from scaling_study.common.command_line import entry_point, parser, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import yaml_in
-from scaling_study.config.run import run_config
+from scaling_study.config.run import stored_run
 from scaling_study.launch import registry
 from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import record_failure
@@ -104,7 +104,7 @@ def _record(store: Store, run_id: str, begun: bool) -> None:
     config = store.run_dir(run_id) / "config.yaml"
     with suppress(ValueError, FileNotFoundError):  # nobody can say what the run was
         if begun and isinstance(values := yaml_in(config), Mapping):
-            run = run_config(values)
+            run = stored_run(values)
             return record_failure(store, run, "cancelled, with a checkpoint", "cancelled")
     store.end(run_id, "cancelled")
 

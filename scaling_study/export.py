@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from scaling_study.common.command_line import entry_point, parser, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import yaml_in
-from scaling_study.config.run import RunConfig, run_config
-from scaling_study.models import network, timm_names, timm_weights
+from scaling_study.config.run import RunConfig, stored_run
+from scaling_study.models import timm_names, timm_weights
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.state_files import differences, read_state, write_state
 
@@ -79,17 +79,17 @@ def export(run_dir: Path, out: Path, weights: str, names: str | None = None) -> 
     return names
 
 
-def load(file: str | Path, run_dir: str | Path) -> nn.Sequential:
+def load(file: str | Path, run_dir: str | Path) -> nn.Module:
     """The network that `export` wrote to `file`, in evaluation mode, from images to logits.
 
     It takes images (N, 3, side, side) as the run's were trained on. `run_dir` is the run's folder,
     or any with its config.yaml; its data need not be there. InputError if the file is of another
     network.
     """
-    from scaling_study.models.modules import build
+    from scaling_study.models.modules import module_for
 
     run, stored = _run_in(Path(run_dir)), read_state(Path(file))
-    module = build(network(run.model, _outputs(run.model, stored)))
+    module = module_for(run.model, _outputs(run, stored), run.data.resolution)
     tensors = _named(module, run.model, stored)
     if text := differences(stored, tensors):
         raise InputError(f"{file} is not the network of {run_dir}: {text}")
@@ -98,14 +98,18 @@ def load(file: str | Path, run_dir: str | Path) -> nn.Sequential:
     return module.eval()
 
 
-def _outputs(model: ModelConfig, stored: Mapping[str, Tensor]) -> int:
+def _outputs(run: RunConfig, stored: Mapping[str, Tensor]) -> int:
     """How many outputs the network in a file has, without its data set: by what they change."""
     import torch
 
-    from scaling_study.models.modules import build
+    from scaling_study.models.modules import module_for
+
+    def named(outputs: int) -> Mapping[str, Tensor]:
+        module = module_for(run.model, outputs, run.data.resolution)
+        return _named(module, run.model, stored)
 
     with torch.device("meta"):
-        one, two = (_named(build(network(model, n)), model, stored) for n in (1, 2))
+        one, two = named(1), named(2)
     for key, tensor in one.items():
         if key in stored and tensor.shape != two[key].shape and stored[key].ndim == tensor.ndim:
             at = next(i for i, n in enumerate(tensor.shape) if n != two[key].shape[i])
@@ -137,7 +141,7 @@ def _run_in(run_dir: Path) -> RunConfig:
     try:
         values = yaml_in(path)
         if isinstance(values, Mapping):
-            return run_config(values)
+            return stored_run(values)
         raise InputError("it holds no settings")
     except FileNotFoundError:
         raise InputError(f"{run_dir}: no run is there (No such file or directory)") from None

@@ -20,6 +20,7 @@ from helpers.commands import Command, environment, without_measuring
 from helpers.tiny import plain_execution
 from scaling_study import data
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.models.counting import counts
 
 # How long an example takes says nothing while other workers have the processors.
 hypothesis.settings.register_profile("beside_others", deadline=None)
@@ -123,6 +124,7 @@ def command(tmp_path: Path, cache_dir: Path) -> Command:
 def no_listings(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run in this process said about where listings are kept ends with its test."""
     monkeypatch.setattr(data, "_listings", [])
+    monkeypatch.setattr(counts, "_folders", [])
 
 
 @pytest.fixture

@@ -56,19 +56,21 @@ def _store_of(module: str) -> Path | None:
 
 
 def declared(setting: str, name: object, kind: type[T], folder: ModuleType, example: str) -> T:
-    """The value of type `kind` that the module called `name` declares, in capitals as its type.
+    """The value of type `kind` that the module called `name` declares, in capitals as its type:
+    FAMILY, DATA_SET.
 
     A name without a dot is a module of `folder`; one with a dot is any module's import path, of
     which `example` is one. `setting` is the config key with the name, for messages.
     InputError if there is no such module, or it declares no such value.
     """
+    words = re.findall(r"[A-Z][a-z]*", kind.__name__)
     if (module := module_called(name, folder.__name__)) is None:
         raise InputError(
-            f"{setting}={name!r}: unknown {kind.__name__.lower()}; known: "
+            f"{setting}={name!r}: unknown {' '.join(words).lower()}; known: "
             f"{', '.join(module_names(folder))}, or the import path of a module of yours, as in "
             f"{example}"
         )
-    attribute = kind.__name__.upper()
+    attribute = "_".join(words).upper()
     if not isinstance(found := getattr(module, attribute, None), kind):
         raise InputError(f"{setting}={name}: {module.__file__} declares no {attribute}")
     return found

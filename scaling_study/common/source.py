@@ -1,54 +1,127 @@
-"""The identity of a user's code: a hash of its files and of what they import beside them."""
+"""The source code of modules outside this package: which files it is in, and what it says.
+
+A module is identified by its own source and by that of the modules beside it that it imports, at
+its top or inside functions: those that lie below the same entry of the import path. What is
+installed counts as beside a module only within the same package, Python's library and this project
+never.
+"""
 
 import ast
 import hashlib
-from collections.abc import Iterable
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
+from scaling_study.common.extensions import module_called
+from scaling_study.common.paths import PACKAGE
 
-def source_files(starts: Iterable[Path]) -> list[Path]:
-    """These files, and the Python modules beside them that they import, directly or not; sorted.
+OURS = {PACKAGE.name, "analysis"}
+# Where installed code lies, whatever the prefix.
+INSTALLED = {"site-packages", "dist-packages"}
+# Hex digits of a source's SHA-256 that a run keeps.
+DIGITS = 16
 
-    "Beside" means below the folder of the file that imports; packages installed elsewhere are not
-    followed. A file that Python cannot parse imports nothing.
+
+def is_installed(path: Path) -> bool:
+    """Whether a file or folder is that of an installed package, or of Python's own library."""
+    return bool(INSTALLED & {*path.parts}) or path.is_relative_to(sysconfig.get_path("stdlib"))
+
+
+@cache
+def source_files(module: str) -> dict[str, Path]:
+    """The files of `module` and of the modules beside it that it imports, by module name, sorted.
+
+    Empty for a module of this project, and for one that has no file.
     """
-    waiting, found = [path.resolve() for path in starts], set[Path]()
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting += _imported(path) if path.suffix == ".py" else []
+    found = module_called(module, "") if module.partition(".")[0] not in OURS else None
+    if found is None or not getattr(found, "__file__", None):
+        return {}
+    own = Path(str(found.__file__)).resolve()
+    up = len(module.split(".")) + (own.stem == "__init__")
+    root = own.parents[up - 1]
+    within = module.partition(".")[0] if is_installed(own) else ""
+    return dict(sorted(_reached(root, [module], within).items()))
+
+
+def program_files(starts: Iterable[Path]) -> list[Path]:
+    """These files of a program, and the modules beside each script that it imports; sorted."""
+    found = set[Path]()
+    for start in (path.resolve() for path in starts):
+        imported = _imported("", start) if start.suffix == ".py" else ()
+        found |= {start, *_reached(start.parent, imported).values()}
     return sorted(found)
 
 
-def source_digest(starts: Iterable[Path]) -> str:
-    """Hash of the contents of `source_files`, of their names but not of where they lie."""
-    whole = hashlib.sha256()
-    for path in source_files(starts):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        whole.update(f"{path.name} {content}\n".encode())
-    return whole.hexdigest()[:16]
+def program_digest(starts: Iterable[Path]) -> str:
+    """Of all `program_files`: their names and what they say, but not where they lie."""
+    named = "".join(f"{path.name} {digest(path)}\n" for path in program_files(starts))
+    return hashlib.sha256(named.encode()).hexdigest()[:DIGITS]
 
 
-def _imported(path: Path) -> list[Path]:
+def _reached(root: Path, modules: Iterable[str], within: str = "") -> dict[str, Path]:
+    """The files below `root` of these modules and of those that they import, by module name.
+
+    Those of the package `within` alone, if given.
+    """
+    files: dict[str, Path] = {}
+    to_do = [*modules]
+    while to_do:
+        name = to_do.pop()
+        path = _file(root, name)
+        if name in files or path is None or (within and name.partition(".")[0] != within):
+            continue
+        files[name] = path
+        to_do += [*_parents(name), *_imported(name, path)]
+    return files
+
+
+@cache
+def sources_of(module: str) -> dict[str, str]:
+    """Digests of the source of each of `source_files`, the start of their SHA-256.
+
+    A process reads a file once, as Python does when it imports it.
+    """
+    return {name: digest(path) for name, path in source_files(module).items()}
+
+
+def digest(path: Path) -> str:
+    """The start of the SHA-256 of a source; how its lines end does not matter."""
+    text = path.read_bytes().replace(b"\r\n", b"\n")
+    return hashlib.sha256(text).hexdigest()[:DIGITS]
+
+
+def _file(root: Path, module: str) -> Path | None:
+    """Where a module lies below `root`; None if it does not, or has no code of its own."""
+    if module.partition(".")[0] in OURS | sys.stdlib_module_names | {""}:
+        return None
+    path = root.joinpath(*module.split("."))
+    for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+        if file.is_file():
+            return file
+    return None
+
+
+def _parents(module: str) -> Iterator[str]:
+    """The packages that Python imports before it."""
+    while module := module.rpartition(".")[0]:
+        yield module
+
+
+def _imported(module: str, path: Path) -> Iterator[str]:
+    """All that a file's import statements may mean by their names: modules, or what is in them."""
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return []
-    names: set[str] = set()
+        return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            names |= {base, *(f"{base}.{alias.name}".strip(".") for alias in node.names)}
-    return [found for name in names if name and (found := _beside(path.parent, name))]
-
-
-def _beside(folder: Path, module: str) -> Path | None:
-    """The file of a module below `folder`; None if it is not there."""
-    stem = folder.joinpath(*module.split("."))
-    for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-        if path.is_file():
-            return path.resolve()
-    return None
+            levels = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*levels, *filter(None, [node.module])]) if node.level else node.module
+            assert base is not None
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)

@@ -1,11 +1,12 @@
 """Plain values, as YAML and the command line give them, into checked dataclasses."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, fields
 from difflib import get_close_matches
+from functools import cache
 from types import UnionType
-from typing import Any, TypeGuard, TypeVar, get_args, get_origin
+from typing import Any, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from scaling_study.common.errors import InputError
 
@@ -81,11 +82,19 @@ def from_values(cls: type[T], values: Mapping[str, Any], path: str) -> T:
     InputError for an unknown or missing key, or a value of the wrong type or out of bounds.
     """
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    types = _types(cls)  # type: ignore[arg-type]
     refuse_unknown(values, list(known), path)
     given = {**{name: f.default for name, f in known.items() if f.metadata.get("later")}, **values}
     return cls(
-        **{name: one_value(f.type, given.get(name), path + name) for name, f in known.items()}
+        **{name: one_value(kind, given.get(name), path + name) for name, kind in types.items()}
     )
+
+
+@cache
+def _types(cls: Hashable) -> dict[str, Any]:
+    """The types of a dataclass's fields, also where its module has `annotations` as text."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls)}  # type: ignore[arg-type]
 
 
 def is_number(value: object) -> TypeGuard[float]:

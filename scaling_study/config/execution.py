@@ -11,6 +11,7 @@ from scaling_study.common.validation import group, one_value, refuse_unknown, re
 from scaling_study.config.keys import FOLDERS
 from scaling_study.config.tracking import Tracking, tracking_of
 from scaling_study.data import keep_listings_in
+from scaling_study.models.counting.counts import keep_counts_in
 
 # `loader.workers=auto`.
 AUTO_WORKERS = -1
@@ -72,6 +73,7 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
     refuse_unknown(checkpoint, ("every_s", "keep"), "checkpoint.")
     refuse_unknown(loader, ("workers",), "loader.")
     keep_listings_in(Path(folders["cache_dir"]))
+    keep_counts_in(Path(folders["cache_dir"]))
     return ExecutionConfig(
         **folders,
         threads=threads_of(settings),

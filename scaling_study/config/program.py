@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.source import source_digest
+from scaling_study.common.source import program_digest
 from scaling_study.common.validation import flat_items, one_value, require, suggest
 from scaling_study.models.family import ModelConfig
 from scaling_study.study.axes import CELL_AXES
@@ -75,7 +75,7 @@ def parts_of(values: Mapping[str, Any]) -> ProgramParts:
                 f"{', '.join(axis.name for axis in CELL_AXES)}, others are given in task.settings"
             )
     called = values["data"]["name"] if task.source else _called(task)
-    source = task.source or source_digest(code_of(task))
+    source = task.source or program_digest(code_of(task))
     for name in task.settings:
         said = name in used or any(name in str(formula) for formula in task.costs.values())
         where = "the command" if task.name == COMMAND else "the function"

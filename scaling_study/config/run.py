@@ -17,7 +17,7 @@ from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
 from scaling_study.data import data_set
 from scaling_study.data.base import MINIVAL, DataConfig
-from scaling_study.models import family, timm_names
+from scaling_study.models import family, family_sources, timm_names
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import Init, InitialWeights, initial_weights
 from scaling_study.models.layer_patterns import check_patterns, layer_aliases, matching
@@ -40,7 +40,8 @@ class RunConfig:
     `init` is a file that the first weights come from: its content is part of the run's id, where it
     lies is not; or a run, whose id is. None: they are drawn. `task` names a task as `tasks.task_of`
     does, or is a program of the user's own, which has its own model, data and recipe
-    (`config.program`).
+    (`config.program`). `code` are the digests of the sources of what is not of this package, by
+    their modules: a run is trained by the code that it was planned with.
     """
 
     model: ModelConfig
@@ -48,6 +49,7 @@ class RunConfig:
     train: TrainConfig
     init: Init
     task: str | Program
+    code: Mapping[str, str]
     seed: int
     device: str
     precision: str
@@ -72,6 +74,15 @@ class RunConfig:
         held_out = not self.train.early_stopping or self.data.split == MINIVAL
         advice = f"stops by images that are held out to select on; give data.split={MINIVAL}"
         require(held_out, "train.early_stopping", self.train.early_stopping, advice)
+        layers = family(self.model.family).network is not None
+        drawn = layers or not self.train.common_random_numbers
+        advice = "needs a family of layers: those of a module are not drawn by shape"
+        require(drawn, "train.common_random_numbers", "true", advice)
+        advice = "a family that builds modules drops its blocks by settings of its own; give 0"
+        require(layers or not recipe.drop_path, "train.drop_path", recipe.drop_path, advice)
+        advice = "a family that builds modules builds them for one resolution; give none"
+        one_size = layers or not recipe.resolutions
+        require(one_size, "train.resolutions", list(recipe.resolutions), advice)
         self._check_layers()
         if isinstance(self.init, InitialWeights):
             timm_names.names(self.model)
@@ -127,16 +138,19 @@ class RunConfig:
             own = program.identity(self.values, self.program) | {"seed": seed}
             return json.dumps(own, sort_keys=True, separators=(",", ":"), allow_nan=False)
         parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
+        if self.code:
+            parts["code"] = _plain_json(dict(self.code))
         if self.init is not None:
             plain = asdict(self.init)
             plain.pop("path", None)  # where the weights lie does not matter, only what they are
-            parts["init"] = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+            parts["init"] = _plain_json(plain)
         if self.task == DEFAULT_TASK:
             del parts["task"]  # ids from before there were tasks stay
-        return "{" + ",".join(f'"{name}":{text}' for name, text in parts.items()) + "}"
+        return "{" + ",".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}"
 
 
-NAMES = sorted(field.name for field in fields(RunConfig))
+# Code is in the identity only where some is not of this package.
+NAMES = sorted(field.name for field in fields(RunConfig) if field.name != "code")
 
 
 @lru_cache(maxsize=2**16, typed=True)
@@ -145,6 +159,10 @@ def _json(value: Any) -> str:
         plain = value.identity()
     else:
         plain = identity(value) if is_dataclass(value) else value
+    return _plain_json(plain)
+
+
+def _plain_json(plain: Any) -> str:
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -168,10 +186,14 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     }
     known = {name: [field.name for field in fields(part)] for name, part in parts.items()}
     values = resolve(values, KEYS, known)
+    task = one_value(str, values.get("task", DEFAULT_TASK), "task")
+    if (code := values.get("code")) is None:
+        code = sources(values["model"]["family"], values["data"]["name"], task)
     return RunConfig(
         **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
-        task=one_value(str, values.get("task", DEFAULT_TASK), "task"),
+        task=task,
+        code=one_value(Mapping[str, str], code, "code"),
         seed=one_value(int, values.get("seed"), "seed"),
         **{key: one_value(str, values.get(key), key) for key in ("device", "precision")},
     )
@@ -186,10 +208,36 @@ def _program_run(values: Mapping[str, Any]) -> RunConfig:
         train=cast(TrainConfig, parts.train),
         init=None,
         task=parts.task,
+        code={},  # a program's own source is part of it
         seed=one_value(int, values.get("seed"), "seed"),
         device=one_value(str, values.get("device"), "device"),
         precision=program.OWN,
     )
+
+
+def stored_run(values: Mapping[str, Any]) -> RunConfig:
+    """The run that the config.yaml of its folder describes; raises as `run_config` does.
+
+    One from before code was part of identities has none.
+    """
+    return run_config({"code": {}, **values})
+
+
+def sources(family: str, data: str, task: str) -> dict[str, str]:
+    """Digests of the sources, as they are now, of what of these is not of this package."""
+    found: dict[str, str] = {}
+    for name in (family, data, task):
+        if ":" in name or "." in name:
+            found |= family_sources(name)
+    return found
+
+
+def changed_code(run: RunConfig) -> list[str]:
+    """The modules that train a run and are not what they were when it was planned."""
+    if isinstance(run.task, Program):
+        return []  # looked at where it is started
+    now = sources(run.model.family, run.data.name, run.task)
+    return [name for name, digest in now.items() if run.code.get(name) != digest]
 
 
 def _part(cls: type[T], values: Mapping[str, Any], path: str) -> T:

@@ -1,11 +1,12 @@
-"""Cost of a run before it is trained: closed forms of its config. No torch.
+"""Cost of a run before it is trained: closed forms of its config, or counted. No torch.
 
+Networks of layer values are summed here; modules are counted by `models.counting`, once.
 Parameters, FLOPs, activations and images are exact. Memory is torch's allocations (not the resident
 set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -18,10 +19,11 @@ from scaling_study.cost.program_cost import columns_of, program_costs
 from scaling_study.data import data_info
 from scaling_study.data.base import as_evaluated
 from scaling_study.data.splits import DataInfo
-from scaling_study.models import network
+from scaling_study.models import family, network
+from scaling_study.models.counting.counts import counts
 from scaling_study.models.drop_path import with_drop_path
-from scaling_study.models.family import ModelConfig
-from scaling_study.models.layers import Cost, Shape, total
+from scaling_study.models.family import Family, ModelConfig
+from scaling_study.models.layers import Shape, total
 from scaling_study.models.memory import TOLERANCE, Footprint, footprint
 from scaling_study.study.axes import AXES
 from scaling_study.tasks import task_of
@@ -35,13 +37,27 @@ COST_COLUMNS = ("params", "flops", "activations", "train_flops", "eval_flops")
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
 # config.yaml, result.json, job.json and log.txt of a run that went well.
 RECORDS = 4000
+# Of the depths that a family has, in a message.
+MOST_LISTED = 8
 # How far off, relative, bytes on disk are: what torch writes beside tensors is estimated.
 DISK_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
+class NetworkCost:
+    """Of one image, as `models.layers` says. None is what the network has not, such as activations
+    without convolutions, or what cannot be counted, for the reason in `missing`.
+    """
+
+    params: int
+    flops: int | None
+    activations: int | None
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class RunCost:
-    """What `params`, `flops` and `activations` mean is in `models.layers`; the rest is per run.
+    """`params`, `flops`, `activations` and `missing` are a `NetworkCost`; the rest is per run.
 
     `eval_flops` is what all evaluations take, `curve_flops` those while training alone.
     `memory_bytes` is the most that a training step has allocated, by default in one process;
@@ -60,21 +76,22 @@ class RunCost:
     checkpoint_bytes: int | None = None
     disk_bytes: int | None = None
     data_bytes: int | None = None
+    missing: str = ""
 
 
 def run_cost(run: RunConfig) -> RunCost:
     """Cost of training `run`; InputError if its network, images and batch do not fit together."""
     if run.program is not None:
         known = columns_of(program_costs(run))
-        return RunCost(**{name: known[name] for name in COST_COLUMNS})
+        return replace(RunCost(), **{name: known[name] for name in COST_COLUMNS})
     data = data_info(run.data)
     sides = run.data.resolution, as_evaluated(run.data).resolution
     return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision)
 
 
-def forward(run: RunConfig) -> Cost:
+def forward(run: RunConfig) -> NetworkCost:
     """What `run`'s network costs for one image; InputError if it cannot be built for its images."""
-    return _forward(run.model, run.data.resolution, outputs(run))
+    return _forward(run.model, run.data.resolution, outputs(run), run.precision)
 
 
 def outputs(run: RunConfig) -> int:
@@ -82,22 +99,35 @@ def outputs(run: RunConfig) -> int:
     return task_of(run.task).outputs(data_info(run.data).n_classes)
 
 
-def train_flops(run: RunConfig) -> int:
+def train_flops(run: RunConfig) -> int | None:
     """FLOPs of the whole training; the incomplete last batch of an epoch is not trained."""
-    n_train, data = data_info(run.data).n_train, run.data
-    return _train_flops(run.model, data.resolution, outputs(run), run.train, n_train)
+    data = run.data
+    n_train, precision = data_info(data).n_train, run.precision
+    return _train_flops(run.model, data.resolution, outputs(run), run.train, n_train, precision)
 
 
 def _train_flops(
-    model: ModelConfig, resolution: int, outputs: int, train: TrainConfig, n_train: int
-) -> int:
+    model: ModelConfig,
+    resolution: int,
+    outputs: int,
+    train: TrainConfig,
+    n_train: int,
+    precision: str,
+) -> int | None:
     """Forward and backward of all trained images, each at its stage's resolution."""
     sides = Counter(train.side(epoch, resolution) for epoch in range(train.epochs))
-    forward = sum(n * _forward(model, side, outputs).flops for side, n in sides.items())
-    return TRAINING_PASSES * forward * (n_train // train.batch_size) * train.batch_size
+    found = [(n, _forward(model, side, outputs, precision).flops) for side, n in sides.items()]
+    known = [n * flops for n, flops in found if flops is not None]
+    images = n_train // train.batch_size * train.batch_size
+    return TRAINING_PASSES * sum(known) * images if len(known) == len(found) else None
 
 
-def memory_bytes(run: RunConfig, processes: int) -> int:
+def _times(images: int, flops: int | None) -> int | None:
+    """FLOPs of so many images; None if those of one are blank."""
+    return None if flops is None else images * flops
+
+
+def memory_bytes(run: RunConfig, processes: int) -> int | None:
     """Most bytes that a training step has allocated on each device where `processes` share it."""
     kept, passing = run.train.optimizer_tensors
     resolution, rate = run.data.resolution, run.train.drop_path
@@ -109,12 +139,13 @@ def memory_bytes(run: RunConfig, processes: int) -> int:
 def devices_needed(run: RunConfig) -> int | None:
     """The least number of 80-GB devices, 1, 2, 4, …, that hold a step as the recipe has it.
 
-    None if two images, the least that batch norm takes, are too many for one, and of a program.
+    None if two images, the least that batch norm takes, are too many for one, of a program, or if
+    nothing is known.
     """
     if run.program is not None:
         return None
     most, devices = run.train.batch_size // (2 * run.train.accumulation), 1
-    while memory_bytes(run, devices) > USABLE * LARGE_DEVICE_BYTES:
+    while (memory := memory_bytes(run, devices)) is None or memory > USABLE * LARGE_DEVICE_BYTES:
         devices *= 2
         if devices > most:
             return None
@@ -131,10 +162,11 @@ def _run_cost(
     precision: str,
 ) -> RunCost:
     resolution, tested = sides  # of training and evaluation
-    scored = _forward(model, tested, outputs).flops
+    scored = _forward(model, tested, outputs, precision).flops
     most = f"more than the {data.n_train} training images"
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
-    cost = _forward(model, resolution, outputs)
+    cost = _forward(model, resolution, outputs, precision)
+    require(cost.params > 0, "model.family", model.family, "its network has nothing to train")
     memory = _memory(model, resolution, outputs, precision, train.drop_path)
     steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
@@ -144,19 +176,25 @@ def _run_cost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=_train_flops(model, resolution, outputs, train, data.n_train),
-        eval_flops=scored * (curve + final_images(data.n_train, data.n_val)),
-        curve_flops=scored * curve,
+        train_flops=_train_flops(model, resolution, outputs, train, data.n_train, precision),
+        eval_flops=_times(curve + final_images(data.n_train, data.n_val), scored),
+        curve_flops=_times(curve, scored),
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
         disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
         data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
+        missing=cost.missing,
     )
 
 
 @cache
-def _forward(model: ModelConfig, resolution: int, outputs: int) -> Cost:
+def _forward(model: ModelConfig, resolution: int, outputs: int, precision: str) -> NetworkCost:
+    kind = family(model.family)
+    if kind.build is not None:
+        _require_legal(kind, model, resolution)
+        found = counts(model, outputs, resolution, precision)
+        return NetworkCost(found.params, found.flops, found.activations, found.missing)
     net = _network(model, outputs)
     if resolution < net.stride:
         small = net.stride > 16 and hasattr(model, "stem")
@@ -165,13 +203,31 @@ def _forward(model: ModelConfig, resolution: int, outputs: int) -> Cost:
             f"1/{net.stride}; the smallest side is {net.stride} px"
             f"{' (model.stem=small takes 16 px)' if small else ''}"
         )
-    return total(net.layers, Shape(3, resolution))[1]
+    cost = total(net.layers, Shape(3, resolution))[1]
+    return NetworkCost(cost.params, cost.flops or None, cost.activations or None)
+
+
+def _require_legal(kind: Family, model: ModelConfig, resolution: int) -> None:
+    """InputError for a size that the family does not declare, before any module is built."""
+    depths, step = kind.depths(model), kind.width_step
+    some = ", ".join(f"{depth:g}" for depth in depths[:MOST_LISTED])
+    more = ", …" if len(depths) > MOST_LISTED else ""
+    require(model.depth in depths, "model.depth", f"{model.depth:g}", f"must be {some}{more}")
+    smallest, number = kind.smallest_width(model), model.width / step
+    fits = model.width > smallest - 1e-9 and abs(number - round(number)) < 1e-6
+    accepted = f"must be a multiple of {step:g}, at least {smallest:g}"
+    require(fits, "model.width", f"{model.width:g}", accepted)
+    side = kind.image_step(model, 1)
+    fits = resolution % side == 0
+    require(fits, "data.resolution", resolution, f"must be a multiple of {side} px")
 
 
 @cache
 def _memory(
     model: ModelConfig, resolution: int, outputs: int, precision: str, drop_path: float
 ) -> Footprint:
+    if family(model.family).build is not None:
+        return counts(model, outputs, resolution, precision).memory
     dropped = with_drop_path(_network(model, outputs), drop_path)
     return footprint(dropped.layers, Shape(3, resolution), precision)
 

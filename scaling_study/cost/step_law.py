@@ -7,6 +7,7 @@ the fit is noisy or the shapes are few or alike.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,29 @@ TYPICAL, ENOUGH_DF = 0.15, 4
 LEAST_VARIANCE = 1e-13
 # The fit and its noise agree after a few rounds, unless there is no noise.
 MOST_ROUNDS = 100
+
+# What a step's time depends on: FLOPs and activations of an image, images of a batch.
+Shape = tuple[Any, ...]
+# Whether a network has activations, the outputs of convolutions.
+Kind = bool
+
+
+def kind_of(shape: Shape) -> Kind | None:
+    """Which costs a shape has: networks with other costs have a model of their own.
+
+    None if its step times follow from nothing, because its FLOPs or its batch are not known.
+    """
+    flops, activations, batch = shape
+    return bool(activations) if flops and batch else None
+
+
+def features(shape: Shape) -> NDArray[np.float64]:
+    """Row of the log-linear model: ln FLOPs and ln activations of a batch.
+
+    FLOPs stand for the activations of a network that has none: its time rises with FLOPs alone.
+    """
+    flops, activations, batch = shape
+    return np.array([math.log(batch * flops), math.log(batch * (activations or flops))])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ prior that somebody asked for, see `device_prior`.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.cost.step_law import TYPICAL, Law, Prior, fitted
+from scaling_study.cost.step_law import (
+    TYPICAL,
+    Kind,
+    Law,
+    Prior,
+    Shape,
+    features,
+    fitted,
+    kind_of,
+)
 from scaling_study.data.base import MAX_TRAIN_IMAGES
 
 # What makes step times comparable.
@@ -29,8 +39,6 @@ COVERAGE = 0.90
 STEPPING, SCORING = (1.0, 0.1), (1 / 3, 0.15)
 # More held-out shapes do not make the median more accurate, and each takes a fit.
 MOST_HELD_OUT = 200
-
-Shape = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,8 @@ class Timing:
 
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> "Timing | None":
-        """From the columns of a result; None without a step time, or what it depends on."""
-        if columns["step_time_s"] is None or None in shape_of(columns):
+        """From the columns of a result; None without its step time, or if its FLOPs are blank."""
+        if columns["step_time_s"] is None or kind_of(shape_of(columns)) is None:
             return None
         return cls(
             tuple(columns[name] for name in CONDITIONS),
@@ -99,6 +107,7 @@ class Forecast:
     timings: Sequence[Timing]
     prior: Prior | None = None
     _steps: dict[Shape, Estimate | None] = field(default_factory=dict, repr=False)
+    _laws: dict[Kind, Law | None] = field(default_factory=dict, repr=False)
 
     def step_time(self, shape: Shape) -> Estimate | None:
         """Seconds of a training step of this (FLOPs, activations, batch size); None if unmeasured.
@@ -113,7 +122,8 @@ class Forecast:
 
     def trend(self, shape: Shape) -> float | None:
         """Seconds of a step by the model alone: they rise with FLOPs and with activations."""
-        return math.exp(self._law.ln_time(features(shape))) if self.by_shape else None
+        law = self._law(shape)
+        return math.exp(law.ln_time(features(shape))) if law else None
 
     def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
         """Seconds of a whole run, including start and end where runs or probes measured them."""
@@ -129,19 +139,21 @@ class Forecast:
     def held_out_error(self) -> float | None:
         """Median |measured / forecast - 1| by leave-one-out over at most MOST_HELD_OUT shapes.
 
-        None with fewer than ENOUGH_SHAPES.
+        None with fewer than ENOUGH_SHAPES. Of the networks with or without activations, whichever
+        are more.
         """
-        x, y = self._observed
-        if len(y) < ENOUGH_SHAPES:
+        kinds = Counter(kind for shape in self.by_shape if (kind := kind_of(shape)) is not None)
+        if not kinds or max(kinds.values()) < ENOUGH_SHAPES:
             return None
+        x, y = self._observed(max(kinds, key=lambda kind: kinds[kind]))
         out = np.unique(np.linspace(0, len(y) - 1, MOST_HELD_OUT).round().astype(int))
         laws = ((i, fitted(np.delete(x, i, 0), np.delete(y, i))) for i in out)
         return float(np.median([abs(math.expm1(y[i] - law.ln_time(x[i]))) for i, law in laws]))
 
     def _step_time(self, shape: Shape) -> Estimate | None:
-        if not self.by_shape and self.prior is None:
+        if (law := self._law(shape)) is None:
             return None
-        x, law = features(shape), self._law
+        x = features(shape)
         if not (measured := self.by_shape.get(shape)):
             return _interval(law.ln_time(x), law.sd_at(x), law.df)
         sd, df = self._repeats
@@ -193,15 +205,25 @@ class Forecast:
         stepping, scoring, start = map(float, fit)
         return (stepping, scoring, start), (min(float(low), 1.0), max(float(high), 1.0))
 
-    @cached_property
-    def _observed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Rows of `features`, and ln of the median step time."""
-        x = np.array([features(shape) for shape in self.by_shape]).reshape(-1, 2)
-        return x, np.log([np.median(times) for times in self.by_shape.values()])
+    def _observed(self, kind: Kind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rows of `features` of the shapes of a kind, and ln of their median step time."""
+        alike = {s: times for s, times in self.by_shape.items() if kind_of(s) == kind}
+        x = np.array([features(shape) for shape in alike]).reshape(-1, 2)
+        return x, np.log([np.median(times) for times in alike.values()])
 
-    @cached_property
-    def _law(self) -> Law:
-        return fitted(*self._observed, self.prior)
+    def _law(self, shape: Shape) -> Law | None:
+        """The model of shapes that have the same costs as `shape`; None if nothing is known.
+
+        The prior is one of networks with convolutions, and stands in for those alone.
+        """
+        kind = kind_of(shape)
+        if kind is None:
+            return None
+        if kind not in self._laws:
+            x, y = self._observed(kind)
+            prior = self.prior if kind else None
+            self._laws[kind] = fitted(x, y, prior) if len(y) or prior else None
+        return self._laws[kind]
 
 
 def _interval(log_value: float, sd: float, df: float) -> Estimate:
@@ -217,12 +239,6 @@ def _reach(error: tuple[float, float]) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(df, 0.5 + COVERAGE / 2)) * sd
-
-
-def features(shape: Shape) -> NDArray[np.float64]:
-    """Row of the log-linear model: ln FLOPs and ln activations of a batch."""
-    flops, activations, batch = shape
-    return np.array([math.log(batch * flops), math.log(batch * activations)])
 
 
 def forecast_for(

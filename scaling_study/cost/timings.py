@@ -35,7 +35,10 @@ def _timing(line: str) -> Timing | None:
             float(record["scored"]),
             None if wall_s is None else float(wall_s),
         )
-        sizes = [*timing.shape, timing.step_time_s, 1.0 if wall_s is None else timing.wall_s]
+        shape = [
+            size for name, size in zip(SHAPE, timing.shape, strict=True) if not _blank(name, size)
+        ]
+        sizes = [*shape, timing.step_time_s, 1.0 if wall_s is None else timing.wall_s]
         good = all(math.isfinite(size) and size > 0 for size in sizes)
         good = good and math.isfinite(timing.steps + timing.scored)
         good = good and all(isinstance(value, str | int) for value in timing.conditions)
@@ -43,6 +46,11 @@ def _timing(line: str) -> Timing | None:
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
     return timing if good and lengths == (len(SHAPE), len(CONDITIONS)) else None
+
+
+def _blank(name: str, size: object) -> bool:
+    """Whether it is what a network without convolutions has of activations."""
+    return name == "activations" and size is None
 
 
 def written(timings: Iterable[Timing]) -> str:

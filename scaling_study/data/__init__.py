@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.extensions import declared
+from scaling_study.data import sets
 from scaling_study.data.base import MINIVAL, DataConfig, DataSet
 from scaling_study.data.sets import (
     cifar,
@@ -30,13 +32,22 @@ DATA_SETS: dict[str, DataSet] = {
     "parquet": parquet.DATA_SET,
 }
 
+EXAMPLE = "my_data.my_set"
 _listings: list[Path] = []
 
 
 def data_set(name: object) -> DataSet:
-    """The data set called `name`; InputError if there is none."""
+    """The data set called `name`, or by a dotted path the DATA_SET of any module.
+
+    InputError if there is none.
+    """
+    if isinstance(name, str) and "." in name:
+        return declared("data.name", name, DataSet, sets, EXAMPLE)
     if not isinstance(name, str) or name not in DATA_SETS:
-        raise InputError(f"data.name={name!r}: unknown data set; known: {', '.join(DATA_SETS)}")
+        raise InputError(
+            f"data.name={name!r}: unknown data set; known: {', '.join(DATA_SETS)}, or the import "
+            f"path of a module of yours, as in {EXAMPLE}"
+        )
     return DATA_SETS[name]
 
 

@@ -16,7 +16,7 @@ from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import forward
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.data import data_info
-from scaling_study.grid.run_at_point import cost_of, run_at, step_shape, with_point
+from scaling_study.grid.run_at_point import cost_of, flops_of, run_at, step_shape, with_point
 from scaling_study.grid.schema import Point, Solve
 from scaling_study.grid.sizes import legal_values
 from scaling_study.study.axes import KEYS
@@ -160,7 +160,7 @@ class Solver:
     def spread(self, asked: Solve, point: Point) -> list[float]:
         """Legal values to measure: with the settings' own FLOPs, SPREAD times less, and more."""
         group, name = KEYS[asked.axis].split(".")
-        flops = cache(lambda value: float(forward(self._run(asked.axis, value, point)).flops))
+        flops = cache(lambda value: flops_of(self._run(asked.axis, value, point)))
         rising = flops if is_increasing(asked.axis, "flops") else None
         line = Line(self._legal(asked.axis, point), flops, rising)
         try:
@@ -193,7 +193,7 @@ class Solver:
             return at(value) if found is None else found
 
         measured = [s[0] for s in forecast.by_shape if s[2] == like.train.batch_size]
-        return Line(values, at, cache(trend), lambda v: float(forward(run(v)).flops), measured)
+        return Line(values, at, cache(trend), lambda v: flops_of(run(v)), measured)
 
     def _legal(self, axis: str, point: Point) -> Sequence[float]:
         # The solved axis has the value of the settings here: only the others matter.

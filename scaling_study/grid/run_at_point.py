@@ -10,7 +10,7 @@ from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import describe, forward, run_cost, train_flops
 from scaling_study.cost.device_times import MEASURED, Times
 from scaling_study.cost.program_cost import program_costs
-from scaling_study.cost.time_model import Shape
+from scaling_study.cost.step_law import Shape
 from scaling_study.data import data_info
 from scaling_study.grid.schema import VARIANT, Point
 
@@ -69,13 +69,26 @@ def cost_of(name: str, run: RunConfig, times: Times | None) -> float | None:
     if run.program is not None:
         return _of_program(name, run)
     if name in ("params", "flops", "activations"):  # without the memory, which takes longer
-        return float(getattr(forward(run), name))
+        return _counted(name, getattr(forward(run), name), run)
     if name == "train_flops":
-        return float(train_flops(run))
+        return _counted(name, train_flops(run), run)
     if name == "lr":
         return run.train.lr
     costs = data_info(run.data) if name in ("n_train", "n_val") else run_cost(run)
-    return float(getattr(costs, name))
+    return _counted(name, getattr(costs, name), run)
+
+
+def flops_of(run: RunConfig) -> float:
+    """Forward FLOPs of an image; InputError if they cannot be counted."""
+    return _counted("flops", forward(run).flops, run)
+
+
+def _counted(name: str, value: float | None, run: RunConfig) -> float:
+    """A cost that is known; InputError for one that the network has not, or torch cannot count."""
+    if value is None:
+        why = forward(run).missing or "its networks have none"
+        raise InputError(f"{name}: blank for model.family={run.model.family}, because {why}")
+    return float(value)
 
 
 def _of_program(name: str, run: RunConfig) -> float:

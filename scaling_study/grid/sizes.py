@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
-from scaling_study.models import family, network
+from scaling_study.models import family
 from scaling_study.models.family import ModelConfig
 from scaling_study.study.axes import AXES, REACH
 
@@ -24,7 +24,7 @@ def legal_values(axis: str, model: ModelConfig, n_classes: int) -> Sequence[floa
         first = math.ceil(kind.smallest_width(model) / step - 1e-9)
         return [kind.nth_width(n) for n in range(first, round(WIDEST / step) + 1)]
     if axis == "resolution":
-        stride = network(model, n_classes).stride
+        stride = kind.image_step(model, n_classes)
         return range(stride, LARGEST_PX + 1, stride)
     return range(1, MOST_EPOCHS + 1)
 

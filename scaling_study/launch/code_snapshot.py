@@ -7,17 +7,15 @@ import hashlib
 import os
 import shutil
 import sys
-import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import PACKAGE
+from scaling_study.common.source import is_installed, source_files
 from scaling_study.config.execution import ExecutionConfig
-
-# Where installed code lies, whatever the prefix: a job imports it from there.
-INSTALLED = {"site-packages", "dist-packages"}
+from scaling_study.config.run import RunConfig
 
 
 def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
@@ -29,12 +27,13 @@ def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
         )
 
 
-def freeze(execution: ExecutionConfig, folder: Path) -> Path:
+def freeze(execution: ExecutionConfig, folder: Path, runs: Iterable[RunConfig] = ()) -> Path:
     """A folder for PYTHONPATH under `folder`, with this package and a user's modules as of now.
 
-    It is named by commit and content, so that equal code is copied once.
+    These are the modules that are imported, and the sources of `runs`. It is named by commit and
+    content, so that equal code is copied once.
     """
-    files = dict(sorted(_code(execution)))
+    files = dict(sorted({**dict(_sources(runs)), **dict(_code(execution))}.items()))
     name = (execution.git_commit or "installed")[:12] + ("-dirty" if execution.git_dirty else "")
     digest = hashlib.sha256()
     for relative, path in files.items():
@@ -64,6 +63,18 @@ def _code(execution: ExecutionConfig) -> Iterator[tuple[str, Path]]:
             yield from _files(Path(path), data)
 
 
+def _sources(runs: Iterable[RunConfig]) -> Iterator[tuple[str, Path]]:
+    """What is in the identity of runs, whether it is imported by now or only in training."""
+    parts = {part for run in runs for part in (run.model.family, run.data.name, run.task)}
+    for module in sorted(name for name in parts if isinstance(name, str) and "." in name):
+        for name, path in source_files(module).items():
+            if not is_installed(path):
+                path_to = name.split(".")
+                inside = path.stem == "__init__"
+                above = path_to if inside else path_to[:-1]
+                yield str(Path(*above, path.name)), path
+
+
 def _files(package: Path, without: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     """A package's files, except caches, what is hidden, and the folders `without`."""
     for folder, folders, names in os.walk(package):
@@ -82,10 +93,9 @@ def _user_modules() -> Iterator[ModuleType]:
     """Imported top-level modules that are not this project, not of Python, and not installed."""
     ours = {PACKAGE.name, "analysis", "__main__", "__mp_main__"}
     names = {name.partition(".")[0] for name in [*sys.modules]} - ours - sys.stdlib_module_names
-    python = sysconfig.get_path("stdlib")
     for module in (sys.modules.get(name) for name in sorted(names)):
         places = [*getattr(module, "__path__", ()), getattr(module, "__file__", None)]
         paths = [Path(place) for place in places if place]
-        installed = any(INSTALLED & {*p.parts} or p.is_relative_to(python) for p in paths)
+        installed = any(map(is_installed, paths))  # a job imports it from there
         if module is not None and paths and not installed:
             yield module

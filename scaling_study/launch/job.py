@@ -13,18 +13,20 @@ import yaml
 
 from scaling_study.common import stop_request
 from scaling_study.common.device import device_name
+from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.common.provenance import versions
 from scaling_study.common.ranks import ALONE, World
 from scaling_study.common.stop_request import Stopped
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.config.run import RunConfig
+from scaling_study.config.run import RunConfig, changed_code
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.program_cost import keep_descriptions_in
 from scaling_study.data import keep_listings_in
 from scaling_study.launch import failure_causes
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.program import run_program
+from scaling_study.models.counting.counts import keep_counts_in
 from scaling_study.study.claims import Claim, LostClaimError
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
@@ -56,6 +58,7 @@ class Job:
         """
         keep_listings_in(Path(self.execution.cache_dir))
         keep_descriptions_in(Path(self.execution.cache_dir))
+        keep_counts_in(Path(self.execution.cache_dir))
         if world.rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
@@ -70,7 +73,10 @@ class Job:
             assert claim is not None
             # The C library takes a tenth of the time.
             dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-            text = str(yaml.dump(asdict(self.run), Dumper=dumper, sort_keys=False))
+            config = asdict(self.run)
+            if not self.run.code:
+                del config["code"]
+            text = str(yaml.dump(config, Dumper=dumper, sort_keys=False))
             replace_file(run_dir / "config.yaml", text)
             with uploading(run_dir, self.execution.tracking):
                 try:
@@ -159,6 +165,11 @@ class Job:
         # Planning and submitting never import torch.
         from scaling_study.training.loop import train
 
+        if changed := changed_code(self.run):
+            raise InputError(
+                f"the code of {', '.join(changed)} has changed since the run was planned; the same "
+                "command again plans runs of the present code"
+            )
         tensorboard = self.execution.tracking.name == "tensorboard"
         sinks = [partial(EventFiles, run_dir)] if tensorboard else []
         return train(self.run, run_dir, self.execution, world, sinks, fence)

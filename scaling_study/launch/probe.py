@@ -21,7 +21,8 @@ from scaling_study.common.validation import from_values
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
-from scaling_study.cost.time_model import Shape, Timing, shape_of
+from scaling_study.cost.step_law import Shape, features, kind_of
+from scaling_study.cost.time_model import Timing, shape_of
 from scaling_study.cost.timings import keep_probes
 from scaling_study.data import data_info, data_set
 from scaling_study.launch.outcome import Outcome
@@ -54,10 +55,15 @@ def probe(
 
 
 def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
-    """Cells to probe: at most PROBES shapes a device, far apart, less those that are measured."""
+    """Cells to probe: at most PROBES shapes a device, far apart, less those that are measured.
+
+    As many of networks without activations as of those with some.
+    """
     groups = defaultdict[tuple[object, ...], dict[Shape, RunConfig]](dict)
     for run in (run for run in runs if run.program is None):
-        groups[times.conditions(run)].setdefault(shape_of(describe(run)), run)
+        shape = shape_of(describe(run))
+        if (kind := kind_of(shape)) is not None:
+            groups[(*times.conditions(run), kind)].setdefault(shape, run)
     chosen = []
     for shapes in groups.values():
         known = set(times.forecast(next(iter(shapes.values()))).by_shape)
@@ -67,8 +73,8 @@ def choose(runs: Sequence[RunConfig], times: Times) -> list[RunConfig]:
 
 def _far_apart(shapes: list[Shape]) -> list[Shape]:
     """The cheapest shape, then ever again the one furthest from those chosen, in logarithms."""
-    where = {s: (math.log(s[0] * s[2]), math.log(s[1] * s[2])) for s in shapes}
-    chosen = [min(shapes, key=lambda s: where[s])]
+    where = {shape: features(shape) for shape in shapes}
+    chosen = [min(shapes, key=lambda s: tuple(where[s]))]
     while len(chosen) < min(PROBES, len(shapes)):
         rest = [s for s in shapes if s not in chosen]
         chosen.append(max(rest, key=lambda s: min(math.dist(where[s], where[c]) for c in chosen)))

@@ -21,7 +21,7 @@ from typing import Any
 from scaling_study.common import stop_request
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in, text_in
-from scaling_study.common.source import source_digest
+from scaling_study.common.source import program_digest
 from scaling_study.common.stop_request import Stopped
 from scaling_study.common.validation import is_number
 from scaling_study.config.program import RUN_DIR, STOP, code_of, filled
@@ -55,7 +55,7 @@ def run_program(run: RunConfig, run_dir: Path, fence: Callable[[], None]) -> dic
     """
     program = run.program
     assert program is not None
-    if source_digest(code_of(program)) != program.source:
+    if program_digest(code_of(program)) != program.source:
         raise ProgramError(
             "the program was edited after the sweep had planned this run; sweep again"
         )

@@ -43,8 +43,13 @@ class Footprint:
     fixed: NDArray[np.float64]
     per_image: NDArray[np.float64]
 
-    def peak_bytes(self, batch_size: int, kept: int, passing: int) -> int:
-        """Most bytes alive; the optimizer has `kept` tensors a weight, `passing` more at work."""
+    def peak_bytes(self, batch_size: int, kept: int, passing: int) -> int | None:
+        """Most bytes alive; the optimizer has `kept` tensors a weight, `passing` more at work.
+
+        None if nothing is known about backward operations.
+        """
+        if not len(self.fixed):
+            return None
         # The weights, their average, and what the optimizer keeps.
         lasting = self.weights * (2 + kept) + 2 * self.buffers
         backward = (self.fixed + batch_size * self.per_image).max()

@@ -6,12 +6,30 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from scaling_study.models import family
 from scaling_study.models import layers as spec
+from scaling_study.models.drop_path import with_drop_path
+from scaling_study.models.family import ModelConfig
 
 # A ResNet's classifier starts almost silent, as in the released code.
 LINEAR_STD = 0.01
 # Standard deviation of a standard normal variable that is cut off at -2 and 2.
 CUT_OFF_STD = 0.87962566103423978
+
+
+def module_for(
+    model: ModelConfig, outputs: int, resolution: int, drop_path: float = 0
+) -> nn.Module:
+    """A module from images (N, 3, side, side) to (N, outputs), drawn from torch's RNG.
+
+    `resolution` is the side, px, of the images of a run, `drop_path` the stochastic depth of a
+    family of layers; InputError as the family has.
+    """
+    found = family(model.family)
+    if found.build is not None:
+        return found.build(model, outputs, resolution)
+    assert found.network is not None
+    return build(with_drop_path(found.network(model, outputs), drop_path))
 
 
 def build(network: spec.Network) -> nn.Sequential:

@@ -67,14 +67,13 @@ class Budget:
         """
         found = {}
         if self.train_flops is not None:
-            flops = list[int]()
-            for row in rows:
-                if row.cost.train_flops is None:
-                    raise InputError(
-                        f"budget.train_flops={self.train_flops:g}: the runs of a program have no "
-                        "known train_flops; give a formula, task.costs.train_flops"
-                    )
-                flops.append(row.cost.train_flops + (row.cost.curve_flops or 0))
+            flops = [row.cost.train_flops for row in rows if row.cost.train_flops is not None]
+            if len(flops) < len(rows):
+                why = "those of some runs are blank, because torch cannot count them"
+                if any(row.run.program is not None for row in rows):
+                    why = "those of a program are not known; give a formula, task.costs.train_flops"
+                raise InputError(f"budget.train_flops={self.train_flops:g}: {why}")
+            flops += [row.cost.curve_flops or 0 for row in rows]
             found["train_flops"] = float(sum(flops))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]

@@ -80,7 +80,9 @@ def allotted(
 def _smallest(row: Planned, wish: Wish, times: Times) -> tuple[int, str]:
     """The number of devices for a run, and what it lacks there."""
     room = USABLE * wish.device_bytes
-    holding = [n for n in _counts(row.run) if memory_bytes(row.run, n) <= room]
+    if row.cost.memory_bytes is None:
+        return 1, f"{row.run.model.family}: one device a run, because its memory is blank"
+    holding = [n for n in _counts(row.run) if _holds(row.run, n, room)]
     if not holding:
         return max(_counts(row.run), default=1), _what_would_fit(row.run, room)
     if wish.target_hours is None:
@@ -102,6 +104,12 @@ def _smallest(row: Planned, wish: Wish, times: Times) -> tuple[int, str]:
         f"{row.run.run_id}: {hours[best]:.3g} h on {best} devices, the fewest that any number "
         f"takes, more than launcher.target_hours={wish.target_hours:g}"
     )
+
+
+def _holds(run: RunConfig, processes: int, room: float) -> bool:
+    """Whether a step fits where so many devices share it."""
+    memory = memory_bytes(run, processes)
+    return memory is not None and memory <= room
 
 
 def _counts(run: RunConfig) -> list[int]:
@@ -131,7 +139,7 @@ def _what_would_fit(run: RunConfig, room: float) -> str:
         if run.train.batch_size % passes or run.train.batch_size // passes < 2:
             break
         other = replace(run, train=replace(run.train, accumulation=passes))
-        if fitting := [k for k in _counts(other) if memory_bytes(other, k) <= room]:
+        if fitting := [k for k in _counts(other) if _holds(other, k, room)]:
             return (
                 f"{text}; train.accumulation={passes} would fit on {fitting[0]}: another run, "
                 f"whose batch norm sees {run.train.batch_size // passes} images at a time"

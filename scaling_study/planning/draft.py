@@ -21,6 +21,7 @@ from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import kept_probes, read_timings, written
 from scaling_study.grid.cells import Cell, ExcludedPoint
 from scaling_study.grid.declared import declared_grid
+from scaling_study.planning.code_changes import code_changes
 from scaling_study.planning.devices_per_run import allotted, wish_of
 from scaling_study.planning.order import to_do
 from scaling_study.planning.pilot import fitting
@@ -98,9 +99,18 @@ def draft(
     if (wish := wish_of(group(settings, "launcher"), times)) is not None:
         rows, about = allotted(rows, wish, times, store, results)
         lines += about
-    lines += times.notes(row.run for row in to_do(rows))
-    lines += _short_steps(to_do(rows))
+    lines += [*times.notes(row.run for row in to_do(rows)), *blank_costs(rows)]
+    lines += [*_short_steps(to_do(rows)), *code_changes(rows, store, results)]
     return Draft(grid, rows, left, times, decided, results, notes), lines
+
+
+def blank_costs(rows: Sequence[Planned]) -> list[str]:
+    """A line for each family whose costs could not be counted, with the reason."""
+    found = {row.run.model.family: row.cost.missing for row in rows if row.cost.missing}
+    return [
+        f"costs of model.family={name}: FLOPs, memory and forecasts are blank, because {why}"
+        for name, why in found.items()
+    ]
 
 
 def _short_steps(rows: Sequence[Planned]) -> list[str]:

@@ -47,7 +47,7 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
     blank = any(row.forecast_s is None for row in missing)
 
     def length(row: Planned) -> float:
-        return float(row.columns["train_flops"] or 1) if blank else row.forecast_s or 0.0
+        return row.work if blank else row.forecast_s or 0.0
 
     longest = sorted(missing, key=length, reverse=True)
     if order == LONGEST or not missing:

@@ -47,6 +47,13 @@ class Planned:
         return self.cell.run
 
     @property
+    def work(self) -> float:
+        """What orders runs without forecasts: training FLOPs, or images where those are blank."""
+        if (flops := self.cost.train_flops) is not None:
+            return float(flops)
+        return float(self.run.train.epochs * (self.columns["n_train"] or 1))
+
+    @property
     def forecast_s(self) -> float | None:
         return self.time.value if self.time else None
 

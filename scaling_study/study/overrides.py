@@ -38,7 +38,8 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
         later = known if group == "train" else _common(group)
         known = {k: v for k, v in known.items() if k in values or k not in later}
         found += _changes(values, known, f"{group}.")
-    rest = {key: value for key, value in config.items() if key not in GROUPS}
+    # The code is what can be imported where the command is typed.
+    rest = {key: value for key, value in config.items() if key not in (*GROUPS, "code")}
     if "init" in rest:  # a run's config has the file's digest beside it
         init = rest["init"]
         parent = init is not None and "run" in init

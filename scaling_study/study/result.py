@@ -39,7 +39,7 @@ COLUMNS: dict[str, str] = {
     "world_size": "processes that trained together",
     "params": "trainable parameters",
     "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
-    "activations": "output elements of all convolutions, per image",
+    "activations": "output elements of all convolutions, per image; blank if there are none",
     "train_flops": "3 x flops x images trained (whole batches), each at its resolution",
     "eval_flops": "flops x images of all planned evaluations, while training and at its end",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
@@ -141,7 +141,11 @@ class Result:
 
 
 def write_result(run_dir: Path, result: Result) -> None:
-    """Write `result` to RUN_DIR/result.json, atomically."""
+    """Write `result` to RUN_DIR/result.json, atomically.
+
+    ValueError for a value that `read_result` would not take: nothing is written then.
+    """
+    _check(asdict(result))
     replace_file(run_dir / "result.json", json.dumps(asdict(result), indent=1) + "\n")
 
 
@@ -159,14 +163,13 @@ def read_result(path: Path) -> Result:
     if record.get("schema") not in READABLE:
         known = " and ".join(map(str, READABLE))
         raise ValueError(f"schema {record.get('schema')!r}, this version reads {known}")
-    types = _types()
     record = {**dict.fromkeys(OF_PROGRAMS), **record}
     lacking = set() if record["schema"] == SCHEMA else set(ADDED)
-    if odd := sorted(set(types).symmetric_difference(record) - lacking):
+    if odd := sorted(set(_types()).symmetric_difference(record) - lacking):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
-    for name, value in record.items():
-        if not _possible(name, value, types[name]):
-            raise ValueError(f"{name}={value!r} is not possible")
+    if type(record["activations"]) is int and record["activations"] == 0:
+        record["activations"] = None  # as earlier versions wrote of networks without convolutions
+    _check(record)
     if record["run_id"] != path.parent.name:
         raise ValueError(f"the result of another run, {record['run_id']}")
     return Result(**(record if record["schema"] == SCHEMA else _from_schema_2(record)))
@@ -175,8 +178,16 @@ def read_result(path: Path) -> Result:
 def _from_schema_2(record: dict[str, Any]) -> dict[str, Any]:
     """A result as this version would have written it: its training FLOPs by whole batches."""
     batch, n_train = record["batch_size"], record["n_train"]
+    flops = record["flops"]
     images = record["epochs"] * (n_train // batch * batch or n_train)
-    return record | {"schema": SCHEMA, "train_flops": 3 * record["flops"] * images}
+    return record | {"schema": SCHEMA, "train_flops": 3 * flops * images if flops else None}
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    """ValueError for a value that its column cannot have."""
+    for name, value in record.items():
+        if not _possible(name, value, _types()[name]):
+            raise ValueError(f"{name}={value!r} is not possible")
 
 
 @cache

@@ -88,7 +88,7 @@ class Plan:
         time = f", {duration(sum(seconds))} of run time" if len(seconds) == len(more) else ""
         text = (
             f"grid.tuned: {len(more)} runs at other learning rates, {flops:.3g} training FLOPs "
-            f"({100 * flops / every:.0f} % of the study's){time}"
+            f"({100 * flops / max(every, 1):.0f} % of the study's){time}"
         )
         used = any(rule.tuned for rule in self.prereg.rules)
         return [text if used else f"{text}; no rule is `tuned: lr`, so none uses them"]

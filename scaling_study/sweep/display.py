@@ -113,12 +113,15 @@ def _note(row: Planned) -> str:
 
 def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     missing = to_do(rows, order, slots)
-    flops = [row.columns["train_flops"] for row in missing]
+    counted = [f for row in missing if (f := row.columns["train_flops"]) is not None]
     states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
     text = [f"{len(rows)} runs: {states}"]
-    if None not in flops:
-        text[0] += f"; {sum(flops):.3g} training FLOPs to do (2 x multiply-adds)"
-    if missing and missing[0].run.program is None:
+    of_program = bool(missing) and missing[0].run.program is not None
+    if counted or not of_program:
+        text[0] += f"; {sum(counted):.3g} training FLOPs to do (2 x multiply-adds)"
+        if blank := len(missing) - len(counted):
+            text[0] += f" and those of {blank} runs that are blank"
+    if missing and not of_program:
         disk = sum(row.cost.disk_bytes or 0 for row in missing)
         text.append(f"{_largest(missing)}; all: {engineering(disk)}B on disk when done")
     times = [row.time for row in missing if row.time is not None]
@@ -162,8 +165,11 @@ def _by_prior(rows: Sequence[Planned]) -> str:
 
 def _largest(rows: Sequence[Planned]) -> str:
     """What the run with most memory needs, and how many devices hold it if one does not."""
-    row = max(rows, key=lambda row: row.cost.memory_bytes or 0)
-    memory = row.cost.memory_bytes or 0
+    sizes = [(row.cost.memory_bytes, i) for i, row in enumerate(rows)]
+    memory, i = max(((size, i) for size, i in sizes if size is not None), default=(None, 0))
+    if memory is None:
+        return "memory: blank, because it could not be counted"
+    row = rows[i]
     where = "one device" if row.processes == 1 else f"each of {row.processes} devices"
     text = f"largest run: {engineering(memory)}B of memory on {where}"
     if memory <= LARGE_DEVICE_BYTES:

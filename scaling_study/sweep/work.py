@@ -43,7 +43,7 @@ class Progress:
 class Work:
     """The runs that a sweep starts, in that order, `slots` at a time.
 
-    Work is counted in forecast seconds, or in training FLOPs unless all runs have a forecast.
+    Work is counted in forecast seconds, or as `Planned.work` unless all runs have a forecast.
     Outcomes may be added by one thread while another looks.
     """
 
@@ -52,9 +52,7 @@ class Work:
         self._store, self._slots = store, max(slots, 1)
         self._forecast = all(row.forecast_s is not None for row in rows)
         self._amount = {
-            run_id: (row.forecast_s or 0.0)
-            if self._forecast
-            else float(row.columns["train_flops"] or 1)
+            run_id: (row.forecast_s or 0.0) if self._forecast else row.work
             for run_id, row in self._rows.items()
         }
         self._outcomes = dict[str, Outcome]()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.reading import UnreadableError, parsed_json, text_in, yaml_in
-from scaling_study.config.run import run_config
+from scaling_study.config.run import stored_run
 from scaling_study.config.tracking import tag_of
 from scaling_study.cost.closed_form import describe
 from scaling_study.study.folders import studies_in
@@ -57,7 +57,7 @@ def config_of(run_dir: Path) -> dict[str, Any]:
         raise ValueError(f"config.yaml: {error}") from None
     if not isinstance(values, dict):
         raise ValueError("config.yaml holds no settings")
-    return describe(run_config(values)) | {"run": values}
+    return describe(stored_run(values)) | {"run": values}
 
 
 def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:

@@ -11,8 +11,7 @@ import torch
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
-from scaling_study.models import network
-from scaling_study.models.modules import build
+from scaling_study.models.modules import module_for
 from scaling_study.tasks import task_of
 from scaling_study.training.loop import train
 from scaling_study.training.numerics import autocast, tuned_convolutions
@@ -43,7 +42,7 @@ def inference_time_s(run: RunConfig) -> float:
     """Median seconds of `TIMED` forward passes of one batch."""
     layout = torch.channels_last if run.train.channels_last else torch.contiguous_format
     outputs = task_of(run.task).outputs(data_info(run.data).n_classes)
-    module = build(network(run.model, outputs)).eval()
+    module = module_for(run.model, outputs, run.data.resolution).eval()
     module.to(run.device, memory_format=layout)  # type: ignore[call-overload]
     shape = (run.train.batch_size, 3, run.data.resolution, run.data.resolution)
     images = torch.rand(shape, device=run.device).contiguous(memory_format=layout)

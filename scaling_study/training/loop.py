@@ -16,8 +16,7 @@ from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import network as layers_of
-from scaling_study.models.drop_path import with_drop_path
-from scaling_study.models.modules import build
+from scaling_study.models.modules import module_for
 from scaling_study.study.image_outcomes import write_image_outcomes
 from scaling_study.tasks import task_of
 from scaling_study.training import first_weights, transfer
@@ -95,10 +94,9 @@ def _train(
     torch.manual_seed(seed_of(run.random_key, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     outputs = task.outputs(data.info.n_classes)
-    layers = with_drop_path(layers_of(run.model, outputs), recipe.drop_path)
-    module = build(layers)
+    module = module_for(run.model, outputs, run.data.resolution, recipe.drop_path)
     if recipe.common_random_numbers:
-        draw_by_shape(module, layers, run.random_key)
+        draw_by_shape(module, layers_of(run.model, outputs), run.random_key)
     use_ghost_batches(module, recipe.ghost_batch)
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())

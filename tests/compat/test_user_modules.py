@@ -26,7 +26,7 @@ def test_a_users_family_trains_on_a_users_data_set(
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.glob("results/runs/*/result.json")
     result = json.loads(path.read_text(encoding="utf-8"))
-    assert result["run_id"] == "d18-w0.25-r32-e2-s0-5856464b52"
+    assert result["run_id"] == "d18-w0.25-r32-e2-s0-235b7c7f4f"
     assert (result["status"], result["family"], result["data"], result["n_val"]) == (
         *("ok", "own_models.mobilenet", "stripes"),
         200,

@@ -15,8 +15,8 @@ from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_prior import Published, fitted_without, published
 from scaling_study.cost.device_times import BOTH, PRIOR_TIMES, Times, device_named
 from scaling_study.cost.devices import devices, named
-from scaling_study.cost.step_law import Prior, fitted
-from scaling_study.cost.time_model import Forecast, Timing, features
+from scaling_study.cost.step_law import Prior, features, fitted
+from scaling_study.cost.time_model import Forecast, Timing
 
 A100 = devices()["a100"]
 # ResNet-50 at 224 px: FLOPs and activations of an image.

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from helpers.tiny import tiny
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import Forecast, Timing, amounts, shape_of
+from scaling_study.cost.timings import read_timings, written
 
 
 def test_a_power_law_is_found_and_shapes_held_out_are_foretold() -> None:
@@ -123,3 +125,32 @@ def test_a_time_model_that_misses_what_was_held_out_is_doubted() -> None:
     (doubt,) = Times(shaken(known, rng, 3.0), 1).notes([run])
     assert "warning: times of cpu" in doubt
     assert "plan.probe=true measures what was probed again" in doubt
+
+
+def test_networks_without_activations_follow_flops_alone() -> None:
+    """Beside others of another speed, which have a model of their own."""
+    with_some = [
+        Timing((), (math.exp(f), math.exp(f - 4), 16), math.exp(f - 20)) for f in (18, 19, 20, 21)
+    ]
+    without = [
+        Timing((), (math.exp(f), None, 16), math.exp(0.5 * f - 12)) for f in (16, 18, 20, 22)
+    ]
+    known = Forecast(with_some + without)
+    step, beside = (known.step_time((math.exp(19), a, 16)) for a in (None, math.exp(15)))
+    assert step is not None
+    assert beside is not None
+    assert step.value == pytest.approx(math.exp(0.5 * 19 - 12), rel=0.1)
+    assert beside.value == pytest.approx(math.exp(-1), rel=1e-6)
+    assert Forecast(with_some).step_time((math.exp(19), None, 16)) is None
+
+
+def test_nothing_is_forecast_for_a_network_whose_flops_are_blank() -> None:
+    measured = [Timing((), (math.exp(18), None, 16), 0.1)]
+    assert Forecast(measured).step_time((None, None, 16)) is None
+    assert Timing.of({**describe(tiny()), "flops": None, "step_time_s": 1.0}) is None
+
+
+def test_timings_without_activations_are_kept(tmp_path: Path) -> None:
+    one = Timing(("cpu: x", "fp32", 1, 1), (1e6, None, 16), 0.1, 4.0, 2.0, None)
+    (tmp_path / "t.jsonl").write_text(written([one]), encoding="utf-8")
+    assert read_timings(tmp_path / "t.jsonl") == [one]

@@ -1,6 +1,5 @@
 """Embedded data sets: deterministic, cached, the same object at every resolution."""
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import pytest
 import yaml
 
 from helpers.data_settings import values
-from helpers.tiny import tiny
+from helpers.tiny import TINY, tiny
 from scaling_study.common.validation import from_values
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.config.run import run_config
 from scaling_study.data import DATA_SETS, data_info, data_set, load
 from scaling_study.data.sets import fractals
 from scaling_study.data.sets.digits import DigitsConfig
@@ -110,14 +110,12 @@ def test_digits_are_split_without_overlap(cache_dir: Path) -> None:
 def test_the_documented_example_of_a_data_set_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, execution: ExecutionConfig
 ) -> None:
-    text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
-    code, settings = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "yaml"))
-    module = tmp_path / "stripes.py"
-    module.write_text(code, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(DATA_SETS, "stripes", importlib.import_module("stripes").DATA_SET)
-    config = from_values(data_set("stripes").config, yaml.safe_load(settings), "data.")
-    run = replace(tiny(), data=config)
+    folder = ROOT / "examples" / "own_data"
+    monkeypatch.syspath_prepend(folder)
+    settings = yaml.safe_load((folder / "my_conf/data/stripes.yaml").read_text(encoding="utf-8"))
+    run = run_config({**TINY, "data": settings})
+    assert {*run.code} == {"my_data.stripes"}
+    config = run.data
     assert data_info(config) == DataInfo(2, 200, 200, "test")
     assert train(run, tmp_path, execution)["val_error"] < 0.2
 

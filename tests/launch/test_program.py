@@ -18,7 +18,7 @@ import yaml
 from helpers.commands import environment
 from scaling_study.common import stop_request
 from scaling_study.common.errors import InputError
-from scaling_study.common.source import source_digest, source_files
+from scaling_study.common.source import program_digest, program_files
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.program import filled
 from scaling_study.config.run import RunConfig, run_config
@@ -103,8 +103,8 @@ def test_an_id_has_the_code_and_what_the_program_asks_for_and_nothing_else(here:
     assert program().run_id == before.run_id
     (here / "side.py").write_text("X = 2\n")
     assert program().run_id != before.run_id
-    assert source_files([here / "train.py"]) == sorted([here / "side.py", here / "train.py"])
-    assert len(source_digest([here / "train.py"])) == 16
+    assert program_files([here / "train.py"]) == sorted([here / "side.py", here / "train.py"])
+    assert len(program_digest([here / "train.py"])) == 16
 
 
 def test_a_program_that_was_edited_after_the_plan_does_not_run(

@@ -1,24 +1,33 @@
 """Families by name: what they declare they build, and which settings they refuse."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from helpers.networks import efficient, resnets
-from helpers.tiny import tiny
+from helpers.tiny import composed, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.extensions import module_names
 from scaling_study.models import families, family, network
 from scaling_study.models.families import efficientnet, resnet
 from scaling_study.models.layers import Shape, total
+from scaling_study.models.modules import module_for
 
 CONFIGS = {"resnet": resnets(), "efficientnet": efficient()}
+MODULES = ("convnext", "vit")
 
 
-@pytest.mark.parametrize("name", module_names(families))
+def test_every_family_ships_with_settings() -> None:
+    assert {*CONFIGS, *MODULES} == {*module_names(families)}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 def test_a_family_can_build_what_it_declares(name: str) -> None:
     declared, config = family(name), CONFIGS[name]
+    assert declared.network
     depths = list(declared.depths(config))
     assert depths == sorted(set(depths))
     least = math.ceil(declared.smallest_width(config) / declared.width_step - 1e-9)
@@ -32,6 +41,23 @@ def test_a_family_can_build_what_it_declares(name: str) -> None:
     assert flops[0] > 0
     assert flops[0::3] == sorted(flops[0::3])
     assert flops[2::3] == sorted(flops[2::3])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_family_of_modules_can_build_what_it_declares(name: str) -> None:
+    declared, config = family(name), composed(f"model={name}").model
+    depths, smallest = list(declared.depths(config)), declared.smallest_width(config)
+    assert depths == sorted(set(depths))
+    sizes, side = [], 2 * declared.image_step(config, 10)
+    for depth in (*depths[:3], depths[-1]):
+        for width in (smallest, declared.nth_width(round(smallest / declared.width_step) + 1)):
+            with torch.device("meta"):
+                model = replace(config, depth=depth, width=width)
+                module = module_for(model, 10, side)
+                assert module(torch.empty(2, 3, side, side)).shape == (2, 10)
+            sizes.append(sum(weight.numel() for weight in module.parameters()))
+    assert sizes[::2] == sorted(set(sizes[::2]))
+    assert sizes[1::2] == sorted(set(sizes[1::2]))
 
 
 def test_a_width_without_channels_is_refused() -> None:
@@ -52,7 +78,11 @@ def test_a_width_without_channels_is_refused() -> None:
         ("model.weight_init", "he", "unknown weight_init; known: default, lecun"),
         ("model.activation", "gelu", "unknown activation; known: relu, silu"),
         ("model.bn_momentum", 0, "must be in (0, 1]"),
-        ("model.family", "resnext", "unknown family; known: efficientnet, resnet, or the import"),
+        (
+            "model.family",
+            "resnext",
+            "unknown family; known: convnext, efficientnet, resnet, vit, or the import",
+        ),
         ("model.family", "nowhere.resnext", "unknown family"),
         ("model.family", ".resnet", "unknown family"),
         ("model.family", "scaling_study.errors", "declares no FAMILY"),
@@ -76,7 +106,7 @@ def test_a_file_in_the_folder_of_families_is_a_family(
     (tmp_path / "residual.py").write_text(source, encoding="utf-8")
     (tmp_path / "broken.py").write_text("import a_package_that_is_missing\n", encoding="utf-8")
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
-    assert module_names(families) == ["broken", "efficientnet", "residual", "resnet"]
+    assert {"broken", "residual", "resnet"} < {*module_names(families)}
     assert tiny(**{"model.family": "residual"}).model.depth == 14
     # What a family lacks is its own affair, not a family that is not there.
     with pytest.raises(ModuleNotFoundError, match="a_package_that_is_missing"):

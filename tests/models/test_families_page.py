@@ -52,12 +52,13 @@ def test_the_commands_plan_and_train_the_worked_example(folder: Path, cache_dir:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout)
-    assert "4 runs: 4 planned" in outputs[0]
+    assert ["4 runs: 4 planned" in output for output in outputs] == [True, False] * 2
     results = [read_result(path) for path in folder.glob("results/runs/*/result.json")]
     assert {(r.family, r.depth, r.status) for r in results} == {
-        ("my_models.mobilenet", 18, "ok"),
-        ("my_models.mobilenet", 20, "ok"),
+        *(("my_models.mobilenet", depth, "ok") for depth in (18, 20)),
+        *(("my_models.mixer", depth, "ok") for depth in (1, 2)),
     }
+    assert {r.activations is None for r in results if r.family == "my_models.mixer"} == {True}
 
 
 @pytest.mark.usefixtures("folder")

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
@@ -153,6 +154,25 @@ def test_an_impossible_value_makes_a_result_unreadable(
     with pytest.raises(ValueError, match=column):
         read_result(path)
     assert job.store.state(RUN.run_id) == "unreadable"
+
+
+@pytest.mark.parametrize(("column", "value"), [("flops", 0), ("val_error", 1.5), ("params", 0)])
+def test_an_impossible_value_is_not_written(job: Job, column: str, value: Any) -> None:
+    job.write_failure("why", "error")
+    path = job.store.run_dir(RUN.run_id) / "result.json"
+    before, result = path.read_bytes(), read_result(path)
+    with pytest.raises(ValueError, match=column):
+        write_result(path.parent, replace(result, **{column: value}))
+    assert path.read_bytes() == before
+
+
+def test_no_activations_were_written_as_0_and_are_blank(job: Job) -> None:
+    job.write_failure("why", "error")
+    path = job.store.run_dir(RUN.run_id) / "result.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(record | {"activations": 0}), encoding="utf-8")
+    assert read_result(path).activations is None
+    assert job.store.state(RUN.run_id) == "failed"
 
 
 @pytest.mark.parametrize("text", ["5", "{}", "[", '{"host": 1, "pid": "x", "started": 1}'])

@@ -1,7 +1,10 @@
-"""ImageNet's layout: ROOT/train/CLASS/NAME.JPEG and ROOT/val/CLASS/NAME.JPEG."""
+"""ImageNet's layout: ROOT/train/CLASS/NAME.JPEG and ROOT/val/CLASS/NAME.JPEG.
+
+Several roots are one data set: a part has the images of all roots that have a folder of it.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,42 +51,72 @@ def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
 def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
     columns = _listing(data).read(part, cache_dir)
     labels = columns["labels"]
-    return Encoded(FolderSource(data.folder / part, columns), labels, np.arange(len(labels)))
+    return Encoded(FolderSource(_base(data, part), columns), labels, np.arange(len(labels)))
 
 
 def _listing(data: ImageFolderConfig) -> Listing:
-    classes = {part: _class_folders(data, part) for part in data.parts}
+    found = {part: _class_folders(data, part) for part in data.parts}
+    classes = {part: _by_class(folders) for part, folders in found.items()}
     for part, names in classes.items():
         odd = sorted(names.keys() ^ classes["train"].keys())
-        found = f"train has {len(classes['train'])} class folders and {part} {len(names)}"
-        require(not odd, "data.root", data.root, f"{found}; not in both: {', '.join(odd[:5])}")
+        counts = f"train has {len(classes['train'])} class folders and {part} {len(names)}"
+        require(not odd, "data.root", data.root, f"{counts}; not in both: {', '.join(odd[:5])}")
 
     def columns(part: str) -> Columns:
         labels, paths = [], []
         for label, name in enumerate(sorted(classes["train"])):
-            images = _images(data.folder / part / name)
-            labels += [label] * len(images)
-            paths += [f"{name}/{image}" for image in images]
+            for folder in classes[part][name]:
+                images = _images(folder)
+                labels += [label] * len(images)
+                below = folder.relative_to(_base(data, part))
+                paths += [f"{below}/{image}" for image in images]
         return {"labels": np.array(labels, np.int64), **packed(paths)}
 
-    state = [str(data.folder.resolve()), classes]
+    states = {part: _state(data, part, folders) for part, folders in found.items()}
+    roots = [str(folder.resolve()) for folder in data.folders]
+    state = [roots[0] if len(roots) == 1 else roots, states]
     return Listing(data.name, state, data.parts, ("text", "ends"), columns)
 
 
-def _class_folders(data: ImageFolderConfig, part: str) -> dict[str, int]:
-    """Folders of `part`, and when their lists of files last changed (ns)."""
-    folder = data.folder / part
+def _base(data: ImageFolderConfig, part: str) -> Path:
+    """What the paths of a listing are relative to."""
+    folders = data.folders
+    return folders[0] / part if len(folders) == 1 else Path("/")
+
+
+def _by_class(folders: Mapping[Path, int]) -> dict[str, list[Path]]:
+    """The folders of each class, by its name."""
+    found: dict[str, list[Path]] = {}
+    for folder in folders:
+        found.setdefault(folder.name, []).append(folder)
+    return found
+
+
+def _state(data: ImageFolderConfig, part: str, folders: Mapping[Path, int]) -> dict[str, int]:
+    """When each folder last changed (ns), by its path."""
+    base = _base(data, part)
+    return {str(folder.relative_to(base)): time for folder, time in folders.items()}
+
+
+def _class_folders(data: ImageFolderConfig, part: str) -> dict[Path, int]:
+    """Class folders of `part`, and when their lists of files last changed (ns)."""
+    several = len(data.folders) > 1
+    parts = [(folder.resolve() if several else folder) / part for folder in data.folders]
     layout = "the layout is ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE"
     if part != "train":
         layout += "; data.split=minival needs no val"
     absent = f"there is no folder {part} in it; {layout}"
-    require(folder.is_dir(), "data.root", data.root, absent)
-    with _entries(folder) as entries:
-        folders = [entry for entry in entries if entry.is_dir() and entry.name[0] != "."]
-        times = {entry.name: entry.stat().st_mtime_ns for entry in folders}
+    there = [folder for folder in parts if folder.is_dir()]
+    require(bool(there), "data.root", data.root, absent)
+    times: dict[Path, int] = {}
+    for folder in there:
+        with _entries(folder) as entries:
+            named = [entry for entry in entries if entry.is_dir() and entry.name[0] != "."]
+            times |= {folder / entry.name: entry.stat().st_mtime_ns for entry in named}
     accepted = f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
-    found = f"{folder} holds {len(times)} class folders"
-    require(len(times) >= 2, "data.root", data.root, f"{found}; {accepted}")
+    n_classes = len({folder.name for folder in times})
+    found = f"{there[0]} holds {n_classes} class folders"
+    require(n_classes >= 2, "data.root", data.root, f"{found}; {accepted}")
     return dict(sorted(times.items()))
 
 

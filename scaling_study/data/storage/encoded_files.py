@@ -1,5 +1,6 @@
 """What data sets of encoded files have in common."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,19 @@ class FilesConfig(DataConfig):
         folder = Path(self.root).expanduser()
         require(folder.is_dir(), "data.root", self.root, "no such folder")
         return folder
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders in `root`, which may name several, as a path does: /a:/b.
+
+        InputError if one of them does not exist.
+        """
+        if Path(self.root).expanduser().is_dir():
+            return [Path(self.root).expanduser()]
+        folders = [Path(name).expanduser() for name in self.root.split(os.pathsep)]
+        for folder in folders:
+            require(folder.is_dir(), "data.root", folder, "no such folder")
+        return folders
 
     @property
     def parts(self) -> tuple[str, ...]:

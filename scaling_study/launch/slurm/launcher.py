@@ -77,7 +77,8 @@ class SubmittedRuns:
     def __init__(self, call: Launch) -> None:
         execution, self._store = call.jobs[0].execution, call.jobs[0].store
         self._study_dir, self._stop, self._retry = call.study_dir, call.stop, call.options.retry
-        snapshot = freeze(execution, Path(execution.results_dir) / "snapshots")
+        runs = [job.run for job in call.jobs]
+        snapshot = freeze(execution, Path(execution.results_dir) / "snapshots", runs)
         self._submitter = Submitter(call.study_dir, call.options, snapshot)
         # Runs submitted by this call, and the number of retries for each (run, cause).
         self._submitted, self._retried = set[str](), Counter[tuple[str, str | None]]()

@@ -1,0 +1,1 @@
+"""The torch modules of families that build them."""
