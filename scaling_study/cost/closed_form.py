@@ -6,7 +6,8 @@ set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -82,8 +83,8 @@ class RunCost:
 def run_cost(run: RunConfig) -> RunCost:
     """Cost of training `run`; InputError if its network, images and batch do not fit together."""
     if run.program is not None:
-        known = columns_of(program_costs(run))
-        return replace(RunCost(), **{name: known[name] for name in COST_COLUMNS})
+        known: Mapping[str, Any] = columns_of(program_costs(run))
+        return RunCost(**{name: known[name] for name in COST_COLUMNS})
     data = data_info(run.data)
     sides = run.data.resolution, as_evaluated(run.data).resolution
     return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision)
