@@ -52,7 +52,7 @@ ACROSS = {
 COMMANDS = {
     "scaling_study": {
         *("__main__", "cancel", "export", "measure", "prune", "status", "studies", "sweep"),
-        *("site", "sync", "train"),
+        *("sync", "train"),
     },
     "analysis": {
         *("__main__", "compare", "dashboard", "importers", "power", "published", "recommend"),

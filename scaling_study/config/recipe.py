@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.common.validation import identity, later, require
-
-EVALUATE = ("end", "auto")
-SCHEDULES = ("cosine", "step", "exponential")
-OPTIMIZERS = ("sgd", "rmsprop")
+from scaling_study.config.recipe_checks import check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,16 +13,26 @@ class TrainConfig:
     """The recipe: every method has a key of its own that switches it off.
 
     `lr_per_256` is the peak learning rate per 256 images of batch. After `warmup_epochs` of linear
-    warm-up it follows `schedule`: cosine to zero; step, times `decay_factor` at each epoch of
-    `decay_epochs`; exponential, times `decay_factor` after every `decay_epochs[0]` epochs.
+    warm-up it follows `schedule` (`training/schedule.py`): cosine; polynomial of
+    `polynomial_power`; wsd, constant but for the last `decay_share`; these end at `end_lr`. step,
+    times `decay_factor` at each epoch of `decay_epochs`; exponential, after every
+    `decay_epochs[0]` epochs. `layer_decay`: times this for each block towards the image.
 
-    `momentum` is Nesterov's with sgd and plain with rmsprop, whose squares are averaged with
-    `rms_decay` and kept from zero by `rms_eps`. `weight_decay` spares batch norm's scales and
-    shifts, and other biases, unless `decay_batch_norm` and `decay_biases` include them.
+    `momentum` is Nesterov's with sgd, plain with rmsprop, whose squares are averaged with
+    `rms_decay` and kept from zero by `rms_eps`, and beta 1 of adamw and lamb, beside `beta2` and
+    `adam_eps`. `weight_decay` spares batch norm's scales and shifts, other biases, other norms,
+    embeddings and layer scales unless `decay_batch_norm`, `decay_biases`, … include them.
+    `clip_norm`: largest norm of all gradients together; 0 is off.
     `ema_decay` is the limit of the weight average's decay; 0 evaluates the weights themselves.
 
+    `mixup` and `cutmix`: their alphas; a batch has one of them, at `mix_probability`. `loss`: the
+    task's own, or bce, in which labels above `bce_threshold` (if it is not 0) count as 1.
+    `repeats`: times that an image is in a batch. `drop_path`: stochastic depth of any family's
+    residual blocks, linear in depth. `resolutions`: image sides of equal stages of the epochs.
+
     A step's batch is split over `accumulation` forward passes; batch norm sees one of them, or
-    with `sync_batch_norm` that pass of all processes. `compile` is torch's, on a GPU.
+    with `sync_batch_norm` that pass of all processes, or `ghost_batch` images of it at a time.
+    `compile` is torch's, on a GPU.
 
     `evaluate_every` says when a run is evaluated while it trains: after every so many epochs, after
     those of a list, `auto` (`config.evaluation`), or `end`, once. With `early_stopping` a run ends
@@ -65,49 +72,30 @@ class TrainConfig:
     lr_multipliers: tuple[str, ...] = later(())
     common_random_numbers: bool = later(False)
 
+    beta2: float = later(0.999)
+    adam_eps: float = later(1e-8)
+    clip_norm: float = later(0.0)
+    decay_norms: bool = later(False)
+    decay_embeddings: bool = later(False)
+    decay_layer_scale: bool = later(False)
+    layer_decay: float = later(1.0)
+    end_lr: float = later(0.0)
+    polynomial_power: float = later(1.0)
+    decay_share: float = later(0.2)
+    mixup: float = later(0.0)
+    cutmix: float = later(0.0)
+    mix_probability: float = later(1.0)
+    loss: str = later("task")
+    bce_threshold: float = later(0.0)
+    repeats: int = later(1)
+    drop_path: float = later(0.0)
+    ghost_batch: int = later(0)
+    resolutions: tuple[int, ...] = later(())
+
     def __post_init__(self) -> None:
-        batch, passes, epochs = self.batch_size, self.accumulation, list(self.decay_epochs)
-        split = passes >= 1 and batch % passes == 0 and batch // passes >= 2
-        split_as = f"must divide train.batch_size={batch} into parts of 2 images or more"
-        warm = 0 <= self.warmup_epochs <= self.epochs
-        shorter = "give a shorter warm-up or more epochs"
-        warm_as = f"must be in [0, train.epochs={self.epochs}]; {shorter}"
-        schedules, optimizers = (f"must be of {', '.join(n)}" for n in (SCHEDULES, OPTIMIZERS))
-        rates = ("momentum", "rms_decay", "label_smoothing", "ema_decay")
-        for name, good, accepted in (
-            ("epochs", self.epochs >= 1, "must be at least 1"),
-            ("batch_size", batch >= 2, "must be at least 2"),
-            ("accumulation", split, split_as),
-            ("lr_per_256", self.lr_per_256 > 0, "must be above 0"),
-            ("warmup_epochs", warm, warm_as),
-            ("schedule", self.schedule in SCHEDULES, schedules),
-            ("decay_factor", 0 < self.decay_factor <= 1, "must be in (0, 1]"),
-            ("optimizer", self.optimizer in OPTIMIZERS, optimizers),
-            *((rate, 0 <= getattr(self, rate) < 1, "must be in [0, 1)") for rate in rates),
-            ("rms_eps", self.rms_eps > 0, "must be above 0"),
-            ("weight_decay", self.weight_decay >= 0, "must be >= 0"),
-        ):
-            require(good, f"train.{name}", getattr(self, name), accepted)
-        rising = all(epoch > 0 for epoch in epochs) and epochs == sorted(epochs)
-        require(rising, "train.decay_epochs", epochs, "must be rising numbers of epochs above 0")
-        one = self.schedule != "exponential" or len(epochs) == 1
-        require(one, "train.decay_epochs", epochs, "schedule=exponential takes one number")
-        self._check_evaluation()
+        check(self)
         if self.lr_multipliers:
             _ = self.multipliers
-
-    def _check_evaluation(self) -> None:
-        every, patience = self.evaluate_every, self.early_stopping
-        listed = list(every) if isinstance(every, tuple) else [every]
-        numbers = [epoch for epoch in listed if isinstance(epoch, int)]
-        known = every in EVALUATE or len(numbers) == len(listed) > 0
-        rising = all(epoch >= 1 for epoch in numbers) and numbers == sorted(set(numbers))
-        accepted = "must be end, auto, a whole number of epochs, or a rising list of such"
-        require(known and rising, "train.evaluate_every", every, accepted)
-        require(patience >= 0, "train.early_stopping", patience, "must be 0 (off) or more")
-        curve = not patience or every != "end"
-        accepted = "stops by evaluations while training; give train.evaluate_every=1 or auto"
-        require(curve, "train.early_stopping", patience, accepted)
 
     def identity(self) -> dict[str, Any]:
         """What its id has; when a run is evaluated matters only where that may stop it."""
@@ -120,6 +108,21 @@ class TrainConfig:
     def lr(self) -> float:
         """Peak learning rate at this batch size."""
         return self.lr_per_256 * self.batch_size / 256
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images and their labels are mixed."""
+        return self.mixup > 0 or self.cutmix > 0
+
+    @property
+    def soft_labels(self) -> bool:
+        """Whether the loss is about a number for each class, not about a class."""
+        return self.mixes or self.loss != "task"
+
+    def side(self, epoch: int, resolution: int) -> int:
+        """Side (px) of the training images in a 0-based epoch of a run at `resolution`."""
+        stages = self.resolutions or (resolution,)
+        return stages[epoch * len(stages) // self.epochs]
 
     def steps(self, n_train: int) -> int:
         """Steps of the whole training on `n_train` images: whole batches in every epoch."""
@@ -144,6 +147,8 @@ class TrainConfig:
     @property
     def optimizer_tensors(self) -> tuple[int, int]:
         """How many tensors of the weights' size the optimizer keeps, and needs while it works."""
+        if self.optimizer in ("adamw", "lamb"):  # two averages; lamb's updates and their roots
+            return 2, 2 * (self.optimizer == "lamb")
         if self.optimizer == "rmsprop":  # squares and momenta; decayed gradients and roots
             return 2, 1 + (self.weight_decay > 0)
         return int(self.momentum > 0), 0
@@ -158,4 +163,10 @@ class TrainConfig:
         parts = f"{processes} processes and train.accumulation={self.accumulation} passes"
         accepted = f"must be the same 2 images or more for each of {parts}"
         require(good, "train.batch_size", self.batch_size, accepted)
+        pairs = share % 2 == 0 or not self.mixes
+        accepted = f"images are mixed in pairs, and each of {processes} processes has {share}"
+        require(pairs, "train.batch_size", self.batch_size, accepted)
+        ghosts = not self.ghost_batch or share // self.accumulation % self.ghost_batch == 0
+        accepted = f"must divide the {share // self.accumulation} images of each of {parts}"
+        require(ghosts, "train.ghost_batch", self.ghost_batch, accepted)
         return share

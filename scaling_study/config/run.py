@@ -55,7 +55,13 @@ class RunConfig:
         fits = not self.train.compile or self.device == "cuda"
         advice = "compiles for a GPU; give device=cuda, or train.compile=false"
         require(fits, "train.compile", "true", advice)
-        task_of(self.task)
+        recipe, task = self.train, task_of(self.task)
+        able = not recipe.soft_labels or recipe.loss in task.soft_losses
+        advice = f"task={self.task} has no such loss of mixed labels; give no mixup, cutmix or bce"
+        require(able, "train.loss", recipe.loss, advice)
+        largest = not recipe.resolutions or recipe.resolutions[-1] == self.data.resolution
+        ends = f"must end with data.resolution={self.data.resolution}"
+        require(largest, "train.resolutions", list(recipe.resolutions), ends)
         held_out = not self.train.early_stopping or self.data.split == MINIVAL
         advice = f"stops by images that are held out to select on; give data.split={MINIVAL}"
         require(held_out, "train.early_stopping", self.train.early_stopping, advice)

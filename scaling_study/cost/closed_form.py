@@ -4,6 +4,7 @@ Parameters, FLOPs, activations and images are exact. Memory is torch's allocatio
 set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,8 +15,10 @@ from scaling_study.config.evaluation import TRAINING_PASSES, evaluation_plan, fi
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
+from scaling_study.data.base import as_evaluated
 from scaling_study.data.splits import DataInfo
 from scaling_study.models import network
+from scaling_study.models.drop_path import with_drop_path
 from scaling_study.models.family import ModelConfig
 from scaling_study.models.layers import Cost, Shape, total
 from scaling_study.models.memory import TOLERANCE, Footprint, footprint
@@ -61,7 +64,8 @@ class RunCost:
 def run_cost(run: RunConfig) -> RunCost:
     """Cost of training `run`; InputError if its network, images and batch do not fit together."""
     data = data_info(run.data)
-    return _run_cost(run.model, run.data.resolution, data, outputs(run), run.train, run.precision)
+    sides = run.data.resolution, as_evaluated(run.data).resolution
+    return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision)
 
 
 def forward(run: RunConfig) -> Cost:
@@ -76,14 +80,24 @@ def outputs(run: RunConfig) -> int:
 
 def train_flops(run: RunConfig) -> int:
     """FLOPs of the whole training; the incomplete last batch of an epoch is not trained."""
-    images = run.train.steps(data_info(run.data).n_train) * run.train.batch_size
-    return TRAINING_PASSES * forward(run).flops * images
+    n_train, data = data_info(run.data).n_train, run.data
+    return _train_flops(run.model, data.resolution, outputs(run), run.train, n_train)
+
+
+def _train_flops(
+    model: ModelConfig, resolution: int, outputs: int, train: TrainConfig, n_train: int
+) -> int:
+    """Forward and backward of all trained images, each at its stage's resolution."""
+    sides = Counter(train.side(epoch, resolution) for epoch in range(train.epochs))
+    forward = sum(n * _forward(model, side, outputs).flops for side, n in sides.items())
+    return TRAINING_PASSES * forward * (n_train // train.batch_size) * train.batch_size
 
 
 def memory_bytes(run: RunConfig, processes: int) -> int:
     """Most bytes that a training step has allocated on each device where `processes` share it."""
     kept, passing = run.train.optimizer_tensors
-    memory = _memory(run.model, run.data.resolution, outputs(run), run.precision)
+    resolution, rate = run.data.resolution, run.train.drop_path
+    memory = _memory(run.model, resolution, outputs(run), run.precision, rate)
     images = -(-run.train.batch_size // (processes * run.train.accumulation))
     return memory.peak_bytes(images, kept, passing)
 
@@ -104,16 +118,18 @@ def devices_needed(run: RunConfig) -> int | None:
 @cache
 def _run_cost(
     model: ModelConfig,
-    resolution: int,
+    sides: tuple[int, int],
     data: DataInfo,
     outputs: int,
     train: TrainConfig,
     precision: str,
 ) -> RunCost:
+    resolution, tested = sides  # of training and evaluation
+    scored = _forward(model, tested, outputs).flops
     most = f"more than the {data.n_train} training images"
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = _forward(model, resolution, outputs)
-    memory = _memory(model, resolution, outputs, precision)
+    memory = _memory(model, resolution, outputs, precision, train.drop_path)
     steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
@@ -122,9 +138,9 @@ def _run_cost(
         params=cost.params,
         flops=cost.flops,
         activations=cost.activations,
-        train_flops=TRAINING_PASSES * cost.flops * steps * train.batch_size,
-        eval_flops=cost.flops * (curve + final_images(data.n_train, data.n_val)),
-        curve_flops=cost.flops * curve,
+        train_flops=_train_flops(model, resolution, outputs, train, data.n_train),
+        eval_flops=scored * (curve + final_images(data.n_train, data.n_val)),
+        curve_flops=scored * curve,
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
@@ -147,8 +163,11 @@ def _forward(model: ModelConfig, resolution: int, outputs: int) -> Cost:
 
 
 @cache
-def _memory(model: ModelConfig, resolution: int, outputs: int, precision: str) -> Footprint:
-    return footprint(_network(model, outputs).layers, Shape(3, resolution), precision)
+def _memory(
+    model: ModelConfig, resolution: int, outputs: int, precision: str, drop_path: float
+) -> Footprint:
+    dropped = with_drop_path(_network(model, outputs), drop_path)
+    return footprint(dropped.layers, Shape(3, resolution), precision)
 
 
 def describe(run: RunConfig) -> dict[str, Any]:

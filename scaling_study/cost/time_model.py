@@ -78,15 +78,18 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
 def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
     """Amount of work in a run: training steps, and batches of images scored.
 
-    A run that stopped early has trained fewer; results of earlier versions were scored at their
-    end alone, and do not say what that cost.
+    Steps are by their FLOPs: those at a lower resolution than the last count as a part of one. A
+    run that stopped early has trained fewer; results of earlier versions were scored at their end
+    alone, and do not say what that cost.
     """
     batch, n_train = columns["batch_size"], columns["n_train"]
-    epochs = columns.get("stopped_epoch") or columns["epochs"]
+    steps = columns["train_flops"] / (3 * columns["flops"] * batch)
+    if stopped := columns.get("stopped_epoch"):
+        steps *= stopped / columns["epochs"]
     images = min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]
     if (flops := columns.get("eval_flops")) is not None:
         images = flops / columns["flops"]
-    return float(epochs * (n_train // batch)), images / batch
+    return steps, images / batch
 
 
 @dataclass

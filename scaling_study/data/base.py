@@ -1,7 +1,7 @@
 """The interface of a data set: a config class, its sizes, and its images."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,8 +17,8 @@ MAX_TRAIN_IMAGES = 50_000
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "crop": ("none", "random_resized"),
     "crop_sampler": ("area", "diameter", "released"),
-    "augment_policy": ("randaugment", "autoaugment"),
-    "augment_ops": ("pil", "released"),
+    "augment_policy": ("randaugment", "autoaugment", "trivialaugment"),
+    "augment_ops": ("pil", "released", "timm_increasing"),
 }
 
 
@@ -29,8 +29,11 @@ class DataConfig:
     `shift`: largest random translation, as share of the side. `crop`: none or random_resized, of
     at least `crop_min_area` of the image, drawn by `crop_sampler`. `randaugment_magnitude`: 0 to
     10; the paper goes to 15. `augment_policy` and `augment_ops`: what changes the pixels, and by
-    whose operations. `split`: the set's own, or minival, a share `minival` of the training images
-    held out.
+    whose operations; `randaugment_sd` is that of the magnitude. `colour_jitter`: largest change of
+    brightness, contrast and saturation. `erasing`: share of images with a box of noise.
+    `test_resolution` (px; 0: the training's) and `test_crop`, a share of the shorter side, are the
+    evaluation's. `split`: the set's own, or minival, a share `minival` of the training images held
+    out.
     """
 
     EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("test",)
@@ -48,6 +51,11 @@ class DataConfig:
     augment_policy: str = later("randaugment")
     augment_ops: str = later("pil")
     crop_sampler: str = later("area")
+    randaugment_sd: float = later(0.0)
+    colour_jitter: float = later(0.0)
+    erasing: float = later(0.0)
+    test_resolution: int = later(0)
+    test_crop: float = later(0.875)
 
     def __post_init__(self) -> None:
         require(self.resolution >= 1, "data.resolution", self.resolution, "must be at least 1 px")
@@ -63,9 +71,26 @@ class DataConfig:
         require(layers >= 0, "data.randaugment_layers", layers, "must be 0 (off) or more")
         strength = self.randaugment_magnitude
         require(0 <= strength <= 30, "data.randaugment_magnitude", strength, "must be in [0, 30]")
+        for key, good, accepted in (
+            ("randaugment_sd", self.randaugment_sd >= 0, "must be 0 or more"),
+            ("colour_jitter", self.colour_jitter >= 0, "must be 0 (off) or more"),
+            ("erasing", 0 <= self.erasing <= 1, "must be in [0, 1]"),
+            ("test_resolution", self.test_resolution >= 0, "must be 0 (as in training) or a side"),
+            ("test_crop", 0 < self.test_crop <= 1, "must be in (0, 1]"),
+        ):
+            require(good, f"data.{key}", getattr(self, key), accepted)
+        timm = self.augment_ops != "timm_increasing" or self.augment_policy == "randaugment"
+        advice = "has them for RandAugment alone; give pil or released"
+        require(timm, "data.augment_ops", self.augment_ops, advice)
         alone = self.augment_policy == "randaugment" or layers == 0
         other = f"data.augment_policy={self.augment_policy} takes its place; give 0 layers"
         require(alone, "data.randaugment_layers", layers, other)
+
+
+def as_evaluated(data: DataConfig) -> DataConfig:
+    """`data` at the resolution of evaluation."""
+    side = data.test_resolution or data.resolution
+    return data if side == data.resolution else replace(data, resolution=side, test_resolution=0)
 
 
 def encoded(data: DataConfig) -> bool:

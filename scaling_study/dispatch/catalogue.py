@@ -115,7 +115,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             "site",
-            "scaling_study.site:main",
+            "scaling_study.launch.slurm.site_check:main",
             "say what a SLURM is like, and try a run on it",
             ("site check", "site check --name mylab --write --run"),
         ),

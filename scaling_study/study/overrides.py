@@ -34,6 +34,9 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
         name, known = _closest(group, options[group], values)
         if name != options[group]:
             found.append(f"{group}={name}")
+        # A run from before a setting has not dropped it: without it the run had its default.
+        later = known if group == "train" else _common(group)
+        known = {k: v for k, v in known.items() if k in values or k not in later}
         found += _changes(values, known, f"{group}.")
     rest = {key: value for key, value in config.items() if key not in GROUPS}
     if "init" in rest:  # a run's config has the file's digest beside it

@@ -40,7 +40,7 @@ COLUMNS: dict[str, str] = {
     "params": "trainable parameters",
     "flops": "forward FLOPs per image, 2 x multiply-adds of convolutions and linear layers",
     "activations": "output elements of all convolutions, per image",
-    "train_flops": "3 x flops x images trained: epochs x whole batches of n_train x batch_size",
+    "train_flops": "3 x flops x images trained (whole batches), each at its resolution",
     "eval_flops": "flops x images of all planned evaluations, while training and at its end",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
     "train_error": "top-1 error on clean training images, EMA weights, fraction",

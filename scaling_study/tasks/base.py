@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from scaling_study.common.validation import require
@@ -38,6 +38,9 @@ class Task:
     Training, with the head's outputs (n, outputs) and the labels (n,) of a batch:
         loss: the mean over the images, to be minimised, with a share of label smoothing.
         metrics: of each, by its name, the sum over the images.
+        soft_losses: the mean loss for labels (n, outputs) that say how much of each output is
+            right, as mixup makes them: by the name of a recipe's `loss`, task or bce. A task
+            without them is not trained with mixed images.
         right: of each image whether it is right, (n,); None for a task without right and wrong.
     """
 
@@ -51,6 +54,7 @@ class Task:
     outputs: Callable[[int], int]
     loss: Callable[[Tensor, Tensor, float], Tensor]
     metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+    soft_losses: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = field(default_factory=dict)
     right: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:

@@ -41,6 +41,21 @@ def loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
     return cross_entropy(logits, labels, label_smoothing=label_smoothing)
 
 
+def soft_loss(logits: Tensor, shares: Tensor) -> Tensor:
+    """Mean cross-entropy, in nats, with the shares (n, classes) of each class as labels."""
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(logits, shares.to(logits.dtype))
+
+
+def binary_loss(logits: Tensor, shares: Tensor) -> Tensor:
+    """Mean over images and classes of the binary cross-entropy, in nats: each class by itself
+    (Wightman et al. 2021, arXiv 2110.00476)."""
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    return binary_cross_entropy_with_logits(logits, shares.to(logits.dtype))
+
+
 def right(logits: Tensor, labels: Tensor) -> Tensor:
     """Of each image whether its class has the largest logit."""
     return logits.argmax(1) == labels
@@ -73,5 +88,6 @@ TASK = Task(
     outputs=lambda n_classes: n_classes,  # a logit for each class
     loss=loss,
     metrics={"error": wrong, "loss": nats},
+    soft_losses={"task": soft_loss, "bce": binary_loss},
     right=right,
 )

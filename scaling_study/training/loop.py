@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import network as layers_of
+from scaling_study.models.drop_path import with_drop_path
 from scaling_study.models.modules import build
 from scaling_study.study.image_outcomes import write_image_outcomes
 from scaling_study.tasks import task_of
@@ -25,13 +26,15 @@ from scaling_study.training.common_weights import draw_by_shape
 from scaling_study.training.distributed import agree, copy_from_rank_0, parallel
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
+from scaling_study.training.ghost_batch_norm import use_ghost_batches
 from scaling_study.training.gradient_accumulation import MicroBatches
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.prefetch import on_device
 from scaling_study.training.learning_curve import LearningCurve
 from scaling_study.training.metrics import Metrics, MetricsFile, Sink
-from scaling_study.training.numerics import autocast, gradient_scaler, tuned_convolutions
-from scaling_study.training.optimizers import optimizer_of
+from scaling_study.training.numerics import gradient_scaler, tuned_convolutions
+from scaling_study.training.objective import Objective
+from scaling_study.training.optimizers import optimizer_of, set_rate, update
 from scaling_study.training.out_of_memory import HalvingsFile
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
@@ -91,10 +94,12 @@ def _train(
 
     torch.manual_seed(seed_of(run.random_key, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    layers = layers_of(run.model, task.outputs(data.info.n_classes))
+    outputs = task.outputs(data.info.n_classes)
+    layers = with_drop_path(layers_of(run.model, outputs), recipe.drop_path)
     module = build(layers)
     if recipe.common_random_numbers:
         draw_by_shape(module, layers, run.random_key)
+    use_ghost_batches(module, recipe.ghost_batch)
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
@@ -106,12 +111,9 @@ def _train(
     ema = Ema(module, recipe.ema_decay)
     curve = LearningCurve(run, module, ema, data, layout, world)
 
-    def loss_of(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        with autocast(run):
-            return task.loss(network(images), labels, recipe.label_smoothing)
-
+    objective = Objective(run, outputs)
     halvings = HalvingsFile(run_dir, world.size)
-    micro_batches = MicroBatches(module, loss_of, share, recipe.accumulation, halvings)
+    micro_batches = MicroBatches(module, objective.loss_of, share, recipe.accumulation, halvings)
     times = StepTimes(device)
     first, wall_before, loss_sum, loss_steps = 0, 0.0, 0.0, 0
 
@@ -173,7 +175,7 @@ def _train(
     if world.size > 1 and first < end:
         batch = next(feed)
         kept = 0 if optimizer.state else recipe.optimizer_tensors[0]
-        micro_batches.find_size(*batch, world, kept)
+        micro_batches.find_size(*objective.largest(*batch, first), world, kept)
         feed = chain([batch], feed)
     network = parallel(module, world, device, recipe.sync_batch_norm)
     if recipe.compile:
@@ -187,19 +189,18 @@ def _train(
     for step, (images, labels) in enumerate(feed, start=first):
         times.got_batch()
         rate = learning_rate(step, steps_per_epoch, recipe)
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_multiplier", 1.0)
+        set_rate(optimizer, rate)
         seed = seed_of(run.random_key, draws, step)
-        losses.append(micro_batches.backward(network, images, labels, seed, scaler.scale))
-        scaler.step(optimizer)
-        scaler.update()
-        optimizer.zero_grad(set_to_none=True)
+        images, targets = objective.targets(images, labels, step)
+        losses.append(micro_batches.backward(network, images, targets, seed, scaler.scale))
+        update(module, optimizer, scaler, recipe.clip_norm)
         ema.update(step)
         epoch_ends = (step + 1) % steps_per_epoch == 0
         stop = stop_request.requested()
         # Several ranks agree on a stop only where all of them end a window.
         look = epoch_ends or (world.size == 1 and stop is not None)
-        if not times.end_step(step, last=look, disturbed=checkpoints.busy):
+        smaller = images.shape[-1] < run.data.resolution  # step times are those of the last stage
+        if not times.end_step(step, last=look, disturbed=checkpoints.busy or smaller):
             continue
 
         window_loss, stop = agree(torch.stack(losses).sum(), stop, world)

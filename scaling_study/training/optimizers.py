@@ -6,33 +6,75 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from scaling_study.config.recipe import TrainConfig
+from scaling_study.training.lamb import Lamb
+from scaling_study.training.layer_depths import distances
+from scaling_study.training.parameter_kinds import decayed_kinds, kinds
 
 
 def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, fused, or `RMSProp`; weight decay is added to the gradient."""
+    """The recipe's optimizer of all parameters.
+
+    SGD with Nesterov momentum and `RMSProp` add weight decay to the gradient, AdamW and `Lamb`
+    apply it beside. torch's own are fused.
+    """
     groups = parameter_groups(module, recipe)
+    betas = recipe.momentum, recipe.beta2
     if recipe.optimizer == "rmsprop":
         return RMSProp(groups, recipe.lr, recipe.rms_decay, recipe.momentum, recipe.rms_eps)
+    if recipe.optimizer == "adamw":
+        return AdamW(groups, lr=recipe.lr, betas=betas, eps=recipe.adam_eps, fused=True)
+    if recipe.optimizer == "lamb":
+        return Lamb(groups, recipe.lr, betas, recipe.adam_eps)
     return SGD(
         groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True
     )
 
 
 def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, Any]]:
-    """The parameters with weight decay, and those without."""
-    decayed: list[Tensor] = []
-    not_decayed: list[Tensor] = []
-    for part in module.modules():
-        norm = isinstance(part, _BatchNorm)
-        for name, parameter in part.named_parameters(recurse=False):
-            bias = name == "bias" and not norm
-            exempt = (norm and not recipe.decay_batch_norm) or (bias and not recipe.decay_biases)
-            (not_decayed if exempt else decayed).append(parameter)
-    groups = (decayed, recipe.weight_decay), (not_decayed, 0.0)
-    return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
+    """Groups of parameters with one weight decay and one `lr_multiplier` each.
+
+    Decayed ones come first; with `layer_decay` every distance from the output has groups of its
+    own, whose learning rate is that power of it.
+    """
+    decayed = decayed_kinds(recipe)
+    far = distances(module) if recipe.layer_decay < 1 else {}
+    groups: dict[tuple[bool, int], list[Tensor]] = {}
+    for _, kind, parameter in kinds(module):
+        place = kind not in decayed, far.get(id(parameter), 0)
+        groups.setdefault(place, []).append(parameter)
+    return [
+        {
+            "params": groups[spared, distance],
+            "weight_decay": 0.0 if spared else recipe.weight_decay,
+            "lr_multiplier": recipe.layer_decay**distance,
+        }
+        for spared, distance in sorted(groups)
+    ]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of a step, times the multiplier of each group."""
+    for group in optimizer.param_groups:
+        # Groups of a checkpoint from before there were multipliers have none.
+        group["lr"] = rate * group.get("lr_multiplier", 1.0)
+
+
+def update(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    clip_norm: float,
+) -> None:
+    """One update from the gradients, which are gone then; their norm together is at most
+    `clip_norm`, if that is not 0."""
+    if clip_norm:
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(module.parameters(), clip_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad(set_to_none=True)
 
 
 # Optimizers import torch's compiler, a second of CPU at the start of each run, only to be left out
@@ -47,6 +89,12 @@ class SGD(torch.optim.SGD):
     """torch.optim.SGD."""
 
     step = torch.no_grad()(inspect.unwrap(torch.optim.SGD.step))
+
+
+class AdamW(torch.optim.AdamW):
+    """torch.optim.AdamW."""
+
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
 
 
 class RMSProp(torch.optim.Optimizer):

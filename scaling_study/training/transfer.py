@@ -43,11 +43,12 @@ def scale_learning_rates(
             factors |= {id(p): factor for p in module.get_submodule(layer).parameters()}
     groups = []
     for group in optimizer.param_groups:
+        own = group.get("lr_multiplier", 1.0)
         by_factor: dict[float, list[Tensor]] = defaultdict(list)
         for parameter in group["params"]:
             by_factor[factors.get(id(parameter), 1.0)].append(parameter)
         groups += [
-            {**group, "params": parameters, "lr_multiplier": factor}
+            {**group, "params": parameters, "lr_multiplier": own * factor}
             for factor, parameters in by_factor.items()
         ]
     optimizer.param_groups[:] = groups

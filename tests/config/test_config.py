@@ -1,6 +1,7 @@
 """The run's identity is pinned: a change of it makes every stored result worthless."""
 
 from dataclasses import fields
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,33 @@ LATER = {
     "data.augment_policy": "autoaugment",
     "data.augment_ops": "released",
     "data.crop_sampler": "diameter",
+    "data.randaugment_sd": 0.5,
+    "data.colour_jitter": 0.4,
+    "data.erasing": 0.25,
+    "data.test_resolution": 32,
+    "data.test_crop": 0.95,
+    "train.beta2": 0.95,
+    "train.adam_eps": 1e-6,
+    "train.clip_norm": 1.0,
+    "train.decay_norms": True,
+    "train.decay_embeddings": True,
+    "train.decay_layer_scale": True,
+    "train.layer_decay": 0.7,
+    "train.end_lr": 1e-5,
+    "train.polynomial_power": 2.0,
+    "train.decay_share": 0.1,
+    "train.mixup": 0.2,
+    "train.cutmix": 1.0,
+    "train.mix_probability": 0.5,
+    "train.loss": "bce",
+    "train.bce_threshold": 0.2,
+    "train.repeats": 3,
+    "train.drop_path": 0.05,
+    "train.ghost_batch": 4,
+    "train.resolutions": [12, 16],
+    "train.freeze": ["backbone"],
+    "train.lr_multipliers": ["classifier=10"],
+    "train.common_random_numbers": True,
 }
 
 
@@ -103,8 +131,19 @@ def test_a_later_setting_is_in_the_id_unless_it_is_neutral(key: str) -> None:
     assert tiny(**{key: LATER[key]}).run_id != tiny().run_id
 
 
+def later(part: Any) -> dict[str, Any]:
+    return {f.name: f.default for f in fields(part) if f.metadata.get("later")}
+
+
+def test_every_later_setting_is_among_them() -> None:
+    run = tiny()
+    parts = {"model": run.model, "data": run.data, "train": run.train}
+    named = {f"{name}.{key}" for name, part in parts.items() for key in later(part)}
+    # When a run is evaluated is in its id only where that may stop it.
+    assert named - set(LATER) == {"train.evaluate_every", "train.early_stopping"}
+
+
 def test_the_files_say_what_runs_from_before_them_had() -> None:
     run = composed()
     for part in (run.model, run.data, run.train):
-        later = [f for f in fields(part) if f.metadata.get("later")]
-        assert {f.name: getattr(part, f.name) for f in later} == {f.name: f.default for f in later}
+        assert {name: getattr(part, name) for name in later(part)} == later(part)

@@ -16,7 +16,19 @@ def test_peak_learning_rate_grows_with_the_batch() -> None:
     ("changes", "said"),
     [
         ({"schedule": "linear"}, "train.schedule=linear: must be of cosine, step, exponential"),
-        ({"optimizer": "adam"}, "train.optimizer=adam: must be of sgd, rmsprop"),
+        ({"optimizer": "adam"}, "train.optimizer=adam: must be of sgd, rmsprop, adamw, lamb"),
+        ({"ghost_batch": 3}, "train.ghost_batch=3: must be 0 (off), or 2 images or more"),
+        ({"ghost_batch": 4, "sync_batch_norm": True}, "does not go with train.sync_batch_norm"),
+        ({"layer_decay": 0}, "train.layer_decay=0.0: must be in (0, 1]"),
+        ({"end_lr": 1}, "train.end_lr=1.0: must be in [0, the peak of 0.025]"),
+        ({"mixup": -1}, "train.mixup=-1.0: must be 0 (off) or more"),
+        ({"mixup": 1, "batch_size": 17}, "must be even: images are mixed in pairs"),
+        ({"loss": "mse"}, "train.loss=mse: must be of task, bce"),
+        ({"repeats": 0}, "train.repeats=0: must be at least 1"),
+        ({"drop_path": 1}, "train.drop_path=1.0: must be in [0, 1)"),
+        ({"resolutions": [16, 8]}, "train.resolutions=[16, 8]: must be rising sides in px"),
+        ({"resolutions": [8]}, "train.resolutions=[8]: must end with data.resolution=16"),
+        ({"resolutions": [8, 12, 16]}, "must be at most train.epochs=2 stages"),
         ({"decay_epochs": [3, 1]}, "must be rising numbers of epochs"),
         ({"decay_epochs": 3}, "train.decay_epochs=3: must be a list of numbers"),
         ({"decay_epochs": ["a"]}, "train.decay_epochs='a': must be a finite number"),
@@ -32,3 +44,24 @@ def test_bad_recipes_are_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as raised:
         recipe(**changes)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "processes", "said"),
+    [
+        ({"mixup": 0.5, "batch_size": 12}, 4, "train.batch_size=12: images are mixed in pairs"),
+        ({"ghost_batch": 8}, 4, "train.ghost_batch=8: must divide the 4 images"),
+    ],
+)
+def test_a_share_of_the_batch_is_whole_pairs_and_ghosts(
+    changes: dict[str, Any], processes: int, said: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        recipe(**changes).share(processes)
+    assert said in str(raised.value)
+
+
+def test_stages_of_resolution_share_the_epochs() -> None:
+    plan = recipe(epochs=7, warmup_epochs=0, resolutions=[8, 12, 16])
+    assert [plan.side(epoch, 16) for epoch in range(7)] == [8, 8, 8, 12, 12, 16, 16]
+    assert recipe().side(1, 16) == 16

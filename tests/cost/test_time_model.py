@@ -112,6 +112,7 @@ def test_whole_runs_tell_what_is_beside_their_steps() -> None:
     assert 1.1 < whole.high / whole.low < 1.3
     # Of a large data set some images are scored, not all.
     large = {"batch_size": 100, "n_train": 1_000_000, "n_val": 10_000, "epochs": 3}
+    large |= {"flops": 7, "train_flops": 3 * 7 * 3 * 1_000_000}
     assert amounts(large) == (30_000, 600)
 
 

@@ -100,9 +100,9 @@ def test_autoaugment_translates_by_its_own_length() -> None:
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_the_setting_applies_the_policy(mode: str) -> None:
     data = tiny(**{"data.augment_policy": "autoaugment", "data.augment_ops": "released"}).data
-    picture = Image.fromarray(GRADIENT).convert(mode)
+    pixels, levels = np.asarray(Image.fromarray(GRADIENT).convert(mode)), ((0.0,), (1.0,))
     results = {
-        augmented(picture, data, np.random.default_rng(seed)).tobytes() for seed in range(40)
+        augmented(pixels, data, levels, np.random.default_rng(seed)).tobytes() for seed in range(40)
     }
     assert len(results) > 15
 

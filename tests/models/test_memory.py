@@ -16,6 +16,7 @@ from scaling_study.config.run import RunConfig
 from scaling_study.cost import closed_form
 from scaling_study.cost.closed_form import devices_needed, memory_bytes, run_cost
 from scaling_study.models import network
+from scaling_study.models.drop_path import with_drop_path
 from scaling_study.models.memory import TOLERANCE
 from scaling_study.models.modules import build
 from scaling_study.training.checkpoint import NAMES
@@ -47,6 +48,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "EfficientNet": EFFICIENT,
     "EfficientNet in bf16": EFFICIENT | {"precision": "bf16"},
     "swish": {"model.activation": "silu", "model.width": 0.25},
+    "AdamW": {"train.optimizer": "adamw", "model.width": 0.25},
+    "LAMB": {"train.optimizer": "lamb", "model.width": 0.25},
+    "drop path": {"model.stochastic_depth": 0.0, "train.drop_path": 0.1},
     "RMSProp": {"train.optimizer": "rmsprop", "model.width": 0.25},
 }
 # Torch's tracker follows every operation, which takes seconds for most of these.
@@ -58,7 +62,8 @@ TRACKED = [
 
 
 def one_step(run: RunConfig, device: str) -> tuple[Any, nn.Module, Any, Ema]:
-    module = build(network(run.model, 4)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layers = with_drop_path(network(run.model, 4), run.train.drop_path)
+    module = build(layers).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer, ema = optimizer_of(module, run.train), Ema(module, run.train.ema_decay)
     side, batch = run.data.resolution, run.train.batch_size
 
@@ -103,7 +108,7 @@ def test_peak_is_that_of_the_gpus_allocator(changes: dict[str, Any]) -> None:
     assert run_cost(run).memory_bytes == pytest.approx(peak, rel=TOLERANCE)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw", "lamb"])
 def test_bytes_on_disk(tmp_path: Path, execution: ExecutionConfig, optimizer: str) -> None:
     run = tiny(**{"model.width": 0.5, "train.epochs": 2, "train.optimizer": optimizer})
     train(run, tmp_path, replace(execution, checkpoint_every_s=0))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slurm
 
 def test_a_site_is_checked_with_a_run(study: Study) -> None:
     more = ("launcher.fallback_memory_gb=1", f"cache_dir={study.cache}", *SMALL)
-    done = study.run("site", "check", "--run", *more)
+    done = study.run("launch.slurm.site_check", "check", "--run", *more)
     assert done.returncode == 0, done.stderr
     assert "partition main (default): 2 nodes of 8 CPUs, 64000 MB, gpu:2" in done.stdout
     assert "arrays of at most 1001 jobs" in done.stdout
@@ -47,7 +47,7 @@ def no_requeue(study: Study) -> Iterator[Study]:
 
 def test_without_requeue_of_the_site_our_jobs_are_requeued_all_the_same(no_requeue: Study) -> None:
     study = no_requeue
-    assert "JobRequeue=0: the site" in study.run("site", "check").stdout
+    assert "JobRequeue=0: the site" in study.run("launch.slurm.site_check", "check").stdout
     study.sweep(*LONG, small=False)
     run = study.checkpoint()
     (job,) = study.queue()

@@ -75,6 +75,18 @@ def test_defaults_need_no_override():
     assert "seed=7" in overrides(stored(tiny(seed=7)))
 
 
+def test_a_run_from_before_a_setting_is_repeated_without_a_word_about_it():
+    config = stored(tiny())
+    later = {"train": ["mixup", "clip_norm", "resolutions"], "data": ["augment_ops", "erasing"]}
+    for group, names in later.items():
+        for name in names:
+            del config[group][name]
+    words = overrides(config)
+    assert not any(name in word for word in words for names in later.values() for name in names)
+    again, _ = composed(command(config, "results"))
+    assert again.run_id == tiny().run_id
+
+
 def test_a_run_that_starts_from_another_is_repeated_from_it() -> None:
     run = tiny(init="run:d14-w0.125-s0-abc")
     found = overrides(yaml.safe_load(yaml.safe_dump(asdict(run))))

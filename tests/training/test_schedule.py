@@ -54,3 +54,39 @@ def test_decays_of_the_average_rise_to_their_limit() -> None:
     assert decays[0] == pytest.approx(0.1)
     assert all(a <= b for a, b in pairwise(decays))
     assert decays[-1] == 0.999
+
+
+def test_wsd_is_constant_and_then_falls_as_one_minus_a_root() -> None:
+    found = rates(
+        10, epochs=10, warmup_epochs=1, schedule="wsd", decay_share=0.4, lr_per_256=3.0, end_lr=1.0
+    )
+    assert found[9:60] == pytest.approx([3.0] * 51)
+    falls = [1 + 2 * (1 - math.sqrt((i + 0.5) / 40)) for i in range(40)]
+    assert found[60:] == pytest.approx(falls)
+
+
+def test_wsd_without_a_stable_part_begins_after_the_warm_up() -> None:
+    found = rates(10, epochs=4, warmup_epochs=2, schedule="wsd", decay_share=1.0, lr_per_256=1.0)
+    assert found[20:] == pytest.approx([1 - math.sqrt((i + 0.5) / 20) for i in range(20)])
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_polynomial_falls_from_the_peak_to_the_end(power: float) -> None:
+    found = rates(
+        10,
+        epochs=6,
+        warmup_epochs=1,
+        schedule="polynomial",
+        polynomial_power=power,
+        lr_per_256=2.0,
+        end_lr=0.5,
+    )
+    expected = [0.5 + 1.5 * (1 - (i + 0.5) / 50) ** power for i in range(50)]
+    assert found[10:] == pytest.approx(expected)
+
+
+def test_a_cosine_may_end_above_zero() -> None:
+    plain, lifted = (
+        rates(10, epochs=3, warmup_epochs=0, lr_per_256=2.0, end_lr=end) for end in (0.0, 0.5)
+    )
+    assert lifted == pytest.approx([0.5 + 0.75 * rate for rate in plain])

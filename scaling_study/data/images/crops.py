@@ -79,9 +79,9 @@ def _sides(
     return (w, h) if fits else None
 
 
-def centre_box(width: int, height: int) -> Box:
-    """The middle square with `CENTRE` of the shorter side."""
-    side = CENTRE * min(width, height)
+def centre_box(width: int, height: int, share: float = CENTRE) -> Box:
+    """The middle square with this share of the shorter side."""
+    side = share * min(width, height)
     return _middle(width, height, side, side)
 
 

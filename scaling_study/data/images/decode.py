@@ -5,6 +5,7 @@ everything else by Pillow. The result is RGB, upright, laid on white where it is
 import io
 import warnings
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -12,7 +13,7 @@ import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from scaling_study.data.images.crops import Box, centre_box
+from scaling_study.data.images.crops import CENTRE, Box, centre_box
 
 ORIENTATION = 0x0112
 # Values of EXIF's orientation that swap width and height.
@@ -28,15 +29,16 @@ class CorruptImageError(Exception):
     """These bytes are no image that can be decoded; the message says why."""
 
 
-def crop(encoded: bytes, side: int, choose: Choose) -> NDArray[np.uint8]:
+def crop(encoded: bytes, side: int, choose: Choose, share: float = CENTRE) -> NDArray[np.uint8]:
     """(side, side, 3): the part of the image that `choose(width, height)` says, resized bicubically
-    with antialiasing; without `choose` the centre. Random crops decode no finer than they need.
+    with antialiasing; without `choose` the centre with this share of the shorter side. Random crops
+    decode no finer than they need.
     CorruptImageError if it cannot be decoded.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's, about bytes that do no harm
-            return _crop(encoded, side, choose)
+            return _crop(encoded, side, choose, share)
     except MemoryError:
         raise
     except UnidentifiedImageError:  # its own message is the address of an object
@@ -45,15 +47,15 @@ def crop(encoded: bytes, side: int, choose: Choose) -> NDArray[np.uint8]:
         raise CorruptImageError(f"{type(error).__name__}: {error}") from None
 
 
-def _crop(encoded: bytes, side: int, choose: Choose) -> NDArray[np.uint8]:
-    choose_box = choose or centre_box
+def _crop(encoded: bytes, side: int, choose: Choose, share: float) -> NDArray[np.uint8]:
+    choose_box = choose or partial(centre_box, share=share)
     if (jpeg := _jpeg_header(encoded)) is not None:
         stored, orientation = jpeg
         width, height = reversed(stored) if orientation in SIDEWAYS else stored
         box = choose_box(width, height)
         # The share of the image's size at which the box still has `side` px both ways.
-        share = max(side / (box[2] - box[0]), side / (box[3] - box[1])) if choose else 1.0
-        least = [ceil(length * min(1.0, share)) for length in stored]
+        scale = max(side / (box[2] - box[0]), side / (box[3] - box[1])) if choose else 1.0
+        least = [ceil(length * min(1.0, scale)) for length in stored]
         image = _decode_jpeg(encoded, least[0], least[1], orientation)
     else:
         image = _decode_any(encoded)

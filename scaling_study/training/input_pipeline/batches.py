@@ -17,7 +17,7 @@ from scaling_study.common.device import cores_of_run, cpu_cores
 from scaling_study.config.execution import AUTO_WORKERS, ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
-from scaling_study.data.base import MAX_TRAIN_IMAGES
+from scaling_study.data.base import MAX_TRAIN_IMAGES, as_evaluated
 from scaling_study.data.splits import Images, Split, Splits
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 from scaling_study.training.input_pipeline.loader import stream
@@ -50,15 +50,21 @@ class TrainingData:
     """
 
     def __init__(
-        self, run: RunConfig, splits: Splits, corrupt: CorruptImages, workers: int
+        self,
+        run: RunConfig,
+        splits: Splits,
+        corrupt: CorruptImages,
+        workers: int,
+        evaluated: Splits | None = None,
     ) -> None:
-        self.info = splits.info
+        self.info, self._evaluated = splits.info, evaluated or splits
         self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
         self._run, self._splits, self._corrupt = run, splits, corrupt
         auto = workers == AUTO_WORKERS
         self._workers = cores_of_run() if auto else min(workers, cpu_cores())
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
-        levels = (torch.tensor(v, device=run.device) for v in normalisation(splits.train))
+        self._levels = normalisation(splits.train)
+        levels = (torch.tensor(v, device=run.device) for v in self._levels)
         self.mean, self.std = (level[:, None, None] for level in levels)
 
     @classmethod
@@ -66,7 +72,11 @@ class TrainingData:
         """The run's images; those that turn out to be corrupt are listed in `run_dir`."""
         splits = load(run.data, Path(execution.cache_dir))
         corrupt = CorruptImages(run_dir, fail=getattr(run.data, "corrupt", "skip") == "fail")
-        return cls(run, splits, corrupt, execution.loader_workers)
+        data = as_evaluated(run.data)
+        # Images in memory have one resolution; encoded ones are decoded at any.
+        again = data is not run.data and isinstance(splits.val, Images)
+        evaluated = load(data, Path(execution.cache_dir)) if again else None
+        return cls(run, splits, corrupt, execution.loader_workers, evaluated)
 
     @property
     def corrupt_images(self) -> int:
@@ -79,8 +89,12 @@ class TrainingData:
         """
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
-        specs = (BatchSpec(step, low, self._chosen(step)[low:high]) for step in range(first, last))
-        make = TrainingBatch(self._splits.train, self._run.data, size, self._run.random_key)
+        specs = (
+            BatchSpec(step, low, self._chosen(step)[low:high], self._side(step))
+            for step in range(first, last)
+        )
+        run = self._run
+        make = TrainingBatch(self._splits.train, run.data, size, run.random_key, self._levels)
         return self._stream(make, specs, rank)
 
     def evaluated(self, split: str, most: int | None = None) -> int:
@@ -94,7 +108,7 @@ class TrainingData:
         return self._part(split).labels
 
     def _part(self, split: str) -> Split:
-        return self._splits.val if split == "val" else self._splits.train
+        return self._evaluated.val if split == "val" else self._evaluated.train
 
     def evaluation(
         self, split: str, rank: int = 0, world_size: int = 1, most: int | None = None
@@ -107,7 +121,7 @@ class TrainingData:
             chosen = np.linspace(0, images - 1, count).astype(np.int64)
         starts = range(0, len(chosen), EVALUATION_BATCH)[rank::world_size]
         specs = (BatchSpec(0, 0, chosen[low : low + EVALUATION_BATCH]) for low in starts)
-        return self._stream(EvaluationBatch(part, self._run.data), specs, rank)
+        return self._stream(EvaluationBatch(part, as_evaluated(self._run.data)), specs, rank)
 
     def _stream(
         self, make: TrainingBatch | EvaluationBatch, specs: Iterator[BatchSpec], rank: int
@@ -123,8 +137,16 @@ class TrainingData:
         if self._order[0] != epoch:
             rng = generator(self._run.random_key, "order", epoch)
             self._order = epoch, epoch_order(self._splits.train, rng)
-        size = self._run.train.batch_size
-        return self._order[1][position * size : (position + 1) * size]
+        size, repeats = self._run.train.batch_size, self._run.train.repeats
+        places = np.arange(position * size, (position + 1) * size)
+        # Copies of an image lie far from each other, so that none is mixed with another.
+        apart = np.concatenate([places[start::repeats] for start in range(repeats)])
+        chosen: NDArray[np.int64] = self._order[1][apart // repeats]
+        return chosen
+
+    def _side(self, step: int) -> int:
+        """Side of the images of `step`, px."""
+        return self._run.train.side(step // self.steps_per_epoch, self._run.data.resolution)
 
 
 def epoch_order(part: Split, rng: torch.Generator) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """One batch from its spec: images are copied or decoded, and augmented. Runs in any process."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from scaling_study.data.base import DataConfig
-from scaling_study.data.images.crops import SAMPLERS, Box
+from scaling_study.data.images.crops import CENTRE, SAMPLERS, Box, resized
 from scaling_study.data.images.decode import Choose, CorruptImageError, crop
+from scaling_study.data.images.erasing import Levels
 from scaling_study.data.images.policies import augmented, changes_images
 from scaling_study.data.splits import Encoded, Images, Split
 from scaling_study.training.seeds import generator, seed_of
@@ -24,13 +25,19 @@ MAX_CORRUPT_RUN = 10_000
 
 
 class BatchSpec(NamedTuple):
-    """Images at these positions, for the places from `low` on in the global batch of `step`."""
+    """Images at these positions, for the places from `low` on in the global batch of `step`.
+
+    `side` of training images, px; 0 is the data set's resolution.
+    """
 
     step: int
     low: int
     chosen: NDArray[np.int64]
+    side: int = 0
 
 
+# Mean and standard deviation where nobody says them: of noise from black to white.
+GREY_LEVELS: tuple[Levels, Levels] = ((127.5,), (73.6,))
 # Place and reason of each image that cannot be decoded.
 Corrupt = list[tuple[str, str]]
 # Images (n, channels, side, side), labels (n,), and the corrupt images among them.
@@ -43,16 +50,20 @@ Rngs = list[np.random.Generator]
 class TrainingBatch:
     """Makes augmented batches; the seed of an image is (`key`, step, position in the batch).
 
-    `key` is `RunConfig.random_key`.
+    `key` is `RunConfig.random_key`, `levels` mean and standard deviation of each channel.
     """
 
     part: Split
     data: DataConfig
     batch_size: int
     key: str
+    levels: tuple[Levels, Levels] = GREY_LEVELS
 
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
         data, seed = self.data, seed_of(self.key, "image", spec.step)
+        if spec.side not in (0, data.resolution):
+            data = replace(data, resolution=spec.side)
+        side = data.resolution
         places = range(spec.low, spec.low + len(spec.chosen))
         # Images that are processed one by one have a generator each.
         one_by_one = changes_images(data)
@@ -63,22 +74,22 @@ class TrainingBatch:
             images = self.part.take(spec.chosen)
             pixels, labels = images.pixels, images.labels
             if data.crop == "random_resized":
-                pixels = np.stack([self._cropped(p, r) for p, r in zip(pixels, rngs, strict=True)])
+                crops = [self._cropped(p, side, r) for p, r in zip(pixels, rngs, strict=True)]
+                pixels = np.stack(crops)
+            pixels = resized(pixels, side, Image.Resampling.BICUBIC)
         else:
-            pixels, labels = self._decoded(self.part, spec.chosen.tolist(), rngs, corrupt)
+            pixels, labels = self._decoded(self.part, spec.chosen.tolist(), side, rngs, corrupt)
         moves = _moves(self.batch_size, data, self.key, spec.step)
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
         if one_by_one:
-            pixels = np.stack([self._augmented(p, r) for p, r in zip(pixels, rngs, strict=True)])
+            pairs = zip(pixels, rngs, strict=True)
+            pixels = np.stack([augmented(p, data, self.levels, r) for p, r in pairs])
         return loaded(pixels, labels, corrupt)
 
-    def _cropped(self, pixels: Array, rng: np.random.Generator) -> Array:
-        image, side = Image.fromarray(pixels), self.data.resolution
+    def _cropped(self, pixels: Array, side: int, rng: np.random.Generator) -> Array:
+        image = Image.fromarray(pixels)
         box = self._chooser(rng)(image.width, image.height)
         return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
-
-    def _augmented(self, pixels: Array, rng: np.random.Generator) -> Array:
-        return np.asarray(augmented(Image.fromarray(pixels), self.data, rng))
 
     def _chooser(self, rng: np.random.Generator) -> Callable[[int, int], Box]:
         """Random crops of images of a width and height, by the data set's sampler."""
@@ -86,7 +97,7 @@ class TrainingBatch:
         return lambda width, height: sampler(width, height, least, rng)
 
     def _decoded(
-        self, part: Encoded, positions: list[int], rngs: Rngs, corrupt: Corrupt
+        self, part: Encoded, positions: list[int], side: int, rngs: Rngs, corrupt: Corrupt
     ) -> tuple[Array, NDArray[np.int64]]:
         """Cropped images; the next one in the data set replaces a corrupt one."""
         pixels, found, data = [], [], self.data
@@ -94,7 +105,7 @@ class TrainingBatch:
             choose = self._chooser(rng) if data.crop == "random_resized" else None
             for ahead in range(MAX_CORRUPT_RUN):
                 at = (position + ahead) % len(part.labels)
-                image = decoded(part, at, data.resolution, choose, corrupt)
+                image = decoded(part, at, side, choose, corrupt)
                 if image is not None:
                     pixels.append(image)
                     found.append(at)
@@ -117,17 +128,20 @@ class EvaluationBatch:
             images = part.take(spec.chosen)
             return loaded(images.pixels, images.labels, [])
         corrupt: Corrupt = []
-        pixels = [decoded(part, at, side, None, corrupt) for at in spec.chosen.tolist()]
+        share = self.data.test_crop
+        pixels = [decoded(part, at, side, None, corrupt, share) for at in spec.chosen.tolist()]
         whole = np.array([image is not None for image in pixels], bool)
         kept = [np.empty((0, side, side, 3), np.uint8), *(p[None] for p in pixels if p is not None)]
         return loaded(np.concatenate(kept), part.labels[spec.chosen[whole]], corrupt)
 
 
-def decoded(part: Encoded, at: int, side: int, choose: Choose, corrupt: Corrupt) -> Array | None:
+def decoded(
+    part: Encoded, at: int, side: int, choose: Choose, corrupt: Corrupt, share: float = CENTRE
+) -> Array | None:
     """Image `at` of `part`, cropped as `decode.crop` does; None if `corrupt` now says why not."""
     number = int(part.numbers[at])
     try:
-        return crop(part.source.read(number), side, choose)
+        return crop(part.source.read(number), side, choose, share)
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
     except CorruptImageError as error:

@@ -1,5 +1,6 @@
-"""scaling-study site check: what a SLURM is like, settings for it, and a run of seconds on it."""
+"""What `site check` does: asks, proposes settings, and tries a run of seconds."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,10 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from scaling_study.common.command_line import parser, run
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
-from scaling_study.config.keys import study_name
+from scaling_study.common.validation import require
 from scaling_study.config.site_folders import user_folder
 from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.slurm import commands, site
@@ -21,23 +21,14 @@ PATIENCE_S = 1800
 TRIAL = ("+grid=smoke", "grid.name=site_check", "grid.axes.seed=[0]", "grid.axes.depth=[14]")
 
 
-def main() -> int:
-    """The command."""
-    options = parser("scaling_study.site", __doc__ or "")
-    options.add_argument("action", choices=["check"])
-    options.add_argument("--name", default="site", help="of the settings, for launcher=NAME")
-    options.add_argument("--write", action="store_true", help="write them to the user's folder")
-    options.add_argument("--run", action="store_true", help="submit a run of seconds and wait")
-    options.add_argument("settings", nargs="*", help="more settings of that run, as KEY=VALUE")
-    given = options.parse_intermixed_args()
-    return run(lambda: [*check(study_name(given.name), given.write, given.run, given.settings)])
-
-
 def check(name: str, write: bool, trial: bool, settings: list[str]) -> Iterator[str]:
     """The report, line by line.
 
-    InputError without a SLURM that answers, or for settings that are there already.
+    InputError without a SLURM that answers, for a name that makes no file, or for settings that
+    are there already.
     """
+    plain = re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
+    require(plain, "--name", name, "must be letters, digits, '_' and '-'")
     if not commands.available():
         raise InputError("site check: no SLURM here (squeue and sbatch are not on PATH)")
     try:
@@ -80,7 +71,3 @@ def _trial(settings: list[str]) -> Iterator[str]:
     lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
     yield "the run did not end well:"
     yield from (f"  {line}" for line in lines[-5:])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

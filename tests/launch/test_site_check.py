@@ -9,7 +9,7 @@ import pytest
 
 from helpers.commands import Command
 from helpers.pretended_slurm import PretendedSlurm, slurm
-from scaling_study.site import main
+from scaling_study.launch.slurm.site_check import main
 
 __all__ = ["slurm"]
 
