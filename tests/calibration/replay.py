@@ -79,7 +79,9 @@ def section(rows: Sequence[dict[str, str]]) -> list[str]:
         "do not agree, one of them is inconclusive, except in *opposite*. In a grid of two arms "
         "alone nothing can",
         "be left out, and two seeds of each cell are the least: of three seeds little is left to "
-        "save.\n",
+        "save, and where",
+        "they decide narrowly, what looking in between costs can leave the adaptive study "
+        "undecided.\n",
         "| study | seeds | may spend | rule | the grid says | agree | only grid decides | only "
         "adaptive | opposite | spent, median | worst |",
         "|---|--:|--:|---|---|--:|--:|--:|--:|--:|--:|",

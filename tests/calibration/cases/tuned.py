@@ -95,6 +95,7 @@ def _case(rule: str, design: str, seeds: int) -> Case:
 
 FAVOURED = "the recipe's rate favours depth"
 CASES = [
-    *(_case("R1-long", design, seeds) for seeds in (3, 5) for design in DESIGNS),
-    *(_case("R1-interaction", FAVOURED, seeds) for seeds in (3, 5)),
+    *(_case("R1-long", design, 3) for design in DESIGNS),
+    _case("R1-long", FAVOURED, 5),
+    _case("R1-interaction", FAVOURED, 3),
 ]
