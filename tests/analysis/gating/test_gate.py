@@ -17,7 +17,7 @@ from helpers.study import write_study
 from scaling_study.common.errors import InputError
 
 SERIES, CHANGES, SEEDS = 4000, 500, 3
-ERROR, CV = 0.25, 0.03  # of our own short runs: see docs/statistics.md
+ERROR, CV = 0.25, 0.03  # pilots in sweeps/grid/README.md have 0.020 to 0.022
 
 
 def table(path: Path, base: list[float], change: list[float], extra: str = "") -> tuple[str, str]:
