@@ -114,8 +114,6 @@ class Forecast:
 
         The median of measurements of the same shape; else by the log-linear model.
         """
-        if None in shape:  # a program of the user's own does not say it
-            return None
         if shape not in self._steps:
             self._steps[shape] = self._step_time(shape)
         return self._steps[shape]

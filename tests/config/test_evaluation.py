@@ -48,6 +48,7 @@ def test_evaluations_are_a_column_of_the_plan_and_count_in_forecasts() -> None:
     assert run_cost(often).eval_flops == flops * (64 + 128 + 2 * 2 * (64 + 64))
     assert (run_cost(once).curve_flops, run_cost(often).curve_flops) == (0, flops * 512)
     columns = {"batch_size": 16, "n_train": 128, "n_val": 64, "epochs": 2, "flops": flops}
+    columns["train_flops"] = run_cost(once).train_flops
     assert amounts(columns) == (16, 12)
     assert amounts(columns | {"eval_flops": run_cost(often).eval_flops}) == (16, 44)
     assert amounts(columns | {"stopped_epoch": 1})[0] == 8

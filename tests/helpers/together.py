@@ -26,7 +26,7 @@ from scaling_study.training import gradient_accumulation, learning_curve, loop
 
 def in_float64() -> None:
     """Rounding then stays far below what the test compares."""
-    build, on_device, evaluate = loop.build, loop.on_device, loop.evaluate
+    build, on_device, evaluate = loop.module_for, loop.on_device, loop.evaluate
 
     def doubled(*arguments: Any) -> Any:
         for images, labels in on_device(*arguments):
@@ -36,7 +36,7 @@ def in_float64() -> None:
         return evaluate(module.float(), *arguments, **keywords)
 
     loop.evaluate = learning_curve.evaluate = in_float32
-    loop.build = lambda layers: build(layers).double()
+    loop.module_for = lambda *network: build(*network).double()
     loop.on_device = doubled
 
 

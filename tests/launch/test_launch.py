@@ -159,4 +159,4 @@ def test_kept_checkpoints_are_a_choice(execution: ExecutionConfig) -> None:
     job = Job(tiny(), replace(execution, checkpoint_keep="none"))
     list(inline.launch([job]))
     names = {path.name for path in job.store.run_dir(job.run.run_id).iterdir()}
-    assert names == {"config.yaml", "job.json", "metrics.jsonl", "result.json"}
+    assert names == {"config.yaml", "images.json", "job.json", "metrics.jsonl", "result.json"}

@@ -17,6 +17,7 @@ from scaling_study.cost.device_times import Times
 from scaling_study.grid.cells import Cell
 from scaling_study.launch.code_snapshot import freeze
 from scaling_study.launch.job import Job
+from scaling_study.models.counting import process
 from scaling_study.planning.code_changes import code_changes
 from scaling_study.planning.plan import plan
 
@@ -33,6 +34,7 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
         (tmp_path / "own_mlp" / name).write_text(text, encoding="utf-8")
         source.source_files.cache_clear()
         source.sources_of.cache_clear()
+        process.end()
         for module in [module for module in sys.modules if module.startswith("own_mlp")]:
             del sys.modules[module]
 

@@ -46,9 +46,8 @@ def test_finished_runs_stay_and_lost_ones_are_done_again(
     assert "[4/4]" in first.stdout
     assert "results/smoke: 4 ok" in first.stdout
     dirs = run_dirs(tmp_path)
-    assert [{p.name for p in d.iterdir()} for d in dirs] == [
-        {"config.yaml", "job.json", "metrics.jsonl", "checkpoint.pt", "result.json", "log.txt"}
-    ] * 4
+    files = {"config.yaml", "job.json", "metrics.jsonl", "checkpoint.pt", "result.json", "log.txt"}
+    assert [{p.name for p in d.iterdir()} for d in dirs] == [files | {"images.json"}] * 4
     results = [(d / "result.json").read_text(encoding="utf-8") for d in dirs]
     times = [(d / "result.json").stat().st_mtime_ns for d in dirs]
 

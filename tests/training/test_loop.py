@@ -29,7 +29,7 @@ SILENT = {"model.dropout": 0.0, "model.stochastic_depth": 0.0}
 
 def in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop's network and images in double precision, until it scores."""
-    make, feed, evaluate = loop.build, loop.on_device, loop.evaluate
+    make, feed, evaluate = loop.module_for, loop.on_device, loop.evaluate
 
     def doubled(*arguments: Any) -> Iterator[tuple[Tensor, Tensor]]:
         for images, labels in feed(*arguments):
@@ -38,7 +38,7 @@ def in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     def in_float32(module: nn.Module, *arguments: Any) -> Any:
         return evaluate(module.float(), *arguments)
 
-    monkeypatch.setattr(loop, "build", lambda layers: make(layers).double())
+    monkeypatch.setattr(loop, "module_for", lambda *network: make(*network).double())
     monkeypatch.setattr(loop, "on_device", doubled)
     monkeypatch.setattr(loop, "evaluate", in_float32)
 
