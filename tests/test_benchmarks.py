@@ -113,6 +113,7 @@ def test_the_networks_whose_speed_is_measured_are_the_papers(training: ModuleTyp
     ]
 
 
+@pytest.mark.slow
 def test_where_a_cpus_time_goes_is_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

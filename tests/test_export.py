@@ -96,6 +96,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["ema", "model"])
 @pytest.mark.parametrize("out", ["network.safetensors", "network.pth"])
 @pytest.mark.parametrize("family", FAMILIES)

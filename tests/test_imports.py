@@ -201,6 +201,7 @@ def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:
             assert module in with_torch or module.startswith(folders), module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
@@ -275,11 +276,13 @@ def loaded(*words: str, cwd: Path = ROOT) -> set[str]:
     return set(names)
 
 
+@pytest.mark.slow
 def test_a_plan_loads_no_more_than_it_needs(tmp_path: Path) -> None:
     # It composes a configuration, costs cells and asks what they can decide.
     assert loaded("plan", "+grid=depth_vs_width", cwd=tmp_path) == {"hydra", "numpy", "scipy"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL_COMMANDS)
 def test_help_loads_nothing_heavy(name: str) -> None:
     assert loaded(name, "--help") <= {"numpy", "http.client"}

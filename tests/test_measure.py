@@ -3,11 +3,14 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from helpers.commands import Command
 
 SMOKE = ("+grid=smoke", "grid.axes.depth=[14]", "train.batch_size=8")
 
 
+@pytest.mark.slow
 def test_each_cell_is_measured_in_each_round_and_forecasts_know_it(
     command: Command, sweep_here: Command, tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def test_the_wheel_ships_every_yaml_and_table(wheel: Path) -> None:
     assert not [name for name in names if name.startswith("tests/")]
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("wheel")
 def test_the_wheel_plans_from_another_directory(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
@@ -94,6 +95,7 @@ STARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("wheel")
 @pytest.mark.parametrize("start", STARTS)
 def test_a_wheel_plans_beside_a_package_named_analysis(
@@ -132,6 +134,7 @@ def test_commands_of_a_wheel_work_beside_a_package_named_analysis(
     assert (tmp_path / "there/smoke/plan.csv").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("wheel")
 def test_a_sweep_of_a_wheel_works_beside_a_package_named_analysis(call: Command) -> None:
     done = call("-m", "scaling_study.sweep", "+grid=depth_vs_width", "dry_run=true")
@@ -139,6 +142,7 @@ def test_a_sweep_of_a_wheel_works_beside_a_package_named_analysis(call: Command)
     assert "epochs depth or width" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("wheel")
 @pytest.mark.parametrize("start", ["scaling_study.__main__", "scaling_study.sweep.__main__"])
 def test_an_analysis_that_was_imported_before_is_named(

@@ -28,6 +28,7 @@ def marked(words: list[str]) -> Any:
     return pytest.param(words, marks=marks, id=" ".join(words[2:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [marked(words) for words in COMMANDS[2:]])
 def test_the_commands_work(words: list[str], tmp_path: Path, cache_dir: Path) -> None:
     assert words[:2] == ["python", "-m"]

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from helpers.commands import environment
 
 PAGE = Path(__file__).parent / "analysis/report/page/test_report_page.py"
 
 
+@pytest.mark.slow
 def test_tests_that_need_a_browser_say_how_to_get_one(tmp_path: Path) -> None:
     no_browser = {"PATH": str(tmp_path), "CHROMIUM": ""}
     done = subprocess.run(

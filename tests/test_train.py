@@ -30,6 +30,7 @@ def test_bad_input_of_a_single_run(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_one_run_by_itself(command: Command, tmp_path: Path) -> None:
     tiny = ("model.depth=14", "model.width=0.125", "data.classes=4", "data.train_per_class=16")
     done = command("scaling_study.train", *tiny, *MORE)
@@ -38,6 +39,7 @@ def test_one_run_by_itself(command: Command, tmp_path: Path) -> None:
     assert len(run_dirs(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_hydras_multirun_works_for_single_runs(command: Command, tmp_path: Path) -> None:
     tiny = ("model.depth=14", "model.width=0.125", "data.classes=4", "data.train_per_class=16")
     done = command("scaling_study.train", "-m", *tiny, *MORE, "seed=0,1")
@@ -46,6 +48,7 @@ def test_hydras_multirun_works_for_single_runs(command: Command, tmp_path: Path)
     assert {p.name for p in tmp_path.iterdir()} == {"results"}
 
 
+@pytest.mark.slow
 def test_digits_train_with_the_same_trainer(command_here: Command, tmp_path: Path) -> None:
     small = ("model.depth=14", "model.width=0.125", "data=digits", "train.epochs=4")
     done = command_here("scaling_study.train", *small)
@@ -56,6 +59,7 @@ def test_digits_train_with_the_same_trainer(command_here: Command, tmp_path: Pat
     assert result["val_error"] < 0.5
 
 
+@pytest.mark.slow
 def test_one_epoch_is_enough_with_the_default_recipe(command_here: Command, tmp_path: Path) -> None:
     small = ("model.depth=14", "model.width=0.125", "data=digits", "train.epochs=1")
     done = command_here("scaling_study.train", *small)

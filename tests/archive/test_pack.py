@@ -24,6 +24,7 @@ def verdicts(study: Path, out: Path) -> bytes:
     return (out / "verdicts.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_verdicts_are_byte_equal_elsewhere(
     study: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_no_study_has_is_refused(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
@@ -106,6 +107,7 @@ def newer(members: dict[str, bytes], manifest: dict[str, Any]) -> None:
     manifest["schema"] = 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "sign", "said"),
     [

@@ -34,6 +34,7 @@ def test_every_rule_has_a_case_that_is_simulated_again():
     assert {row["rule"] for row in read_rows()} == {rule for rule, _ in AGAIN}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "name"), AGAIN)
 def test_a_case_of_each_rule_holds(rule, name):
     (case,) = (c for c in all_cases() if (c.rule, c.name) == (rule, name))

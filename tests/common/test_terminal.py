@@ -36,6 +36,7 @@ def start(folder: Path, words: tuple[str, ...], **more: object) -> "subprocess.P
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", LISTINGS, ids=" ".join)
 def test_a_listing_without_a_reader_ends_quietly(tmp_path: Path, words: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
@@ -46,6 +47,7 @@ def test_a_listing_without_a_reader_ends_quietly(tmp_path: Path, words: tuple[st
     assert (process.returncode, said) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_without_its_reader(tmp_path: Path, cache_dir: Path) -> None:
     words = (*STUDY, f"cache_dir={cache_dir}")
     with start(tmp_path, words, stdout=subprocess.PIPE) as process:
@@ -59,6 +61,7 @@ def test_a_study_goes_on_without_its_reader(tmp_path: Path, cache_dir: Path) -> 
     assert len([*tmp_path.glob("results/runs/*/result.json")]) == 3
 
 
+@pytest.mark.slow
 def test_a_study_needs_no_standard_streams(tmp_path: Path, cache_dir: Path) -> None:
     """And no file that it opens takes the place of one."""
     command = [sys.executable, "-m", *STUDY, f"cache_dir={cache_dir}"]
@@ -72,6 +75,7 @@ def test_a_study_needs_no_standard_streams(tmp_path: Path, cache_dir: Path) -> N
     assert all(path.read_text(encoding="utf-8").startswith("{") for path in results)
 
 
+@pytest.mark.slow
 def test_an_ascii_terminal_shows_signs_in_ascii(tmp_path: Path) -> None:
     ascii_only = environment() | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     words = ("scaling_study.sweep", "+grid=smoke", "grid.axes.dept=[14]")
@@ -86,6 +90,7 @@ def test_an_ascii_terminal_shows_signs_in_ascii(tmp_path: Path) -> None:
         assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_an_output_that_is_full_is_an_error(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():

@@ -81,6 +81,7 @@ def fields_of(old: Any, new: Any) -> Any:
     return new
 
 
+@pytest.mark.slow
 @same_digits
 @pytest.mark.parametrize("grid", GRIDS)
 def test_analyses_are_equal_byte_for_byte(grid: str, folder: Path, command: Command) -> None:
@@ -90,6 +91,7 @@ def test_analyses_are_equal_byte_for_byte(grid: str, folder: Path, command: Comm
         assert_same(folder / "figures" / name, OUTPUTS / grid / name)
 
 
+@pytest.mark.slow
 @same_digits
 @pytest.mark.parametrize("grid", [*GRIDS, "own_family"])
 def test_plans_are_equal_byte_for_byte(grid: str, folder: Path, command: Command) -> None:
@@ -108,6 +110,7 @@ def test_the_status_is_the_same(grid: str, folder: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_what_is_missing_and_continues_what_was_interrupted(
     folder: Path, command: Command
 ) -> None:

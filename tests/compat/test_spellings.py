@@ -69,6 +69,7 @@ def test_no_spelling_is_lost() -> None:
     assert documented() >= BEFORE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(documented() | BEFORE))
 def test_every_spelling_answers(name: str, answers: dict[str, tuple[int, str, str]]) -> None:
     code, out, err = answers[name]

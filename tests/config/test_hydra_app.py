@@ -27,6 +27,7 @@ def test_a_command_composes_its_configuration_once(
     assert len(composed) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["-m", "seed=3,4"], ["hydra.mode=MULTIRUN", "seed=3,4"]])
 def test_several_runs_of_hydras_are_several(
     words: list[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch

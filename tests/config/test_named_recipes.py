@@ -32,6 +32,7 @@ def test_a_recipe_says_what_its_source_says(name: str) -> None:
     assert (data.test_crop, data.erasing) == ((0.95, 0.0) if timm else (0.875, 0.25))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["resnet_rs_small", "resnet", "efficientnet"])
 @pytest.mark.parametrize("name", SAID)
 def test_a_recipe_goes_with_every_family(name: str, model: str) -> None:

@@ -34,6 +34,7 @@ def test_the_papers_short_regimes_have_no_regularisation(epochs: int, width: flo
     assert run.train.recipe == "paper"
 
 
+@pytest.mark.slow
 def test_the_papers_long_regime_regularises_by_size() -> None:
     widths = {0.25: 0.0, 0.5: 0.1, 1.0: 0.25, 1.5: 0.6, 2.0: 0.75}
     for width, dropout in widths.items():

@@ -84,6 +84,7 @@ def slow_if(slow: bool, value: Any) -> Any:
 LARGE = re.compile(r"resnet_rs_(270|350|420)|efficientnet_b[4567]|resnet_rs_(101|152)_(192|256)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", [slow_if(LARGE.match(p) is not None, p) for p in PRESETS])
 def test_every_preset_costs_what_torch_counts(preset: str) -> None:
     run = composed(f"+preset={preset}")
@@ -99,6 +100,7 @@ def test_every_other_depth_costs_what_torch_counts(depth: int) -> None:
     assert counted(net, 64) == total(net.layers, Shape(3, 64))[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_every_combination_of_pieces_costs_what_torch_counts(data: st.DataObject) -> None:
@@ -118,6 +120,7 @@ def test_every_combination_of_pieces_costs_what_torch_counts(data: st.DataObject
     assert counted(net, side) == total(net.layers, Shape(3, side))[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     depth=st.floats(0.1, 1.2),
@@ -187,6 +190,7 @@ def test_flops_of_figure_2_fit_its_axis_in_every_cell() -> None:
     assert max(abs(math.log(ratio)) for ratio in ratios) < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(8))
 def test_efficientnets_are_the_printed_ones(number: int) -> None:
     run = composed(f"+preset=efficientnet_b{number}")
@@ -206,6 +210,7 @@ def off(value: float, text: str) -> float:
     return max(0.0, abs(value - float(text)) - half_a_digit) / float(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("resnet_rs")])
 def test_presets_of_table_7_have_the_regularisation_of_their_configs(preset: str) -> None:
     run = composed(f"+preset={preset}")

@@ -55,6 +55,7 @@ def test_peaks_are_those_that_a_precision_uses() -> None:
     assert all(device.source.startswith("https://") for device in devices().values())
 
 
+@pytest.mark.slow
 def test_published_networks_have_the_costs_of_ours() -> None:
     """Their FLOPs and activations are written down; the closed forms give the same."""
     rows = {(r.settings, r.resolution): r for r in published()}

@@ -32,6 +32,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scaling_study.common.device._of_gpus", lambda column: [])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_gpu")
 def test_a_machine_without_a_gpu_plans_by_the_gpus_that_were_measured(
     sweep_here: Command, tmp_path: Path
@@ -87,6 +88,7 @@ def test_a_data_sheet_gives_hours_before_anything_is_measured(
     assert "prior" not in by_name.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_gpu")
 def test_energy_co2_and_price_follow_from_gpu_hours(sweep_here: Command, tmp_path: Path) -> None:
     ask = ("+grid=smoke", "device=cuda", "launcher=slurm", "dry_run=true", "plan.device=h100")

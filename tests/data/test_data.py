@@ -120,6 +120,7 @@ def test_the_documented_example_of_a_data_set_works(
     assert train(run, tmp_path, execution)["val_error"] < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATA_SETS)
 def test_the_page_on_data_sets_and_the_yaml_agree(name: str) -> None:
     text = (ROOT / "docs/data.md").read_text(encoding="utf-8")

@@ -43,6 +43,7 @@ def write(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 COMMANDS = [words for words in commands("data.md") if words[3].startswith("data=")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[3])
 def test_the_commands_train(
     words: list[str], command_here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -38,6 +38,7 @@ def rings(monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     return run_config({**TINY, "data": settings | {"per_class": 12}})
 
 
+@pytest.mark.slow
 def test_counts_are_read_once_and_without_torch_where_they_are_planned(
     rings: RunConfig, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_counts_are_read_once_and_without_torch_where_they_are_planned(
     assert done.stdout.split() == ["24", "False"], done.stderr
 
 
+@pytest.mark.slow
 def test_an_item_is_the_same_whatever_was_drawn_before(rings: RunConfig, tmp_path: Path) -> None:
     train = load(rings.data, tmp_path).train
     first = [train.source.read(number) for number in range(6)]  # type: ignore[union-attr]
@@ -76,6 +78,7 @@ def test_an_item_is_the_same_whatever_was_drawn_before(rings: RunConfig, tmp_pat
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_batches_do_not_depend_on_workers(
     rings: RunConfig, execution: ExecutionConfig, tmp_path: Path
 ) -> None:
@@ -122,6 +125,7 @@ def test_a_data_set_that_is_not_there_is_named() -> None:
         data_set("absent")
 
 
+@pytest.mark.slow
 def test_a_dataset_that_fails_says_how(rings: RunConfig, tmp_path: Path) -> None:
     keep_listings_in(tmp_path)
     broken = replace(rings.data, per_class=-1)  # type: ignore[call-arg]

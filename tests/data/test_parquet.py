@@ -14,6 +14,7 @@ from scaling_study.data import load
 from scaling_study.data.sets import parquet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "said"),
     [

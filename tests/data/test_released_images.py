@@ -158,6 +158,7 @@ def test_a_released_crop_is_inside_and_the_whole_image_becomes_its_centre() -> N
     assert SAMPLERS["released"](1, 1, 0.08, rng) == centre_box(1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", printed("efficientnet_family.csv"), ids=lambda row: row["model"])
 def test_every_size_has_what_it_was_reported_with(row: dict[str, str]) -> None:
     name = row["model"].removeprefix("EfficientNet-").lower()

@@ -78,6 +78,7 @@ def test_help_of_the_others_is_their_parsers_with_examples(
     assert f"examples:\n  scaling-study {COMMANDS[name].examples[0]}" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -111,6 +112,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_plan_is_the_sweeps_dry_run(command: Command, tmp_path: Path) -> None:
     asked = ("+grid=smoke", "results_dir=elsewhere")
     planned = command("scaling_study", "plan", *asked)
@@ -131,6 +133,7 @@ def test_exit_codes_and_messages_are_those_of_the_command(command: Command) -> N
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_script_finds_modules_of_the_user_in_the_working_folder(tmp_path: Path) -> None:
     # The path of a console script begins with its own folder, not with the working folder.
     shutil.copytree(ROOT / "tests/compat/user", tmp_path / "mine")

@@ -31,6 +31,7 @@ def swept(tmp_path: Path, example: str, *overrides: str) -> list[dict[str, objec
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
+@pytest.mark.slow
 def test_a_transformer_of_ones_own_is_swept_and_learns(tmp_path: Path) -> None:
     points = "grid.points=[{depth: 1, width: 16}, {depth: 2, width: 16}]"
     results = swept(
@@ -45,6 +46,7 @@ def test_a_transformer_of_ones_own_is_swept_and_learns(tmp_path: Path) -> None:
     assert by_depth[2]["train_flops"] == 2 * int(str(by_depth[1]["train_flops"]))
 
 
+@pytest.mark.slow
 def test_a_perceptron_of_scikit_learn_is_swept_and_learns(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn is not installed here")
     points = "grid.points=[{depth: 1, width: 16}]"

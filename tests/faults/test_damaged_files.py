@@ -145,6 +145,7 @@ def look(results: Path) -> None:
         payload_of(store.run_dir(run_id))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*OF_RUN, *OF_STUDY, *ADDED])
 @pytest.mark.parametrize("damage", ANY)
 def test_a_store_with_anything_in_a_files_place_is_read(
@@ -162,6 +163,7 @@ def test_a_note_that_is_edited_is_read_as_far_as_it_can_be_so(results: Path, dam
     assert overview(results / "smoke").counts["ok"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["job.json", "plan.csv", "forecasts.csv", "sweep.json"])
 @pytest.mark.parametrize("damage", ["folder", "deep", "infinity", "cut", "pipe"])
 def test_the_same_command_mends_a_study(

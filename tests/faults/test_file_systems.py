@@ -38,6 +38,7 @@ def temporary_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob(".*") if path.name.endswith(".tmp")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
 def test_a_disk_without_locks_is_refused_before_anything_starts(
     tmp_path: Path, cache_dir: Path, number: int
@@ -116,6 +117,7 @@ def test_a_link_in_the_locks_place_empties_nothing(tmp_path: Path) -> None:
         check_writable(tmp_path, "results_dir", "x", locks=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["300k", "44k", "16k"])
 def test_a_full_disk_ends_a_study_in_one_sentence_and_the_same_command_goes_on(
     tmp_path: Path, cache_dir: Path, size: str

@@ -17,6 +17,7 @@ SMALL = (
 HEAD = "# @package _global_\n"
 
 
+@pytest.mark.slow
 def test_a_long_folder_for_temporary_files(tmp_path: Path, cache_dir: Path) -> None:
     """A Unix socket's address has 107 bytes."""
     long = tmp_path / ("x" * 90)
@@ -118,6 +119,7 @@ def test_arguments_that_no_machine_can_take(
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["--config-dir", "hydra.searchpath"])
 def test_a_difference_knows_the_folders_of_the_command_line(
     command: Command, tmp_path: Path, how: str

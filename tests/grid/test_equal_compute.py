@@ -56,6 +56,7 @@ def every_value(axis: str, quantity: str, point: dict[str, Any]) -> dict[float, 
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(

@@ -24,6 +24,7 @@ def plan_of(tmp_path: Path, sweep_here: Command) -> Command:
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -34,6 +34,7 @@ COUNTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COUNTS)
 def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
     values = composed("sweep", [f"+grid={name}"])

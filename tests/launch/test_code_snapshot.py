@@ -140,6 +140,7 @@ def test_a_snapshot_has_what_was_imported_and_no_results(users: Path) -> None:
     assert found == {"__init__.py", "family.py", "later.py", "sizes.json"}
 
 
+@pytest.mark.slow
 def test_a_users_change_makes_another_snapshot(users: Path) -> None:
     first = frozen(users)
     assert frozen(users) == first

@@ -67,6 +67,7 @@ def outcomes(jobs: Sequence[Job], options: LauncherOptions) -> dict[str, Outcome
         return {outcome.run_id: outcome for outcome in launched(jobs, options, stop)}
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_has_a_failed_result_and_touches_no_other(
     options: LauncherOptions, execution: ExecutionConfig
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_run_that_fails_has_a_failed_result_and_touches_no_other(
     assert all(job.outcome() == found[job.run.run_id] for job in good)
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(
     options: LauncherOptions, execution: ExecutionConfig
 ) -> None:
@@ -93,6 +95,7 @@ def test_what_is_done_is_not_done_again(
     assert result.stat().st_mtime_ns == first
 
 
+@pytest.mark.slow
 def test_outcomes_come_as_runs_end(options: LauncherOptions, execution: ExecutionConfig) -> None:
     jobs = [Job(tiny(seed=0), execution), Job(tiny(seed=1, **{"train.epochs": 3000}), execution)]
     with stopped_by_ctrl_c() as stop:
@@ -121,6 +124,7 @@ def test_a_run_at_work_elsewhere_is_left_alone(
     }
 
 
+@pytest.mark.slow
 def test_a_request_to_stop_leaves_checkpoints_and_starts_no_more(
     options: LauncherOptions, execution: ExecutionConfig
 ) -> None:
@@ -166,6 +170,7 @@ def states(folder: Path) -> dict[str, int]:
     return {state: n for state, n in json.loads(output)["counts"].items() if n}
 
 
+@pytest.mark.slow
 def test_a_sweep_is_watched_cancelled_and_done_again(
     choice: list[str], tmp_path: Path, cache_dir: Path, sweep_here: Command
 ) -> None:
@@ -205,6 +210,7 @@ def test_a_launcher_of_ones_own_is_one_short_file() -> None:
     assert len(text.splitlines()) <= 60
 
 
+@pytest.mark.slow
 def test_the_launcher_of_the_docs_runs_from_a_yaml(tmp_path: Path, cache_dir: Path) -> None:
     text = (TESTS.parent / "docs/launching.md").read_text(encoding="utf-8")
     for name, kind in (("my_launchers/mine.py", "python"), ("my_conf/launcher/mine.yaml", "yaml")):

@@ -130,6 +130,7 @@ class DiesOnce(Job):
         return super()._train(run_dir, world, *more)
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_from_its_checkpoint(execution: ExecutionConfig) -> None:
     job = DiesOnce(tiny(**{"train.epochs": 8}), execution)
     run_dir = job.store.run_dir(job.run.run_id)

@@ -332,6 +332,7 @@ grid: {name: g, axes: {width: [1, 2], seed: [0]}}
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_of_programs_without_costs_is_interrupted_and_continued(here: Path) -> None:
     (here / "train.py").write_text(CHECKPOINTS.replace("sys.argv[3]", "sys.argv[1]"))
     (here / "grid").mkdir()

@@ -73,6 +73,7 @@ def command(tmp_path: Path, module: str, *arguments: str) -> "subprocess.Complet
     )
 
 
+@pytest.mark.slow
 def test_no_program_is_needed_to_plan_and_train_here(tmp_path: Path, cache_dir: Path) -> None:
     grid = ("+grid=smoke", f"cache_dir={cache_dir}", "grid.axes.depth=[14]", "grid.axes.seed=[0]")
     planned = command(tmp_path, "scaling_study.sweep", *grid, "launcher=slurm", "dry_run=true")
@@ -90,6 +91,7 @@ def test_no_program_is_needed_to_plan_and_train_here(tmp_path: Path, cache_dir: 
     assert cancelled.returncode == 0, cancelled.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -66,6 +66,7 @@ def refuse(program: str, *arguments: str) -> str:
     raise SchedulerError(program)
 
 
+@pytest.mark.slow
 def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
     execution: ExecutionConfig, tmp_path: Path, in_job: None
 ) -> None:
@@ -92,6 +93,7 @@ def test_where_no_gpu_is_visible_the_node_is_to_blame(
     assert job.outcome().error == "no GPU is visible on n1"
 
 
+@pytest.mark.slow
 def test_a_requeued_job_leaves_out_what_has_failed_in_it(
     execution: ExecutionConfig, tmp_path: Path, in_job: None
 ) -> None:

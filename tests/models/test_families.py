@@ -43,6 +43,7 @@ def test_a_family_can_build_what_it_declares(name: str) -> None:
     assert flops[2::3] == sorted(flops[2::3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_a_family_of_modules_can_build_what_it_declares(name: str) -> None:
     declared, config = family(name), composed(f"model={name}").model

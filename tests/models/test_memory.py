@@ -82,6 +82,7 @@ def one_step(run: RunConfig, device: str) -> tuple[Any, nn.Module, Any, Ema]:
     return step, module, optimizer, ema
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", TRACKED)
 def test_peak_is_that_of_torchs_tracker(changes: dict[str, Any]) -> None:
     run = tiny(**changes)
@@ -108,6 +109,7 @@ def test_peak_is_that_of_the_gpus_allocator(changes: dict[str, Any]) -> None:
     assert run_cost(run).memory_bytes == pytest.approx(peak, rel=TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw", "lamb"])
 def test_bytes_on_disk(tmp_path: Path, execution: ExecutionConfig, optimizer: str) -> None:
     run = tiny(**{"model.width": 0.5, "train.epochs": 2, "train.optimizer": optimizer})

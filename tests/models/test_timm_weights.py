@@ -37,6 +37,7 @@ def resnet_rs(depth: int) -> RunConfig:
     return tiny(**{"model.depth": depth, "model.width": 1, "model.stem": "rs"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_names_and_shapes_are_timms(name: str) -> None:
     if name.startswith("efficientnet"):

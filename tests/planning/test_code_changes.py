@@ -62,6 +62,7 @@ def test_an_edit_gives_another_id_and_going_back_the_same(edit: Edit) -> None:
     assert (mlp().run_id, changed_code(first)) == (first.run_id, [])
 
 
+@pytest.mark.slow
 def test_the_plan_says_why_runs_are_new(edit: Edit, execution: ExecutionConfig) -> None:
     job = Job(mlp(), execution)
     assert job().status == "ok"
@@ -104,6 +105,7 @@ def test_a_run_is_not_trained_by_other_code_than_it_was_planned_with(
     assert "code of own_mlp.nets has changed since the run was planned" in outcome.error
 
 
+@pytest.mark.slow
 def test_a_snapshot_has_what_is_imported_only_in_training(
     edit: Edit, execution: ExecutionConfig, tmp_path: Path
 ) -> None:

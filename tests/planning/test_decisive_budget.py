@@ -79,6 +79,7 @@ def test_a_forecast_that_may_exceed_the_budget_says_so() -> None:
     assert Budget(4.0, None, False).may_exceed([replace(r, state="ok") for r in timed]) == ""
 
 
+@pytest.mark.slow
 def test_a_budget_is_that_of_the_study(
     command: Command, sweep_here: Command, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from analysis.rules.check_grid import check
 from helpers.commands import Command
 from helpers.made_up_times import NOTHING, SOLVED, made_up
@@ -41,6 +43,7 @@ def test_grids_share_one_store(execution: Any) -> None:
     assert orphans(shared, Path(execution.results_dir)) == []
 
 
+@pytest.mark.slow
 def test_a_study_whose_cells_depend_on_times_trains_only_what_is_missing(
     sweep_here: Command, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def end(rows: Sequence[Planned], slots: int) -> float:
     return max(busy_until)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slots", [2, 8])
 @pytest.mark.parametrize("name", names())
 def test_shipped_grids_end_as_early_seed_by_seed_as_longest_first(name: str, slots: int) -> None:

@@ -19,6 +19,7 @@ def drafted(execution: ExecutionConfig, *overrides: str) -> Draft:
     return draft(composed("sweep", words), words, execution, None, check)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "kept"),
     [

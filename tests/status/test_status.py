@@ -49,6 +49,7 @@ def call(folder: Path, module: str, *arguments: str) -> "subprocess.CompletedPro
     )
 
 
+@pytest.mark.slow
 def test_a_sweep_is_watched_and_cancelled(tmp_path: Path, cache_dir: Path) -> None:
     sweep = subprocess.Popen(
         [sys.executable, "-m", "scaling_study.sweep", *LONG, f"cache_dir={cache_dir}"],

@@ -54,6 +54,7 @@ KINDS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [*KINDS, tiny()], ids=str)
 def test_the_printed_command_leads_to_the_same_run(run):
     run = settings_of(*run) if isinstance(run, tuple) else run

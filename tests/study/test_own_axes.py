@@ -142,6 +142,7 @@ def test_the_map_of_a_studys_runs_tells_the_axes_apart(study: Path) -> None:
     assert told["runs"][0]["settings"] == {"model.my_setting": "1", "train.batch_size": "16"}
 
 
+@pytest.mark.slow
 def test_the_report_has_the_axes(report: Path) -> None:
     text = (report / "report.html").read_text(encoding="utf-8")
     (line,) = (part for part in text.split("<script") if 'id="data"' in part)

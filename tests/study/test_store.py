@@ -74,6 +74,7 @@ def race(results: str, line: Barrier, won: "Queue[int]") -> None:
         line.wait(60)  # the winner keeps it until all have tried
 
 
+@pytest.mark.slow
 def test_of_many_claims_at_once_one_wins(execution: ExecutionConfig) -> None:
     context = multiprocessing.get_context("spawn")
     won: Queue[int] = context.Queue()

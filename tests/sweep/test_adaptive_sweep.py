@@ -84,6 +84,7 @@ def test_a_dry_run_shows_the_first_round_alone(sweep_here: Command, tmp_path: Pa
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("allocation", "said"),
     [

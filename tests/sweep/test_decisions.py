@@ -140,6 +140,7 @@ def levels(**changes: Any) -> str:
     return f"+grid.rules={{rules: {{a: {{{text}}}}}}}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

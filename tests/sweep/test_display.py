@@ -38,6 +38,7 @@ def test_the_table_of_runs_fits_80_columns(monkeypatch: pytest.MonkeyPatch, name
     assert lines(rows, 2, "blocked")[0].split()[1:5] == ["params", "FLOPs", "training", "memory"]
 
 
+@pytest.mark.slow
 def test_on_a_terminal_no_line_is_longer_than_it_and_no_word_is_broken(
     tmp_path: Path, sweep_here: Command
 ) -> None:

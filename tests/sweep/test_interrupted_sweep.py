@@ -53,6 +53,7 @@ def gone(pids: list[int], seconds: float = 30) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_stops_the_children_and_says_how_to_continue(
     tmp_path: Path, cache_dir: Path, number: int
@@ -76,6 +77,7 @@ def test_a_terminal_that_goes_away_does_not_stop_what_runs_under_nohup() -> None
         assert {*sweep_stops()} == {signal.SIGINT, signal.SIGTERM}
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_leaves_no_failure(tmp_path: Path, cache_dir: Path) -> None:
     sweep = start(tmp_path, cache_dir, "launcher.slots=3")
     wait_for_checkpoints(tmp_path, 3)
@@ -87,6 +89,7 @@ def test_a_second_ctrl_c_leaves_no_failure(tmp_path: Path, cache_dir: Path) -> N
     assert not list(tmp_path.glob("results/runs/*/result.json"))
 
 
+@pytest.mark.slow
 def test_children_of_a_killed_sweep_stop_too(tmp_path: Path, cache_dir: Path) -> None:
     sweep = start(tmp_path, cache_dir, "launcher.slots=2")
     wait_for_checkpoints(tmp_path, 2)
@@ -97,6 +100,7 @@ def test_children_of_a_killed_sweep_stop_too(tmp_path: Path, cache_dir: Path) ->
     assert gone(pids)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_that_runs_failure_alone(
     command: Command, tmp_path: Path, cache_dir: Path
 ) -> None:

@@ -23,6 +23,7 @@ def results(tmp_path: Path) -> dict[str, str]:
     return {d.name: (d / "result.json").read_text(encoding="utf-8") for d in run_dirs(tmp_path)}
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_step_times_that_its_analysis_reads(
     command: Command, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_nothing_is_measured_where_a_run_has_failed(command: Command, tmp_path: 
     assert not (tmp_path / "results/smoke" / FILE).exists()
 
 
+@pytest.mark.slow
 def test_runs_of_another_machine_are_not_measured_on_this_one(
     command: Command, sweep_here: Command, tmp_path: Path
 ) -> None:
@@ -94,6 +96,7 @@ def test_runs_of_another_machine_are_not_measured_on_this_one(
     assert not (tmp_path / "results/smoke" / FILE).exists()
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_the_time_is_said(command: Command, tmp_path: Path) -> None:
     done = command(SWEEP, "+grid=smoke", "grid.axes.seed=[0]", ROUNDS, "measure.most_s=0.01")
     assert done.returncode == 0
@@ -102,6 +105,7 @@ def test_what_does_not_fit_into_the_time_is_said(command: Command, tmp_path: Pat
     assert "python -m scaling_study.measure" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_measuring_and_the_same_command_goes_on(
     command: Command, tmp_path: Path, cache_dir: Path, number: int
@@ -131,6 +135,7 @@ def test_ctrl_c_ends_measuring_and_the_same_command_goes_on(
     assert "measuring" not in again.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [

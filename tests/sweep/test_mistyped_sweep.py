@@ -7,6 +7,7 @@ import pytest
 from helpers.commands import Command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from helpers.commands import Command, environment
 from helpers.terminal import Terminal
 
@@ -17,6 +19,7 @@ HEAD = re.compile(rf"(\d+)/(\d+) runs  ([\d.]+) %  {TIME}(?:, {TIME} left)?\s")
 RUN = re.compile(r"d14-w0\.125-r16-e\d+-s\d-\w{10}  epoch ([\d.]+) of \d+(?:  loss ([\d.]+))?")
 
 
+@pytest.mark.slow
 def test_the_bar_moves_within_a_run_and_says_what_has_finished_after_ctrl_c(
     command: Command, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -50,6 +53,7 @@ def test_the_bar_moves_within_a_run_and_says_what_has_finished_after_ctrl_c(
     assert '"live_s":null' in page.read_text()
 
 
+@pytest.mark.slow
 def test_without_forecasts_the_time_is_told_after_the_first_epochs(
     cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -64,6 +68,7 @@ def test_without_forecasts_the_time_is_told_after_the_first_epochs(
         assert terminal.wait() == 130
 
 
+@pytest.mark.slow
 def test_when_all_is_done_it_says_so(cache_dir: Path, tmp_path: Path) -> None:
     words = (*ONE, f"cache_dir={cache_dir}")
     with Terminal(tmp_path, SWEEP, *words) as terminal:

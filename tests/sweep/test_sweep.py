@@ -13,6 +13,7 @@ from helpers.photos import write_folders
 SWEEP = "scaling_study.sweep"
 
 
+@pytest.mark.slow
 def test_a_dry_run_plans_every_run_and_writes_nothing(command: Command, tmp_path: Path) -> None:
     done = command(SWEEP, "+grid=smoke", "dry_run=true")
     assert done.returncode == 0
@@ -81,6 +82,7 @@ def test_finished_runs_stay_and_lost_ones_are_done_again(
     assert "4 planned" in mixed.stdout  # another recipe is another run
 
 
+@pytest.mark.slow
 def test_failed_runs_are_listed_and_retried(
     command: Command, sweep_here: Command, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ from scaling_study.launch.slots import cpu_slots
 from scaling_study.tracking.uploader_handle import is_running
 
 
+@pytest.mark.slow
 def test_a_dead_server_costs_a_run_nothing(server: Server, execution: ExecutionConfig) -> None:
     server.stop()
     run_dir, outcome = train(tracked(execution, finish_timeout_s=HANG_S))
@@ -56,6 +57,7 @@ def killed_at_the_end(*run_dirs: Path) -> Iterator[None]:
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "where"),
     [("inline", "graphql"), pytest.param("local", "file_stream", marks=pytest.mark.slow)],
@@ -97,6 +99,7 @@ def test_what_a_server_out_of_order_does_not_take_is_left_to_sync(
     assert secrets_in(Path(execution.results_dir)) == []
 
 
+@pytest.mark.slow
 def test_the_wait_for_mirrors_is_limited(execution: ExecutionConfig) -> None:
     job = Job(tiny(), tracked(execution, finish_timeout_s=HANG_S))
     run_dir = job.store.run_dir(job.run.run_id)
@@ -126,6 +129,7 @@ def test_a_sweep_waits_once_for_a_server_that_hangs(
     assert secrets_in(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_mirror_of_an_earlier_attempt_ends_first(
     server: Server, execution: ExecutionConfig
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from helpers.commands import Command, run_dirs
 
 
+@pytest.mark.slow
 def test_the_id_is_the_run_id_inside_an_agent_too(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

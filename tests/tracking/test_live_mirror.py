@@ -23,6 +23,7 @@ from helpers.wandb_server import KEY, Server
 from scaling_study.config.execution import ExecutionConfig
 
 
+@pytest.mark.slow
 def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None:
     code, output = call(
         "scaling_study.sweep",
@@ -106,6 +107,7 @@ def test_of_two_processes_that_train_together_one_is_mirrored(
     assert run.history == [pytest.approx(row) for row in logged(run_dir)]
 
 
+@pytest.mark.slow
 def test_offline_sends_nothing_and_wandb_sync_sends_it(
     server: Server, execution: ExecutionConfig, tmp_path: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_offline_sends_nothing_and_wandb_sync_sends_it(
     assert secrets_in(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_untracked_runs_know_no_wandb_and_no_network(tmp_path: Path, cache_dir: Path) -> None:
     probe = (
         "import runpy, sys\n"

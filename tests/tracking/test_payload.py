@@ -4,11 +4,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from helpers.mirrored_runs import train
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.tracking.payload import rows_of
 
 
+@pytest.mark.slow
 def test_metrics_within_an_epoch_are_written_at_most_so_often(execution: ExecutionConfig) -> None:
     rare, _ = train(execution, epochs=4)
     often, _ = train(replace(execution, metrics_every_s=0), seed=1, epochs=4)

@@ -37,6 +37,7 @@ def check_sent(server: Server, study_dir: Path, group: str) -> None:
         assert not (run_dir / "wandb").exists()
 
 
+@pytest.mark.slow
 def test_runs_are_sent_once(server: Server, tmp_path: Path) -> None:
     study_dir = study(tmp_path / "results", "g", 2)
     code, output = sync(study_dir, "--project", "lab")
@@ -150,6 +151,7 @@ def test_a_hundred_runs_at_a_bounded_rate(server: Server, tmp_path: Path) -> Non
     assert len(times) <= 100 * 10 + 20
 
 
+@pytest.mark.slow
 def test_unfinished_unreadable_and_missing_runs(server: Server, tmp_path: Path) -> None:
     study_dir = study(tmp_path / "results", "g", 3)
     bad, unfinished, absent = sorted(tmp_path.glob("results/runs/*"))
@@ -171,6 +173,7 @@ def test_unfinished_unreadable_and_missing_runs(server: Server, tmp_path: Path) 
     assert (run.exit_code, run.summary["status"]) == (0, "ok")
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_before_its_first_step_is_sent(server: Server, tmp_path: Path) -> None:
     study_dir = study(tmp_path / "results", "n" * 70, 1)
     (run_dir,) = tmp_path.glob("results/runs/*")

@@ -21,6 +21,7 @@ def scalars(run_dir: Path) -> dict[str, list[tuple[int, float]]]:
     return {k: [(e.step, e.value) for e in events.Scalars(k)] for k in events.Tags()["scalars"]}
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_a_resumed_run_once(execution: ExecutionConfig) -> None:
     from scaling_study.tracking.tensorboard import EventFiles
 

@@ -14,6 +14,7 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.tracking import tag_of, tracking_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, pytest.param("short", marks=pytest.mark.slow)])
 def test_online_without_a_key_is_refused_before_anything_is_launched(
     key: str | None, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

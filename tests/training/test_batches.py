@@ -89,6 +89,7 @@ def test_any_start_and_any_ranks_give_the_same_images(tmp_path: Path) -> None:
                 assert torch.equal(torch.cat([share[1] for share in shares]), labels), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_workers_change_nothing(name: str, tmp_path: Path) -> None:
     run = files_run(name, WRITERS[name](tmp_path / "set"))
@@ -135,6 +136,7 @@ def test_groups_that_are_read_together_stay_in_one_window(
         assert sum(first[g] <= place <= last[g] for g in first) <= mixed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_run_trains_on_files(name: str, execution: ExecutionConfig, tmp_path: Path) -> None:
     run = files_run(name, WRITERS[name](tmp_path / "set", 12, 4), randaugment_layers=0)

@@ -26,6 +26,7 @@ def spoil(path: Path, how: str) -> None:
     path.write_bytes(damaged[how])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["truncated", "one byte", "gone"])
 def test_a_damaged_checkpoint_falls_back_to_the_previous_one(
     execution: ExecutionConfig,
@@ -84,6 +85,7 @@ def test_without_a_usable_checkpoint_the_run_starts_again(
     assert not any("resuming" in line for line in said)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_network_starts_the_run_again(execution: ExecutionConfig) -> None:
     whole, run_dir = trained(tiny(), execution, "whole")
     state = torch.load(run_dir / "checkpoint.pt", weights_only=True)

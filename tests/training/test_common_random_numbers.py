@@ -88,6 +88,7 @@ def test_weights_are_drawn_from_the_same_distribution() -> None:
             assert torch.equal(common[name], tensor)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_with_the_same_bits(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

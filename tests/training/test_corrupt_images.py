@@ -52,6 +52,7 @@ def test_files_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> N
         list(failing.batches(0, 6))
 
 
+@pytest.mark.slow
 def test_a_damaged_row_group_loses_its_own_images_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_run_can_fail_on_corrupt_images(tmp_path: Path) -> None:
         list(data_of(run, tmp_path).batches(0, 6))
 
 
+@pytest.mark.slow
 def test_what_was_trained_without_corrupt_images_is_refused_where_they_are_to_fail(
     command_here: Command, tmp_path: Path
 ) -> None:
@@ -119,6 +121,7 @@ def test_a_set_of_nothing_but_corrupt_images_ends(tmp_path: Path) -> None:
         list(data_of(files_run("imagefolder", root), tmp_path).batches(0, 1))
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_a_folder_with_corrupt_images(
     command: Command, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def losses(records: list[dict[str, float]]) -> list[float]:
     return [record["loss"] for record in records if "loss" in record]
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> None:
     alone, one, _ = trained(1, tmp_path / "one", cache_dir, {})
     records, two, said = trained(2, tmp_path / "two", cache_dir, {})
@@ -84,6 +85,7 @@ def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> Non
     assert sorted(said.split()) == ["ok", "running"]  # rank 0 alone reports
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_learning_curve_of_one(tmp_path: Path, cache_dir: Path) -> None:
     """Each scores its share, with the statistics of rank 0, and says which images are right."""
     found, images = [], []

@@ -49,6 +49,7 @@ def scored(
     return float((~right).double().mean()), float(cross_entropy(logits, labels)), right
 
 
+@pytest.mark.slow
 def test_evaluating_changes_nothing_of_the_training(execution: ExecutionConfig) -> None:
     plain, plain_dir = trained(tiny(), execution, "plain")
     often, often_dir = trained(tiny(**EACH), execution, "often")
@@ -92,6 +93,7 @@ def stops_after(outcomes: list[float], patience: int) -> int | None:
     return None
 
 
+@pytest.mark.slow
 def test_a_run_stops_early_by_its_curve_and_records_it(execution: ExecutionConfig) -> None:
     measured, run_dir = trained(tiny(**STOPPING), execution, "one")
     errors = [record["curve_val_error"] for record in curve(run_dir)]
@@ -104,6 +106,7 @@ def test_a_run_stops_early_by_its_curve_and_records_it(execution: ExecutionConfi
     assert "stopped_epoch" not in longer
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_stops_early_where_an_uninterrupted_one_does(
     execution: ExecutionConfig,
 ) -> None:

@@ -114,6 +114,7 @@ def spied(monkeypatch: pytest.MonkeyPatch, run: RunConfig, execution: ExecutionC
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "training", "scoring"),
     [
@@ -160,6 +161,7 @@ def test_a_forward_pass_is_timed_in_the_precision_of_training_and_scoring(
     assert gradient_scaler(run).is_enabled() == scaled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_images_lie_in_memory_as_the_recipe_says(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, channels_last: bool
@@ -169,6 +171,7 @@ def test_images_lie_in_memory_as_the_recipe_says(
     assert {layout for _, _, *layouts in seen for layout in layouts} == {channels_last}
 
 
+@pytest.mark.slow
 def test_a_resumed_fp16_run_goes_on_with_its_gradient_scale(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +195,7 @@ def scale_of(run_dir: Path) -> tuple[float, int]:
     return state["scale"], state["_growth_tracker"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_does_not_need_the_file_of_its_first_weights(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

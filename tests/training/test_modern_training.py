@@ -43,6 +43,7 @@ def data_of(run: RunConfig, execution: ExecutionConfig, folder: Path) -> Trainin
     return TrainingData.of(run, execution, folder)
 
 
+@pytest.mark.slow
 def test_a_modern_run_resumes_bit_by_bit(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +152,7 @@ def test_smaller_images_are_the_larger_ones_resized(
     assert len(set(found)) == 16
 
 
+@pytest.mark.slow
 def test_evaluation_at_another_resolution(execution: ExecutionConfig, tmp_path: Path) -> None:
     run = tiny(**{"data.test_resolution": 24})
     data = data_of(run, execution, tmp_path)
@@ -166,6 +168,7 @@ def test_evaluation_at_another_resolution(execution: ExecutionConfig, tmp_path: 
     assert lines(folder)
 
 
+@pytest.mark.slow
 def test_step_times_are_those_of_the_last_resolution(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

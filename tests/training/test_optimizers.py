@@ -190,6 +190,7 @@ def test_where_there_are_no_blocks_every_layer_is_one() -> None:
     assert [g["lr_multiplier"] for g in groups] == [1.0, 0.5, 0.25]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPS)
 def test_a_run_that_compiles_nothing_does_not_load_the_compiler(name: str) -> None:
     script = f"""import sys, torch

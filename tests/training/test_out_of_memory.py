@@ -44,6 +44,7 @@ def test_another_error_of_a_step_is_not_taken_for_memory(
     assert seen == [8, 8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fits", [1, 7, 16])
 def test_an_evaluation_that_does_not_fit_is_scored_in_parts(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, fits: int

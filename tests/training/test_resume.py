@@ -25,6 +25,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "step"), [("plain", 0), ("plain", 7), *((kind, 10) for kind in KINDS)]
 )
@@ -62,6 +63,7 @@ def test_a_lost_result_costs_no_training(
     assert again["step_time_s"] == whole["step_time_s"]
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_steps_of_several_passes_repeats_no_bit_differently(
     execution: ExecutionConfig,
 ) -> None:

@@ -14,6 +14,7 @@ from scaling_study.training.loop import train
 from scaling_study.training.step_timer import StepTimes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_same_run_gives_the_same_bits(execution: ExecutionConfig, precision: str) -> None:
     run = tiny(precision=precision)
@@ -26,6 +27,7 @@ def test_same_run_gives_the_same_bits(execution: ExecutionConfig, precision: str
     assert other["val_loss"] != one["val_loss"]
 
 
+@pytest.mark.slow
 def test_windows_of_steps_end_with_the_epoch(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +66,7 @@ def test_a_non_finite_loss_ends_the_run_as_diverged(execution: ExecutionConfig) 
     assert "val_error" not in measured
 
 
+@pytest.mark.slow
 def test_it_learns(execution: ExecutionConfig) -> None:
     measured, run_dir = trained(tiny(**{"train.epochs": 8}), execution, "one")
     assert lines(run_dir)[0]["loss"] > lines(run_dir)[-2]["loss"]

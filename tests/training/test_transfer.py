@@ -40,6 +40,7 @@ def test_the_parent_is_part_of_the_id_and_comes_back_from_config_yaml() -> None:
         tiny(init="run:../d14")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["resnet", "efficientnet"])
 def test_a_run_starts_from_the_averaged_weights_of_another(
     execution: ExecutionConfig, family: str
@@ -119,6 +120,7 @@ def drawn(run: RunConfig) -> dict[str, torch.Tensor]:
         return build(network(run.model, 4)).state_dict()
 
 
+@pytest.mark.slow
 def test_a_frozen_stage_keeps_every_bit_and_the_rest_is_trained(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +160,7 @@ def test_a_layers_learning_rate_is_that_of_its_last_pattern(optimizer: str) -> N
     assert run.run_id != plain.run_id
 
 
+@pytest.mark.slow
 def test_records_have_the_rate_before_multipliers(execution: ExecutionConfig) -> None:
     plain, plain_dir = trained(tiny(**{"train.lr_per_256": 0.25}), execution, "plain")
     both = ["backbone=0.125", "classifier=0.125"]

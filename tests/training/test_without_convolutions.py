@@ -11,6 +11,7 @@ from helpers.own_modules import MODEL, write_mlp
 from scaling_study.study.result import read_result
 
 
+@pytest.mark.slow
 def test_a_sweep_is_planned_trained_forecast_and_analysed(
     command_here: Command, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

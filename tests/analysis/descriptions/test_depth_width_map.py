@@ -33,6 +33,7 @@ def test_overfitting_slopes_of_a_known_gap():
         assert record["low"] < 0.02 < record["high"]
 
 
+@pytest.mark.slow
 def test_the_regime_map_of_figure_3(paper):
     base = {"depth": 101, "width": 1.0}
     found = depth_width_map(paper, load_rules(None, PRIOR), base)

@@ -14,6 +14,7 @@ def values(judgements):
     return {j.rule.name: j.verdict.value for j in judgements}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [0.0, 0.03, 0.10])
 def test_the_declared_analysis_is_the_first_of_them(gap):
     table, cells, prereg, found = judged(default_study(-gap, gap))
@@ -27,6 +28,7 @@ def test_the_declared_analysis_is_the_first_of_them(gap):
         assert 1 <= others[name].same <= len(others[name].made)
 
 
+@pytest.mark.slow
 def test_each_analysis_concludes_what_the_same_rules_do_on_the_changed_table():
     """Independently: the rows that are left, judged as a study of their own."""
     rows = default_study(-0.02, 0.03)
@@ -52,6 +54,7 @@ def test_each_analysis_concludes_what_the_same_rules_do_on_the_changed_table():
     assert seen == 2 * (9 + 9 + 14)
 
 
+@pytest.mark.slow
 def test_a_large_effect_holds_in_all_analyses_and_one_of_a_lucky_cell_does_not():
     large = default_study(-0.3, 0.3)
     lucky = default_study()
@@ -100,6 +103,7 @@ def test_a_rule_of_parts_may_be_refuted_by_one_where_another_cannot_be_tested():
     assert len(others["R1"].verdicts) == len(others["R1-long"].verdicts)
 
 
+@pytest.mark.slow
 def test_holms_correction_stays_that_of_the_study():
     """A headline claim is as hard to decide in another analysis as in the declared one."""
     declared = {"rules": {**FLOPS["rules"], "rules": {"R1-long": {"headline": True}}}}
@@ -117,6 +121,7 @@ def test_holms_correction_stays_that_of_the_study():
     assert corrections
 
 
+@pytest.mark.slow
 def test_excluded_runs_are_scored_at_chance_in_each_analysis():
     rows = default_study(-0.3, 0.3)
     lost = [row for row in rows if row["depth"] == 26 and row["epochs"] == 20]

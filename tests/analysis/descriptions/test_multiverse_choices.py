@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from analysis.descriptions import multiverse as module
 from analysis.descriptions.multiverse import multiverse
@@ -22,6 +23,7 @@ def test_other_interpolations_are_those_of_the_sensitivities():
                 assert others[j.rule.name].verdicts[analysis] == same
 
 
+@pytest.mark.slow
 def test_costs_that_say_the_same_are_taken_once_and_those_without_range_not():
     rows = default_study(-0.02, 0.03, peak_memory_bytes=3e8)
     found = multiverse(*judged(rows))["R1-long"]
@@ -33,6 +35,7 @@ def test_costs_that_say_the_same_are_taken_once_and_those_without_range_not():
     assert "peak memory" in {a.cost for a in found.verdicts}
 
 
+@pytest.mark.slow
 def test_cells_of_one_name_are_told_apart():
     rows = default_study(-0.06, 0.06)
     twins = [
@@ -44,6 +47,7 @@ def test_cells_of_one_name_are_told_apart():
     assert len(left_out) == len({*left_out}) == found.cells == 10
 
 
+@pytest.mark.slow
 def test_many_cells_are_changed_one_thing_at_a_time(monkeypatch):
     rows = default_study(-0.02, 0.03)
     whole = multiverse(*judged(rows))["R1-long"]

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from analysis.__main__ import main
 from analysis.descriptions.multiverse_result import Analysis, Multiverse
 from helpers.judged import verdicts
@@ -25,6 +27,7 @@ def test_descriptions_count_what_was_done():
     assert sum(map(len, result.record()["verdicts"].values())) == len(found)
 
 
+@pytest.mark.slow
 def test_the_count_stands_with_each_verdict(tmp_path, capsys, undrawn):
     made = write_study(tmp_path, runs({4: -0.10, 24: 0.10}))
     assert main([str(made), "-o", str(tmp_path / "out"), "--details"]) == 0

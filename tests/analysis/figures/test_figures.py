@@ -62,10 +62,12 @@ def drawn(tmp_path_factory):
     return kept
 
 
+@pytest.mark.slow
 def test_a_study_gets_every_figure(drawn):
     assert sorted(drawn) == sorted(EVERY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_text_is_whole_and_ticks_can_be_read(drawn, name):
     with style():

@@ -24,6 +24,7 @@ def written(svg):
     return {unescape(e.text or "").strip() for e in root.iter(ET.Comment)}
 
 
+@pytest.mark.slow
 def test_variants_of_any_name_are_drawn_as_they_are(tmp_path):
     results = [
         replace(run(14, 0.25, 10, seed, 0.4 - 0.02 * i + 0.003 * seed), config_id=f"v{i}")

@@ -57,6 +57,7 @@ def test_the_band_of_a_power_law_is_that_of_a_straight_line():
     np.testing.assert_allclose(np.log(high), middle + half, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_band_of_a_law_with_a_floor_covers_the_truth():
     generator = np.random.default_rng(4)
     cost, at = np.geomspace(1e6, 1e10, 15), {"cost": np.array([1e6, 1e8, 1e10])}

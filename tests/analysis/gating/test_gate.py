@@ -81,6 +81,7 @@ def nulls(shared_base: bool, scatter: float, seed: int) -> tuple[float, float]:
     return float(kept.any(1).mean()), float((means[1] < means[0]).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared_base", [False, True])
 @pytest.mark.parametrize("scatter", [1.0, 3.0])
 def test_of_500_null_changes_in_a_row_none_is_kept_in_95_of_100_series(

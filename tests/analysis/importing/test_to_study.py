@@ -78,6 +78,7 @@ def judged(tmp_path: Path, rows: list[dict[str, Any]], study: str = STUDY, *more
     return main([*words, *more])
 
 
+@pytest.mark.slow
 def test_a_table_becomes_a_study_that_is_judged_right(tmp_path: Path) -> None:
     assert judged(tmp_path, made()) == 0
     out = tmp_path / "out"
@@ -198,6 +199,7 @@ def test_the_files_of_tensorboard_are_read(tmp_path: Path) -> None:
     assert found == {"run_id": "a", "model.layers": "4", "loss": "3.0"}
 
 
+@pytest.mark.slow
 def test_a_live_project_is_read_by_the_public_api(server: Server) -> None:
     for name, done, value in (("a", 0, 3.5), ("b", None, 9.0)):
         run = Run(name, config={"layers": {"value": 4}}, exit_code=done)

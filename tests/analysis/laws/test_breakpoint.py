@@ -43,6 +43,7 @@ def test_golden_break(grid):
     assert judge_deviation(grid, margin=0.2).value == "refuted"
 
 
+@pytest.mark.slow
 def test_golden_alternatives(grid):
     table = {a.form: a for a in alternatives(grid)}
     assert set(table) == {"pl", "spl", "seg", "u", "bnsl1"}

@@ -132,6 +132,7 @@ def test_a_saddle_is_not_testable(grid):
     assert judge_slower(few).value == "not_testable"
 
 
+@pytest.mark.slow
 def test_units_of_cost_change_no_verdict(grid):
     for judge in (judge_deviation, judge_kink, judge_dispersion, judge_slower,
                   judge_diminishing, judge_depth_first):  # fmt: skip

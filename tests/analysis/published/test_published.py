@@ -53,6 +53,7 @@ def test_gaps_per_resolution(described):
     assert long == pytest.approx([2.07, 1.49, 2.90, 4.79], abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cost", "values"),
     [
@@ -84,6 +85,7 @@ def test_with_another_measure_of_length_the_prior_decides_less(rules, monkeypatc
     assert found.verdict.value == "inconclusive"
 
 
+@pytest.mark.slow
 def test_what_the_page_says_of_the_claims_is_what_the_numbers_say(rules):
     """The page's sentences about what is and is not established are written by hand."""
     table = depth_width_table()
@@ -123,6 +125,7 @@ def test_half_unit(printed, half):
     assert half_unit(printed, 10.0) == pytest.approx(half)
 
 
+@pytest.mark.slow
 def test_command_writes_everything(tmp_path, capsys):
     assert main(["-o", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
 from analysis.__main__ import main
 from helpers.judged import verdicts
 from helpers.made_up_results import renamed, runs
@@ -35,6 +37,7 @@ def analysis(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_known_answer_through_the_command(tmp_path):
     study = write_study(tmp_path, runs(EFFECTS))
     out = tmp_path / "figures"
@@ -70,6 +73,7 @@ def test_known_answer_through_the_command(tmp_path):
         assert len(list(csv.DictReader(file))) == 4 * 12  # memory was not measured
 
 
+@pytest.mark.slow
 def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
     evil = '<script>alert("x")</script>&'
     results = runs(EFFECTS)
@@ -96,6 +100,7 @@ def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
     assert any("1 excluded runs by side: 1 base; classes unknown" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_missing_and_empty_studies_are_refused(tmp_path, capsys):
     missing = analysis(tmp_path / "none", "-o", tmp_path)
     assert (missing.returncode, missing.stdout) == (2, "")
@@ -108,6 +113,7 @@ def test_missing_and_empty_studies_are_refused(tmp_path, capsys):
     assert "0 finished, 36 left out: failed: disk" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_arm_only_is_not_testable(tmp_path, capsys, undrawn):
     study = write_study(tmp_path, [r for r in runs(EFFECTS) if r.width == 0.25])
     assert main([str(study), "-o", str(tmp_path), "--details"]) == 0
@@ -117,6 +123,7 @@ def test_one_arm_only_is_not_testable(tmp_path, capsys, undrawn):
     assert "untested  3 rules cannot be tested: no resolution has two cells" in out
 
 
+@pytest.mark.slow
 def test_one_seed_without_step_times(tmp_path, frontiers_only):
     results = [replace(r, step_time_s=None, train_error=None) for r in runs(EFFECTS, seeds=1)]
     study = write_study(tmp_path, results, "rules: {cost: flops}\n")
@@ -141,6 +148,7 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path, capsys):
     assert "cannot write there" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_published_points_are_laid_over_on_request(tmp_path, frontiers_only):
     study = write_study(tmp_path, runs(EFFECTS))
     for extra, marks in (([], 0), (["--published"], 2)):
@@ -152,6 +160,7 @@ def test_published_points_are_laid_over_on_request(tmp_path, frontiers_only):
         assert sources.count("ImageNet (Bello et al. 2021, Table 7)") == (19 if extra else 0)
 
 
+@pytest.mark.slow
 def test_cells_without_errors_are_told_of_and_nothing_falls_over(tmp_path):
     results = [replace(r, val_error=0.0) if r.depth > 26 else r for r in runs(EFFECTS)]
     study = write_study(tmp_path, results)

@@ -15,6 +15,7 @@ QUESTION = "Does depth or width lower the error more, and does the answer turn w
 GRID = f"name: demo\nquestion: {QUESTION}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_the_question_sentences_and_the_address_of_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -35,6 +36,7 @@ def test_the_question_sentences_and_the_address_of_the_report(
     assert any(line.startswith("R1-long         supported  +") for line in details)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_without_a_question_none_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -45,6 +47,7 @@ def test_without_a_question_none_is_told(
     assert "question" not in json.loads((tmp_path / "verdicts.json").read_text())
 
 
+@pytest.mark.slow
 def test_it_fits_a_terminal(tmp_path: Path) -> None:
     study = write_study(tmp_path, runs(EFFECTS), GRID)
     with Terminal(tmp_path, "analysis", str(study), "-o", "out") as terminal:

@@ -29,6 +29,7 @@ def own(name: str, rows: list[dict[str, float]]) -> StudyFigure:
     return StudyFigure(name, title, lambda _: rows, lambda _, __: Figure(figsize=(1, 1)))
 
 
+@pytest.mark.slow
 def test_a_figure_of_ones_own_is_saved_where_it_has_data(
     found: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_figure_of_ones_own_is_saved_where_it_has_data(
     }
 
 
+@pytest.mark.slow
 def test_a_section_of_ones_own_is_on_the_page_where_it_applies(
     found: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

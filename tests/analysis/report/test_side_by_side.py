@@ -39,6 +39,7 @@ def row(lines: list[str], label: str) -> tuple[str, str]:
     return line[21:50].strip(), line[51:].strip()
 
 
+@pytest.mark.slow
 def test_effects_are_those_of_each_studys_own_analysis(
     results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

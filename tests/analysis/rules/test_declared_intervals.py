@@ -60,6 +60,7 @@ def test_paired_variance_is_that_of_the_sums_over_seeds():
             paired_variance([*cells[:2], replace(cells[2], seeds=bad)], weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shock", [0.0, 2.0])
 def test_paired_intervals_are_right_as_often_as_they_say(shock):
     """R1-long where all cells share a shock of their seed, in units of the noise of a run."""

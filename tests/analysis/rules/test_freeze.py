@@ -45,10 +45,12 @@ def drop(study, keep):
     write_plan(study, [row for row in read_plan(study) if keep(row["run_id"])])
 
 
+@pytest.mark.slow
 def test_a_study_that_was_frozen_first_is_confirmatory(reasons):
     assert reasons() == ""
 
 
+@pytest.mark.slow
 def test_a_new_name_over_finished_runs_is_not(study, reasons):
     again = study.with_name("again")
     again.mkdir()
@@ -57,6 +59,7 @@ def test_a_new_name_over_finished_runs_is_not(study, reasons):
     assert "36 runs precede the freeze" in reasons(again)
 
 
+@pytest.mark.slow
 def test_an_edited_file_that_is_frozen_again_is_not(study, reasons):
     text = (study / "prereg.yaml").read_text().replace("cost: step_time_s", "cost: flops")
     (study / "grid.yaml").write_text("rules: {cost: flops}\n")
@@ -67,11 +70,13 @@ def test_an_edited_file_that_is_frozen_again_is_not(study, reasons):
     assert "36 runs precede the freeze" in reasons()
 
 
+@pytest.mark.slow
 def test_a_freeze_without_a_plan_is_not(study, reasons):
     (study / "freeze.json").unlink()
     assert "rules were frozen without a plan" in reasons()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "text"),
     [
@@ -87,6 +92,7 @@ def test_a_dropped_seed_or_cell_is_not(study, reasons, kept, text):
     assert text in reasons()
 
 
+@pytest.mark.slow
 def test_seeds_that_are_added_honestly_are_a_look_that_holds(study, reasons, tmp_path):
     first = verdicts(tmp_path / "out") if reasons() == "" else {}
     more = [r for r in runs(EFFECTS, seeds=5) if r.seed > 2]
@@ -105,6 +111,7 @@ def test_seeds_that_are_added_honestly_are_a_look_that_holds(study, reasons, tmp
     assert not any("was not planned" in note for note in first["R1-long"]["notes"])
 
 
+@pytest.mark.slow
 def test_seeds_that_no_plan_has_are_not(study, reasons):
     more = [r for r in runs(EFFECTS, seeds=4) if r.seed > 2]
     write_plan(
@@ -115,6 +122,7 @@ def test_seeds_that_no_plan_has_are_not(study, reasons):
     assert "12 runs were not in the frozen plan" in reasons()
 
 
+@pytest.mark.slow
 def test_cells_that_are_added_are_not(study, reasons):
     more = [
         replace(r, run_id=r.run_id.replace("d14", "d20"), config_id="d20", depth=20)
@@ -130,12 +138,14 @@ def test_cells_that_are_added_are_not(study, reasons):
     assert "1 cells were added after the freeze" in reasons()
 
 
+@pytest.mark.slow
 def test_runs_left_out_for_halved_batches_are_not(tmp_path, reasons):
     results = runs(EFFECTS)
     results[0] = replace(results[0], memory_halvings=1)
     assert "1 finished runs were left out" in reasons(make_study(tmp_path / "halved/demo", results))
 
 
+@pytest.mark.slow
 def test_runs_that_the_rules_exclude_are_expected(tmp_path, reasons):
     results = runs(EFFECTS)
     results[0] = replace(results[0], status="diverged", val_error=None)
@@ -143,6 +153,7 @@ def test_runs_that_the_rules_exclude_are_expected(tmp_path, reasons):
     assert reasons(make_study(tmp_path / "diverged/demo", results, grid)) == ""
 
 
+@pytest.mark.slow
 def test_a_run_that_was_in_work_at_the_freeze_precedes_it(study, reasons):
     """Whoever freezes may have watched it; one that began afterwards nobody has seen."""
     frozen = read_freeze(study).plans[0].at
@@ -163,6 +174,7 @@ def note_attempts(run, times):
     (run / "job.json").write_text(json.dumps({"pid": 1, **last, "attempts": earlier}))
 
 
+@pytest.mark.slow
 def test_a_copied_store_is_as_old_as_its_notes(study, reasons):
     """Files that were copied are young; job.json says when the run ended."""
     old = time.time() - 86_400

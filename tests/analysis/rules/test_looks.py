@@ -132,6 +132,7 @@ def extend(study, results):
         write_run(study.parent / "runs", result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", ["d98", "d"], ids=["one cell", "all cells"])
 def test_seeds_that_are_added_later_widen_the_interval_and_the_verdict_says_so(
     cells, tmp_path, analysed, capsys
@@ -158,6 +159,7 @@ def test_seeds_that_are_added_later_widen_the_interval_and_the_verdict_says_so(
     assert f'<div class="note"><p>A look at {span} seeds per cell was not planned' in page
 
 
+@pytest.mark.slow
 def test_a_study_with_missing_runs_is_not_at_its_planned_look(tmp_path, analysed, capsys):
     study = write_study(tmp_path, runs({4: -0.1, 24: 0.1}))
     (lost, *_) = sorted((study.parent / "runs").glob("*s2/result.json"))
@@ -168,6 +170,7 @@ def test_a_study_with_missing_runs_is_not_at_its_planned_look(tmp_path, analysed
     assert prereg["look"] in found["R1-long"]["notes"]
 
 
+@pytest.mark.slow
 def test_a_diverged_run_does_not_move_the_look(tmp_path, analysed, capsys):
     results = runs({4: -0.1, 24: 0.1})
     results[0] = replace(results[0], status="diverged", val_error=None)

@@ -37,6 +37,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "out"
 
 
+@pytest.mark.slow
 def test_it_is_judged_and_recorded(analysed: Path) -> None:
     found = verdicts(analysed)["deeper"]
     assert (found["verdict"], found["kind"]) == ("supported", "helpers.own_kind")
@@ -51,6 +52,7 @@ def test_it_is_judged_and_recorded(analysed: Path) -> None:
     assert {s["name"] for s in found["sensitivities"]} >= {"at equal FLOPs", "at equal parameters"}
 
 
+@pytest.mark.slow
 def test_it_is_worded_in_the_report(analysed: Path) -> None:
     page = (analysed / "report.html").read_text()
     assert "The largest depth gains " in page
@@ -99,6 +101,7 @@ def test_a_budget_pays_for_the_cells_that_it_needs() -> None:
     assert [set(ids) for ids in sets] == [{str(row.columns["config_id"]) for row in rows}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
@@ -124,6 +127,7 @@ def test_what_is_declared_wrongly_is_named(rule: str, message: str, sweep_here: 
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_kind_of_the_page_of_rules_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def supported(rule_name, rows, effect, rules, rng):
     return found.count("supported") / DRAWS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "seeds", "data"),
     [

@@ -45,6 +45,7 @@ def test_changed_rules_make_verdicts_exploratory(tmp_path):
     assert record(judgements[0], rules)["exploratory"] is True
 
 
+@pytest.mark.slow
 def test_a_look_before_all_runs_are_there_is_exploratory(tmp_path, capsys, undrawn):
     results = runs(EFFECTS)
     study = write_study(tmp_path, results)

@@ -120,6 +120,7 @@ def test_a_budget_below_the_first_round_says_what_it_takes():
         first_round(adaptive(times=1.0).design)
 
 
+@pytest.mark.slow
 def test_shares_rise_whatever_becomes_known_of_the_noise():
     found = adaptive(times=6.0, rounds=6)
     for number in range(30):

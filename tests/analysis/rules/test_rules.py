@@ -151,6 +151,7 @@ def plan(seeds, epochs=(4, 24)):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_power_is_what_a_simulation_finds():
     """Studies drawn with a true gap of MDE80 are judged supported in 80 % of cases."""
     rules, sd, draws = load_rules(None, {}), 0.004, 1000

@@ -164,6 +164,7 @@ def test_an_end_that_diverged_at_a_rate_is_named(execution: ExecutionConfig) -> 
     )
 
 
+@pytest.mark.slow
 def test_the_report_the_console_and_the_record_say_it(
     execution: ExecutionConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

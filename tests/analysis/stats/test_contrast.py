@@ -226,6 +226,7 @@ def pooled_half_width(p, found):
     return stats.t.ppf(0.975, df) * math.sqrt(pooled * terms)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sds", [(0.004, 0.012, 0.004, 0.012, 0.004), (0.004, 0.004, 0.012, 0.004, 0.012)]
 )

@@ -53,6 +53,7 @@ def test_without_noise_the_contrast_is_that_of_the_surface() -> None:
     assert "epochs" in found.centre
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "seeds"), [(11, 1), (14, 1), (14, 3)])
 @pytest.mark.parametrize("slopes", [(-0.10, -0.20), (-0.25, -0.10)])
 def test_intervals_contain_the_truth_in_95_of_100_clouds(

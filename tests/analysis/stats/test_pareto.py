@@ -159,6 +159,7 @@ def test_frontier_of_the_cells_with_the_cost():
         frontier_of(cells[-1:], "step_time_s", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "seeds", "scatter"), [(5, 2, 0.005), (20, 2, 0.0), (20, 3, 0.01)]
 )

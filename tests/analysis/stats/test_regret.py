@@ -79,6 +79,7 @@ def test_where_short_training_does_not_decide_the_interval_covers_both_choices()
     assert any("it does not decide" in note for note in j.notes)
 
 
+@pytest.mark.slow
 def test_more_seeds_in_long_training_alone_do_not_decide():
     """A true regret of 0 with an open short regime: hardly ever supported, however long is sure."""
     made = study(0.002, 0.05)

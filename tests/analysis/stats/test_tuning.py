@@ -74,6 +74,7 @@ def test_where_no_difference_is_seen_no_optimum_is_claimed_outside() -> None:
     assert (best.low, best.high) == pytest.approx(best.tried)
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_best_rate_covers() -> None:
     rng, x, hits = np.random.default_rng(2), 0.2, 0
     sd, studies = 0.006, 400

@@ -162,6 +162,7 @@ def test_cells_of_equal_size_whose_steps_differ_have_step_times_of_their_own(tmp
     assert {row["config_id"]: row["measured"].seconds for row in rows} == pytest.approx(each)
 
 
+@pytest.mark.slow
 def test_a_broken_file_of_measurements_is_named(tmp_path):
     results = runs({4: 0.0, 24: 0.0})
     study = write_study(tmp_path, results)
@@ -204,6 +205,7 @@ def drifting_study(rng, seeds=5, drift=0.1):
     return rows
 
 
+@pytest.mark.slow
 def test_intervals_cover_where_replicates_share_the_drift():
     rng = np.random.default_rng(6)
     missed = {"drift": 0, "seeds alone": 0}

@@ -51,6 +51,7 @@ def analysed(study: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, Counter
     )
 
 
+@pytest.mark.slow
 def test_an_analysis_groups_cells_once_and_estimates_noise_once_a_regime(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +63,7 @@ def test_an_analysis_groups_cells_once_and_estimates_noise_once_a_regime(
     assert set(estimated.values()) == {1}
 
 
+@pytest.mark.slow
 def test_noise_at_one_resolution_is_estimated_once_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ PUBLISHED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth", "width", "params", "macs"), PUBLISHED)
 def test_published_sizes(name: str, depth: int, width: float, params: float, macs: Any) -> None:
     sizes = f"model.depth={depth}", f"model.width={width}", "data.resolution=224"
@@ -104,6 +105,7 @@ def in_step(found: Counts, batch: int) -> float:
 
 
 # In bf16 kernels of depthwise convolutions take more for themselves than these small networks have.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "precision"), [("vit", "fp32"), ("vit", "bf16"), ("convnext", "fp32")]
 )

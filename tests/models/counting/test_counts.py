@@ -80,6 +80,7 @@ def test_what_was_counted_once_is_read_from_disk(folder: Path, asked: list[Any])
     assert [question["model"]["depth"] for question in asked] == [2, 3]
 
 
+@pytest.mark.slow
 def test_an_edit_of_a_module_beside_the_family_is_counted_anew(
     folder: Path, asked: list[Any]
 ) -> None:
@@ -127,6 +128,7 @@ def test_the_side_of_images_that_patches_do_not_fill() -> None:
         forward(tiny(model=vit))
 
 
+@pytest.mark.slow
 def test_a_family_that_fails_says_how(folder: Path) -> None:
     nets = folder / "own_mlp" / "nets.py"
     nets.write_text("raise ValueError('no such net')", encoding="utf-8")
@@ -144,6 +146,7 @@ def test_a_process_that_was_killed_is_started_again(asked: list[Any]) -> None:
     assert len(asked) == 2
 
 
+@pytest.mark.slow
 def test_one_process_counts_all_networks_and_the_plan_does_not_load_torch(folder: Path) -> None:
     conf = folder / "conf" / "model"
     conf.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from analysis.report.page import html
 EVIL = '<script>alert("x")</script>&\''
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40))
 def test_json_in_a_script_element_cannot_end_it(value):
     written = html.script_json({"value": value})

@@ -13,6 +13,7 @@ from helpers.study import write_plan
 pytestmark = pytest.mark.xdist_group("browser")
 
 
+@pytest.mark.slow
 def test_a_phone_scrolls_down_and_never_sideways(visit, report):
     page = visit(report, width=360, height=740, is_mobile=True, has_touch=True)
     wide = "[document.documentElement.scrollWidth, visualViewport.width]"

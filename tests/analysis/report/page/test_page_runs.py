@@ -12,6 +12,7 @@ from helpers.tiny import plain_execution
 pytestmark = pytest.mark.xdist_group("browser")
 
 
+@pytest.mark.slow
 def test_runs_are_searched_sorted_and_repeated(visit, report):
     page = visit(report)
     everything = shown_runs(page)
@@ -101,6 +102,7 @@ def own_axes_report(tmp_path_factory):
     return root / "report.html"
 
 
+@pytest.mark.slow
 def test_axes_of_one_study_are_chosen_searched_and_in_the_legend(visit, own_axes_report):
     page = visit(own_axes_report)
     legend = page.locator("#explorer .legendtext").all_text_contents()
