@@ -28,5 +28,9 @@ def test_a_grid_trains_and_is_analysed(
     assert len(results) == cells
     assert {result.status for result in results} == {"ok"}
     done = command("analysis", f"results/{grid}", "-o", "figures")
-    assert done.returncode in (0, 1), done.stdout + done.stderr
+    # One epoch may leave every network near chance, which the analysis says.
+    excluded = "is excluded (hardly better than chance" in done.stderr
+    assert done.returncode == 2 if excluded else done.returncode in (0, 1), (
+        done.stdout + done.stderr
+    )
     assert "Traceback" not in done.stderr
