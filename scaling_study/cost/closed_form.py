@@ -234,10 +234,8 @@ def _memory(
 
 
 def describe(run: RunConfig) -> dict[str, Any]:
-    """The result columns that are known before training."""
-    if run.program is not None:
-        return _of_program(run)
-    data, cost = data_info(run.data), run_cost(run)
+    """The result columns that are known before training; what a program does not say is blank."""
+    known = _of_our_training(run) if run.program is None else _of_program(run)
     return {
         "run_id": run.run_id,
         "config_id": run.config_id,
@@ -245,28 +243,21 @@ def describe(run: RunConfig) -> dict[str, Any]:
         "family": run.model.family,
         **{axis.name: axis.of(run) for axis in AXES},
         "recipe": run.train.recipe,
+        **{name: known[name] for name in ("batch_size", "lr", *COST_COLUMNS)},
+        "precision": run.precision,
+        **{name: known[name] for name in ("n_train", "n_val", "eval_split")},
+    }
+
+
+def _of_our_training(run: RunConfig) -> dict[str, Any]:
+    data, cost = data_info(run.data), run_cost(run)
+    return {
         "batch_size": run.train.batch_size,
         "lr": run.train.lr,
         **{name: getattr(cost, name) for name in COST_COLUMNS},
-        "precision": run.precision,
         **{name: getattr(data, name) for name in ("n_train", "n_val", "eval_split")},
     }
 
 
 def _of_program(run: RunConfig) -> dict[str, Any]:
-    """The same of a program's run: what it does not say is blank."""
-    known = columns_of(program_costs(run))
-    return {
-        "run_id": run.run_id,
-        "config_id": run.config_id,
-        "data": run.data.name,
-        "family": run.model.family,
-        **{axis.name: axis.of(run) for axis in AXES},
-        "recipe": run.train.recipe,
-        "batch_size": known["batch_size"],
-        "lr": None,
-        **{name: known[name] for name in COST_COLUMNS},
-        "precision": run.precision,
-        **{name: known[name] for name in ("n_train", "n_val")},
-        "eval_split": run.data.name,
-    }
+    return {**columns_of(program_costs(run)), "lr": None, "eval_split": run.data.name}

@@ -124,15 +124,15 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     if missing and not of_program:
         disk = sum(row.cost.disk_bytes or 0 for row in missing)
         text.append(f"{_largest(missing)}; all: {engineering(disk)}B on disk when done")
+    if not missing or of_program:  # how long a program of the user's own takes is not forecast
+        return text
     times = [row.time for row in missing if row.time is not None]
-    if missing and missing[0].run.program is not None:
-        pass  # how long a program of the user's own will take is not forecast
-    elif len(times) < len(missing):
+    if len(times) < len(missing):
         text.append(
             "forecast: blank, because nothing has been measured on this device yet "
             "(plan.probe=true measures; plan.device=a100 takes a prior from a data sheet)"
         )
-    elif missing:
+    else:
         text += _loader(missing)
         # Several GPUs may train a run, and several runs may share one.
         hours = [r.gpu_hours.value for r in missing if r.gpu_hours and r.run.device == "cuda"]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from helpers.tiny import composed, tiny
 from helpers.weight_files import SMALL, weights, written
@@ -95,18 +96,23 @@ def test_weights_arrive_and_come_back_bit_for_bit(tmp_path: Path, name: str) -> 
         assert all(torch.equal(again[key], tensor) for key, tensor in state.items())
 
 
-def test_another_number_of_classes_keeps_the_drawn_classifier(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = tiny(**SMALL)
-    state = {k: t for k, t in weights(run, 10).items() if not k.endswith("num_batches_tracked")}
-    init = initial_weights(f"timm:{written(tmp_path / 'w.pth', state)}")
+def assert_all_but_the_classifier_is_loaded(path: Path, state: dict[str, Tensor]) -> None:
+    """Into a network of four classes, from a file with this state."""
+    run, init = tiny(**SMALL), initial_weights(f"timm:{written(path, state)}")
     assert init is not None
     module = build(network(run.model, 4))
     drawn = module[-1].weight.clone()
     timm_weights.load(module, run.model, init)
     assert torch.equal(module[-1].weight, drawn)
     assert torch.equal(module[0].weight, state["conv1.0.weight"])
+
+
+def test_another_number_of_classes_keeps_the_drawn_classifier(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = weights(tiny(**SMALL), 10)
+    state = {k: t for k, t in state.items() if not k.endswith("num_batches_tracked")}
+    assert_all_but_the_classifier_is_loaded(tmp_path / "w.pth", state)
     assert "w.pth has 10 classes, not 4: the classifier is drawn anew" in capsys.readouterr().out
 
 
@@ -203,15 +209,8 @@ def test_a_training_scripts_checkpoint_gives_its_averaged_weights(
 def test_a_file_without_a_classifier_keeps_the_drawn_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tiny(**SMALL)
-    state = {k: t for k, t in weights(run, 4).items() if not k.startswith("fc.")}
-    init = initial_weights(f"timm:{written(tmp_path / 'w.safetensors', state)}")
-    assert init is not None
-    module = build(network(run.model, 4))
-    drawn = module[-1].weight.clone()
-    timm_weights.load(module, run.model, init)
-    assert torch.equal(module[-1].weight, drawn)
-    assert torch.equal(module[0].weight, state["conv1.0.weight"])
+    state = {k: t for k, t in weights(tiny(**SMALL), 4).items() if not k.startswith("fc.")}
+    assert_all_but_the_classifier_is_loaded(tmp_path / "w.safetensors", state)
     assert "w.safetensors has no classifier: it is drawn anew" in capsys.readouterr().out
 
 
