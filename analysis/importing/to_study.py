@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.importing.columns import converted
+from analysis.importing.columns import converted, has
 from analysis.importing.declared_study import DeclaredStudy, refuse_selection
 from analysis.importing.units import OURS
 from analysis.rules.preregistration import freeze
@@ -100,10 +100,11 @@ def _frame(
 ) -> pd.DataFrame:
     names = list(dict.fromkeys(name for row in rows for name in row))
     frame = pd.DataFrame({n: [str(row.get(n, "")) for row in rows] for n in names}, dtype=object)
-    own = {name: name for name in OURS if name in frame and name not in ("schema", "measures")}
+    automatic = OURS.keys() - {"schema", "measures"} - columns.keys()
+    own = {name: name for name in OURS if name in automatic and has(frame, name)}
     mapped = own | dict(columns)
     if declared.length is not None:
-        if declared.length not in frame:
+        if not has(frame, declared.length):
             raise InputError(f"length: {declared.length}: no such column; there are {_some(names)}")
         mapped["epochs"] = declared.length
     for needed in ("outcome", declared.cost):

@@ -115,12 +115,14 @@ def log_x(axes: Axes, column: str) -> None:
 
 
 def log_y_percent(axes: Axes, label: str, values: Sequence[float]) -> None:
-    """A log axis of percentages around positive `values`, in percent.
+    """A log axis of percentages around positive `values`, in percent; a linear one if none is.
 
     Intervals that reach far beyond, below zero even, are cut off rather than squeeze the values.
     """
+    axes.set_ylabel(label)
+    if not values:
+        return
     axes.set_yscale("log", nonpositive="clip")
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 0.6 * min(values)), min(high, 1.5 * max(values)))
     set_ticks(axes.yaxis, log_ticks(*axes.get_ylim()), "{x:g}")
-    axes.set_ylabel(label)
