@@ -76,7 +76,7 @@ def cancel(study_dir: Path) -> int:
     for run_id in running:
         note = store.job(run_id)
         # Those in jobs were asked when these were cancelled.
-        if not note.get("job") and (pid := process_in(note)) is not None:
+        if not note.get("job") and (pid := process_in(note, store.run_dir(run_id))) is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGTERM)
     _until(lambda: not any(store.state(run_id) == "running" for run_id in running))

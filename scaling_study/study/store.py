@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.files import NO_LOCKS, locked, remove_leftovers
+from scaling_study.common.files import NO_LOCKS, locked, refuse_link, remove_leftovers
 from scaling_study.common.validation import is_number
 from scaling_study.study import claims
 from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
+from scaling_study.study.liveness import holding
 from scaling_study.study.result import FINISHED, Result, read_result, write_result
 
 
@@ -119,7 +120,7 @@ class Store:
         A finished result is final, and only its worker writes that of a run that is at work.
         """
         path = self.run_dir(run_id) / "job.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(run_id)
         with self._lock():
             if claim is not None:
                 claim.require()
@@ -132,10 +133,16 @@ class Store:
             write_result(path.parent, result)
         return True
 
+    def _make_folder(self, run_id: str) -> None:
+        """Make the run's folder; raises a WriteError if it is another user's link."""
+        folder = self.run_dir(run_id)
+        refuse_link(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+
     def enqueue(self, run_id: str, job: str, cause: str | None = None) -> None:
         """The scheduler's `job` will work on the run; `cause` ended the attempt before."""
         path = self.run_dir(run_id) / "job.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(run_id)
         with self._lock():
             if not alive(path):
                 note = {"queued": job, "submitted": time.time()}
@@ -171,7 +178,7 @@ class Store:
         in another thread, if somebody took this process for dead and has the run now.
         """
         path = self.run_dir(run_id) / "job.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(run_id)
         with self._lock():
             free = not alive(path)
             note = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
@@ -186,7 +193,8 @@ class Store:
         heart = threading.Thread(target=claims.beat, args=(path, claim, stop, lost), daemon=True)
         heart.start()
         try:
-            yield claim
+            with holding(path.parent):
+                yield claim
         finally:
             stop.set()
             heart.join()
@@ -218,6 +226,7 @@ def check_writable(folder: Path, setting: str, value: str, locks: bool = False) 
     """
     doing = "write to"
     try:
+        refuse_link(folder)
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe.{secrets.token_hex(6)}.tmp"
         probe.touch()

@@ -134,7 +134,9 @@ def test_a_folder_that_is_a_link_to_nothing_is_refused(tmp_path: Path, place: st
         facts(config("imagefolder", root))
 
 
-@pytest.mark.parametrize("name", ["a\nb.jpg", "a\u2028b.jpg", "a\x85b.jpg", "a\rb.jpg", "\udcff.jpg"])
+@pytest.mark.parametrize(
+    "name", ["a\nb.jpg", "a\u2028b.jpg", "a\x85b.jpg", "a\rb.jpg", "\udcff.jpg"]
+)
 def test_corrupt_images_of_any_name_count_once(tmp_path: Path, name: str) -> None:
     root = write_folders(tmp_path / "set")
     path = os.fsencode(root / "train/bee") + b"/" + os.fsencode(name)

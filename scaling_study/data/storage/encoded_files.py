@@ -10,7 +10,6 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import INFRASTRUCTURE, MINIVAL, DataConfig
 
-
 # As in train-00000-of-00003.parquet.
 PART_OF = re.compile(r"(\d+)-of-(\d+)")
 

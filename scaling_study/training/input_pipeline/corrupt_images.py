@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from scaling_study.common.files import no_link
+
 
 class CorruptImages:
     """Records corrupt images, each once, over all attempts at a run and all of its processes.
@@ -32,7 +34,7 @@ class CorruptImages:
             print(f"corrupt image left out: {place} ({reason})", flush=True)
             self._known.add(place)
             path = self._run_dir / f"corrupt.{rank}.txt"
-            with path.open("ab") as file:
+            with open(path, "ab", opener=no_link) as file:
                 file.write(f"{place}\n".encode("utf-8", "surrogateescape"))
 
     def __len__(self) -> int:
