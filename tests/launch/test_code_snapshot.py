@@ -82,7 +82,8 @@ from helpers.tiny import plain_execution
 from scaling_study.launch.code_snapshot import freeze
 for name in sys.argv[1:]: import_module(name)
 here = Path.cwd()
-print(freeze(plain_execution(here / "my_models" / "results", here / "cache"), here / "snapshots").folder)
+execution = plain_execution(here / "my_models" / "results", here / "cache")
+print(freeze(execution, here / "snapshots").folder)
 """
 READ = """
 import sys
