@@ -15,9 +15,9 @@ from typing import NamedTuple
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import PACKAGE
 from scaling_study.common.source import is_installed, source_files
+from scaling_study.common.verify import digest_of, why_not_own
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.launch.verify import digest_of, why_not_own
 
 
 def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:

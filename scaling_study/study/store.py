@@ -21,7 +21,14 @@ from scaling_study.common.validation import is_number
 from scaling_study.study import claims
 from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
 from scaling_study.study.liveness import holding
-from scaling_study.study.result import FINISHED, Result, read_result, write_result
+from scaling_study.study.result import (
+    FINISHED,
+    OtherSchemaError,
+    Result,
+    read_result,
+    write_result,
+)
+from scaling_study.study.results_index import LEAST, Entry, read_index, state_of, write_index
 
 
 class Store:
@@ -51,9 +58,21 @@ class Store:
     def read(self) -> dict[str, Result | None]:
         """The result of every run folder, of any grid; None where there is none to be read."""
         found: dict[str, Result | None] = dict.fromkeys(self.run_ids())
+        known = read_index(self.root) if len(found) >= LEAST else {}
+        entries, new = dict[str, Entry](), 0
         for run_id in found:
-            with suppress(OSError, ValueError):
-                found[run_id] = self.result(run_id)
+            state = state_of(self.run_dir(run_id) / "result.json")
+            entry = known.get(run_id)
+            if state is not None and (entry is None or entry.state != state):
+                with suppress(OSError, ValueError):
+                    result = self.result(run_id)
+                    entry = None if result is None else Entry(state, result)
+                    new += 1
+            if state is not None and entry is not None and entry.state == state:
+                entries[run_id], found[run_id] = entry, entry.result
+        # Not at each result of a growing store.
+        if new > len(entries) // 20 or len(known) > len(entries) * 1.2:
+            write_index(self.root, entries)
         return found
 
     def state(self, run_id: str) -> str:
@@ -74,8 +93,17 @@ class Store:
         return "planned" if result is None else "failed"
 
     def set_aside(self, run_id: str) -> Path:
-        """Rename an unreadable result.json to result.json.bad, so that the run is done again."""
+        """Rename an unreadable result.json to result.json.bad, so that the run is done again.
+
+        InputError if it is a good result of another version.
+        """
         path = self.run_dir(run_id) / "result.json"
+        try:
+            self.result(run_id)
+        except OtherSchemaError as error:
+            raise InputError(f"{path}: {error}") from None
+        except (ValueError, OSError):
+            pass
         return path.replace(path.with_name("result.json.bad"))
 
     def job(self, run_id: str) -> dict[str, Any]:

@@ -84,7 +84,6 @@ def _train(
     fence: Callable[[], None],
     checkpoints: Checkpoints,
 ) -> dict[str, Any]:
-    started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     task, run_id, share = task_of(run.task), run.run_id, recipe.share(world.size)
     data = TrainingData.of(run, execution, run_dir)
@@ -165,6 +164,8 @@ def _train(
             **values,
         }
 
+    # What is loaded once a process (imports, images, weights) would spoil forecasts of other runs.
+    started = time.monotonic()
     module.train()
     transfer.keep_frozen(module)
     end = first if curve.stopped else steps

@@ -14,6 +14,7 @@ from helpers.pretended_slurm import PretendedSlurm, slurm
 from helpers.slurm_site import CLUSTER
 from helpers.tiny import plain_execution, tiny
 from scaling_study.common.errors import InputError
+from scaling_study.common.verify import digest_of, files_in, why_not_own, why_shared
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.code_snapshot import Snapshot, freeze
 from scaling_study.launch.job import Job, Request
@@ -24,7 +25,6 @@ from scaling_study.launch.slurm.own_folders import (
     snapshots_folder,
 )
 from scaling_study.launch.slurm.sbatch import Submitter
-from scaling_study.launch.verify import digest_of, files_in, why_not_own, why_shared
 
 __all__ = ["slurm"]  # a fixture
 Damage = Callable[[Path], None]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from submitit.slurm.slurm import SlurmExecutor
 
-from scaling_study.launch import verify
+from scaling_study.common import verify
 from scaling_study.launch.code_snapshot import Snapshot
 from scaling_study.launch.slurm import start
 from scaling_study.launch.slurm.start import digest_of_pickle

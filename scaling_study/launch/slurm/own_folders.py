@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from scaling_study.common.errors import InputError
-from scaling_study.launch.verify import why_shared
+from scaling_study.common.verify import why_shared
 
 # In the home of a user whose store others may write to; a folder for each store.
 AT_HOME = Path(".cache", "scaling-study", "submitted")

@@ -158,7 +158,7 @@ def parameters(
     extra = (line.removeprefix("--").partition("=") for line in options.lines)
     path = f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}"
     return {
-        "job_name": f"study-{study}",
+        "job_name": commands.job_name(study),
         "time": resources.time_min,
         "mem": f"{resources.memory_gb}GB",
         "nodes": resources.nodes,

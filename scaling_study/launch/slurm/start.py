@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from scaling_study.launch.verify import DIGITS, why_shared
+from scaling_study.common.verify import DIGITS, why_shared
 
 # A job may start before its submitter has given the pickle its number.
 PATIENCE_S = 60
