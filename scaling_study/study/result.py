@@ -173,8 +173,9 @@ def read_result(path: Path) -> Result:
     if not isinstance(record, dict):
         raise ValueError(f"it holds {type(record).__name__}, not an object")
     if (schema := record.get("schema")) not in READABLE:
-        of_ours = type(schema) is int and {"run_id", "config_id", "status"} <= record.keys()
-        raise OtherSchemaError(schema) if of_ours else ValueError("not a result of this program")
+        if isinstance(schema, int) and {"run_id", "config_id", "status"} <= record.keys():
+            raise OtherSchemaError(schema)
+        raise ValueError("not a result of this program")
     record = {**dict.fromkeys(OF_PROGRAMS), **record}
     lacking = set() if record["schema"] == SCHEMA else set(ADDED)
     if odd := sorted(set(_types()).symmetric_difference(record) - lacking):
