@@ -7,11 +7,11 @@ as its result.json is the same file, by inode, size and time of change.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scaling_study.common.files import replacing
 from scaling_study.common.verify import why_shared
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     result: Result
 
 
-def state_of(path: Path) -> State | None:
+def state_of(path: str) -> State | None:
     """The state of a file; None if there is none that can be looked at."""
     try:
         found = os.stat(path)
@@ -55,21 +55,27 @@ def read_index(store: Path) -> dict[str, Entry]:
         digest, _, body = content.partition(b"\n")
         if digest != _digest(body):
             return {}
-        entries = {}
-        for line in body.splitlines():
-            run_id, state, record = json.loads(line)
-            entries[run_id] = Entry(State(*state), Result(**record))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(body)
+        names = found["columns"]
+        return {row[0]: Entry(State(*row[1]), _result(names, row[2])) for row in found["rows"]}
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
         return {}
-    return entries
+
+
+def _result(names: Sequence[str], values: Sequence[Any]) -> Result:
+    """A result of its values; not by its constructor, which takes longer than to parse it."""
+    result = object.__new__(Result)
+    result.__dict__.update(zip(names, values, strict=True))
+    return result
 
 
 def write_index(store: Path, entries: Mapping[str, Entry]) -> None:
     """Keep the entries of a store, if they are many and there is a place for them."""
     if len(entries) < LEAST:
         return
-    lines = (json.dumps([r, e.state, asdict(e.result)]) + "\n" for r, e in entries.items())
-    body = "".join(lines).encode()
+    names = [field.name for field in fields(Result)]
+    rows = [[r, e.state, [getattr(e.result, n) for n in names]] for r, e in entries.items()]
+    body = json.dumps({"columns": names, "rows": rows}).encode()
     path = _path(store)
     with suppress(OSError, RuntimeError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,4 +90,4 @@ def _digest(body: bytes) -> bytes:
 
 def _path(store: Path) -> Path:
     name = hashlib.sha256(os.fsencode(store.resolve())).hexdigest()[:16]
-    return Path.home() / IN_HOME / f"{name}.jsonl"
+    return Path.home() / IN_HOME / f"{name}.json"

@@ -59,9 +59,9 @@ class Store:
         """The result of every run folder, of any grid; None where there is none to be read."""
         found: dict[str, Result | None] = dict.fromkeys(self.run_ids())
         known = read_index(self.root) if len(found) >= LEAST else {}
-        entries, new = dict[str, Entry](), 0
+        entries, new, root = dict[str, Entry](), 0, str(self.root)
         for run_id in found:
-            state = state_of(self.run_dir(run_id) / "result.json")
+            state = state_of(f"{root}/{run_id}/result.json")
             entry = known.get(run_id)
             if state is not None and (entry is None or entry.state != state):
                 with suppress(OSError, ValueError):
