@@ -130,6 +130,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, dict[str, object]]]:
             yield ast.unparse(node.func), values
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_in_a_way_that_could_run_code() -> None:
     seen = set()
     for package in (PACKAGE, PACKAGE.parent / "analysis"):
