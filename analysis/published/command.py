@@ -134,7 +134,7 @@ def command(directory: Path) -> list[str]:
     prepare(directory)
     # One run per cell was printed; the prior says how it scatters.
     table, rules = depth_width_table(), load_rules(None, {"rules": {"seed_sd": "prior"}})
-    cells, fast = StudyCells.of(table.rows, rules.base), speedups()
+    cells, fast = StudyCells.of(table.rows, rules.base, rules.arms), speedups()
     by_cost, points = _judged(table, cells, rules, fast)
     main_verdicts = by_cost[rules.cost]
     content = summary(table, cells, rules, main_verdicts, {})

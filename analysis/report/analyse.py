@@ -12,6 +12,7 @@ from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.overfitting import slopes
 from analysis.descriptions.variants import step_records
 from analysis.figures.all_figures import all_frontiers, figures
+from analysis.figures.figure import law_cost
 from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
 from analysis.report.closing_screen import screen
@@ -56,14 +57,9 @@ def summary(
     }
 
 
-def law_cost(cells: StudyCells, prereg: Preregistration) -> str:
-    """The cost that laws are fitted over: FLOPs, or the declared cost where no cell has those."""
-    return "flops" if any(cell.cost("flops") for cell in cells.cells) else prereg.cost
-
-
 def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
-    cells = StudyCells.of([*table.rows, *table.tuning], prereg.base)
+    cells = StudyCells.of([*table.rows, *table.tuning], prereg.base, prereg.arms)
     judgements = judge(table, cells, prereg)
     others = multiverse(table, cells, prereg, judgements)
     return Findings(

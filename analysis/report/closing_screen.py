@@ -19,7 +19,9 @@ def screen(found: Findings, directory: Path) -> Iterator[str]:
     table = found.table
     yield from (fitted(f"left out: {run}: {why}", indent=2) for run, why in table.left_out.items())
     yield from (fitted(f"differs: {text}", indent=2) for text in found.summary["differences"])
-    yield from (fitted(line, indent=4) for line in step_lines(found.summary["steps"]))
+    yield from (
+        fitted(line, indent=4) for line in step_lines(found.summary["steps"], found.cells.measure)
+    )
     if found.summary["steps"] or found.summary["differences"] or table.left_out:
         yield ""
     if question := table.grid.get("question"):

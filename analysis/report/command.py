@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analysis.descriptions.findings import Request
 from analysis.figures.files import prepare
+from analysis.laws.floor import with_floor
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
 from analysis.rules.anchor import anchored
@@ -45,7 +46,8 @@ def command(
         raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)
     try:
-        table = table_of(study, _where(where), with_halved)
+        found = table_of(study, _where(where), with_halved)
+        table = with_floor(found, load_rules(None, study.grid).cost)
     except InputError as error:
         if live_s is None and not isinstance(error, NothingToCompareError):
             raise
@@ -62,8 +64,9 @@ def command(
 def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:
     """The table of a study's runs and the rules that it is judged by; raises as `table_of`."""
     study = read_study(study_dir)
-    table = table_of(study, {})
-    return table, marked(_rules(study), study, table)
+    rules = _rules(study)
+    table = with_floor(table_of(study, {}), rules.cost)
+    return table, marked(rules, study, table)
 
 
 def _rules(study: Study) -> Preregistration:

@@ -20,7 +20,7 @@ from scaling_study.study.axes import config_key, short_name
 # tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py).
 GRID_KEYS = (
     *("name", *BLOCK_KEYS, "blocks"),
-    *("rules", "planning", "allocation", "labels", "tuned", "question"),
+    *("rules", "planning", "allocation", "labels", "tuned", "question", "outcome"),
 )
 # Parts of a grid in which the names of settings may be short.
 EPOCHS = "epochs"

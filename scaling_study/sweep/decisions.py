@@ -100,7 +100,7 @@ class Plan:
 
         compared = [row for row in rows if row.cell.lr_factor == 1]
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
-        cells = planned.planned_cells(records, self.planning, self.prereg.base)
+        cells = planned.planned_cells(records, self.planning, self.prereg.base, self.prereg.arms)
         settings = compared_settings.compared(self._grid)
         sides = confounders.sides_of(cells, self.prereg)
         found = confounders.differences(records, settings, sides)
