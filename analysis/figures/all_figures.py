@@ -13,6 +13,7 @@ from analysis.figures.drawing import (
     arm_plots,
     curve_plots,
     depth_width_plot,
+    effects_plot,
     forecast_plot,
     forest,
     frontiers,
@@ -149,6 +150,12 @@ FIGURES: tuple[StudyFigure, ...] = (
         lambda rows, found: forest.verdicts(
             rows, f"{confidence(found)} interval", _noise(found), _look(found)
         ),
+    ),
+    StudyFigure(
+        "main_effects",
+        "What each level of an axis changes, all else equal, {confidence} intervals",
+        lambda found: [r for r in found.summary["main_effects"] if r["estimate"] is not None],
+        lambda rows, found: effects_plot.main_effects(rows, _bars(found), _look(found)),
     ),
     *map(_arms, ALL_COST_NAMES),
     StudyFigure(

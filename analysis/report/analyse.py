@@ -7,6 +7,7 @@ from typing import Any
 from analysis.descriptions.dominance import dominance
 from analysis.descriptions.findings import Findings, Request
 from analysis.descriptions.gaps import gaps
+from analysis.descriptions.main_effects import main_effects
 from analysis.descriptions.multiverse import multiverse
 from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.overfitting import slopes
@@ -52,6 +53,7 @@ def summary(
         "dominance": dominance(cells),
         "overfit": slopes(cells, prereg),
         "steps": step_records(cells, table.rows, table.grid),
+        "main_effects": main_effects(cells, prereg),
         "differences": differences(table.rows, table.on_purpose, sides_of(cells, prereg)),
         "left_out": dict(table.left_out),
     }

@@ -46,8 +46,7 @@ def command(
         raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)
     try:
-        found = table_of(study, _where(where), with_halved)
-        table = with_floor(found, load_rules(None, study.grid).cost)
+        table = with_floor(table_of(study, _where(where), with_halved))
     except InputError as error:
         if live_s is None and not isinstance(error, NothingToCompareError):
             raise
@@ -65,7 +64,7 @@ def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:
     """The table of a study's runs and the rules that it is judged by; raises as `table_of`."""
     study = read_study(study_dir)
     rules = _rules(study)
-    table = with_floor(table_of(study, {}), rules.cost)
+    table = with_floor(table_of(study, {}))
     return table, marked(rules, study, table)
 
 

@@ -50,7 +50,7 @@ def side(study_dir: Path) -> Side:
     """Analyse a study without writing anything; an InputError if it has nothing to compare."""
     study = read_study(study_dir)
     try:
-        table = with_floor(table_of(study, {}), load_rules(study.path, study.grid).cost)
+        table = with_floor(table_of(study, {}))
     except InputError as error:
         raise InputError(f"{study_dir}: {error}") from None
     rules = marked(load_rules(study.path, study.grid), study, table)

@@ -43,8 +43,8 @@ class Preregistration:
     `margin` is a relative error, or a difference of the outcome where those are compared; `arms`
     are what rules and figures compare unless a rule names others; `seed_sd` the SD of the outcome
     between seeds where one seed per cell measures none, or "prior" for that of
-    `study.noise_prior`; `paired` says that runs of equal seed go together, `generalise` what intervals are about: other seeds, or other images or classes
-    as well;
+    `study.noise_prior`; `paired` says that runs of equal seed go together, `generalise` what
+    intervals are about: other seeds, or other images or classes as well;
     `look` is the look at the study that was frozen, None where the seeds of the cells say it;
     `exploratory` says why verdicts are not confirmatory, empty if they are; `anchor` is what shows
     from outside when they were frozen, in words.

@@ -1,6 +1,7 @@
 """The map of gaps between the arms over training length and resolution."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -11,6 +12,9 @@ from analysis.figures.drawing.style import COLORS, PLAIN, Look, flops_note
 from analysis.study.columns import ALL_COST_NAMES, Record
 from analysis.study.measure import Measure
 
+# Room for the line that says what colours and numbers mean (inches), and for the label of colours
+# (letters).
+NARROWEST, SHORT = 4.6, 22
 DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF", COLORS["depth"]])
 
 
@@ -28,7 +32,8 @@ def gap_map(records: Sequence[Record], bars: str, look: Look = PLAIN) -> Figure:
     measure, (first, second) = look.measure, look.words
     factor = measure.gap_factor
     limit = factor * max(abs(r["estimate"]) for r in known) or 1.0
-    figure, found = panels(costs, 0.7 + 0.45 * len(epochs), 0.75 + 0.3 * len(rows))
+    wide = max(0.7 + 0.45 * len(epochs), NARROWEST / len(costs))
+    figure, found = panels(costs, wide, 0.75 + 0.3 * len(rows))
     for cost, axes in found:
         cells = {(r["epochs"], r["resolution"]): r for r in known if r["cost"] == cost}
         grid = [[cells.get((e, side)) for e in epochs] for side in rows]
@@ -45,7 +50,7 @@ def gap_map(records: Sequence[Record], bars: str, look: Look = PLAIN) -> Figure:
     for _, axes in found[1:]:
         axes.set_yticklabels([])
     bar = figure.colorbar(image, ax=[axes for _, axes in found], shrink=0.9, pad=0.02)
-    bar.set_label(f"gap in\n{measure.gap_axis}")
+    bar.set_label("\n".join(wrap(f"gap in {measure.gap_axis}", SHORT)))
     figure.supxlabel(
         f"blue: {first} better, orange: {second} better; ± half the {bars}, "
         "bold if it excludes zero" + flops_note(axes.get_title("left") for _, axes in found),

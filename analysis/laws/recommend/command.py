@@ -67,7 +67,7 @@ def _steps(row: Mapping[str, Any], measure: Measure) -> float:
 def command(arguments: argparse.Namespace) -> list[str]:
     """Recommend for one study; the lines to print."""
     study = read_study(arguments.results)
-    table = with_floor(table_of(study, {}), "flops")
+    table = with_floor(table_of(study, {}))
     row, sizes = table.rows[0], study.grid.get("sizes") or {}
     cells = cells_of(table.rows)
     measure = cells[0].measure

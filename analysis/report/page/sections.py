@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from analysis.descriptions import main_effects
+from analysis.descriptions.findings import Findings
 from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.variants import points
 from analysis.report.page import html
@@ -51,7 +53,7 @@ def verdicts(
     parts = [html.paragraph(question)] if question else []
     parts += [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
     parts += [_verdict(j, prereg, multiverse.get(j.rule.name)) for j in tested]
-    if tested and others:
+    if others:
         claims = "One claim" if len(others) == 1 else f"{len(others)} claims"
         others = [html.folded(f"{claims} that this study cannot test", others)]
     return parts + others
@@ -121,6 +123,17 @@ def overfit(slopes: Sequence[Record], cost: str, measure: Measure) -> list[str]:
         "95 % intervals. It describes a mechanism and proves none."
     )
     return [html.paragraph(text), html.table(rows, columns)] if rows else []
+
+
+def varied(found: Findings) -> list[str]:
+    """What the study varied, and what each of that did on its own."""
+    measure, records = found.cells.measure, found.summary["main_effects"]
+    items = main_effects.sentences(records, measure)
+    text = (
+        f"{main_effects.studied(found.cells)} Below, each level of an axis against its first one, "
+        "all else equal. Each interval stands alone; a description, no test of a declared rule."
+    )
+    return [html.paragraph(text), html.listed(items)] if items else [html.paragraph(text)]
 
 
 def steps(records: Sequence[Record], measure: Measure) -> list[str]:

@@ -129,7 +129,20 @@ DETAILS: tuple[tuple[str, Callable[[Findings], Sequence[str]]], ...] = (
     ("Configurations", lambda f: [html.table(cell_records(f.cells), cell_columns(f.cells))]),
 )
 
+
+def _tested(report: Report) -> bool:
+    """Whether the study could test a rule: if not, its page opens with what it varied."""
+    return any(j.verdict.value != "not_testable" for j in report.found.judgements)
+
+
+VARIED = "What the study varied, and what it found"
 SECTIONS: tuple[Section, ...] = (
+    Section(
+        "varied",
+        VARIED,
+        lambda r: sections.varied(r.found),
+        applies=lambda r: not _tested(r),
+    ),
     Section(
         "verdicts",
         "Verdicts",
@@ -140,6 +153,7 @@ SECTIONS: tuple[Section, ...] = (
             r.found.table.grid.get("question"),
         ),
     ),
+    Section("varied", VARIED, lambda r: sections.varied(r.found), applies=_tested),
     Section(
         "steps",
         "Step by step",
