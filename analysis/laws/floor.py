@@ -78,8 +78,8 @@ def fitted_floor(cells: Sequence[Cell]) -> Floor:
         )
     se = max(value - low, high - value) / t_quantile(df, LEVEL)
     text = (
-        f"the floor {value:.4g} [{low:.4g}, {high:.4g}] was fitted to {len(y)} configurations, with "
-        f"a power of {' and '.join(axes)}; its uncertainty is in the intervals of contrasts"
+        f"the floor {value:.4g} [{low:.4g}, {high:.4g}] was fitted to {len(y)} configurations, "
+        f"with a power of {' and '.join(axes)}; its uncertainty is in the intervals of contrasts"
     )
     return Floor(value, se, float(df), text)
 

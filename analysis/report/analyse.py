@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.descriptions.dominance import dominance
+from analysis.descriptions.elasticities import elasticities
 from analysis.descriptions.findings import Findings, Request
 from analysis.descriptions.gaps import gaps
 from analysis.descriptions.main_effects import main_effects
@@ -54,6 +55,7 @@ def summary(
         "overfit": slopes(cells, prereg),
         "steps": step_records(cells, table.rows, table.grid),
         "main_effects": main_effects(cells, prereg),
+        "elasticities": elasticities(cells, prereg),
         "differences": differences(table.rows, table.on_purpose, sides_of(cells, prereg)),
         "left_out": dict(table.left_out),
     }

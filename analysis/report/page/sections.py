@@ -136,6 +136,16 @@ def varied(found: Findings) -> list[str]:
     return [html.paragraph(text), html.listed(items)] if items else [html.paragraph(text)]
 
 
+def elasticities(found: Mapping[str, object]) -> list[str]:
+    """Which arm gains more per cost by a surface over all shapes, or why that is not known."""
+    said = found.get("sentence") or f"not known, because {found['reason']}"
+    text = (
+        "A quadratic surface of the logarithms of outcome and cost over all shapes and lengths, so "
+        "that the arms need not share cells. A description, no test of a declared rule."
+    )
+    return [html.paragraph(f"{capitalised(str(said))}."), html.paragraph(text)]
+
+
 def steps(records: Sequence[Record], measure: Measure) -> list[str]:
     """What each variant adds, or each level of an axis at equal compute, row by row."""
     rows = [

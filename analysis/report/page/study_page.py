@@ -121,6 +121,7 @@ DETAILS: tuple[tuple[str, Callable[[Findings], Sequence[str]]], ...] = (
         "The arms as frontiers",
         lambda f: sections.dominance(f.summary["dominance"], f.prereg, f.cells.measure),
     ),
+    ("Elasticities of the arms", lambda f: sections.elasticities(f.summary["elasticities"])),
     ("Fits to cell means", lambda f: sections.fits(f.fits, f.cells.measure)),
     (
         "Over-fitting along the arms",
