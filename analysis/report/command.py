@@ -10,7 +10,12 @@ from analysis.laws.floor import with_floor
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
 from analysis.rules.anchor import anchored
-from analysis.rules.freeze import exploratory_reasons, freeze_plan, read_freeze
+from analysis.rules.freeze import (
+    exploratory_reasons,
+    freeze_plan,
+    read_freeze,
+    rule_sources,
+)
 from analysis.rules.looks import look_since_freeze
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration
@@ -87,10 +92,11 @@ def marked(
     """
     frozen, used, analysed = read_freeze(study.path), table.used, table.analysed
     store = Store(study.path.parent)
+    sources = rule_sources(study.path) if (study.path / "prereg.yaml").exists() else {}
     began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [
         rules.exploratory,
-        *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed),
+        *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed, sources),
     ]
     if chosen := [column for column in table.where if column not in SAME]:
         reasons.append(f"cells were chosen by --where {', '.join(chosen)}")

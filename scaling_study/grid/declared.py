@@ -13,7 +13,7 @@ from scaling_study.grid.shipped import names
 from scaling_study.study.axes import config_key, short_name
 
 # name: the study's folder; question: what it asks, for people;
-# outcome: what runs are compared by, if not by what their task says (scaling_study/tasks/program.py);
+# outcome: what runs are compared by, if not what their task says (tasks/program.py);
 # rules: what the analysis decides (analysis/rules/prereg.yaml);
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py);
 # allocation: how many seeds each cell gets (analysis/rules/allocation.py);

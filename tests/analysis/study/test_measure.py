@@ -66,7 +66,7 @@ def test_a_trained_study_may_be_compared_by_another_column() -> None:
     assert measure.axis == "loss (nats)"
     raw = measure_of({"outcome": {"scale": "difference", "unit": "fraction"}})
     assert raw.gap_axis == "difference in error (pp)"
-    with pytest.raises(InputError, match="outcome.column=speed"):
+    with pytest.raises(InputError, match=r"outcome\.column=speed"):
         measure_of({"outcome": {"column": "speed"}})
 
 
