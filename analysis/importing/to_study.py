@@ -82,8 +82,8 @@ def cells_in(
     grid = declared.grid()
     outcome, measure = description_of(grid), measure_of(grid)
     shared = {"settings": (), "measure": measure}
-    rows = [{**vars(r), "val_error": outcome.minimised(vars(r)), **shared} for r in made]
-    return cells_of(above_floor(rows, outcome))
+    runs = [{**vars(r), "val_error": outcome.minimised(vars(r)), **shared} for r in made]
+    return cells_of(above_floor(runs, outcome))
 
 
 def _refuse_mixed_times(made: Sequence[Result], declared: DeclaredStudy) -> None:

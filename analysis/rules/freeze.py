@@ -215,8 +215,8 @@ def exploratory_reasons(
         reasons.append("the frozen rules were changed afterwards")
     if frozen.sources is not None and frozen.sources != sources:
         both = {*frozen.sources, *sources}
-        changed = sorted(n for n in both if frozen.sources.get(n) != sources.get(n))
-        reasons.append(f"the source of rules was changed after the freeze: {', '.join(changed)}")
+        edited = sorted(n for n in both if frozen.sources.get(n) != sources.get(n))
+        reasons.append(f"the source of rules was changed after the freeze: {', '.join(edited)}")
     early = [run for run in analysed & frozen.runs.keys() if began[run] < frozen.planned_at(run)]
     if early:
         reasons.append(f"{_runs(len(early))} precede{'s' * (len(early) == 1)} the freeze")

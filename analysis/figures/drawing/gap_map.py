@@ -14,7 +14,7 @@ from analysis.study.measure import Measure
 
 # Room for the line that says what colours and numbers mean (inches), and for the label of colours
 # (letters).
-NARROWEST, SHORT = 4.6, 22
+NARROWEST, SHORT = 4.6, 16
 DIVERGING = LinearSegmentedColormap.from_list("arms", [COLORS["width"], "#FFFFFF", COLORS["depth"]])
 
 

@@ -47,7 +47,8 @@ def _point(axes: Axes, record: Record, name: str, row: int, color: str, look: Lo
     value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
     bars = None if low is None else [look.shown([value - low]), look.shown([high - value])]
     axes.errorbar(
-        *look.shown([value]), row, xerr=bars, fmt="o", ms=3.5, color=color, capsize=2, lw=0.9,
+        look.measure.factor * value, row, xerr=bars, fmt="o", ms=3.5, color=color, capsize=2,
+        lw=0.9,
         mfc="white" if style.assumed([record]) else color,
     )  # fmt: skip
 
