@@ -102,7 +102,7 @@ def _without_replicates(table: Table, prereg: Preregistration) -> Iterator[tuple
         chance = scored_at_chance(replace(table, rows=rows, excluded=excluded), prereg)
         yield (
             f"without seed {seed}",
-            World(Evidence(StudyCells.of(rows, prereg.base), prereg), chance),
+            World(Evidence(StudyCells.of(rows, prereg.base, prereg.arms), prereg), chance),
         )
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import t_quantile
-from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.study_cells import StudyCells
 
 
@@ -28,7 +27,7 @@ def slopes(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
         if all(c.n == 1 for c in regime) or (noise := gaps.noise(epochs)) is None:
             continue
         for pair in regime.pairs(epochs, prereg.cost):
-            for arm, members in zip(DEPTH_WIDTH, (pair.first, pair.second), strict=True):
+            for arm, members in zip(cells.arms, (pair.first, pair.second), strict=True):
                 x = np.log([c.cost(prereg.cost) or math.nan for c in members])
                 if not (spread := float(((x - x.mean()) ** 2).sum())) > 0:
                     continue  # all of one cost, or of none

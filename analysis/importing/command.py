@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from analysis.descriptions.elasticities import sentence
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import style
 from analysis.figures.files import prepare, save, write_csv, write_json
@@ -23,8 +24,8 @@ from analysis.importing.read_wandb import read_wandb, wandb_rows
 from analysis.importing.speedups import speedup
 from analysis.importing.to_study import cells_in, to_study
 from analysis.importing.units import OURS
+from analysis.rules.preregistration import load_rules
 from analysis.stats.local_surface import surface_contrast
-from analysis.study.arms import DEPTH_WIDTH
 from scaling_study.common.errors import InputError
 
 # Formats of which frontiers are made without a declared study.
@@ -92,16 +93,10 @@ def surface_of(args: argparse.Namespace) -> list[str]:
     """
     rows, columns, units, declared = _asked(args)
     cells = cells_in(rows, columns, units, declared)
-    found = surface_contrast(cells, DEPTH_WIDTH, declared.cost)
+    found = surface_contrast(cells, load_rules(None, declared.grid()).arms, declared.cost)
+    prepare(args.output)
     write_json(args.output / "surface.json", asdict(found))
-    first, second = found.axes
-    better = first if found.low > 0 else second if found.high < 0 else None
-    said = f"{better} gains more" if better else "undecided which gains more"
-    return [
-        f"per ln({found.cost}) at the centre of {found.cells} shapes: {said}; elasticity of "
-        f"{second} minus that of {first} {found.contrast:+.3f} [{found.low:+.3f}, "
-        f"{found.high:+.3f}], which rests on {found.rests_on} (surface.json)"
-    ]
+    return [f"{sentence(found)} (surface.json)"]
 
 
 def _asked(

@@ -106,7 +106,7 @@ class Design:
         Where no pilot says how seeds scatter the published prior does, not the store: the
         same grid gives the same runs.
         """
-        cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base)
+        cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base, self.prereg.arms)
         return PlannedStudy(cells, self.prereg, self.planning, published_prior())
 
     @cached_property

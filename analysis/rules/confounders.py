@@ -10,6 +10,7 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.study.columns import LR
 from analysis.study.errors import PreconditionError
+from analysis.study.measure import ERROR, Measure
 from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import NAMES
 
@@ -45,18 +46,23 @@ def differences(
     regimes = {epochs: [row for row in rows if row["epochs"] == epochs] for epochs in lengths}
     meant = {COLUMN_OF.get(key, key) for key in purpose}
     dotted = {name for row in rows[:1] for name in row if "." in name} - {*NAMES, *COLUMN_OF}
+    measure = rows[0].get("measure", ERROR) if rows else ERROR
     found = []
     for name in (*CHECKED, *sorted(dotted)):
         if name not in meant and len({str(row.get(name)) for row in rows}) > 1:
-            found.append(f"{name}: {_by_regime(name, regimes, sides)}")
+            found.append(f"{name}: {_by_regime(name, regimes, sides, measure)}")
     for epochs, regime in regimes.items():
         seeds = Counter(str(row["config_id"]) for row in regime).values()
         if len(set(seeds)) > 1:
-            found.append(f"{epochs} epochs: between {min(seeds)} and {max(seeds)} seeds per cell")
+            found.append(
+                f"{measure.at(epochs)}: between {min(seeds)} and {max(seeds)} seeds per cell"
+            )
     return found
 
 
-def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[Sides]) -> str:
+def _by_regime(
+    name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[Sides], measure: Measure
+) -> str:
     """What every regime has; those with the same values share a text."""
     alike: dict[str, list[int]] = {}
     for epochs, rows in regimes.items():
@@ -64,7 +70,8 @@ def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[
     if len(alike) == 1:
         return next(iter(alike))
     return "; ".join(
-        f"{text} at {', '.join(map(str, epochs))} epochs" for text, epochs in alike.items()
+        f"{text} at {', '.join(map(str, epochs))} {measure.length}"
+        for text, epochs in alike.items()
     )
 
 

@@ -115,7 +115,7 @@ def _following(
     from analysis.study.study_cells import StudyCells
 
     table, rules = table_and_rules(study_dir)
-    cells = StudyCells.of(table.rows, rules.base)
+    cells = StudyCells.of(table.rows, rules.base, rules.arms)
     verdicts = {j.rule.name: j.verdict for j in judge(table, cells, rules)}
     return next_round(design, Evidence(cells, rules), verdicts, trained, shares)
 

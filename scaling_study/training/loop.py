@@ -15,6 +15,7 @@ from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
+from scaling_study.models import family
 from scaling_study.models import network as layers_of
 from scaling_study.models.modules import module_for
 from scaling_study.study.image_outcomes import write_image_outcomes
@@ -102,7 +103,7 @@ def _train(
     if state is None and run.init is not None:
         first_weights.load(module, run.model, run.init, Path(execution.results_dir))
     transfer.freeze(module, run)
-    optimizer = optimizer_of(module, recipe)
+    optimizer = optimizer_of(module, recipe, family(run.model.family).undecayed)
     transfer.scale_learning_rates(optimizer, module, run)
     scaler = gradient_scaler(run)
     ema = Ema(module, recipe.ema_decay)
