@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ from scaling_study.common.paths import data_dir, import_own_analysis
 from scaling_study.common.validation import flat_items, suggest
 from scaling_study.config import site_folders
 from scaling_study.config.hydra_files import expand_home, not_text
+from scaling_study.config.keys import RUN_KEYS
 from scaling_study.study.axes import KEYS
 from scaling_study.study.overrides import text
 
@@ -38,6 +39,8 @@ COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 # What Hydra only warns of.
 CHOSEN_TWICE = re.compile(r"Multiple values for (\S+)\.")
 NOT_THERE = ".*path=.* is not available"
+# What a command line adds to the settings of runs.
+ADDED = ("grid", "preset")
 # Where every command finds configs, whatever it is asked.
 OWN_SOURCES = ("hydra", "main", "schema", site_folders.PROVIDER)
 # By this the configs name the packaged folders.
@@ -127,6 +130,22 @@ def search_path() -> list[str]:
     found = HydraConfig.get().runtime.config_sources
     paths = [f"{s.schema}://{s.path}" for s in found if s.provider not in OWN_SOURCES]
     return [f"hydra.searchpath={text(paths)}"]
+
+
+def with_choices(overrides: Sequence[str], choices: Mapping[str, str]) -> dict[str, Any]:
+    """What these overrides make of a run, with other files of the groups in `choices`.
+
+    Overrides of settings in those groups are about the files that they replace. Raises as
+    `composed` does, but an InputError for a file that is not there.
+    """
+    keys = {text: text.lstrip("+~").partition("=")[0] for text in overrides}
+    kept = [t for t, key in keys.items() if key.partition(".")[0] in (*RUN_KEYS, *ADDED)]
+    kept = [text for text in kept if keys[text].partition(".")[0] not in choices]
+    words = [f"{group}={name}" for group, name in choices.items()]
+    try:
+        return composed("sweep", [*search_path(), *kept, *words])
+    except COMPOSING as error:
+        raise InputError(f"{', '.join(words)}: {_explain(error, 'sweep')}") from None
 
 
 def _explain(error: Exception, config_name: str) -> str:
