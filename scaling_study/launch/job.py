@@ -64,6 +64,8 @@ class Job:
         if world.rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
+        if world.size == 1 and (outcome := self.outcome()).status == BLOCKED:
+            return outcome
         lost = partial(stop_request.request, "interrupted")
         with store.claim(run_id, lost) as claim, _process_group(world, self.run.device) as agreed:
             run_dir = store.run_dir(run_id)
