@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -23,7 +23,6 @@ from scaling_study.common.paths import data_dir, import_own_analysis
 from scaling_study.common.validation import flat_items, suggest
 from scaling_study.config import site_folders
 from scaling_study.config.hydra_files import expand_home, not_text
-from scaling_study.config.keys import RUN_KEYS
 from scaling_study.study.axes import KEYS
 from scaling_study.study.overrides import text
 
@@ -39,8 +38,6 @@ COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 # What Hydra only warns of.
 CHOSEN_TWICE = re.compile(r"Multiple values for (\S+)\.")
 NOT_THERE = ".*path=.* is not available"
-# What a command line adds to the settings of runs.
-ADDED = ("grid", "preset")
 # Where every command finds configs, whatever it is asked.
 OWN_SOURCES = ("hydra", "main", "schema", site_folders.PROVIDER)
 # By this the configs name the packaged folders.
@@ -132,22 +129,6 @@ def search_path() -> list[str]:
     return [f"hydra.searchpath={text(paths)}"]
 
 
-def with_choices(overrides: Sequence[str], choices: Mapping[str, str]) -> dict[str, Any]:
-    """What these overrides make of a run, with other files of the groups in `choices`.
-
-    Overrides of settings in those groups are about the files that they replace. Raises as
-    `composed` does, but an InputError for a file that is not there.
-    """
-    keys = {text: text.lstrip("+~").partition("=")[0] for text in overrides}
-    kept = [t for t, key in keys.items() if key.partition(".")[0] in (*RUN_KEYS, *ADDED)]
-    kept = [text for text in kept if keys[text].partition(".")[0] not in choices]
-    words = [f"{group}={name}" for group, name in choices.items()]
-    try:
-        return composed("sweep", [*search_path(), *kept, *words])
-    except COMPOSING as error:
-        raise InputError(f"{', '.join(words)}: {_explain(error, 'sweep')}") from None
-
-
 def _explain(error: Exception, config_name: str) -> str:
     """Hydra's message without its advice to add unknown keys; instead, what was probably meant."""
     if isinstance(error, yaml.MarkedYAMLError):
@@ -204,8 +185,23 @@ def _explain(error: Exception, config_name: str) -> str:
 
 def composed(config_name: str, overrides: list[str]) -> dict[str, Any]:
     """CONFIG_NAME.yaml with these overrides, as plain nested values."""
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        values = OmegaConf.to_container(hydra.compose(config_name, overrides), resolve=True)
+    values = OmegaConf.to_container(_compose(config_name, overrides), resolve=True)
     assert isinstance(values, dict)
     return values  # type: ignore[return-value]
+
+
+def chosen_files(config_name: str, overrides: list[str]) -> dict[str, str]:
+    """The file that each group is of, by the group's name, in CONFIG_NAME.yaml with overrides."""
+    config = _compose(config_name, overrides, hydra_too=True)
+    return {str(group): str(name) for group, name in config.hydra.runtime.choices.items()}
+
+
+def _compose(config_name: str, overrides: list[str], hydra_too: bool = False) -> DictConfig:
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return hydra.compose(config_name, overrides, return_hydra_config=hydra_too)
+
+
+def in_one_sentence(error: Exception) -> str:
+    """What is wrong with a configuration that `composed` has not composed."""
+    return _explain(error, "sweep")

@@ -9,8 +9,8 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.expression import Expression
 from scaling_study.common.validation import flat_items
-from scaling_study.config.hydra_app import with_choices
 from scaling_study.config.keys import RUN_KEYS
+from scaling_study.config.other_files import with_files
 from scaling_study.config.run import REFERENCES, RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
@@ -71,7 +71,7 @@ def cells_of(
     # The config keys that may be axes, with the values they have where they are none.
     known, parents = (
         dict(flat_items(base)),
-        Parents(grid.get("parents"), base, partial(with_choices, overrides)),
+        Parents(grid.get("parents"), base, partial(with_files, base, overrides)),
     )
     # What a network costs does not depend on where its first weights come from.
     solver = Solver(base | dict.fromkeys(REFERENCES), times)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from helpers.made_up_times import NOTHING
 from helpers.tiny import TINY, tiny
 from scaling_study.common.errors import InputError
-from scaling_study.cost.device_times import Times
+from scaling_study.config.hydra_app import composed
 from scaling_study.grid.cells import Cell, ancestors, cells_of
 from scaling_study.models.initial_weights import ParentRun
 
@@ -15,7 +16,7 @@ LONG = {"parents": {"long": {"epochs": 4, "data.classes": 6}}}
 
 def planned(overrides: tuple[str, ...] = (), **grid: Any) -> tuple[list[Cell], list[Cell]]:
     """The cells of a grid, and the runs that they start from."""
-    cells, _ = cells_of({"name": "g", **grid}, TINY, Times([], 1), overrides)
+    cells, _ = cells_of({"name": "g", **grid}, TINY, NOTHING, overrides)
     return cells, ancestors(cells)
 
 
@@ -67,19 +68,29 @@ def test_a_parent_that_is_a_cell_is_planned_once() -> None:
 
 def test_what_cells_start_from_may_stand_at_the_top_of_the_file() -> None:
     settings = TINY | {"init": "run(long)"}
-    cells, _ = cells_of({"name": "g", **LONG}, settings, Times([], 1))
+    cells, _ = cells_of({"name": "g", **LONG}, settings, NOTHING)
     assert [one.stage for one in ancestors(cells)] == ["long"]
     assert ancestors(cells)[0].run.init is None
 
 
-def test_a_parent_takes_files_of_groups_and_the_commands_other_words() -> None:
-    own = {"data": "fractals_small", "depth": 14, "width": 0.125, "epochs": 1}
-    words = ("+grid=smoke", "data=digits", "data.shift=0.2", "train.weight_decay=0.01")
-    cells, (parent,) = planned(words, parents={"p": own}, points=[{"init": "run(p)"}])
-    assert cells[0].run.train.weight_decay == TINY["train"]["weight_decay"]
-    assert (parent.run.data.name, parent.run.data.classes) == ("fractals", 4)
-    # Of the overrides those of the data set that it has not are left out.
-    assert (parent.run.data.shift, parent.run.train.weight_decay) == (0.1, 0.01)
+@pytest.mark.slow
+def test_a_parent_takes_files_of_groups_and_what_they_say_of_other_groups() -> None:
+    words = ["+grid=smoke", "data=digits", "data.shift=0.2", "train.weight_decay=0.01"]
+    settings = composed("sweep", [*words, "precision=fp32", "model.width=0.125", "model.depth=14"])
+    settings["data"]["minival"] = 0.3  # as a grid's file may say
+    recipe = {"train": "resnet_rs", "train.batch_size": 64, "epochs": 6}
+    given = {"images": {"data": "fractals_16"}, "recipe": recipe}
+    points = [{"init": f"run({name})"} for name in given]
+    cells, _ = cells_of({"name": "g", "parents": given, "points": points}, settings, NOTHING, words)
+    images, recipe = (one.run for one in ancestors(cells))
+    # The data set is as its file has it, the rest as the command has it.
+    assert (images.data.name, images.data.shift, images.data.minival) == ("fractals", 0.1, 0.1)
+    assert images.train == cells[0].run.train
+    assert images.train.weight_decay == 0.01
+    # A recipe sets what it sets in other groups, but nothing that the grid's file has set.
+    assert (recipe.data.name, recipe.data.shift, recipe.data.minival) == ("digits", 0.2, 0.3)
+    assert (recipe.train.weight_decay, recipe.model.dropout) == (4e-5, 0.25)
+    assert (recipe.data.randaugment_layers, cells[1].run.data.randaugment_layers) == (2, 0)
 
 
 def test_an_equal_compute_axis_is_solved_before_its_parent_is_known() -> None:
