@@ -44,7 +44,7 @@ def launch(
         while pool.queue or pool.working:
             pool.fill()
             yield from pool.give_up_blocked()
-            for ready in pool.wait() if pool.working else ():
+            for ready in pool.wait() if pool.working or pool.queue else ():
                 if (outcome := pool.finish(ready)) is not None:
                     yield outcome
             pool.watch()
@@ -92,27 +92,30 @@ class _Pool:
 
     def _next(self) -> Job | None:
         """Take the first job in the queue that can start now."""
+        open_ = self._open
         for place, job in enumerate(self.queue):
-            if not job.run.parents or not (self._waits(job) or job.blocked_by()):
+            if open_.isdisjoint(job.run.parents) and not job.blocked_by():
                 del self.queue[place]
                 return job
         return None
 
-    def _waits(self, job: Job) -> bool:
-        """Whether this pool will yet train a run that the job starts from."""
-        open_ = (*self.queue, *(work.job for work in self.working.values()))
-        return not {one.run.run_id for one in open_}.isdisjoint(job.run.parents)
+    @property
+    def _open(self) -> set[str]:
+        """The runs that this pool will yet train."""
+        jobs = (*self.queue, *(work.job for work in self.working.values()))
+        return {job.run.run_id for job in jobs}
 
     def give_up_blocked(self) -> Iterator[Outcome]:
         """Take the jobs out of the queue that start from a run which is not going to be there."""
-        while blocked := [
-            job
-            for job in self.queue
-            if job.run.parents and not self._waits(job) and job.blocked_by()
-        ]:
+        while blocked := self._blocked():
             for job in blocked:
                 self.queue.remove(job)
                 yield job.outcome()
+
+    def _blocked(self) -> list[Job]:
+        needing = [job for job in self.queue if job.run.parents]
+        open_ = self._open if needing else set[str]()
+        return [job for job in needing if open_.isdisjoint(job.run.parents) and job.blocked_by()]
 
     def wait(self) -> list[int]:
         """Sleep until runs have ended, a request has come, or limits have to be checked."""
