@@ -69,10 +69,8 @@ def cells_of(
     """
     base = {key: settings[key] for key in RUN_KEYS}
     # The config keys that may be axes, with the values they have where they are none.
-    known, parents = (
-        dict(flat_items(base)),
-        Parents(grid.get("parents"), base, partial(with_files, base, overrides)),
-    )
+    known = dict(flat_items(base))
+    parents = Parents(grid.get("parents"), base, partial(with_files, base, overrides))
     # What a network costs does not depend on where its first weights come from.
     solver = Solver(base | dict.fromkeys(REFERENCES), times)
     cells: dict[str, Cell] = {}

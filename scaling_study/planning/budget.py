@@ -14,7 +14,7 @@ from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
 from scaling_study.cost.time_model import COVERAGE
-from scaling_study.planning.parents import needed
+from scaling_study.planning.parents import needed, with_needed
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import AXES
 from scaling_study.study.result import FINISHED
@@ -128,9 +128,8 @@ def affordable(
     Ties go to the most runs. Finished runs of the study cost as much as before, so that the same
     call finds the same subset again.
     """
-    parents = [row for row in rows if row.stage]
     distinct = {tuple(row.run.run_id for row in part): part for part in _parts(rows, budget, needs)}
-    whole = [[*needed(parents, part), *part] for part in distinct.values() if part]
+    whole = [with_needed(part, rows) for part in distinct.values() if part]
     fitting = [part for part in whole if budget.allows(part, rows)]
     return max(fitting, key=lambda part: (*score(_cells(part)), len(part)), default=[])
 

@@ -22,6 +22,12 @@ def needed(parents: Sequence[Planned], rows: Sequence[Planned]) -> list[Planned]
     return [row for row in parents if row.run.run_id in wanted]
 
 
+def with_needed(part: Sequence[Planned], rows: Sequence[Planned]) -> list[Planned]:
+    """`part` of `rows` with what else of them it starts from, in their order."""
+    ids = {row.run.run_id for row in (*part, *needed(rows, part))}
+    return [row for row in rows if row.run.run_id in ids]
+
+
 def check_kept(rows: Sequence[Planned], store: Store, execution: ExecutionConfig) -> None:
     """Raise an InputError where runs to do start from others whose weights are not kept."""
     by_id = {row.run.run_id: row for row in rows}

@@ -11,8 +11,8 @@ from helpers.commands import Command
 from helpers.made_up_times import NOTHING
 from scaling_study.common.paths import data_dir
 from scaling_study.config.hydra_app import composed
-from scaling_study.grid.cells import ancestors
 from scaling_study.cost.closed_form import devices_needed
+from scaling_study.grid.cells import ancestors
 from scaling_study.planning.plan import plan, planned_cells
 from scaling_study.planning.plan_table import table
 from scaling_study.study.store import Store

@@ -73,3 +73,15 @@ def test_a_part_within_the_budget_has_the_runs_that_it_starts_from() -> None:
     paid = [replace(row, state="ok") if row.stage else row for row in rows]
     cheap = Budget(None, sum(flops[row.run.run_id] for row in rows if not row.stage), True)
     assert len(affordable(paid, cheap, lambda part: (len(part),))) == len(rows)
+
+
+def test_a_cell_that_another_starts_from_is_paid_for_with_it() -> None:
+    points = [{"epochs": 2}, {"epochs": 3, "init": "run(short)"}]
+    rows = rows_of(
+        {"parents": {"short": {"epochs": 2}}, "points": points, "axes": {"seed": [0, 1]}}
+    )
+    assert not any(row.stage for row in rows)
+    flops = sum(row.cost.train_flops or 0 for row in rows)
+    budget = Budget(None, 0.7 * flops, True)
+    part = affordable(rows, budget, lambda part: (sum(bool(r.run.init) for r in part),))
+    assert [(row.run.seed, row.run.train.epochs) for row in part] == [(0, 2), (0, 3)]

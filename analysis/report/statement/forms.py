@@ -172,7 +172,9 @@ def of_code(stated: Stated) -> Iterator[str]:
     if commits := stated.facts.values("git_commit"):
         dirty = any(one.git_dirty for one in stated.facts.results)
         yield f"Commits: {', '.join(commits)}{', with uncommitted changes' if dirty else ''}."
-    found = {str(n): str(v) for one in stated.facts.results for n, v in (one.versions or {}).items()}
+    found = {
+        str(n): str(v) for one in stated.facts.results for n, v in (one.versions or {}).items()
+    }
     if found:
         yield f"Versions: {', '.join(f'{name} {version}' for name, version in found.items())}."
 

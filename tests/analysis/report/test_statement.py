@@ -40,7 +40,9 @@ def test_compute_seeds_and_hardware_are_sums_of_the_results(
     assert "Devices: cuda: NVIDIA H100." in found["Hardware"]
     cells = {r.config_id for r in RUNS}
     each = len(RUNS) // len(cells)
-    assert found["Runs and seeds"] == f"{len(cells)} configurations, each trained with {each} seeds."
+    assert (
+        found["Runs and seeds"] == f"{len(cells)} configurations, each trained with {each} seeds."
+    )
     assert found["Energy and emissions"] == ""
 
 
