@@ -94,7 +94,6 @@ def surface_of(args: argparse.Namespace) -> list[str]:
     rows, columns, units, declared = _asked(args)
     cells = cells_in(rows, columns, units, declared)
     found = surface_contrast(cells, load_rules(None, declared.grid()).arms, declared.cost)
-    prepare(args.output)
     write_json(args.output / "surface.json", asdict(found))
     return [f"{sentence(found)} (surface.json)"]
 

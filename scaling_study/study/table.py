@@ -13,9 +13,12 @@ from scaling_study.study.result import COLUMNS, Result, read_result
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns of a plan with runs that start from others: what the grid calls a run that is no cell of
+# it, and the ids of the runs that a run starts from.
+STAGE, PARENTS = "stage", "parents"
 # Columns of a plan that its analysis compares runs by, where the grid has them.
 RATES = ("lr_recipe", "lr_factor")
-PLANNED = ("variant", "solved", "solve_for", "solve_target", *RATES)
+PLANNED = ("variant", "init", "solved", "solve_for", "solve_target", *RATES)
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ def read_study(study_dir: Path) -> Study:
     """The results of every run in a study's plan; raises an InputError if `study_dir` is no study.
 
     Rows are the runs with status ok or diverged. Runs that are missing, failed or unreadable are
-    in `left_out` with the reason. Nothing on disk is changed.
+    in `left_out` with the reason. Runs that others start from are not of the table, unless they are
+    cells of the grid themselves. Nothing on disk is changed.
     """
-    plan = read_plan(study_dir)
+    plan = [row for row in read_plan(study_dir) if not row.get(STAGE)]
     planned = {row["run_id"]: row for row in plan}
     rows, left_out = [], {}
     # Columns of a plan that a result lacks: settings, whose names have a dot, variants and solves.

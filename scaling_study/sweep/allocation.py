@@ -12,6 +12,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.planning.draft import Draft
+from scaling_study.planning.parents import with_needed
 from scaling_study.study.result import FINISHED
 from scaling_study.sweep.decisions import Plan
 
@@ -55,7 +56,8 @@ def allocated(found: Draft, study_dir: Path, plan: Plan) -> Allocated:
 
 def _kept(found: Draft, design: Any, seeds: Mapping[str, int]) -> Draft:
     chosen = {row["run_id"] for row in design.chosen(seeds)}
-    return replace(found, rows=[row for row in found.rows if row.run.run_id in chosen])
+    part = [row for row in found.rows if row.run.run_id in chosen]
+    return replace(found, rows=with_needed(part, found.rows))
 
 
 def _widths(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:

@@ -58,7 +58,7 @@ class Plan:
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
-        rows = [self._rows[row.run.run_id] for row in part]
+        rows = [self._rows[row.run.run_id] for row in part if not row.stage]
         return self._design.decidable(rows, self.prereg, self.planning, self.prior)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
@@ -99,7 +99,7 @@ class Plan:
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
-        compared = [row for row in rows if row.cell.lr_factor == 1]
+        compared = [row for row in rows if row.cell.lr_factor == 1 and not row.stage]
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
         cells = planned.planned_cells(records, self.planning, self.prereg.base, self.prereg.arms)
         settings = compared_settings.compared(self._grid)

@@ -45,16 +45,29 @@ def check(model: ModelConfig, init: InitialWeights | ParentRun, results_dir: Pat
     A parent must have finished, have its checkpoint, and be of the same network but for the number
     of classes.
     """
+    if isinstance(init, InitialWeights):
+        timm_weights.check(model, init)
+        return
+    _match(_without_numbers(model), model, init, results_dir)
+
+
+def check_fits(model: ModelConfig, parent: ModelConfig, init: str) -> None:
+    """Raise an InputError unless a network can start from the weights of `parent`.
+
+    `init` is what the run says about it.
+    """
+    stored = dict(_without_numbers(parent).state_dict())
+    if text := differences(stored, dict(_without_numbers(model).state_dict())):
+        raise InputError(f"init={init}: it is of another network: {text}")
+
+
+def _without_numbers(model: ModelConfig) -> nn.Module:
     import torch
 
     from scaling_study.models.modules import build
 
-    if isinstance(init, InitialWeights):
-        timm_weights.check(model, init)
-        return
     with torch.device("meta"):
-        module = build(network(model, 1))
-    _match(module, model, init, results_dir)
+        return build(network(model, 1))
 
 
 def _match(

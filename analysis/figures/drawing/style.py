@@ -154,8 +154,8 @@ def log_x(axes: Axes, column: str) -> None:
 def outcome_axis(axes: Axes, label: str, values: Sequence[float], measure: Measure = ERROR) -> None:
     """A log axis around positive `values`, in the unit of the outcome; else a linear one.
 
-    So it is where there are no values. Intervals that reach far beyond, below zero even, are cut off rather than squeeze the values.
-    Outcomes that are compared by raw differences have a linear axis.
+    So it is without values. Intervals that reach far beyond, below zero even, are cut off rather
+    than squeeze the values. Outcomes that are compared by raw differences have a linear axis.
     """
     axes.set_ylabel(label)
     if not values or not measure.log or min(values) <= 0:
