@@ -28,6 +28,7 @@ COUNTS = {
     "slow_resolution": 12,
     "additive_study": 30,
     "depth_vs_width": 18,
+    "depth_vs_width_adaptive": 60,
     "depth_vs_width_fashion": 18,
     "depth_vs_width_large": 30,
     "smoke": 4,
