@@ -24,6 +24,7 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.seed_weights import Seeds, contrasts, importance, spread
 from analysis.rules.tuned import but_rate
+from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
 from analysis.study.noise_prior import published_prior
 from scaling_study.common.errors import InputError
@@ -31,6 +32,11 @@ from scaling_study.common.errors import InputError
 Row = Mapping[str, Any]
 # Seeds that a cell of a contrast needs, so that it is known how it scatters.
 LEAST = 2
+
+
+def _network(cell: Cell) -> tuple[Any, ...]:
+    """What tells a cell's network from others, however long and at which rate it is trained."""
+    return cell.depth, cell.width, cell.resolution, cell.comparison_group
 
 
 @dataclass(frozen=True)
@@ -114,18 +120,27 @@ class Design:
         cells = planned_cells(rows, self.planning, self.prereg.base)
         return PlannedStudy(cells, self.prereg, self.planning, published_prior())
 
-    def extended(self, study: Evidence, trained: Seeds, cost: str) -> PlannedStudy:
-        """The `trained` cells with all their candidates, at the `cost` that they were measured at.
+    def extended(self, study: Evidence, trained: Seeds, rule: Rule) -> tuple[PlannedStudy, str]:
+        """The `trained` cells with all their candidates, and the cost at which to compare them.
 
-        Of a cell without results it is the plan's, or the forecast.
+        It is the rule's, as measured: what a cell without results lacks is known of its network in
+        another regime. Where nothing is known of a network, costs are forecast ones.
         """
-        cells = (*study.cells, *study.cells.tuning)
-        known = {cell.config_id: cell.cost(cost) for cell in cells}
-        seeds = {key: self.most[key] for key, n in trained.items() if n}
-        rows = at_forecast_costs(self.chosen(seeds))
-        return self._planned(
-            [{**row, cost: known.get(str(row["config_id"]), row.get(cost))} for row in rows]
-        )
+        measured = (*study.cells, *study.cells.tuning)
+        known = {cell.config_id: cell.cost(rule.cost) for cell in measured}
+        networks = {_network(cell): cell.cost(rule.cost) for cell in measured}
+        rows = self.chosen({key: self.most[key] for key, n in trained.items() if n})
+        whole = self._planned(rows)
+        cells = {c.config_id: _network(c) for c in (*whole.cells, *whole.cells.tuning)}
+        if not networks.keys() >= {*cells.values()}:
+            forecast = self._planned(at_forecast_costs(rows))
+            return forecast, forecast.cost(rule)
+
+        def cost(row: Row) -> float | None:
+            key = str(row["config_id"])
+            return known[key] if key in known else row.get(rule.cost) or networks[cells[key]]
+
+        return self._planned([{**row, rule.cost: cost(row)} for row in rows]), rule.cost
 
     @cached_property
     def untestable(self) -> dict[str, str]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from analysis.rules.allocation import Design
 from analysis.rules.evidence import Evidence
-from analysis.rules.planned import PlannedStudy
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Rule
 from analysis.rules.seed_weights import Seeds, contrasts, importance
@@ -99,9 +98,9 @@ def _why_beyond(
 ) -> str:
     if verdict.value != "not_testable":
         return _rates_outside(study, rule) if rule.tuned else ""
-    extended = design.extended(study, trained, rule.cost)
+    extended, cost = design.extended(study, trained, rule)
     try:
-        find_kind(rule.kind).contrasts(extended, rule, Estimand(_cost(extended, study, rule)))
+        find_kind(rule.kind).contrasts(extended, rule, Estimand(cost))
     except PreconditionError as error:
         return str(error)
     return ""
@@ -132,16 +131,11 @@ def _gains(
     for rule in rules:
         known, gaps = study, contrasts(study, rule, rule.cost)
         if not gaps:
-            known = design.extended(study, trained, rule.cost)
-            gaps = contrasts(known, rule, _cost(known, study, rule))
+            known, cost = design.extended(study, trained, rule)
+            gaps = contrasts(known, rule, cost)
         for key, gain in importance(known, gaps).items():
             found[key] = found.get(key, 0.0) + gain
     return found
-
-
-def _cost(extended: PlannedStudy, study: Evidence, rule: Rule) -> str:
-    """The rule's cost where every cell has results; else what `PlannedStudy.cost` says."""
-    return rule.cost if len(extended.cells) == len(study.cells) else extended.cost(rule)
 
 
 def _share(

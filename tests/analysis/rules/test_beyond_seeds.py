@@ -79,6 +79,12 @@ def test_runs_that_measured_no_step_time_are_not_followed_by_more():
     assert following is None
 
 
+def test_a_step_time_is_that_of_the_network_in_any_regime():
+    rows = [row for row in drawn(12, NARROW) if row["config_id"] not in ("c1-r16-e20", "c2-r16-e4")]
+    beyond, _ = after_one_round(load_rules(None, {}), ("R1-long",), rows)
+    assert "share 1.40x range" in beyond["R1-long"]
+
+
 def test_a_cell_without_results_gets_more_seeds():
     rows = [row for row in drawn(12) if not row["config_id"].startswith(("c1", "c2"))]
     beyond, following = after_one_round(load_rules(None, {}), ("R1-long",), rows)
