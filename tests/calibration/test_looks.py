@@ -7,11 +7,11 @@ import pytest
 from analysis.rules import looks
 from analysis.stats.sequential import Look
 from calibration import runner
-from calibration.cases.looks import CASES, UNPLANNED
+from calibration.cases.looks import CASES, OTHER_RULES, UNPLANNED
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, lower, run, upper
 
 STUDIES = 400
-BY_NAME = {case.key: case for case in CASES}
+BY_NAME = {case.key: case for case in (*CASES, *OTHER_RULES)}
 
 
 @pytest.mark.slow
