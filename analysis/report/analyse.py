@@ -63,7 +63,7 @@ def law_cost(cells: StudyCells, prereg: Preregistration) -> str:
 
 def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
-    cells = StudyCells.of([*table.rows, *table.tuning], prereg.base)
+    cells = table.cells(prereg.base)
     judgements = judge(table, cells, prereg)
     others = multiverse(table, cells, prereg, judgements)
     return Findings(

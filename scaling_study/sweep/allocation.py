@@ -118,10 +118,9 @@ def _following(
     from analysis.rules.evidence import Evidence
     from analysis.rules.judge import judge
     from analysis.rules.rounds import beyond_seeds, next_round
-    from analysis.study.study_cells import StudyCells
 
     table, rules = table_and_rules(study_dir)
-    study = Evidence(StudyCells.of([*table.rows, *table.tuning], rules.base), rules)
+    study = Evidence(table.cells(rules.base), rules)
     verdicts = {j.rule.name: j.verdict for j in judge(table, study.cells, rules)}
     beyond = beyond_seeds(design, study, verdicts, trained)
     return next_round(design, study, verdicts, trained, shares), beyond
