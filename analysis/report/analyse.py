@@ -63,7 +63,7 @@ def summary(
 
 def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
-    cells = StudyCells.of([*table.rows, *table.tuning], prereg.base, prereg.arms)
+    cells = table.cells(prereg.base, prereg.arms)
     judgements = judge(table, cells, prereg)
     others = multiverse(table, cells, prereg, judgements)
     return Findings(

@@ -54,7 +54,7 @@ def side(study_dir: Path) -> Side:
     except InputError as error:
         raise InputError(f"{study_dir}: {error}") from None
     rules = marked(load_rules(study.path, study.grid), study, table)
-    cells = StudyCells.of(table.rows, rules.base, rules.arms)
+    cells = table.cells(rules.base, rules.arms)
     return Side(
         table,
         rules,

@@ -12,7 +12,14 @@ from typing import Any
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds
-from analysis.rules.planned import UNKNOWN, PlannedStudy, Planning, planned_cells
+from analysis.rules.planned import (
+    FORECAST,
+    UNKNOWN,
+    PlannedStudy,
+    Planning,
+    at_forecast_costs,
+    planned_cells,
+)
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.decision import NORMAL, averaged, df_per_seed, mde80, seeds_needed
@@ -70,15 +77,23 @@ def decidable(
 
     `rows`, one per planned run, have config_id, depth, width, resolution, epochs, seed, flops and
     n_val, as `compared_settings.with_comparison_settings` makes them. For epochs that `planning`
-    lacks the error is 0.4 and the SD that of `prior`, else of the published one. Without rows:
-    ValueError.
+    lacks the error is 0.4 and the SD that of `prior`, else of the published one. Where all rows
+    forecast their step time, a rule that these times keep from a test is not testable. Without
+    rows: ValueError.
     """
     if not rows:
         raise ValueError("no planned runs")
-    cells = planned_cells(rows, planning, prereg.base, prereg.arms)
-    plan = PlannedStudy(cells, prereg, planning, prior)
+
+    def study(rows: Rows) -> PlannedStudy:
+        cells = planned_cells(rows, planning, prereg.base, prereg.arms)
+        return PlannedStudy(cells, prereg, planning, prior)
+
+    plan, forecasts = study(rows), any(row.get(FORECAST) for row in rows)
+    forecast = study(at_forecast_costs(rows)) if forecasts else plan
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in prereg.rules}
-    found = {rule.name: _power(plan, rule) for rule in prereg.rules if not parts[rule.name]}
+    found = {
+        rule.name: _power(plan, forecast, rule) for rule in prereg.rules if not parts[rule.name]
+    }
     for rule in prereg.rules:
         if names := parts[rule.name]:
             blocked = [name for name in names if not found[name].testable]
@@ -99,7 +114,19 @@ def sufficient_cells(
     return found
 
 
-def _power(plan: PlannedStudy, rule: Rule) -> Power:
+def untestable_at_forecast(forecast: PlannedStudy, rule: Rule) -> str:
+    """Why a rule that the plan could test is not testable at forecast step times; else empty.
+
+    `forecast` is the plan of `at_forecast_costs`.
+    """
+    try:
+        find_kind(rule.kind).planned_effect(forecast, rule)
+    except PreconditionError as reason:
+        return f"with forecast step times, {reason}"
+    return ""
+
+
+def _power(plan: PlannedStudy, forecast: PlannedStudy, rule: Rule) -> Power:
     kind, alpha = find_kind(rule.kind), plan.alpha
     epochs = kind.epochs(plan.cells, rule)
     known = Power(rule.name, epochs, rule.margin, alpha, measure=rule.measure)
@@ -107,6 +134,9 @@ def _power(plan: PlannedStudy, rule: Rule) -> Power:
         found = kind.planned_effect(plan, rule)
     except PreconditionError as reason:
         return replace(known, reason=str(reason))
+    at_forecast = forecast.cost(rule) != plan.cost(rule)
+    if at_forecast and (why := untestable_at_forecast(forecast, rule)):
+        return replace(known, reason=why)
     if found is None:
         return known
     gap, regimes = found.gap, {c.epochs for c in found.cells}

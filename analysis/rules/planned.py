@@ -15,6 +15,7 @@ from analysis.study.errors import PreconditionError
 from analysis.study.measure import FRACTION, description_of
 from analysis.study.noise import Noise
 from analysis.study.noise_prior import NoisePrior, published_prior
+from analysis.study.step_times import STEP_TIME
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import is_number, suggest
@@ -30,6 +31,8 @@ TYPICAL_LOSS = 0.03
 UNKNOWN = "unknown"
 # The cost by which cells of a plan are ordered: known without measuring.
 COST = "flops"
+# The column of a plan that forecasts the step time.
+FORECAST = f"forecast_{STEP_TIME}"
 
 
 def planning_of(grid: Mapping[str, Any]) -> Planning:
@@ -150,6 +153,11 @@ def planned_cells(
     """Cells with as many equal errors as there are planned seeds; other learning rates err more."""
     planned = ({**row, "val_error": _error(row, planning)} for row in rows)
     return StudyCells.of(planned, declared_base, arms)
+
+
+def at_forecast_costs(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Planned rows with the forecast step time (s), where there is one, as if it were measured."""
+    return [{**row, STEP_TIME: row.get(STEP_TIME) or row.get(FORECAST)} for row in rows]
 
 
 def _error(row: Mapping[str, Any], planning: Planning) -> float:

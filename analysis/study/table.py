@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.study.arms import DEPTH_WIDTH, DeclaredBase
 from analysis.study.cells import lr_factor
 from analysis.study.columns import SETTINGS
 from analysis.study.compared_settings import compared, with_comparison_settings
@@ -14,6 +15,7 @@ from analysis.study.errors import NothingToCompareError
 from analysis.study.measure import description_of
 from analysis.study.measured_times import with_measured_times
 from analysis.study.run_images import with_images
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
@@ -55,6 +57,10 @@ class Table:
     unused: tuple[Row, ...] = ()
     tuning: tuple[Row, ...] = ()
     diverged: tuple[Row, ...] = ()
+
+    def cells(self, declared_base: DeclaredBase, arms: tuple[str, str] = DEPTH_WIDTH) -> StudyCells:
+        """The cells of the runs, with those at other learning rates for tuned rules."""
+        return StudyCells.of([*self.rows, *self.tuning], declared_base, arms)
 
     @property
     def used(self) -> list[Row]:

@@ -8,11 +8,14 @@ from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms
-from analysis.stats.contrast import Estimand, Gap
+from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import Verdict, value_of
 from analysis.stats.regret import Common, Transfer, common_ranges, transfer_of
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.noise import Noise
+
+# Regret needs a common range of cost (`common_ranges`), however small.
+ANY_OVERLAP = 1.0
 
 
 class Regret(TwoArms):
@@ -31,7 +34,12 @@ class Regret(TwoArms):
 
     def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
         # The choice rests on the gap of short training, the loss on that of long training.
-        return tuple(study.gap_at(epochs, estimand, rule.arms)[0] for epochs in study.regimes())
+        common, noises = _common(study, estimand.axis, rule.arms)
+        regimes = [c.source for c in common.values()], [c.target for c in common.values()]
+        return tuple(
+            gap_of(pairs, noise, estimand, study.alpha, ANY_OVERLAP)
+            for pairs, noise in zip(regimes, noises, strict=True)
+        )
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = regret(study, estimand.axis, rule.margin, rule.arms)
