@@ -78,8 +78,9 @@ class RunConfig:
         drawn = layers or not self.train.common_random_numbers
         advice = "needs a family of layers: those of a module are not drawn by shape"
         require(drawn, "train.common_random_numbers", "true", advice)
-        advice = "a family that builds modules drops its blocks by settings of its own; give 0"
-        require(layers or not recipe.drop_path, "train.drop_path", recipe.drop_path, advice)
+        able = layers or not recipe.drop_path or hasattr(self.model, "stochastic_depth")
+        advice = "this family builds modules that have no stochastic_depth; give 0"
+        require(able, "train.drop_path", recipe.drop_path, advice)
         advice = "a family that builds modules builds them for one resolution; give none"
         one_size = layers or not recipe.resolutions
         require(one_size, "train.resolutions", list(recipe.resolutions), advice)

@@ -158,7 +158,7 @@ def test_a_released_crop_is_inside_and_the_whole_image_becomes_its_centre() -> N
     assert SAMPLERS["released"](1, 1, 0.08, rng) == centre_box(1, 1)
 
 
-# RandAugment's layers and magnitude in the README.md of tensorflow/tpu, models/official/efficientnet.
+# RandAugment: layers and magnitude (tensorflow/tpu, models/official/efficientnet/README.md).
 RANDAUGMENT = {"b5": (2, 17), "b7": (2, 28)}
 
 
