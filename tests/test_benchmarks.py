@@ -124,11 +124,23 @@ def test_where_a_cpus_time_goes_is_measured(
     assert shares["convolutions, backward"] > shares["optimizer"] > 0
     monkeypatch.setattr(cpu, "BATCHES", (8, 32))
     monkeypatch.setattr(cpu, "EVALUATION_BATCHES", (250,))
-    trained, scored = cpu.options(run, 0.1, 1), cpu.evaluation(run, 0.1, 1)
+    trained, scored = cpu.options(run, 2), cpu.evaluation(run, 2)
     assert list(trained) == ["batch 8", "batch 32", "contiguous"]
-    assert min(*trained.values(), *scored.values()) > 0
-    cpu.table("options", {"tiny": trained}, "batch 32", "images/s")
+    turns = [*trained.values(), *scored.values()]
+    assert {len(found) for found in turns} == {2}
+    assert min(min(found) for found in turns) > 0
+    cpu.table("options", {"tiny": trained}, "batch 32")
     assert "| batch 32 | 1.00 (" in capsys.readouterr().out
+
+
+def test_variants_are_compared_turn_by_turn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slow turn of the machine slows all variants and changes no ratio."""
+    cpu = loaded(PATH.with_name("cpu_training.py"), monkeypatch)
+    turns = {"ours": [100.0, 20.0, 90.0], "other": [150.0, 30.0, 135.0]}
+    cpu.table("options", {"tiny": turns}, "ours")
+    assert "| other | 1.50 (135 images/s) |" in capsys.readouterr().out
 
 
 SEEDS, STUDIES = 5, 400

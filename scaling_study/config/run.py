@@ -91,6 +91,10 @@ class RunConfig:
     def _check_layers(self) -> None:
         """InputError for a pattern that means no layer, or if every layer is frozen."""
         recipe, model = self.train, self.model
+        named = family(model.family).network is not None
+        advice = f"model.family={model.family} builds modules, whose layers have no such names"
+        for key, patterns in (("freeze", recipe.freeze), ("lr_multipliers", recipe.lr_multipliers)):
+            require(named or not patterns, f"train.{key}", list(patterns), f"{advice}; give none")
         check_patterns("train.freeze", model, recipe.freeze)
         scaled = [pattern for pattern, _ in recipe.multipliers]
         check_patterns("train.lr_multipliers", model, scaled)

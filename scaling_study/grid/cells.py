@@ -114,9 +114,9 @@ def _at_rates(
 
 def check_initial_weights(runs: Sequence[RunConfig], results_dir: Path) -> None:
     """Raise an InputError if a file or a run of first weights cannot be read or does not fit."""
-    for run in {(repr(run.model), run.init): run for run in runs if run.init}.values():
-        assert run.init is not None
-        first_weights.check(run.model, run.init, results_dir)
+    started = (run for run in runs if run.init)
+    for run in {(repr(r.model), r.data.resolution, r.init): r for r in started}.values():
+        first_weights.check(run, results_dir)
 
 
 def _cells(
