@@ -1,13 +1,14 @@
 """What common random numbers do to contrasts: `python benchmarks/common_random_numbers.py`.
 
-Trains grids twice, with `train.common_random_numbers` off and on, and prints a Markdown table.
-For each contrast of cells that the grid's rules rest on: its variance between seeds where runs of
-equal seed share their numbers, over that of independent cells, which is the sum over cells of
-squared weights times a cell's own variance. Below 1 pairing by seed narrows the contrast. The 90 %
-interval is that of a ratio of two variances of normal variables (F; degrees of freedom of the sum
-by Satterthwaite); with five seeds it is wide. The last column is what pairing does to the
-contrast's half width: the root of the ratio, times the quantile of t with n - 1 degrees of freedom
-over that of independent cells.
+Trains grids with `train.common_random_numbers`, and with fewer seeds or none (`--independent`)
+without it, and prints a Markdown table. For each contrast of cells that the grid's rules rest on:
+its variance between seeds where runs of equal seed share their numbers, over that of independent
+cells, which is the sum over cells of squared weights times a cell's own variance, from all its
+runs. Below 1 pairing by seed narrows the contrast. The 90 % interval is that of a ratio of two
+variances of normal variables (F; degrees of freedom of the sum by Satterthwaite); with five seeds
+it is wide, and a little wider than it need be, because both variances are of the same runs. The
+last column is what pairing does to the contrast's half width: the root of the ratio, times the
+quantile of t with n - 1 degrees of freedom over that of n - 1 for each cell.
 
 A row for all cells of a grid has one minus their correlation within seeds, which is the ratio of
 any contrast of cells that scatter and correlate alike.
@@ -23,7 +24,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -122,22 +122,35 @@ def of_contrast(
 ) -> Ratio:
     """Variance of a contrast with common random numbers over that of independent cells."""
     sums = sum((w * common[name] for name, w in weights.items()), np.zeros(1))
-    parts = np.array([w**2 * independent[name].var(ddof=1) for name, w in weights.items()])
-    dfs = np.array([len(independent[name]) - 1 for name in weights])
-    df, own_df = len(sums) - 1, parts.sum() ** 2 / (parts**2 / dfs).sum()
-    value = float(sums.var(ddof=1) / parts.sum())
-    ends = (float(value / f.ppf(p, df, own_df)) for p in TAILS)
-    return Ratio(value, *ends, half_width(value, df, own_df))
+    own = [own_variance(name, common, independent) for name in weights]
+    parts = np.array([w**2 * value for w, (value, _) in zip(weights.values(), own, strict=True)])
+    dfs = np.array([df for _, df in own])
+    df, value = len(sums) - 1, float(sums.var(ddof=1) / parts.sum())
+    ends = (float(value / f.ppf(p, df, satterthwaite(parts, dfs))) for p in TAILS)
+    return Ratio(value, *ends, half_width(value, df, satterthwaite(parts, np.full(len(parts), df))))
+
+
+def own_variance(
+    name: str, common: Mapping[str, Floats], independent: Mapping[str, Floats]
+) -> tuple[float, int]:
+    """Variance between seeds of a cell's relative errors, from both studies, and its df."""
+    runs = [errors[name] for errors in (common, independent) if len(errors.get(name, ())) > 1]
+    df = sum(len(errors) - 1 for errors in runs)
+    return sum(float(((errors - errors.mean()) ** 2).sum()) for errors in runs) / df, df
+
+
+def satterthwaite(parts: Floats, dfs: Floats) -> float:
+    """Degrees of freedom of a sum of variances."""
+    return float(parts.sum() ** 2 / (parts**2 / dfs).sum())
 
 
 def of_all(common: Mapping[str, Floats], independent: Mapping[str, Floats]) -> Ratio:
     """1 - the correlation of cells of equal seed, if all scatter and correlate alike.
 
     The intraclass correlation of `common` (McGraw and Wong 1996), errors over the standard
-    deviation of their cell in both studies; the half width is that of a contrast of two cells.
+    deviation of their cell; the half width is that of a contrast of two cells.
     """
-    studies = common, independent
-    scale = {k: np.sqrt(np.mean([errors[k].var(ddof=1) for errors in studies])) for k in common}
+    scale = {name: np.sqrt(own_variance(name, common, independent)[0]) for name in common}
     z = np.array([(errors - 1) / scale[name] for name, errors in common.items()])
     cells, seeds = z.shape
     means = z.mean(axis=0)
@@ -157,12 +170,13 @@ def half_width(ratio: float, df: float, own_df: float) -> float:
     return float(np.sqrt(ratio) * t.ppf(0.975, df) / t.ppf(0.975, own_df))
 
 
-def measured(grid: str, common: Path, independent: Path) -> list[dict[str, Any]]:
+def measured(grid: str, common: Path, independent: Path | None) -> list[dict[str, Any]]:
     """A record per contrast, and one for all cells, printed."""
-    paired, own = relative_errors(cells_of(common)), relative_errors(cells_of(independent))
+    paired = relative_errors(cells_of(common))
+    own = relative_errors(cells_of(independent)) if independent else {}
     ratios = [(rule, len(w), of_contrast(w, paired, own)) for rule, w in contrasts(common)]
     found = []
-    for rule, cells, ratio in chain(ratios, [(ALL, len(paired), of_all(paired, own))]):
+    for rule, cells, ratio in [*ratios, (ALL, len(paired), of_all(paired, own))]:
         found.append({"grid": grid, "rule": rule, "cells": cells} | asdict(ratio))
         print(
             f"| `{grid}` | {rule} | {cells} | {ratio.value:.2f} [{ratio.low:.2f}, "
@@ -176,6 +190,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grids", nargs="+", default=list(GRIDS))
     parser.add_argument("--seeds", type=int, default=5)
+    text = "seeds of the studies without common random numbers; default: as many"
+    parser.add_argument("--independent", type=int, help=text)
     parser.add_argument("--slots", type=int, default=2, help="runs at a time")
     parser.add_argument("--folder", type=Path, help="where results stay; default: nowhere")
     parser.add_argument("-o", "--output", type=Path, help="write every number as JSON")
@@ -188,13 +204,15 @@ def main() -> None:
         place.mkdir(parents=True, exist_ok=True)
         os.chdir(place)
         records: list[dict[str, Any]] = []
+        n = args.seeds if args.independent is None else args.independent
         print("| grid | rule | cells | ratio of variances | of half widths |\n" + "|---" * 5 + "|")
         for grid in args.grids:
             words = [*GRIDS.get(grid, ()), *more]
-            studies = [swept(grid, on, args.seeds, args.slots, words) for on in (True, False)]
-            records += measured(grid, *studies)
+            common = swept(grid, True, args.seeds, args.slots, words)
+            alone = swept(grid, False, n, args.slots, words) if n else None
+            records += measured(grid, common, alone)
         if output:
-            record = {"device": device_name("cpu"), "seeds": args.seeds, "changes": more}
+            record = {"device": device_name("cpu"), "seeds": [args.seeds, n], "changes": more}
             output.write_text(json.dumps(record | {"contrasts": records}, indent=1) + "\n")
         os.chdir(HERE)
 

@@ -143,7 +143,7 @@ def test_variants_are_compared_turn_by_turn(
     assert "| other | 1.50 (135 images/s) |" in capsys.readouterr().out
 
 
-SEEDS, STUDIES = 5, 400
+SEEDS, FEWER, STUDIES = 5, 2, 400
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.6])
@@ -158,15 +158,15 @@ def test_ratios_of_variances_are_in_their_intervals_as_often_as_they_say(
         mood = np.sqrt(shared) * rng.standard_normal(SEEDS)
         drawn = {k: rng.standard_normal((2, SEEDS)) for k in sds}
         common = {k: 1 + sd * (mood + np.sqrt(1 - shared) * drawn[k][0]) for k, sd in sds.items()}
-        own = {k: 1 + sd * drawn[k][1] for k, sd in sds.items()}
+        own = {k: 1 + sd * drawn[k][1][:FEWER] for k, sd in sds.items()}
         one = crn.of_contrast({"a": 2.0, "b": -1.0}, common, own)
         both = crn.of_all(common, own)
         inside["contrast"].append(one.low <= 1 - shared <= one.high)
         inside["all"].append(both.low <= 1 - shared <= both.high)
         assert one.low < one.value < one.high
         assert both.low < both.value < both.high
-    for found in inside.values():
-        assert 0.85 < np.mean(found) < 0.96
+    assert 0.85 < np.mean(inside["all"]) < 0.96
+    assert np.mean(inside["contrast"]) > 0.86  # wider than it need be
 
 
 def test_the_half_width_of_a_paired_contrast_has_the_degrees_of_freedom_of_its_seeds(
