@@ -1,6 +1,5 @@
 """When a run is evaluated while it trains, on how many images, and what that costs. No torch."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from scaling_study.config.run import RunConfig
@@ -69,13 +68,14 @@ def _trained(run: RunConfig, data: DataInfo) -> float:
     Where FLOPs cannot be counted, images of all sides cost the same.
     """
     side, tested = run.data.resolution, as_evaluated(run.data).resolution
-    stages = Counter(run.train.side(epoch, side) for epoch in range(run.train.epochs))
+    sides = [run.train.side(epoch, side) for epoch in range(run.train.epochs)]
     flops = {
         side: forward_cost(run.model, side, outputs(run), run.precision).flops
-        for side in {*stages, tested}
+        for side in {*sides, tested}
     }
-    costs = {stage: (flops[stage] or 1) / (flops[tested] or 1) for stage in stages}
-    return run.train.trained(data.n_train) * sum(n * costs[stage] for stage, n in stages.items())
+    known = {side: count for side, count in flops.items() if count}
+    costs = [known[side] / known[tested] if known.keys() == flops.keys() else 1.0 for side in sides]
+    return run.train.trained(data.n_train) * sum(costs)
 
 
 def final_images(n_train: int, n_val: int) -> int:

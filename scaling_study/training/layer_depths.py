@@ -14,7 +14,7 @@ def distances(module: nn.Module) -> dict[int, int]:
     before the first block is one step further away than it, what lies between two blocks belongs to
     the later one, and what lies behind the last to the classifier, as in BEiT (Bao et al. 2021).
     """
-    residual = [part for part in module.modules() if isinstance(part, Residual)]
+    residual: list[nn.Module] = [part for part in module.modules() if isinstance(part, Residual)]
     blocks = residual or list(_blocks(module))
     layers = (part for part in module.modules() if list(part.parameters(recurse=False)))
     steps = blocks or list(layers)
