@@ -101,7 +101,7 @@ def _train(
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
-        first_weights.load(module, run.model, run.init, Path(execution.results_dir))
+        first_weights.load(module, run, Path(execution.results_dir))
     transfer.freeze(module, run)
     optimizer = optimizer_of(module, recipe, family(run.model.family).undecayed)
     transfer.scale_learning_rates(optimizer, module, run)
