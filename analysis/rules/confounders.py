@@ -48,19 +48,26 @@ def differences(
     found = []
     for name in (*CHECKED, *sorted(dotted)):
         if name not in meant and len({str(row.get(name)) for row in rows}) > 1:
-            found.append(f"{name}: {_by_regime(name, regimes, sides)}")
-    for epochs, regime in regimes.items():
-        seeds = Counter(str(row["config_id"]) for row in regime).values()
-        if len(set(seeds)) > 1:
-            found.append(f"{epochs} epochs: between {min(seeds)} and {max(seeds)} seeds per cell")
+            values = {epochs: _values_of(name, r, sides) for epochs, r in regimes.items()}
+            found.append(f"{name}: {_by_regime(values)}")
+    seeds = {epochs: _seeds(regime) for epochs, regime in regimes.items()}
+    if any(fewest != most for fewest, most in seeds.values()):
+        spans = {epochs: _span(map(str, counts)) for epochs, counts in seeds.items()}
+        found.append(f"seeds per cell: {_by_regime(spans)}")
     return found
 
 
-def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[Sides]) -> str:
+def _seeds(rows: Sequence[Row]) -> tuple[int, int]:
+    """The fewest and the most seeds that a cell has."""
+    counts = Counter(str(row["config_id"]) for row in rows).values()
+    return min(counts), max(counts)
+
+
+def _by_regime(texts: Mapping[int, str]) -> str:
     """What every regime has; those with the same values share a text."""
     alike: dict[str, list[int]] = {}
-    for epochs, rows in regimes.items():
-        alike.setdefault(_values_of(name, rows, sides), []).append(epochs)
+    for epochs, text in texts.items():
+        alike.setdefault(text, []).append(epochs)
     if len(alike) == 1:
         return next(iter(alike))
     return "; ".join(

@@ -158,4 +158,6 @@ def test_what_differs_beside_the_axes_is_named():
     assert differences(odd, (), sides_of(StudyCells.of(odd), load_rules(None, {}))) == [
         "git_commit: depth arm None, width arm None, abc at 4 epochs; None at 24 epochs"
     ]
-    assert differences(rows[:-1]) == ["24 epochs: between 1 and 2 seeds per cell"]
+    assert differences(rows[:-1]) == ["seeds per cell: 2 at 4 epochs; 1 to 2 at 24 epochs"]
+    lacking = [row for row in rows if row["seed"] == 0 or row["width"] > 0.25]
+    assert differences(lacking) == ["seeds per cell: 1 to 2"]
