@@ -22,8 +22,8 @@ PAGE = (ROOT / "sweeps/grid/README.md").read_text(encoding="utf-8")
 # half an hour.
 BUDGETS = {"depth_vs_width": 4e12, "depth_vs_width_fashion": 4e13}
 PILOT = re.compile(r"^\| (\d+) \| [^|]* \|.*\|$", re.MULTILINE)
-# Seeds of base, deep and wide cell after long and short training, epochs of the short one, images to
-# score, FLOPs of the study, and how often it decides R1-long.
+# Seeds of the base, deep and wide cell after long and short training, epochs of the short one,
+# images to score, FLOPs of the study, and how often it decides R1-long.
 DESIGN = re.compile(
     r"^\| (\d), (\d), (\d) \| (\d), (\d), (\d) \| (\d+) \| ([\d,]+) \| ([\d.e]+) \| (\d+) % \|$",
     re.MULTILINE,

@@ -146,6 +146,22 @@ def test_simulated_studies_agree_with_the_verdicts_level():
     assert sum(none.values()) == pytest.approx(1)
 
 
+def test_simulated_studies_have_the_planned_seeds_of_each_cell():
+    def studies(deep: int, effect: float) -> dict[str, float]:
+        rows = [
+            {"config_id": f"{d} {w} {e}", "depth": d, "width": w, "resolution": 32, "epochs": e,
+             "seed": s, "n_val": 2000, "flops": run(d, w, e, s, 0.5).flops}
+            for d, w in (*DEPTHS, *WIDTHS) for e in (4, 24) for s in range(deep if d > 14 else 2)
+        ]  # fmt: skip
+        rules = load_rules(None, {})
+        cells = planned_cells(rows, {}, rules.base)
+        return chances(cells, rules, rules.rules[0], 24, effect=effect, seed_sd=0.004)
+
+    # Intervals from two seeds are wider than they need to be; cells with more seeds decide more.
+    assert 0 < studies(6, 0.005)["supported"] < 0.03
+    assert studies(6, 0.03)["supported"] > studies(2, 0.03)["supported"] + 0.2
+
+
 def test_what_differs_beside_the_axes_is_named():
     rows = [vars(r) for r in runs({4: 0.1, 24: 0.1}, seeds=2)]
     assert differences(rows) == []
