@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 import torch
 
+from helpers import warm_python
 from helpers.commands import Command, environment, without_measuring
 from helpers.tiny import plain_execution
 from scaling_study import data
@@ -107,15 +108,7 @@ def command(tmp_path: Path, cache_dir: Path) -> Command:
         if module.startswith("scaling_study") and "cache_dir=" not in " ".join(arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
         arguments = without_measuring(module, arguments)
-        return subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=tmp_path,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return warm_python.run(module, *arguments, cwd=tmp_path, env=environment())
 
     return call
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wandb import Run
 
 # Time limits, s: of a plain request, after which the server counts as absent, and of API calls.
-PROBE_S = 3
+PROBE_S = 10
 API_S = 30
 # Runs per request.
 PAGE = 50

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.study import write_plan, write_run
 from helpers.tiny import tiny
@@ -64,9 +65,8 @@ def start(module: str, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
 
 
 def call(module: str, *arguments: str, cwd: Path) -> tuple[int, str]:
-    with start(module, *arguments, cwd=cwd) as process:
-        output, _ = process.communicate(timeout=300)
-    return process.returncode, output
+    done = warm_python.run(module, *arguments, cwd=cwd, env=environment())
+    return done.returncode, done.stdout + done.stderr
 
 
 def secrets_in(folder: Path) -> list[Path]:

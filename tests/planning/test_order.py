@@ -87,7 +87,7 @@ def test_shipped_grids_end_as_early_seed_by_seed_as_longest_first(name: str, slo
     if set(seeds[:cells]) != {0}:  # the first replicate alone first would end too late
         first = sorted(longest, key=lambda row: row.run.seed > 0)
         assert end(first, slots) > 1.05 * end(longest, slots)
-        assert len(rows) < 2 * slots
+        assert len(rows) <= 3 * slots  # a slot has too few runs to fill the gaps
     elif slots == 2:
         assert seeds == sorted(seeds)
 
