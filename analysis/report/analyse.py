@@ -19,7 +19,7 @@ from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
 from analysis.report.closing_screen import screen
 from analysis.report.page.study_page import write_study_page
-from analysis.rules.confounders import differences, sides_of
+from analysis.rules.confounders import differences, sides_of, uneven_seeds
 from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
 from analysis.rules.rule import Preregistration
@@ -56,7 +56,11 @@ def summary(
         "steps": step_records(cells, table.rows, table.grid),
         "main_effects": main_effects(cells, prereg),
         "elasticities": elasticities(cells, prereg),
-        "differences": differences(table.rows, table.on_purpose, sides_of(cells, prereg)),
+        "differences": [
+            *differences(table.rows, table.on_purpose, sides_of(cells, prereg)),
+            # A plan may give cells other numbers of seeds; here some of what it has is not there.
+            *(uneven_seeds(table.rows) if table.missing or table.left_out else ()),
+        ],
         "left_out": dict(table.left_out),
     }
 
