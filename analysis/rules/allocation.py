@@ -138,7 +138,10 @@ class Design:
 
         def cost(row: Row) -> float | None:
             key = str(row["config_id"])
-            return known[key] if key in known else row.get(rule.cost) or networks[cells[key]]
+            if key in known:
+                return known[key]
+            planned: float | None = row.get(rule.cost)
+            return planned or networks[cells[key]]
 
         return self._planned([{**row, rule.cost: cost(row)} for row in rows]), rule.cost
 
