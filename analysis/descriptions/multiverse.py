@@ -100,7 +100,7 @@ def _without_replicates(table: Table, prereg: Preregistration) -> Iterator[tuple
             for among in (table.rows, table.excluded, table.tuning)
         )
         rest = replace(table, rows=rows, excluded=excluded, tuning=tuning)
-        study = Evidence(rest.cells(prereg.base), prereg)
+        study = Evidence(rest.cells(prereg.base, prereg.arms), prereg)
         yield f"without seed {seed}", World(study, scored_at_chance(rest, prereg))
 
 
@@ -142,13 +142,13 @@ def _changes(
 
 
 def _starting_at(base: Mapping[str, float]) -> Callable[[StudyCells], StudyCells]:
-    return lambda cells: StudyCells(cells, base, cells.tuning)
+    return lambda cells: StudyCells(cells, base, cells.tuning, cells.arms)
 
 
 def _without(left_out: Cell) -> Callable[[StudyCells], StudyCells]:
     def rest(cells: StudyCells) -> StudyCells:
         kept = (cell for cell in cells if cell.config_id != left_out.config_id)
-        return StudyCells(kept, cells.declared_base, cells.tuning)
+        return StudyCells(kept, cells.declared_base, cells.tuning, cells.arms)
 
     return rest
 

@@ -117,7 +117,7 @@ class Design:
         return self._planned(self.chosen(seeds))
 
     def _planned(self, rows: Sequence[Row]) -> PlannedStudy:
-        cells = planned_cells(rows, self.planning, self.prereg.base)
+        cells = planned_cells(rows, self.planning, self.prereg.base, self.prereg.arms)
         return PlannedStudy(cells, self.prereg, self.planning, published_prior())
 
     def extended(self, study: Evidence, trained: Seeds, rule: Rule) -> tuple[PlannedStudy, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.planning.draft import Draft
+from scaling_study.planning.parents import with_needed
 from scaling_study.study.result import FINISHED
 from scaling_study.sweep.decisions import Plan
 
@@ -55,7 +56,8 @@ def allocated(found: Draft, study_dir: Path, plan: Plan) -> Allocated:
 
 def _kept(found: Draft, design: Any, seeds: Mapping[str, int]) -> Draft:
     chosen = {row["run_id"] for row in design.chosen(seeds)}
-    return replace(found, rows=[row for row in found.rows if row.run.run_id in chosen])
+    part = [row for row in found.rows if row.run.run_id in chosen]
+    return replace(found, rows=with_needed(part, found.rows))
 
 
 def _widths(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:
@@ -120,7 +122,7 @@ def _following(
     from analysis.rules.rounds import beyond_seeds, next_round
 
     table, rules = table_and_rules(study_dir)
-    study = Evidence(table.cells(rules.base), rules)
+    study = Evidence(table.cells(rules.base, rules.arms), rules)
     verdicts = {j.rule.name: j.verdict for j in judge(table, study.cells, rules)}
     beyond = beyond_seeds(design, study, verdicts, trained)
     return next_round(design, study, verdicts, trained, shares), beyond
