@@ -7,7 +7,7 @@ can change a number is in `RunConfig` and therefore in the run id, and nothing e
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar, cast
 
@@ -19,7 +19,12 @@ from scaling_study.data import data_set
 from scaling_study.data.base import MINIVAL, DataConfig
 from scaling_study.models import family, family_sources, timm_names
 from scaling_study.models.family import ModelConfig
-from scaling_study.models.initial_weights import Init, InitialWeights, initial_weights
+from scaling_study.models.initial_weights import (
+    Init,
+    InitialWeights,
+    ParentRun,
+    initial_weights,
+)
 from scaling_study.models.layer_patterns import check_patterns, layer_aliases, matching
 from scaling_study.study.axes import CELL_AXES, KEYS
 from scaling_study.tasks import DEFAULT as DEFAULT_TASK
@@ -27,6 +32,8 @@ from scaling_study.tasks import task_of
 from scaling_study.tasks.program import KINDS, Program
 
 T = TypeVar("T")
+# Settings by which a run names others that it needs.
+REFERENCES = ("init",)
 # Begins the name of a program's run that none of the axes every study has.
 OF_PROGRAM = "program"
 # fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
@@ -108,6 +115,11 @@ class RunConfig:
         """The user's own program that the run is; None if our trainer trains it."""
         return self.task if isinstance(self.task, Program) else None
 
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the runs that must have ended well before this one begins."""
+        return (self.init.run,) if isinstance(self.init, ParentRun) else ()
+
     @cached_property
     def config_id(self) -> str:
         """Name of the cell: runs that share it differ only in `seed`."""
@@ -146,12 +158,17 @@ class RunConfig:
         if self.code:
             parts["code"] = _plain_json(dict(self.code))
         if self.init is not None:
-            plain = asdict(self.init)
-            plain.pop("path", None)  # where the weights lie does not matter, only what they are
-            parts["init"] = _plain_json(plain)
+            parts["init"] = _plain_json(_origin(self.init, of_a_cell=seed is None))
         if self.task == DEFAULT_TASK:
             del parts["task"]  # ids from before there were tasks stay
         return "{" + ",".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}"
+
+
+def _origin(init: InitialWeights | ParentRun, of_a_cell: bool) -> dict[str, Any]:
+    """What identifies first weights: not where a file lies; of a cell, not its parents' seeds."""
+    if isinstance(init, InitialWeights):
+        return {"names": init.names, "sha256": init.sha256}
+    return {"cell": init.cell} if of_a_cell and init.cell else {"run": init.run}
 
 
 # Code is in the identity only where some is not of this package.

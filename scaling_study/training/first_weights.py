@@ -49,6 +49,13 @@ def check(run: RunConfig, results_dir: Path) -> None:
         _match(_shapes(run, 1), run, run.init, results_dir)
 
 
+def check_fits(run: RunConfig, parent: RunConfig) -> None:
+    """Raise an InputError unless the run's network can start from the weights of `parent`'s."""
+    stored = dict(_shapes(parent, 1).state_dict())
+    if text := differences(stored, dict(_shapes(run, 1).state_dict())):
+        raise InputError(f"init={run.init}: it is of another network: {text}")
+
+
 def _shapes(run: RunConfig, outputs: int) -> nn.Module:
     """The run's network for so many outputs, without memory for its weights."""
     import torch

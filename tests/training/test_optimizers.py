@@ -167,6 +167,17 @@ def test_decay_is_switched_by_kind_of_parameter(on: set[str]) -> None:
     assert {n for g in groups for n in (names[id(p)] for p in g["params"])} == set(names.values())
 
 
+def test_what_a_family_names_is_spared_whatever_the_recipe_says() -> None:
+    module, plan = Kinds(), recipe(weight_decay=0.1, decay_norms=True, decay_layer_scale=True)
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+
+    def spared(*patterns: str) -> set[str]:
+        groups = parameter_groups(module, plan, patterns)
+        return {names[id(p)] for g in groups if not g["weight_decay"] for p in g["params"]}
+
+    assert spared("gam*") - spared() == {"gamma"}
+
+
 def test_learning_rates_fall_by_block_towards_the_image() -> None:
     run = tiny(**{"model.depth": 26, "model.stem": "deep", "train.layer_decay": 0.5})
     module = build(network(run.model, 4))
