@@ -47,7 +47,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         check_accepted([run], store, {run.run_id: store.result(run.run_id)})
     else:
         if run.init is not None:
-            first_weights.check(run.model, run.init, Path(execution.results_dir))
+            first_weights.check(run, Path(execution.results_dir))
         prepare(run.data, Path(execution.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
