@@ -10,7 +10,7 @@ ARGS ?=
 PARALLEL := -n auto --dist loadgroup
 TORCH_INDEX ?=
 # Of each of the three studies of `make replicate`; no two share one.
-SEEDS ?= 0,1,2 3,4,5 6,7,8
+SEEDS ?= 0,1,2,3 4,5,6,7 8,9,10,11
 
 .PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
 .PHONY: calibration

@@ -10,6 +10,7 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.study.columns import LR
 from analysis.study.errors import PreconditionError
+from analysis.study.measure import ERROR, Measure
 from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import NAMES
 
@@ -34,37 +35,58 @@ Sides = Mapping[str, Collection[str]]
 def differences(
     rows: Sequence[Row], purpose: Collection[str] = (), sides: Sequence[Sides] = ()
 ) -> list[str]:
-    """One line per setting that is not the same in all runs, and one about uneven seeds.
+    """One line per setting that is not the same in all runs.
 
     A line says what each regime has, because rules compare regimes too; within a regime it names
     those of the rules' `sides` that have other values. The axes (depth, width,
     resolution, epochs, seed) and the config keys that are varied on `purpose` are not compared.
     Columns with a dot in their name are settings, as a plan.csv has those that differ.
     """
-    lengths = sorted({row["epochs"] for row in rows})
-    regimes = {epochs: [row for row in rows if row["epochs"] == epochs] for epochs in lengths}
+    regimes = _regimes(rows)
     meant = {COLUMN_OF.get(key, key) for key in purpose}
     dotted = {name for row in rows[:1] for name in row if "." in name} - {*NAMES, *COLUMN_OF}
-    found = []
+    measure, found = _measure(rows), []
     for name in (*CHECKED, *sorted(dotted)):
         if name not in meant and len({str(row.get(name)) for row in rows}) > 1:
-            found.append(f"{name}: {_by_regime(name, regimes, sides)}")
-    for epochs, regime in regimes.items():
-        seeds = Counter(str(row["config_id"]) for row in regime).values()
-        if len(set(seeds)) > 1:
-            found.append(f"{epochs} epochs: between {min(seeds)} and {max(seeds)} seeds per cell")
+            values = {epochs: _values_of(name, r, sides) for epochs, r in regimes.items()}
+            found.append(f"{name}: {_by_regime(values, measure)}")
     return found
 
 
-def _by_regime(name: str, regimes: Mapping[int, Sequence[Row]], sides: Sequence[Sides]) -> str:
+def uneven_seeds(rows: Sequence[Row]) -> list[str]:
+    """A line about how many seeds cells have, if some of a regime have more than others."""
+    seeds = {epochs: _seeds(regime) for epochs, regime in _regimes(rows).items()}
+    if all(fewest == most for fewest, most in seeds.values()):
+        return []
+    spans = {epochs: _span(map(str, counts)) for epochs, counts in seeds.items()}
+    return [f"seeds per cell: {_by_regime(spans, _measure(rows))}"]
+
+
+def _measure(rows: Sequence[Row]) -> Measure:
+    return rows[0].get("measure", ERROR) if rows else ERROR
+
+
+def _regimes(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    lengths = sorted({row["epochs"] for row in rows})
+    return {epochs: [row for row in rows if row["epochs"] == epochs] for epochs in lengths}
+
+
+def _seeds(rows: Sequence[Row]) -> tuple[int, int]:
+    """The fewest and the most seeds that a cell has."""
+    counts = Counter(str(row["config_id"]) for row in rows).values()
+    return min(counts), max(counts)
+
+
+def _by_regime(texts: Mapping[int, str], measure: Measure) -> str:
     """What every regime has; those with the same values share a text."""
     alike: dict[str, list[int]] = {}
-    for epochs, rows in regimes.items():
-        alike.setdefault(_values_of(name, rows, sides), []).append(epochs)
+    for epochs, text in texts.items():
+        alike.setdefault(text, []).append(epochs)
     if len(alike) == 1:
         return next(iter(alike))
     return "; ".join(
-        f"{text} at {', '.join(map(str, epochs))} epochs" for text, epochs in alike.items()
+        f"{text} at {', '.join(map(str, epochs))} {measure.length}"
+        for text, epochs in alike.items()
     )
 
 

@@ -28,10 +28,12 @@ def chances(
     *,
     effect: float,
     seed_sd: float,
-    seeds: int,
+    seeds: int | None = None,
     spread: float = 0.0,
 ) -> dict[str, float]:
-    """Share of `DRAWS` simulated studies with `seeds` seeds a cell that get each verdict.
+    """Share of `DRAWS` simulated studies that get each verdict.
+
+    They have `seeds` seeds in every cell, or as many as each of `cells` has.
 
     The surface is ln(error) = const - SLOPE ln(FLOPs), on which neither arm is better; then the
     first arm's cells are shifted until the gap is `effect` (relative error). Noise is normal with
@@ -42,17 +44,19 @@ def chances(
     pairs = cells.pairs(epochs, "flops", rule.arms)
     weights = combine_weights(pairs, Estimand("flops"), prereg.min_overlap)
     errors = _surface(pairs, weights, effect)
+    counts = {c.config_id: seeds or c.n for c in cells.regime(epochs)}
     rng = np.random.default_rng(20210319)
     omega = np.array([weights[key] for key in errors])
     mean = np.array(list(errors.values()))
     sds = seed_sd * np.exp(spread * rng.standard_normal((DRAWS, 1))) if spread else seed_sd
-    drawn = mean + sds / np.sqrt(seeds) * rng.standard_normal((DRAWS, mean.size))
+    trained = np.array([counts[key] for key in errors])
+    drawn = mean + sds / np.sqrt(trained) * rng.standard_normal((DRAWS, mean.size))
     drawn = drawn.clip(min=1e-6)
     estimate = np.log(drawn) @ omega
-    variances = {c.config_id: seed_sd**2 for c in cells.regime(epochs)}
-    replicates = {key: (v, seeds - 1) for key, v in variances.items()}
+    variances = dict.fromkeys(counts, seed_sd**2)
+    replicates = {key: (v, counts[key] - 1) for key, v in variances.items() if counts[key] > 1}
     noise = PlannedNoise("pooled", variances, {}, "", replicates)
-    factors = dict(zip(errors, (omega / mean) ** 2 / seeds, strict=True))
+    factors = dict(zip(errors, (omega / mean) ** 2 / trained, strict=True))
     variance, df = noise.draw(factors, DRAWS, rng)
     half = (
         np.ravel(sds)

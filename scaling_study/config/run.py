@@ -85,8 +85,9 @@ class RunConfig:
         drawn = layers or not self.train.common_random_numbers
         advice = "needs a family of layers: those of a module are not drawn by shape"
         require(drawn, "train.common_random_numbers", "true", advice)
-        advice = "a family that builds modules drops its blocks by settings of its own; give 0"
-        require(layers or not recipe.drop_path, "train.drop_path", recipe.drop_path, advice)
+        able = layers or not recipe.drop_path or hasattr(self.model, "stochastic_depth")
+        advice = "this family builds modules that have no stochastic_depth; give 0"
+        require(able, "train.drop_path", recipe.drop_path, advice)
         advice = "a family that builds modules builds them for one resolution; give none"
         one_size = layers or not recipe.resolutions
         require(one_size, "train.resolutions", list(recipe.resolutions), advice)
@@ -97,6 +98,10 @@ class RunConfig:
     def _check_layers(self) -> None:
         """InputError for a pattern that means no layer, or if every layer is frozen."""
         recipe, model = self.train, self.model
+        named = family(model.family).network is not None
+        advice = f"model.family={model.family} builds modules, whose layers have no such names"
+        for key, patterns in (("freeze", recipe.freeze), ("lr_multipliers", recipe.lr_multipliers)):
+            require(named or not patterns, f"train.{key}", list(patterns), f"{advice}; give none")
         check_patterns("train.freeze", model, recipe.freeze)
         scaled = [pattern for pattern, _ in recipe.multipliers]
         check_patterns("train.lr_multipliers", model, scaled)

@@ -149,15 +149,14 @@ def check_parents(cells: Sequence[Cell], results_dir: Path) -> None:
     Parents that the grid itself plans need not be there yet, only be of the same network.
     """
     every = [*cells, *ancestors(cells)]
-    models = {one.run.run_id: one.run.model for cell in every for one in cell.parents}
+    planned = {one.run.run_id: one.run for cell in every for one in cell.parents}
     runs = [cell.run for cell in every if cell.run.init]
-    for run in {(repr(run.model), run.init): run for run in runs}.values():
-        assert run.init is not None
-        planned = models.get(run.init.run) if isinstance(run.init, ParentRun) else None
-        if planned is None:
-            first_weights.check(run.model, run.init, results_dir)
-        elif planned != run.model:
-            first_weights.check_fits(run.model, planned, str(run.init))
+    for run in {(repr(r.model), r.data.resolution, r.init): r for r in runs}.values():
+        parent = planned.get(run.init.run) if isinstance(run.init, ParentRun) else None
+        if parent is None:
+            first_weights.check(run, results_dir)
+        else:
+            first_weights.check_fits(run, parent)
 
 
 def _cells(

@@ -54,15 +54,18 @@ def read_plan(study_dir: Path) -> list[dict[str, str]]:
             "`python -m scaling_study.sweep +grid=NAME` made, such as results/depth_vs_width"
         )
     try:
-        if not (rows := {row["run_id"]: row for row in csv_in(path)}):
+        if not (found := csv_in(path)):
             raise UnreadableError("it lists no runs")
+        if lacking := {"run_id", "epochs"} - found[0].keys():
+            raise UnreadableError(f"no column {min(lacking)} among those that commas separate")
+        rows = {row["run_id"]: row for row in found}
         for run_id, row in rows.items():
             int(row["epochs"])
             if Path(run_id).name != run_id or printable(run_id) != run_id:
                 raise UnreadableError(f"{run_id!r} is the name of no run")
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise InputError(
-            f"{path} is no plan ({error!r}); the sweep's command, repeated, writes it anew"
+            f"{path} is no plan ({error}); the sweep's command, repeated, writes it anew"
         ) from None
     return list(rows.values())
 

@@ -95,7 +95,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     slots = slots_of(rows, execution, options, asked.dry_run)
     budget = replace(budget, own=forecasts.started(study_dir))
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
-    notes += [*found.pilot_notes, *chosen.lines, *plan.describe(rows)]
+    notes += [*decisions.unsuited(rows), *found.pilot_notes, *chosen.lines, *plan.describe(rows)]
     notes += decisions.budget_lines(rows, budget)
     notes += expense_lines(to_do(rows), found.times, *asked.expenses)
     called = display_names([row.run for row in rows], grid)

@@ -9,6 +9,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.format import duration
+from scaling_study.models import family
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
@@ -100,11 +101,21 @@ class Plan:
 
         compared = [row for row in rows if row.cell.lr_factor == 1 and not row.stage]
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
-        cells = planned.planned_cells(records, self.planning, self.prereg.base)
+        cells = planned.planned_cells(records, self.planning, self.prereg.base, self.prereg.arms)
         settings = compared_settings.compared(self._grid)
         sides = confounders.sides_of(cells, self.prereg)
         found = confounders.differences(records, settings, sides)
         return [f"not the same in all runs: {line}" for line in found]
+
+
+def unsuited(rows: Sequence[Planned]) -> list[str]:
+    """Recipes of planned runs that their families do not name among those that suit them."""
+    pairs = {(row.run.model.family, row.run.train.recipe) for row in rows if not row.run.program}
+    return [
+        f"recipe {recipe}: {name} names {', '.join(suited)} as those that suit it"
+        for name, recipe in sorted(pairs)
+        if (suited := family(name).recipes) and recipe not in suited
+    ]
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:

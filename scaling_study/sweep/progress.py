@@ -9,6 +9,7 @@ from scaling_study.common.format import duration, fitted, screen_width
 from scaling_study.common.terminal import console, printable
 from scaling_study.launch.outcome import Outcome, ended
 from scaling_study.launch.stop_signals import Stop
+from scaling_study.study.result import FINISHED
 from scaling_study.sweep.work import InWork, Work
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 # How many runs in work are shown, and how often a second.
 SHOWN, REFRESHES = 8, 2
+# What became of runs without a result of this sweep, by status.
+UNFINISHED = {
+    "failed": "failed",
+    "running": "in work in another process",
+    "stopped": "stopped, to continue from their checkpoints",
+}
 STOPPING = "stopping: runs write checkpoints; Ctrl-C again kills them"
 
 
@@ -83,9 +90,12 @@ def _line(one: InWork) -> str:
 
 def _sum(work: Work, elapsed_s: float) -> str:
     """What has finished, and what has not."""
-    text = f"{work.finished} of {work.runs} runs finished in {duration(elapsed_s)}"
-    if work.stopped:
-        text += f"; {work.stopped} stopped, to continue from their checkpoints"
-    if rest := work.runs - work.finished - work.stopped:
+    counts = work.statuses
+    finished = sum(counts[status] for status in FINISHED)
+    text = f"{finished} of {work.runs} runs finished in {duration(elapsed_s)}"
+    for status, words in UNFINISHED.items():
+        if counts[status]:
+            text += f"; {counts[status]} {words}"
+    if rest := work.runs - counts.total():
         text += f"; {rest} to do"
     return text

@@ -1,6 +1,7 @@
 """How far the runs of a sweep are, and when the last will have ended, from files alone."""
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,9 +76,9 @@ class Work:
         return sum(outcome.status != "stopped" for outcome in self._outcomes.values())
 
     @property
-    def stopped(self) -> int:
-        """Runs that were stopped, and continue with the next sweep."""
-        return len(self._outcomes) - self.finished
+    def statuses(self) -> Counter[str]:
+        """How many runs have ended with each status."""
+        return Counter(outcome.status for outcome in self._outcomes.values())
 
     def look(self, now: float) -> Progress:
         """The work at the time `now`, in s since 1970."""

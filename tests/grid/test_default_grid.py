@@ -1,11 +1,15 @@
 """The studies that a laptop trains first: what they cost, and what their pilots say they decide."""
 
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from analysis.rules.planned import Planning, planned_cells, planning_of
+from analysis.rules.design_analysis import decidable
+from analysis.rules.planned import planned_cells, planning_of
 from analysis.rules.preregistration import load_rules
 from analysis.rules.simulate import chances
 from analysis.study.compared_settings import with_comparison_settings
@@ -17,8 +21,14 @@ PAGE = (ROOT / "sweeps/grid/README.md").read_text(encoding="utf-8")
 # FLOPs of training and evaluation together: eight minutes on two AVX2 cores, install included, and
 # half an hour.
 BUDGETS = {"depth_vs_width": 4e12, "depth_vs_width_fashion": 4e13}
-# Where the table of pilots has the sizes of effects.
-ROW = re.compile(r"^\| (\d+) \| ([^|]*) \|(.*)\|$", re.MULTILINE)
+PILOT = re.compile(r"^\| (\d+) \| [^|]* \|.*\|$", re.MULTILINE)
+# Seeds of the base, deep and wide cell after long and short training, epochs of the short one,
+# images to score, FLOPs of the study, and how often it decides R1-long.
+DESIGN = re.compile(
+    r"^\| (\d), (\d), (\d) \| (\d), (\d), (\d) \| (\d+) \| ([\d,]+) \| ([\d.e]+) \| (\d+) % \|$",
+    re.MULTILINE,
+)
+PILOT_IMAGES = 4000
 
 
 def flops(name: str) -> float:
@@ -34,25 +44,31 @@ def said(pattern: str) -> re.Match[str]:
     return found
 
 
-def power(name: str, effect: float) -> float:
-    """Share of simulated studies that decide R1-long, at this effect and the pilot's noise."""
+Rows = list[dict[str, Any]]
+
+
+def planned_rows(name: str) -> Rows:
     rows, grid = planned(name)
-    prereg, planning = load_rules(None, grid), planning_of(grid)
-    cells = planned_cells(with_comparison_settings(table(rows, grid), grid), planning, prereg.base)
+    return [dict(row) for row in with_comparison_settings(table(rows, grid), grid)]
+
+
+def power(rows: Rows, effect: float, seed_sd: float) -> float:
+    """Share of simulated studies that decide R1-long, at this effect and noise."""
+    prereg, planning = load_rules(None, {}), planning_of(planned("depth_vs_width")[1])
+    cells = planned_cells(rows, planning, prereg.base)
     (rule,) = (rule for rule in prereg.rules if rule.name == "R1-long")
-    epochs = max(planning)
-    seeds = {cell.n for cell in cells}
-    assert len(seeds) == 1
-    found = chances(
-        cells, prereg, rule, epochs, effect=effect, seed_sd=_sd(planning, epochs), seeds=seeds.pop()
-    )
+    found = chances(cells, prereg, rule, max(cells.regimes), effect=effect, seed_sd=seed_sd)
     return found["supported"] + found["refuted"]
 
 
-def _sd(planning: Planning, epochs: int) -> float:
-    sd = planning[epochs][1]
-    assert sd is not None
-    return sd
+def networks(rows: Rows, epochs: int) -> Rows:
+    """A row of each cell of a regime: base, deep, wide."""
+    cells = {row["config_id"]: row for row in rows if row["epochs"] == epochs}
+    return sorted(cells.values(), key=lambda row: (row["width"], row["depth"]))
+
+
+def with_seeds(cells: Rows, seeds: Sequence[int]) -> Rows:
+    return [row | {"seed": s} for row, n in zip(cells, seeds, strict=True) for s in range(n)]
 
 
 @pytest.mark.parametrize("name", BUDGETS)
@@ -71,7 +87,7 @@ def test_every_cpu_trains_the_same_study(name: str) -> None:
 @pytest.mark.parametrize("name", BUDGETS)
 def test_the_declared_noise_is_that_of_a_pilot_on_the_page(name: str) -> None:
     declared = planning_of(planned(name)[1])
-    assert {*declared} <= {row.run.train.epochs for row in planned(name)[0]}
+    assert {*declared} == {row.run.train.epochs for row in planned(name)[0]}
     text = " ".join(PAGE.split())
     for epochs, (error, sd) in declared.items():
         assert sd is not None
@@ -79,7 +95,7 @@ def test_the_declared_noise_is_that_of_a_pilot_on_the_page(name: str) -> None:
 
 
 def test_no_more_than_ten_pilots_were_made() -> None:
-    pilots = [number for number, *_ in ROW.findall(PAGE)]
+    pilots = PILOT.findall(PAGE)
     assert pilots == [str(n) for n in range(len(pilots))]
     assert 2 <= len(pilots) <= 10
 
@@ -87,4 +103,37 @@ def test_no_more_than_ten_pilots_were_made() -> None:
 def test_how_often_the_default_study_decides_its_first_question_is_as_said() -> None:
     found = said(r"shrunk estimate of R1-long, ([\d.]+) %, (\d+) % of simulated studies decide it")
     effect, share = float(found[1]) / 100, float(found[2])
-    assert 100 * power("depth_vs_width", effect) == pytest.approx(share, abs=1.5)
+    _, sd = planning_of(planned("depth_vs_width")[1])[16]
+    assert sd is not None
+    measured = 100 * power(planned_rows("depth_vs_width"), effect, sd)
+    assert measured == pytest.approx(share, abs=1.5)
+    assert measured >= 80
+
+
+def test_designs_are_priced_as_the_page_says() -> None:
+    rows = planned_rows("depth_vs_width")
+    cells = networks(rows, 16)
+    _, sd = planning_of(planned("depth_vs_width")[1])[16]
+    assert sd is not None
+    designs = DESIGN.findall(PAGE)
+    assert len(designs) >= 5
+    for *text, images, price, share in designs:
+        *seeds, epochs = map(int, text)
+        n = int(images.replace(",", ""))
+        per_image = [
+            (long * (3 * 640 * 16 + 640 + n) + short * (3 * 640 * epochs + 640 + n))
+            for long, short in zip(seeds[:3], seeds[3:], strict=True)
+        ]
+        flops = sum(row["flops"] * k for row, k in zip(cells, per_image, strict=True))
+        assert flops == pytest.approx(float(price), rel=0.02)
+        noise = sd * math.sqrt(max(1.0, PILOT_IMAGES / n))
+        found = 100 * power(with_seeds(cells, seeds[:3]), 0.0445, noise)
+        assert found == pytest.approx(float(share), abs=1.5)
+
+
+def test_what_the_interaction_takes_is_as_the_page_says() -> None:
+    grid = planned("depth_vs_width")[1]
+    found = decidable(planned_rows("depth_vs_width"), load_rules(None, grid), planning_of(grid))
+    (effect,) = (100 * p.mde80 for p in found if p.rule == "R1-interaction" and p.mde80)
+    least = said(r"R1-interaction, 80 % of studies decide differences of ([\d.]+) %")
+    assert effect == pytest.approx(float(least[1]), abs=0.05)

@@ -32,6 +32,7 @@ COUNTS = {
     "transfer_fractals": 126,
     "additive_study": 30,
     "depth_vs_width": 18,
+    "depth_vs_width_adaptive": 60,
     "depth_vs_width_fashion": 18,
     "depth_vs_width_large": 30,
     "smoke": 4,

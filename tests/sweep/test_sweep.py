@@ -96,7 +96,8 @@ def test_failed_runs_are_listed_and_retried(
     failed = command(SWEEP, "+grid=smoke")
     assert failed.returncode == 1
     assert "3 ok" in failed.stdout
-    assert "1 failed" in failed.stdout
+    assert "\n3 of 4 runs finished in " in failed.stdout
+    assert "; 1 failed" in failed.stdout
     assert "IsADirectoryError" in failed.stdout
     assert "Traceback" not in failed.stdout + failed.stderr
     assert "to retry: python -m scaling_study.sweep +grid=smoke cache_dir=" in failed.stdout

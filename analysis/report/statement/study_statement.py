@@ -9,7 +9,6 @@ from analysis.report.statement.forms import Stated, text
 from analysis.rules.judge import judge
 from analysis.rules.preregistration import load_rules
 from analysis.rules.wording import sentence
-from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.study.table import read_grid, read_study
 
@@ -35,7 +34,7 @@ def stated_of(study_dir: Path) -> Stated:
         rules = load_rules(study_dir, grid)
         excluded = [f"{run}: {why}" for run, why in left_out.items()]
         return Stated(study_dir.name, question, found, rules, (), excluded, str(error))
-    judged = judge(table, StudyCells.of([*table.rows, *table.tuning], rules.base), rules)
+    judged = judge(table, table.cells(rules.base, rules.arms), rules)
     verdicts = [f"{j.rule.name}: {sentence(j)}." for j in judged if j.gap is not None]
     return Stated(
         study_dir.name,

@@ -18,6 +18,7 @@ from scaling_study.launch.slots import Slot
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.host import memory_of
+from scaling_study.launch.slurm.own_folders import snapshots_folder
 from scaling_study.launch.slurm.preview import scripts
 from scaling_study.launch.slurm.reconcile import look
 from scaling_study.launch.slurm.requeue import avoided
@@ -84,7 +85,7 @@ class SubmittedRuns:
         execution, self._store = call.jobs[0].execution, call.jobs[0].store
         self._study_dir, self._stop, self._retry = call.study_dir, call.stop, call.options.retry
         runs = [job.run for job in call.jobs]
-        snapshot = freeze(execution, Path(execution.results_dir) / "snapshots", runs)
+        snapshot = freeze(execution, snapshots_folder(Path(execution.results_dir)), runs)
         self._submitter = Submitter(call.study_dir, call.options, snapshot)
         # Runs submitted by this call, and the number of retries for each (run, cause).
         self._submitted, self._retried = set[str](), Counter[tuple[str, str | None]]()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.rules.confounders import differences, sides_of
+from analysis.rules.confounders import differences, sides_of, uneven_seeds
 from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
 from analysis.rules.kinds.arms import as_sample
@@ -146,6 +146,22 @@ def test_simulated_studies_agree_with_the_verdicts_level():
     assert sum(none.values()) == pytest.approx(1)
 
 
+def test_simulated_studies_have_the_planned_seeds_of_each_cell():
+    def studies(deep: int, effect: float) -> dict[str, float]:
+        rows = [
+            {"config_id": f"{d} {w} {e}", "depth": d, "width": w, "resolution": 32, "epochs": e,
+             "seed": s, "n_val": 2000, "flops": run(d, w, e, s, 0.5).flops}
+            for d, w in (*DEPTHS, *WIDTHS) for e in (4, 24) for s in range(deep if d > 14 else 2)
+        ]  # fmt: skip
+        rules = load_rules(None, {})
+        cells = planned_cells(rows, {}, rules.base)
+        return chances(cells, rules, rules.rules[0], 24, effect=effect, seed_sd=0.004)
+
+    # Intervals from two seeds are wider than they need to be; cells with more seeds decide more.
+    assert 0 < studies(6, 0.005)["supported"] < 0.03
+    assert studies(6, 0.03)["supported"] > studies(2, 0.03)["supported"] + 0.03
+
+
 def test_what_differs_beside_the_axes_is_named():
     rows = [vars(r) for r in runs({4: 0.1, 24: 0.1}, seeds=2)]
     assert differences(rows) == []
@@ -158,4 +174,7 @@ def test_what_differs_beside_the_axes_is_named():
     assert differences(odd, (), sides_of(StudyCells.of(odd), load_rules(None, {}))) == [
         "git_commit: depth arm None, width arm None, abc at 4 epochs; None at 24 epochs"
     ]
-    assert differences(rows[:-1]) == ["24 epochs: between 1 and 2 seeds per cell"]
+    assert uneven_seeds(rows) == []
+    assert uneven_seeds(rows[:-1]) == ["seeds per cell: 2 at 4 epochs; 1 to 2 at 24 epochs"]
+    lacking = [row for row in rows if row["seed"] == 0 or row["width"] > 0.25]
+    assert uneven_seeds(lacking) == ["seeds per cell: 1 to 2"]
