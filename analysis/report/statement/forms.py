@@ -4,12 +4,34 @@ Headings follow the NeurIPS paper checklist, the compute report that CVPR asks f
 of the ML Reproducibility Challenge. Venues change their wording: check the form of the year.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.report.statement.facts import Facts
 from analysis.rules.rule import Preregistration
 from scaling_study.common.format import duration, engineering
+from scaling_study.study.axes import plain
+
+# Columns of results, and what a statement calls them.
+HARDWARE = {
+    "device": "Devices",
+    "world_size": "Processes that trained a run",
+    "threads": "CPU threads of a process",
+    "precision": "Precision",
+}
+DATA = {
+    "data": "Data",
+    "n_train": "Training images",
+    "n_val": "Evaluation images",
+    "eval_split": "Evaluated on the split",
+}
+SETTINGS = {
+    "family": "Models",
+    "recipe": "Recipes",
+    "epochs": "Epochs",
+    "batch_size": "Batch size",
+    "lr": "Peak learning rate",
+}
 
 
 @dataclass(frozen=True)
@@ -115,14 +137,7 @@ def of_compute(stated: Stated) -> Iterator[str]:
 def of_hardware(stated: Stated) -> Iterator[str]:
     """Devices, processes, precision and the largest memory."""
     facts = stated.facts
-    for name, label in (
-        ("device", "Devices"),
-        ("world_size", "Processes that trained a run"),
-        ("threads", "CPU threads of a process"),
-        ("precision", "Precision"),
-    ):
-        if values := facts.values(name):
-            yield f"{label}: {', '.join(map(str, values))}."
+    yield from _listed(facts, HARDWARE)
     if memory := facts.values("peak_memory_bytes"):
         yield f"Largest memory of a process or a GPU: {engineering(memory[-1])}B."
 
@@ -137,34 +152,21 @@ def of_models(stated: Stated) -> Iterator[str]:
 
 def of_data(stated: Stated) -> Iterator[str]:
     """Data sets, and how many images train and score."""
-    for name, label in (
-        ("data", "Data"),
-        ("n_train", "Training images"),
-        ("n_val", "Evaluation images"),
-        ("eval_split", "Evaluated on the split"),
-    ):
-        if values := stated.facts.values(name):
-            yield f"{label}: {', '.join(map(str, values))}."
+    yield from _listed(stated.facts, DATA)
 
 
 def of_settings(stated: Stated) -> Iterator[str]:
     """Where every setting stands, and the main ones."""
-    facts = stated.facts
-    for name, label in (
-        ("family", "Models"),
-        ("recipe", "Recipes"),
-        ("epochs", "Epochs"),
-        ("batch_size", "Batch size"),
-        ("lr", "Peak learning rate"),
-    ):
-        if values := facts.values(name):
-            yield f"{label}: {', '.join(f'{v:g}' if is_float(v) else str(v) for v in values)}."
-    if facts.results:
+    yield from _listed(stated.facts, SETTINGS)
+    if stated.facts.results:
         yield "All settings of each run are in its config.yaml, from which it can be repeated."
 
 
-def is_float(value: object) -> bool:
-    return isinstance(value, float)
+def _listed(facts: Facts, labels: Mapping[str, str]) -> Iterator[str]:
+    """The values of columns, by their labels; none of a column that is blank."""
+    for name, label in labels.items():
+        if values := facts.values(name):
+            yield f"{label}: {', '.join(map(plain, values))}."
 
 
 def of_code(stated: Stated) -> Iterator[str]:
