@@ -98,13 +98,13 @@ def test_lack_of_fit(grid):
 
 @pytest.mark.slow
 def test_profile_intervals_cover_the_exponent():
-    """Nominal 95 %; 300 data sets, standard error of the count 1.3 %."""
+    """Nominal 95 %; 120 data sets, standard error of the count 2.0 %."""
     hits = []
-    for seed in range(300):
+    for seed in range(120):
         table = curve(seed, n=16, noise=0.02)
         low, high = profile_interval(fit(table, "spl", y="y"), "a")
         hits.append(low <= 0.4 <= high)
-    assert 0.91 <= np.mean(hits) <= 0.98
+    assert 0.89 <= np.mean(hits) <= 0.99
 
 
 @pytest.mark.slow

@@ -175,7 +175,7 @@ def test_rounds_of_a_tuned_rule_train_other_rates_as_often_as_the_own_one():
 @pytest.mark.slow
 def test_all_rounds_of_a_tuned_rule_keep_the_level():
     found, draw = tuned_study()
-    studies, counts = 200, Counter()
+    studies, counts = 100, Counter()
     for number in range(studies):
         rows, prereg = found.study(draw(number))
         study = Evidence(StudyCells.of(rows), prereg)
