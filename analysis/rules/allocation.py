@@ -140,8 +140,8 @@ class Design:
             key = str(row["config_id"])
             if key in known:
                 return known[key]
-            planned: float | None = row.get(rule.cost)
-            return planned or networks[cells[key]]
+            found: float | None = row.get(rule.cost) or networks[cells[key]]
+            return found
 
         return self._planned([{**row, rule.cost: cost(row)} for row in rows]), rule.cost
 
