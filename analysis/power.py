@@ -16,6 +16,7 @@ from analysis.rules.preregistration import load_rules
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.simulate import chances
 from analysis.study.compared_settings import with_comparison_settings
+from analysis.study.measure import ERROR
 from analysis.study.noise_prior import NoisePrior
 from analysis.study.study_cells import StudyCells
 
@@ -33,11 +34,12 @@ def table(
     Where `prior` gives the SD, studies have different ones.
     """
     powers = decidable(rows, prereg, planning, prior)
-    cells = planned_cells(rows, planning, prereg.base)
+    cells = planned_cells(rows, planning, prereg.base, prereg.arms)
     lines, rest = list[str](), list[Power]()
     for power, rule in zip(powers, prereg.rules, strict=True):
-        # The surface that is drawn from says nothing about single settings.
-        if power.mde80 is None or rule.kind != "arms":
+        # The surface that is drawn from says nothing about single settings, and the paper's effects
+        # are of error rates.
+        if power.mde80 is None or rule.kind != "arms" or rule.measure != ERROR:
             rest.append(power)
             continue
         effect = PAPER_EFFECTS[rule.regime]

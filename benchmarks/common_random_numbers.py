@@ -1,28 +1,35 @@
 """What common random numbers do to contrasts: `python benchmarks/common_random_numbers.py`.
 
-Trains grids twice, with `train.common_random_numbers` off and on, and prints for each contrast of
-the grid's rules the variance between seeds of the contrast itself over that of independent cells,
-which is the sum over cells of squared weights times each cell's own variance. A ratio below 1 says
-that pairing by seed narrows the contrast; without common random numbers it is 1 but for chance.
-A ratio from n seeds scatters: its 90 % interval, by the F distribution, stands beside it, and the
-ratios of all contrasts are pooled. Cells that share much in one contrast share it in others too.
+Trains grids with `train.common_random_numbers`, and with fewer seeds or none (`--independent`)
+without it, and prints a Markdown table. For each contrast of cells that the grid's rules rest on:
+its variance between seeds where runs of equal seed share their numbers, over that of independent
+cells, which is the sum over cells of squared weights times a cell's own variance, from all its
+runs. Below 1 pairing by seed narrows the contrast. The 90 % interval is that of a ratio of two
+variances of normal variables (F; degrees of freedom of the sum by Satterthwaite); with five seeds
+it is wide, and a little wider than it need be, because both variances are of the same runs. The
+last column is what pairing does to the contrast's half width: the root of the ratio, times the
+quantile of t with n - 1 degrees of freedom over that of n - 1 for each cell.
+
+A row for all cells of a grid has one minus their correlation within seeds, which is the ratio of
+any contrast of cells that scatter and correlate alike.
 
 Words with `=` go to the sweeps, as 'grid.axes.epochs=[2,6]'. Nothing is asserted.
 """
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2, f
+from numpy.typing import NDArray
+from scipy.stats import f, t
 
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if p != str(HERE))]
@@ -31,15 +38,27 @@ from analysis.rules.evidence import Evidence  # noqa: E402
 from analysis.rules.preregistration import load_rules  # noqa: E402
 from analysis.rules.registry import find_kind  # noqa: E402
 from analysis.stats.contrast import Estimand  # noqa: E402
+from analysis.study.cells import Cell  # noqa: E402
 from analysis.study.errors import PreconditionError  # noqa: E402
 from analysis.study.study_cells import StudyCells  # noqa: E402
 from analysis.study.table import table_of  # noqa: E402
 from scaling_study.common.device import device_name  # noqa: E402
 from scaling_study.study.table import read_study  # noqa: E402
 
-GRIDS = ("depth_vs_width", "additive_study")
+# Grids, and what of them is trained: slow_resolution in full would cost 3.6e13 FLOPs.
+GRIDS: dict[str, tuple[str, ...]] = {
+    "depth_vs_width": (),
+    "slow_resolution": (
+        "grid.points=[{depth: 14, epochs: 2}]",
+        "grid.solve.width={train_flops: [1.0e+11], tolerance: 0.08}",
+    ),
+}
 # FLOPs do not depend on the load of the machine.
 COST = "flops"
+# Of 90 % intervals.
+TAILS = (0.95, 0.05)
+ALL = "all cells"
+Floats = NDArray[np.float64]
 
 
 def swept(grid: str, common: bool, seeds: int, slots: int, more: Sequence[str]) -> Path:
@@ -55,11 +74,11 @@ def swept(grid: str, common: bool, seeds: int, slots: int, more: Sequence[str]) 
     return Path("results") / name
 
 
-def contrasts(study: Path) -> Iterator[tuple[str, dict[str, float], StudyCells]]:
-    """Name and weights by config id of every contrast that the study's rules rest on."""
+def contrasts(study: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """Rule and weights, by the cell's name, of every contrast that the study's rules rest on."""
     loaded = read_study(study)
-    table, prereg = table_of(loaded, {}), load_rules(None, loaded.grid)
-    cells = StudyCells.of(table.rows, prereg.base)
+    prereg, cells = load_rules(None, loaded.grid), cells_of(study)
+    names = {cell.config_id: cell.name for cell in cells}
     evidence, seen = Evidence(cells, prereg), set[frozenset[tuple[str, float]]]()
     for rule in prereg.rules:
         try:
@@ -67,50 +86,112 @@ def contrasts(study: Path) -> Iterator[tuple[str, dict[str, float], StudyCells]]
         except (PreconditionError, NotImplementedError):
             continue
         for gap in found:
-            key = frozenset((name, round(abs(w), 9)) for name, w in gap.weights.items())
+            weights = {names[k]: w for k, w in gap.weights.items() if abs(w) > 1e-9}
+            key = frozenset((name, round(w, 9)) for name, w in weights.items())
             if key not in seen:
                 seen.add(key)
-                yield rule.name, dict(gap.weights), cells
+                yield rule.name, weights
 
 
-def ratio(weights: dict[str, float], cells: StudyCells) -> tuple[float, int]:
-    """Variance between seeds of a contrast over that of independent cells, and its df."""
-    used = [cell for cell in cells if cell.config_id in weights]
-    errors = np.array([np.array(cell.errors) / cell.error for cell in used])
-    w = np.array([weights[cell.config_id] for cell in used])
-    own = (w**2) @ errors.var(axis=1, ddof=1)
-    return float((w @ errors).var(ddof=1) / own), errors.shape[1] - 1
+def cells_of(study: Path) -> StudyCells:
+    loaded = read_study(study)
+    return StudyCells.of(table_of(loaded, {}).rows, load_rules(None, loaded.grid).base)
 
 
-def measured(grid: str, common: bool, study: Path) -> list[dict[str, Any]]:
-    """A record per contrast, printed."""
+def relative_errors(cells: Iterable[Cell]) -> dict[str, Floats]:
+    """Errors (seeds,) of each cell by name, over their mean, in the order of the seeds."""
+    return {
+        cell.name: np.array([e for _, e in sorted(zip(cell.seeds, cell.errors, strict=True))])
+        / cell.error
+        for cell in cells
+    }
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of variances with its interval, and what it does to a contrast's half width."""
+
+    value: float
+    low: float
+    high: float
+    half_width: float
+
+
+def of_contrast(
+    weights: Mapping[str, float], common: Mapping[str, Floats], independent: Mapping[str, Floats]
+) -> Ratio:
+    """Variance of a contrast with common random numbers over that of independent cells."""
+    sums = sum((w * common[name] for name, w in weights.items()), np.zeros(1))
+    own = [own_variance(name, common, independent) for name in weights]
+    parts = np.array([w**2 * value for w, (value, _) in zip(weights.values(), own, strict=True)])
+    dfs = np.array([df for _, df in own])
+    df, value = len(sums) - 1, float(sums.var(ddof=1) / parts.sum())
+    ends = (float(value / f.ppf(p, df, satterthwaite(parts, dfs))) for p in TAILS)
+    return Ratio(value, *ends, half_width(value, df, satterthwaite(parts, np.full(len(parts), df))))
+
+
+def own_variance(
+    name: str, common: Mapping[str, Floats], independent: Mapping[str, Floats]
+) -> tuple[float, int]:
+    """Variance between seeds of a cell's relative errors, from both studies, and its df."""
+    runs = [errors[name] for errors in (common, independent) if len(errors.get(name, ())) > 1]
+    df = sum(len(errors) - 1 for errors in runs)
+    return sum(float(((errors - errors.mean()) ** 2).sum()) for errors in runs) / df, df
+
+
+def satterthwaite(parts: Floats, dfs: Floats) -> float:
+    """Degrees of freedom of a sum of variances."""
+    return float(parts.sum() ** 2 / (parts**2 / dfs).sum())
+
+
+def of_all(common: Mapping[str, Floats], independent: Mapping[str, Floats]) -> Ratio:
+    """1 - the correlation of cells of equal seed, if all scatter and correlate alike.
+
+    The intraclass correlation of `common` (McGraw and Wong 1996), errors over the standard
+    deviation of their cell; the half width is that of a contrast of two cells.
+    """
+    scale = {name: np.sqrt(own_variance(name, common, independent)[0]) for name in common}
+    z = np.array([(errors - 1) / scale[name] for name, errors in common.items()])
+    cells, seeds = z.shape
+    means = z.mean(axis=0)
+    rest = z - means - z.mean(axis=1, keepdims=True) + z.mean()
+    df, rest_df = seeds - 1, (cells - 1) * (seeds - 1)
+    found = cells * means.var(ddof=1) / ((rest**2).sum() / rest_df)
+
+    def ratio(mean_squares: float) -> float:
+        return float(cells / (mean_squares + cells - 1))
+
+    low, high = (ratio(found / f.ppf(p, df, rest_df)) for p in reversed(TAILS))
+    return Ratio(ratio(found), low, high, half_width(ratio(found), df, 2 * df))
+
+
+def half_width(ratio: float, df: float, own_df: float) -> float:
+    """Half width of a 95 % interval over that of independent cells."""
+    return float(np.sqrt(ratio) * t.ppf(0.975, df) / t.ppf(0.975, own_df))
+
+
+def measured(grid: str, common: Path, independent: Path | None) -> list[dict[str, Any]]:
+    """A record per contrast, and one for all cells, printed."""
+    paired = relative_errors(cells_of(common))
+    own = relative_errors(cells_of(independent)) if independent else {}
+    ratios = [(rule, len(w), of_contrast(w, paired, own)) for rule, w in contrasts(common)]
     found = []
-    for name, weights, cells in contrasts(study):
-        value, df = ratio(weights, cells)
-        many = df * len(weights)
-        low, high = value / f.ppf(0.95, df, many), value / f.ppf(0.05, df, many)
-        found.append({"grid": grid, "common": common, "rule": name, "ratio": value, "df": df})
-        kind = "common" if common else "independent"
-        print(f"{grid:16} {kind:12} {name:16} {value:.2f} [{low:.2f}, {high:.2f}]", flush=True)
+    for rule, cells, ratio in [*ratios, (ALL, len(paired), of_all(paired, own))]:
+        found.append({"grid": grid, "rule": rule, "cells": cells} | asdict(ratio))
+        print(
+            f"| `{grid}` | {rule} | {cells} | {ratio.value:.2f} [{ratio.low:.2f}, "
+            f"{ratio.high:.2f}] | {ratio.half_width:.2f} |",
+            flush=True,
+        )
     return found
-
-
-def pooled(records: Sequence[dict[str, Any]], common: bool) -> str:
-    """Mean ratio over contrasts, as if these were independent; the interval is that of one."""
-    own = [r for r in records if r["common"] is common]
-    value, df = float(np.mean([r["ratio"] for r in own])), sum(r["df"] for r in own)
-    low, high = value * df / chi2.ppf(0.95, df), value * df / chi2.ppf(0.05, df)
-    kind = "common" if common else "independent"
-    return (
-        f"{kind}: mean ratio of {len(own)} contrasts {value:.2f} [{low:.2f}, {high:.2f}], "
-        f"half widths x {math.sqrt(value):.2f}"
-    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--grids", nargs="+", default=GRIDS)
+    parser.add_argument("--grids", nargs="+", default=list(GRIDS))
     parser.add_argument("--seeds", type=int, default=5)
+    text = "seeds of the studies without common random numbers; default: as many"
+    parser.add_argument("--independent", type=int, help=text)
     parser.add_argument("--slots", type=int, default=2, help="runs at a time")
     parser.add_argument("--folder", type=Path, help="where results stay; default: nowhere")
     parser.add_argument("-o", "--output", type=Path, help="write every number as JSON")
@@ -123,14 +204,15 @@ def main() -> None:
         place.mkdir(parents=True, exist_ok=True)
         os.chdir(place)
         records: list[dict[str, Any]] = []
+        n = args.seeds if args.independent is None else args.independent
+        print("| grid | rule | cells | ratio of variances | of half widths |\n" + "|---" * 5 + "|")
         for grid in args.grids:
-            for common in (False, True):
-                study = swept(grid, common, args.seeds, args.slots, more)
-                records += measured(grid, common, study)
-        for common in (False, True):
-            print(pooled(records, common))
+            words = [*GRIDS.get(grid, ()), *more]
+            common = swept(grid, True, args.seeds, args.slots, words)
+            alone = swept(grid, False, n, args.slots, words) if n else None
+            records += measured(grid, common, alone)
         if output:
-            record = {"device": device_name("cpu"), "seeds": args.seeds, "changes": more}
+            record = {"device": device_name("cpu"), "seeds": [args.seeds, n], "changes": more}
             output.write_text(json.dumps(record | {"contrasts": records}, indent=1) + "\n")
         os.chdir(HERE)
 

@@ -1,16 +1,17 @@
-"""Training on a CPU: `python benchmarks/cpu_training.py [--avx2] [--threads N]`.
+"""Training on a CPU: `python benchmarks/cpu_training.py [--avx2] [--turns N]`.
 
-`--avx2` computes as a CPU does that has AVX2 alone, in fp32. Four parts, or
+`--avx2` computes as a CPU does that has AVX2 alone, in fp32. Five parts, or
 those that `--only` names:
 
 - profile: which share of a training step's CPU time convolutions, batch norm and the rest take;
 - options: images/s of training with other batch sizes and memory layouts;
 - compile: images/s of training with torch.compile, which takes a C++ compiler and a minute;
-- evaluation: images/s of scoring, by batch size and memory layout, without gradients.
+- evaluation: images/s of scoring, by batch size and memory layout, without gradients;
+- threads: images/s of training on several cores, which needs a machine with nothing else at work.
 
-Variants take turns, and the median of their turns counts. With one thread time is that of the
-process on its core, which the load of others hardly changes; with more it is the wall's. Numbers
-are relative to what the project does. Prints tables as Markdown; `-o` writes every number as JSON.
+Variants take turns, and each turn gives a ratio to what the project does: their median counts. Time
+is that of the process on its core, which the load of others hardly changes; of `threads` it is the
+wall's. Prints tables as Markdown; `-o` writes every number as JSON.
 """
 
 import argparse
@@ -105,26 +106,26 @@ def scoring_of(run: RunConfig, n: int, layout: torch.memory_format) -> Step:
 
 
 def speeds(
-    variants: Mapping[str, tuple[Step, int]], seconds: float, threads: int
-) -> dict[str, float]:
-    """Images/s of each variant, a call and its images; they take turns for so long."""
-    clock = time.process_time if threads == 1 else time.perf_counter
+    variants: Mapping[str, tuple[Step, int]],
+    turns: int,
+    clock: Callable[[], float] = time.process_time,
+) -> dict[str, list[float]]:
+    """Images/s of each variant, a call and its images, in each turn."""
     repeats = {}
     for name, (call, _) in variants.items():
         call()
-        start = time.perf_counter()
+        start = time.process_time()
         call()
         # Clocks of CPU time may tick slowly: a turn is not much shorter than TURN_S.
-        repeats[name] = max(1, round(TURN_S / (time.perf_counter() - start)))
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    begin = time.process_time()
-    while time.process_time() - begin < seconds or len(times[next(iter(times))]) < 3:
-        for name, (call, _) in variants.items():
+        repeats[name] = max(1, round(TURN_S / max(time.process_time() - start, 1e-3)))
+    found: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(turns):
+        for name, (call, images) in variants.items():
             start = clock()
             for _ in range(repeats[name]):
                 call()
-            times[name].append((clock() - start) / repeats[name])
-    return {name: images / median(times[name]) for name, (_, images) in variants.items()}
+            found[name].append(repeats[name] * images / (clock() - start))
+    return found
 
 
 def profiled(run: RunConfig, seconds: float) -> dict[str, float]:
@@ -145,14 +146,14 @@ def profiled(run: RunConfig, seconds: float) -> dict[str, float]:
     return {kind: share / total for kind, share in shares.items()}
 
 
-def options(run: RunConfig, seconds: float, threads: int) -> dict[str, float]:
+def options(run: RunConfig, turns: int) -> dict[str, list[float]]:
     """Images/s of training by batch size and layout."""
     variants = {f"batch {n}": (step_of(run, n, torch.channels_last), n) for n in BATCHES}
     variants["contiguous"] = step_of(run, BATCH, torch.contiguous_format), BATCH
-    return speeds(variants, seconds, threads)
+    return speeds(variants, turns)
 
 
-def compiled(run: RunConfig, seconds: float, threads: int) -> dict[str, float]:
+def compiled(run: RunConfig, turns: int) -> dict[str, list[float]]:
     """Images/s of training without and with torch.compile; without alone where it fails."""
     plain, fast = (step_of(run, BATCH, torch.channels_last, compiled=c) for c in (False, True))
     variants = {"as it is": (plain, BATCH)}
@@ -161,20 +162,38 @@ def compiled(run: RunConfig, seconds: float, threads: int) -> dict[str, float]:
         variants["torch.compile"] = fast, BATCH
     except Exception as error:  # without a C++ compiler it fails in many ways
         print(f"torch.compile: left out ({type(error).__name__})")
-    return speeds(variants, seconds, threads)
+    return speeds(variants, turns)
 
 
-def evaluation(run: RunConfig, seconds: float, threads: int) -> dict[str, float]:
+def evaluation(run: RunConfig, turns: int) -> dict[str, list[float]]:
     """Images/s of scoring by batch size and layout."""
     variants = {
         f"{name}, batch {n}": (scoring_of(run, n, layout), n)
         for n in EVALUATION_BATCHES
         for name, layout in LAYOUTS.items()
     }
-    return speeds(variants, seconds, threads)
+    return speeds(variants, turns)
 
 
-def table(title: str, found: Mapping[str, Mapping[str, float]], ours: str, unit: str) -> None:
+def threads(run: RunConfig, turns: int) -> dict[str, list[float]]:
+    """Images/s of training on one core and on several, by the wall's clock."""
+
+    def on(cores: int) -> Step:
+        step = step_of(run, BATCH, torch.channels_last)
+
+        def call() -> None:
+            torch.set_num_threads(cores)
+            step()
+
+        return call
+
+    cores = [n for n in (1, 2, 4, 8) if n <= (os.cpu_count() or 1)]
+    found = speeds({f"threads {n}": (on(n), BATCH) for n in cores}, turns, time.perf_counter)
+    torch.set_num_threads(1)
+    return found
+
+
+def table(title: str, found: Mapping[str, Mapping[str, Any]], ours: str) -> None:
     """A Markdown table, a row per variant: relative to `ours`, or shares where that is empty."""
     print(f"\n| {title} | " + " | ".join(found) + " |\n|" + "---|" * (len(found) + 1))
     for row in next(iter(found.values())):
@@ -183,7 +202,8 @@ def table(title: str, found: Mapping[str, Mapping[str, float]], ours: str, unit:
             if row not in values:
                 cells.append("–")
             elif ours:
-                cells.append(f"{values[row] / values[ours]:.2f} ({values[row]:.0f} {unit})")
+                ratio = median(a / b for a, b in zip(values[row], values[ours], strict=True))
+                cells.append(f"{ratio:.2f} ({median(values[row]):.0f} images/s)")
             else:
                 cells.append(f"{100 * values[row]:.0f} %")
         print(f"| {row} | " + " | ".join(cells) + " |", flush=True)
@@ -191,38 +211,40 @@ def table(title: str, found: Mapping[str, Mapping[str, float]], ours: str, unit:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = ("profile", "options", "compile", "evaluation")
+    parts = ("profile", "options", "compile", "evaluation", "threads")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     parser.add_argument("--precision", choices=("fp32", "bf16"), help="default: the device's")
     parser.add_argument("--avx2", action="store_true", help="as a CPU that has no more, in fp32")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of CPU, per network and part")
+    parser.add_argument("--turns", type=int, default=21)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of CPU, per profiled network")
     parser.add_argument("-o", "--output", type=Path, help="write every number as JSON")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     precision = args.precision or ("fp32" if args.avx2 else best_precision("cpu"))
     capped = " as if it had AVX2 alone" if args.avx2 else ""
     runs = {name: composed(*more, precision=precision) for name, more in NETWORKS.items()}
-    made = {
+    made: dict[str, Callable[[RunConfig], Mapping[str, Any]]] = {
         "profile": lambda run: profiled(run, args.seconds),
-        "options": lambda run: options(run, args.seconds, args.threads),
-        "compile": lambda run: compiled(run, args.seconds, args.threads),
-        "evaluation": lambda run: evaluation(run, args.seconds, args.threads),
+        "options": lambda run: options(run, args.turns),
+        "compile": lambda run: compiled(run, args.turns),
+        "evaluation": lambda run: evaluation(run, args.turns),
+        "threads": lambda run: threads(run, args.turns),
     }
     ours = {"profile": "", "options": f"batch {BATCH}", "compile": "as it is"}
-    ours["evaluation"] = "channels last, batch 250"
-    how = f"{precision}, {args.threads} threads, torch {torch.__version__}"
-    print(f"{device_name('cpu')}{capped}, {how}")
+    ours |= {"evaluation": "channels last, batch 250", "threads": "threads 1"}
+    how = f"{precision}, torch {torch.__version__}, medians of {args.turns} turns"
+    print(f"{device_name('cpu')}{capped}, {how}, load {os.getloadavg()[0]:.0f}")
     record: dict[str, Any] = {
         "device": device_name("cpu"),
+        "load": os.getloadavg(),
         "avx2": args.avx2,
         "precision": precision,
-        "threads": args.threads,
+        "turns": args.turns,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     for part in args.only:
         record[part] = {name: made[part](run) for name, run in runs.items()}
-        table(part, record[part], ours[part], "images/s")
+        table(part, record[part], ours[part])
     if args.output:
         args.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

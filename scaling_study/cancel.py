@@ -71,12 +71,12 @@ def cancel(study_dir: Path) -> int:
     jobs = {job for run_id in open_runs if (job := registry.job_of(store, run_id)) is not None}
     if commands.available():  # of two calls at once, runs name the jobs of the second alone
         jobs |= Submissions(study_dir).unfinished({*open_runs})
-    registry.cancel(jobs)
+    registry.cancel(jobs, study_dir.resolve().name)
     running = [run_id for run_id in run_ids if states[run_id] == "running"]
     for run_id in running:
         note = store.job(run_id)
         # Those in jobs were asked when these were cancelled.
-        if not note.get("job") and (pid := process_in(note)) is not None:
+        if not note.get("job") and (pid := process_in(note, store.run_dir(run_id))) is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGTERM)
     _until(lambda: not any(store.state(run_id) == "running" for run_id in running))

@@ -15,7 +15,6 @@ from scaling_study.config.execution import execution_config_of, with_code
 from scaling_study.config.keys import check_keys
 from scaling_study.config.tracking import check as check_tracking
 from scaling_study.data import prepare
-from scaling_study.grid.cells import check_initial_weights
 from scaling_study.grid.run_at_point import run_at
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job, finish_uploads
@@ -23,8 +22,10 @@ from scaling_study.launch.outcome import ended
 from scaling_study.launch.registry import launcher, options_of
 from scaling_study.launch.slots import slots_for
 from scaling_study.planning.plan import check_accepted
+from scaling_study.study.parents import BLOCKED
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store, check_writable
+from scaling_study.training import first_weights
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -45,7 +46,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if store.state(run.run_id) in FINISHED:
         check_accepted([run], store, {run.run_id: store.result(run.run_id)})
     else:
-        check_initial_weights([run], Path(execution.results_dir))
+        first_weights.check(run, Path(execution.results_dir))
         prepare(run.data, Path(execution.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
@@ -56,7 +57,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         finish_uploads([job])
     if outcome.status == "stopped":
         return INTERRUPTED
-    return 1 if outcome.status == "failed" else 0
+    return 1 if outcome.status in ("failed", BLOCKED) else 0
 
 
 def command() -> NoReturn:

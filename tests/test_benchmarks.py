@@ -1,6 +1,7 @@
 """The benchmark of training runs, on networks small enough to say nothing about speed."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 
 from helpers.commands import environment
-from helpers.made_up_results import cell
 
 PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "training.py"
 TINY = ("model.depth=14", "model.width=0.125", "data.resolution=16", "train.batch_size=8")
@@ -124,23 +124,75 @@ def test_where_a_cpus_time_goes_is_measured(
     assert shares["convolutions, backward"] > shares["optimizer"] > 0
     monkeypatch.setattr(cpu, "BATCHES", (8, 32))
     monkeypatch.setattr(cpu, "EVALUATION_BATCHES", (250,))
-    trained, scored = cpu.options(run, 0.1, 1), cpu.evaluation(run, 0.1, 1)
+    trained, scored = cpu.options(run, 2), cpu.evaluation(run, 2)
     assert list(trained) == ["batch 8", "batch 32", "contiguous"]
-    assert min(*trained.values(), *scored.values()) > 0
-    cpu.table("options", {"tiny": trained}, "batch 32", "images/s")
+    turns = [*trained.values(), *scored.values()]
+    assert {len(found) for found in turns} == {2}
+    assert min(min(found) for found in turns) > 0
+    cpu.table("options", {"tiny": trained}, "batch 32")
     assert "| batch 32 | 1.00 (" in capsys.readouterr().out
 
 
-def test_the_variance_of_contrasts_is_measured_against_independent_cells(
+def test_variants_are_compared_turn_by_turn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slow turn of the machine slows all variants and changes no ratio."""
+    cpu = loaded(PATH.with_name("cpu_training.py"), monkeypatch)
+    turns = {"ours": [100.0, 20.0, 90.0], "other": [150.0, 30.0, 135.0]}
+    cpu.table("options", {"tiny": turns}, "ours")
+    assert "| other | 1.50 (135 images/s) |" in capsys.readouterr().out
+
+
+SEEDS, FEWER, STUDIES = 5, 2, 400
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.6])
+def test_ratios_of_variances_are_in_their_intervals_as_often_as_they_say(
+    shared: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six cells, of different noise, whose relative errors correlate by `shared` within seeds."""
+    crn = loaded(PATH.with_name("common_random_numbers.py"), monkeypatch)
+    rng, sds = np.random.default_rng(1), dict(zip("abcdef", 0.01 * np.arange(1, 7), strict=True))
+    inside: dict[str, list[bool]] = {"contrast": [], "all": []}
+    for _ in range(STUDIES):
+        mood = np.sqrt(shared) * rng.standard_normal(SEEDS)
+        drawn = {k: rng.standard_normal((2, SEEDS)) for k in sds}
+        common = {k: 1 + sd * (mood + np.sqrt(1 - shared) * drawn[k][0]) for k, sd in sds.items()}
+        own = {k: 1 + sd * drawn[k][1][:FEWER] for k, sd in sds.items()}
+        one = crn.of_contrast({"a": 2.0, "b": -1.0}, common, own)
+        both = crn.of_all(common, own)
+        inside["contrast"].append(one.low <= 1 - shared <= one.high)
+        inside["all"].append(both.low <= 1 - shared <= both.high)
+        assert one.low < one.value < one.high
+        assert both.low < both.value < both.high
+    assert 0.85 < np.mean(inside["all"]) < 0.96
+    assert np.mean(inside["contrast"]) > 0.86  # wider than it need be
+
+
+def test_the_half_width_of_a_paired_contrast_has_the_degrees_of_freedom_of_its_seeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Cells that share all of a seed's error, relative to theirs, have no variance of contrasts."""
     crn = loaded(PATH.with_name("common_random_numbers.py"), monkeypatch)
-    moods = np.array([0.9, 1.0, 1.1])
-    shared = [cell("a", 1.0, tuple(0.4 * moods)), cell("b", 1.0, tuple(0.2 * moods))]
-    assert crn.ratio({"a": 1.0, "b": -1.0}, shared) == (pytest.approx(0, abs=1e-12), 2)
-    rng = np.random.default_rng(0)
-    alone = [cell(k, 1.0, tuple(0.3 + 0.01 * rng.standard_normal(4000))) for k in "abc"]
-    value, df = crn.ratio({"a": 1.0, "b": -0.5, "c": -0.5}, alone)
-    assert value == pytest.approx(1, abs=0.1)
-    assert df == 3999
+    # Student's t at 97.5 %: 2.776 with 4 degrees of freedom, 2.306 with 8.
+    assert crn.half_width(1.0, 4, 8) == pytest.approx(2.776 / 2.306, abs=1e-3)
+    assert crn.half_width(0.25, 4, 4) == pytest.approx(0.5)
+
+
+@pytest.mark.slow
+def test_two_grids_are_trained_and_a_row_is_printed_for_each_contrast(tmp_path: Path) -> None:
+    words = [sys.executable, str(PATH.with_name("common_random_numbers.py"))]
+    words += ["--grids", "depth_vs_width", "--seeds", "2", "--folder", str(tmp_path)]
+    words += ["grid.axes.epochs=[1,2]", "data.train_per_class=4", "data.val_per_class=4"]
+    points = (
+        {"depth": 14, "width": 0.125},
+        {"depth": 26, "width": 0.125},
+        {"depth": 14, "width": 0.25},
+    )
+    small = f"grid.points={json.dumps(points)}".replace('"', "")
+    done = subprocess.run(
+        [*words, small], env=environment(), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines()[2:]]
+    assert {row[1] for row in rows} >= {"R1-long", "R1-interaction", "all cells"}
+    assert all(float(row[3].split()[0]) > 0 for row in rows)

@@ -61,6 +61,7 @@ COMMANDS = {
             "dashboard",
             "gate",
             "importers",
+            "statement",
             "power",
             "published",
             "recommend",

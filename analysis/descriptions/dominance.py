@@ -28,19 +28,23 @@ def dominance(cells: StudyCells) -> list[Record]:
 
     `depth_share` and `width_share` are the arm's hypervolume over that of both, on (ln cost,
     ln error); `depth_cost_factor` is what the depth arm pays at most to err no more than the width
-    arm (None if it cannot), and the other way round; `seed_deviation` is how far single seeds'
-    frontiers lie from the typical one, as a share of the hypervolume.
+    arm (None if it cannot), and the other way round, by the names of the
+    arms; `seed_deviation` is how far single seeds' frontiers lie from the typical one, as a share
+    of the hypervolume.
     """
+    if not cells.measure.log:
+        return []
     records = []
     for epochs, regime in cells.select(lambda c: c.error > 0).regimes.items():
         for cost in COST_NAMES:
             for pair in regime.pairs(epochs, cost):
+                first, second = cells.arms
                 found = compare(_points(pair.first, cost), _points(pair.second, cost))
                 records.append(
                     {"epochs": epochs, "cost": cost, "setting": pair.label}
-                    | {"depth_share": found.share_a, "width_share": found.share_b}
-                    | {"depth_cost_factor": finite(found.cost_a)}
-                    | {"width_cost_factor": finite(found.cost_b)}
+                    | {f"{first}_share": found.share_a, f"{second}_share": found.share_b}
+                    | {f"{first}_cost_factor": finite(found.cost_a)}
+                    | {f"{second}_cost_factor": finite(found.cost_b)}
                     | {"seed_deviation": _seed_deviation(regime, cost)}
                 )
     return records

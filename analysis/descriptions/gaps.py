@@ -1,4 +1,4 @@
-"""Gaps between depth and width at every regime, cost and resolution: a description, no test."""
+"""Gaps between the two arms at every regime, cost and resolution: a description, no test."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from analysis.study.study_cells import StudyCells
 
 
 def gaps(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
-    """ln(error) of width minus that of depth, averaged over resolutions and at each.
+    """ln(error) of the second arm minus that of the first, averaged over resolutions and at each.
 
     One record each: epochs, cost, resolution (px, None for the average), then estimate, low, high
-    and se as relative errors, or the reason there are none.
+    and se as relative errors (or raw differences), or the reason there are none.
     """
     records = []
     for epochs, regime in cells.regimes.items():

@@ -95,15 +95,13 @@ def _without_replicates(table: Table, prereg: Preregistration) -> Iterator[tuple
     """The study without each replicate; a study of one has no other."""
     seeds = sorted({row["seed"] for row in table.rows})
     for seed in seeds if len(seeds) > 1 else ():
-        rows, excluded = (
+        rows, excluded, tuning = (
             tuple(row for row in among if row["seed"] != seed)
-            for among in (table.rows, table.excluded)
+            for among in (table.rows, table.excluded, table.tuning)
         )
-        chance = scored_at_chance(replace(table, rows=rows, excluded=excluded), prereg)
-        yield (
-            f"without seed {seed}",
-            World(Evidence(StudyCells.of(rows, prereg.base), prereg), chance),
-        )
+        rest = replace(table, rows=rows, excluded=excluded, tuning=tuning)
+        study = Evidence(rest.cells(prereg.base, prereg.arms), prereg)
+        yield f"without seed {seed}", World(study, scored_at_chance(rest, prereg))
 
 
 def _chosen(
@@ -144,11 +142,15 @@ def _changes(
 
 
 def _starting_at(base: Mapping[str, float]) -> Callable[[StudyCells], StudyCells]:
-    return lambda cells: StudyCells(cells, base)
+    return lambda cells: StudyCells(cells, base, cells.tuning, cells.arms)
 
 
 def _without(left_out: Cell) -> Callable[[StudyCells], StudyCells]:
-    return lambda cells: cells.select(lambda cell: cell.config_id != left_out.config_id)
+    def rest(cells: StudyCells) -> StudyCells:
+        kept = (cell for cell in cells if cell.config_id != left_out.config_id)
+        return StudyCells(kept, cells.declared_base, cells.tuning, cells.arms)
+
+    return rest
 
 
 def _members(j: Judgement, study: Evidence) -> list[Cell]:

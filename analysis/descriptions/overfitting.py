@@ -11,7 +11,6 @@ import numpy as np
 
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import t_quantile
-from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.study_cells import StudyCells
 
 
@@ -19,7 +18,8 @@ def slopes(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
     """Gain of the gap (fraction of error) per unit of ln(cost), by regime, setting and arm.
 
     Least squares through the arm's cells; the 95 % interval is Student's t with the seed noise of
-    the gap, pooled within the regime. Empty where training error was not measured on two seeds.
+    the gap, pooled within the regime. Empty where training error was not measured on two seeds,
+    and without arms whose cells cost the same.
     """
     records = []
     gaps = cells.train_validation_gaps
@@ -27,9 +27,11 @@ def slopes(cells: StudyCells, prereg: Preregistration) -> list[dict[str, Any]]:
         if all(c.n == 1 for c in regime) or (noise := gaps.noise(epochs)) is None:
             continue
         for pair in regime.pairs(epochs, prereg.cost):
-            for arm, members in zip(DEPTH_WIDTH, (pair.first, pair.second), strict=True):
+            for arm, members in zip(cells.arms, (pair.first, pair.second), strict=True):
                 x = np.log([c.cost(prereg.cost) or math.nan for c in members])
-                weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+                if not (spread := float(((x - x.mean()) ** 2).sum())) > 0:
+                    continue  # all of one cost, or of none
+                weights = (x - x.mean()) / spread
                 terms = {
                     c.config_id: float(w**2) * noise.variances[c.config_id] / c.n
                     for c, w in zip(members, weights, strict=True)

@@ -16,6 +16,7 @@ from analysis.stats.contrast import t_quantile
 from analysis.study.cells import Cell
 from analysis.study.columns import LEVEL, Record, interval
 from analysis.study.compared_settings import declared_variants, varied
+from analysis.study.measure import ERROR, Measure
 from analysis.study.noise import Noise, Variance, welch_satterthwaite
 from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import CELL_AXES, short_name
@@ -144,22 +145,22 @@ def _grouped(rows: Sequence[Row], own: set[str], without: set[str]) -> list[tupl
     ]
 
 
-def points(record: Mapping[str, Any], name: str) -> str:
-    """A change of error in percentage points with its interval; empty where there is none."""
+def points(record: Mapping[str, Any], name: str, measure: Measure) -> str:
+    """A change of the outcome in its unit with its interval; empty where there is none."""
     value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
     if value is None:
         return ""
-    interval = "" if low is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{100 * value:+.1f} pp{interval}"
+    return measure.change(value, low, high)
 
 
-def step_lines(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line a row of each series: its error, and the change from the row it is compared with."""
+def step_lines(records: Sequence[Mapping[str, Any]], measure: Measure = ERROR) -> list[str]:
+    """A line a row of each series: its outcome, and the change from the row it is compared with."""
     width = max((len(r["name"]) for r in records), default=0)
     lines = []
     for series, members in groupby(records, key=itemgetter("series")):
-        lines.append(f"{series}: error, change from the row it is compared with (95 %)")
+        lines.append(f"{series}: {measure.name}, change from the row it is compared with (95 %)")
         for r in members:
-            changed = f"  {points(r, 'step')}" if r["after"] else ""
-            lines.append(f"  {r['name']:<{width}}  {100 * r['error']:5.1f} %{changed}")
+            changed = f"  {points(r, 'step', measure)}" if r["after"] else ""
+            shown = f"{100 * r['error']:5.1f} %" if measure == ERROR else measure.shown(r["error"])
+            lines.append(f"  {r['name']:<{width}}  {shown}{changed}")
     return lines

@@ -13,6 +13,7 @@ from analysis.figures.drawing import (
     arm_plots,
     curve_plots,
     depth_width_plot,
+    effects_plot,
     forecast_plot,
     forest,
     frontiers,
@@ -23,13 +24,13 @@ from analysis.figures.drawing import (
 )
 from analysis.figures.drawing.labels import plain
 from analysis.figures.drawing.published_overlay import published_records
-from analysis.figures.drawing.style import ASSUMED, style
-from analysis.figures.figure import StudyFigure, confidence
+from analysis.figures.drawing.style import ASSUMED, Look, style
+from analysis.figures.figure import StudyFigure, confidence, law_cost
 from analysis.figures.files import Saved
 from analysis.figures.law_records import study_law_rows, study_return_rows
 from analysis.figures.records import arm_records, frontier_records, overfit_records
 from analysis.figures.verdict_records import verdict_records
-from analysis.rules.phrases import better_arm, percent
+from analysis.rules.phrases import arm_names, better_arm
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.columns import ALL_COST_NAMES, COSTS, Record
 from analysis.study.study_cells import StudyCells
@@ -53,7 +54,14 @@ def _bars(found: Findings) -> str:
 
 def _compared_cost(found: Findings) -> str:
     cost = found.prereg.cost
-    return cost if any(c.cost(cost) for c in found.cells) else "flops"
+    return cost if any(c.cost(cost) for c in found.cells) else found.cells.known_cost("flops")
+
+
+def _look(found: Findings) -> Look:
+    """What the study's figures show; a rule about its arms knows what these are called."""
+    arms = found.prereg.arms
+    words = [arm_names(j.rule) for j in found.judgements if j.rule.arms == arms]
+    return Look(found.cells.measure, arms, words[0] if words else arms)
 
 
 def _mean_gaps(found: Findings) -> list[Record]:
@@ -70,13 +78,15 @@ def _panel_titles(found: Findings, cost: str) -> dict[int, str]:
         j.epochs: f" ({plain(j.rule.name, 24)} {j.verdict.value.replace('_', ' ')})"
         for j in found.judgements
         if j.rule.kind == "arms"
-        and j.rule.arms == DEPTH_WIDTH
+        and j.rule.arms == found.prereg.arms
         and j.epochs is not None
         and j.rule.cost == cost
     }
+    measure, words = found.cells.measure, _look(found).words
     return {
-        r["epochs"]: f"{r['epochs']} epochs{verdicts.get(r['epochs'], '')}\n"
-        f"gap {percent(r['estimate'], r['low'], r['high'])}\n{better_arm(r['low'], r['high'])}"
+        r["epochs"]: f"{measure.at(r['epochs'])}{verdicts.get(r['epochs'], '')}\n"
+        f"gap {measure.interval(r['estimate'], r['low'], r['high'])}\n"
+        f"{better_arm(r['low'], r['high'], words)}"
         for r in _mean_gaps(found)
         if r["cost"] == cost
     }
@@ -92,25 +102,29 @@ def _curves(found: Findings) -> list[Record]:
 def _arms(cost: str) -> StudyFigure:
     return StudyFigure(
         f"arms_{cost}",
-        f"Error of both arms against {ALL_COST_NAMES[cost]}, 95 % intervals",
+        f"{{Outcome}} of both arms against {ALL_COST_NAMES[cost]}, 95 % intervals",
         lambda found: arm_records(found.cells, cost) if cost == _compared_cost(found) else [],
-        lambda rows, found: arm_plots.arms(rows, _panel_titles(found, cost)),
+        lambda rows, found: arm_plots.arms(rows, _panel_titles(found, cost), _look(found)),
     )
 
 
 def _frontier(cost: str) -> StudyFigure:
     def data(found: Findings) -> list[Record]:
         members = list(found.frontiers[cost])
-        return members + published_records(cost) if found.request.published and members else members
+        overlaid = found.request.published and members and found.cells.measure.log
+        return members + published_records(cost) if overlaid else members
 
-    def draw(rows: Sequence[Record], _: Findings) -> Figure:
+    def draw(rows: Sequence[Record], found: Findings) -> Figure:
         own = [r for r in rows if "config_id" in r]
-        return frontiers.frontier(own, [r for r in rows if "config_id" not in r])
+        published = [r for r in rows if "config_id" not in r]
+        return frontiers.frontier(own, published, _look(found))
 
-    name, title = f"frontier_{cost}", f"Pareto frontier of error and {ALL_COST_NAMES[cost]}"
+    name, title = f"frontier_{cost}", f"Pareto frontier of {{outcome}} and {ALL_COST_NAMES[cost]}"
     if cost == "train_flops":
         title += ", by training length"
-        return StudyFigure(name, title, data, lambda rows, _: frontiers.budget(rows))
+        return StudyFigure(
+            name, title, data, lambda rows, found: frontiers.budget(rows, _look(found))
+        )
     return StudyFigure(name, title, data, draw)
 
 
@@ -125,66 +139,76 @@ def _map(found: Findings) -> DepthWidthMap | None:
 FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(
         "steps",
-        "Step by step: error, and what each row changes, 95 % intervals",
+        "Step by step: {outcome}, and what each row changes, 95 % intervals",
         lambda found: found.summary["steps"],
-        lambda rows, _: variant_plot.steps(rows),
+        lambda rows, found: variant_plot.steps(rows, _look(found)),
     ),
     StudyFigure(
         "verdicts",
         "Claims with their effects, {confidence} intervals; grey: asked in another way",
         lambda found: verdict_records(found.judgements),
-        lambda rows, found: forest.verdicts(rows, f"{confidence(found)} interval", _noise(found)),
+        lambda rows, found: forest.verdicts(
+            rows, f"{confidence(found)} interval", _noise(found), _look(found)
+        ),
+    ),
+    StudyFigure(
+        "main_effects",
+        "What each level of an axis changes, all else equal, {confidence} intervals",
+        lambda found: [r for r in found.summary["main_effects"] if r["estimate"] is not None],
+        lambda rows, found: effects_plot.main_effects(rows, _bars(found), _look(found)),
     ),
     *map(_arms, ALL_COST_NAMES),
     StudyFigure(
         "gaps",
         "Gap between the arms by regime and cost, {confidence} intervals",
         _mean_gaps,
-        lambda rows, found: forest.gaps(rows, found.prereg.margin, _bars(found)),
+        lambda rows, found: forest.gaps(rows, found.prereg.margin, _bars(found), _look(found)),
     ),
     StudyFigure(
         "gap_map",
         "Gap map: by training length, resolution and cost, {confidence} intervals",
         lambda found: _gaps(found) if _mean_gaps(found) else [],
-        lambda rows, found: gap_map.gap_map(rows, _bars(found)),
+        lambda rows, found: gap_map.gap_map(rows, _bars(found), _look(found)),
     ),
     StudyFigure(
         "train_validation_gap",
         "Over-fitting: validation minus clean training error, 95 % intervals",
         lambda found: overfit_records(found.cells, _compared_cost(found)),
-        lambda rows, _: arm_plots.overfit(rows),
+        lambda rows, found: arm_plots.overfit(rows, _look(found)),
     ),
     StudyFigure(
         "learning_curves",
         "Learning curves: error while training, means over seeds",
         _curves,
-        lambda rows, _: curve_plots.learning_curves(rows),
+        lambda rows, found: curve_plots.learning_curves(rows, _look(found)),
     ),
     StudyFigure(
         "overfitting_curves",
         "Over-fitting while training: validation minus training error of averaged weights",
         lambda found: [r for r in _curves(found) if "gap" in r],
-        lambda rows, _: curve_plots.overfitting_curves(rows),
+        lambda rows, found: curve_plots.overfitting_curves(rows, _look(found)),
     ),
     *map(_frontier, FRONTIERS),
     StudyFigure(
         "laws",
-        "Error over FLOPs with fitted laws, 95 % intervals",
-        lambda found: study_law_rows(found.cells),
-        lambda rows, _: law_plots.laws(rows),
+        "{Outcome} over {law_cost} with fitted laws, 95 % intervals",
+        lambda found: study_law_rows(found.cells, law_cost(found.cells, found.prereg)),
+        lambda rows, found: law_plots.laws(rows, law_cost(found.cells, found.prereg), _look(found)),
     ),
     StudyFigure(
         "resolution_returns",
         "What each step in resolution returns, 95 % intervals over steps",
-        lambda found: study_return_rows(found.cells),
-        lambda rows, _: return_plot.returns(rows),
+        lambda found: study_return_rows(found.cells, law_cost(found.cells, found.prereg)),
+        lambda rows, found: return_plot.returns(
+            rows, law_cost(found.cells, found.prereg), _look(found)
+        ),
     ),
     StudyFigure(
         "regime_map",
         "Where depth beats width, over training length and {cost}",
-        _map,
+        lambda found: _map(found) if found.prereg.arms == DEPTH_WIDTH else None,
         lambda found_map, found: depth_width_plot.depth_width_map(
-            found_map, ALL_COST_NAMES[found.prereg.cost]
+            found_map, ALL_COST_NAMES[found.prereg.cost], _look(found)
         ),
         lambda found_map: found_map.records,
     ),
@@ -192,7 +216,7 @@ FIGURES: tuple[StudyFigure, ...] = (
         "forecast",
         "Run time: forecast before launch and measured",
         lambda found: run_time_records(found.table.rows, found.forecasts),
-        lambda rows, _: forecast_plot.forecasts(rows),
+        lambda rows, found: forecast_plot.forecasts(rows, _look(found)),
     ),
 )
 

@@ -9,7 +9,10 @@ from matplotlib.figure import Figure
 
 from analysis.descriptions.findings import Findings
 from analysis.figures.files import Saved, save
+from analysis.rules.phrases import capitalised
+from analysis.rules.rule import Preregistration
 from analysis.study.columns import ALL_COST_NAMES, Record
+from analysis.study.study_cells import StudyCells
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,10 @@ class StudyFigure:
     """A figure that every study gets for which `data` finds something.
 
     `name` is that of its files. In `title`, its caption, `{confidence}` stands for the confidence
-    level of the rules and `{cost}` for the cost at which they compare. `draw` makes the picture of
-    the data, inside `style()`; `records` are the plotted numbers, which become the CSV file.
+    level of the rules, `{cost}` for the cost at which they compare, `{law_cost}` for that of laws
+    and `{outcome}` for what is compared, which `{Outcome}` begins in upper case. `draw` makes the
+    picture of the data, inside `style()`; `records` are the plotted numbers, which become the CSV
+    file.
     """
 
     name: str
@@ -32,10 +37,17 @@ class StudyFigure:
         if not (data := self.data(found)):
             return None
         cost = ALL_COST_NAMES[found.prereg.cost]
-        title = self.title.format(confidence=confidence(found), cost=cost)
+        over, name = law_cost(found.cells, found.prereg), found.cells.measure.name
+        words = {"outcome": name, "Outcome": capitalised(name), "law_cost": ALL_COST_NAMES[over]}
+        title = self.title.format(confidence=confidence(found), cost=cost, **words)
         return save(self.draw(data, found), self.records(data), directory, self.name, title)
 
 
 def confidence(found: Findings) -> str:
     """The confidence level of the rules, as in 95 %."""
     return f"{100 * (1 - found.prereg.alpha):g} %"
+
+
+def law_cost(cells: StudyCells, prereg: Preregistration) -> str:
+    """The cost that laws are fitted over: FLOPs, or the declared cost where no cell has those."""
+    return "flops" if any(cell.cost("flops") for cell in cells.cells) else prereg.cost

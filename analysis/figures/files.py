@@ -42,13 +42,22 @@ def prepare(directory: Path) -> None:
 
 
 def write_csv(path: Path, records: Sequence[Record]) -> None:
-    """All keys of all records as columns, in order of appearance; None is an empty field."""
+    """All keys of all records as columns, in order of appearance; None is an empty field.
+
+    What a spreadsheet would take for a formula has an apostrophe before it: names come from files
+    of others.
+    """
     columns = list(dict.fromkeys(key for record in records for key in record))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows({k: _no_formula(v) for k, v in record.items()} for record in records)
     replace_file(path, text.getvalue())
+
+
+def _no_formula(value: Any) -> Any:
+    active = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if active else value
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -105,15 +105,16 @@ def arm_records(cells: StudyCells, axis: str) -> list[Record]:
     for epochs in cells.regimes:
         noise = cells.noise(epochs)
         for pair in cells.pairs(epochs, axis):
-            for arm, members in (("depth", pair.first), ("width", pair.second)):
+            for arm, members in zip(cells.arms, (pair.first, pair.second), strict=True):
                 for cell in members:
                     record = _record(cell, base, axis, noise)
                     records.append(record | {"arm": arm, "kind": "cell"})
-                if any(cell.error <= 0 for cell in members):
+                measure = cells.measure
+                if measure.log and any(cell.error <= 0 for cell in members):
                     continue
                 x = np.log([cell.cost(axis) or math.nan for cell in members])
                 t = np.linspace(x.min(), x.max(), CURVE_POINTS)
-                curve = np.exp(smoother(x, t) @ np.log([cell.error for cell in members]))
+                curve = measure.unscaled(smoother(x, t) @ np.array([c.scaled for c in members]))
                 records += [
                     {"epochs": epochs, "resolution": members[0].resolution, "arm": arm,
                      **own_columns(members[0]), "kind": "curve", "cost_axis": axis,

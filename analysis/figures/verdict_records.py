@@ -20,7 +20,9 @@ def verdict_records(judgements: Sequence[Judgement]) -> list[Record]:
         for variant, gap, verdict in attempts:
             if j.gap is None or gap is None:
                 continue
-            factor = 1.0 if kind.unit == "number" else 100.0
+            measure = gap.measure
+            factors = {"number": 1.0, "percent": measure.gap_factor, "pp": measure.factor}
+            factor = factors[kind.unit]
             values = {name: getattr(gap, name) for name in ("estimate", "low", "high")}
             values["margin"] = j.rule.sign * j.rule.margin
             rows.append(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.study.table import task_in
+from analysis.study.measure import description_of
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import csv_in
 from scaling_study.study.axes import CELL_AXES
@@ -91,10 +91,10 @@ def _of_folder(folder: Path, outcome: str | None) -> list[Row]:
     if (folder / "plan.csv").is_file():
         ids = [row["run_id"] for row in read_plan(folder)]
         paths = [folder.parent / "runs" / run / "result.json" for run in ids]
-        task = task_in(read_grid(folder))
+        task = description_of(read_grid(folder))
     else:
         paths = [folder / "result.json", *sorted(folder.glob("*/result.json"))]
-        task = task_in({})
+        task = description_of({})
     rows: list[Row] = []
     for path in paths:
         if not path.is_file():

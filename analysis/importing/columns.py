@@ -1,12 +1,12 @@
 """Foreign tables as frames with our columns, checked to hold what they are said to hold."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analysis.importing.notation import numbers_in
 from analysis.importing.units import OURS, conversion, quantity_of
 from analysis.stats.pareto import Floats
 from scaling_study.common.errors import InputError
@@ -15,31 +15,29 @@ TEXT = (
     *("run_id", "config_id", "status", "data", "family", "model", "recipe", "bound", "device"),
     *("precision", "eval_split", "error", "git_commit", "git_dirty", "versions"),
 )
+# Between the name and the number of a column whose header has that name several times.
+TWIN = " (column "
 # Values of one table that differ more than this are in different units.
 SPAN = 1e6
 
 
-def number(text: object) -> float:
-    """A number as written in tables: 1,014.45 is a thousand; NaN where there is none."""
-    plain = "" if text is None else str(text).strip()
-    if plain.lower() in ("", "nan", "none", "null", "na", "n/a"):
-        return float("nan")
-    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", plain):
-        plain = plain.replace(",", "")
-    return float(plain)
+def has(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a table has a column of this name; InputError if it has two that differ."""
+    if name in frame:
+        return True
+    if twins := [str(c) for c in frame.columns if str(c).startswith(f"{name}{TWIN}")]:
+        raise InputError(
+            f"the header has {name!r} {len(twins)} times, with different values below; rename "
+            f"one, or map the one that you mean, as in --map OURS={twins[0]!r}"
+        )
+    return False
 
 
-def _numbers(values: "pd.Series[str]", ours: str, theirs: str) -> Floats:
-    numbers = np.empty(len(values))
-    for row, text in enumerate(values):
-        try:
-            numbers[row] = number(text)
-        except ValueError:
-            raise InputError(
-                f"{theirs!r} for {ours} holds {text!r} (row {row + 1}), not a plain number; give "
-                "every value in one unit and name the unit"
-            ) from None
-    return numbers
+def _numbers(values: "pd.Series[str]", ours: str, theirs: str, word: str) -> Floats:
+    try:
+        return numbers_in(values.tolist(), percent="percent" in word.lower())
+    except ValueError as error:
+        raise InputError(f"{theirs!r} for {ours} {error}") from None
 
 
 def _check(values: Floats, ours: str, theirs: str, word: str | None) -> None:
@@ -71,7 +69,7 @@ def _check_names(frame: pd.DataFrame, columns: Mapping[str, str], units: Mapping
     if unmapped := [ours for ours in units if ours not in columns]:
         raise InputError(f"a unit for {unmapped[0]}, which no column of the file is mapped to")
     for ours, theirs in columns.items():
-        if theirs not in frame:
+        if not has(frame, theirs):
             there = ", ".join(map(str, frame.columns))
             raise InputError(f"no column {theirs!r} (for {ours}); the file has {there}")
 
@@ -92,7 +90,7 @@ def converted(
         if ours in TEXT:
             result[ours] = frame[theirs].astype(str)
             continue
-        values = _numbers(frame[theirs], ours, theirs)
+        values = _numbers(frame[theirs], ours, theirs, units.get(ours, ""))
         values = conversions[ours](values) if ours in conversions else values
         _check(values, ours, theirs, units.get(ours))
         result[ours] = pd.Series(values, index=frame.index)

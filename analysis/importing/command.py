@@ -10,9 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from analysis.descriptions.elasticities import sentence
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import style
-from analysis.figures.files import save, write_csv, write_json
+from analysis.figures.files import prepare, save, write_csv, write_json
 from analysis.importing.cells import measured, records_of, split
 from analysis.importing.declared_study import DeclaredStudy, declared_study
 from analysis.importing.plots import frontier
@@ -23,8 +24,8 @@ from analysis.importing.read_wandb import read_wandb, wandb_rows
 from analysis.importing.speedups import speedup
 from analysis.importing.to_study import cells_in, to_study
 from analysis.importing.units import OURS
+from analysis.rules.preregistration import load_rules
 from analysis.stats.local_surface import surface_contrast
-from analysis.study.arms import DEPTH_WIDTH
 from scaling_study.common.errors import InputError
 
 # Formats of which frontiers are made without a declared study.
@@ -92,17 +93,9 @@ def surface_of(args: argparse.Namespace) -> list[str]:
     """
     rows, columns, units, declared = _asked(args)
     cells = cells_in(rows, columns, units, declared)
-    found = surface_contrast(cells, DEPTH_WIDTH, declared.cost)
-    args.output.mkdir(parents=True, exist_ok=True)
+    found = surface_contrast(cells, load_rules(None, declared.grid()).arms, declared.cost)
     write_json(args.output / "surface.json", asdict(found))
-    first, second = found.axes
-    better = first if found.low > 0 else second if found.high < 0 else None
-    said = f"{better} gains more" if better else "undecided which gains more"
-    return [
-        f"per ln({found.cost}) at the centre of {found.cells} shapes: {said}; elasticity of "
-        f"{second} minus that of {first} {found.contrast:+.3f} [{found.low:+.3f}, "
-        f"{found.high:+.3f}], which rests on {found.rests_on} (surface.json)"
-    ]
+    return [f"{sentence(found)} (surface.json)"]
 
 
 def _asked(
@@ -111,6 +104,7 @@ def _asked(
     if len(args.files) > 1:
         raise InputError(f"--study takes one table, not {len(args.files)}")
     declared = declared_study(args.study)
+    prepare(args.output)
     rows = rows_of(args.files[0], args.format)
     return rows, _pairs("--map", args.map), _pairs("--unit", args.unit), declared
 
@@ -138,11 +132,12 @@ def _speedup(
 
 def command(args: argparse.Namespace) -> list[str]:
     """Read, judge and draw one table; the line to print."""
-    files = [Path(file) for file in args.files]
+    files, directory = [Path(file) for file in args.files], args.output
     if args.format not in FRONTIERS:
         raise InputError(
             f"--format {args.format}: give --study, which says what the runs are about"
         )
+    prepare(directory)
     table = read(files, args.format, _pairs("--map", args.map), _pairs("--unit", args.unit))
     table, cost = measured(table, args.cost, args.n_val)
     names = split(table.frame, args.families)
@@ -150,8 +145,6 @@ def command(args: argparse.Namespace) -> list[str]:
     if args.published and not published:
         raise InputError(f"--published: nothing is published here for {cost}; flops and params are")
     found, apart = _speedup(table, cost, names, args.families)
-    directory: Path = args.output
-    directory.mkdir(parents=True, exist_ok=True)
     title = f"Pareto frontier of validation error and {cost}"
     with style():
         figure = frontier(records, published if args.published else ())

@@ -43,7 +43,8 @@ class DeclaredStudy:
         if self.seed_sd is not None:
             rules["seed_sd"] = self.seed_sd
         asked = {"question": self.question} if self.question else {}
-        task = {"name": "table", "outcome": dict(self.outcome)}
+        task: dict[str, Any] = {"name": "table", "outcome": dict(self.outcome)}
+        task |= {"length": self.length} if self.length else {}
         return {"name": self.name, **asked, "task": task, "rules": rules}
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish, spread
 from analysis.figures.drawing.published_overlay import dots, overlay
-from analysis.figures.drawing.style import COLORS, log_x, log_y_percent
+from analysis.figures.drawing.style import COLORS, log_x, outcome_axis
 from analysis.study.columns import COSTS, Record
 
 LABELS = {cost.name: cost.label for cost in COSTS} | {"image_time_s": "time per image"}
@@ -51,7 +51,7 @@ def frontier(records: Sequence[Record], published: Sequence[Record] = ()) -> Fig
     log_x(axes, "step_time_s" if axis.endswith("_s") else "flops")
     axes.set_xlabel(str(LABELS.get(axis, axis)))
     values = [100 * r["error"] for r in (*records, *published) if r["error"] > 0]
-    log_y_percent(axes, "validation error (%)", values)
+    outcome_axis(axes, "validation error (%)", values)
     figure.legend(loc="outside lower center", ncols=2)
     front = spread([r for r in records if r["on_frontier"]], NAMED)
     own = [Label(r["cost"], 100 * r["error"], r["name"], colors[r["family"]]) for r in front]

@@ -1,13 +1,15 @@
 """Tables that other tools wrote as CSV, with our columns."""
 
+import codecs
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from analysis.importing.columns import converted
+from analysis.importing.columns import TWIN, converted, has
 from analysis.importing.units import OURS
 from scaling_study.common.errors import InputError
 from scaling_study.study.axes import CELL_AXES
@@ -24,22 +26,51 @@ class Imported:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file, all values as written.
+    """Rows of a CSV file, all values as written, separated by commas, semicolons or tabs.
+
+    Columns of one name that differ are called NAME (column 3), NAME (column 4).
 
     Raises:
         InputError: no such file, not text, no rows, or a row that is longer than the header.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        lines = _lines(_text(path))
+    except (OSError, UnicodeError, csv.Error) as error:
         raise InputError(f"cannot read {path}: {error}") from None
+    header, rows = lines[0] if lines else [], [line for line in lines[1:] if line]
     if not rows:
         raise InputError(f"{path} has no rows below its header")
     for number, row in enumerate(rows, start=1):
-        if None in row:
+        if len(row) > len(header):
             raise InputError(f"{path}, row {number}: more values than the header has columns")
-    return rows
+        row += [""] * (len(header) - len(row))
+    names = _names(header, rows)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _text(path: Path) -> str:
+    """UTF-8, or the UTF-16 that Excel calls Unicode text, which says so in its first bytes."""
+    content = path.read_bytes()
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf_16 else "utf-8-sig")
+
+
+def _lines(text: str) -> list[list[str]]:
+    first = text.partition("\n")[0]
+    separator = "," if "," in first else next((s for s in ";\t" if s in first), ",")
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    return [*csv.reader(io.StringIO(text, newline=""), delimiter=separator)]
+
+
+def _names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Names of the columns, those apart by their numbers that have one name and other values."""
+    values = {
+        name: {tuple(row[n] for row in rows) for n, other in enumerate(header) if other == name}
+        for name in header
+        if header.count(name) > 1
+    }
+    twins = {name for name, found in values.items() if len(found) > 1}
+    return [f"{n}{TWIN}{i})" if n in twins else n for i, n in enumerate(header, start=1)]
 
 
 def frame_of(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
@@ -85,7 +116,7 @@ def imported(frame: pd.DataFrame, columns: Mapping[str, str], units: Mapping[str
     Raises:
         InputError: no validation error column, or whatever `converted` refuses, or duplicates.
     """
-    own = {name: name for name in OURS if name in frame}
+    own = {name: name for name in OURS if name not in columns and has(frame, name)}
     ours = converted(frame, own | dict(columns), units)
     if "val_error" not in ours:
         raise InputError(

@@ -44,7 +44,9 @@ def json_rows(path: Path) -> Rows:
             if not isinstance(row, Mapping):
                 raise InputError(f"{path}: {str(row)[:40]!r} is no run")
             rows.append(flat(row))
-    except json.JSONDecodeError as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: run {len(rows) + 1} is no JSON: {error}") from None
     return rows
 

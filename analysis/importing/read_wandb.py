@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.importing.columns import has
 from analysis.importing.read_csv import Imported, frame_of, imported, read_rows
 from analysis.importing.units import OURS
 from scaling_study.common.errors import InputError
@@ -45,7 +46,7 @@ def _literal(text: str, where: str) -> dict[str, str]:
     """A dictionary that pandas printed into a CSV field; NaN and infinity become missing."""
     try:
         value = ast.literal_eval(re.sub(r"(?<=[:\[,] )-?(nan|inf)\b", "None", text) or "{}")
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise InputError(f"{where} holds no dictionary: {text[:60]!r}") from None
     if not isinstance(value, Mapping):
         raise InputError(f"{where} holds no dictionary: {text[:60]!r}")
@@ -68,7 +69,7 @@ def wandb_rows(path: Path) -> Iterable[dict[str, str]]:
     for number, line in enumerate(lines, start=1):
         try:
             run = json.loads(line) if line.strip() else None
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}, line {number} is no JSON: {error}") from None
         if run is not None and not isinstance(run, dict):
             raise InputError(f"{path}, line {number} holds no run but {type(run).__name__}")
@@ -79,7 +80,7 @@ def wandb_rows(path: Path) -> Iterable[dict[str, str]]:
 
 def _found(frame: pd.DataFrame, names: Iterable[str]) -> str | None:
     """The column that bears one of these names, with or without W&B's prefixes."""
-    return next((p + n for n in names for p in PREFIXES if p + n in frame), None)
+    return next((p + n for n in names for p in PREFIXES if has(frame, p + n)), None)
 
 
 def read_wandb(
@@ -97,8 +98,9 @@ def read_wandb(
     if not rows:
         raise InputError(f"{path} holds no run")
     frame = frame_of(rows)
-    known = {ours: _found(frame, (ours, *WANDB.get(ours, ()))) for ours in OURS}
     given = {o: _found(frame, (theirs,)) or theirs for o, theirs in (columns or {}).items()}
+    sought = [ours for ours in OURS if ours not in given]
+    known = {ours: _found(frame, (ours, *WANDB.get(ours, ()))) for ours in sought}
     everything = {o: theirs for o, theirs in known.items() if theirs} | given
     states = [c for c in (_found(frame, (n,)) for n in STATES) if c]
     done = frame[states].isin(["finished", "ok", ""]).all(axis=1)

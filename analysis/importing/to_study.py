@@ -10,16 +10,17 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from analysis.importing.columns import converted
+from analysis.importing.columns import converted, has
 from analysis.importing.declared_study import DeclaredStudy, refuse_selection
 from analysis.importing.units import OURS
+from analysis.laws.floor import above_floor
 from analysis.rules.preregistration import freeze
 from analysis.study.cells import Cell, cells_of
+from analysis.study.measure import description_of, measure_of
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_csv, replace_file
 from scaling_study.study.axes import CELL_AXES
 from scaling_study.study.result import Result, write_result
-from scaling_study.tasks import described
 
 # The setting of runs whose table does not say it.
 IMPORTED = "imported"
@@ -78,10 +79,11 @@ def cells_in(
     made = [_result(row, number) for number, row in enumerate(frame.to_dict("records"))]
     _refuse_copies(made)
     _refuse_mixed_times(made, declared)
-    task = described(declared.grid()["task"])
-    return cells_of(
-        [{**vars(r), "val_error": task.minimised(vars(r)), "settings": ()} for r in made]
-    )
+    grid = declared.grid()
+    outcome, measure = description_of(grid), measure_of(grid)
+    shared = {"settings": (), "measure": measure}
+    runs = [{**vars(r), "val_error": outcome.minimised(vars(r)), **shared} for r in made]
+    return cells_of(above_floor(runs, outcome))
 
 
 def _refuse_mixed_times(made: Sequence[Result], declared: DeclaredStudy) -> None:
@@ -100,10 +102,11 @@ def _frame(
 ) -> pd.DataFrame:
     names = list(dict.fromkeys(name for row in rows for name in row))
     frame = pd.DataFrame({n: [str(row.get(n, "")) for row in rows] for n in names}, dtype=object)
-    own = {name: name for name in OURS if name in frame and name not in ("schema", "measures")}
+    automatic = OURS.keys() - {"schema", "measures"} - columns.keys()
+    own = {name: name for name in OURS if name in automatic and has(frame, name)}
     mapped = own | dict(columns)
     if declared.length is not None:
-        if declared.length not in frame:
+        if not has(frame, declared.length):
             raise InputError(f"length: {declared.length}: no such column; there are {_some(names)}")
         mapped["epochs"] = declared.length
     for needed in ("outcome", declared.cost):

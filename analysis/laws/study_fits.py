@@ -47,7 +47,8 @@ def study_fits(cells: StudyCells, cost: str) -> list[Record]:
 def _law(points: Points, form: str, df: float) -> Record:
     found = fit(points, form, y="error", x="cost")
     record = _record(found, points)
-    if np.isfinite(points["se"]).all():
+    # Where no cell's seeds scatter, they say nothing about the scatter that luck explains.
+    if np.isfinite(points["se"]).all() and (points["se"] > 0).all():
         test = lack_of_fit(found, points["error"], points["se"], df)
         record["lack_of_fit"] = {"f": test.f, "p": test.p}
         text = f"lack of fit beyond what seeds explain: F {test.f:.2f}, p {test.p:.2g}"

@@ -41,6 +41,7 @@ from analysis.stats.decision import holm, value_of
 from analysis.stats.speedup import Speedup, speedup_of
 from analysis.study.cells import Cell
 from analysis.study.columns import COST_NAMES, Record
+from analysis.study.measure import ERROR
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
@@ -117,12 +118,15 @@ def _judged(
     return by_cost, points
 
 
-def _numbers(content: Mapping[str, Any], cells: Sequence[Cell]) -> list[str]:
+def _numbers(
+    content: Mapping[str, Any], cells: Sequence[Cell], rules: Preregistration
+) -> list[str]:
     """Everything in tables, folded away."""
     laws = content["laws"].items()
+    gaps = sections.gaps(content["gaps"], rules, ERROR)
     checks = [html.paragraph(text) for text in content["validation"]]
     return [
-        html.folded("Gaps by regime, cost and resolution", sections.gaps(content["gaps"])),
+        html.folded("Gaps by regime, cost and resolution", gaps),
         *(html.folded(name, [html.table(rows, {k: k for k in rows[0]})]) for name, rows in laws),
         html.folded("How the fits predict what they have not seen", checks),
         html.folded("Cells", [html.table(cell_records(cells), cell_columns(cells))]),
@@ -134,7 +138,7 @@ def command(directory: Path) -> list[str]:
     prepare(directory)
     # One run per cell was printed; the prior says how it scatters.
     table, rules = depth_width_table(), load_rules(None, {"rules": {"seed_sd": "prior"}})
-    cells, fast = StudyCells.of(table.rows, rules.base), speedups()
+    cells, fast = StudyCells.of(table.rows, rules.base, rules.arms), speedups()
     by_cost, points = _judged(table, cells, rules, fast)
     main_verdicts = by_cost[rules.cost]
     content = summary(table, cells, rules, main_verdicts, {})
@@ -165,9 +169,9 @@ def command(directory: Path) -> list[str]:
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),
             ("figures", "Figures", [html.figure(s) for s in saved]),
-            ("numbers", "Numbers behind it", _numbers(content, cells)),
+            ("numbers", "Numbers behind it", _numbers(content, cells, rules)),
             ("left-out", f"Cells left out ({len(table.left_out)})", sections.left_out(table)),
-            ("rules", "Rules", sections.rules(rules)),
+            ("rules", "Rules", sections.rules(rules, ERROR)),
         ],
         data(found),
     )

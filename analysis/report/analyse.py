@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from analysis.descriptions.dominance import dominance
+from analysis.descriptions.elasticities import elasticities
 from analysis.descriptions.findings import Findings, Request
 from analysis.descriptions.gaps import gaps
+from analysis.descriptions.main_effects import main_effects
 from analysis.descriptions.multiverse import multiverse
 from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.overfitting import slopes
 from analysis.descriptions.variants import step_records
 from analysis.figures.all_figures import all_frontiers, figures
+from analysis.figures.figure import law_cost
 from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
 from analysis.report.closing_screen import screen
@@ -51,6 +54,8 @@ def summary(
         "dominance": dominance(cells),
         "overfit": slopes(cells, prereg),
         "steps": step_records(cells, table.rows, table.grid),
+        "main_effects": main_effects(cells, prereg),
+        "elasticities": elasticities(cells, prereg),
         "differences": [
             *differences(table.rows, table.on_purpose, sides_of(cells, prereg)),
             # A plan may give cells other numbers of seeds; here some of what it has is not there.
@@ -60,14 +65,9 @@ def summary(
     }
 
 
-def law_cost(cells: StudyCells, prereg: Preregistration) -> str:
-    """The cost that laws are fitted over: FLOPs, or the declared cost where no cell has those."""
-    return "flops" if any(cell.cost("flops") for cell in cells.cells) else prereg.cost
-
-
 def findings(table: Table, prereg: Preregistration, request: Request) -> Findings:
     """Everything that is computed about a table."""
-    cells = StudyCells.of([*table.rows, *table.tuning], prereg.base)
+    cells = table.cells(prereg.base, prereg.arms)
     judgements = judge(table, cells, prereg)
     others = multiverse(table, cells, prereg, judgements)
     return Findings(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.descriptions import main_effects
 from analysis.descriptions.findings import Findings
 from analysis.descriptions.variants import step_lines
 from analysis.rules import plain_words
@@ -19,11 +20,18 @@ def screen(found: Findings, directory: Path) -> Iterator[str]:
     table = found.table
     yield from (fitted(f"left out: {run}: {why}", indent=2) for run, why in table.left_out.items())
     yield from (fitted(f"differs: {text}", indent=2) for text in found.summary["differences"])
-    yield from (fitted(line, indent=4) for line in step_lines(found.summary["steps"]))
+    yield from (
+        fitted(line, indent=4) for line in step_lines(found.summary["steps"], found.cells.measure)
+    )
     if found.summary["steps"] or found.summary["differences"] or table.left_out:
         yield ""
     if question := table.grid.get("question"):
         yield from (fitted(str(question)), "")
+    if all(j.verdict.value == "not_testable" for j in found.judgements):
+        measure, effects = found.cells.measure, found.summary["main_effects"]
+        yield from (fitted(main_effects.studied(found.cells)), "")
+        yield from (fitted(text, indent=2) for text in main_effects.sentences(effects, measure))
+        yield ""
     yield from _verdicts(found)
     if found.prereg.exploratory:
         yield fitted(

@@ -6,10 +6,16 @@ from pathlib import Path
 
 from analysis.descriptions.findings import Request
 from analysis.figures.files import prepare
+from analysis.laws.floor import with_floor
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
 from analysis.rules.anchor import anchored
-from analysis.rules.freeze import exploratory_reasons, freeze_plan, read_freeze
+from analysis.rules.freeze import (
+    exploratory_reasons,
+    freeze_plan,
+    read_freeze,
+    rule_sources,
+)
 from analysis.rules.looks import look_since_freeze
 from analysis.rules.preregistration import freeze, load_rules
 from analysis.rules.rule import Preregistration
@@ -45,7 +51,7 @@ def command(
         raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)
     try:
-        table = table_of(study, _where(where), with_halved)
+        table = with_floor(table_of(study, _where(where), with_halved))
     except InputError as error:
         if live_s is None and not isinstance(error, NothingToCompareError):
             raise
@@ -62,8 +68,9 @@ def command(
 def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:
     """The table of a study's runs and the rules that it is judged by; raises as `table_of`."""
     study = read_study(study_dir)
-    table = table_of(study, {})
-    return table, marked(_rules(study), study, table)
+    rules = _rules(study)
+    table = with_floor(table_of(study, {}))
+    return table, marked(rules, study, table)
 
 
 def _rules(study: Study) -> Preregistration:
@@ -85,10 +92,11 @@ def marked(
     """
     frozen, used, analysed = read_freeze(study.path), table.used, table.analysed
     store = Store(study.path.parent)
+    sources = rule_sources(study.path) if (study.path / "prereg.yaml").exists() else {}
     began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [
         rules.exploratory,
-        *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed),
+        *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed, sources),
     ]
     if chosen := [column for column in table.where if column not in SAME]:
         reasons.append(f"cells were chosen by --where {', '.join(chosen)}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import shorten, wrap
 
 from analysis.figures.records import half_width
+from analysis.laws.floor import with_floor
 from analysis.report.command import marked
 from analysis.rules.judge import judge
 from analysis.rules.kind import Judgement
@@ -15,7 +16,7 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.study.cells import Cell
 from analysis.study.study_cells import StudyCells
-from analysis.study.table import Table, table_of, task_in
+from analysis.study.table import Table, table_of
 from scaling_study.common.errors import InputError
 from scaling_study.common.format import cut, duration, engineering
 from scaling_study.study.table import read_study
@@ -49,11 +50,11 @@ def side(study_dir: Path) -> Side:
     """Analyse a study without writing anything; an InputError if it has nothing to compare."""
     study = read_study(study_dir)
     try:
-        table = table_of(study, {})
+        table = with_floor(table_of(study, {}))
     except InputError as error:
         raise InputError(f"{study_dir}: {error}") from None
     rules = marked(load_rules(study.path, study.grid), study, table)
-    cells = StudyCells.of(table.rows, rules.base)
+    cells = table.cells(rules.base, rules.arms)
     return Side(
         table,
         rules,
@@ -154,8 +155,8 @@ def _cells(sides: Sequence[Side], names: Sequence[str]) -> Iterator[str]:
 
 
 def _mean(side: Side, cell: Cell) -> str:
-    percent = task_in(side.table.grid).unit == "fraction"
-    factor, unit = (100, " %") if percent else (1, "")
+    measure = cell.measure
+    factor, unit = measure.factor, f" {measure.unit}".rstrip()
     half = half_width(cell, side.cells.noise(cell.epochs))
     known = "" if half is None else f" ± {factor * half:.2g}"
     return f"{factor * cell.error:.4g}{known}{unit} ({cell.n})"

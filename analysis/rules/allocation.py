@@ -17,11 +17,14 @@ from functools import cached_property
 from typing import Any
 
 from analysis.rules.declared_allocation import ADAPTIVE, Allocation
-from analysis.rules.planned import PlannedStudy, Planning, planned_cells
+from analysis.rules.design_analysis import untestable_at_forecast
+from analysis.rules.evidence import Evidence
+from analysis.rules.planned import PlannedStudy, Planning, at_forecast_costs, planned_cells
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.seed_weights import Seeds, contrasts, importance, spread
 from analysis.rules.tuned import but_rate
+from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
 from analysis.study.noise_prior import published_prior
 from scaling_study.common.errors import InputError
@@ -29,6 +32,11 @@ from scaling_study.common.errors import InputError
 Row = Mapping[str, Any]
 # Seeds that a cell of a contrast needs, so that it is known how it scatters.
 LEAST = 2
+
+
+def _network(cell: Cell) -> tuple[Any, ...]:
+    """What tells a cell's network from others, however long and at which rate it is trained."""
+    return cell.depth, cell.width, cell.resolution, cell.comparison_group
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,43 @@ class Design:
         Where no pilot says how seeds scatter the published prior does, not the store: the
         same grid gives the same runs.
         """
-        cells = planned_cells(self.chosen(seeds), self.planning, self.prereg.base)
+        return self._planned(self.chosen(seeds))
+
+    def _planned(self, rows: Sequence[Row]) -> PlannedStudy:
+        cells = planned_cells(rows, self.planning, self.prereg.base, self.prereg.arms)
         return PlannedStudy(cells, self.prereg, self.planning, published_prior())
+
+    def extended(self, study: Evidence, trained: Seeds, rule: Rule) -> tuple[PlannedStudy, str]:
+        """The `trained` cells with all their candidates, and the cost at which to compare them.
+
+        It is the rule's, as measured: what a cell without results lacks is known of its network in
+        another regime. Where nothing is known of a network, costs are forecast ones.
+        """
+        measured = (*study.cells, *study.cells.tuning)
+        known = {cell.config_id: cell.cost(rule.cost) for cell in measured}
+        networks = {_network(cell): cell.cost(rule.cost) for cell in measured}
+        rows = self.chosen({key: self.most[key] for key, n in trained.items() if n})
+        whole = self._planned(rows)
+        cells = {c.config_id: _network(c) for c in (*whole.cells, *whole.cells.tuning)}
+        if not networks.keys() >= {*cells.values()}:
+            forecast = self._planned(at_forecast_costs(rows))
+            return forecast, forecast.cost(rule)
+
+        def cost(row: Row) -> float | None:
+            key = str(row["config_id"])
+            if key in known:
+                return known[key]
+            planned: float | None = row.get(rule.cost)
+            return planned or networks[cells[key]]
+
+        return self._planned([{**row, rule.cost: cost(row)} for row in rows]), rule.cost
+
+    @cached_property
+    def untestable(self) -> dict[str, str]:
+        """The rules that forecast step times keep from a test, by name, each with the reason."""
+        forecast = self._planned(at_forecast_costs(self.rows))
+        found = {rule.name: untestable_at_forecast(forecast, rule) for rule in self.rules}
+        return {name: reason for name, reason in found.items() if reason}
 
     @cached_property
     def whole(self) -> PlannedStudy:
@@ -148,14 +191,25 @@ class Design:
 
     @cached_property
     def start(self) -> dict[str, int]:
-        """The fewest seeds per cell; an adaptive study leaves out cells that no rule needs."""
+        """The fewest seeds per cell; an adaptive study leaves out cells that no rule needs.
+
+        More than LEAST where the rules could not be tested yet: three cells with two seeds each
+        have too few degrees of freedom.
+        """
         one = self._needed if self.allocation.kind == ADAPTIVE else self.most.keys()
-        return self._followed(
+        least = self._followed(
             {
                 key: min(LEAST if self.gains.get(key) else int(key in one), most)
                 for key, most in self.most.items()
             }
         )
+        tested = self._tested(self.whole)
+        path = (dict(seeds) for seeds in self.path(least, math.inf, self.gains))
+        return next((seeds for seeds in path if self._tested(self.plan(seeds)) == tested), least)
+
+    def _tested(self, plan: PlannedStudy) -> int:
+        """How many of the rules a planned study can test by contrasts."""
+        return sum(bool(contrasts(plan, rule, plan.cost(rule))) for rule in self.rules)
 
     @cached_property
     def _needed(self) -> set[str]:
@@ -184,8 +238,8 @@ class Design:
         """Raises InputError, which begins with `where`, if the fewest seeds cost too much."""
         if (least := self.spent(self.start)) > self.allocation.amount:
             raise InputError(
-                f"{where}: {LEAST} seeds of each cell that the rules compare, and one of each "
-                f"other one that is needed, take {least:.4g}"
+                f"{where}: {LEAST} seeds of each cell that the rules compare, or more where they "
+                f"need more for a test, and one of each other needed cell, take {least:.4g}"
             )
 
     def _narrow(self, target: float) -> Seeds:

@@ -9,6 +9,7 @@ from analysis.rules.grid_names import Values, grid_names, listed
 from analysis.rules.planned import planning_of
 from analysis.rules.preregistration import load_rules
 from analysis.rules.registry import find_kind
+from analysis.study.measure import measure_of
 from scaling_study.common.errors import InputError
 
 
@@ -25,11 +26,12 @@ def check(study_dir: Path, grid: Mapping[str, Any], values: Values) -> None:
     load_rules(study_dir, grid)
     rules, planning = load_rules(None, grid), planning_of(grid)
     allocation_of(grid, rules)
+    measure = measure_of(grid)
     lengths = {float(e) for e in values("epochs")} if planning else set()
     for epochs in planning:
         if epochs not in lengths:
             raise InputError(
-                f"grid.planning.{epochs}: the grid has no run of {epochs} epochs; "
+                f"grid.planning.{epochs}: the grid has no run of {measure.at(epochs)}; "
                 f"it has {listed(lengths)}"
             )
     names = grid_names(grid, values)

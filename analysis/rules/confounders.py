@@ -10,6 +10,7 @@ from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.study.columns import LR
 from analysis.study.errors import PreconditionError
+from analysis.study.measure import ERROR, Measure
 from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import NAMES
 
@@ -44,11 +45,11 @@ def differences(
     regimes = _regimes(rows)
     meant = {COLUMN_OF.get(key, key) for key in purpose}
     dotted = {name for row in rows[:1] for name in row if "." in name} - {*NAMES, *COLUMN_OF}
-    found = []
+    measure, found = _measure(rows), []
     for name in (*CHECKED, *sorted(dotted)):
         if name not in meant and len({str(row.get(name)) for row in rows}) > 1:
             values = {epochs: _values_of(name, r, sides) for epochs, r in regimes.items()}
-            found.append(f"{name}: {_by_regime(values)}")
+            found.append(f"{name}: {_by_regime(values, measure)}")
     return found
 
 
@@ -58,7 +59,11 @@ def uneven_seeds(rows: Sequence[Row]) -> list[str]:
     if all(fewest == most for fewest, most in seeds.values()):
         return []
     spans = {epochs: _span(map(str, counts)) for epochs, counts in seeds.items()}
-    return [f"seeds per cell: {_by_regime(spans)}"]
+    return [f"seeds per cell: {_by_regime(spans, _measure(rows))}"]
+
+
+def _measure(rows: Sequence[Row]) -> Measure:
+    return rows[0].get("measure", ERROR) if rows else ERROR
 
 
 def _regimes(rows: Sequence[Row]) -> dict[int, list[Row]]:
@@ -72,7 +77,7 @@ def _seeds(rows: Sequence[Row]) -> tuple[int, int]:
     return min(counts), max(counts)
 
 
-def _by_regime(texts: Mapping[int, str]) -> str:
+def _by_regime(texts: Mapping[int, str], measure: Measure) -> str:
     """What every regime has; those with the same values share a text."""
     alike: dict[str, list[int]] = {}
     for epochs, text in texts.items():
@@ -80,7 +85,8 @@ def _by_regime(texts: Mapping[int, str]) -> str:
     if len(alike) == 1:
         return next(iter(alike))
     return "; ".join(
-        f"{text} at {', '.join(map(str, epochs))} epochs" for text, epochs in alike.items()
+        f"{text} at {', '.join(map(str, epochs))} {measure.length}"
+        for text, epochs in alike.items()
     )
 
 

@@ -29,7 +29,7 @@ def declared_interval(
     used = list({c.config_id: c for c in cells if gap.weights.get(c.config_id)}.values())
     if not _asked(prereg) or not used or tuned:
         return gap, ()
-    log = estimand.scale == "log"
+    log = gap.measure.log and estimand.scale == "log"
     weights = np.array([gap.weights[c.config_id] / (c.error if log else gap.level) for c in used])
     errors, notes = list(gap.errors), list[str]()
     if prereg.paired:

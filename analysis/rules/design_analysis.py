@@ -12,11 +12,19 @@ from typing import Any
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds
-from analysis.rules.planned import PlannedStudy, Planning, planned_cells
+from analysis.rules.planned import (
+    FORECAST,
+    UNKNOWN,
+    PlannedStudy,
+    Planning,
+    at_forecast_costs,
+    planned_cells,
+)
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.stats.decision import NORMAL, averaged, df_per_seed, mde80, seeds_needed
 from analysis.study.errors import PreconditionError
+from analysis.study.measure import ERROR, Measure
 from analysis.study.noise_prior import NoisePrior
 
 Rows = Sequence[Mapping[str, Any]]
@@ -47,6 +55,7 @@ class Power:
     df: float = math.nan
     mde80: float | None = None
     reason: str = ""
+    measure: Measure = ERROR
 
     @property
     def testable(self) -> bool:
@@ -68,15 +77,23 @@ def decidable(
 
     `rows`, one per planned run, have config_id, depth, width, resolution, epochs, seed, flops and
     n_val, as `compared_settings.with_comparison_settings` makes them. For epochs that `planning`
-    lacks the error is 0.4 and the SD that of `prior`, else of the published one. Without rows:
-    ValueError.
+    lacks the error is 0.4 and the SD that of `prior`, else of the published one. Where all rows
+    forecast their step time, a rule that these times keep from a test is not testable. Without
+    rows: ValueError.
     """
     if not rows:
         raise ValueError("no planned runs")
-    cells = planned_cells(rows, planning, prereg.base)
-    plan = PlannedStudy(cells, prereg, planning, prior)
+
+    def study(rows: Rows) -> PlannedStudy:
+        cells = planned_cells(rows, planning, prereg.base, prereg.arms)
+        return PlannedStudy(cells, prereg, planning, prior)
+
+    plan, forecasts = study(rows), any(row.get(FORECAST) for row in rows)
+    forecast = study(at_forecast_costs(rows)) if forecasts else plan
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in prereg.rules}
-    found = {rule.name: _power(plan, rule) for rule in prereg.rules if not parts[rule.name]}
+    found = {
+        rule.name: _power(plan, forecast, rule) for rule in prereg.rules if not parts[rule.name]
+    }
     for rule in prereg.rules:
         if names := parts[rule.name]:
             blocked = [name for name in names if not found[name].testable]
@@ -89,7 +106,7 @@ def sufficient_cells(
     rows: Rows, prereg: Preregistration, planning: Planning
 ) -> list[list[CellIds]]:
     """For each rule alternative sets of cells, each sufficient to test it; empty without any."""
-    study = Evidence(planned_cells(rows, planning, prereg.base), prereg)
+    study = Evidence(planned_cells(rows, planning, prereg.base, prereg.arms), prereg)
     found: list[list[CellIds]] = [[] for _ in prereg.rules]
     for rule, sets in zip(prereg.rules, found, strict=True):
         with suppress(PreconditionError):
@@ -97,16 +114,34 @@ def sufficient_cells(
     return found
 
 
-def _power(plan: PlannedStudy, rule: Rule) -> Power:
+def untestable_at_forecast(forecast: PlannedStudy, rule: Rule) -> str:
+    """Why a rule that the plan could test is not testable at forecast step times; else empty.
+
+    `forecast` is the plan of `at_forecast_costs`.
+    """
+    try:
+        find_kind(rule.kind).planned_effect(forecast, rule)
+    except PreconditionError as reason:
+        return f"with forecast step times, {reason}"
+    return ""
+
+
+def _power(plan: PlannedStudy, forecast: PlannedStudy, rule: Rule) -> Power:
     kind, alpha = find_kind(rule.kind), plan.alpha
-    known = Power(rule.name, kind.epochs(plan.cells, rule), rule.margin, alpha)
+    epochs = kind.epochs(plan.cells, rule)
+    known = Power(rule.name, epochs, rule.margin, alpha, measure=rule.measure)
     try:
         found = kind.planned_effect(plan, rule)
     except PreconditionError as reason:
         return replace(known, reason=str(reason))
+    at_forecast = forecast.cost(rule) != plan.cost(rule)
+    if at_forecast and (why := untestable_at_forecast(forecast, rule)):
+        return replace(known, reason=why)
     if found is None:
         return known
     gap, regimes = found.gap, {c.epochs for c in found.cells}
+    if any(plan.assumed(epochs).source == UNKNOWN for epochs in regimes):
+        return replace(known, source=UNKNOWN)
     assumed = plan.assumed(max(regimes))
     spread = max(plan.assumed(epochs).spread for epochs in regimes)
     return replace(
@@ -139,14 +174,37 @@ def describe(powers: Sequence[Power]) -> list[str]:
 def line(power: Power) -> str:
     """What a rule with a known power can decide, in words."""
     assert power.mde80 is not None
-    head = f"{power.rule} ({power.epochs} epochs)" if power.epochs else power.rule
+    measure = power.measure
+    head = f"{power.rule} ({measure.at(power.epochs)})" if power.epochs else power.rule
     df = f"df {power.df:.0f}" if math.isfinite(power.df) else "seed noise not measured"
-    sd = f"seed SD {100 * power.seed_sd:.1f} pp"
+    percent = measure.factor == 100
+    sd = f"seed SD {100 * power.seed_sd:.1f} pp" if percent else _sd(power)
     if power.spread:
         low, high = (power.seed_sd * math.exp(s * NORMAL * power.spread) for s in (-1, 1))
         sd += f" ({100 * low:.1f} to {100 * high:.1f}, which the power is averaged over)"
     return (
-        f"{head}: decides effects of {100 * power.mde80:.1f} % (relative error) with 80 % power; "
-        f"margin {100 * power.margin:g} %, SE {100 * power.se:.2f} %, {df}, "
-        f"{sd} at {100 * power.error:.0f} % error ({power.source})"
+        f"{head}: decides effects of {_effect(power, power.mde80, 1)} ({measure.gap}) with 80 % "
+        f"power; margin {measure.size(power.margin)}, SE {_effect(power, power.se, 2)}, {df}, "
+        f"{sd}{_level(power)} ({power.source})"
     )
+
+
+def _effect(power: Power, value: float, digits: int) -> str:
+    """An effect in its unit; raw differences with three digits."""
+    measure = power.measure
+    shown = measure.gap_factor * value
+    return f"{f'{shown:.{digits}f}' if measure.log else f'{shown:.3g}'}{measure.gap_unit}"
+
+
+def _sd(power: Power) -> str:
+    return f"seed SD {power.measure.spread(power.seed_sd)}"
+
+
+def _level(power: Power) -> str:
+    """The outcome at which power is given, where it depends on that."""
+    measure = power.measure
+    if not measure.log:
+        return ""
+    if measure.factor == 100:
+        return f" at {100 * power.error:.0f} % {measure.name}"
+    return f" at {measure.shown(power.error)} of {measure.name}"

@@ -8,7 +8,7 @@ from analysis.rules.looks import StudyLook, study_look
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.sequential import Look
-from analysis.study.arms import DEPTH_WIDTH, Pair
+from analysis.study.arms import Pair
 from analysis.study.errors import PreconditionError
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
@@ -25,7 +25,9 @@ class Evidence:
         """(shortest, longest) regime in epochs; PreconditionError if there is one regime only."""
         found = list(self.cells.regimes)
         if len(found) < 2:
-            raise PreconditionError(f"one regime only ({found[0]} epochs); long and short need two")
+            raise PreconditionError(
+                f"one regime only ({self.cells.measure.at(found[0])}); long and short need two"
+            )
         return found[0], found[-1]
 
     def noise(self, epochs: int) -> Noise:
@@ -45,7 +47,7 @@ class Evidence:
         if sd == "prior" and noise is not None:
             return noise
         if isinstance(sd, float):
-            text = f"declared, {100 * sd:.2f} pp (one seed per cell: not measured)"
+            text = f"declared, {self.cells.measure.spread(sd)} (one seed per cell: not measured)"
             keys = [c.config_id for c in self.cells.regime(epochs)]
             return Noise("prior", dict.fromkeys(keys, sd**2), dict.fromkeys(keys, math.inf), text)
         raise PreconditionError(
@@ -53,9 +55,9 @@ class Evidence:
         )
 
     def gap_at(
-        self, epochs: int, estimand: Estimand, arms: tuple[str, str] = DEPTH_WIDTH
+        self, epochs: int, estimand: Estimand, arms: tuple[str, str] | None = None
     ) -> tuple[Gap, list[Pair], Noise]:
-        """The gap between two arms in one regime, the arms and the noise it rests on.
+        """The gap between two arms, or the study's, in one regime, the arms and the noise.
 
         Raises:
             PreconditionError: a precondition of the declared rules fails.

@@ -17,7 +17,8 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
-from scaling_study.common.reading import json_in
+from scaling_study.common.reading import json_in, yaml_in
+from scaling_study.common.source import sources_of
 
 FILE = "freeze.json"
 VERSION = 1
@@ -46,11 +47,14 @@ class Freeze:
 
     `allocation` is the frozen rule that chooses later runs: its `candidates` are the cells it may
     choose (without that key those of the first plan), the rest is the rule's own. None without one.
+    `sources` are digests of the modules outside this project that judge rules, and of those beside
+    them that they import; None where a version before that wrote the freeze.
     """
 
     rules_sha256: str
     plans: tuple[Plan, ...]
     allocation: Mapping[str, Any] | None = None
+    sources: Mapping[str, str] | None = None
 
     @property
     def runs(self) -> dict[str, str]:
@@ -95,6 +99,17 @@ def rules_sha256(study_dir: Path) -> str:
     return hashlib.sha256((study_dir / "prereg.yaml").read_bytes()).hexdigest()
 
 
+def rule_sources(study_dir: Path) -> dict[str, str]:
+    """Digests of the modules of the user's own that judge the frozen rules, by module name.
+
+    Raises:
+        InputError: a module that cannot be found.
+    """
+    rules = yaml_in(study_dir / "prereg.yaml")["rules"].values()
+    own = {str(rule["kind"]) for rule in rules if "." in str(rule.get("kind", ""))}
+    return {name: digest for kind in sorted(own) for name, digest in sources_of(kind).items()}
+
+
 def freeze_plan(
     study_dir: Path,
     runs: Mapping[str, str],
@@ -118,8 +133,9 @@ def freeze_plan(
     plans = (*(known.plans if known else ()), Plan(time.time(), new, chosen_by, share))
     frozen = known.allocation if known else allocation and _plain(allocation)
     sha256 = known.rules_sha256 if known else rules_sha256(study_dir)
+    sources = known.sources if known else rule_sources(study_dir)
     try:
-        replace_file(study_dir / FILE, freeze_text(Freeze(sha256, plans, frozen)))
+        replace_file(study_dir / FILE, freeze_text(Freeze(sha256, plans, frozen, sources)))
     except OSError as error:
         raise InputError(f"{study_dir / FILE}: cannot write there ({error.strerror})") from None
 
@@ -127,6 +143,8 @@ def freeze_plan(
 def freeze_text(freeze: Freeze) -> str:
     """What freeze.json holds."""
     content: dict[str, Any] = {"version": VERSION, "rules_sha256": freeze.rules_sha256}
+    if freeze.sources:
+        content["rule_sources"] = dict(freeze.sources)
     if freeze.allocation is not None:
         content["allocation"] = freeze.allocation
     content["plans"] = [
@@ -158,7 +176,9 @@ def read_freeze(study_dir: Path) -> Freeze | None:
         if allocation is not None:
             allocation = dict(allocation)
             set(allocation.get("candidates", ()))
-        return Freeze(str(found["rules_sha256"]), plans, allocation) if plans else None
+        sources = found.get("rule_sources")
+        sources = None if sources is None else {str(k): str(v) for k, v in sources.items()}
+        return Freeze(str(found["rules_sha256"]), plans, allocation, sources) if plans else None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -180,18 +200,23 @@ def exploratory_reasons(
     began: Mapping[str, float],
     planned: Iterable[str],
     analysed: Iterable[str],
+    sources: Mapping[str, str],
 ) -> list[str]:
     """Why verdicts are not confirmatory, in words; empty if they are.
 
     `sha256` is that of the rules in use, `began` when each analysed run began (s since 1970),
     `planned` are the runs of the study's plan now, `analysed` those that enter the analysis or were
-    excluded by the rules for that.
+    excluded by the rules for that; `sources` are the `rule_sources` now.
     """
     if frozen is None:
         return ["rules were frozen without a plan"]
     reasons, analysed = [], set(analysed)
     if sha256 != frozen.rules_sha256:
         reasons.append("the frozen rules were changed afterwards")
+    if frozen.sources is not None and frozen.sources != sources:
+        both = {*frozen.sources, *sources}
+        edited = sorted(n for n in both if frozen.sources.get(n) != sources.get(n))
+        reasons.append(f"the source of rules was changed after the freeze: {', '.join(edited)}")
     early = [run for run in analysed & frozen.runs.keys() if began[run] < frozen.planned_at(run)]
     if early:
         reasons.append(f"{_runs(len(early))} precede{'s' * (len(early) == 1)} the freeze")

@@ -91,13 +91,13 @@ def scored_at_chance(table: Table, prereg: Preregistration) -> Evidence | None:
         return None
     rows: list[Any] = [*({**row, "val_error": table.chance} for row in table.excluded)]
     rows += [*table.rows, *table.tuning]
-    return Evidence(StudyCells.of(rows, prereg.base), prereg)
+    return Evidence(StudyCells.of(rows, prereg.base, prereg.arms), prereg)
 
 
 def _attempt(study: Evidence, rule: Rule, estimand: Estimand, planned: Sequence[int]) -> Estimate:
     """Not testable where a precondition fails or the plan's first or last regime has no run."""
     for epochs in {min(planned), max(planned)} - {*study.cells.regimes} if planned else ():
-        reason = f"no run of {epochs} epochs, which the plan has, can be analysed"
+        reason = f"no run of {study.cells.measure.at(epochs)}, which the plan has, can be analysed"
         return Estimate(None, Verdict("not_testable", reason))
     try:
         found = find_kind(rule.kind).estimate(study, rule, estimand)

@@ -85,7 +85,8 @@ class Kind:
     default_regime: ClassVar[str] = "longest"
     # Whether the claim is about the one regime that `regime` names.
     one_regime: ClassVar[bool] = True
-    # The unit of the effect: percent of error, percentage points of error, or a plain number.
+    # The unit of the effect: that of the study's comparisons (percent of error), that of its
+    # outcome (percentage points of error), or a plain number.
     unit: ClassVar[Literal["percent", "pp", "number"]] = "percent"
     # Whether more seeds per cell decide a claim whose interval contains the margin.
     decided_by_seeds: ClassVar[bool] = True
@@ -193,11 +194,13 @@ class Kind:
 
     def line(self, j: Judgement, gap: Gap) -> str:
         """The effect with its interval, and in brackets what it is, for one line of text."""
-        return phrases.gap_line(j.rule, gap, f"relative error {phrases.at_equal_cost(j.rule)}")
+        return phrases.gap_line(j.rule, gap, f"{gap.measure.gap} {phrases.at_equal_cost(j.rule)}")
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         """What was found, for readers who do not know the rules."""
-        return f"{phrases.capitalised(j.rule.claim)}: by {phrases.effect(gap, 1, 100, ' %')}"
+        digits = gap.measure.digits((gap.high - gap.low) / 2)
+        size = phrases.effect(gap, digits, gap.measure.gap_factor, gap.measure.gap_unit)
+        return f"{phrases.capitalised(j.rule.claim)}: by {size}"
 
     def combined_sentence(self, j: Judgement) -> str:
         """What was found about a rule with `parts`."""

@@ -40,7 +40,7 @@ class NumberKind(Kind):
 
     def line(self, j: Judgement, gap: Gap) -> str:
         interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
-        return f"{interval} ({self._quantity(j.rule)}; {j.epochs} epochs)"
+        return f"{interval} ({self._quantity(j.rule)}; {gap.measure.at(j.epochs or 0)})"
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         open_ = j.verdict.value == "inconclusive"
@@ -106,6 +106,10 @@ class Law(NumberKind):
 
     def _points(self, regime: StudyCells, cost: str) -> Points:
         """The configurations of a regime; PreconditionError if they cannot test the rule."""
+        if not regime.measure.log:
+            raise PreconditionError(
+                f"laws are about ln({regime.measure.name}), and this study compares raw differences"
+            )
         if any(cell.error <= 0 for cell in regime):
             raise PreconditionError("a cell makes no errors, which has no logarithm")
         points = points_of(regime, cost, regime.noise(regime[0].epochs))

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from analysis.rules.rule import Rule
-from analysis.stats.contrast import Gap
+from analysis.stats.contrast import Estimand, Gap
 from analysis.study.columns import ALL_COST_NAMES
 
 AXIS_WORDS = {"lr": "learning rate"}
@@ -29,13 +29,16 @@ def unsigned(gap: Gap) -> Gap:
 
 
 def relative_error(gap: Gap) -> str:
-    """The size of a gap in percent, with its interval."""
-    return f"{effect(unsigned(gap), 1, 100, ' %')} of the error"
+    """The size of a gap with its interval: in percent of the outcome, or its raw difference."""
+    measure = gap.measure
+    digits = measure.digits((gap.high - gap.low) / 2)
+    size = effect(unsigned(gap), digits, measure.gap_factor, measure.gap_unit)
+    return f"{size} of the {measure.name}" if measure.log else size
 
 
-def percent(estimate: float, low: float, high: float) -> str:
-    """A relative gap and its interval in percent, as in `+2.1 % [1.2, 3.0]`."""
-    return f"{100 * estimate:+.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+def interval(gap: Gap) -> str:
+    """A gap and its interval, as in `+2.1 % [1.2, 3.0]`."""
+    return gap.measure.interval(gap.estimate, gap.low, gap.high)
 
 
 def better_arm(low: float, high: float, arms: tuple[str, str] = ("depth", "width")) -> str:
@@ -51,7 +54,7 @@ def better_first(gap: Gap, names: tuple[str, str]) -> tuple[str, str]:
 
 
 def comparison(gap: Gap, names: tuple[str, str], start: str, where: str = "") -> str:
-    """Which of two has less error and by how much, after `start`; `where` is given with a space."""
+    """Which of two is better and by how much, after `start`; `where` is given with a space."""
     better, worse = better_first(gap, names)
     both, size = " and ".join(names), relative_error(gap)
     if gap.low <= 0 <= gap.high:
@@ -61,7 +64,7 @@ def comparison(gap: Gap, names: tuple[str, str], start: str, where: str = "") ->
 
 def arm_names(rule: Rule) -> tuple[str, str]:
     """Both arms in words."""
-    first, second = (AXIS_WORDS.get(arm, arm) for arm in rule.arms)
+    first, second = (AXIS_WORDS.get(arm, arm) for arm in rule.arm_words)
     return first, second
 
 
@@ -71,9 +74,16 @@ def at_equal_cost(rule: Rule) -> str:
 
 
 def gap_line(rule: Rule, gap: Gap, what: str) -> str:
-    """A relative gap with its interval, and in brackets what it is and how well it is known."""
-    interval = percent(gap.estimate, gap.low, gap.high)
-    return f"{interval} ({what}; margin {100 * rule.margin:g} %, {known_by(gap)})"
+    """A gap with its interval, and in brackets what it is and how well it is known."""
+    margin = gap.measure.size(rule.margin)
+    return f"{interval(gap)} ({what}; margin {margin}, {known_by(gap)})"
+
+
+def other_scale(rule: Rule) -> dict[str, Estimand]:
+    """The same contrast averaged over outcomes, not over their logarithms; none of raw ones."""
+    if not rule.measure.log:
+        return {}
+    return {f"averaged on the {rule.measure.name} scale": Estimand(rule.cost, scale="error")}
 
 
 def known_by(gap: Gap) -> str:

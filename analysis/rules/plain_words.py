@@ -9,6 +9,7 @@ from typing import Any
 from analysis.rules.design_analysis import Power
 from analysis.rules.kind import Judgement
 from analysis.rules.phrases import capitalised
+from analysis.rules.planned import UNKNOWN
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
 from analysis.rules.wording import at_equal_flops, costs_disagree
@@ -31,12 +32,17 @@ def planned(powers: Sequence[Power], prereg: Preregistration, grid: Grid) -> lis
     shared = f" ({sources.pop()})" if len(sources) == 1 else ""
     lines = [f"what can be decided, with 80 % power{shared}:"] if known else []
     for p in known:
-        size = f"differences of {100 * (p.mde80 or 0):.1f} % of the error"
+        size = _size(rules[p.rule], p.mde80 or 0.0)
         own = "" if shared else f" ({_noise(p)})"
         lines.append(f"  {capitalised(_topic(rules[p.rule], p.epochs))}: {size}{own}")
     if rest := [p for p in powers if p.testable and p.mde80 is None]:
         more = " more" if known else ""
         lines.append(f"{'  ' if known else ''}{_counted(len(rest), more)} can be tested")
+    if any(p.source == UNKNOWN for p in rest):
+        lines.append(
+            "nothing says how runs scatter, so not what sizes of effects: grid.planning may, "
+            "as in {400: {error: 2.5, seed_sd: 0.01}}"
+        )
     reasons = {p.rule: (p.reason, p.epochs) for p in powers if not p.testable}
     return [*lines, *_untested(reasons, rules, grid, "explain=rules")]
 
@@ -62,6 +68,16 @@ def found(
 
 def _topic(rule: Rule, epochs: int | None) -> str:
     return find_kind(rule.kind).topic(rule, epochs)
+
+
+def _size(rule: Rule, effect: float) -> str:
+    """Differences as large as an effect, in words."""
+    measure = rule.measure
+    shown = (
+        f"{measure.gap_factor * effect:.1f}" if measure.log else f"{measure.factor * effect:.3g}"
+    )
+    of = f" of the {measure.name}" if measure.log else f" in {measure.name}"
+    return f"differences of {shown}{measure.gap_unit}{of}"
 
 
 def _noise(power: Power) -> str:

@@ -9,31 +9,41 @@ from typing import Any, NamedTuple
 from analysis.rules.evidence import Evidence
 from analysis.rules.planned_noise import PlannedNoise
 from analysis.rules.rule import Rule
-from analysis.study.arms import DeclaredBase
+from analysis.study.arms import DEPTH_WIDTH, DeclaredBase
 from analysis.study.cells import Cell, lr_factor
 from analysis.study.errors import PreconditionError
+from analysis.study.measure import FRACTION, description_of
 from analysis.study.noise import Noise
 from analysis.study.noise_prior import NoisePrior, published_prior
+from analysis.study.step_times import STEP_TIME
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import suggest
+from scaling_study.common.validation import is_number, suggest
+from scaling_study.tasks.base import Description
 from scaling_study.tasks.classification import prior_sd
 
-# (error, seed SD) as fractions, by epochs; an SD of None is unknown.
+# (outcome that is minimised, its seed SD), by epochs: error rates as fractions unless a study
+# declares another outcome; an SD of None is unknown.
 Planning = Mapping[int, tuple[float, float | None]]
 TYPICAL_PILOT = 0.4, None
 # What a learning rate of half or twice the best one is assumed to cost in ln(error).
 TYPICAL_LOSS = 0.03
+UNKNOWN = "unknown"
 # The cost by which cells of a plan are ordered: known without measuring.
 COST = "flops"
+# The column of a plan that forecasts the step time.
+FORECAST = f"forecast_{STEP_TIME}"
 
 
 def planning_of(grid: Mapping[str, Any]) -> Planning:
     """What a pilot measured: a grid's `planning: {EPOCHS: {error: …, seed_sd: …}}`.
 
+    `error` is the outcome that the grid declares, an error rate by default.
+
     Raises:
-        InputError: an entry that is not a pair of fractions.
+        InputError: an entry that is not a pair of fractions, or of numbers of another outcome.
     """
+    outcome = description_of(grid)
     declared = grid.get("planning") or {}
     if not isinstance(declared, Mapping) or not all(
         isinstance(pilot, Mapping) for pilot in declared.values()
@@ -41,10 +51,12 @@ def planning_of(grid: Mapping[str, Any]) -> Planning:
         raise InputError(
             f"grid.planning={declared!r}: must be {{EPOCHS: {{error: 0.4, seed_sd: 0.01}}}}"
         )
-    return dict(_pilot(key, pilot) for key, pilot in declared.items())
+    return dict(_pilot(key, pilot, outcome) for key, pilot in declared.items())
 
 
-def _pilot(key: Any, pilot: Mapping[Any, Any]) -> tuple[int, tuple[float, float]]:
+def _pilot(
+    key: Any, pilot: Mapping[Any, Any], outcome: Description
+) -> tuple[int, tuple[float, float]]:
     where, names = f"grid.planning.{key}", ("error", "seed_sd")
     accepted = "planning must be {EPOCHS: {error: 0.4, seed_sd: 0.01}}"
     try:
@@ -57,16 +69,22 @@ def _pilot(key: Any, pilot: Mapping[Any, Any]) -> tuple[int, tuple[float, float]
             raise InputError(f"{where}.{name}: no such setting{near}; {accepted}")
     for name in names:
         value = pilot.get(name)
-        if not isinstance(value, float) or not 0 < value < 1:
+        if outcome.unit == FRACTION and (not isinstance(value, float) or not 0 < value < 1):
             raise InputError(f"{where}.{name}={value!r}: must be a fraction; {accepted}")
-    return epochs, (pilot["error"], pilot["seed_sd"])
+        if not is_number(value) or (name == "seed_sd" and value <= 0):
+            raise InputError(f"{where}.{name}={value!r}: must be a number; {accepted}")
+    known = {"run_id": where, outcome.outcome: float(pilot["error"])}
+    minimised = outcome.minimised(known)
+    assert isinstance(minimised, float)
+    return epochs, (minimised, float(pilot["seed_sd"]))
 
 
 class AssumedNoise(NamedTuple):
-    """What is assumed of a regime before it is trained: error and seed SD (fractions).
+    """What is assumed of a regime before it is trained: outcome and seed SD, in the same unit.
 
     `spread` is the SD of ln(SD) and `source` the origin of the SD. Where one seed per cell will
-    measure no noise, `df` are the degrees of freedom that the SD is worth, and `spread` is 0.
+    measure no noise, `df` are the degrees of freedom that the SD is worth, and `spread` is 0. With
+    the source `unknown` nothing says how runs scatter, and the numbers only stand in.
     """
 
     error: float
@@ -91,12 +109,18 @@ class PlannedStudy(Evidence):
         error, measured = self.planning.get(epochs, TYPICAL_PILOT)
         declared, regime = self.prereg.seed_sd, self.cells.regime(epochs)
         single = all(c.n == 1 for c in regime)
-        if isinstance(declared, float) and single:
+        measure, n_val = regime.measure, regime[0].n_val
+        known = epochs in self.planning or not measure.log or measure.noise_prior is prior_sd
+        if (
+            isinstance(declared, float)
+            and (single or measure.noise_prior is not prior_sd)
+            and known
+        ):
             return AssumedNoise(error, declared, "declared")
         if measured is not None:
             return AssumedNoise(error, measured, "pilot")
-        n_val = regime[0].n_val
-        assert n_val is not None
+        if n_val is None or measure.noise_prior is not prior_sd:
+            return AssumedNoise(error, error, UNKNOWN)
         factor = (self.prior or published_prior()).factor(regime[0].data, regime[0].images_seen)
         formula, source = prior_sd(error, n_val), f"prior, {factor.source}"
         if single:
@@ -116,16 +140,24 @@ class PlannedStudy(Evidence):
         )
 
     def cost(self, rule: Rule) -> str:
-        """The rule's cost if it is known without measuring, else FLOPs."""
-        return rule.cost if all(c.cost(rule.cost) for c in self.cells) else COST
+        """The rule's cost if it is known without measuring, else FLOPs, or what is known."""
+        return self.cells.known_cost(rule.cost)
 
 
 def planned_cells(
-    rows: Sequence[Mapping[str, Any]], planning: Planning, declared_base: DeclaredBase
+    rows: Sequence[Mapping[str, Any]],
+    planning: Planning,
+    declared_base: DeclaredBase,
+    arms: tuple[str, str] = DEPTH_WIDTH,
 ) -> StudyCells:
     """Cells with as many equal errors as there are planned seeds; other learning rates err more."""
     planned = ({**row, "val_error": _error(row, planning)} for row in rows)
-    return StudyCells.of(planned, declared_base)
+    return StudyCells.of(planned, declared_base, arms)
+
+
+def at_forecast_costs(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Planned rows with the forecast step time (s), where there is one, as if it were measured."""
+    return [{**row, STEP_TIME: row.get(STEP_TIME) or row.get(FORECAST)} for row in rows]
 
 
 def _error(row: Mapping[str, Any], planning: Planning) -> float:

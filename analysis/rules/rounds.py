@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 from analysis.rules.allocation import Design
 from analysis.rules.evidence import Evidence
+from analysis.rules.registry import find_kind
 from analysis.rules.rule import Rule
 from analysis.rules.seed_weights import Seeds, contrasts, importance
+from analysis.stats.contrast import Estimand
 from analysis.stats.decision import Verdict
+from analysis.study.errors import PreconditionError
+from scaling_study.common.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,20 @@ class Round:
 
 
 def first_round(design: Design) -> Round:
-    """The round that an adaptive study begins with; raises as `Design.check_start`."""
+    """The round that an adaptive study begins with.
+
+    Raises:
+        InputError: as `Design.check_start`, or none of the rules could be tested at the step times
+            that the plan forecasts.
+    """
     unit, amount = design.allocation.unit, design.allocation.amount
     design.check_start(f"grid.allocation.budget.{unit}={amount:g}")
+    if len(design.untestable) == len(design.rules):
+        reason = next(iter(design.untestable.values()))
+        raise InputError(
+            f"grid.allocation: no seeds would decide a rule that it is for: {reason}; give the "
+            "grid other cells, or compare at a cost of theirs that is wide enough (grid.rules.cost)"
+        )
     end = _end(design, design.start, design.gains)
     return Round(
         design.start, _information(design.start, design.gains) / _information(end, design.gains)
@@ -45,10 +60,10 @@ def next_round(
     """The round after those that gave these `shares` and `trained` seeds per cell; None to stop.
 
     The study stops when every rule that the allocation is for is decided by its verdict, or no
-    cells of the grid can test it, after the last round, or when the budget or the candidates allow
-    no further run.
+    seeds can decide it, after the last round, or when the budget or the candidates allow no further
+    run.
     """
-    gains = _gains(design, study, [r for r in design.rules if not verdicts[r.name].decided])
+    gains = _gains(design, study, _open(design, study, verdicts, trained), trained)
     done = len(shares)
     if not gains or done >= design.allocation.rounds:
         return None
@@ -62,7 +77,52 @@ def next_round(
     return None
 
 
-def _gains(design: Design, study: Evidence, rules: Sequence[Rule]) -> dict[str, float]:
+def beyond_seeds(
+    design: Design, study: Evidence, verdicts: Mapping[str, Verdict], trained: Seeds
+) -> dict[str, str]:
+    """The undecided rules that more seeds of the `trained` cells cannot decide, with the reason.
+
+    They would stay untestable with all candidates, as where arms share too little range of the
+    measured cost, or an arm's best learning rate lies outside those that were tried.
+    """
+    found = {
+        rule.name: _why_beyond(design, study, rule, verdicts[rule.name], trained)
+        for rule in design.rules
+        if not verdicts[rule.name].decided
+    }
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def _why_beyond(
+    design: Design, study: Evidence, rule: Rule, verdict: Verdict, trained: Seeds
+) -> str:
+    if verdict.value != "not_testable":
+        return _rates_outside(study, rule) if rule.tuned else ""
+    extended, cost = design.extended(study, trained, rule)
+    try:
+        find_kind(rule.kind).contrasts(extended, rule, Estimand(cost))
+    except PreconditionError as error:
+        return str(error)
+    return ""
+
+
+def _rates_outside(study: Evidence, rule: Rule) -> str:
+    """In words which best learning rate lies outside those tried; empty where none does."""
+    tuning = find_kind(rule.kind).effect(study, rule, Estimand(rule.cost)).tuning
+    return tuning.outside if tuning else ""
+
+
+def _open(
+    design: Design, study: Evidence, verdicts: Mapping[str, Verdict], trained: Seeds
+) -> list[Rule]:
+    """The rules that more seeds may decide."""
+    beyond = beyond_seeds(design, study, verdicts, trained)
+    return [r for r in design.rules if not verdicts[r.name].decided and r.name not in beyond]
+
+
+def _gains(
+    design: Design, study: Evidence, rules: Sequence[Rule], trained: Seeds
+) -> dict[str, float]:
     """`importance` for these rules: as measured, or as planned where the results cannot test one.
 
     More seeds may make it testable, as where too many runs of a cell were excluded.
@@ -71,7 +131,8 @@ def _gains(design: Design, study: Evidence, rules: Sequence[Rule]) -> dict[str, 
     for rule in rules:
         known, gaps = study, contrasts(study, rule, rule.cost)
         if not gaps:
-            known, gaps = design.whole, contrasts(design.whole, rule, design.whole.cost(rule))
+            known, cost = design.extended(study, trained, rule)
+            gaps = contrasts(known, rule, cost)
         for key, gain in importance(known, gaps).items():
             found[key] = found.get(key, 0.0) + gain
     return found

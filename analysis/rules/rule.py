@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.rules.looks import StudyLook
+from analysis.study.arms import DEPTH_WIDTH
+from analysis.study.measure import ERROR, Measure
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 
@@ -16,7 +18,7 @@ class Rule:
     `kind` is the name of a module of `analysis/rules/kinds`, or the import path of another one.
     `cost` and `margin` are the study's unless the rule has its own. `tuned` is `lr` where both arms
     are compared at their own best learning rate. `options` is what the kind itself has read from
-    the declaration.
+    the declaration, and `measure` what the study compares its runs by.
     """
 
     name: str
@@ -27,19 +29,22 @@ class Rule:
     headline: bool = False
     sign: int = 1
     regime: str = "longest"
-    arms: tuple[str, str] = ("depth", "width")
+    arms: tuple[str, str] = DEPTH_WIDTH
+    arm_words: tuple[str, str] = field(default=DEPTH_WIDTH, compare=False)
     tuned: str = ""
     options: Any = None
+    measure: Measure = field(default=ERROR, compare=False)
 
 
 @dataclass(frozen=True)
 class Preregistration:
     """The rules of a study and the SHA-256 of the file that declares them.
 
-    `margin` is a relative error; `seed_sd` the SD between seeds (fraction) where one seed per cell
-    measures none, or "prior" for that of `study.noise_prior`; `paired` says that runs of equal
-    seed go together, `generalise` what intervals are about: other seeds, or other images or classes
-    as well;
+    `margin` is a relative error, or a difference of the outcome where those are compared; `arms`
+    are what rules and figures compare unless a rule names others; `seed_sd` the SD of the outcome
+    between seeds where one seed per cell measures none, or "prior" for that of
+    `study.noise_prior`; `paired` says that runs of equal seed go together, `generalise` what
+    intervals are about: other seeds, or other images or classes as well;
     `look` is the look at the study that was frozen, None where the seeds of the cells say it;
     `exploratory` says why verdicts are not confirmatory, empty if they are; `anchor` is what shows
     from outside when they were frozen, in words.
@@ -57,6 +62,7 @@ class Preregistration:
     sha256: str = field(compare=False)
     paired: bool = False
     generalise: str = "seeds"
+    arms: tuple[str, str] = DEPTH_WIDTH
     look: StudyLook | None = field(default=None, compare=False)
     exploratory: str = field(default="", compare=False)
     anchor: str = field(default="", compare=False)

@@ -45,7 +45,8 @@ def at_best_rates(
     if not rule.tuned:
         return gap, pairs, noise, None
     ends = ends_of(study.cells, pairs, rule.arms)
-    every = StudyCells([*study.cells, *study.cells.tuning], study.cells.declared_base)
+    own = study.cells
+    every = StudyCells([*own, *own.tuning], own.declared_base, arms=own.arms)
     known = replace(study, cells=every).noise(epochs)
     tuning = tuned(gap, pairs, ends, known, estimand, study.alpha)
     return tuning.best, pairs, noise, tuning

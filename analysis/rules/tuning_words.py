@@ -8,6 +8,7 @@ from analysis.stats.best_rate import BestRate
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Value, value_of
 from analysis.stats.tuning import Tuning
+from analysis.study.measure import Measure
 
 DECIDED = ("supported", "refuted")
 
@@ -30,7 +31,7 @@ def sentence(tuning: Tuning, rule: Rule, verdict: Value, regimes: bool) -> str:
     `regimes` says that the rule is about the difference between two lengths of training.
     """
     recipe = at(tuning.recipe, rule)
-    size = phrases.percent(tuning.recipe.estimate, tuning.recipe.low, tuning.recipe.high)
+    size = phrases.interval(tuning.recipe)
     there = f"at the recipe's learning rate: {recipe}, {size}"
     if tuning.outside:
         return f"Tuning decides nothing: {tuning.outside} ({there})"
@@ -57,13 +58,12 @@ def line(tuning: Tuning, rule: Rule) -> str:
     """The verdict at the recipe's learning rate, for the line below that at the best ones."""
     gap = tuning.recipe
     text = f"at the recipe's learning rate {at(gap, rule)}  "
-    text += phrases.percent(gap.estimate, gap.low, gap.high)
+    text += phrases.interval(gap)
     if tuning.outside:
         return f"{text}; a best rate lies outside those tried"
     robust = "robust to tuning" if is_robust(tuning, rule) else "not robust to tuning"
     known = at(tuning.best, rule) in DECIDED or at(gap, rule) in DECIDED
-    favour = tuning.favour
-    what = phrases.percent(favour.estimate, favour.low, favour.high)
+    what = phrases.interval(tuning.favour)
     return f"{text}{f'; {robust}' * known} (it favours {rule.arms[0]} by {what})"
 
 
@@ -73,16 +73,15 @@ def notes(tuning: Tuning | None) -> tuple[str, ...]:
         return ()
     return (
         "the interval includes what is not known of the best learning rates",
-        *map(_note, tuning.ends),
+        *(_note(end, tuning.best.measure) for end in tuning.ends),
     )
 
 
-def _note(end: BestRate) -> str:
-    gain, low, high = (100 * value for value in end.gain)
+def _note(end: BestRate, measure: Measure) -> str:
     text = (
-        f"best learning rate of {end.name} at {end.epochs} epochs: {end.factor:.2g} times its own "
-        f"{end.rate:.3g} [{end.low:.2g}, {end.high:.2g}], which takes {gain:.1f} % "
-        f"[{low:.1f}, {high:.1f}] off the error"
+        f"best learning rate of {end.name} at {measure.at(end.epochs)}: {end.factor:.2g} times "
+        f"its own {end.rate:.3g} [{end.low:.2g}, {end.high:.2g}], which takes "
+        f"{measure.interval(*end.gain).lstrip('+')} off the {measure.name}"
     )
     if end.outside:
         return f"{text}; it lies outside the rates tried"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds, Kind
 from analysis.rules.planned import COST, ids_of, least_sufficient, planned_cost
@@ -13,6 +14,7 @@ from analysis.study.arms import Pair, arm_of
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
+from analysis.study.measure import Measure
 from analysis.study.noise import Noise
 from analysis.study.step_times import STEP_TIME
 
@@ -30,7 +32,7 @@ class TwoArms(Kind):
             return others
         return {
             "piecewise-linear interpolation": Estimand(rule.cost, linear=True),
-            "averaged on the error scale": Estimand(rule.cost, scale="error"),
+            **phrases.other_scale(rule),
             "at the top of the common cost range": Estimand(rule.cost, top=True),
             **others,
         }
@@ -79,12 +81,17 @@ class TwoArms(Kind):
 
 def noise_notes(gap: Gap, noise: Noise, cells: Sequence[Cell], cost: str) -> tuple[str, ...]:
     """How much seeds scatter in error, and how well the cost is known where it was measured."""
-    return (f"seed SD {noise.text}", *moderation_note(noise), *_cost_note(gap, cells, cost))
+    return (
+        f"seed SD {noise.text}",
+        *moderation_note(noise, gap.measure),
+        *_cost_note(gap, cells, cost),
+    )
 
 
 def _cost_note(gap: Gap, cells: Sequence[Cell], cost: str) -> tuple[str, ...]:
     """What measured costs rest on, and what their error adds to the interval."""
-    added = f"SE {100 * gap.cost_se:.2f} %"
+    factor, unit = gap.measure.gap_factor, gap.measure.gap_unit
+    added = f"SE {factor * gap.cost_se:.3g}{unit}"
     times = [c.step_time for c in cells if c.step_time is not None]
     if cost != STEP_TIME or not times:
         text = f"{ALL_COST_NAMES[cost]} differs between seeds: {added} included"
@@ -98,13 +105,14 @@ def _cost_note(gap: Gap, cells: Sequence[Cell], cost: str) -> tuple[str, ...]:
     return (f"{texts[times[0].source]}; known to {spread:.1f} % or better, which adds {added}",)
 
 
-def moderation_note(noise: Noise) -> tuple[str, ...]:
+def moderation_note(noise: Noise, measure: Measure) -> tuple[str, ...]:
     """How the noise of single cells enters the interval; nothing where it was not measured."""
     if not noise.replicates:
         return ()
-    sds = [100 * math.sqrt(v) for v, _ in noise.replicates.values()]
+    sds = [math.sqrt(v) for v, _ in noise.replicates.values()]
+    least, most = measure.spread(min(sds)), measure.spread(max(sds))
     return (
-        f"the interval takes each cell's own noise ({min(sds):.2f} to {max(sds):.2f} pp), drawn "
+        f"the interval takes each cell's own noise ({least.split()[0]} to {most}), drawn "
         "towards the pooled one by half a degree of freedom (Welch-Satterthwaite)",
     )
 

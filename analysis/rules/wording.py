@@ -142,7 +142,7 @@ def why(j: Judgement) -> str:
         return j.verdict.reason if value == "not_testable" else ""
     text = j.verdict.reason
     if kind.unit == "percent":
-        text += f" (margin {100 * j.rule.margin:g} %)"
+        text += f" (margin {j.rule.measure.size(j.rule.margin)})"
     return capitalised(text + _seeds(j))
 
 
@@ -165,7 +165,7 @@ def _gap_record(gap: Gap | None) -> dict[str, Any]:
         "estimate": gap.estimate,
         "ci_low": gap.low,
         "ci_high": gap.high,
-        "estimate_pp": 100 * gap.estimate * gap.level,
+        "estimate_pp": gap.measure.factor * gap.estimate * gap.level,
         "se": gap.se,
         "df": gap.df if math.isfinite(gap.df) else None,
     }
@@ -176,7 +176,8 @@ def record(
 ) -> dict[str, Any]:
     """One verdict as JSON; null is what does not apply, and `df` where the noise is declared.
 
-    Effects are relative errors, positive where the first arm is better (a regret: of error).
+    Effects are relative errors, or raw differences of the outcome, positive where the first arm is
+    better (a regret: of the outcome); `estimate_pp` is that of outcomes as shown.
     `multiverse` is what other analyses conclude, where that was asked.
     """
     rule, verdict, gap = judgement.rule, judgement.verdict, judgement.gap

@@ -1,4 +1,4 @@
-"""Independent means of ln(error), and functions of them: value without bias, variance, df."""
+"""Independent means of ln(error), or of raw outcomes, and functions of them."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ NODE = math.sqrt(3)
 
 @dataclass(frozen=True)
 class CellMeans:
-    """The means of ln(error) of `cells`, whose seeds scatter as `noise` says."""
+    """The means of the outcomes of `cells` on their scale, whose seeds scatter as `noise` says."""
 
     cells: tuple[Cell, ...]
     noise: Noise
@@ -26,7 +26,7 @@ class CellMeans:
     @cached_property
     def y(self) -> Floats:
         """The means, (cells,)."""
-        return np.log([cell.error for cell in self.cells])
+        return np.array([cell.scaled for cell in self.cells])
 
     @cached_property
     def se(self) -> Floats:
@@ -76,5 +76,5 @@ class CellMeans:
     def _sum(self, cells: Sequence[Cell], shares: Sequence[float] | Floats) -> Variance:
         """Variance and df of a sum; each mean's variance counts `shares` times."""
         each = zip(cells, shares, strict=True)
-        factors = {c.config_id: float(share) / (c.n * c.error**2) for c, share in each}
+        factors = {c.config_id: float(share) * c.slope**2 / c.n for c, share in each}
         return self.noise.of_sum(factors)

@@ -17,6 +17,7 @@ from analysis.stats.interpolation import Floats, arm_weights, overlap_of, smooth
 from analysis.study.arms import Pair
 from analysis.study.cells import Cell
 from analysis.study.errors import PreconditionError
+from analysis.study.measure import ERROR, Measure
 from analysis.study.noise import Noise, Variance, welch_satterthwaite
 
 # Errors that agree exactly leave rounding noise alone.
@@ -27,11 +28,13 @@ ROUNDING = 1e-12
 class Gap:
     """Second arm minus first, relative error: 0.01 says the first has 1 % less error at equal cost.
 
+    Where `measure` compares raw differences it is one, in units of the outcome.
     `weights` are the omegas by config_id; `level` is the mean error over the overlap (fraction),
     so estimate * level is the gap in error; `overlap` is (low, high) cost by setting of other axes.
     `se` has the error's variances of `errors`, each with its degrees of freedom, and that of
     `timing`: what one SE of each measured cost does to the gap, with `timing_df` for all.
-    `population_se` is the part that other images or classes add, where the rules ask for it.
+    `population_se` is the part that other images or classes add, where the rules ask for it,
+    `floor` what one SE of a fitted floor does to the gap.
     """
 
     estimate: float
@@ -47,6 +50,8 @@ class Gap:
     timing: Mapping[Hashable, float] = field(default_factory=dict)
     timing_df: float = math.inf
     population_se: float = 0.0
+    floor: float = 0.0
+    measure: Measure = ERROR
 
     @property
     def assumed(self) -> bool:
@@ -56,7 +61,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Estimand:
-    """What is averaged: by default ln(error), guarded quadratic basis, over the whole overlap."""
+    """What is averaged: by default ln(error), guarded quadratic basis, over the whole overlap.
+
+    `scale` is for outcomes that are compared by logarithms; raw differences have one scale.
+    """
 
     axis: str
     linear: bool = False
@@ -158,20 +166,20 @@ def gap_of(
     """The gap averaged over the pairs' resolutions with its 1 - alpha interval.
 
     Var = sum(omega_i^2 v_i / (n_i e_i^2)) by the delta method for ln(error), plus what measured
-    costs add; the v_i are the cells' own, moderated by the pooled variance (`Noise.of_sum`).
+    costs and a fitted floor add; without the e_i where raw differences are compared. The v_i
+    are the cells' own, moderated by the pooled variance (`Noise.of_sum`).
 
     Raises:
         PreconditionError: an arm has one cell, or the arms' common range of cost, as a ratio, is
             less than `min_overlap`, or all replicates agree exactly.
     """
     x = check_overlap(pairs, estimand.axis, min_overlap)
-    if any(c.error <= 0 for pair in pairs for c in pair.cells):
-        raise PreconditionError("a cell makes no errors, so relative error is not defined")
+    cells = {c.config_id: c for pair in pairs for c in pair.cells}
+    measure = measure_of_gap([*cells.values()])
     combined = _combine(pairs, x, estimand)
     assert combined is not None
     weights, levels, overlaps = combined
-    cells = {c.config_id: c for pair in pairs for c in pair.cells}
-    log = estimand.scale == "log"
+    log = measure.log and estimand.scale == "log"
     y = {key: math.log(c.error) if log else c.error for key, c in cells.items()}
     factors = {
         key: weights[key] ** 2 / (c.n * (c.error**2 if log else 1.0)) for key, c in cells.items()
@@ -180,10 +188,12 @@ def gap_of(
     timing, timing_df = _timing(pairs, x, y, estimand)
     estimate = sum(w * y[key] for key, w in weights.items())
     level = sum(w * y[key] for key, w in levels.items())
-    unit = 1.0 if log else level
+    unit = level if measure.log and not log else 1.0
     gap = Gap(
         estimate=estimate / unit,
-        level=math.exp(level) if log else level,
+        level=math.exp(level) if log else unit,
+        measure=measure,
+        floor=floor_effect(cells, weights) if log else 0.0,
         weights=weights,
         overlap={label: (math.exp(a), math.exp(b)) for label, (a, b) in overlaps.items()},
         se=math.nan,
@@ -194,6 +204,22 @@ def gap_of(
     timing = {key: effect / unit for key, effect in timing.items()}
     variance = variance._replace(value=variance.value / unit**2)
     return with_interval(gap, [variance], timing, timing_df, alpha)
+
+
+def measure_of_gap(cells: Sequence[Cell]) -> Measure:
+    """What cells are compared by; PreconditionError where one has no logarithm and needs one."""
+    measure = cells[0].measure
+    if measure.log and any(c.error <= 0 for c in cells):
+        raise PreconditionError("a cell makes no errors, so relative error is not defined")
+    return measure
+
+
+def floor_effect(cells: Mapping[str, Cell], weights: Mapping[str, float]) -> float:
+    """What one SE of a fitted floor E does to sum(omega_i ln(y_i - E)); 0 without such a floor."""
+    floor = next(iter(cells.values())).measure.floor
+    if floor is None:
+        return 0.0
+    return -floor.se * sum(w / cells[key].error for key, w in weights.items())
 
 
 def with_interval(
@@ -209,7 +235,10 @@ def with_interval(
         PreconditionError: the variance is zero.
     """
     cost = sum(effect**2 for effect in timing.values())
-    variance, df, _ = welch_satterthwaite([*errors, Variance(cost, timing_df)])
+    known = [*errors, Variance(cost, timing_df)]
+    if gap.measure.floor is not None:
+        known.append(Variance(gap.floor**2, gap.measure.floor.df))
+    variance, df, _ = welch_satterthwaite(known)
     se = math.sqrt(variance)
     if se < ROUNDING:
         raise PreconditionError("replicates agree exactly, so there is no noise to judge by")

@@ -108,8 +108,8 @@ def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells
     distance = sign * gap.estimate - margin
     value, reason = value_of(low, high, margin)
     per_seed = df_per_seed(gap.df, seeds, cells)
-    # More seeds of a study share the drift of its step times, and its images.
-    fixed = math.hypot(gap.cost_se, gap.population_se)
+    # More seeds of a study share the drift of its step times, its images and its floor.
+    fixed = math.hypot(gap.cost_se, gap.population_se, gap.floor)
     more = seeds_needed(gap.se, seeds, per_seed, abs(distance), alpha, fixed)
     return Verdict(
         value,

@@ -8,7 +8,8 @@ several lengths), and ln(cost) likewise. At the centre of the cloud the elastici
 
 and the contrast is e_second - e_first: positive where the first axis gains more. Its variance is
 that of the residuals of cell means, seed noise and lack of fit together, with Student's t; the
-slopes of the cost add theirs by the delta method (response surfaces: Box & Draper 2007, chapter 3).
+slopes of the cost add theirs by the delta method (response surfaces: Box & Draper 2007, chapter 3),
+and so does a fitted floor of the outcome.
 """
 
 import math
@@ -21,6 +22,7 @@ from scipy.special import stdtrit
 
 from analysis.study.cells import Cell
 from analysis.study.errors import NothingToCompareError
+from analysis.study.measure import ERROR
 
 Floats = NDArray[np.float64]
 # Degrees of freedom below which the residuals say too little about their own size.
@@ -63,6 +65,11 @@ def surface_contrast(
             values change together.
     """
     known = [cell for cell in cells if cell.cost(cost)]
+    measure = known[0].measure if known else ERROR
+    if not measure.log:
+        raise NothingToCompareError(
+            f"the surface is of ln({measure.name}), and this study compares raw differences"
+        )
     lengths = len({cell.epochs for cell in known}) > 1
     names = [*axes, *(["epochs"] if lengths else [])]
     logs = np.log(np.array([[cell.value(name) for name in names] for cell in known]))
@@ -94,6 +101,10 @@ def surface_contrast(
     by_cost = np.array([first / per[1], -second / per[2]])
     block = inverse[1:3, 1:3]
     variance = spread * weights @ block @ weights + cost_spread * by_cost @ block @ by_cost
+    if measure.floor is not None:
+        # What one SE of the fitted floor does to both slopes.
+        by_floor, _ = _fit(x, -measure.floor.se / np.exp(outcome), df)
+        variance += float(weights @ by_floor[1:3]) ** 2
     se, contrast = math.sqrt(variance), float(second - first)
     half = float(stdtrit(df, 1 - alpha / 2)) * se
     seeds = max(cell.n for cell in known)

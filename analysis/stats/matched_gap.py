@@ -4,8 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from analysis.stats.contrast import Estimand, Gap, with_interval
-from analysis.study.errors import PreconditionError
+from analysis.stats.contrast import Estimand, Gap, floor_effect, measure_of_gap, with_interval
 from analysis.study.matched_cells import Match
 from analysis.study.noise import Noise
 
@@ -18,13 +17,13 @@ def matched_gap(
     Var = sum(v_i / (n_i e_i^2)) / m^2 over the cells of m matches by the delta method, with the
     noise of `Noise.of_sum` in each regime and Welch-Satterthwaite's degrees of freedom over
     several. `noises` is by epochs; on the scale of the error the gap is a share of its mean level.
-    Raises PreconditionError where a cell makes no errors, or all replicates agree exactly.
+    Raw differences are compared as they are. Raises PreconditionError where a cell
+    makes no errors, or all replicates agree exactly.
     """
     cells = [cell for match in matches for cell in (match.first, match.second)]
-    if any(cell.error <= 0 for cell in cells):
-        raise PreconditionError("a cell makes no errors, so relative error is not defined")
-    log, share = estimand.scale == "log", 1 / len(matches)
-    mean = sum(cell.error for cell in cells) / len(cells)
+    measure = measure_of_gap(cells)
+    log, share = measure.log and estimand.scale == "log", 1 / len(matches)
+    mean = sum(cell.error for cell in cells) / len(cells) if measure.log else 1.0
     unit = {cell.config_id: cell.error if log else mean for cell in cells}
     by_regime: dict[int, dict[str, float]] = defaultdict(dict)
     for cell in cells:
@@ -33,6 +32,9 @@ def matched_gap(
     errors = [(match.first.error, match.second.error) for match in matches]
     estimate = sum(math.log(b / a) if log else (b - a) / mean for a, b in errors) * share
     costs = {m.label: (m.first.cost(estimand.axis), m.second.cost(estimand.axis)) for m in matches}
+    weights = {m.first.config_id: -share for m in matches}
+    weights |= {m.second.config_id: share for m in matches}
+    known = {cell.config_id: cell for cell in cells}
     parts = [noises[epochs].of_sum(factors) for epochs, factors in by_regime.items()]
     gap = Gap(
         estimate=estimate,
@@ -41,8 +43,9 @@ def matched_gap(
         low=math.nan,
         high=math.nan,
         level=math.exp(sum(math.log(c.error) for c in cells) / len(cells)) if log else mean,
-        weights={m.first.config_id: -share for m in matches}
-        | {m.second.config_id: share for m in matches},
+        weights=weights,
+        measure=measure,
+        floor=floor_effect(known, weights) if log else 0.0,
         overlap={label: (a, b) for label, (a, b) in costs.items() if a and b},
     )
     return with_interval(gap, parts, {}, math.inf, alpha)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtr
 
-from analysis.stats.contrast import ROUNDING, Gap, with_interval
+from analysis.stats.contrast import ROUNDING, Gap, floor_effect, with_interval
 from analysis.stats.cost_errors import cost_errors
 from analysis.stats.interpolation import Floats, overlap_of, smoother
 from analysis.study.arms import Pair
@@ -81,7 +81,7 @@ def common_ranges(source: Sequence[Pair], target: Sequence[Pair], cost: str) -> 
     if not both:
         raise PreconditionError("no setting has two cells or more in both arms of both regimes")
     for label, pairs in both.items():
-        if any(c.error <= 0 for pair in pairs for c in pair.cells):
+        if any(c.measure.log and c.error <= 0 for pair in pairs for c in pair.cells):
             raise PreconditionError(f"at {label} a cell makes no errors, which has no logarithm")
     x = ln_costs(both.values(), cost)
     return {label: Common(*pairs, _grid(*pairs, x, cost)) for label, pairs in both.items()}
@@ -116,16 +116,18 @@ def _grid(source: Pair, target: Pair, x: Mapping[str, float], cost: str) -> Floa
 def _regret(source: _Curves, target: _Curves, y_source: Floats, y_target: Floats) -> Floats:
     """Mean over the grid of target error of the arm chosen by source, minus the smaller error.
 
-    `y_*` are (draws, cells) of ln(error); the result has one value per draw.
+    `y_*` are (draws, cells) on the scale of comparison; the result has one value per draw.
     """
+    unscaled = target.cells[0].measure.unscaled
     choose_first = y_source @ source.first.T <= y_source @ source.second.T
-    first, second = np.exp(y_target @ target.first.T), np.exp(y_target @ target.second.T)
+    first, second = unscaled(y_target @ target.first.T), unscaled(y_target @ target.second.T)
     chosen = np.where(choose_first, first, second)
     return np.asarray((chosen - np.minimum(first, second)).mean(axis=1))
 
 
-def _logs(cells: Sequence[Cell]) -> Floats:
-    return np.log([[c.error for c in cells]])
+def _scaled(cells: Sequence[Cell]) -> Floats:
+    """The outcomes on the scale on which they are compared, (1, cells)."""
+    return np.array([[c.scaled for c in cells]])
 
 
 def _estimate(curves: Sequence[_Curves], log: bool) -> tuple[float, dict[str, float]]:
@@ -133,10 +135,12 @@ def _estimate(curves: Sequence[_Curves], log: bool) -> tuple[float, dict[str, fl
     slopes: dict[str, float] = {}
     estimate = 0.0
     for each in curves:
-        y = _logs(each.cells)[0]
+        y = _scaled(each.cells)[0]
         first, second = each.first @ y, each.second @ y
-        levels = np.ones((2, len(first))) if log else np.exp([first, second])
-        estimate += float(np.mean(second - first if log else levels[1] - levels[0]))
+        measure = each.cells[0].measure
+        raw = log or not measure.log  # the curves themselves are compared
+        levels = np.ones((2, len(first))) if raw else np.exp([first, second])
+        estimate += float(np.mean(second - first if raw else levels[1] - levels[0]))
         parts = (levels[1][:, None] * each.second - levels[0][:, None] * each.first).mean(axis=0)
         for cell, slope in zip(each.cells, parts.tolist(), strict=True):
             slopes[cell.config_id] = slopes.get(cell.config_id, 0.0) + slope / len(curves)
@@ -158,7 +162,7 @@ def _mean_gap(
 
     value, slopes = estimate(common, x)
     cells = {c.config_id: c for each in common for c in each.cells}
-    factors = {k: w**2 / (cells[k].n * cells[k].error ** 2) for k, w in slopes.items()}
+    factors = {k: (w * cells[k].slope) ** 2 / cells[k].n for k, w in slopes.items()}
     known, timing_df = cost_errors([*cells.values()], cost)
     timing = {}
     for key, (se, ids) in known.items():
@@ -166,7 +170,10 @@ def _mean_gap(
             moved = [c for c in common if any(k.config_id in ids for k in c.cells)]
             high, low = (estimate(moved, {**x, **{i: x[i] + d for i in ids}})[0] for d in (se, -se))
             timing[key] = (high - low) / 2 * len(moved) / len(common)
-    blank = Gap(value, math.nan, math.nan, math.nan, math.nan, weights=slopes)
+    measure = next(iter(cells.values())).measure
+    floor = floor_effect(cells, slopes)
+    nan = math.nan
+    blank = Gap(value, nan, nan, nan, nan, weights=slopes, measure=measure, floor=floor)
     gap = with_interval(blank, [noise.of_sum(factors)], timing, timing_df, alpha)
     return replace(gap, df=min(gap.df, MOST_DF))
 
@@ -192,7 +199,7 @@ def transfer_of(
     target = [_curves(both.target, x, both.grid) for both in common.values()]
     chosen = _mean_gap([*common.values()], "source", noises[0], cost, alpha)
     lost = _mean_gap([*common.values()], "target", noises[1], cost, alpha)
-    logs = [_logs(c.cells) for c in source], [_logs(c.cells) for c in target]
+    logs = [_scaled(c.cells) for c in source], [_scaled(c.cells) for c in target]
     by_pair = [float(_regret(*each)[0]) for each in zip(source, target, *logs, strict=True)]
     signs = [
         [np.sign(y @ (c.second - c.first).T) for c, y in zip(curves, ys, strict=True)]

@@ -38,7 +38,9 @@ class Tuning:
         if not found:
             return ""
         regimes = len({end.epochs for end in self.ends}) > 1
-        names = (f"{e.name} at {e.epochs} epochs" if regimes else e.name for e in found)
+        names = (
+            f"{e.name} at {self.best.measure.at(e.epochs)}" if regimes else e.name for e in found
+        )
         low, high = found[0].tried
         return (
             f"the best learning rate of {' and of '.join(names)} lies outside those tried, "
@@ -72,7 +74,7 @@ def tuned(
 
     def value(y: Floats, tune: bool) -> Floats:
         logs = at_best(y) if tune else y[..., :shares]
-        if estimand.scale == "error":
+        if gap.measure.log and estimand.scale == "error":
             return np.asarray(np.exp(logs) @ weights / gap.level)
         return np.asarray(logs @ weights)
 

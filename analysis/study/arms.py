@@ -52,7 +52,8 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
     groups: dict[tuple[Any, tuple[float, ...]], list[Cell]] = {}
     for cell in sorted(usable, key=lambda c: [c.value(axis) for axis in others]):
         values = tuple(cell.value(axis) for axis in others)
-        groups.setdefault((cell.comparison_group, values), []).append(cell)
+        settings = tuple((key, value) for key, value in cell.settings if key not in base)
+        groups.setdefault(((cell.variant or "", settings), values), []).append(cell)
     varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
     units = {axis.name: f" {axis.unit}" for axis in CELL_AXES if axis.unit}
     pairs = []

@@ -9,17 +9,18 @@ import numpy as np
 
 from analysis.study.columns import COSTS
 from analysis.study.compared_settings import Settings
+from analysis.study.errors import PreconditionError
+from analysis.study.measure import ERROR, Measure
 from analysis.study.step_times import STEP_TIME, StepTime, step_times
 from scaling_study.study.axes import CELL_AXES, Axis, display_name
 from scaling_study.study.image_outcomes import ImageOutcomes
-from scaling_study.tasks import DEFAULT, described
-from scaling_study.tasks.base import NoisePrior
-from scaling_study.tasks.classification import TASK
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One configuration and what its seeds measured: errors are fractions, costs by column name.
+    """One configuration and what its seeds measured: outcomes, and costs by column name.
+
+    `errors` are what is minimised, as `measure` says: error rates (fractions) by default.
 
     `settings` are the config keys, other than the axes, that the grid varies on purpose; `own` are
     those keys as axes, the learning rate among them if the grid varies it. `solved` is the axis
@@ -51,13 +52,24 @@ class Cell:
     n_val: int | None
     data: str | None = None
     images_seen: float | None = None
-    noise_prior: NoisePrior = TASK.noise_prior
+    measure: Measure = ERROR
     seeds: tuple[int, ...] = ()
     images: tuple[ImageOutcomes | None, ...] = field(default=(), compare=False, repr=False)
 
     def value(self, axis: str) -> float:
-        """Its setting on an axis: depth, width, resolution (px), epochs or lr (0 if unknown)."""
-        return float(getattr(self, axis))
+        """Its setting on an axis: depth, width, resolution (px), epochs or lr (0 if unknown).
+
+        Or on one that only its grid has, whose values must be numbers.
+
+        Raises:
+            PreconditionError: they are none.
+        """
+        if hasattr(self, axis):
+            return float(getattr(self, axis))
+        try:
+            return float(self.own_values[axis])
+        except (KeyError, ValueError):
+            raise PreconditionError(f"{axis} has no number in {self.name}") from None
 
     @property
     def own_values(self) -> dict[str, str | float]:
@@ -85,6 +97,16 @@ class Cell:
         return float(np.mean(self.errors))
 
     @property
+    def scaled(self) -> float:
+        """The mean on the scale on which outcomes are compared: its logarithm, or itself."""
+        return self.measure.scaled(self.error)
+
+    @property
+    def slope(self) -> float:
+        """The derivative of `scaled` by the mean."""
+        return self.measure.slope(self.error)
+
+    @property
     def variance(self) -> float:
         """Sample variance between seeds; NaN with one seed."""
         return float(np.var(self.errors, ddof=1)) if self.n > 1 else math.nan
@@ -103,6 +125,11 @@ class Cell:
 def _measured(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[float, ...]:
     values = (row.get(column) for row in rows)
     return tuple(float(v) for v in values if v is not None and math.isfinite(v))
+
+
+def _measure(row: Mapping[str, Any]) -> Measure:
+    measure: Measure = row.get("measure", ERROR)
+    return measure
 
 
 def _target(row: Mapping[str, Any]) -> str | None:
@@ -149,7 +176,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             solved=group[0].get("solved") or None,
             target=_target(group[0]),
             errors=tuple(float(row["val_error"]) for row in group),
-            train_errors=_measured(group, "train_error"),
+            train_errors=_measured(group, "train_error") if _measure(group[0]).training else (),
             costs={cost.name: _measured(group, cost.name) for cost in COSTS},
             step_time=times.get(config_id),
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
@@ -157,7 +184,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             images_seen=_images_seen(group[0]),
             seeds=tuple(int(row["seed"]) for row in group),
             images=tuple(row.get("images") for row in group),
-            noise_prior=described(group[0].get("task", DEFAULT)).noise_prior,
+            measure=_measure(group[0]),
         )
         for config_id, group in groups.items()
     ]

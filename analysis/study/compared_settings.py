@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analysis.study.columns import LR, own_axes
+from analysis.study.measure import measure_of
 from scaling_study.study.axes import Axis, crossed
 
 Settings = tuple[tuple[str, str], ...]
@@ -45,9 +46,10 @@ def with_comparison_settings(
     """Rows of a plan or of a study, each with the `settings` that distinguish it in the grid.
 
     `own` are the axes that only this grid has: what `settings` are about, and the learning rate.
+    `measure` is what the grid's runs are compared by.
     """
-    own = tuple(own_axes(grid))
-    return [{**row, "settings": _settings_of(row, own), "own": own} for row in rows]
+    shared = {"own": (own := tuple(own_axes(grid))), "measure": measure_of(grid)}
+    return [{**row, "settings": _settings_of(row, own), **shared} for row in rows]
 
 
 def _settings_of(row: Mapping[str, Any], own: Iterable[Axis]) -> Settings:

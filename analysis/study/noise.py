@@ -141,7 +141,7 @@ def brown_forsythe(groups: Sequence[Sequence[float]]) -> float | None:
 
 
 def _prior(cells: Sequence[Cell], prior: NoisePrior) -> Noise | None:
-    formula = {c.config_id: c.noise_prior(c.error, c.n_val) for c in cells if c.n_val}
+    formula = {c.config_id: c.measure.noise_prior(c.error, c.n_val) for c in cells if c.n_val}
     known = {config_id: sd for config_id, sd in formula.items() if sd is not None}
     if len(known) < len(cells):
         return None
@@ -149,7 +149,7 @@ def _prior(cells: Sequence[Cell], prior: NoisePrior) -> Noise | None:
     variances = {key: (factors[key].scale * sd) ** 2 for key, sd in known.items()}
     medians = [factors[key].median * sd for key, sd in known.items()]
     text = (
-        f"{100 * math.sqrt(float(np.mean(np.square(medians)))):.2f} pp, "
+        f"{cells[0].measure.spread(math.sqrt(float(np.mean(np.square(medians)))))}, "
         f"{factors[cells[0].config_id].text()}; one seed per cell: not measured"
     )
     return Noise("prior", variances, {key: f.df for key, f in factors.items()}, text)
@@ -171,10 +171,12 @@ def noise_of(cells: Sequence[Cell], prior: NoisePrior | None = None) -> Noise | 
     equality = "untested, too few seeds" if p is None else f"Brown-Forsythe p {p:.2g}"
     if p is not None and p < UNEQUAL_P and all(c.n > 1 for c in cells):
         variances = {c.config_id: c.variance for c in cells}
-        sds = 100 * np.sqrt(list(variances.values()))
-        text = f"per cell, {sds.min():.2f} to {sds.max():.2f} pp (unequal variances: {equality})"
+        sds = np.sqrt(list(variances.values()))
+        least, most = (cells[0].measure.spread(float(sd)) for sd in (sds.min(), sds.max()))
+        text = f"per cell, {least.split()[0]} to {most} (unequal variances: {equality})"
         return Noise("per cell", variances, {c.config_id: c.n - 1 for c in cells}, text, replicates)
     pooled = sum((c.n - 1) * c.variance for c in cells if c.n > 1) / df
-    text = f"pooled over cells, {100 * math.sqrt(pooled):.2f} pp (equal variances: {equality})"
+    sd = cells[0].measure.spread(math.sqrt(pooled))
+    text = f"pooled over cells, {sd} (equal variances: {equality})"
     variances = {c.config_id: pooled for c in cells}
     return Noise("pooled", variances, dict.fromkeys(variances, float(df)), text, replicates)

@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.study.arms import DEPTH_WIDTH, DeclaredBase
 from analysis.study.cells import lr_factor
 from analysis.study.columns import SETTINGS
 from analysis.study.compared_settings import compared, with_comparison_settings
 from analysis.study.device_seconds import with_device_seconds
 from analysis.study.errors import NothingToCompareError
+from analysis.study.measure import description_of
 from analysis.study.measured_times import with_measured_times
 from analysis.study.run_images import with_images
+from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
 from scaling_study.study.table import Study
-from scaling_study.tasks import DEFAULT, described
 from scaling_study.tasks.base import Description
 
 # What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
@@ -56,6 +58,10 @@ class Table:
     tuning: tuple[Row, ...] = ()
     diverged: tuple[Row, ...] = ()
 
+    def cells(self, declared_base: DeclaredBase, arms: tuple[str, str] = DEPTH_WIDTH) -> StudyCells:
+        """The cells of the runs, with those at other learning rates for tuned rules."""
+        return StudyCells.of([*self.rows, *self.tuning], declared_base, arms)
+
     @property
     def used(self) -> list[Row]:
         """The runs that enter the analysis, or were excluded by the rules for that."""
@@ -69,7 +75,7 @@ class Table:
     @property
     def chance(self) -> float | None:
         """The outcome of a guesser; None where it is not known."""
-        return task_in(self.grid).chance(self.n_classes) if self.n_classes else None
+        return description_of(self.grid).chance(self.n_classes) if self.n_classes else None
 
     def states(self) -> list[tuple[Row, str]]:
         """Every planned run and how it stands: ok, diverged, left out, or why it has no result."""
@@ -145,32 +151,15 @@ def _refuse_twins(rows: Sequence[Row]) -> None:
             )
 
 
-def task_in(grid: Mapping[str, Any]) -> Description:
-    """The task of a study, which its grid.yaml names unless it is classification.
-
-    Raises:
-        InputError: a module of the user's that cannot be found any more.
-    """
-    return described(grid.get("task", DEFAULT))
-
-
-def _with_outcome(row: Row, grid: Mapping[str, Any]) -> Row:
-    """The row with its task's outcome where the analysis looks for it."""
-    if "task" not in grid:
-        return row
-    return {**row, "task": grid["task"], "val_error": task_in(grid).minimised(row)}
-
-
 def _why_excluded(row: Row, n_classes: int | None, task: Description) -> str | None:
-    error = row["val_error"]
+    error, measure = row["val_error"], row["measure"]
     if row["status"] == "diverged":
         return "diverged: non-finite loss"
     if error is None or not math.isfinite(error):
-        return "no validation error"
+        return f"no {measure.label}"
     worst = task.worst_learned(n_classes) if n_classes else None
     if worst is not None and error > worst:
-        percent = task.unit == "fraction"
-        value = f"error {100 * error:.1f} %" if percent else f"{task.outcome} {error:.4g}"
+        value = f"{measure.name} {measure.shown(error)}"
         return f"hardly better than chance: {value} with {n_classes} classes"
     return None
 
@@ -192,7 +181,8 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     Raises:
         InputError: no run left, or runs that must not be compared.
     """
-    finished = (_with_outcome(row, study.grid) for row in finished_runs(study))
+    outcome = description_of(study.grid)
+    finished = ({**row, "val_error": outcome.minimised(row)} for row in finished_runs(study))
     everything: list[Row] = [*with_comparison_settings(finished, study.grid)]
     selected = _selected(everything, where)
     halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
@@ -214,7 +204,7 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     _refuse_twins(rows)
     rows = with_images(with_measured_times(rows, study.path), study)
     n_classes = study.grid.get("n_classes")
-    reasons = {row["run_id"]: _why_excluded(row, n_classes, task_in(study.grid)) for row in rows}
+    reasons = {row["run_id"]: _why_excluded(row, n_classes, outcome) for row in rows}
     kept, tuning = _by_rate(row for row in rows if reasons[row["run_id"]] is None)
     excluded, diverged = _by_rate(row for row in rows if reasons[row["run_id"]])
     if not kept:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from analysis.report.command import command as analyse
+from analysis.study.columns import own_axes
+from analysis.study.measure import description_of, measure_of
 from analysis.wandb_dashboard import payload, workspace
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import read_json
 from scaling_study.config.tracking import require_key, tag_of
-from scaling_study.study.table import read_plan
+from scaling_study.study.table import read_grid, read_plan
 from scaling_study.tracking import wandb_client
 from scaling_study.tracking.payload import DIGEST
 from scaling_study.tracking.wandb_client import Target, TrackingError, Upload
@@ -45,8 +47,12 @@ def command(args: argparse.Namespace) -> list[str]:
         if not (verdicts := _read(output / "verdicts.json").get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
         url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
-        panels = workspace.sections(epochs, payload.costs(output), [*payload.images(output)])
-        saved = _save(results, workspace.build(entity, project, study, tag_of(study), panels))
+        grid = read_grid(results)
+        column, own = description_of(grid).outcome, own_axes(grid)
+        costs, images = payload.costs(output), [*payload.images(output)]
+        panels = workspace.sections(epochs, costs, images, own, (column, measure_of(grid)))
+        built = workspace.build(entity, project, study, tag_of(study), panels, own, column)
+        saved = _save(results, built)
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None
     return [*lines, f"analysis of {study}: {url}", f"workspace: {saved}"]

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from scaling_study.study.axes import CELL_AXES
+from analysis.rules.phrases import capitalised
+from analysis.study.measure import ERROR, Measure
+from scaling_study.study.axes import CELL_AXES, Axis
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
@@ -24,7 +26,15 @@ ARMS_KEY = "arms/{} epochs"
 FRONTIER_KEY = "frontiers/{}"
 
 
-def build(entity: str, project: str, study: str, tag: str, panels: Sequence[Any]) -> "Workspace":
+def build(
+    entity: str,
+    project: str,
+    study: str,
+    tag: str,
+    panels: Sequence[Any],
+    own: Sequence[Axis] = (),
+    column: str = "val_error",
+) -> "Workspace":
     """The workspace of `study`, whose runs carry `tag`, with `panels` as `sections` makes them."""
     from wandb_workspaces import workspaces as ws
 
@@ -37,40 +47,61 @@ def build(entity: str, project: str, study: str, tag: str, panels: Sequence[Any]
         runset_settings=ws.RunsetSettings(
             filters=[ws.Tags().isin([tag])],
             groupby=[ws.Config("epochs"), ws.Config("config_id")],
-            order=[ws.Ordering(ws.Summary("val_error"), ascending=True)],
+            order=[ws.Ordering(ws.Summary(column), ascending=True)],
             pinned_columns=[
-                *(f"config:{name}" for name in (*AXES, "seed", "flops")),
-                *(f"summary:{n}" for n in ("val_error", "train_error", "step_time_s", "status")),
+                *(f"config:{name}" for name in (*AXES, *_config_keys(own), "seed", "flops")),
+                *(f"summary:{n}" for n in (column, "train_error", "step_time_s", "status")),
             ],
         ),
     )
 
 
-def sections(epochs: Sequence[int], costs: Sequence[str], images: Sequence[str]) -> list[Any]:
+def _config_keys(own: Sequence[Axis]) -> list[str]:
+    """Where W&B has the values of a grid's own axes: in the whole run config under `run`."""
+    return [f"run.{axis.key}" for axis in own]
+
+
+def sections(
+    epochs: Sequence[int],
+    costs: Sequence[str],
+    images: Sequence[str],
+    own: Sequence[Axis] = (),
+    outcome: tuple[str, Measure] = ("val_error", ERROR),
+) -> list[Any]:
     """Frontiers and arms by regime, runs, parallel coordinates, training curves, the analysis.
 
     There are arms for each regime in `epochs`, and frontiers over each of `costs`; `images` are the
-    keys of the figures in the analysis run.
+    keys of the figures in the analysis run. `own` are the axes that only this grid has: each has a
+    column in the parallel coordinates and the outcome drawn over it. `outcome` is the column that
+    runs are compared by, and what people call it.
     """
     import wandb_workspaces.reports.v2.interface as wr
     from wandb_workspaces import workspaces as ws
 
-    error = wr.SummaryMetric("val_error")
+    column, measure = outcome
+    error, name = wr.SummaryMetric(column), capitalised(measure.name)
     metrics: dict[Any, str] = {wr.Config(name): title for name, title in CONFIG_COSTS.items()}
     metrics |= {wr.SummaryMetric(name): title for name, title in MEASURED_COSTS.items()}
     # A running minimum would be one for all regimes together; the colour tells them apart.
     scatter: list[Any] = [
         wr.ScatterPlot(
-            title=f"Error over {title}", x=cost, y=error, z=wr.Config("epochs"), log_x=True
+            title=f"{name} over {title}", x=cost, y=error, z=wr.Config("epochs"), log_x=True
         )
         for cost, title in metrics.items()
     ]
+    labels = [axis.label for axis in own]
+    mine = {label: wr.Config(key) for label, key in zip(labels, _config_keys(own), strict=True)}
+    scatter += [
+        wr.ScatterPlot(title=f"{name} over {label}", x=key, y=error, z=wr.Config("epochs"))
+        for label, key in mine.items()
+    ]
     frontiers = [_chart(FRONTIER_KEY.format(cost), f"Frontiers over {cost}") for cost in costs]
-    arms = [_chart(ARMS_KEY.format(e), f"Arms at {e} epochs") for e in epochs]
+    arms = [_chart(ARMS_KEY.format(e), f"Arms at {measure.at(e)}") for e in epochs]
     columns = [
         *(wr.ParallelCoordinatesPlotColumn(wr.Config(name), name) for name in AXES),
+        *(wr.ParallelCoordinatesPlotColumn(key, label) for label, key in mine.items()),
         wr.ParallelCoordinatesPlotColumn(wr.Config("flops"), "FLOPs", log=True),
-        wr.ParallelCoordinatesPlotColumn(error, "validation error"),
+        wr.ParallelCoordinatesPlotColumn(error, measure.label),
     ]
     curves: list[Any] = [
         wr.LinePlot(title=title, x="epoch", y=list(y), title_x="epoch")

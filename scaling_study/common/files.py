@@ -71,6 +71,23 @@ def remove_leftovers(folder: Path, of: str = "*", except_of: str = "") -> None:
                 path.unlink(missing_ok=True)
 
 
+def no_link(path: str, flags: int) -> int:
+    """Opener for files that are written in place: no link is followed, no pipe's reader waited for.
+
+    Who may write to a folder could otherwise have us write to any file of ours.
+    """
+    more = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.open(path, flags | more, 0o666)
+
+
+def refuse_link(folder: Path) -> None:
+    """Raise a WriteError if a folder to be written to is a link of another user's."""
+    with suppress(FileNotFoundError):
+        found = folder.lstat()
+        if stat.S_ISLNK(found.st_mode) and found.st_uid not in (os.getuid(), 0):
+            raise WriteError(errno.ELOOP, "it is a link of another user's", str(folder))
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Only one process at a time is in such a block: the lock is on the file at `path`.

@@ -145,7 +145,9 @@ def csv_in(path: Path) -> list[dict[str, str]]:
     An UnreadableError as well for a row with more or fewer values than the header has columns.
     """
     try:
-        lines = [*csv.reader(io.StringIO(text_in(path), newline=""), strict=True)]
+        text = text_in(path).removeprefix("\ufeff")  # of spreadsheets
+        csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+        lines = [*csv.reader(io.StringIO(text, newline=""), strict=True)]
     except csv.Error as error:
         raise UnreadableError(f"no table: {error}") from None
     rows = [line for line in lines[1:] if line]

@@ -29,6 +29,7 @@ class Settings:
         own = run.program.settings if run.program else {}
         return (
             vars(run)
+            | {"init": "none" if run.init is None else str(run.init)}
             | {key: value for part in parts for key, value in part.items()}
             | {SETTING_OF_PROGRAM + name: value for name, value in own.items()}
         )

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
-from scaling_study.config.recipe import TrainConfig
-from scaling_study.data.base import MAX_TRAIN_IMAGES
+from scaling_study.config.run import RunConfig
+from scaling_study.data import data_info
+from scaling_study.data.base import MAX_TRAIN_IMAGES, as_evaluated
+from scaling_study.data.splits import DataInfo
+from scaling_study.models.forward_cost import forward_cost
+from scaling_study.tasks import task_of
 
 # `auto`: this share of the training FLOPs at most, at so many points in training at most.
 AUTO_SHARE, AUTO_POINTS = 0.03, 10
@@ -30,13 +34,14 @@ class EvaluationPlan:
         return len(self.epochs) * self.weights * (self.val + self.train)
 
 
-def evaluation_plan(recipe: TrainConfig, n_train: int, n_val: int) -> EvaluationPlan:
-    """The evaluations that `train.evaluate_every` asks for, of so many images in the data set.
+def evaluation_plan(run: RunConfig, data: DataInfo) -> EvaluationPlan:
+    """The evaluations that `train.evaluate_every` asks for.
 
     All validation images, and at most as many of the training images, which over-fitting curves
     need. `auto`: at up to AUTO_POINTS epochs, evenly spaced, the same selection each time, such
     that all of it costs at most AUTO_SHARE of the training's FLOPs. No epochs with `end`.
     """
+    recipe, n_train, n_val = run.train, data.n_train, data.n_val
     every, last = recipe.evaluate_every, recipe.epochs
     weights = 2 if recipe.ema_decay else 1
     if every == "end":
@@ -44,7 +49,7 @@ def evaluation_plan(recipe: TrainConfig, n_train: int, n_val: int) -> Evaluation
     if every == "auto":
         points = min(AUTO_POINTS, last)
         epochs = tuple(-(-last * (k + 1) // points) for k in range(points))
-        passes = AUTO_SHARE * TRAINING_PASSES * last * n_train
+        passes = AUTO_SHARE * TRAINING_PASSES * _trained(run, data)
         share = int(passes / (points * weights * 2))
         if not share:  # too few images for even one of each split
             return EvaluationPlan((), 0, 0, weights)
@@ -57,6 +62,27 @@ def evaluation_plan(recipe: TrainConfig, n_train: int, n_val: int) -> Evaluation
     return EvaluationPlan(epochs, n_val, min(n_train, n_val), weights)
 
 
+def _trained(run: RunConfig, data: DataInfo) -> float:
+    """Images of the whole training, each as many as its forward pass costs of evaluation's.
+
+    Where FLOPs cannot be counted, images of all sides cost the same.
+    """
+    side, tested = run.data.resolution, as_evaluated(run.data).resolution
+    sides = [run.train.side(epoch, side) for epoch in range(run.train.epochs)]
+    flops = {
+        side: forward_cost(run.model, side, outputs(run), run.precision).flops
+        for side in {*sides, tested}
+    }
+    known = {side: count for side, count in flops.items() if count}
+    costs = [known[side] / known[tested] if known.keys() == flops.keys() else 1.0 for side in sides]
+    return run.train.trained(data.n_train) * sum(costs)
+
+
 def final_images(n_train: int, n_val: int) -> int:
     """Forward passes of single images for the evaluation at the end of a run."""
     return n_val + min(n_train, MAX_TRAIN_IMAGES)
+
+
+def outputs(run: RunConfig) -> int:
+    """Numbers that the network gives an image."""
+    return task_of(run.task).outputs(data_info(run.data).n_classes)

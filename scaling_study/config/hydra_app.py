@@ -185,8 +185,23 @@ def _explain(error: Exception, config_name: str) -> str:
 
 def composed(config_name: str, overrides: list[str]) -> dict[str, Any]:
     """CONFIG_NAME.yaml with these overrides, as plain nested values."""
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        values = OmegaConf.to_container(hydra.compose(config_name, overrides), resolve=True)
+    values = OmegaConf.to_container(_compose(config_name, overrides), resolve=True)
     assert isinstance(values, dict)
     return values  # type: ignore[return-value]
+
+
+def chosen_files(config_name: str, overrides: list[str]) -> dict[str, str]:
+    """The file that each group is of, by the group's name, in CONFIG_NAME.yaml with overrides."""
+    config = _compose(config_name, overrides, hydra_too=True)
+    return {str(group): str(name) for group, name in config.hydra.runtime.choices.items()}
+
+
+def _compose(config_name: str, overrides: list[str], hydra_too: bool = False) -> DictConfig:
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return hydra.compose(config_name, overrides, return_hydra_config=hydra_too)
+
+
+def in_one_sentence(error: Exception) -> str:
+    """What is wrong with a configuration that `composed` has not composed."""
+    return _explain(error, "sweep")

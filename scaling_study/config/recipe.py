@@ -128,6 +128,10 @@ class TrainConfig:
         """Steps of the whole training on `n_train` images: whole batches in every epoch."""
         return self.epochs * (n_train // self.batch_size)
 
+    def trained(self, n_train: int) -> int:
+        """Of `n_train` images those that an epoch trains: its incomplete last batch is left out."""
+        return n_train // self.batch_size * self.batch_size
+
     @property
     def multipliers(self) -> list[tuple[str, float]]:
         """Patterns of `lr_multipliers`, each with its factor; InputError for what is none."""

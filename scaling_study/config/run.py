@@ -7,7 +7,7 @@ can change a number is in `RunConfig` and therefore in the run id, and nothing e
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar, cast
 
@@ -19,7 +19,12 @@ from scaling_study.data import data_set
 from scaling_study.data.base import MINIVAL, DataConfig
 from scaling_study.models import family, family_sources, timm_names
 from scaling_study.models.family import ModelConfig
-from scaling_study.models.initial_weights import Init, InitialWeights, initial_weights
+from scaling_study.models.initial_weights import (
+    Init,
+    InitialWeights,
+    ParentRun,
+    initial_weights,
+)
 from scaling_study.models.layer_patterns import check_patterns, layer_aliases, matching
 from scaling_study.study.axes import CELL_AXES, KEYS
 from scaling_study.tasks import DEFAULT as DEFAULT_TASK
@@ -27,6 +32,8 @@ from scaling_study.tasks import task_of
 from scaling_study.tasks.program import KINDS, Program
 
 T = TypeVar("T")
+# Settings by which a run names others that it needs.
+REFERENCES = ("init",)
 # Begins the name of a program's run that none of the axes every study has.
 OF_PROGRAM = "program"
 # fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
@@ -78,8 +85,9 @@ class RunConfig:
         drawn = layers or not self.train.common_random_numbers
         advice = "needs a family of layers: those of a module are not drawn by shape"
         require(drawn, "train.common_random_numbers", "true", advice)
-        advice = "a family that builds modules drops its blocks by settings of its own; give 0"
-        require(layers or not recipe.drop_path, "train.drop_path", recipe.drop_path, advice)
+        able = layers or not recipe.drop_path or hasattr(self.model, "stochastic_depth")
+        advice = "this family builds modules that have no stochastic_depth; give 0"
+        require(able, "train.drop_path", recipe.drop_path, advice)
         advice = "a family that builds modules builds them for one resolution; give none"
         one_size = layers or not recipe.resolutions
         require(one_size, "train.resolutions", list(recipe.resolutions), advice)
@@ -90,6 +98,10 @@ class RunConfig:
     def _check_layers(self) -> None:
         """InputError for a pattern that means no layer, or if every layer is frozen."""
         recipe, model = self.train, self.model
+        named = family(model.family).network is not None
+        advice = f"model.family={model.family} builds modules, whose layers have no such names"
+        for key, patterns in (("freeze", recipe.freeze), ("lr_multipliers", recipe.lr_multipliers)):
+            require(named or not patterns, f"train.{key}", list(patterns), f"{advice}; give none")
         check_patterns("train.freeze", model, recipe.freeze)
         scaled = [pattern for pattern, _ in recipe.multipliers]
         check_patterns("train.lr_multipliers", model, scaled)
@@ -102,6 +114,11 @@ class RunConfig:
     def program(self) -> Program | None:
         """The user's own program that the run is; None if our trainer trains it."""
         return self.task if isinstance(self.task, Program) else None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the runs that must have ended well before this one begins."""
+        return (self.init.run,) if isinstance(self.init, ParentRun) else ()
 
     @cached_property
     def config_id(self) -> str:
@@ -141,12 +158,17 @@ class RunConfig:
         if self.code:
             parts["code"] = _plain_json(dict(self.code))
         if self.init is not None:
-            plain = asdict(self.init)
-            plain.pop("path", None)  # where the weights lie does not matter, only what they are
-            parts["init"] = _plain_json(plain)
+            parts["init"] = _plain_json(_origin(self.init, of_a_cell=seed is None))
         if self.task == DEFAULT_TASK:
             del parts["task"]  # ids from before there were tasks stay
         return "{" + ",".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}"
+
+
+def _origin(init: InitialWeights | ParentRun, of_a_cell: bool) -> dict[str, Any]:
+    """What identifies first weights: not where a file lies; of a cell, not its parents' seeds."""
+    if isinstance(init, InitialWeights):
+        return {"names": init.names, "sha256": init.sha256}
+    return {"cell": init.cell} if of_a_cell and init.cell else {"run": init.run}
 
 
 # Code is in the identity only where some is not of this package.

@@ -11,25 +11,28 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
-from scaling_study.config.evaluation import TRAINING_PASSES, evaluation_plan, final_images
+from scaling_study.config.evaluation import (
+    TRAINING_PASSES,
+    evaluation_plan,
+    final_images,
+    outputs,
+)
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.program_cost import columns_of, program_costs
 from scaling_study.data import data_info
 from scaling_study.data.base import as_evaluated
 from scaling_study.data.splits import DataInfo
-from scaling_study.models import family, network
+from scaling_study.models import family
 from scaling_study.models.counting.counts import counts
-from scaling_study.models.drop_path import with_drop_path
-from scaling_study.models.family import Family, ModelConfig
-from scaling_study.models.layers import Shape, total
+from scaling_study.models.drop_path import dropping, with_drop_path
+from scaling_study.models.family import ModelConfig
+from scaling_study.models.forward_cost import NetworkCost, cached_network, forward_cost
+from scaling_study.models.layers import Shape
 from scaling_study.models.memory import TOLERANCE, Footprint, footprint
 from scaling_study.study.axes import AXES
-from scaling_study.tasks import task_of
 
-_network = cache(network)
 # Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
 STEP_ENTRY, METRICS_LINE = 18, 100
 COST_COLUMNS = ("params", "flops", "activations", "train_flops", "eval_flops")
@@ -38,22 +41,8 @@ COST_COLUMNS = ("params", "flops", "activations", "train_flops", "eval_flops")
 LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
 # config.yaml, result.json, job.json and log.txt of a run that went well.
 RECORDS = 4000
-# Of the depths that a family has, in a message.
-MOST_LISTED = 8
 # How far off, relative, bytes on disk are: what torch writes beside tensors is estimated.
 DISK_TOLERANCE = 0.05
-
-
-@dataclass(frozen=True)
-class NetworkCost:
-    """Of one image, as `models.layers` says. None is what the network has not, such as activations
-    without convolutions, or what cannot be counted, for the reason in `missing`.
-    """
-
-    params: int
-    flops: int | None
-    activations: int | None
-    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,17 +76,13 @@ def run_cost(run: RunConfig) -> RunCost:
         return RunCost(**{name: known[name] for name in COST_COLUMNS})
     data = data_info(run.data)
     sides = run.data.resolution, as_evaluated(run.data).resolution
-    return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision)
+    curve = evaluation_plan(run, data).images
+    return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision, curve)
 
 
 def forward(run: RunConfig) -> NetworkCost:
     """What `run`'s network costs for one image; InputError if it cannot be built for its images."""
-    return _forward(run.model, run.data.resolution, outputs(run), run.precision)
-
-
-def outputs(run: RunConfig) -> int:
-    """Numbers that the network gives an image."""
-    return task_of(run.task).outputs(data_info(run.data).n_classes)
+    return forward_cost(run.model, run.data.resolution, outputs(run), run.precision)
 
 
 def train_flops(run: RunConfig) -> int | None:
@@ -117,9 +102,9 @@ def _train_flops(
 ) -> int | None:
     """Forward and backward of all trained images, each at its stage's resolution."""
     sides = Counter(train.side(epoch, resolution) for epoch in range(train.epochs))
-    found = [(n, _forward(model, side, outputs, precision).flops) for side, n in sides.items()]
+    found = [(n, forward_cost(model, side, outputs, precision).flops) for side, n in sides.items()]
     known = [n * flops for n, flops in found if flops is not None]
-    images = n_train // train.batch_size * train.batch_size
+    images = train.trained(n_train)
     return TRAINING_PASSES * sum(known) * images if len(known) == len(found) else None
 
 
@@ -161,18 +146,19 @@ def _run_cost(
     outputs: int,
     train: TrainConfig,
     precision: str,
+    curve: int,
 ) -> RunCost:
-    resolution, tested = sides  # of training and evaluation
-    scored = _forward(model, tested, outputs, precision).flops
+    """`sides` (px) are of training and evaluation; `curve` images are evaluated in training."""
+    resolution, tested = sides
+    scored = forward_cost(model, tested, outputs, precision).flops
     most = f"more than the {data.n_train} training images"
     require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
-    cost = _forward(model, resolution, outputs, precision)
+    cost = forward_cost(model, resolution, outputs, precision)
     require(cost.params > 0, "model.family", model.family, "its network has nothing to train")
     memory = _memory(model, resolution, outputs, precision, train.drop_path)
     steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
-    curve = evaluation_plan(train, data.n_train, data.n_val).images
     return RunCost(
         params=cost.params,
         flops=cost.flops,
@@ -190,46 +176,12 @@ def _run_cost(
 
 
 @cache
-def _forward(model: ModelConfig, resolution: int, outputs: int, precision: str) -> NetworkCost:
-    kind = family(model.family)
-    if kind.build is not None:
-        _require_legal(kind, model, resolution)
-        found = counts(model, outputs, resolution, precision)
-        return NetworkCost(found.params, found.flops, found.activations, found.missing)
-    net = _network(model, outputs)
-    if resolution < net.stride:
-        small = net.stride > 16 and hasattr(model, "stem")
-        raise InputError(
-            f"data.resolution={resolution}: too small for a network that halves the image to "
-            f"1/{net.stride}; the smallest side is {net.stride} px"
-            f"{' (model.stem=small takes 16 px)' if small else ''}"
-        )
-    cost = total(net.layers, Shape(3, resolution))[1]
-    return NetworkCost(cost.params, cost.flops or None, cost.activations or None)
-
-
-def _require_legal(kind: Family, model: ModelConfig, resolution: int) -> None:
-    """InputError for a size that the family does not declare, before any module is built."""
-    depths, step = kind.depths(model), kind.width_step
-    some = ", ".join(f"{depth:g}" for depth in depths[:MOST_LISTED])
-    more = ", …" if len(depths) > MOST_LISTED else ""
-    require(model.depth in depths, "model.depth", f"{model.depth:g}", f"must be {some}{more}")
-    smallest, number = kind.smallest_width(model), model.width / step
-    fits = model.width > smallest - 1e-9 and abs(number - round(number)) < 1e-6
-    accepted = f"must be a multiple of {step:g}, at least {smallest:g}"
-    require(fits, "model.width", f"{model.width:g}", accepted)
-    side = kind.image_step(model, 1)
-    fits = resolution % side == 0
-    require(fits, "data.resolution", resolution, f"must be a multiple of {side} px")
-
-
-@cache
 def _memory(
     model: ModelConfig, resolution: int, outputs: int, precision: str, drop_path: float
 ) -> Footprint:
     if family(model.family).build is not None:
-        return counts(model, outputs, resolution, precision).memory
-    dropped = with_drop_path(_network(model, outputs), drop_path)
+        return counts(dropping(model, drop_path), outputs, resolution, precision).memory
+    dropped = with_drop_path(cached_network(model, outputs), drop_path)
     return footprint(dropped.layers, Shape(3, resolution), precision)
 
 

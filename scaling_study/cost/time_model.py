@@ -124,7 +124,12 @@ class Forecast:
         return math.exp(law.ln_time(features(shape))) if law else None
 
     def run_time(self, columns: Mapping[str, Any]) -> Estimate | None:
-        """Seconds of a whole run, including start and end where runs or probes measured them."""
+        """Seconds of a run's training and evaluation, which is what `wall_s` of results contains.
+
+        Not its start-up: imports and the loading of images take as long as nobody knows, once a
+        process. What the first batch and the last evaluation take besides their steps is in it,
+        where runs or probes measured that.
+        """
         if (step := self.step_time(shape_of(columns))) is None:
             return None
         steps, scored = amounts(columns)
@@ -180,7 +185,7 @@ class Forecast:
 
     @cached_property
     def _whole(self) -> tuple[tuple[float, float, float], tuple[float, float]]:
-        """Step times per step and per scored batch, seconds to start; and 90 % of actual / fitted.
+        """Step times per step and per scored batch, seconds besides; and 90 % of actual / fitted.
 
         Ridge regression of relative errors on whole runs and probes, with the prior STEPPING and
         SCORING, which matters less the more runs there are.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from scaling_study.common.files import no_link
 from scaling_study.common.reading import parsed_json, text_in
 from scaling_study.cost.time_model import CONDITIONS, SHAPE, Timing
 
@@ -67,5 +68,5 @@ def kept_probes(cache_dir: Path) -> list[Timing]:
 def keep_probes(cache_dir: Path, timings: Sequence[Timing]) -> None:
     """Append probes to those in a cache."""
     cache_dir.mkdir(parents=True, exist_ok=True)
-    with (cache_dir / PROBES).open("a", encoding="utf-8") as file:
+    with open(cache_dir / PROBES, "a", encoding="utf-8", opener=no_link) as file:
         file.write(written(timings))

@@ -140,6 +140,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             ),
         ),
         Command(
+            "statement",
+            "analysis.statement:main",
+            "what venues ask to state: error bars, seeds, compute",
+            ("statement depth_vs_width", "statement depth_vs_width --form neurips -o neurips.md"),
+        ),
+        Command(
             "gate",
             "analysis.gate:main",
             "keep a change or not: runs with it against runs without",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.expression import Expression
 from scaling_study.common.validation import flat_items
 from scaling_study.config.keys import RUN_KEYS
-from scaling_study.config.run import RunConfig
+from scaling_study.config.other_files import with_files
+from scaling_study.config.run import REFERENCES, RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
 from scaling_study.grid.expand import Candidate, candidates, failed, lookup
-from scaling_study.grid.run_at_point import cost_of, run_at
+from scaling_study.grid.parents import Ancestor, Parents
+from scaling_study.grid.run_at_point import cost_of
 from scaling_study.grid.schema import COSTS, VARIANT, Point
 from scaling_study.grid.tuned import Tuned, at_rate, read_tuned
+from scaling_study.models.initial_weights import ParentRun
 from scaling_study.study.axes import KEYS
 from scaling_study.training import first_weights
 
@@ -24,8 +28,10 @@ from scaling_study.training import first_weights
 class Cell:
     """One run of a grid, the values that the grid gave it, its variant, and what was solved.
 
-    `lr_recipe` is the recipe's learning rate where transfer rules may have scaled it, `lr_factor`
-    what the cell's own was multiplied by to see which one is best.
+    `parents` are the runs that it starts from, `stage` is what the grid calls a run that others
+    start from and that is no cell of it. `lr_recipe` is the recipe's learning rate where transfer
+    rules may have scaled it, `lr_factor` what the cell's own was multiplied by to see which one is
+    best.
     """
 
     run: RunConfig
@@ -34,6 +40,8 @@ class Cell:
     solved: Solved | None = None
     lr_recipe: float | None = None
     lr_factor: float = 1.0
+    parents: tuple[Ancestor, ...] = ()
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,21 +55,28 @@ class ExcludedPoint:
 
 
 def cells_of(
-    grid: Mapping[str, Any], settings: Mapping[str, Any], times: Times | None
+    grid: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    times: Times | None,
+    overrides: Sequence[str] = (),
 ) -> tuple[list[Cell], list[ExcludedPoint]]:
     """The cells of a grid, in order, and the points that are none.
 
-    With `times=None` (somebody is about to measure) conditions on times hold, and for a target in
+    `overrides` are the command's, which parents with other files of some groups have too. With
+    `times=None` (somebody is about to measure) conditions on times hold, and for a target in
     seconds there are cells of a few values of the axis. InputError for a value that a run cannot
-    have (the message names the point), and as `check_initial_weights` has.
+    have (the message names the point), and as `check_parents` and `Parents` have.
     """
     base = {key: settings[key] for key in RUN_KEYS}
     # The config keys that may be axes, with the values they have where they are none.
-    known, solver = dict(flat_items(base)), Solver(base, times)
+    known = dict(flat_items(base))
+    parents = Parents(grid.get("parents"), base, partial(with_files, base, overrides))
+    # What a network costs does not depend on where its first weights come from.
+    solver = Solver(base | dict.fromkeys(REFERENCES), times)
     cells: dict[str, Cell] = {}
     left: list[ExcludedPoint] = []
     for candidate in candidates(grid, known):
-        found = _cells(candidate, solver, known)
+        found = _cells(candidate, solver, known, parents)
         if isinstance(found, ExcludedPoint):
             left.append(found)
             continue
@@ -72,14 +87,29 @@ def cells_of(
                 why = f"the same run as {cell.run.run_id}"
                 left.append(ExcludedPoint(cell.point, why, twin=twin))
     if (tuned := read_tuned(grid)) is not None and cells:
-        cells = _at_rates(cells, tuned, grid, base)
-    results_dir = Path(str(settings.get("results_dir", "results")))
-    check_initial_weights([cell.run for cell in cells.values()], results_dir)
+        cells = _at_rates(cells, tuned, grid, parents)
+    check_parents([*cells.values()], Path(str(settings.get("results_dir", "results"))))
     return list(cells.values()), left
 
 
+def ancestors(cells: Sequence[Cell]) -> list[Cell]:
+    """The runs that these start from, parents first, each once, and without those among `cells`."""
+    found: dict[str, Cell] = {}
+    own = {cell.run.run_id for cell in cells}
+
+    def add(one: Ancestor) -> None:
+        if one.run.run_id not in found:
+            for parent in one.parents:
+                add(parent)
+            found[one.run.run_id] = Cell(one.run, one.point, parents=one.parents, stage=one.name)
+
+    for parent in (parent for cell in cells for parent in cell.parents):
+        add(parent)
+    return [cell for run_id, cell in found.items() if run_id not in own]
+
+
 def _at_rates(
-    cells: Mapping[str, Cell], tuned: Tuned, grid: Mapping[str, Any], base: Mapping[str, Any]
+    cells: Mapping[str, Cell], tuned: Tuned, grid: Mapping[str, Any], parents: Parents
 ) -> dict[str, Cell]:
     """The cells by run id, at the learning rates that transfer rules give; then ends at others.
 
@@ -93,7 +123,8 @@ def _at_rates(
         if factor == 1:
             return replace(cell, **more)
         point = at_rate(cell.point, cell.run, factor)
-        return replace(cell, run=run_at(base, point), point=point, **more)
+        run, origins = parents.run_at(point)
+        return replace(cell, run=run, point=point, parents=origins, **more)
 
     own = [
         at(cell, tuned.own_rate(cell.run, starts), lr_recipe=cell.run.train.lr)
@@ -112,15 +143,24 @@ def _at_rates(
     return {cell.run.run_id: cell for cell in (*own, *more)}
 
 
-def check_initial_weights(runs: Sequence[RunConfig], results_dir: Path) -> None:
-    """Raise an InputError if a file or a run of first weights cannot be read or does not fit."""
-    for run in {(repr(run.model), run.init): run for run in runs if run.init}.values():
-        assert run.init is not None
-        first_weights.check(run.model, run.init, results_dir)
+def check_parents(cells: Sequence[Cell], results_dir: Path) -> None:
+    """Raise an InputError if a file or a run of first weights cannot be read or does not fit.
+
+    Parents that the grid itself plans need not be there yet, only be of the same network.
+    """
+    every = [*cells, *ancestors(cells)]
+    planned = {one.run.run_id: one.run for cell in every for one in cell.parents}
+    runs = [cell.run for cell in every if cell.run.init]
+    for run in {(repr(r.model), r.data.resolution, r.init): r for r in runs}.values():
+        parent = planned.get(run.init.run) if isinstance(run.init, ParentRun) else None
+        if parent is None:
+            first_weights.check(run, results_dir)
+        else:
+            first_weights.check_fits(run, parent)
 
 
 def _cells(
-    candidate: Candidate, solver: Solver, known: Mapping[str, Any]
+    candidate: Candidate, solver: Solver, known: Mapping[str, Any], parents: Parents
 ) -> list[Cell] | ExcludedPoint:
     """The cells of a candidate: one, but for a target in seconds that is not known yet."""
     if candidate.out:
@@ -131,11 +171,11 @@ def _cells(
         return ExcludedPoint(candidate.point, str(error), infeasible=True)
     cells = []
     for point, solved in points:
-        run = run_at(solver.base, point)
+        run, origins = parents.run_at(point)
         if why := _failed(candidate.where, run, point, known, solver.times):
             left = ExcludedPoint(point, why)
         else:
-            cells.append(Cell(run, point, point.get(VARIANT), solved))
+            cells.append(Cell(run, point, point.get(VARIANT), solved, parents=origins))
     return cells or left
 
 
@@ -144,11 +184,11 @@ def _solved(candidate: Candidate, solver: Solver) -> list[tuple[Point, Solved | 
     point, asked, target = candidate.point, candidate.solve, candidate.target
     if asked is None:
         return [(point, None)]
-    key = KEYS[asked.axis]
+    key, drawn = KEYS[asked.axis], {k: v for k, v in point.items() if k not in REFERENCES}
     if solver.times is None and asked.quantity in MEASURED:
-        return [({**point, key: value}, None) for value in solver.spread(asked, point)]
+        return [({**point, key: value}, None) for value in solver.spread(asked, drawn)]
     assert target is not None
-    solved = solver.solve(asked, target, point)
+    solved = solver.solve(asked, target, drawn)
     return [({**point, key: solved.value}, solved)]
 
 

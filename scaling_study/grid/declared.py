@@ -13,14 +13,16 @@ from scaling_study.grid.shipped import names
 from scaling_study.study.axes import config_key, short_name
 
 # name: the study's folder; question: what it asks, for people;
+# outcome: what runs are compared by, if not what their task says (tasks/program.py);
 # rules: what the analysis decides (analysis/rules/prereg.yaml);
 # planning: error and seed SD that a pilot measured, for the power calculation (analysis/power.py);
 # allocation: how many seeds each cell gets (analysis/rules/allocation.py);
+# parents: runs that cells start from, as init: run(NAME) (scaling_study/grid/parents.py);
 # labels: what figures call the axes that only this grid has;
 # tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py).
 GRID_KEYS = (
     *("name", *BLOCK_KEYS, "blocks"),
-    *("rules", "planning", "allocation", "labels", "tuned", "question"),
+    *("rules", "planning", "allocation", "parents", "labels", "tuned", "question", "outcome"),
 )
 # Parts of a grid in which the names of settings may be short.
 EPOCHS = "epochs"

@@ -135,7 +135,7 @@ def checked_key(name: object, known: Mapping[str, Any], path: str) -> str:
     raise InputError(f"{path}.{name}: no such axis{near}; {every}")
 
 
-def _by_key(part: Mapping[Any, Any], known: Mapping[str, Any], path: str) -> Point:
+def by_key(part: Mapping[Any, Any], known: Mapping[str, Any], path: str) -> Point:
     """Values by config key; an axis name and its key may not both be given."""
     names: dict[str, object] = {}
     for name in part:
@@ -169,10 +169,10 @@ def _axes_and_points(
 ) -> tuple[dict[str, list[Any]], list[Point]]:
     at, tied_at = f"{path}.axes", f"{path}.points"
     given = mapping(part.get("axes") or {}, at, OF_AXES)
-    named = _by_key({name: (str(name), values) for name, values in given.items()}, known, at)
+    named = by_key({name: (str(name), values) for name, values in given.items()}, known, at)
     axes = {key: axis_values(name, values, at) for key, (name, values) in named.items()}
     points = mappings(part.get("points") or [{}], tied_at)
-    return axes, [_by_key(point, known, tied_at) for point in points]
+    return axes, [by_key(point, known, tied_at) for point in points]
 
 
 def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Point]:
@@ -185,7 +185,7 @@ def _variants(part: object, known: Mapping[str, Any], path: str) -> dict[str, Po
         good = isinstance(rows, Mapping) and all(isinstance(r, Mapping) for r in rows.values())
         require(good, f"{path}.{mode}", repr(rows), "must map names to overrides, {se: {…}}")
         for name, row in rows.items():
-            own = _by_key(row, known, f"{path}.{mode}.{name}")
+            own = by_key(row, known, f"{path}.{mode}.{name}")
             before = {**before, **own} if mode == CUMULATIVE else own
             found[str(name)] = before
     return found

@@ -73,7 +73,8 @@ class Launcher:
     look: (store, run_ids, study_dir, accounted) -> what the queue knows of runs that have jobs.
         `accounted` keeps answers of accounting between calls; with None it is not asked.
     preview: (options, requests, study_dir) -> lines with what would be submitted, and nothing is.
-    cancel: (jobs) cancels jobs in the queue; raises SchedulerError if it refuses.
+    cancel: (jobs, study) cancels those of these jobs that the queue itself knows as the study's, by
+        its name; raises SchedulerError if it refuses.
     """
 
     name: str
@@ -84,4 +85,4 @@ class Launcher:
     leaves_jobs: bool = False
     preview: Callable[[Any, Sequence[Request], Path], Iterator[str]] = no_jobs
     look: Callable[[Store, Sequence[str], Path, Accounts | None], QueueView] = look_at_files
-    cancel: Callable[[Collection[str]], None] = lambda jobs: None
+    cancel: Callable[[Collection[str], str], None] = lambda jobs, study: None

@@ -3,17 +3,19 @@
 It is made when jobs are submitted, so that they run the same code whatever is edited meanwhile.
 """
 
-import hashlib
 import os
+import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import PACKAGE
 from scaling_study.common.source import is_installed, source_files
+from scaling_study.common.verify import digest_of, why_not_own
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 
@@ -27,29 +29,46 @@ def refuse_dirty(execution: ExecutionConfig, allow_dirty: bool) -> None:
         )
 
 
-def freeze(execution: ExecutionConfig, folder: Path, runs: Iterable[RunConfig] = ()) -> Path:
-    """A folder for PYTHONPATH under `folder`, with this package and a user's modules as of now.
+class Snapshot(NamedTuple):
+    """A folder of frozen code for PYTHONPATH, and the digest of what is in it."""
+
+    folder: Path
+    digest: str
+
+
+def freeze(execution: ExecutionConfig, folder: Path, runs: Iterable[RunConfig] = ()) -> Snapshot:
+    """A snapshot under `folder` with this package and a user's modules as of now.
 
     These are the modules that are imported, and the sources of `runs`. It is named by commit and
-    content, so that equal code is copied once.
+    content, so that equal code is copied once. InputError if what lies there is something else, or
+    others may change it.
     """
     files = dict(sorted({**dict(_sources(runs)), **dict(_code(execution))}.items()))
     name = (execution.git_commit or "installed")[:12] + ("-dirty" if execution.git_dirty else "")
-    digest = hashlib.sha256()
-    for relative, path in files.items():
-        digest.update(f"{relative}\0".encode() + path.read_bytes())
-    target = folder / f"{name}-{digest.hexdigest()[:10]}"
+    digest = digest_of(files)
+    target = folder.resolve() / f"{name}-{digest[:10]}"
     if not target.is_dir():
-        partial = folder / f".{target.name}.{os.getpid()}"
+        _copy(files, target)
+    if (reason := why_not_own(target, digest)) is not None:
+        raise InputError(f"launcher: the code in {target} is not submitted: {reason}")
+    return Snapshot(target, digest)
+
+
+def _copy(files: Mapping[str, Path], target: Path) -> None:
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+    try:
         for relative, path in files.items():
             copy = partial / relative
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        try:
-            partial.rename(target)
-        except OSError:  # another call was faster
-            shutil.rmtree(partial)
-    return target.resolve()
+        for place in (partial, *partial.rglob("*")):
+            place.chmod(place.stat().st_mode & ~0o022)  # whatever this shell's umask is
+        partial.rename(target)
+    except OSError:
+        if not target.is_dir():  # another call was faster
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _code(execution: ExecutionConfig) -> Iterator[tuple[str, Path]]:

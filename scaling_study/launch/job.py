@@ -28,6 +28,7 @@ from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.program import run_program
 from scaling_study.models.counting.counts import keep_counts_in
 from scaling_study.study.claims import Claim, LostClaimError
+from scaling_study.study.parents import BLOCKED, blocked_by
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 from scaling_study.tracking.tensorboard import EventFiles
@@ -52,7 +53,8 @@ class Job:
     def __call__(self, world: World = ALONE) -> Outcome:
         """Train and write the result; an exception becomes the run's failure, with its traceback.
 
-        Nothing is trained if the run has a result already or another live process has its claim.
+        Nothing is trained if the run has a result already, another live process has its claim, or
+        a run that it starts from has not ended well.
         Only a caller knows whether this process is one of a `world`: what the environment says may
         be that of a shell, or of the job that the caller is in.
         """
@@ -62,10 +64,13 @@ class Job:
         if world.rank > 0:
             return self._follow(world)
         run_id, store = self.run.run_id, self.store
+        if world.size == 1 and (outcome := self.outcome()).status == BLOCKED:
+            return outcome
         lost = partial(stop_request.request, "interrupted")
         with store.claim(run_id, lost) as claim, _process_group(world, self.run.device) as agreed:
             run_dir = store.run_dir(run_id)
             begins = claim is not None and store.state(run_id) not in FINISHED
+            begins = begins and not self.blocked_by()
             if begins:
                 (run_dir / failure_causes.ERROR_FILE).unlink(missing_ok=True)
             if not agreed(begins):
@@ -113,10 +118,16 @@ class Job:
                     raise
         return Outcome(self.run.run_id, "running")
 
+    def blocked_by(self) -> str:
+        """Why the run cannot start from the runs that it needs now; empty if it can."""
+        return blocked_by(self.run.parents, self.store)
+
     def outcome(self) -> Outcome:
         """The run's present outcome in the store."""
         run_id = self.run.run_id
         state = self.store.state(run_id)
+        if state in ("planned", "failed") and (why := self.blocked_by()):
+            return Outcome(run_id, BLOCKED, why)
         cause = self.store.job(run_id).get("cause")
         if state in ("planned", "failed") and cause in failure_causes.RESUMED:
             return Outcome(run_id, "stopped", cause=cause)

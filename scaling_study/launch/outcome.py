@@ -13,8 +13,9 @@ OUTSIDE = ("node", "preempted", "cancelled")
 class Outcome:
     """How a run ended: its result's status, error and cause; `outcome` is a program's, in words.
 
-    Without a result the status is `running` if another process has it, or `stopped` if it was
-    asked to stop, for the `cause`, and continues with the next attempt.
+    Without a result the status is `running` if another process has it, `stopped` if it was asked
+    to stop, for the `cause`, and continues with the next attempt, or `blocked` if a run that it
+    starts from is not there, as `error` says.
     """
 
     run_id: str

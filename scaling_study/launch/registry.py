@@ -102,10 +102,13 @@ def reconcile(runs: Mapping[str, RunConfig], store: Store, study_dir: Path) -> d
     return record_lost_runs(look(store, [*runs], study_dir, {}), runs, store)
 
 
-def cancel(jobs: Collection[str]) -> None:
-    """Cancel jobs, each in the queue of its launcher; raises a SchedulerError if one refuses."""
+def cancel(jobs: Collection[str], study: str) -> None:
+    """Cancel jobs of the study of this name, each in the queue of its launcher.
+
+    Raises a SchedulerError if one refuses.
+    """
     for name in {launcher_of_job(job) for job in jobs}:
-        launcher(name).cancel(sorted(job for job in jobs if launcher_of_job(job) == name))
+        launcher(name).cancel(sorted(job for job in jobs if launcher_of_job(job) == name), study)
 
 
 def job_of(store: Store, run_id: str) -> str | None:

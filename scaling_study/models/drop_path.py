@@ -1,9 +1,28 @@
 """Stochastic depth (Huang et al. 2016) for the residual blocks of any family."""
 
 from dataclasses import replace
+from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.models.family import ModelConfig
 from scaling_study.models.layers import Layer, Network, Residual
+
+TWICE = "the model drops blocks itself; give 0, or model.stochastic_depth=0"
+
+
+def dropping(model: ModelConfig, rate: float) -> ModelConfig:
+    """The config of a family of modules whose last block is dropped at `rate`.
+
+    Such a family has these rates as its own setting `stochastic_depth`, which a run's config
+    requires of it. InputError if that is set too.
+    """
+    if not rate:
+        return model
+    own: Any = model
+    if own.stochastic_depth:
+        raise InputError(f"train.drop_path={rate}: {TWICE}")
+    changed: ModelConfig = replace(own, stochastic_depth=rate)
+    return changed
 
 
 def with_drop_path(network: Network, rate: float) -> Network:
@@ -18,8 +37,7 @@ def with_drop_path(network: Network, rate: float) -> Network:
     if not rows:
         raise InputError(f"train.drop_path={rate}: this network has no residual blocks; give 0")
     if any(any(row.drop_rates) for row in rows):
-        said = "the model drops blocks itself; give 0, or model.stochastic_depth=0"
-        raise InputError(f"train.drop_path={rate}: {said}")
+        raise InputError(f"train.drop_path={rate}: {TWICE}")
     last = max(1, sum(len(row.drop_rates) for row in rows) - 1)
     layers: list[Layer] = []
     before = 0

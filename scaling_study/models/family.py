@@ -52,6 +52,10 @@ class Family:
     `depths(config)`, ascending; widths `nth_width(k)`, the multiples k of `width_step` from
     `smallest_width(config)` on; image sides are the multiples of the network's stride, px, which a
     family with `build` declares as `stride(config)`. Depth and width of that `config` may be any.
+
+    `undecayed` are patterns (`*.temperature`) of names of parameters that weight decay must spare,
+    whatever the recipe says. `recipes` are those that suit the family; a plan with another one
+    says so. Empty: all do.
     """
 
     config: type[ModelConfig]
@@ -61,6 +65,8 @@ class Family:
     width_step: float
     smallest_width: Callable[[Any], float]
     stride: Callable[[Any], int] | None = None
+    undecayed: Sequence[str] = ()
+    recipes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         one = (self.network is None) != (self.build is None)

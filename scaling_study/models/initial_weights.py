@@ -8,12 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import from_values
+from scaling_study.common.validation import from_values, later
 
 SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
 ACCEPTED = (
     f"must be none, timm:PATH of a state dict ({', '.join(SUFFIXES)}), or run:RUN_ID of a finished "
-    "run in the same store"
+    "run in the same store; in a grid also run(NAME) of a run under grid.parents"
 )
 # Run ids are made of these.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
@@ -27,15 +27,25 @@ class InitialWeights:
     path: str
     sha256: str
 
+    def __str__(self) -> str:
+        return f"{self.names}:{self.path}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ParentRun:
-    """A finished run of the same store whose averaged weights a run starts from; `run` is its id.
+    """A run of the same store whose averaged weights another run starts from; `run` is its id.
 
-    The id says all that made its weights, so nothing else of it is part of the identity.
+    The id says all that made its weights, so nothing else of it is part of a run's identity.
+    `name` is what a grid calls it. `cell` is its config id where replicates of the child start from
+    replicates of it: then it identifies the child's cell.
     """
 
     run: str
+    cell: str | None = later(None)
+    name: str = later("")
+
+    def __str__(self) -> str:
+        return f"run({self.name})" if self.name else f"run:{self.run}"
 
 
 Init = InitialWeights | ParentRun | None

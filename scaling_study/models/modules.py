@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from scaling_study.models import family
 from scaling_study.models import layers as spec
-from scaling_study.models.drop_path import with_drop_path
+from scaling_study.models.drop_path import dropping, with_drop_path
 from scaling_study.models.family import ModelConfig
 
 # A ResNet's classifier starts almost silent, as in the released code.
@@ -22,12 +22,12 @@ def module_for(
 ) -> nn.Module:
     """A module from images (N, 3, side, side) to (N, outputs), drawn from torch's RNG.
 
-    `resolution` is the side, px, of the images of a run, `drop_path` the stochastic depth of a
-    family of layers; InputError as the family has.
+    `resolution` is the side, px, of the images of a run, `drop_path` the stochastic depth of its
+    last block; InputError as the family has.
     """
     found = family(model.family)
     if found.build is not None:
-        return found.build(model, outputs, resolution)
+        return found.build(dropping(model, drop_path), outputs, resolution)
     assert found.network is not None
     return build(with_drop_path(found.network(model, outputs), drop_path))
 

@@ -14,6 +14,7 @@ from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
 from scaling_study.cost.time_model import COVERAGE
+from scaling_study.planning.parents import needed, with_needed
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import AXES
 from scaling_study.study.result import FINISHED
@@ -121,19 +122,26 @@ def affordable(
 ) -> list[Planned]:
     """The subset of a plan within the budget with the highest score; empty if none fits.
 
-    Candidates: the cells that rules need, alone and together; the plan without the upper levels of
+    A subset has the runs that its cells start from; the score is about its cells. Candidates: the
+    cells that rules need, alone and together; the plan without the upper levels of
     one axis; the cheapest cells that fit; each also with fewer seeds; and the runs already paid.
     Ties go to the most runs. Finished runs of the study cost as much as before, so that the same
     call finds the same subset again.
     """
     distinct = {tuple(row.run.run_id for row in part): part for part in _parts(rows, budget, needs)}
-    fitting = [part for part in distinct.values() if part and budget.allows(part, rows)]
-    return max(fitting, key=lambda part: (*score(part), len(part)), default=[])
+    whole = [with_needed(part, rows) for part in distinct.values() if part]
+    fitting = [part for part in whole if budget.allows(part, rows)]
+    return max(fitting, key=lambda part: (*score(_cells(part)), len(part)), default=[])
+
+
+def _cells(rows: Sequence[Planned]) -> list[Planned]:
+    return [row for row in rows if not row.stage]
 
 
 def _parts(
     rows: Sequence[Planned], budget: Budget, needs: SufficientSets
 ) -> Iterator[list[Planned]]:
+    every, rows = rows, _cells(rows)
     yield [row for row in rows if row.state in PAID]
     seeds = sorted({row.run.seed for row in rows})
     for kept in range(len(seeds), 0, -1):
@@ -141,7 +149,7 @@ def _parts(
         for axis in LEVELS:
             for top in sorted({row.columns[axis] for row in some}):
                 yield [row for row in some if row.columns[axis] <= top]
-        prices = _Prices(some, budget)
+        prices = _Prices(some, budget, [row for row in every if row.stage])
         free = {row.columns["config_id"] for row in budget.free(some)}
         # Cells, cheapest first, while they fit.
         cheapest = _filled(prices, [frozenset({cell}) for cell in prices.cells], frozenset(free))
@@ -151,25 +159,50 @@ def _parts(
 
 
 class _Prices:
-    """Costs of whole cells, with all of their seeds in `rows`, as fractions of each limit."""
+    """Costs of whole cells, with all of their seeds in `rows`, as fractions of each limit.
 
-    def __init__(self, rows: Sequence[Planned], budget: Budget) -> None:
+    A cell pays for those of `parents` that it starts from, together with other such cells.
+    """
+
+    def __init__(self, rows: Sequence[Planned], budget: Budget, parents: Sequence[Planned]) -> None:
         self._rows = rows
         paid: dict[str, list[Planned]] = {row.columns["config_id"]: [] for row in rows}
         free = {row.run.run_id for row in budget.free(rows)}
         for row in rows:
             if row.run.run_id not in free:
                 paid[row.columns["config_id"]].append(row)
-        self._shares = {
-            cell: tuple(cost / budget.limits[name] for name, cost in budget.cost(own).items())
-            for cell, own in paid.items()
+        self._shares = {cell: self._share(budget, own) for cell, own in paid.items()}
+        free |= {row.run.run_id for row in budget.free(parents)}
+        self._of_parent = {
+            row.run.run_id: self._share(budget, [row])
+            for row in parents
+            if row.run.run_id not in free
+        }
+        self._parents = {
+            cell: frozenset(row.run.run_id for row in needed(parents, own)) & self._of_parent.keys()
+            for cell, own in (paid.items() if parents else ())
         }
         # All config ids, cheapest first.
-        self.cells = sorted(self._shares, key=self._shares.__getitem__)
+        self.cells = sorted(self._shares, key=lambda cell: self.of({cell}))
+
+    @staticmethod
+    def _share(budget: Budget, rows: Sequence[Planned]) -> tuple[float, ...]:
+        return tuple(cost / budget.limits[name] for name, cost in budget.cost(rows).items())
 
     def of(self, ids: Collection[str]) -> tuple[float, ...]:
         """The price of some cells; above 1 it exceeds that limit."""
-        return tuple(map(sum, zip(*(self._shares[key] for key in ids), strict=True)))
+        shared = frozenset().union(*(self._parents.get(key, ()) for key in ids))
+        parts = [*(self._shares[key] for key in ids), *(self._of_parent[key] for key in shared)]
+        return tuple(map(sum, zip(*parts, strict=True)))
+
+    def of_both(
+        self, chosen: frozenset[str], spent: tuple[float, ...], more: frozenset[str]
+    ) -> tuple[float, ...]:
+        """The price of `chosen`, which is `spent`, and of `more` cells together."""
+        if self._of_parent:
+            return self.of(chosen | more)
+        added = self.of(more - chosen)
+        return tuple(a + b for a, b in zip_longest(spent, added, fillvalue=0.0))
 
     def fit(self, ids: Collection[str]) -> bool:
         return max(self.of(ids), default=0) <= 1
@@ -184,8 +217,7 @@ def _filled(
     """`chosen`, and each of `sets` in turn if it still fits."""
     spent = prices.of(chosen)
     for one in sets:
-        more = prices.of(one - chosen)
-        together = tuple(a + b for a, b in zip_longest(spent, more, fillvalue=0.0))
+        together = prices.of_both(chosen, spent, one)
         if max(together, default=0) <= 1:
             chosen, spent = chosen | one, together
     return chosen

@@ -9,6 +9,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.reading import yaml_in
 from scaling_study.config.run import RunConfig, stored_run
 from scaling_study.planning.plan import Planned
+from scaling_study.study.parents import TO_START
 from scaling_study.study.store import Store
 
 # Configs of the store that are read to tell.
@@ -22,7 +23,7 @@ def code_changes(rows: Sequence[Planned], store: Store, results: Mapping[str, An
         alike[_readable(run_id)].append(run_id)
     found: dict[str, int] = defaultdict(int)
     read = 0
-    for run in (row.run for row in rows if row.state == "planned" and row.run.code):
+    for run in (row.run for row in rows if row.state in TO_START and row.run.code):
         for run_id in alike[_readable(run.run_id)]:
             read += 1
             if read <= MOST_READ and (why := _why(run, store, run_id)):

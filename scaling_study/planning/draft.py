@@ -19,11 +19,12 @@ from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import Times, device_named, timings_of
 from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import kept_probes, read_timings, written
-from scaling_study.grid.cells import Cell, ExcludedPoint
+from scaling_study.grid.cells import Cell, ExcludedPoint, ancestors
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.code_changes import code_changes
 from scaling_study.planning.devices_per_run import allotted, wish_of
 from scaling_study.planning.order import to_do
+from scaling_study.planning.parents import check_kept, needed
 from scaling_study.planning.pilot import fitting
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells
 from scaling_study.study.axes import config_key
@@ -49,6 +50,7 @@ class Draft:
 
     `results` is what the store held when it was read. `times` is what is known now, `decided` what
     selected the cells. `pilot_notes` say which entries of the grid's `planning` are not used.
+    `parents` are the runs that some of `rows` start from and that are no cells of the grid.
     """
 
     grid: Mapping[str, Any]
@@ -58,6 +60,17 @@ class Draft:
     decided: Times
     results: Mapping[str, Result | None]
     pilot_notes: Sequence[str] = ()
+    parents: Sequence[Planned] = ()
+
+    @property
+    def every(self) -> list[Planned]:
+        """All runs that the cells take, parents before the runs that start from them."""
+        return [*needed(self.parents, self.rows), *self.rows]
+
+    def of_every(self, rows: Sequence[Planned]) -> "Draft":
+        """The same draft with other rows of all its runs."""
+        cells = [row for row in rows if not row.stage]
+        return replace(self, rows=cells, parents=[row for row in rows if row.stage])
 
 
 def draft(
@@ -83,7 +96,7 @@ def draft(
         grid, _ = fitting(grid, settings, overrides)
         check(results_dir / grid["name"], grid, values_of(cells, left))
         known = Times(timings_of(results.values()), execution.threads)
-        lines = list(probe([cell.run for cell in cells], known))
+        lines = list(probe([cell.run for cell in (*ancestors(cells), *cells)], known))
     times = _times(settings, timings_of(results.values()), cache_dir)
     decided = deciding(settings, overrides, times)
     if decided.used():
@@ -94,14 +107,17 @@ def draft(
     grid, cells, left = planned_cells(settings, overrides, decided)
     grid, notes = fitting(grid, settings, overrides)
     check(results_dir / grid["name"], grid, values_of(cells, left))
-    check_accepted([cell.run for cell in cells], store, results)
-    rows = plan(cells, store, results, times)
+    every = [*ancestors(cells), *cells]
+    check_accepted([cell.run for cell in every], store, results)
+    rows = plan(every, store, results, times)
+    check_kept(rows, store, execution)
     if (wish := wish_of(group(settings, "launcher"), times)) is not None:
         rows, about = allotted(rows, wish, times, store, results)
         lines += about
     lines += [*times.notes(row.run for row in to_do(rows)), *blank_costs(rows)]
     lines += [*_short_steps(to_do(rows)), *code_changes(rows, store, results)]
-    return Draft(grid, rows, left, times, decided, results, notes), lines
+    found = Draft(grid, [], left, times, decided, results, notes)
+    return found.of_every(rows), lines
 
 
 def blank_costs(rows: Sequence[Planned]) -> list[str]:
@@ -187,14 +203,14 @@ def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:
     """The same plan after runs have ended, its forecasts as they were made."""
     store = Store(Path(execution.results_dir))
     results = store.read()
-    times = {row.processes: old.times.of_processes(row.processes) for row in old.rows}
-    rows = [plan([r.cell], store, results, times[r.processes])[0] for r in old.rows]
-    return replace(old, rows=rows, results=results)
+    times = {row.processes: old.times.of_processes(row.processes) for row in old.every}
+    rows = [plan([r.cell], store, results, times[r.processes])[0] for r in old.every]
+    return replace(old.of_every(rows), results=results)
 
 
 def orphans(found: Draft, results_dir: Path) -> list[str]:
     """Run folders of the store that neither this plan nor any study's plan.csv lists."""
-    rest = set(found.results) - {row.run.run_id for row in found.rows}
+    rest = set(found.results) - {row.run.run_id for row in found.every}
     for path in results_dir.glob("*/plan.csv") if rest else ():
         try:
             rest -= {row.get("run_id", "") for row in csv_in(path)}

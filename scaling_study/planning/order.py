@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
@@ -39,6 +39,9 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
     are one, as few of them as it takes. `longest`: longest first. `frontier_first`: before that,
     one run of each cheap cell, cheapest first: the low end of the frontier is seen early, at little
     cost to the makespan.
+
+    Always a run comes behind those that it starts from, and counts as long as the longest chain of
+    runs that begins with it.
     """
     check(order)
     missing = [row for row in rows if row.state not in (*FINISHED, "running", "queued")]
@@ -49,7 +52,10 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
     def length(row: Planned) -> float:
         return row.work if blank else row.forecast_s or 0.0
 
-    longest = sorted(missing, key=length, reverse=True)
+    path = _chains(missing, length)
+    longest = _parents_first(
+        sorted(missing, key=lambda row: (path[row.run.run_id], length(row)), reverse=True)
+    )
     if order == LONGEST or not missing:
         return longest
     if order == BLOCKED:
@@ -60,7 +66,36 @@ def to_do(rows: Sequence[Planned], order: str = BLOCKED, slots: int = 1) -> list
         if length(row) <= limit:
             early.setdefault(row.columns["config_id"], row)
     chosen = {row.run.run_id for row in early.values()}
-    return [*early.values(), *(row for row in longest if row.run.run_id not in chosen)]
+    rest = (row for row in longest if row.run.run_id not in chosen)
+    return _parents_first([*early.values(), *rest])
+
+
+def _chains(rows: Sequence[Planned], length: Callable[[Planned], float]) -> dict[str, float]:
+    """By run id: the length of the longest chain of runs, each from the one before, from it on."""
+    own = {row.run.run_id: length(row) for row in rows}
+    found = dict(own)
+    # Children before parents: the chain of a run is complete when its own parent asks for it.
+    for row in reversed(_parents_first(rows)):
+        for parent in row.run.parents:
+            if parent in found:
+                found[parent] = max(found[parent], own[parent] + found[row.run.run_id])
+    return found
+
+
+def _parents_first(rows: Sequence[Planned]) -> list[Planned]:
+    """The same order, but that each run comes behind those that it starts from."""
+    by_id = {row.run.run_id: row for row in rows}
+    found: dict[str, Planned] = {}
+
+    def add(row: Planned) -> None:
+        for parent in row.run.parents:
+            if parent in by_id and parent not in found:
+                add(by_id[parent])
+        found.setdefault(row.run.run_id, row)
+
+    for row in rows:
+        add(row)
+    return list(found.values())
 
 
 def _blocks(rows: Sequence[Planned]) -> dict[str, int]:
@@ -83,26 +118,60 @@ def _blocked(
 ) -> list[Planned]:
     """Replicate by replicate, as far as that ends nearly as early as `longest` first."""
     blocks = [block_of[row.run.run_id] for row in longest]
-    latest = LATER * last_end_s(map(length, longest), slots)
+    latest = LATER * _last_end(longest, length, slots)
 
     def merged(last: int) -> list[Planned]:
         # The sort is stable: within a block the longest stay first.
         at = sorted(range(len(longest)), key=lambda i: min(blocks[i], last))
-        return [longest[i] for i in at]
+        return _parents_first([longest[i] for i in at])
 
     tried = (merged(last) for last in range(max(blocks), -1, -1))
-    return next(found for found in tried if last_end_s(map(length, found), slots) <= latest)
+    return next(found for found in tried if _last_end(found, length, slots) <= latest)
 
 
 def makespan(rows: Sequence[Planned], slots: int) -> float | None:
     """Seconds until the last of these runs, in this order, ends; None if a forecast is blank."""
-    seconds = [row.forecast_s for row in rows if row.forecast_s is not None]
-    return None if len(seconds) < len(rows) else last_end_s(seconds, slots)
+    if any(row.forecast_s is None for row in rows):
+        return None
+    return _last_end(rows, lambda row: row.forecast_s or 0.0, slots)
 
 
-def last_end_s(seconds: Iterable[float], slots: int) -> float:
-    """The same for runs of these lengths."""
-    free = [0.0] * slots
-    for s in seconds:
-        heapq.heapreplace(free, free[0] + s)
-    return max(free)
+def _last_end(rows: Sequence[Planned], length: Callable[[Planned], float], slots: int) -> float:
+    parents = {row.run.run_id: row.run.parents for row in rows}
+    return last_end_s([*map(length, rows)], slots, needs_of(parents))
+
+
+def needs_of(parents: Mapping[str, Sequence[str]]) -> list[list[int]]:
+    """For each run the places of those that it starts from; empty if no run has `parents`."""
+    if not any(parents.values()):
+        return []
+    place = {run_id: i for i, run_id in enumerate(parents)}
+    return [[place[p] for p in found if p in place] for found in parents.values()]
+
+
+def last_end_s(seconds: Sequence[float], slots: int, needs: Sequence[Sequence[int]] = ()) -> float:
+    """The same for runs of these lengths, each after those at the places that are its `needs`.
+
+    The first in order that can start takes a slot that is free.
+    """
+    if not any(needs):
+        free = [0.0] * slots
+        for s in seconds:
+            heapq.heapreplace(free, free[0] + s)
+        return max(free)
+    waiting, children = [len(places) for places in needs], dict[int, list[int]]()
+    for child, places in enumerate(needs):
+        for parent in places:
+            children.setdefault(parent, []).append(child)
+    ready = [i for i, count in enumerate(waiting) if not count]  # sorted, and so a heap
+    working, now = list[tuple[float, int]](), 0.0
+    while ready or working:
+        while ready and len(working) < slots:
+            first = heapq.heappop(ready)
+            heapq.heappush(working, (now + seconds[first], first))
+        now, done = heapq.heappop(working)
+        for child in children.get(done, ()):
+            waiting[child] -= 1
+            if not waiting[child]:
+                heapq.heappush(ready, child)
+    return now

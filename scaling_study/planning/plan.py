@@ -12,6 +12,7 @@ from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
 from scaling_study.grid.declared import declared_grid, with_full_names
 from scaling_study.study.forecasts import RunForecast
+from scaling_study.study.parents import with_parents
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 
@@ -22,7 +23,8 @@ class Planned:
 
     `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts that rest on
     `basis` (see `Times.basis`), None if nothing is known; `actual_s` and `actual_gpu_hours` are
-    what a finished run took. `processes` train it together.
+    what a finished run took. `processes` train it together. `state` is of the store, or `ready` or
+    `blocked` where the run needs others (`study.parents`).
     """
 
     cell: Cell
@@ -45,6 +47,11 @@ class Planned:
     @property
     def run(self) -> RunConfig:
         return self.cell.run
+
+    @property
+    def stage(self) -> str:
+        """What the grid calls it if it is no cell of the grid, and others start from it."""
+        return self.cell.stage
 
     @property
     def work(self) -> float:
@@ -70,7 +77,7 @@ def planned_cells(
 ) -> tuple[dict[str, Any], list[Cell], list[ExcludedPoint]]:
     """The checked grid, its cells, and the points that are none; an InputError for a bad grid."""
     grid = declared_grid(with_full_names(settings.get("grid"), settings), overrides)
-    cells, left = cells_of(grid, settings, times)
+    cells, left = cells_of(grid, settings, times, overrides)
     if not cells:
         why = f"; the first point: {left[0].why}" if left else ""
         raise InputError(f"grid.name={grid['name']}: no cell is left of {len(left)} points{why}")
@@ -125,6 +132,7 @@ def _planned(
     else:
         # A folder without a result: in work, failed, torn, or left by a crash.
         state = store.state(run_id) if run_id in results else "planned"
+        state = with_parents(state, cell.run.parents, store)
     cost, time = run_cost(cell.run), times.whole(cell.run, columns)
     if times.processes > 1 and cell.run.program is None:
         cost = replace(cost, memory_bytes=memory_bytes(cell.run, times.processes))

@@ -13,20 +13,25 @@ from scaling_study.grid.declared import axis_keys
 from scaling_study.models.memory import TOLERANCE
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import NAMES
-from scaling_study.study.table import RATES
+from scaling_study.study.table import PARENTS, RATES, STAGE
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The plan as columns: those of a result that are known, costs with intervals, state.
 
     Config keys that the grid varies, and all others that differ between runs because a recipe's
-    regimes set them, are columns of their own name unless a column has them. Blank is what was not
+    regimes set them, are columns of their own name unless a column has them. Where runs start from
+    others, `parents` are those and `stage` names a run that is no cell. Blank is what was not
     measured. A grid with `tuned` has more about the learning rate, see `grid.cells.Cell`.
     """
     settings = Settings()
-    varied = axis_keys(grid) | settings.differing([row.run for row in rows])
+    cells = [row.run for row in rows if not row.stage]
+    varied = axis_keys(grid) | settings.differing(cells)
     more = sorted(varied - NAMES.keys())
     records = [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
+    if any(row.run.parents for row in rows):
+        for record, row in zip(records, rows, strict=True):
+            record |= {STAGE: row.stage, PARENTS: " ".join(row.run.parents)}
     if grid.get("tuned") is None:
         return records
     rates = ({name: getattr(row.cell, name) for name in RATES} for row in rows)

@@ -12,19 +12,23 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import file_end
 from scaling_study.launch import registry
-from scaling_study.launch.queue_view import Accounts, QueueView, RunInQueue
+from scaling_study.launch.queue_view import Accounts, LostRun, QueueView, RunInQueue
 from scaling_study.launch.submissions import Submissions
 from scaling_study.planning.order import last_end_s
 from scaling_study.study.active_sweep import slots_of_sweep
 from scaling_study.study.axes import AXES, Axis, own_axes
+from scaling_study.study.parents import BLOCKED, TO_START, blocked_by, with_parents
 from scaling_study.study.result import FINISHED, STATUSES, Result
 from scaling_study.study.run_metrics import reached
 from scaling_study.study.store import Store
-from scaling_study.study.table import read_grid, read_plan
+from scaling_study.study.table import PARENTS, read_grid, read_plan
 
 # Version of the JSON: fields may be added under the same number, not changed or removed.
 SCHEMA = 1
-STATES = ("ok", "diverged", "running", "queued", "planned", "failed", "unreadable")
+STATES = (
+    *("ok", "diverged", "running", "queued", *TO_START),
+    *("failed", "unreadable"),
+)
 LOG_LINES = 5
 
 
@@ -127,7 +131,8 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
     note = store.job(run_id)
     with suppress(OSError, ValueError):
         ended = store.result(run_id) if seen.state in STATUSES else None
-    state = "failed" if lost and lost.failed else seen.state
+    parents = (row.get(PARENTS) or "").split()
+    state = "failed" if lost and lost.failed else with_parents(seen.state, parents, store)
     # The log of a dead job has more about its end, and the run may have none.
     log = (lost.log if lost else None) or store.run_dir(run_id) / "log.txt"
     return RunStatus(
@@ -136,7 +141,7 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
         settings={a.name: row[a.name] for a in own if row.get(a.name)},
         state=state,
         cause=lost.cause if lost and lost.cause else _cause(ended, note),
-        error=lost.message if lost and lost.failed else None if ended is None else ended.error,
+        error=_error(lost, ended) or (blocked_by(parents, store) if state == BLOCKED else None),
         epoch=seen_at.epoch if (seen_at := reached(store.run_dir(run_id))) else 0.0,
         attempts=len(note.get("attempts") or ()),
         job=seen.job or note.get("queued") or note.get("job"),
@@ -149,6 +154,13 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
         log=str(log),
         log_tail=_tail(log) if state == "failed" else (),
     )
+
+
+def _error(lost: LostRun | None, ended: Result | None) -> str | None:
+    """Why a run failed."""
+    if lost and lost.failed:
+        return lost.message
+    return None if ended is None else ended.error
 
 
 def _cause(ended: Result | None, note: Mapping[str, Any]) -> str | None:
@@ -202,7 +214,7 @@ def _at_once(study_dir: Path, view: QueueView) -> int | None:
 def _eta_s(
     runs: Sequence[RunStatus], speed: float | None, view: QueueView, at_once: int | None
 ) -> float | None:
-    left = [run for run in runs if run.state in ("running", "queued", "planned")]
+    left = [run for run in runs if run.state in ("running", "queued", *TO_START)]
     if not left:
         return 0.0
     known = [(r.state == "running", s) for r in left if (s := _seconds(r, speed)) is not None]

@@ -12,6 +12,7 @@ from scaling_study.common.format import duration, engineering
 from scaling_study.common.terminal import printable
 from scaling_study.status.overview import LOG_LINES, STATES, Overview, RunStatus
 from scaling_study.study.axes import CELL_AXES, Axis, plain, sort_key
+from scaling_study.study.parents import TO_START
 
 # A sign and a colour for each state: a log without colours can be read too.
 SIGNS = {
@@ -20,6 +21,8 @@ SIGNS = {
     "running": ("◐", "yellow"),
     "queued": ("○", "cyan"),
     "planned": ("·", "dim"),
+    "ready": ("·", "cyan"),
+    "blocked": ("-", "dim"),
     "failed": ("✗", "bold red"),
     "unreadable": ("?", "bold red"),
 }
@@ -104,7 +107,7 @@ def _lines(seen: Overview) -> list[Text]:
         speed = seen.train_flops_per_s
         each = "" if speed is None else f", {engineering(speed)}FLOP/s each"
         lines.append(f"throughput: {seen.runs_per_hour:.3g} runs an hour{each}")
-    if any(seen.counts[state] for state in ("running", "queued", "planned")):
+    if any(seen.counts[state] for state in ("running", "queued", *TO_START)):
         left = duration(seen.eta_s) if seen.eta_s is not None else "unknown"
         lines.append(f"left, with the queue: {left}")
     if seen.reasons:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scaling_study.common.files import replace_file
 from scaling_study.study.claims import alive, claim_of_this_process, read_note
-from scaling_study.study.liveness import process_in
+from scaling_study.study.liveness import holding, process_in
 
 FILE = "sweep.json"
 
@@ -20,14 +20,15 @@ def recorded(study_dir: Path, slots: int) -> Iterator[None]:
     path = study_dir / FILE
     replace_file(path, json.dumps(claim_of_this_process() | {"slots": slots}) + "\n")
     try:
-        yield
+        with holding(study_dir):
+            yield
     finally:
         path.unlink(missing_ok=True)
 
 
 def sweep_process(study_dir: Path) -> int | None:
     """Pid of the sweep that works on the study here now, proved to be one, or None."""
-    pid = process_in(read_note(study_dir / FILE))
+    pid = process_in(read_note(study_dir / FILE), study_dir)
     return pid if pid != os.getpid() else None
 
 

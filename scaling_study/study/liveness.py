@@ -8,8 +8,8 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,19 +61,42 @@ def same_process(note: Mapping[str, Any]) -> bool | None:
     return False  # it ends this moment
 
 
-def process_in(note: Mapping[str, Any]) -> int | None:
-    """The pid in a note if it is proved to be that of a live process of this project's, else None.
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Meanwhile this process has a folder open, which proves to others that it works there.
 
-    Anybody may write a note, so only such a process may be signalled.
+    Nobody else can make it open one, whatever a note says.
+    """
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def process_in(note: Mapping[str, Any], folder: Path) -> int | None:
+    """The pid in a note if it is proved to be a live process of ours at work on `folder`, or None.
+
+    Anybody may write a note, so only such a process may be signalled: it started when the note
+    says, in the same namespace, by a command of this project, and it is `holding` the folder.
     """
     pid = note.get("pid")
     if "ended" in note or "where" not in note or not same_process(note) or not isinstance(pid, int):
         return None
     with suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if any(name in words for name in OURS):
+        if any(name in words for name in OURS) and _holds(pid, folder):
             return pid
     return None
+
+
+def _holds(pid: int, folder: Path) -> bool:
+    wanted = folder.stat()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            if os.path.samestat(file.stat(), wanted):
+                return True
+    return False
 
 
 def beats(job_file: Path) -> bool:

@@ -51,7 +51,7 @@ COLUMNS: dict[str, str] = {
     "images_per_s": "batch_size / step_time_s",
     "bound": "data or compute: what the steps waited for",
     "peak_memory_bytes": "largest resident set of the process (CPU) or allocation (GPU), bytes",
-    "wall_s": "training and evaluation time over all attempts, s",
+    "wall_s": "training and evaluation over all attempts, without start-up (imports, images), s",
     "device": "device class and model, as in 'cpu: AMD EPYC'",
     "precision": "fp32, or bf16 or fp16 (autocast)",
     "n_train": "training images",
@@ -140,6 +140,17 @@ class Result:
     versions: Mapping[str, str] | None = None
 
 
+class OtherSchemaError(ValueError):
+    """A result that another version of this program wrote; the message says what reads it."""
+
+    def __init__(self, schema: int) -> None:
+        known = " and ".join(map(str, READABLE))
+        advice = "update scaling-study" if schema > SCHEMA else "use the version that wrote it"
+        super().__init__(
+            f"schema {schema}, this version reads {known}; {advice}, or give another results_dir"
+        )
+
+
 def write_result(run_dir: Path, result: Result) -> None:
     """Write `result` to RUN_DIR/result.json, atomically.
 
@@ -153,16 +164,18 @@ def read_result(path: Path) -> Result:
     """The result in one result.json.
 
     Raises:
-        ValueError: the file is not JSON, lacks a column, has an unknown one, another schema, a
-            value that the column cannot have, or the result of another run than its folder's.
+        ValueError: the file is not JSON, lacks a column, has an unknown one, a value that the
+            column cannot have, or the result of another run than its folder's.
+        OtherSchemaError: another version wrote it.
         FileNotFoundError: there is no such file.
     """
     record = json_in(path)
     if not isinstance(record, dict):
         raise ValueError(f"it holds {type(record).__name__}, not an object")
-    if record.get("schema") not in READABLE:
-        known = " and ".join(map(str, READABLE))
-        raise ValueError(f"schema {record.get('schema')!r}, this version reads {known}")
+    if (schema := record.get("schema")) not in READABLE:
+        if isinstance(schema, int) and {"run_id", "config_id", "status"} <= record.keys():
+            raise OtherSchemaError(schema)
+        raise ValueError("not a result of this program")
     record = {**dict.fromkeys(OF_PROGRAMS), **record}
     lacking = set() if record["schema"] == SCHEMA else set(ADDED)
     if odd := sorted(set(_types()).symmetric_difference(record) - lacking):

@@ -16,11 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.files import NO_LOCKS, locked, remove_leftovers
+from scaling_study.common.files import NO_LOCKS, locked, refuse_link, remove_leftovers
 from scaling_study.common.validation import is_number
 from scaling_study.study import claims
 from scaling_study.study.claims import Claim, alive, attempts_in, read_note, write_note
-from scaling_study.study.result import FINISHED, Result, read_result, write_result
+from scaling_study.study.liveness import holding
+from scaling_study.study.result import (
+    FINISHED,
+    OtherSchemaError,
+    Result,
+    read_result,
+    write_result,
+)
+from scaling_study.study.results_index import LEAST, Entry, read_index, state_of, write_index
 
 
 class Store:
@@ -50,9 +58,21 @@ class Store:
     def read(self) -> dict[str, Result | None]:
         """The result of every run folder, of any grid; None where there is none to be read."""
         found: dict[str, Result | None] = dict.fromkeys(self.run_ids())
+        known = read_index(self.root) if len(found) >= LEAST else {}
+        entries, new, root = dict[str, Entry](), 0, str(self.root)
         for run_id in found:
-            with suppress(OSError, ValueError):
-                found[run_id] = self.result(run_id)
+            state = state_of(f"{root}/{run_id}/result.json")
+            entry = known.get(run_id)
+            if state is not None and (entry is None or entry.state != state):
+                with suppress(OSError, ValueError):
+                    result = self.result(run_id)
+                    entry = None if result is None else Entry(state, result)
+                    new += 1
+            if state is not None and entry is not None and entry.state == state:
+                entries[run_id], found[run_id] = entry, entry.result
+        # Not at each result of a growing store.
+        if new > len(entries) // 20 or len(known) > len(entries) * 1.2:
+            write_index(self.root, entries)
         return found
 
     def state(self, run_id: str) -> str:
@@ -73,8 +93,17 @@ class Store:
         return "planned" if result is None else "failed"
 
     def set_aside(self, run_id: str) -> Path:
-        """Rename an unreadable result.json to result.json.bad, so that the run is done again."""
+        """Rename an unreadable result.json to result.json.bad, so that the run is done again.
+
+        InputError if it is a good result of another version.
+        """
         path = self.run_dir(run_id) / "result.json"
+        try:
+            self.result(run_id)
+        except OtherSchemaError as error:
+            raise InputError(f"{path}: {error}") from None
+        except (ValueError, OSError):
+            pass
         return path.replace(path.with_name("result.json.bad"))
 
     def job(self, run_id: str) -> dict[str, Any]:
@@ -119,7 +148,7 @@ class Store:
         A finished result is final, and only its worker writes that of a run that is at work.
         """
         path = self.run_dir(run_id) / "job.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(run_id)
         with self._lock():
             if claim is not None:
                 claim.require()
@@ -132,10 +161,16 @@ class Store:
             write_result(path.parent, result)
         return True
 
+    def _make_folder(self, run_id: str) -> None:
+        """Make the run's folder; raises a WriteError if it is another user's link."""
+        folder = self.run_dir(run_id)
+        refuse_link(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+
     def enqueue(self, run_id: str, job: str, cause: str | None = None) -> None:
         """The scheduler's `job` will work on the run; `cause` ended the attempt before."""
         path = self.run_dir(run_id) / "job.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(run_id)
         with self._lock():
             if not alive(path):
                 note = {"queued": job, "submitted": time.time()}
@@ -171,7 +206,7 @@ class Store:
         in another thread, if somebody took this process for dead and has the run now.
         """
         path = self.run_dir(run_id) / "job.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(run_id)
         with self._lock():
             free = not alive(path)
             note = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
@@ -186,7 +221,8 @@ class Store:
         heart = threading.Thread(target=claims.beat, args=(path, claim, stop, lost), daemon=True)
         heart.start()
         try:
-            yield claim
+            with holding(path.parent):
+                yield claim
         finally:
             stop.set()
             heart.join()
@@ -218,6 +254,7 @@ def check_writable(folder: Path, setting: str, value: str, locks: bool = False) 
     """
     doing = "write to"
     try:
+        refuse_link(folder)
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe.{secrets.token_hex(6)}.tmp"
         probe.touch()

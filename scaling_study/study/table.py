@@ -13,9 +13,12 @@ from scaling_study.study.result import COLUMNS, Result, read_result
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns of a plan with runs that start from others: what the grid calls a run that is no cell of
+# it, and the ids of the runs that a run starts from.
+STAGE, PARENTS = "stage", "parents"
 # Columns of a plan that its analysis compares runs by, where the grid has them.
 RATES = ("lr_recipe", "lr_factor")
-PLANNED = ("variant", "solved", "solve_for", "solve_target", *RATES)
+PLANNED = ("variant", "init", "solved", "solve_for", "solve_target", *RATES)
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,18 @@ def read_plan(study_dir: Path) -> list[dict[str, str]]:
             "`python -m scaling_study.sweep +grid=NAME` made, such as results/depth_vs_width"
         )
     try:
-        if not (rows := {row["run_id"]: row for row in csv_in(path)}):
+        if not (found := csv_in(path)):
             raise UnreadableError("it lists no runs")
+        if lacking := {"run_id", "epochs"} - found[0].keys():
+            raise UnreadableError(f"no column {min(lacking)} among those that commas separate")
+        rows = {row["run_id"]: row for row in found}
         for run_id, row in rows.items():
             int(row["epochs"])
             if Path(run_id).name != run_id or printable(run_id) != run_id:
                 raise UnreadableError(f"{run_id!r} is the name of no run")
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise InputError(
-            f"{path} is no plan ({error!r}); the sweep's command, repeated, writes it anew"
+            f"{path} is no plan ({error}); the sweep's command, repeated, writes it anew"
         ) from None
     return list(rows.values())
 
@@ -68,9 +74,10 @@ def read_study(study_dir: Path) -> Study:
     """The results of every run in a study's plan; raises an InputError if `study_dir` is no study.
 
     Rows are the runs with status ok or diverged. Runs that are missing, failed or unreadable are
-    in `left_out` with the reason. Nothing on disk is changed.
+    in `left_out` with the reason. Runs that others start from are not of the table, unless they are
+    cells of the grid themselves. Nothing on disk is changed.
     """
-    plan = read_plan(study_dir)
+    plan = [row for row in read_plan(study_dir) if not row.get(STAGE)]
     planned = {row["run_id"]: row for row in plan}
     rows, left_out = [], {}
     # Columns of a plan that a result lacks: settings, whose names have a dot, variants and solves.

@@ -90,12 +90,12 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     if asked.explain == RULES:
         print("\n".join(plan.details(found.rows)))
         return 0, False
-    rows = with_states(found.rows, store, study_dir, asked.dry_run)
+    rows = with_states(found.every, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
     slots = slots_of(rows, execution, options, asked.dry_run)
     budget = replace(budget, own=forecasts.started(study_dir))
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
-    notes += [*found.pilot_notes, *chosen.lines, *plan.describe(rows)]
+    notes += [*decisions.unsuited(rows), *found.pilot_notes, *chosen.lines, *plan.describe(rows)]
     notes += decisions.budget_lines(rows, budget)
     notes += expense_lines(to_do(rows), found.times, *asked.expenses)
     called = display_names([row.run for row in rows], grid)
@@ -107,7 +107,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
         print("\n".join(preview(rows, execution, options, study_dir)))
     if not budget.allows(rows, rows):
         rows = decisions.within(rows, budget, plan)
-        found = replace(found, rows=rows)
+        found = found.of_every(rows)
     if asked.dry_run:
         return 0, False
     if missing := to_do(rows, asked.order, len(slots)):
@@ -120,9 +120,9 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
             _train(missing, execution, options, study_dir, slots)
             report.rest()
             found = _ended(found, missing, study_dir, execution)
-            rows = found.rows
+            rows = found.every
         if not launcher.leaves_jobs:
-            _measure(rows, found.results, study_dir, execution, measuring)
+            _measure(found.rows, found.results, study_dir, execution, measuring)
     done = all(row.state in FINISHED for row in rows)
     again = chosen.in_rounds and bool(missing) and done
     return summary(rows, study_dir, options.waits_for_runs), again
@@ -160,9 +160,9 @@ def _ended(
     Prints forecasts, as they were before, next to what the runs took.
     """
     ended = redrawn(found, execution)
-    write_csv(ended.rows, dict(ended.grid), study_dir / "plan.csv")
+    write_csv(ended.every, dict(ended.grid), study_dir / "plan.csv")
     ids = {row.run.run_id for row in started}
-    done = [row for row in ended.rows if row.run.run_id in ids]
+    done = [row for row in ended.every if row.run.run_id in ids]
     now = ended.times.with_timings(timings_of(ended.results.values()))
     if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
         print("\n".join(lines))

@@ -12,6 +12,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.planning.draft import Draft
+from scaling_study.planning.parents import with_needed
 from scaling_study.study.result import FINISHED
 from scaling_study.sweep.decisions import Plan
 
@@ -55,7 +56,8 @@ def allocated(found: Draft, study_dir: Path, plan: Plan) -> Allocated:
 
 def _kept(found: Draft, design: Any, seeds: Mapping[str, int]) -> Draft:
     chosen = {row["run_id"] for row in design.chosen(seeds)}
-    return replace(found, rows=[row for row in found.rows if row.run.run_id in chosen])
+    part = [row for row in found.rows if row.run.run_id in chosen]
+    return replace(found, rows=with_needed(part, found.rows))
 
 
 def _widths(design: Any, seeds: Mapping[str, int]) -> Iterator[str]:
@@ -92,10 +94,13 @@ def _rounds(found: Draft, study_dir: Path, design: Any) -> Allocated:
     states = {row.run.run_id: row.state for row in found.rows}
     if not all(states.get(run) in FINISHED for run in frozen.runs):
         return Allocated(_kept(found, design, trained), [_told(design, trained, done)])
-    if following := _following(study_dir, design, trained, frozen.shares):
-        return _new(found, design, following, done + 1)
+    following, beyond = _following(study_dir, design, trained, frozen.shares)
+    lines = [f"  no seeds are bought for {name}: {reason}" for name, reason in beyond.items()]
+    if following:
+        chosen = _new(found, design, following, done + 1)
+        return replace(chosen, lines=[*chosen.lines, *lines])
     text = f"{_told(design, trained, done)}; no further one is needed or can be paid for"
-    return Allocated(_kept(found, design, trained), [text])
+    return Allocated(_kept(found, design, trained), [text, *lines])
 
 
 def _new(found: Draft, design: Any, following: Any, number: int) -> Allocated:
@@ -106,18 +111,21 @@ def _new(found: Draft, design: Any, following: Any, number: int) -> Allocated:
 
 def _following(
     study_dir: Path, design: Any, trained: Mapping[str, int], shares: Sequence[float]
-) -> Any:
-    """The next round by the results so far, which are all there; None to stop."""
+) -> tuple[Any, dict[str, str]]:
+    """The next round by the results so far, which are all there; None to stop.
+
+    With it the rules that no seeds can decide, each with the reason.
+    """
     from analysis.report.command import table_and_rules
     from analysis.rules.evidence import Evidence
     from analysis.rules.judge import judge
-    from analysis.rules.rounds import next_round
-    from analysis.study.study_cells import StudyCells
+    from analysis.rules.rounds import beyond_seeds, next_round
 
     table, rules = table_and_rules(study_dir)
-    cells = StudyCells.of(table.rows, rules.base)
-    verdicts = {j.rule.name: j.verdict for j in judge(table, cells, rules)}
-    return next_round(design, Evidence(cells, rules), verdicts, trained, shares)
+    study = Evidence(table.cells(rules.base, rules.arms), rules)
+    verdicts = {j.rule.name: j.verdict for j in judge(table, study.cells, rules)}
+    beyond = beyond_seeds(design, study, verdicts, trained)
+    return next_round(design, study, verdicts, trained, shares), beyond
 
 
 def _told(design: Any, seeds: Mapping[str, int], number: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.format import duration
+from scaling_study.models import family
 from scaling_study.planning.budget import Budget, SufficientSets, affordable, excess
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
@@ -57,7 +58,7 @@ class Plan:
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
-        rows = [self._rows[row.run.run_id] for row in part]
+        rows = [self._rows[row.run.run_id] for row in part if not row.stage]
         return self._design.decidable(rows, self.prereg, self.planning, self.prior)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
@@ -98,13 +99,23 @@ class Plan:
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
-        compared = [row for row in rows if row.cell.lr_factor == 1]
+        compared = [row for row in rows if row.cell.lr_factor == 1 and not row.stage]
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
-        cells = planned.planned_cells(records, self.planning, self.prereg.base)
+        cells = planned.planned_cells(records, self.planning, self.prereg.base, self.prereg.arms)
         settings = compared_settings.compared(self._grid)
         sides = confounders.sides_of(cells, self.prereg)
         found = confounders.differences(records, settings, sides)
         return [f"not the same in all runs: {line}" for line in found]
+
+
+def unsuited(rows: Sequence[Planned]) -> list[str]:
+    """Recipes of planned runs that their families do not name among those that suit them."""
+    pairs = {(row.run.model.family, row.run.train.recipe) for row in rows if not row.run.program}
+    return [
+        f"recipe {recipe}: {name} names {', '.join(suited)} as those that suit it"
+        for name, recipe in sorted(pairs)
+        if (suited := family(name).recipes) and recipe not in suited
+    ]
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:

@@ -104,6 +104,9 @@ def _time(row: Planned) -> float | None:
 
 def _note(row: Planned) -> str:
     notes = [row.cell.variant] if row.cell.variant else []
+    if row.stage:
+        notes.append(f"{row.stage}, which others start from")
+    notes += [f"from {one.name}" for one in row.cell.parents]
     if row.cell.lr_factor != 1:
         notes.append(f"learning rate x {row.cell.lr_factor:g}")
     if s := row.cell.solved:

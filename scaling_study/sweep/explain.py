@@ -45,7 +45,7 @@ def _cells_of(name: str, overrides: Sequence[str], times: Times) -> list[Cell]:
         words = [*hydra_app.search_path(), f"+grid={name}", *overrides]
         settings = hydra_app.composed("sweep", words)
         decided = deciding(settings, overrides, times)
-        return planned_cells(settings, overrides, decided)[1]
+        return planned_cells(settings, [f"+grid={name}", *overrides], decided)[1]
     except MissingConfigException as error:
         known = sorted({*names(), *(error.options or ())})
         raise InputError(

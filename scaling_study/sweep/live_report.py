@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import no_link, replace_file
 from scaling_study.common.validation import group
 
 UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -118,7 +118,7 @@ class Refresher:
         command = [sys.executable, "-m", "scaling_study", "report", str(self.study_dir)]
         command += ["-o", str(self.figures_dir), *extra]
         try:
-            with (self.study_dir / "report.log").open("w") as log:
+            with open(self.study_dir / "report.log", "w", opener=no_link) as log:
                 process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,

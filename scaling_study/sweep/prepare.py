@@ -35,6 +35,7 @@ def make_ready(
 ) -> None:
     """Images, folders, frozen rules and plan; unreadable results are set aside.
 
+    Frozen are the grid's cells, not what else they start from.
     `allocation` and `share` are frozen with the plan: see `analysis.rules.freeze.freeze_plan`.
 
     Raises an InputError if a folder cannot be written, or the data set is not there.
@@ -46,6 +47,7 @@ def make_ready(
     check_writable(store.root, "results_dir", execution.results_dir, locks=True)
     check_writable(study_dir, "results_dir", execution.results_dir)
     ours = [row for row in rows if row.run.program is None]
+    cells = [row for row in rows if not row.stage]
     for data in {row.run.data for row in ours if row.state not in FINISHED}:
         prepare(data, Path(execution.cache_dir))
     for row in rows:
@@ -58,14 +60,14 @@ def make_ready(
             f"{study_dir} listed {len(others)} runs that are not in this plan: they stay in the "
             "store; to keep both studies, give one its own name with grid.name=NAME"
         )
-    classes = {data_info(row.run.data).n_classes for row in ours}
+    classes = {data_info(row.run.data).n_classes for row in ours if not row.stage}
     known: dict[str, Any] = {"n_classes": classes.pop()} if len(classes) == 1 else {}
-    known |= _task([row.run for row in rows])
+    known |= _task([row.run for row in cells])
     preregistration.freeze(study_dir, grid)
-    runs = {row.run.run_id: row.run.config_id for row in rows}
+    runs = {row.run.run_id: row.run.config_id for row in cells}
     freeze_plan(study_dir, runs, allocation, share)
     text = yaml.safe_dump(grid | known, sort_keys=False)
-    sizes = {"sizes": study_sizes([row.run for row in rows])}
+    sizes = {"sizes": study_sizes([row.run for row in cells])}
     text += yaml.safe_dump(sizes, default_flow_style=None)
     replace_file(study_dir / "grid.yaml", text)
     write_csv(rows, grid, study_dir / "plan.csv")

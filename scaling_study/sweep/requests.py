@@ -20,6 +20,7 @@ from scaling_study.planning.draft import Probe
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned
 from scaling_study.study.active_sweep import was_killed
+from scaling_study.study.parents import BLOCKED, with_parents
 from scaling_study.study.store import Store
 
 NO_GPU = (
@@ -45,8 +46,8 @@ def preview(
     options: LauncherOptions,
     study_dir: Path,
 ) -> Iterator[str]:
-    """What the launcher would submit for the runs to do."""
-    requests = requests_of(to_do(rows), execution)
+    """What the launcher would submit now for the runs to do: none that waits for another."""
+    requests = requests_of([row for row in to_do(rows) if row.state != BLOCKED], execution)
     return registry.launcher(options.name).preview(options, requests, study_dir)
 
 
@@ -76,7 +77,10 @@ def with_states(
     else:
         wait_for_orphans([*runs], store, study_dir)
         states = registry.reconcile(runs, store, study_dir)
-    return [replace(row, state=states[row.run.run_id]) for row in rows]
+    return [
+        replace(row, state=with_parents(states[row.run.run_id], row.run.parents, store))
+        for row in rows
+    ]
 
 
 def wait_for_orphans(run_ids: Sequence[str], store: Store, study_dir: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scaling_study.planning.plan import Planned
+from scaling_study.study.parents import BLOCKED, READY, TO_START, blocked_by
 from scaling_study.study.store import Store
 
 SOME_FAILED = 1
@@ -26,18 +27,23 @@ def summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     counts = Counter(row.state for row in rows)
     print(f"{study_dir}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
     store = Store(study_dir.parent)
-    bad = ("failed", "unreadable", *(("planned",) if waited else ()))
+    bad = ("failed", "unreadable", *(TO_START if waited else ()))
     failed = [row for row in rows if row.state in bad]
     for row in failed:
         run_id, state = row.run.run_id, row.state
         result = store.result(run_id) if state == "failed" else None
         cause = f" ({result.cause})" if result is not None and result.cause else ""
+        if state == BLOCKED:
+            print(f"  {run_id} {state}: {blocked_by(row.run.parents, store)}")
+            continue
         print(f"  {run_id} {state}{cause}: see {store.run_dir(run_id)}/log.txt")
     if failed:
         print(f"to retry: {retyped()}")
         return SOME_FAILED
-    if counts["planned"]:
+    if counts["planned"] or counts[READY]:
         print(f"the same command submits the rest: {retyped()}")
+    if counts[BLOCKED]:
+        print(f"{counts[BLOCKED]} runs wait for those that they start from; {retyped()} goes on")
     if counts["queued"]:
         print(f"watch them: python -m scaling_study.status {study_dir}")
     elif counts["running"]:

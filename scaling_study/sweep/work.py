@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scaling_study.launch.outcome import Outcome
-from scaling_study.planning.order import last_end_s
+from scaling_study.planning.order import last_end_s, needs_of
 from scaling_study.planning.plan import Planned
 from scaling_study.study.claims import alive, read_note
 from scaling_study.study.run_metrics import reached
@@ -146,4 +146,5 @@ class Work:
         first = [one.row.run.run_id for one in working]
         rest = [r for r in self._rows if r not in self._outcomes and r not in {*first}]
         seconds = [self._amount[r] * pace * (1 - self._most.get(r, 0.0)) for r in (*first, *rest)]
-        return last_end_s(seconds, max(self._slots, len(first)))
+        needs = needs_of({r: self._rows[r].run.parents for r in (*first, *rest)})
+        return last_end_s(seconds, max(self._slots, len(first)), needs)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NoisePrior = Callable[[float, int], float | None]
+# How outcomes are compared: as ratios, by ln(outcome), or by raw differences.
+Scale = Literal["log", "difference"]
+LOG: Scale = "log"
+DIFFERENCE: Scale = "difference"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,8 @@ class Description:
     noise_prior: SD of an outcome between seeds by a formula, from the outcome and the number
         of evaluation images; None if nothing is known. The analysis multiplies it by a factor
         that repeated trainings have measured.
+    name: what people call the outcome; without it: as its column, without `val_`.
+    scale: whether outcomes are compared by ln(outcome) or by raw differences.
     """
 
     outcome: str
@@ -35,10 +41,29 @@ class Description:
     chance: Callable[[int], float | None]
     worst_learned: Callable[[int], float | None]
     noise_prior: NoisePrior
+    name: str = ""
+    scale: Scale = LOG
 
     def __post_init__(self) -> None:
         accepted = "outcomes are minimised; declare 1 - accuracy or a loss, and lower"
         require(self.direction == "lower", "task.direction", self.direction, accepted)
+        accepted = "must be log or difference"
+        require(self.scale in (LOG, DIFFERENCE), "outcome.scale", self.scale, accepted)
+
+    @property
+    def noun(self) -> str:
+        """What sentences call the outcome."""
+        return self.name or self.outcome.removeprefix("val_").replace("_", " ")
+
+    @property
+    def compared(self) -> str:
+        """What sentences call the value that is minimised."""
+        return self.noun
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the best possible outcome is estimated from the runs."""
+        return False
 
     def minimised(self, row: Mapping[str, object]) -> object:
         """What the analysis minimises of a row of results, None where the row has no outcome."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values, is_number, refuse_unknown, require
-from scaling_study.tasks.base import Description
+from scaling_study.tasks.base import DIFFERENCE, LOG, Description
 
 COMMAND, PYTHON = "command", "python"
 KINDS = (COMMAND, PYTHON)
@@ -24,31 +24,39 @@ KEYS = (
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 # The result column of a program's outcome, whatever the program calls it.
 OUTCOME = "outcome"
+# The value of `best` that is estimated from the runs.
+FIT = "fit"
 UNKNOWN = "must be command or python, which have settings; other tasks are one name"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredOutcome:
-    """What a program's runs are compared by.
+    """What a study's runs are compared by.
 
-    `name` and `unit` are for people. `direction` is which value is better, `best` the value that
-    cannot be beaten: runs are compared by ln |outcome - best|, which is ln(loss) with the default
-    0, ln(loss - E) with E, and ln(1 - accuracy) with direction higher and best 1.
+    `name` and `unit` are for people, `column` is that of the results. `direction` is which value is
+    better, `best` the value that cannot be beaten: on the scale `log` runs are compared by
+    ln |outcome - best|, which is ln(loss) with the default 0, ln(loss - E) with E, and
+    ln(1 - accuracy) with direction higher and best 1. With `best: fit` E is estimated from the
+    runs. On the scale `difference` they are compared by the raw difference, and nothing is best.
     """
 
     name: str
     unit: str
+    column: str
     direction: str
-    best: float
+    scale: str
+    best: float | str
 
-    def __post_init__(self) -> None:
-        accepted = "must be lower or higher"
-        require(
-            self.direction in ("lower", "higher"),
-            "task.outcome.direction",
-            self.direction,
-            accepted,
-        )
+    def check(self, path: str) -> None:
+        """Raise an InputError that names the setting, under `path`, which makes no sense."""
+        known = self.direction in ("lower", "higher")
+        require(known, f"{path}.direction", self.direction, "must be lower or higher")
+        known = self.scale in (LOG, DIFFERENCE)
+        require(known, f"{path}.scale", self.scale, f"must be {LOG} or {DIFFERENCE}")
+        known = is_number(self.best) or self.best == FIT
+        require(known, f"{path}.best", self.best, f"must be a number, or {FIT}")
+        fits = self.best != FIT or (self.direction == "lower" and self.scale == LOG)
+        require(fits, f"{path}.best", FIT, f"goes with direction lower and scale {LOG}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,21 +87,40 @@ class Program:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgramTask(Description):
-    """The description of a program's outcome; its column holds what the program reported."""
+class DeclaredTask(Description):
+    """The description of an outcome that a study declares; `best` is None where it is fitted."""
 
-    best: float
+    best: float | None
     higher: bool
 
+    @property
+    def compared(self) -> str:
+        """As in loss, loss above 1.2, accuracy below 1, or loss above its floor."""
+        if self.scale == DIFFERENCE or (self.best == 0 and not self.higher):
+            return self.noun
+        if self.best is None:
+            return f"{self.noun} above its floor"
+        return f"{self.noun} {'below' if self.higher else 'above'} {self.best:g}"
+
+    @property
+    def fitted(self) -> bool:
+        return self.best is None
+
     def minimised(self, row: Mapping[str, object]) -> object:
-        """The distance to the best value; InputError for an outcome that is better than that."""
-        value = row[self.outcome]
+        """The distance to the best value; InputError for an outcome that is better than that.
+
+        Where it is fitted, the outcome itself; on the scale of differences, the outcome with the
+        sign that makes less better.
+        """
+        value = row.get(self.outcome)
         if not is_number(value):
             return value
+        if self.scale == DIFFERENCE or self.best is None:
+            return -value if self.higher else value
         gap = self.best - value if self.higher else value - self.best
         if gap <= 0:
             raise InputError(
-                f"{row.get('run_id')}: outcome {value:g} is not worse than task.outcome.best="
+                f"{row.get('run_id')}: outcome {value:g} is not worse than outcome.best="
                 f"{self.best:g}, which no run may reach; give another value"
             )
         return gap
@@ -142,16 +169,24 @@ def program_of(values: Mapping[str, Any]) -> Program:
     )
 
 
-def description(outcome: DeclaredOutcome) -> ProgramTask:
-    """What the analysis reads of the task of a program, or of runs made elsewhere."""
-    return ProgramTask(
-        outcome=OUTCOME,
+def description(outcome: DeclaredOutcome, task: Description | None = None) -> DeclaredTask:
+    """What the analysis reads of an outcome that is declared.
+
+    What `task` knows of its outcome holds as well where the study only asks for another scale.
+    """
+    best = None if outcome.best == FIT else float(outcome.best)
+    plain = outcome.direction == "lower" and best == 0
+    known = task if task is not None and plain and task.outcome == outcome.column else None
+    return DeclaredTask(
+        outcome=outcome.column,
+        name=outcome.name,
         unit=outcome.unit,
         direction="lower",
-        chance=lambda n_classes: None,
-        worst_learned=lambda n_classes: None,
-        noise_prior=lambda outcome, n_val: None,
-        best=outcome.best,
+        scale=DIFFERENCE if outcome.scale == DIFFERENCE else LOG,
+        chance=known.chance if known else lambda n_classes: None,
+        worst_learned=known.worst_learned if known else lambda n_classes: None,
+        noise_prior=known.noise_prior if known else lambda outcome, n_val: None,
+        best=best,
         higher=outcome.direction == "higher",
     )
 
@@ -183,18 +218,23 @@ def _length(value: object, settings: object) -> str | None:
     return str(value)
 
 
-def outcome_of(values: object) -> DeclaredOutcome:
-    """The checked outcome that a study declares; InputError for none."""
+def outcome_of(values: object, path: str = "task.outcome") -> DeclaredOutcome:
+    """The checked outcome that a study declares under `path`; InputError for none."""
     if isinstance(values, str):
         values = {"name": values}
     if not isinstance(values, Mapping):
-        raise InputError(f"task.outcome={values!r}: must be a name, or a group of settings")
-    higher = values.get("direction") == "higher"
+        raise InputError(f"{path}={values!r}: must be a name, or a group of settings")
+    higher = values.get("direction") == "higher" and values.get("scale") != DIFFERENCE
     require(
         not higher or "best" in values,
-        "task.outcome.direction",
+        f"{path}.direction",
         "higher",
-        "needs task.outcome.best, the value that cannot be beaten, as in 1 for an accuracy",
+        f"needs {path}.best, the value that cannot be beaten, as in 1 for an accuracy, or "
+        f"{path}.scale={DIFFERENCE}",
     )
-    defaults = {"name": OUTCOME, "unit": "", "direction": "lower", "best": 0.0}
-    return from_values(DeclaredOutcome, {**defaults, **values}, "task.outcome.")
+    column = values.get("column", OUTCOME)
+    name = values.get("name", column.removeprefix("val_") if isinstance(column, str) else column)
+    defaults = {"name": name, "unit": "", "column": OUTCOME, "direction": "lower", "best": 0.0}
+    found = from_values(DeclaredOutcome, {"scale": LOG, **defaults, **values}, f"{path}.")
+    found.check(path)
+    return found

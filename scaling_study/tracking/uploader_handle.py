@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from scaling_study.common.files import no_link
 from scaling_study.config.tracking import WANDB_MODES, Tracking
 
 # From the end of an uploader's time until it is gone, s.
@@ -42,7 +43,7 @@ def uploading(run_dir: Path, tracking: Tracking) -> Iterator[None]:
 def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
     command = [sys.executable, "-m", "scaling_study.tracking.uploader", str(run_dir)]
     try:
-        with (run_dir / "tracking.txt").open("ab") as log:
+        with open(run_dir / "tracking.txt", "ab", opener=no_link) as log:
             # An earlier attempt's uploader still has it, or the disk has no locks.
             with suppress(OSError):
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)

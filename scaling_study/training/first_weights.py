@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
-from scaling_study.models import network, timm_weights
-from scaling_study.models.family import ModelConfig
+from scaling_study.config.run import RunConfig
+from scaling_study.models import timm_weights
 from scaling_study.models.initial_weights import InitialWeights, ParentRun
-from scaling_study.models.layer_names import classifier_of
 from scaling_study.models.state_files import UNREADABLE, differences
 from scaling_study.study.result import read_result
 
@@ -20,56 +19,64 @@ if TYPE_CHECKING:
 AVERAGED = "ema"
 
 
-def load(
-    module: nn.Module, model: ModelConfig, init: InitialWeights | ParentRun, results_dir: Path
-) -> None:
-    """Copy the first weights into `module`, which was built from `model`.
+def load(module: nn.Module, run: RunConfig, results_dir: Path) -> None:
+    """Copy the first weights into `module`, which is the run's network.
 
     Those of a run are its averaged ones, by our own names; a classifier for another number of
     classes stays as it was drawn, with a line in the log. InputError as `check` has, or as
     `timm_weights.load`.
     """
-    if isinstance(init, InitialWeights):
-        timm_weights.load(module, model, init)
+    if isinstance(run.init, InitialWeights):
+        timm_weights.load(module, run.model, run.init)
         return
-    stored, wanted, drawn = _match(module, model, init, results_dir)
+    assert run.init is not None
+    stored, wanted, drawn = _match(module, run, run.init, results_dir)
     if drawn:
-        print(f"{init.run} has another number of classes: the classifier is drawn anew")
+        print(f"{run.init.run} has another number of classes: the classifier is drawn anew")
     for key, tensor in wanted.items():
         tensor.copy_(stored[key])
 
 
-def check(model: ModelConfig, init: InitialWeights | ParentRun, results_dir: Path) -> None:
+def check(run: RunConfig, results_dir: Path) -> None:
     """Raise an InputError unless `load` can work.
 
     A parent must have finished, have its checkpoint, and be of the same network but for the number
     of classes.
     """
+    if isinstance(run.init, InitialWeights):
+        timm_weights.check(run.model, run.init)
+    elif run.init is not None:
+        _match(_shapes(run, 1), run, run.init, results_dir)
+
+
+def check_fits(run: RunConfig, parent: RunConfig) -> None:
+    """Raise an InputError unless the run's network can start from the weights of `parent`'s."""
+    stored = dict(_shapes(parent, 1).state_dict())
+    if text := differences(stored, dict(_shapes(run, 1).state_dict())):
+        raise InputError(f"init={run.init}: it is of another network: {text}")
+
+
+def _shapes(run: RunConfig, outputs: int) -> nn.Module:
+    """The run's network for so many outputs, without memory for its weights."""
     import torch
 
-    from scaling_study.models.modules import build
+    from scaling_study.models.modules import module_for
 
-    if isinstance(init, InitialWeights):
-        timm_weights.check(model, init)
-        return
     with torch.device("meta"):
-        module = build(network(model, 1))
-    _match(module, model, init, results_dir)
+        return module_for(run.model, outputs, run.data.resolution)
 
 
 def _match(
-    module: nn.Module, model: ModelConfig, init: ParentRun, results_dir: Path
+    module: nn.Module, run: RunConfig, init: ParentRun, results_dir: Path
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], bool]:
     """The parent's tensors, the module's to copy them to, and whether the classifier is drawn."""
     stored, wanted = _averaged(init, results_dir / "runs" / init.run), dict(module.state_dict())
-    last = f"{classifier_of(network(model, 1).layers)}."
-    differ = [
-        key
-        for key in stored.keys() & wanted.keys()
-        if key.startswith(last) and stored[key].shape != wanted[key].shape
-    ]
-    if drawn := bool(differ):
-        for key in [key for key in wanted if key.startswith(last)]:
+    one, two = (_shapes(run, outputs).state_dict() for outputs in (1, 2))
+    # The classifier, in any family, is what changes its shape with the number of outputs.
+    classifier = {key for key in one if one[key].shape != two[key].shape}
+    shared = classifier & stored.keys() & wanted.keys()
+    if drawn := any(stored[key].shape != wanted[key].shape for key in shared):
+        for key in classifier:
             wanted.pop(key)
             stored.pop(key, None)
     if text := differences(stored, wanted):

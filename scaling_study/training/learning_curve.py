@@ -39,7 +39,7 @@ class LearningCurve:
     ) -> None:
         self._run, self._module, self._ema = run, module, ema
         self._data, self._layout, self._world = data, layout, world
-        self._plan = evaluation_plan(run.train, data.info.n_train, data.info.n_val)
+        self._plan = evaluation_plan(run, data.info)
         self._task = task_of(run.task)
         self.outcomes: list[float] = []
 

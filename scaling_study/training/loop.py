@@ -15,6 +15,7 @@ from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
+from scaling_study.models import family
 from scaling_study.models import network as layers_of
 from scaling_study.models.modules import module_for
 from scaling_study.study.image_outcomes import write_image_outcomes
@@ -84,7 +85,6 @@ def _train(
     fence: Callable[[], None],
     checkpoints: Checkpoints,
 ) -> dict[str, Any]:
-    started = time.monotonic()
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     task, run_id, share = task_of(run.task), run.run_id, recipe.share(world.size)
     data = TrainingData.of(run, execution, run_dir)
@@ -101,9 +101,9 @@ def _train(
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
     if state is None and run.init is not None:
-        first_weights.load(module, run.model, run.init, Path(execution.results_dir))
+        first_weights.load(module, run, Path(execution.results_dir))
     transfer.freeze(module, run)
-    optimizer = optimizer_of(module, recipe)
+    optimizer = optimizer_of(module, recipe, family(run.model.family).undecayed)
     transfer.scale_learning_rates(optimizer, module, run)
     scaler = gradient_scaler(run)
     ema = Ema(module, recipe.ema_decay)
@@ -165,6 +165,8 @@ def _train(
             **values,
         }
 
+    # What is loaded once a process (imports, images, weights) would spoil forecasts of other runs.
+    started = time.monotonic()
     module.train()
     transfer.keep_frozen(module)
     end = first if curve.stopped else steps

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from scaling_study.common.files import replace_file
+from scaling_study.common.files import no_link, replace_file
 from scaling_study.common.reading import parsed_json
 
 
@@ -27,7 +27,7 @@ class MetricsFile:
             replace_file(path, "".join(line for line in lines if _at_most(line, first_step)))
 
     def write(self, **values: float) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
+        with open(self._path, "a", encoding="utf-8", opener=no_link) as file:
             file.write(json.dumps(values) + "\n")
 
 

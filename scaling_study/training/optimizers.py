@@ -1,7 +1,8 @@
 """Optimizers of the recipe, and which parameters are decayed."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -13,13 +14,15 @@ from scaling_study.training.layer_depths import distances
 from scaling_study.training.parameter_kinds import decayed_kinds, kinds
 
 
-def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimizer:
+def optimizer_of(
+    module: nn.Module, recipe: TrainConfig, undecayed: Sequence[str] = ()
+) -> torch.optim.Optimizer:
     """The recipe's optimizer of all parameters.
 
     SGD with Nesterov momentum and `RMSProp` add weight decay to the gradient, AdamW and `Lamb`
     apply it beside. torch's own are fused.
     """
-    groups = parameter_groups(module, recipe)
+    groups = parameter_groups(module, recipe, undecayed)
     betas = recipe.momentum, recipe.beta2
     if recipe.optimizer == "rmsprop":
         return RMSProp(groups, recipe.lr, recipe.rms_decay, recipe.momentum, recipe.rms_eps)
@@ -32,17 +35,21 @@ def optimizer_of(module: nn.Module, recipe: TrainConfig) -> torch.optim.Optimize
     )
 
 
-def parameter_groups(module: nn.Module, recipe: TrainConfig) -> list[dict[str, Any]]:
+def parameter_groups(
+    module: nn.Module, recipe: TrainConfig, undecayed: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Groups of parameters with one weight decay and one `lr_multiplier` each.
 
     Decayed ones come first; with `layer_decay` every distance from the output has groups of its
-    own, whose learning rate is that power of it.
+    own, whose learning rate is that power of it. Parameters whose names match a pattern of
+    `undecayed` are spared, whatever their kind.
     """
     decayed = decayed_kinds(recipe)
     far = distances(module) if recipe.layer_decay < 1 else {}
     groups: dict[tuple[bool, int], list[Tensor]] = {}
-    for _, kind, parameter in kinds(module):
-        place = kind not in decayed, far.get(id(parameter), 0)
+    for name, kind, parameter in kinds(module):
+        spared = kind not in decayed or any(fnmatchcase(name, pattern) for pattern in undecayed)
+        place = spared, far.get(id(parameter), 0)
         groups.setdefault(place, []).append(parameter)
     return [
         {

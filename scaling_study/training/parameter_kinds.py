@@ -11,7 +11,7 @@ from scaling_study.config.recipe import TrainConfig
 # torch's normalisations without statistics over a batch; others are known by the class's name.
 NORMS = (nn.LayerNorm, nn.GroupNorm, _InstanceNorm)
 # Parts of the names of embeddings that are bare parameters: of positions, classes, registers.
-EMBEDDINGS = ("embed", "token")
+EMBEDDINGS = ("embed", "token", "position")
 
 
 def kinds(module: nn.Module) -> Iterator[tuple[str, str, Tensor]]:

@@ -117,9 +117,10 @@ def without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def pack(folder: Path) -> None:
+def pack(folder: Path, store: Path) -> None:
+    """The results in a folder as a file that is the same whoever writes it."""
     with (
-        STORE.open("wb") as file,
+        store.open("wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as tar,
     ):
@@ -164,7 +165,7 @@ def main() -> None:
             tar.extractall(folder, filter="data")
     else:
         write_results(folder)
-        pack(folder)
+        pack(folder, STORE)
     write_outputs(folder)
 
 

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from helpers.tiny import tiny
+from helpers.tiny import composed, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.config.evaluation import evaluation_plan
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.cost.time_model import amounts
+from scaling_study.data.splits import DataInfo
 
 
 def plan(every: Any, epochs: int = 20, n_train: int = 128, n_val: int = 64, ema: float = 0.99):
     run = tiny(**{"train.evaluate_every": every, "train.epochs": epochs, "train.ema_decay": ema})
-    return evaluation_plan(run.train, n_train, n_val)
+    return evaluation_plan(run, DataInfo(4, n_train, n_val, "test"))
 
 
 def test_points_are_after_every_so_many_epochs_or_those_of_a_list() -> None:
@@ -30,14 +31,35 @@ def test_points_are_after_every_so_many_epochs_or_those_of_a_list() -> None:
 def test_auto_costs_at_most_three_percent_of_training_and_uses_what_it_may() -> None:
     for epochs, n_train, n_val in product((1, 7, 350), (128, 1281, 1_281_167), (64, 50_000)):
         found = plan("auto", epochs, n_train, n_val)
-        share = found.images / (3 * epochs * n_train)
+        trained = n_train // 16 * 16
+        share = found.images / (3 * epochs * trained)
         assert share <= 0.03
         assert found.epochs[-1:] == (epochs,)
         assert list(found.epochs) == sorted(set(found.epochs))
         # One image more in each split would cost too much, unless there is none.
         more = len(found.epochs) * found.weights * (found.val + found.train + 2)
-        assert more > 0.03 * 3 * epochs * n_train or n_val in (found.val, found.train)
+        assert more > 0.03 * 3 * epochs * trained or n_val in (found.val, found.train)
     assert plan("auto", 350, 1_281_167, 50_000).val == 50_000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train.batch_size=768",  # of 1,280: an incomplete batch is 40 % of an epoch
+        "data.resolution=32 train.resolutions=[16,24,32]",
+        "data.resolution=32 data.test_resolution=33",
+        "data.resolution=32 data.test_resolution=16",
+        pytest.param(  # attention costs more than the area
+            "model=vit model.depth=2 model.width=1 model.patch=2 data.test_resolution=64",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_auto_counts_what_training_and_evaluation_really_cost(words: str) -> None:
+    cost = run_cost(composed(*words.split(), "train.evaluate_every=auto", "train.epochs=20"))
+    assert cost.curve_flops
+    assert cost.train_flops
+    assert cost.curve_flops <= 0.03 * cost.train_flops
 
 
 def test_evaluations_are_a_column_of_the_plan_and_count_in_forecasts() -> None:

@@ -1,12 +1,16 @@
 """Recipes by name: what their sources say, and that they train any family."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from helpers.tiny import composed
+from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.cost.closed_form import run_cost
+from scaling_study.models.modules import module_for
+from scaling_study.models.networks.stochastic_depth import StochasticDepth
 
 # Peak rate, batch, epochs, weight decay, mixup, RandAugment's magnitude, repeats, drop path.
 SAID = {
@@ -39,6 +43,24 @@ def test_a_recipe_goes_with_every_family(name: str, model: str) -> None:
     side = () if model == "resnet_rs_small" else ("data.resolution=32",)
     run = composed(f"train={name}", f"model={model}", "train.batch_size=64", *side)
     assert run_cost(run).train_flops > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "width"), [("convnext", "convnext", 0.125), ("deit", "vit", 1)]
+)
+def test_a_recipe_drops_the_blocks_of_the_network_that_it_was_made_for(
+    name: str, model: str, width: float
+) -> None:
+    small = ("data.resolution=32", "train.batch_size=64", f"model.width={width}")
+    run = composed(f"train={name}", f"model={model}", *small)
+    modules = module_for(run.model, 4, 32, run.train.drop_path).modules()
+    rates = [m.rate for m in modules if isinstance(m, StochasticDepth)]
+    depth = int(run.model.depth)
+    assert rates == pytest.approx([0.1 * i / (depth - 1) for i in range(depth)])
+    assert run.model.stochastic_depth == 0  # type: ignore[attr-defined]
+    twice = replace(run.model, stochastic_depth=0.2)  # type: ignore[call-arg]
+    with pytest.raises(InputError, match="the model drops blocks itself"):
+        module_for(twice, 4, 32, run.train.drop_path)
 
 
 def test_every_recipe_file_names_itself_and_its_source() -> None:

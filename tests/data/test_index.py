@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ from scaling_study import data as data_sets
 from scaling_study.common.errors import InputError
 from scaling_study.data import load
 from scaling_study.data.sets import imagefolder
+from scaling_study.data.storage.array_cache import cached
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -50,6 +52,20 @@ def test_a_damaged_listing_is_made_again(
         path.write_bytes(content)
     assert facts(data).n_train == 24
     assert len(load(data, tmp_path / "cache").val.labels) == 12
+
+
+def test_no_flipped_bit_of_a_cache_is_read_or_raises(tmp_path: Path) -> None:
+    made = {"train": {"labels": np.arange(8), "pixels": np.arange(64, dtype=np.uint8)}}
+    names = ("labels", "pixels")
+    path = tmp_path / "cache.npz"
+    cached(path, "train", names, lambda: made)
+    whole = path.read_bytes()
+    for bit in range(0, 8 * len(whole), 41):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        found = cached(path, "train", names, lambda: made)
+        assert all(np.array_equal(found[name], made["train"][name]) for name in names), bit
 
 
 def test_facts_of_a_listed_set_cost_no_more_than_a_look_at_its_folders(

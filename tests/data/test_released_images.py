@@ -158,6 +158,10 @@ def test_a_released_crop_is_inside_and_the_whole_image_becomes_its_centre() -> N
     assert SAMPLERS["released"](1, 1, 0.08, rng) == centre_box(1, 1)
 
 
+# RandAugment: layers and magnitude (tensorflow/tpu, models/official/efficientnet/README.md).
+RANDAUGMENT = {"b5": (2, 17), "b7": (2, 28)}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("row", printed("efficientnet_family.csv"), ids=lambda row: row["model"])
 def test_every_size_has_what_it_was_reported_with(row: dict[str, str]) -> None:
@@ -169,7 +173,8 @@ def test_every_size_has_what_it_was_reported_with(row: dict[str, str]) -> None:
     for data in (presets, trained):
         policy = row["augment_of_reported_top1"]
         assert data.augment_policy == policy.lower()
-        assert (data.randaugment_layers > 0) == (policy == "RandAugment")
+        layers, magnitude = RANDAUGMENT.get(name, (0, data.randaugment_magnitude))
+        assert (data.randaugment_layers, data.randaugment_magnitude) == (layers, magnitude)
         assert (data.augment_ops, data.crop_sampler) == ("released", "released")
 
 

@@ -25,7 +25,7 @@ def tar_of(path: Path, members: dict[str, bytes]) -> None:
     [
         ({"a.jpg": b"x"}, "sample 'a' needs one image"),
         ({"a.cls": b"1"}, "it has label"),
-        ({"a.jpg": b"x", "a.cls": b"ant"}, "no shard that can be read"),
+        ({"a.jpg": b"x", "a.cls": b"ant"}, "a.cls holds 'ant'"),
         ({"a.jpg": b"x", "a.cls": b"-1", "b.jpg": b"x", "b.cls": b"1"}, "classes count from 0"),
         ({"a.jpg": b"x", "a.cls": b"0"}, "at least two classes"),
         ({}, "train: the files hold no images"),

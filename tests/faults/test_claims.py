@@ -166,12 +166,19 @@ def test_clocks_that_differ_do_not_kill(
 
 
 @pytest.mark.parametrize("pid", [0, -5, 1, True, "7", 2**70, None])
-def test_a_note_names_no_process_unless_all_of_it_fits(pid: object) -> None:
+def test_a_note_names_no_process_unless_all_of_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: object
+) -> None:
     note: dict[str, object] = {**claims.claim_of_this_process()}
-    assert liveness.process_in(note | {"pid": pid}) is None
-    assert liveness.process_in(note | {"started": "1"}) is None
-    assert liveness.process_in(note | {"where": "elsewhere"}) is None
-    assert liveness.process_in(note | {"ended": 1.0}) is None
+    monkeypatch.setattr(liveness, "OURS", (b"py",))  # of which no test's command line is
+    with liveness.holding(tmp_path):
+        assert liveness.process_in(note, tmp_path) == os.getpid()
+        assert liveness.process_in(note, tmp_path.parent) is None
+        assert liveness.process_in(note | {"pid": pid}, tmp_path) is None
+        assert liveness.process_in(note | {"started": "1"}, tmp_path) is None
+        assert liveness.process_in(note | {"where": "elsewhere"}, tmp_path) is None
+        assert liveness.process_in(note | {"ended": 1.0}, tmp_path) is None
+    assert liveness.process_in(note, tmp_path) is None
 
 
 def test_cancel_signals_no_process_that_is_not_the_studys(

@@ -214,6 +214,16 @@ def test_readers_take_what_is_good(tmp_path: Path) -> None:
         csv_in(path)
 
 
+def test_a_plan_that_a_spreadsheet_saved_is_read_or_told_in_a_sentence(results: Path) -> None:
+    plan = results / "smoke" / "plan.csv"
+    text = plan.read_text(encoding="utf-8")
+    plan.write_text(text, encoding="utf-8-sig")
+    assert len(read_study(results / "smoke").plan) == 1
+    plan.write_text(text.replace(",", ";"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"no column epochs among those that commas separate"):
+        read_study(results / "smoke")
+
+
 def test_no_module_of_a_store_is_run_because_a_file_says_so(
     results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

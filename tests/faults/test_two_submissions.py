@@ -60,4 +60,4 @@ def test_every_job_that_was_submitted_is_cancelled(
     submissions.add(replace(first, submission="before", job="4000"))
     assert cancel(study_dir) == 0
     ((arguments, _),) = slurm.calls("scancel")
-    assert {"4000_[0-1]", "4711_[0-1]"} <= set(arguments)
+    assert {"4000_[0-1]", "4711_[0-1]", f"--name=study-{study_dir.name}"} <= set(arguments)

@@ -12,6 +12,7 @@ from helpers.made_up_times import NOTHING
 from scaling_study.common.paths import data_dir
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.closed_form import devices_needed
+from scaling_study.grid.cells import ancestors
 from scaling_study.planning.plan import plan, planned_cells
 from scaling_study.planning.plan_table import table
 from scaling_study.study.store import Store
@@ -25,9 +26,13 @@ COUNTS = {
     "paper/efficientnet": 8,
     "paper/efficientnet_rs": 8,
     "paper/slow_resolution": 24,
+    "paper/transfer": 84,
     "slow_resolution": 12,
+    "transfer": 126,
+    "transfer_fractals": 126,
     "additive_study": 30,
     "depth_vs_width": 18,
+    "depth_vs_width_adaptive": 60,
     "depth_vs_width_fashion": 18,
     "depth_vs_width_large": 30,
     "smoke": 4,
@@ -39,7 +44,7 @@ COUNTS = {
 def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
     values = composed("sweep", [f"+grid={name}"])
     _, cells, left = planned_cells(values, [f"+grid={name}"], NOTHING)
-    rows = plan(cells, Store(Path("none")), {}, NOTHING)
+    rows = plan([*ancestors(cells), *cells], Store(Path("none")), {}, NOTHING)
     assert len(rows) == COUNTS[name]
     assert not any(point.infeasible for point in left)
     text = (data_dir("sweeps") / "grid" / f"{name}.yaml").read_text(encoding="utf-8")
@@ -54,7 +59,7 @@ def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
     if name.startswith("paper/"):
         largest = max(rows, key=lambda row: row.cost.memory_bytes)
         assert f"largest step needs {devices_needed(largest.run)} GPUs of" in text
-        assert {row.columns["n_train"] for row in rows} <= {1_281_167, 1_255_544}
+        assert {row.columns["n_train"] for row in rows} <= {1_281_167, 1_255_544, 50_000}
         assert {row.run.precision for row in rows} == {"bf16"}
 
 
@@ -93,3 +98,17 @@ def test_a_grid_without_its_images_is_planned_and_not_launched(
     assert done.returncode == 2
     assert "data.root=imagenet: no such folder" in done.stderr
     assert not list((tmp_path / "results").glob("*/plan.csv"))
+
+
+@pytest.mark.slow
+def test_the_grids_of_transfer_share_their_parents_and_cost_what_a_laptop_has() -> None:
+    parents, evaluated = [], []
+    for name in ("transfer", "transfer_fractals"):
+        values = composed("sweep", [f"+grid={name}"])
+        _, cells, _ = planned_cells(values, [f"+grid={name}"], NOTHING)
+        parents.append({cell.run.run_id for cell in ancestors(cells)})
+        rows = plan([*ancestors(cells), *cells], Store(Path("none")), {}, NOTHING)
+        evaluated.append(sum(r.cost.train_flops + r.columns["eval_flops"] for r in rows))
+    assert parents[0] == parents[1]
+    assert len(parents[0]) == 18
+    assert max(evaluated) <= 4e13

@@ -13,7 +13,7 @@ from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import SCORING, Timing, amounts, shape_of
-from scaling_study.grid.cells import cells_of
+from scaling_study.grid.cells import ancestors, cells_of
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.study.store import Store
 
@@ -22,7 +22,7 @@ NOTHING = Times([], 1)
 
 def rows_of(grid: dict[str, Any], times: Times = NOTHING) -> list[Planned]:
     cells, _ = cells_of({"name": "g", **grid}, TINY, times)
-    return plan(cells, Store(Path("none")), {}, times)
+    return plan([*ancestors(cells), *cells], Store(Path("none")), {}, times)
 
 
 def shaken(known: list[Timing], rng: np.random.Generator, sd: float) -> list[Timing]:

@@ -11,7 +11,7 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import cells_of
+from scaling_study.grid.cells import ancestors, cells_of
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store
@@ -30,7 +30,8 @@ def planned(
     for name, values in groups.items():
         settings[name] = {**({} if "family" in values else settings[name]), **values}
     store, times = Store(Path(execution.results_dir)), Times([], 1)
-    rows = plan(cells_of(grid, settings, times)[0], store, store.read(), times)
+    cells, _ = cells_of(grid, settings, times)
+    rows = plan([*ancestors(cells), *cells], store, store.read(), times)
     folder = store.root.parent / grid["name"]
     make_ready(store, folder, execution, grid, rows)
     _frozen_before(folder)

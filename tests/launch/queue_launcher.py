@@ -33,7 +33,7 @@ def look(
     return QueueView({run_id: seen(run_id) for run_id in run_ids}, True)
 
 
-def cancel(jobs: Collection[str]) -> None:
+def cancel(jobs: Collection[str], study: str) -> None:
     if not QUEUE:
         raise SchedulerError("nobody is there")
     for job in jobs:

@@ -10,6 +10,7 @@ from helpers.pretended_slurm import PretendedSlurm, slurm
 from helpers.slurm_site import CLUSTER
 from helpers.tiny import tiny
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.launch.code_snapshot import Snapshot
 from scaling_study.launch.job import Job, Request
 from scaling_study.launch.local import pool
 from scaling_study.launch.slots import cpu_slots
@@ -47,8 +48,7 @@ def test_a_submission_from_inside_a_job_is_that_of_any_shell(
 ) -> None:
     requests = [Request(Job(tiny(seed=seed), execution)) for seed in range(2)]
     study_dir = Path(execution.results_dir) / "study"
-    (study_dir / "jobs").mkdir(parents=True)
-    (submission,) = Submitter(study_dir, CLUSTER, tmp_path).submit(requests, [])
+    (submission,) = Submitter(study_dir, CLUSTER, Snapshot(tmp_path, "")).submit(requests, [])
     assert submission.job == "4711"
     ((_, environment),) = slurm.calls("sbatch")
     assert foreign(environment) == {"SLURM_CONF", "SBATCH_ACCOUNT"}
@@ -59,9 +59,12 @@ def test_a_setting_beats_what_the_site_has_for_it(
     slurm: PretendedSlurm, inside_a_job: None, execution: ExecutionConfig, tmp_path: Path
 ) -> None:
     study_dir = Path(execution.results_dir) / "study"
-    (study_dir / "jobs").mkdir(parents=True)
     for options in (replace(CLUSTER, account="mine"), replace(CLUSTER, lines=("--account=mine",))):
-        list(Submitter(study_dir, options, tmp_path).submit([Request(Job(tiny(), execution))], []))
+        list(
+            Submitter(study_dir, options, Snapshot(tmp_path, "")).submit(
+                [Request(Job(tiny(), execution))], []
+            )
+        )
     assert [foreign(environment) for _, environment in slurm.calls("sbatch")] == [
         {"SLURM_CONF"},
         {"SLURM_CONF"},
@@ -74,7 +77,7 @@ def test_questions_to_slurm_are_those_of_any_shell(
     commands.tasks(["7"])
     commands.accounts(["7"])
     commands.my_queued_jobs()
-    commands.cancel(["7"])
+    commands.cancel(["7"], "demo")
     called = [call for name in ("squeue", "sacct", "scancel") for call in slurm.calls(name)]
     assert len(called) == 4
     assert all(foreign(environment) == {"SLURM_CONF"} for _, environment in called)

@@ -20,9 +20,9 @@ def test_code_is_frozen_once_and_dirty_code_is_refused(
     execution: ExecutionConfig, tmp_path: Path
 ) -> None:
     clean = replace(execution, git_commit="abcdef0123456789", git_dirty=False)
-    frozen = freeze(clean, tmp_path)
+    frozen = freeze(clean, tmp_path).folder
     assert frozen.name.startswith("abcdef012345-")
-    assert freeze(clean, tmp_path) == frozen
+    assert freeze(clean, tmp_path).folder == frozen
     probe = "import scaling_study.launch.slurm.worker as w; print(w.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", probe],
@@ -37,7 +37,7 @@ def test_code_is_frozen_once_and_dirty_code_is_refused(
     with pytest.raises(InputError, match="uncommitted changes"):
         refuse_dirty(dirty, allow_dirty=False)
     refuse_dirty(dirty, allow_dirty=True)
-    assert "-dirty-" in freeze(dirty, tmp_path).name
+    assert "-dirty-" in freeze(dirty, tmp_path).folder.name
 
 
 def test_results_in_a_checkout_are_no_change_of_its_code(tmp_path: Path) -> None:
@@ -82,7 +82,8 @@ from helpers.tiny import plain_execution
 from scaling_study.launch.code_snapshot import freeze
 for name in sys.argv[1:]: import_module(name)
 here = Path.cwd()
-print(freeze(plain_execution(here / "my_models" / "results", here / "cache"), here / "snapshots"))
+execution = plain_execution(here / "my_models" / "results", here / "cache")
+print(freeze(execution, here / "snapshots").folder)
 """
 READ = """
 import sys

@@ -25,7 +25,7 @@ def test_scripts_and_arrays_are_printed_and_nothing_is_submitted(
     for line in ("#SBATCH --partition=gpu", "#SBATCH --array=0-2%3", "module load cuda"):
         assert line in said.splitlines()
     (first, *_) = [line for line in said.splitlines() if line.startswith("srun ")]
-    assert "--container-image=I apptainer exec I.sif python -u -m submitit.core._submit" in first
+    assert "--container-image=I apptainer exec I.sif python -u -m scaling_study.launch" in first
     assert not (tmp_path / "r").exists()
 
 

@@ -73,11 +73,11 @@ def test_a_lost_run_fails_with_what_its_queue_knows(jobs: list[Job]) -> None:
 def test_jobs_are_cancelled_in_their_queues(
     jobs: list[Job], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cancelled: list[str] = []
+    cancelled: list[tuple[list[str], str]] = []
     slurm = registry.launcher("slurm")
-    monkeypatch.setitem(slurm.__dict__, "cancel", cancelled.extend)
+    monkeypatch.setitem(slurm.__dict__, "cancel", lambda *asked: cancelled.append(asked))
     assert cancel.main([str(study_of(jobs))]) == 0
-    assert (QUEUE, cancelled) == ({}, ["12_3"])
+    assert (QUEUE, cancelled) == ({}, [(["12_3"], study_of(jobs).name)])
     assert "cancelled 0 running and 2 queued runs" in capsys.readouterr().out
     assert [job.store.state(job.run.run_id) for job in jobs] == ["planned"] * 3
 

@@ -95,6 +95,20 @@ def test_bad_pieces_are_named_with_what_is_accepted(key: str, value: object, sai
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.freeze", "[backbone]"),
+        ("train.lr_multipliers", "['head=2']"),
+        ("train.common_random_numbers", "true"),
+        ("train.resolutions", "[16,32]"),
+    ],
+)
+def test_what_takes_layers_is_refused_for_families_of_modules(key: str, value: str) -> None:
+    with pytest.raises(InputError, match=rf"{key}=.*modul.*give none|{key}=true: needs a family"):
+        composed("model=vit", "data.resolution=32", f"{key}={value}")
+
+
 def test_basic_blocks_have_their_stride_where_they_have_it() -> None:
     with pytest.raises(InputError, match="basic blocks have their stride in conv1"):
         network(resnets(block="basic", depth=18, stride_in="conv2"), 4)

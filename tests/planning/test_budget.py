@@ -55,3 +55,33 @@ def test_evaluations_while_training_are_paid_for() -> None:
     budget = Budget(None, 1.2 * sum(row.cost.train_flops for row in rows), False)
     assert budget.allows(rows, rows)
     assert not budget.allows(often, often)
+
+
+def test_a_part_within_the_budget_has_the_runs_that_it_starts_from() -> None:
+    axes = {"init": ["none", "run(long)"], "depth": [14, 26], "seed": [0, 1], "epochs": [1]}
+    rows = rows_of({"parents": {"long": {"epochs": 20}}, "axes": axes})
+    flops = {row.run.run_id: float(row.cost.train_flops or 0) for row in rows}
+    children = [row for row in rows if row.run.init]
+    budget = Budget(None, 0.5 * sum(flops.values()), True)
+    part = affordable(rows, budget, lambda part: (sum(bool(row.run.init) for row in part),))
+    ids = {row.run.run_id for row in part}
+    assert 0 < sum(row in part for row in children) < len(children)
+    assert all({*row.run.parents} <= ids for row in part)
+    assert {row.run.run_id for row in part if row.stage} == {p for r in part for p in r.run.parents}
+    assert sum(flops[run_id] for run_id in ids) <= 0.5 * sum(flops.values())
+    # Parents that are trained already cost nothing.
+    paid = [replace(row, state="ok") if row.stage else row for row in rows]
+    cheap = Budget(None, sum(flops[row.run.run_id] for row in rows if not row.stage), True)
+    assert len(affordable(paid, cheap, lambda part: (len(part),))) == len(rows)
+
+
+def test_a_cell_that_another_starts_from_is_paid_for_with_it() -> None:
+    points = [{"epochs": 2}, {"epochs": 3, "init": "run(short)"}]
+    rows = rows_of(
+        {"parents": {"short": {"epochs": 2}}, "points": points, "axes": {"seed": [0, 1]}}
+    )
+    assert not any(row.stage for row in rows)
+    flops = sum(row.cost.train_flops or 0 for row in rows)
+    budget = Budget(None, 0.7 * flops, True)
+    part = affordable(rows, budget, lambda part: (sum(bool(r.run.init) for r in part),))
+    assert [(row.run.seed, row.run.train.epochs) for row in part] == [(0, 2), (0, 3)]

@@ -110,7 +110,7 @@ def test_a_snapshot_has_what_is_imported_only_in_training(
     edit: Edit, execution: ExecutionConfig, tmp_path: Path
 ) -> None:
     run = mlp()
-    frozen = freeze(execution, tmp_path / "snapshots", [run])
+    frozen = freeze(execution, tmp_path / "snapshots", [run]).folder
     edit("nets.py", "raise RuntimeError")
     values: dict[str, Any] = {"run": run.code}
     script = (

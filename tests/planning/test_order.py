@@ -13,7 +13,7 @@ from helpers.packaged_plans import planned
 from scaling_study.common.errors import InputError
 from scaling_study.cost.device_times import Times
 from scaling_study.grid.declared import names
-from scaling_study.planning.order import makespan, to_do
+from scaling_study.planning.order import last_end_s, makespan, to_do
 from scaling_study.planning.plan import Planned
 
 jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -113,3 +113,45 @@ def test_the_frontiers_cheap_end_can_come_first() -> None:
     assert sorted(found) == sorted((d, s) for d in (14, 26, 101) for s in (0, 1))
     with pytest.raises(InputError, match=r"plan\.order='fast': must be one of blocked, longest, f"):
         to_do(rows, "fast")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 8)), min_size=1, max_size=9), st.data())
+def test_runs_that_need_others_end_as_a_second_by_second_simulation_says(
+    drawn: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Against a clock that ticks: each run after an earlier one of the list, or after none."""
+    slots = data.draw(st.integers(1, 3))
+    seconds = [s for s, _ in drawn]
+    needs = [[parent] if parent < i else [] for i, (_, parent) in enumerate(drawn)]
+    left, done, working, now = list(range(len(seconds))), set[int](), dict[int, int](), 0
+    while left or working:
+        for i in list(left):
+            if len(working) < slots and done.issuperset(needs[i]):
+                left.remove(i)
+                working[i] = seconds[i]
+        now += 1
+        working = {i: s - 1 for i, s in working.items()}
+        done |= {i for i, s in working.items() if not s}
+        working = {i: s for i, s in working.items() if s}
+    assert last_end_s([float(s) for s in seconds], slots, needs) == now
+
+
+@pytest.mark.parametrize("order", ["blocked", "longest", "frontier_first"])
+def test_parents_come_before_what_starts_from_them_and_count_as_long_as_both(order: str) -> None:
+    times = Times(timings(law, depth=[14]), 1)
+    grid = {
+        "parents": {"long": {"epochs": 9}, "short": {"epochs": 2, "data.classes": 3}},
+        "axes": {"init": ["none", "run(long)", "run(short)"], "epochs": [3, 12], "seed": [0, 1]},
+    }
+    rows = to_do(rows_of(grid, times), order, 2)
+    place = {row.run.run_id: i for i, row in enumerate(rows)}
+    assert all(place[p] < i for i, row in enumerate(rows) for p in row.run.parents)
+    assert sum(bool(row.stage) for row in rows) == 4
+    if order == "longest":
+        # With its child of 12 epochs it takes longer than any other.
+        assert rows[0].stage == "long"
+    alone = makespan(rows, 100)
+    longest = max(row.forecast_s or 0 for row in rows if row.stage == "long")
+    last = max(row.forecast_s or 0 for row in rows if not row.stage)
+    assert alone == pytest.approx(longest + last)

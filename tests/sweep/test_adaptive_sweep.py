@@ -22,6 +22,7 @@ GRID = [
     "{depth: 14, width: 0.1875}, {depth: 14, width: 0.25}]",
     *("data.classes=4", "data.train_per_class=16", "data.val_per_class=32"),
     *("train.warmup_epochs=0", "train.batch_size=16", "checkpoint.keep=none"),
+    "+grid.rules={cost: flops}",
     "+grid.allocation={kind: adaptive, budget: {runs: 30}, rounds: 3}",
 ]
 
@@ -102,6 +103,19 @@ def test_a_wrong_allocation_is_refused_before_anything_is_trained(
     told = sweep_here(*GRID[:-1], f"+grid.allocation={allocation}")
     assert told.returncode == 2
     assert said in told.stderr
+
+
+@pytest.mark.slow
+def test_rules_that_no_seeds_decide_get_none_and_the_round_says_why(
+    sweep_here: Command, tmp_path: Path
+) -> None:
+    # Of runs on a CPU it is the whole process's, nearly the same for networks as small as these.
+    # Rounds may come before the last one, as long as all runs of a network are near chance.
+    cost = ("~grid.rules", "+grid.rules={cost: peak_memory_bytes}")
+    told = sweep_here(*GRID, *cost, "+grid.allocation.rules=[R1-long]", "launcher.slots=2")
+    assert told.returncode == 0, told.stderr
+    assert "no further one is needed or can be paid for" in told.stdout
+    assert "no seeds are bought for R1-long: at resolution 16 px the arms share " in told.stdout
 
 
 def test_a_study_that_was_planned_without_rounds_is_not_continued_in_rounds(

@@ -105,7 +105,7 @@ def test_the_analysis_reads_outcome_chance_and_noise_prior_from_the_task(tmp_pat
     table = study_of(tmp_path / "ordinal", ORDINAL)
     assert [row["seed"] for row in table.rows] == [0]
     assert list(table.left_out.values()) == [
-        "hardly better than chance: val_loss 85 with 32 classes"
+        "hardly better than chance: loss 85 squared classes with 32 classes"
     ]
     assert table.chance == ordinal_task.variance(32)
     (cell,) = cells_of(table.rows)

@@ -81,6 +81,28 @@ def val_loss(run: RunConfig, execution: ExecutionConfig, run_dir: Path, weights:
     return float(cross_entropy(module(to_input(pixels, data.mean, data.std)), labels))
 
 
+def test_start_up_is_in_no_wall_time(
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the first run of a process would spoil the forecasts of all others."""
+    clock, loaded = loop.time.monotonic, 0.0
+    load, build_module = loop.TrainingData.of, loop.module_for
+
+    def slowly(make: Any) -> Any:
+        def made(*arguments: Any) -> Any:
+            nonlocal loaded
+            loaded += 10_000
+            return make(*arguments)
+
+        return made
+
+    monkeypatch.setattr(loop.TrainingData, "of", slowly(load))
+    monkeypatch.setattr(loop, "module_for", slowly(build_module))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock() + loaded)
+    measured, _ = trained(tiny(), execution, "run")
+    assert 0 < float(str(measured["wall_s"])) < 10_000
+
+
 def test_what_is_scored_is_the_average_and_not_the_live_weights(execution: ExecutionConfig) -> None:
     measured, run_dir = trained(tiny(), execution, "one")
     averaged, live = (val_loss(tiny(), execution, run_dir, part) for part in ("ema", "model"))

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from helpers.recipes import recipe
-from helpers.tiny import tiny
+from helpers.tiny import composed, tiny
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.models import network
-from scaling_study.models.modules import Residual, build
+from scaling_study.models.modules import Residual, build, module_for
 from scaling_study.training.optimizers import (
     RMSProp,
     optimizer_of,
@@ -167,6 +167,17 @@ def test_decay_is_switched_by_kind_of_parameter(on: set[str]) -> None:
     assert {n for g in groups for n in (names[id(p)] for p in g["params"])} == set(names.values())
 
 
+def test_what_a_family_names_is_spared_whatever_the_recipe_says() -> None:
+    module, plan = Kinds(), recipe(weight_decay=0.1, decay_norms=True, decay_layer_scale=True)
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+
+    def spared(*patterns: str) -> set[str]:
+        groups = parameter_groups(module, plan, patterns)
+        return {names[id(p)] for g in groups if not g["weight_decay"] for p in g["params"]}
+
+    assert spared("gam*") - spared() == {"gamma"}
+
+
 def test_learning_rates_fall_by_block_towards_the_image() -> None:
     run = tiny(**{"model.depth": 26, "model.stem": "deep", "train.layer_decay": 0.5})
     module = build(network(run.model, 4))
@@ -182,6 +193,54 @@ def test_learning_rates_fall_by_block_towards_the_image() -> None:
         assert {rates[id(p)] for p in block.parameters()} == {expected}
     assert found[list(found)[-1]] == 8.0
     assert found["0.weight"] == 8.0 * 0.5 ** (len(blocks) + 1)
+
+
+SMALL = {
+    "vit": ("model.depth=3", "model.width=1", "model.patch=8", "model.head_dim=8"),
+    "convnext": ("model.depth=6", "model.width=0.125", "model.patch=2"),
+}
+
+
+def shipped(family: str, *words: str) -> tuple[nn.Module, TrainConfig]:
+    run = composed(f"model={family}", "data.resolution=16", *SMALL[family], *words)
+    return module_for(run.model, 4, 16, run.train.drop_path), run.train
+
+
+def test_rates_of_a_vision_transformer_fall_as_beits_do() -> None:
+    module, train = shipped("vit", "train.layer_decay=0.5")
+    groups = parameter_groups(module, train)
+    rates = {id(p): g["lr_multiplier"] for g in groups for p in g["params"]}
+    expected = {"embed": 4, "class_token": 4, "position": 4, "norm": 0, "head": 0}
+    expected |= {f"blocks.{i}": 3 - i for i in range(3)}
+    for name, parameter in module.named_parameters():
+        (distance,) = (d for start, d in expected.items() if name.startswith(start))
+        assert rates[id(parameter)] == 0.5**distance
+
+
+def test_rates_of_a_convnext_fall_by_block() -> None:
+    module, train = shipped("convnext", "train.layer_decay=0.5")
+    groups = parameter_groups(module, train)
+    rates = {id(p): g["lr_multiplier"] for g in groups for p in g["params"]}
+    found = {name: rates[id(p)] for name, p in module.named_parameters()}
+    blocks = sorted({n.split(".")[1] for n in found if n.endswith(".depthwise.weight")}, key=int)
+    assert len(blocks) == 6
+    for number, block in enumerate(blocks):
+        assert found[f"features.{block}.scale"] == 0.5 ** (6 - number)
+    assert found["features.0.weight"] == 0.5**7
+    assert found["head.weight"] == found["norm.bias"] == 1
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_of_shipped_modules_weights_alone_are_decayed(family: str) -> None:
+    module, train = shipped(family, "train.weight_decay=0.1", "train.decay_biases=false")
+    names = {id(p): name for name, p in module.named_parameters()}
+    groups = parameter_groups(module, train)
+    decayed = {names[id(p)] for g in groups if g["weight_decay"] for p in g["params"]}
+    ends = ("class_token", "position", ".scale", "bias")
+    spared = {n for n in names.values() if n.endswith(ends) or "norm" in n}
+    spared |= {n for n, p in module.named_parameters() if p.ndim == 1}
+    assert decayed == set(names.values()) - spared
+    assert len(decayed) > 10
 
 
 def test_where_there_are_no_blocks_every_layer_is_one() -> None:

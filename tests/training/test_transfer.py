@@ -20,6 +20,12 @@ from scaling_study.training.optimizers import optimizer_of
 from scaling_study.training.seeds import seed_of
 
 ONE_EPOCH = {"train.epochs": 1, "train.warmup_epochs": 0}
+# Of other families than ResNet, words for a small network.
+SMALL = {
+    "resnet": (),
+    "efficientnet": ("model.stem=small", "model.width=0.25", "model.depth=0.3"),
+    "vit": ("model.depth=2", "model.width=1", "model.patch=8", "model.head_dim=8"),
+}
 # A rate so small that weights stay where they began.
 STILL = {"train.lr_per_256": 1e-30, "train.weight_decay": 0.0, "train.ema_decay": 0.0}
 
@@ -41,7 +47,7 @@ def test_the_parent_is_part_of_the_id_and_comes_back_from_config_yaml() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["resnet", "efficientnet"])
+@pytest.mark.parametrize("family", SMALL)
 def test_a_run_starts_from_the_averaged_weights_of_another(
     execution: ExecutionConfig, family: str
 ) -> None:
@@ -49,7 +55,7 @@ def test_a_run_starts_from_the_averaged_weights_of_another(
         if family == "resnet":
             return tiny(**ONE_EPOCH, **changes)
         small = ("data.resolution=16", "data.classes=4", "data.train_per_class=8", "seed=3")
-        net = ("model=efficientnet", "model.stem=small", "model.width=0.25", "model.depth=0.3")
+        net = (f"model={family}", *SMALL[family])
         few = ("data.val_per_class=4", "train.batch_size=16", "train.epochs=1")
         own = [f"{key}={value}" for key, value in changes.items()]
         return composed(*net, *small, *few, "train.warmup_epochs=0", *own)
@@ -72,10 +78,9 @@ def test_another_number_of_classes_draws_the_classifier_anew(
     parent = tiny(**ONE_EPOCH)
     run_dir = parent_of(execution, parent)
     child = tiny(**ONE_EPOCH, **{"data.classes": 7}, init=f"run:{parent.run_id}")
-    assert child.init is not None
     module = build(network(child.model, 7))
     drawn = module[-1].weight.clone()
-    first_weights.load(module, child.model, child.init, Path(execution.results_dir))
+    first_weights.load(module, child, Path(execution.results_dir))
     assert torch.equal(module[-1].weight, drawn)
     assert torch.equal(module.state_dict()["0.weight"], weights(run_dir)["ema.0.weight"])
     assert "has another number of classes: the classifier is drawn" in capsys.readouterr().out
@@ -85,20 +90,18 @@ def test_a_parent_that_cannot_be_used_is_refused(execution: ExecutionConfig) -> 
     parent, results = tiny(**ONE_EPOCH), Path(execution.results_dir)
     deeper = tiny(**ONE_EPOCH, **{"model.depth": 26}, init=f"run:{parent.run_id}")
     child = tiny(**ONE_EPOCH, init=f"run:{parent.run_id}")
-    assert deeper.init is not None
-    assert child.init is not None
     with pytest.raises(InputError, match=r"no such run in .*; train that run first"):
-        first_weights.check(child.model, child.init, results)
+        first_weights.check(child, results)
     run_dir = parent_of(execution, parent)
-    first_weights.check(child.model, child.init, results)
+    first_weights.check(child, results)
     with pytest.raises(InputError, match="it is of another network: it lacks"):
-        first_weights.check(deeper.model, deeper.init, results)
+        first_weights.check(deeper, results)
     (run_dir / "checkpoint.pt").write_bytes(b"PK torn")
     with pytest.raises(InputError, match="is no state dict that can be read"):
-        first_weights.check(child.model, child.init, results)
+        first_weights.check(child, results)
     (run_dir / "checkpoint.pt").unlink()
     with pytest.raises(InputError, match=r"not kept; train it with checkpoint\.keep=final"):
-        first_weights.check(child.model, child.init, results)
+        first_weights.check(child, results)
 
 
 def test_a_linear_probe_trains_the_classifier_alone(execution: ExecutionConfig) -> None:

@@ -11,15 +11,16 @@ from matplotlib.figure import Figure
 from analysis.descriptions.depth_width_map import DepthWidthMap
 from analysis.figures.drawing.gap_map import DIVERGING
 from analysis.figures.drawing.panels import finish, outer_labels, panels
-from analysis.figures.drawing.style import flops_note, log_ticks, set_ticks
+from analysis.figures.drawing.style import PLAIN, Look, flops_note, log_ticks, set_ticks
 from analysis.study.columns import Record
+from analysis.study.measure import Measure
 
 LEVELS = np.linspace(0, 1, 21)
 # Between the lines of even odds and certainty: the interval of where depth begins to pay.
 LINES = {0.025: ":", 0.5: "-", 0.975: ":"}
 
 
-def depth_width_map(found: DepthWidthMap, cost: str) -> Figure:
+def depth_width_map(found: DepthWidthMap, cost: str, look: Look = PLAIN) -> Figure:
     """A panel per resolution; hatched is what no studied configuration surrounds.
 
     `cost` says what is spent. The dot marks where the odds are even at the map's multiple of the
@@ -29,8 +30,8 @@ def depth_width_map(found: DepthWidthMap, cost: str) -> Figure:
     for resolution, axes in drawn:
         _map(axes, [r for r in found.records if r["resolution"] == resolution])
         _dot(axes, found, resolution)
-        axes.set_title(f"{resolution} px: {_even(found, resolution)}", loc="left")
-        axes.set_xlabel("training length (epochs)")
+        axes.set_title(f"{resolution} px: {_even(found, resolution, look.measure)}", loc="left")
+        axes.set_xlabel(f"training length ({look.measure.length})")
         axes.set_ylabel(f"{cost}, multiple of the base's")
     outer_labels(drawn)
     shades = ScalarMappable(Normalize(0, 1), DIVERGING)
@@ -86,10 +87,10 @@ def _dot(axes: Axes, found: DepthWidthMap, resolution: int) -> None:
     axes.errorbar(at, found.multiplier, xerr=bars, fmt="o", color="#000000", ms=3.5, capsize=2)
 
 
-def _even(found: DepthWidthMap, resolution: int) -> str:
+def _even(found: DepthWidthMap, resolution: int, measure: Measure) -> str:
     """Where the odds are even at the map's multiple, in words."""
     at, (low, high) = found.crossovers[resolution], found.intervals[resolution]
     if at is None:
         return f"no even odds\nat {found.multiplier:g}×"
     ends = f"{f'{low:.0f}' if low else 'below'}, {f'{high:.0f}' if high else 'above'}"
-    return f"even at {at:.0f} epochs\n[{ends}] at {found.multiplier:g}×"
+    return f"even at {measure.at(round(at))}\n[{ends}] at {found.multiplier:g}×"

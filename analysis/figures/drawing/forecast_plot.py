@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish
-from analysis.figures.drawing.style import LINES, MOST_TICKS, log_ticks, set_ticks
+from analysis.figures.drawing.style import LINES, MOST_TICKS, PLAIN, Look, log_ticks, set_ticks
 from analysis.figures.records import by_epochs
 from analysis.study.columns import Record
 
@@ -19,7 +19,7 @@ ROUND = (*(t * unit for unit in (1.0, 60.0) for t in (1, 2, 5, 10, 20, 30)),
          *(t * 3600.0 for t in (1, 2, 5, 10, 24)))  # fmt: skip
 
 
-def forecasts(records: Sequence[Record]) -> Figure:
+def forecasts(records: Sequence[Record], look: Look = PLAIN) -> Figure:
     """Each run's measured time over what was forecast before it started, by length of training."""
     figure = Figure(figsize=(3.9, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -37,7 +37,7 @@ def forecasts(records: Sequence[Record]) -> Figure:
             elinewidth=0.7,
         )  # fmt: skip
         top = max(range(len(y)), key=y.__getitem__)
-        ends.append(Label(x[top], y[top], f"{epochs} epochs", color))
+        ends.append(Label(x[top], y[top], look.measure.at(epochs), color))
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     _seconds(axes.xaxis, low, high)
     _seconds(axes.yaxis, low, high)

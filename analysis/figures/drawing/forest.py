@@ -7,8 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.drawing.labels import HALO, plain
-from analysis.figures.drawing.style import COLORS, VERDICTS, WIDTH, flops_note, log_ticks, set_ticks
+from analysis.figures.drawing.style import (
+    COLORS,
+    PLAIN,
+    VERDICTS,
+    WIDTH,
+    Look,
+    flops_note,
+    log_ticks,
+    set_ticks,
+)
 from analysis.study.columns import ALL_COST_NAMES, Record
+from analysis.study.measure import Measure, with_unit
 
 
 def _bar(axes: Axes, r: Record, y: float, factor: float = 1.0, **look: Any) -> None:
@@ -23,23 +33,28 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.grid(False, axis="y")
 
 
-def gaps(records: Sequence[Record], margin: float, bars: str) -> Figure:
-    """Gap between the arms per cost and regime in percent, with the margin that counts.
+def gaps(records: Sequence[Record], margin: float, bars: str, look: Look = PLAIN) -> Figure:
+    """Gap between the arms per cost and regime, with the margin that counts.
 
     `bars` says what these are, as in "95 % interval".
     """
-    labels = [f"{r['epochs']} epochs, equal {ALL_COST_NAMES[r['cost']]}" for r in records]
+    measure, (first, second) = look.measure, look.words
+    labels = [f"{measure.at(r['epochs'])}, equal {ALL_COST_NAMES[r['cost']]}" for r in records]
     figure = Figure(figsize=(5.6, 1.0 + 0.21 * len(labels)), layout="constrained")
     axes = figure.subplots()
-    axes.axvspan(-100 * margin, 100 * margin, color="#dddddd", lw=0)
+    wide = measure.gap_factor * margin
+    axes.axvspan(-wide, wide, color="#dddddd", lw=0)
     axes.axvline(0, color="#444444", lw=0.8)
     for row, r in enumerate(records):
-        better = "depth" if r["low"] > 0 else "width" if r["high"] < 0 else "base"
-        _bar(axes, r, row, 100, color=COLORS[better], ms=4, capsize=2)
+        better = look.arms[0] if r["low"] > 0 else look.arms[1] if r["high"] < 0 else "base"
+        _bar(axes, r, row, measure.gap_factor, color=look.color(better), ms=4, capsize=2)
     _rows(axes, labels)
     axes.set_xlabel(
-        f"relative error of the width arm minus the depth arm (%)\nbars: {bars}\n"
-        f"← width better    grey: margin of {100 * margin:g} %    depth better →"
+        with_unit(
+            f"{measure.gap} of the {second} arm minus the {first} arm", measure.gap_unit.strip()
+        )
+        + f"\nbars: {bars}\n← {second} better    grey: margin of {measure.size(margin)}    "
+        f"{first} better →"
         f"{flops_note(labels)}"
     )
     return figure
@@ -66,28 +81,32 @@ def speedups(records: Sequence[Record]) -> Figure:
     return figure
 
 
-UNITS = {
-    "percent": "relative error (%)",
-    "pp": "error lost (percentage points)",
-    "number": "effect, as named above its bar",
-}
+def _units(measure: Measure) -> dict[str, str]:
+    """The label of the axis of effects in each unit."""
+    lost = measure.difference_unit.replace("pp", "percentage points")
+    return {
+        "percent": measure.gap_axis,
+        "pp": with_unit(f"{measure.name} lost", lost),
+        "number": "effect, as named above its bar",
+    }
 
 
-def verdicts(records: Sequence[Record], bars: str, noise: str = "") -> Figure:
+def verdicts(records: Sequence[Record], bars: str, noise: str = "", look: Look = PLAIN) -> Figure:
     """Every tested claim: effect, interval and margin, with sensitivities beneath in grey.
 
     `records` are those of `verdict_records`, a panel per unit. `bars` says what the bars are, as
     in "95 % interval", and `noise` what those about error rest on where seeds did not measure it;
     intervals of laws rest on how configurations scatter.
     """
-    units = [unit for unit in UNITS if any(r["unit"] == unit for r in records)]
+    names = _units(look.measure)
+    units = [unit for unit in names if any(r["unit"] == unit for r in records)]
     counts = [len(_labels(records, unit)) for unit in units]
     figure = Figure(figsize=(WIDTH, 0.4 + sum(0.5 + 0.4 * n for n in counts)), layout="constrained")
     grid = figure.subplots(len(units), 1, squeeze=False, height_ratios=[n + 0.8 for n in counts])
     for unit, axes in zip(units, grid[:, 0], strict=True):
         _claims(axes, [r for r in records if r["unit"] == unit], _labels(records, unit))
         rest = f", {noise}" if noise and unit != "number" else ""
-        axes.set_xlabel(f"{UNITS[unit]}; bars: {bars}{rest}; |: margin")
+        axes.set_xlabel(f"{names[unit]}; bars: {bars}{rest}; |: margin")
     variants = [r["variant"] for r in records]
     axes.set_xlabel(axes.get_xlabel() + flops_note([r["about"] for r in records] + variants))
     return figure

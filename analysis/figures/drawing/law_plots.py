@@ -12,7 +12,14 @@ from matplotlib.patches import Patch
 
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish, legend_below, outer_labels, per_regime, points
-from analysis.figures.drawing.style import MARKERS, interval_label, log_x, log_y_percent
+from analysis.figures.drawing.style import (
+    MARKERS,
+    PLAIN,
+    Look,
+    interval_label,
+    log_x,
+    outcome_axis,
+)
 from analysis.study.columns import Record
 
 # Dashes leave gaps, so that laws that agree all stay visible; the plain law lies underneath.
@@ -26,12 +33,12 @@ GREY = "#777777"
 REACH = 0.7
 
 
-def laws(rows: Sequence[Record]) -> Figure:
+def laws(rows: Sequence[Record], cost: str = "flops", look: Look = PLAIN) -> Figure:
     """Configurations, a marker per resolution, fitted laws, floor and break, a panel per regime.
 
     `rows` are those of `analysis.figures.law_records.law_rows`.
     """
-    figure, found = per_regime(rows)
+    figure, found = per_regime(rows, look)
     cells = [r for r in rows if r["kind"] == "cell"]
     sides = sorted({r["resolution"] for r in cells})
     labels = []
@@ -39,16 +46,18 @@ def laws(rows: Sequence[Record]) -> Figure:
         here = [r for r in rows if r["epochs"] == epochs]
         own = [r for r in here if r["kind"] == "cell"]
         for side, mark in zip(sides, cycle(MARKERS), strict=False):
-            points(axes, [r for r in own if r["resolution"] == side], "error", mark, GREY)
-        named = [_curve(axes, [r for r in here if r["kind"] == form], form) for form in LAWS]
-        log_x(axes, "flops")
+            points(axes, [r for r in own if r["resolution"] == side], "error", mark, GREY, look)
+        curves = {form: [r for r in here if r["kind"] == form] for form in LAWS}
+        named = [_curve(axes, curve, form, look) for form, curve in curves.items()]
+        log_x(axes, cost)
         errors = [r["error"] for r in own]
         others = [r["error"] for r in here if r["kind"] in ("floor", *LAWS)]
         others += [r["error_low"] for r in own if r["error_low"] is not None]
         near = [e for e in others if e >= REACH * min(errors)]
-        axes.set_ylim(97 * min([*errors, *near]), axes.get_ylim()[1])
-        log_y_percent(axes, interval_label(cells), [100 * e for e in errors])
-        named += [_floor(axes, r, own) for r in here if r["kind"] == "floor"]
+        axes.set_ylim(0.97 * look.measure.factor * min([*errors, *near]), axes.get_ylim()[1])
+        label = interval_label(cells, look.measure.axis)
+        outcome_axis(axes, label, look.shown(errors), look.measure)
+        named += [_floor(axes, r, own, look) for r in here if r["kind"] == "floor"]
         named += [_break(axes, r) for r in here if r["kind"] == "break"]
         labels.append((axes, [label for label in named if label]))
     outer_labels(found)
@@ -70,23 +79,23 @@ def _legend(figure: Figure, sides: Sequence[float], kinds: Container[str]) -> No
     legend_below(figure, handles)
 
 
-def _curve(axes: Axes, rows: Sequence[Record], form: str) -> Label | None:
+def _curve(axes: Axes, rows: Sequence[Record], form: str, look: Look) -> Label | None:
     """Draw a law and its band; its name goes to the end where the laws are furthest apart."""
     if not rows:
         return None
     text, color, dashes = LAWS[form]
     x = [r["cost"] for r in rows]
-    axes.plot(x, [100 * r["error"] for r in rows], color=color, ls=dashes)
-    low, high = ([100 * r[f"error_{end}"] for r in rows] for end in ("low", "high"))
+    axes.plot(x, look.shown(r["error"] for r in rows), color=color, ls=dashes)
+    low, high = (look.shown(r[f"error_{end}"] for r in rows) for end in ("low", "high"))
     axes.fill_between(x, low, high, color=color, alpha=0.1, lw=0)
     end = rows[0] if form == "pl" else rows[-1]
-    return Label(end["cost"], 100 * end["error"], text, color)
+    return Label(end["cost"], look.measure.factor * end["error"], text, color)
 
 
-def _floor(axes: Axes, row: Record, cells: Sequence[Record]) -> Label | None:
+def _floor(axes: Axes, row: Record, cells: Sequence[Record], look: Look) -> Label | None:
     """A line at the floor with its 95 % band, and how many cells lie below; none off the axis."""
     color = LAWS["spl"][1]
-    value, low, high = (100 * row[f"error{end}"] for end in ("", "_low", "_high"))
+    value, low, high = look.shown(row[f"error{end}"] for end in ("", "_low", "_high"))
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     if value <= bottom:
         return None
@@ -95,7 +104,13 @@ def _floor(axes: Axes, row: Record, cells: Sequence[Record]) -> Label | None:
     below = sum(r["error"] < row["error"] for r in cells)
     note = f" ({below} of {len(cells)} cells below)" if below else ""
     at = math.exp(0.75 * math.log(left) + 0.25 * math.log(right))
-    return Label(at, value, f"floor {value:.1f} %{note}", color)
+    return Label(at, value, f"floor {_height(value, look)}{note}", color)
+
+
+def _height(value: float, look: Look) -> str:
+    """An outcome in the unit of its axis, in words."""
+    percent = look.measure.unit == "%"
+    return f"{value:.1f} %" if percent else f"{value:.4g} {look.measure.unit}".rstrip()
 
 
 def _break(axes: Axes, row: Record) -> Label:

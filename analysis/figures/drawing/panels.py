@@ -11,16 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.figures.drawing.labels import Label, place_labels
-from analysis.figures.drawing.style import COLORS, MARKERS, WIDTH, assumed
+from analysis.figures.drawing.style import MARKERS, PLAIN, WIDTH, Look, assumed
 from analysis.study.columns import Record
 from scaling_study.study.axes import sort_key
 
-NAMES = {
-    "base": "base (in both arms)",
-    "depth": "depth arm",
-    "width": "width arm",
-    "neither": "other cells",
-}
 COLUMNS = 3
 # Sizes in a legend (inches): a mark with its margins, a letter, a line.
 ENTRY, LETTER, LINE = 0.5, 0.053, 0.16
@@ -43,11 +37,13 @@ def panels(
     return figure, list(zip(keys, grid, strict=False))
 
 
-def per_regime(records: Sequence[Record]) -> tuple[Figure, list[tuple[int, Axes]]]:
+def per_regime(
+    records: Sequence[Record], look: Look = PLAIN
+) -> tuple[Figure, list[tuple[int, Axes]]]:
     """A panel per length of training, with its title."""
     figure, found = panels(sorted({r["epochs"] for r in records}))
     for epochs, axes in found:
-        axes.set_title(f"{epochs} epochs", loc="left")
+        axes.set_title(look.measure.at(epochs), loc="left")
     return figure, found
 
 
@@ -64,9 +60,9 @@ def outer_labels(found: Sequence[tuple[Hashable, Axes]]) -> None:
             axes.set_xlabel("")
 
 
-def color_of(record: Record) -> str:
+def color_of(record: Record, look: Look) -> str:
     """The colour of a cell: its arm's, or the base's."""
-    return COLORS["base" if record["is_base"] else record["arm"]]
+    return look.color("base" if record["is_base"] else record["arm"])
 
 
 def by_setting(records: Sequence[Record]) -> dict[str, tuple[str, list[Record]]]:
@@ -91,12 +87,13 @@ def setting_handles(records: Sequence[Record]) -> list[Line2D | Patch]:
     ]
 
 
-def label(record: Record, value: str, resolutions: int) -> Label:
-    """A cell's name in short, as d50 w1 or d50 w1 r160, for where `value` is drawn in percent."""
+def label(record: Record, value: str, resolutions: int, look: Look) -> Label:
+    """A cell's name in short, as d50 w1 or d50 w1 r160, for where `value` is drawn."""
     name = f"d{record['depth']:g} w{record['width']:g}"
     name = f"{name} r{record['resolution']}" if resolutions > 1 else name
     name = f"{name} {record['mark']}" if "mark" in record else name
-    return Label(record["cost"], 100 * record[value], name, color_of(record))
+    height = look.measure.factor * record[value]
+    return Label(record["cost"], height, name, color_of(record, look))
 
 
 def names_in(found: Sequence[tuple[Hashable, Axes]]) -> int:
@@ -114,28 +111,38 @@ def spread(records: Sequence[Record], most: int) -> list[Record]:
 
 
 def points(
-    axes: Axes, records: Iterable[Record], value: str, marker: str = "o", color: str | None = None
+    axes: Axes,
+    records: Iterable[Record],
+    value: str,
+    marker: str = "o",
+    color: str | None = None,
+    look: Look = PLAIN,
 ) -> None:
-    """Percentages of records as marks with 95 % bars; hollow where the noise is assumed."""
+    """Outcomes of records as marks with 95 % bars; hollow where the noise is assumed."""
     groups: dict[tuple[str, bool, bool], list[Record]] = {}
     for r in records:
-        key = (color or color_of(r), r[f"{value}_low"] is not None, assumed([r]))
+        key = (color or color_of(r, look), r[f"{value}_low"] is not None, assumed([r]))
         groups.setdefault(key, []).append(r)
     for (shade, barred, hollow), rows in groups.items():
-        y = [100 * r[value] for r in rows]
-        low = [100 * (r[value] - r[f"{value}_low"]) for r in rows] if barred else []
-        high = [100 * (r[f"{value}_high"] - r[value]) for r in rows] if barred else []
+        y = look.shown(r[value] for r in rows)
+        low = look.shown(r[value] - r[f"{value}_low"] for r in rows) if barred else []
+        high = look.shown(r[f"{value}_high"] - r[value] for r in rows) if barred else []
         axes.errorbar(
             [r["cost"] for r in rows], y, yerr=[low, high] if barred else None, fmt=marker,
             ms=3.2, color=shade, capsize=1.5, lw=0.9, mew=0.8, mfc="white" if hollow else shade,
         )  # fmt: skip
 
 
-def legend(figure: Figure, records: Sequence[Record], extra: Sequence[Line2D | Patch] = ()) -> None:
+def legend(
+    figure: Figure,
+    records: Sequence[Record],
+    extra: Sequence[Line2D | Patch] = (),
+    look: Look = PLAIN,
+) -> None:
     """Which colour is which arm, and `extra`, under the panels."""
-    arms = [a for a in NAMES if any(r["arm"] == a for r in records)]
-    look: dict[str, Any] = {"marker": "o", "ms": 3.5, "ls": ""}
-    handles = [Line2D([], [], color=COLORS[a], label=NAMES[a], **look) for a in arms]
+    names = {arm: name for arm, name in look.names.items() if any(r["arm"] == arm for r in records)}
+    mark: dict[str, Any] = {"marker": "o", "ms": 3.5, "ls": ""}
+    handles = [Line2D([], [], color=look.color(a), label=n, **mark) for a, n in names.items()]
     legend_below(figure, [*handles, *extra])
 
 

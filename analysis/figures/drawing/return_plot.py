@@ -11,9 +11,9 @@ from matplotlib.ticker import NullLocator
 
 from analysis.figures.drawing.labels import Label
 from analysis.figures.drawing.panels import finish
-from analysis.figures.drawing.style import LINES, flops_note
+from analysis.figures.drawing.style import LINES, PLAIN, Look, flops_note
 from analysis.figures.records import by_epochs
-from analysis.study.columns import Record
+from analysis.study.columns import COST, Record
 
 # Between the bars of two training lengths at one step, as a share of the axis.
 APART = 0.014
@@ -21,7 +21,7 @@ APART = 0.014
 LEVEL_TICKS = 4
 
 
-def returns(rows: Sequence[Record]) -> Figure:
+def returns(rows: Sequence[Record], cost: str = "flops", look: Look = PLAIN) -> Figure:
     """Elasticity of each step in resolution, a tick per step and a line per regime.
 
     `rows` are those of `analysis.figures.law_records.return_rows`. Regimes are drawn side by side
@@ -37,9 +37,9 @@ def returns(rows: Sequence[Record]) -> Figure:
         shift = (right / left) ** (APART * (index - (len(regimes) - 1) / 2))
         x = [shift * _middle(r) for r in steps]
         _series(axes, x, steps, color)
-        ends.append(Label(x[-1], steps[-1]["elasticity"], f"{epochs} epochs", color))
+        ends.append(Label(x[-1], steps[-1]["elasticity"], look.measure.at(epochs), color))
     axes.axhline(0, color="#444444", lw=0.8)
-    text = "−Δln(error) / Δln(FLOPs) of a step"
+    text = f"−Δln({look.measure.name}) / Δln({COST[cost].title}) of a step"
     axes.set_xlabel(f"step in resolution (px){flops_note([text])}")
     barred = any(r["low"] is not None for r in rows)
     axes.set_ylabel(text + ",\nbars: 95 % interval over steps" * barred)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -10,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import EngFormatter, FixedLocator, Formatter, NullLocator
 
+from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.columns import CONVENTION, COST
+from analysis.study.measure import ERROR, Measure, with_unit
 
 # Okabe & Ito 2008, distinguishable with all common kinds of colour blindness.
 COLORS = {"depth": "#0072B2", "width": "#D55E00", "base": "#000000", "neither": "#999999"}
@@ -47,11 +50,40 @@ STYLE: dict[Any, Any] = {
 }
 # The text width of a paper with one column (inches); nothing is wider.
 WIDTH = 7.0
-ERROR = "validation error (%)"
 # Where each configuration ran once, bars rest on a prior: they show no scatter that was measured.
 ASSUMED = "assumed noise, one seed"
 MOST_TICKS = 5
 _SUBDIVISIONS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the figures of a study show: its outcome, its two arms, and what these are called.
+
+    The first arm is drawn in the colour of depth, the second in that of width.
+    """
+
+    measure: Measure = ERROR
+    arms: tuple[str, str] = DEPTH_WIDTH
+    words: tuple[str, str] = DEPTH_WIDTH
+
+    def color(self, arm: str) -> str:
+        """The colour of an arm, of the base or of neither."""
+        return COLORS[DEPTH_WIDTH[self.arms.index(arm)] if arm in self.arms else arm]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What legends call arms, base and the rest."""
+        first, second = self.words
+        arms = {self.arms[0]: f"{first} arm", self.arms[1]: f"{second} arm"}
+        return {"base": "base (in both arms)", **arms, "neither": "other cells"}
+
+    def shown(self, values: Iterable[float]) -> list[float]:
+        """Outcomes in the unit of the axis."""
+        return [self.measure.factor * value for value in values]
+
+
+PLAIN = Look()
 
 
 def style() -> AbstractContextManager[None]:
@@ -65,12 +97,17 @@ def assumed(records: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def interval_label(
-    records: Sequence[Mapping[str, Any]], of: str = ERROR, value: str = "error", what: str = "bars"
+    records: Sequence[Mapping[str, Any]], of: str, value: str = "error", what: str = "bars"
 ) -> str:
     """An axis label that says what `what` are, in a line of its own; without any, `of` alone."""
     if all(r.get(f"{value}_low") is None for r in records):
         return of
     return f"{of}\n{what}: 95 % interval" + f",\n{ASSUMED}" * assumed(records)
+
+
+def over_fitting(look: Look) -> str:
+    """The label of an axis of validation minus training error."""
+    return with_unit("validation minus training error", look.measure.difference_unit)
 
 
 def flops_note(texts: Iterable[str]) -> str:
@@ -114,13 +151,16 @@ def log_x(axes: Axes, column: str) -> None:
     axes.set_xlabel(COST[column].label.replace(" (", "\n("))
 
 
-def log_y_percent(axes: Axes, label: str, values: Sequence[float]) -> None:
-    """A log axis of percentages around positive `values`, in percent.
+def outcome_axis(axes: Axes, label: str, values: Sequence[float], measure: Measure = ERROR) -> None:
+    """A log axis around positive `values`, in the unit of the outcome; else a linear one.
 
-    Intervals that reach far beyond, below zero even, are cut off rather than squeeze the values.
+    So it is without values. Intervals that reach far beyond, below zero even, are cut off rather
+    than squeeze the values. Outcomes that are compared by raw differences have a linear axis.
     """
+    axes.set_ylabel(label)
+    if not values or not measure.log or min(values) <= 0:
+        return
     axes.set_yscale("log", nonpositive="clip")
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 0.6 * min(values)), min(high, 1.5 * max(values)))
     set_ticks(axes.yaxis, log_ticks(*axes.get_ylim()), "{x:g}")
-    axes.set_ylabel(label)

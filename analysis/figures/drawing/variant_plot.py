@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing import style
 from analysis.figures.drawing.labels import plain
-from analysis.figures.drawing.style import COLORS, VERDICTS
+from analysis.figures.drawing.style import PLAIN, VERDICTS, Look
 from analysis.study.columns import Record
 
 
-def steps(records: Sequence[Record]) -> Figure:
+def steps(records: Sequence[Record], look: Look = PLAIN) -> Figure:
     """A row a cell under its series: error on the left, the step from the row before on the right.
 
     Steps are green where the whole interval is below zero, orange where it is above.
@@ -29,24 +29,26 @@ def steps(records: Sequence[Record]) -> Figure:
     errors, changes = figure.subplots(1, 2, sharey=True)
     for row, record in enumerate(places):
         if record:
-            _point(errors, record, "error", row, COLORS["base"])
+            _point(errors, record, "error", row, look.color("base"), look)
         if record and record["step"] is not None:
-            _point(changes, record, "step", row, _color(record))
+            _point(changes, record, "step", row, _color(record), look)
     changes.axvline(0, color="#444444", lw=0.8)
     errors.set_yticks(range(len(labels)), labels)
     errors.set_ylim(len(labels) - 0.5, -0.5)
     for axes in (errors, changes):
         axes.grid(False, axis="y")
-    errors.set_xlabel(style.interval_label(records) + style.flops_note(labels))
-    changes.set_xlabel("change from the row it is compared with (pp)\n← better    worse →")
+    errors.set_xlabel(style.interval_label(records, look.measure.axis) + style.flops_note(labels))
+    unit = f" {look.measure.difference_axis}".rstrip()
+    changes.set_xlabel(f"change from the row it is compared with{unit}\n← better    worse →")
     return figure
 
 
-def _point(axes: Axes, record: Record, name: str, row: int, color: str) -> None:
+def _point(axes: Axes, record: Record, name: str, row: int, color: str, look: Look) -> None:
     value, low, high = (record[f"{name}{end}"] for end in ("", "_low", "_high"))
-    bars = None if low is None else [[100 * (value - low)], [100 * (high - value)]]
+    bars = None if low is None else [look.shown([value - low]), look.shown([high - value])]
     axes.errorbar(
-        100 * value, row, xerr=bars, fmt="o", ms=3.5, color=color, capsize=2, lw=0.9,
+        look.measure.factor * value, row, xerr=bars, fmt="o", ms=3.5, color=color, capsize=2,
+        lw=0.9,
         mfc="white" if style.assumed([record]) else color,
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The best configuration for a budget by a study's error surface, and the cheapest near it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -26,7 +27,7 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """A configuration with its predicted error (fraction) and costs by name.
+    """A configuration with its predicted outcome and costs by name.
 
     The 95 % intervals are `low` to `high` for one new training of it, `mean_low` to `mean_high`
     for its mean over seeds.
@@ -104,11 +105,18 @@ def recommend(
         raise InputError(f"give a positive budget: {', '.join(b.option for b in BUDGETS.values())}")
     cells = sorted(cells, key=lambda c: c.epochs)
     # Seeds scatter differently in regimes, so noise is that of each one.
-    parts = [points_of(own, "flops", own.noise(e)) for e, own in StudyCells(cells).regimes.items()]
+    every = StudyCells(cells)
+    cost = every.known_cost("flops")
+    parts = [points_of(own, cost, own.noise(e)) for e, own in every.regimes.items()]
     points = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     length = _epochs(points, epochs, extrapolate)
     surface = surface_of(points)
     hours = steps_per_epoch * length / 3600
+    if "gpu_hours" in budgets and math.isnan(hours):
+        raise InputError(
+            f"{BUDGETS['gpu_hours'].option}: nothing says how many steps a training of this study "
+            "has; give another budget"
+        )
     laws = {name: cost_law(cells, name, hours) for name in budgets}
     table = candidates(points, length, extrapolate, sizes)
     costs = {name: law(table) for name, law in laws.items()}
@@ -121,7 +129,7 @@ def recommend(
     near = usable[predicted.error[usable] <= predicted.error[best] * (1 + margin)]
     cheapest = near[np.argmin(costs[next(iter(budgets))][near])]
     gains = gain_of_repeats(surface, {k: values[[best]] for k, values in table.items()})
-    names = [c.config_id for c in cells if c.cost("flops") is not None]
+    names = [c.config_id for c in cells if c.cost(cost) is not None]
     return Recommendation(
         best=_choice(table, predicted, costs, int(best)),
         cheapest=_choice(table, predicted, costs, int(cheapest)),

@@ -27,7 +27,11 @@ const remember = () => {
 
 /* Text and numbers. Plotly reads hover text as simple HTML: nothing of ours may look like it. */
 const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const percent = (value, digits = 2) => value == null ? "–" : (100 * value).toFixed(digits) + " %";
+/* What outcomes are called and how they are written; lengths of training. */
+const outcome = data.outcome, inUnit = (value) => outcome.factor * value;
+const number = (value, digits = 2) => outcome.factor === 100 ? inUnit(value).toFixed(digits) : String(+inUnit(value).toPrecision(4));
+const percent = (value, digits = 2) => value == null ? "–" : number(value, digits) + (outcome.unit && " " + outcome.unit);
+const lengthOf = (epochs) => `${epochs} ${outcome.length}`;
 const PREFIXES = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"]];
 const engineering = (value, unit = "") => {
   if (value == null) return "–";

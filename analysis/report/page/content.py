@@ -1,6 +1,7 @@
 """What the interactive part of the page draws and lists, as plain JSON-able values.
 
-Errors are fractions, costs in the units of `result.COLUMNS`; the page turns them into percent.
+Outcomes are what is minimised (errors as fractions), costs in the units of `result.COLUMNS`; the
+page multiplies outcomes by the factor of their unit.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from analysis.stats.pareto import Frontier, frontier_of
 from analysis.study.cells import Cell, lr_factor
 from analysis.study.columns import COSTS, TABLE_AXES, Record, finite, own_axes
 from analysis.study.compared_settings import column_of
+from analysis.study.measure import Measure
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Row, Table
 from scaling_study.common.reading import yaml_in
@@ -74,6 +76,18 @@ def frontier_values(cells: StudyCells, axes: Sequence[str]) -> dict[str, Any]:
                 for px, members in ({"all": regime} | groups).items()
             }
     return found
+
+
+def outcome_values(measure: Measure) -> dict[str, Any]:
+    """How the page writes outcomes and lengths of training."""
+    return {
+        "name": measure.name,
+        "axis": measure.axis,
+        "unit": measure.unit,
+        "factor": measure.factor,
+        "log": measure.log,
+        "length": measure.length,
+    }
 
 
 def _staircase(frontier: Frontier) -> dict[str, list[float | None]]:

@@ -22,6 +22,11 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
+def listed(items: Sequence[str]) -> str:
+    """A list of sentences."""
+    return f"<ul>{''.join(f'<li>{_prose(item)}</li>' for item in items)}</ul>"
+
+
 def _prose(text: str) -> str:
     """A sentence whose numbers stay in one line each."""
     return SHARE.sub(r'<span class="whole">\g<0></span>', escape(text))

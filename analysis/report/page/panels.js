@@ -1,7 +1,11 @@
 /* Figures. */
-const ARMS = { base: "base (in both arms)", depth: "depth arm", width: "width arm", neither: "other cells" };
+const armNames = data.arms.map((arm) => arm.split(".").pop().replaceAll("_", " "));
+const ARMS = { base: "base (in both arms)", [data.arms[0]]: `${armNames[0]} arm`, [data.arms[1]]: `${armNames[1]} arm`,
+  neither: "other cells" };
 const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"];
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+/* The first arm has the colour of depth, the second that of width. */
+const hue = (name) => ["depth", "width"][data.arms.indexOf(name)] || name;
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + hue(name)).trim();
 const faint = (hex, alpha) => hex + Math.round(255 * alpha).toString(16).padStart(2, "0");
 const armOf = (cell) => cell.is_base ? "base" : cell.arm;
 const regimes = () => state.epochs === ALL ? data.epochs : [Number(state.epochs)];
@@ -30,13 +34,13 @@ const shared = (list) => {
 };
 const describe = (cell) => {
   const own = replicas.get(cell.config_id) || [];
-  const half = cell.error_low == null ? "" : ` ± ${(50 * (cell.error_high - cell.error_low)).toFixed(2)}`;
+  const half = cell.error_low == null ? "" : ` ± ${number((cell.error_high - cell.error_low) / 2)}`;
   const axis = data.axes[state.cost];
-  return `<b>${safe(cell.name)}</b><br>error ${(100 * cell.error).toFixed(2)}${half} %, ` +
+  return `<b>${safe(cell.name)}</b><br>${safe(outcome.name)} ${number(cell.error)}${half} ${safe(outcome.unit)}, ` +
     `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}${half && data.assumed.includes(cell.epochs) ? ", assumed noise" : ""}<br>` +
     `${safe(axis.name)} ${engineering(cell.costs[state.cost], axis.unit)}` + lines(shared(own));
 };
-const describeRun = (run) => `<b>${safe(run.name)}</b><br>error ${percent(run.val_error)}, ` +
+const describeRun = (run) => `<b>${safe(run.name)}</b><br>${safe(outcome.name)} ${percent(run.val_error)}, ` +
   `${duration(run.wall_s)}` + lines(run.overrides);
 
 /* Panels: the axes of a grid of plots, a plot per training length. */
@@ -84,6 +88,11 @@ const ticksOf = (values, many) => {
   if (!(step > 0)) return found;
   return Array.from({ length: many + 3 }, (_, k) => (Math.ceil(low / step) + k) * step).filter((v) => v <= high * 1.001);
 };
+/* Outcomes that are compared by raw differences may be negative, and have a linear axis. */
+const outcomeAxis = (axis, values, text) => {
+  if (outcome.log) return logAxis(axis, values.filter((v) => v > 0), text, (v) => String(+v.toPrecision(3)));
+  Object.assign(axis, { title: { text, standoff: 6 } });
+};
 const TIMES = [1, 2, 5, 10, 30].flatMap((t) => [t, 60 * t, 3600 * t]).concat([0.01, 0.1, 0.5, 180000, 360000, 1800000]);
 const times = (values) => TIMES.filter((t) => t >= Math.min(...values) * 0.97 && t <= Math.max(...values) * 1.03);
 const logAxis = (axis, values, text, format) => {
@@ -129,10 +138,10 @@ const offer = (place, id) => {
 
 const marks = (cells, cost, arm, panel, first, symbol) => ({
   type: "scatter", mode: "markers", name: ARMS[arm], legendgroup: arm, showlegend: first,
-  x: cells.map((c) => c.costs[cost]), y: cells.map((c) => 100 * c.error),
+  x: cells.map((c) => c.costs[cost]), y: cells.map((c) => inUnit(c.error)),
   error_y: cells.some((c) => c.error_low != null) ? { type: "data", symmetric: false, thickness: 1, width: 2,
-    array: cells.map((c) => 100 * ((c.error_high ?? c.error) - c.error)),
-    arrayminus: cells.map((c) => 100 * (c.error - (c.error_low ?? c.error))) } : undefined,
+    array: cells.map((c) => inUnit((c.error_high ?? c.error) - c.error)),
+    arrayminus: cells.map((c) => inUnit(c.error - (c.error_low ?? c.error))) } : undefined,
   marker: { color: color(arm), size: 7, symbol }, customdata: cells.map((c) => c.config_id),
   text: cells.map(describe), hovertemplate: "%{text}<extra></extra>", ...panel,
 });

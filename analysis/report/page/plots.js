@@ -7,7 +7,7 @@ const staircase = (cells, cost) => {
 const drawExplorer = () => {
   const node = $("explorer"), cost = state.cost, axis = data.axes[cost];
   const list = regimes().filter((e) => data.cells.some((c) => c.epochs === e && c.costs[cost] && visible(c)));
-  const { layout, columns } = panelsOf(node, list, (e) => `${e} epochs`);
+  const { layout, columns } = panelsOf(node, list, lengthOf);
   const traces = [], seen = new Set();
   const once = (key) => !seen.has(key) && seen.add(key);
   const kinds = KINDS.filter((kind) => data.cells.some((c) => kindOf(c) === kind && visible(c)));
@@ -16,26 +16,26 @@ const drawExplorer = () => {
   list.forEach((epochs, i) => {
     const id = i ? i + 1 : "", panel = { xaxis: "x" + id, yaxis: "y" + id };
     const cells = data.cells.filter((c) => c.epochs === epochs && c.costs[cost] && visible(c));
-    const values = cells.flatMap((c) => [c.error, c.error_low ?? c.error, c.error_high ?? c.error].map((v) => 100 * v));
+    const values = cells.flatMap((c) => [c.error, c.error_low ?? c.error, c.error_high ?? c.error].map(inUnit));
     const costs = cells.map((c) => c.costs[cost]);
     if (state.view === "frontier") {
       const whole = data.frontiers[cost][epochs][selection()] || staircase(cells, cost);
       if (whole.band_low[0] != null) {
         const band = { type: "scatter", mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip",
           x: whole.cost, legendgroup: "band", ...panel };
-        traces.push({ ...band, y: whole.band_low.map((v) => 100 * v), showlegend: false },
-          { ...band, y: whole.band_high.map((v) => 100 * v), fill: "tonexty",
+        traces.push({ ...band, y: whole.band_low.map(inUnit), showlegend: false },
+          { ...band, y: whole.band_high.map(inUnit), fill: "tonexty",
             name: list.every((e) => data.assumed.includes(e)) ? "its band from assumed noise" : "its 95 % band",
             fillcolor: faint(color("neither"), 0.28), showlegend: !!once("band") });
       }
       traces.push({ type: "scatter", mode: "lines", line: { shape: "hv", width: 1.6, color: color("soft") },
-        x: whole.cost, y: whole.error.map((e) => 100 * e), name: "Pareto frontier", legendrank: 999,
+        x: whole.cost, y: whole.error.map(inUnit), name: "Pareto frontier", legendrank: 999,
         hoverinfo: "skip", legendgroup: "frontier", showlegend: !!once("frontier"), ...panel });
     } else {
       for (const curve of data.curves[cost] || [])
         if (curve.epochs === epochs && visible(curve))
           traces.push({ type: "scatter", mode: several ? "lines+text" : "lines", line: { color: color(curve.arm), width: 1.6 },
-            x: curve.cost, y: curve.error.map((e) => 100 * e), hoverinfo: "skip", showlegend: false,
+            x: curve.cost, y: curve.error.map(inUnit), hoverinfo: "skip", showlegend: false,
             text: curve.cost.map((_, k) => k === curve.cost.length - 1 ? ` ${kindOf(curve)}` : ""),
             textposition: "middle right", textfont: { color: color(curve.arm), size: 11 }, cliponaxis: false,
             legendgroup: curve.arm, ...panel });
@@ -44,9 +44,9 @@ const drawExplorer = () => {
     if (state.seeds === "1") {
       const shown = new Set(drawn.map((c) => c.config_id));
       const own = data.runs.filter((r) => shown.has(r.cell) && r[cost] && r.val_error != null && r.state === "ok");
-      values.push(...own.map((r) => 100 * r.val_error));
+      values.push(...own.map((r) => inUnit(r.val_error)));
       traces.push({ type: "scatter", mode: "markers", name: "single runs", legendgroup: "seeds",
-        showlegend: !!once("seeds"), x: own.map((r) => r[cost]), y: own.map((r) => 100 * r.val_error),
+        showlegend: !!once("seeds"), x: own.map((r) => r[cost]), y: own.map((r) => inUnit(r.val_error)),
         marker: { size: 4, color: color("soft"), opacity: 0.7 }, customdata: own.map((r) => r.id),
         text: own.map(describeRun), hovertemplate: "%{text}<extra></extra>", ...panel });
     }
@@ -68,7 +68,7 @@ const drawExplorer = () => {
     if (several && !i) traces.push(...kinds.map((kind) => keyOf(kind, panel)));
     const last = i + columns >= list.length;
     logAxis(layout["xaxis" + id], costs, last ? axis.label : "", (v) => engineering(v, axis.unit));
-    logAxis(layout["yaxis" + id], values.filter((v) => v > 0), i % columns ? "" : "validation error (%)", (v) => String(+v.toPrecision(3)));
+    outcomeAxis(layout["yaxis" + id], values, i % columns ? "" : outcome.axis);
   });
   show(node, traces, layout);
 };
@@ -84,7 +84,7 @@ const drawForecast = () => {
     line: { color: color("soft"), width: 1 } }];
   data.epochs.forEach((epochs, i) => {
     const rows = own.filter((r) => r.epochs === epochs);
-    if (rows.length) traces.push({ type: "scatter", mode: "markers", name: `${epochs} epochs`,
+    if (rows.length) traces.push({ type: "scatter", mode: "markers", name: lengthOf(epochs),
       x: rows.map((r) => r.forecast_s), y: rows.map((r) => r.wall_s), customdata: rows.map((r) => r.id),
       error_x: { type: "data", symmetric: false, thickness: 0.7, width: 0,
         array: rows.map((r) => r.forecast_ends_s ? r.forecast_ends_s[1] - r.forecast_s : 0),

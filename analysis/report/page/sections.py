@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from analysis.descriptions import main_effects
+from analysis.descriptions.findings import Findings
 from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
 from analysis.rules.declared_interval import SEEDS
 from analysis.rules.kind import Judgement
-from analysis.rules.phrases import capitalised, percent
+from analysis.rules.phrases import capitalised, interval
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, sentence, why
 from analysis.study.columns import ALL_COST_NAMES, Record
+from analysis.study.measure import Measure
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 
@@ -24,7 +27,7 @@ TO_TRAIN = {"planned", "failed", "unreadable"}
 def _verdict(j: Judgement, prereg: Preregistration, other: Multiverse | None) -> str:
     notes = [*([line(j, prereg)] if j.gap else []), *j.notes]
     for name, s in j.sensitivities.items():
-        effect = percent(s.gap.estimate, s.gap.low, s.gap.high) if s.gap else s.verdict.reason
+        effect = interval(s.gap) if s.gap else s.verdict.reason
         notes.append(f"{name}: {s.verdict.value.replace('_', ' ')}, {effect}")
     notes += other.shares() if other else []
     below = [why(j), *([f"{capitalised(other.description)}."] if other else [])]
@@ -50,7 +53,7 @@ def verdicts(
     parts = [html.paragraph(question)] if question else []
     parts += [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
     parts += [_verdict(j, prereg, multiverse.get(j.rule.name)) for j in tested]
-    if tested and others:
+    if others:
         claims = "One claim" if len(others) == 1 else f"{len(others)} claims"
         others = [html.folded(f"{claims} that this study cannot test", others)]
     return parts + others
@@ -59,13 +62,16 @@ def verdicts(
 def _bars(cells: StudyCells) -> str:
     """What a point and its bar are: measured, or assumed where there is one seed."""
     assumed = assumed_regimes(cells)
+    measure = cells.measure
     prior = (
         "assumed noise, one seed: sqrt(e / 2n) for error e of n evaluation images, times what "
         "repeated trainings scattered more or less, and as uncertain as that is"
     )
+    if all(c.n == 1 for c in cells) and not assumed:
+        return "one run; nothing says how runs scatter, so it has no bar"
     if len(assumed) == len(cells.regimes):
         return f"one run, its bar {prior}"
-    some = f"; at {', '.join(map(str, assumed))} epochs one run, its bar {prior}"
+    some = f"; at {', '.join(map(str, assumed))} {measure.length} one run, its bar {prior}"
     return "the mean over its seeds with a 95 % interval" + some * bool(assumed)
 
 
@@ -86,29 +92,32 @@ def explorer(cells: StudyCells, published: bool) -> list[str]:
     ]
 
 
-def gaps(described: Sequence[Record]) -> list[str]:
-    """The gap at every regime, cost and resolution in percent."""
+def gaps(described: Sequence[Record], prereg: Preregistration, measure: Measure) -> list[str]:
+    """The gap at every regime, cost and resolution."""
     rows = [
         {
             "epochs": r["epochs"],
             "cost": ALL_COST_NAMES[r["cost"]],
             "resolution": r["resolution"] or "mean",
-            "gap": r["reason"] or percent(r["estimate"], r["low"], r["high"]),
+            "gap": r["reason"] or measure.interval(r["estimate"], r["low"], r["high"]),
         }
         for r in described
     ]
-    columns = {"epochs": "epochs", "cost": "at equal", "resolution": "px", "gap": "gap"}
-    text = "Positive: depth has less error at equal cost. A description, no test."
+    columns = {"epochs": measure.length, "cost": "at equal", "resolution": "px", "gap": "gap"}
+    text = f"{_positive(prereg, measure)} A description, no test."
     return [html.paragraph(text), html.table(rows, columns)]
 
 
-def overfit(slopes: Sequence[Record], cost: str) -> list[str]:
+def _positive(prereg: Preregistration, measure: Measure) -> str:
+    """What the sign of a gap says."""
+    first, second = prereg.arms
+    return f"Positive: {first} has {measure.better} than {second} at equal cost."
+
+
+def overfit(slopes: Sequence[Record], cost: str, measure: Measure) -> list[str]:
     """How the gap between validation and training error grows along each arm."""
-    rows = [
-        {**r, "slope": f"{100 * r['slope']:+.1f} pp [{100 * r['low']:.1f}, {100 * r['high']:.1f}]"}
-        for r in slopes
-    ]
-    columns = {"epochs": "epochs", "setting": "setting", "arm": "arm", "slope": "slope"}
+    rows = [{**r, "slope": measure.change(r["slope"], r["low"], r["high"])} for r in slopes]
+    columns = {"epochs": measure.length, "setting": "setting", "arm": "arm", "slope": "slope"}
     text = (
         f"Gain of validation minus clean training error per unit of ln({ALL_COST_NAMES[cost]}), "
         "95 % intervals. It describes a mechanism and proves none."
@@ -116,46 +125,66 @@ def overfit(slopes: Sequence[Record], cost: str) -> list[str]:
     return [html.paragraph(text), html.table(rows, columns)] if rows else []
 
 
-def steps(records: Sequence[Record]) -> list[str]:
+def varied(found: Findings) -> list[str]:
+    """What the study varied, and what each of that did on its own."""
+    measure, records = found.cells.measure, found.summary["main_effects"]
+    items = main_effects.sentences(records, measure)
+    text = (
+        f"{main_effects.studied(found.cells)} Below, each level of an axis against its first one, "
+        "all else equal. Each interval stands alone; a description, no test of a declared rule."
+    )
+    return [html.paragraph(text), html.listed(items)] if items else [html.paragraph(text)]
+
+
+def elasticities(found: Mapping[str, object]) -> list[str]:
+    """Which arm gains more per cost by a surface over all shapes, or why that is not known."""
+    said = found.get("sentence") or f"not known, because {found['reason']}"
+    text = (
+        "A quadratic surface of the logarithms of outcome and cost over all shapes and lengths, so "
+        "that the arms need not share cells. A description, no test of a declared rule."
+    )
+    return [html.paragraph(f"{capitalised(str(said))}."), html.paragraph(text)]
+
+
+def steps(records: Sequence[Record], measure: Measure) -> list[str]:
     """What each variant adds, or each level of an axis at equal compute, row by row."""
     rows = [
         r
-        | {"error": f"{100 * r['error']:.1f}", "step": points(r, "step"), "all": points(r, "total")}
+        | {"error": measure.shown(r["error"]), "step": points(r, "step", measure)}
+        | {"all": points(r, "total", measure)}
         for r in records
     ]
     columns = {
         "series": "series",
         "name": "row",
-        "epochs": "epochs",
+        "epochs": measure.length,
         "seeds": "seeds",
-        "error": "error (%)",
+        "error": measure.name,
         "after": "compared with",
         "step": "change",
         "all": "since the first row",
     }
     text = (
-        "Changes of error in percentage points with 95 % intervals from the noise between seeds; "
+        f"Changes of {measure.label} with 95 % intervals from the noise between seeds; "
         "below zero is better. Each interval stands alone: of twenty rows that change nothing, one "
         "seems to. A description, no test of a declared rule."
     )
     return [html.paragraph(text), html.table(rows, columns)]
 
 
-def dominance(records: Sequence[Record]) -> list[str]:
+def dominance(records: Sequence[Record], prereg: Preregistration, measure: Measure) -> list[str]:
     """How the arms' frontiers compare as wholes, rounded."""
     columns = {
-        "epochs": "epochs",
+        "epochs": measure.length,
         "cost": "at equal",
         "setting": "setting",
-        "depth_share": "depth's share",
-        "width_share": "width's share",
-        "depth_cost_factor": "depth pays",
-        "width_cost_factor": "width pays",
+        **{f"{arm}_share": f"{arm}'s share" for arm in prereg.arms},
+        **{f"{arm}_cost_factor": f"{arm} pays" for arm in prereg.arms},
         "seed_deviation": "moved by seeds",
     }
     text = (
         "Share of the hypervolume of both arms together; the most that one arm pays, as a factor "
-        "on cost, to err no more than the other (– if it cannot); how far single seeds' frontiers "
+        "on cost, to be no worse than the other (– if it cannot); how far single seeds' frontiers "
         "lie from the typical one, as a share of the hypervolume."
     )
     rows = [
@@ -166,11 +195,11 @@ def dominance(records: Sequence[Record]) -> list[str]:
     return [html.paragraph(text), html.table(rows, columns)] if rows else []
 
 
-def fits(records: Sequence[Record]) -> list[str]:
+def fits(records: Sequence[Record], measure: Measure) -> list[str]:
     """Every fit with what validates it."""
     parts = []
     for r in records:
-        regime = f", {r['epochs']} epochs" if r["epochs"] else ""
+        regime = f", {measure.at(r['epochs'])}" if r["epochs"] else ""
         text = f"{r['form']} over {ALL_COST_NAMES[r['cost']]}{regime}: "
         parts.append(html.paragraph(text + (r.get("reason") or "; ".join(r["description"]))))
     return parts
@@ -209,14 +238,15 @@ def _about(prereg: Preregistration) -> str:
     return f"{other} of the same kind."
 
 
-def rules(prereg: Preregistration) -> list[str]:
+def rules(prereg: Preregistration, measure: Measure) -> list[str]:
     """What the verdicts were judged by, with the hash of the file that declares it."""
     text = (
-        f"Level {prereg.alpha:g}, margin {100 * prereg.margin:g} % relative error, equal "
+        f"Level {prereg.alpha:g}, margin {measure.size(prereg.margin)} {measure.gap}, equal "
         f"{ALL_COST_NAMES[prereg.cost]}, base {prereg.base}. SHA-256 of the frozen rules: "
-        f"{prereg.sha256}. FLOPs are 2 × multiply-adds. A positive gap means that depth has less "
-        "error than width at equal cost. Evaluation images are the same in all runs: "
-        f"{_about(prereg)}"
+        f"{prereg.sha256}. FLOPs are 2 × multiply-adds. Gaps: {_positive(prereg, measure)} "
+        f"Evaluation images are the same in all runs: {_about(prereg)}"
     )
+    if measure.floor is not None:
+        text += f" {capitalised(measure.floor.text)}."
     anchor = f"The freeze is anchored: {prereg.anchor}." if prereg.anchor else ""
     return [html.paragraph(part) for part in (text, anchor) if part]

@@ -1,8 +1,8 @@
 /* Everything is put into the page. */
 if ($("controls")) {
-  chips("view", "Show", [["frontier", "Pareto frontier"], ["arms", "depth and width arms"]]);
+  chips("view", "Show", [["frontier", "Pareto frontier"], ["arms", `${armNames.join(" and ")} arms`]]);
   chips("cost", "Cost", Object.entries(data.axes).map(([key, axis]) => [key, axis.name]));
-  chips("epochs", "Training length", [[ALL, "all"], ...data.epochs.map((e) => [String(e), `${e} epochs`])]);
+  chips("epochs", "Training length", [[ALL, "all"], ...data.epochs.map((e) => [String(e), lengthOf(e)])]);
   chips("px", "Resolution", [[ALL, "all"], ...data.px.map((p) => [String(p), `${p} px`])].slice(data.px.length > 1 ? 0 : 1));
   for (const { name, label, values } of data.own)
     chips(name, label[0].toUpperCase() + label.slice(1), [[ALL, "all"], ...values.map((v) => [v, v])].slice(values.length > 1 ? 0 : 1));

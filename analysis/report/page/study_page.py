@@ -12,35 +12,39 @@ from analysis.report.page.page import write
 from analysis.report.section import Report, Section
 from analysis.study.cells import Cell
 from analysis.study.columns import COST, COST_NAMES, TABLE_AXES, Record
+from analysis.study.measure import ERROR, with_unit
 
-AFTER_AXES = {
-    "seeds": "seeds",
-    "error_percent": "error (%)",
-    "sd_percent": "SD (pp)",
-    "gap_percent": "val − train (pp)",
-    "flops": "FLOPs",
-    "params": "parameters",
-    "step_time_s": "step time (s)",
-}
+COST_HEADS = {"flops": "FLOPs", "params": "parameters", "step_time_s": "step time (s)"}
 
 
 def cell_columns(cells: Sequence[Cell]) -> dict[str, str]:
     """Columns of the table of cells with their heads."""
     axes = (*TABLE_AXES, *(cells[0].own if cells else ()))
-    return {"config_id": "cell"} | {axis.name: axis.heading for axis in axes} | AFTER_AXES
+    measure = cells[0].measure if cells else ERROR
+    heads = {axis.name: axis.heading for axis in axes} | {"epochs": measure.length}
+    name = "error" if measure == ERROR else measure.label
+    return {
+        "config_id": "cell",
+        **heads,
+        "seeds": "seeds",
+        "error_shown": with_unit(name, measure.unit),
+        "sd_shown": with_unit("SD", measure.difference_unit),
+        "gap_shown": with_unit("val − train", measure.difference_unit),
+        **COST_HEADS,
+    }
 
 
 def cell_records(cells: Sequence[Cell]) -> list[Record]:
-    """A row per cell for the page; percentages, and None for what was not measured."""
+    """A row per cell for the page, as it is shown; None for what was not measured."""
     return [
         {
             "config_id": c.config_id,
             **{axis.name: getattr(c, axis.name) for axis in TABLE_AXES},
             **c.own_values,
             "seeds": c.n,
-            "error_percent": 100 * c.error,
-            "sd_percent": 100 * c.variance**0.5 if c.n > 1 else None,
-            "gap_percent": 100 * (c.error - sum(c.train_errors) / c.n)
+            "error_shown": c.measure.factor * c.error,
+            "sd_shown": c.measure.factor * c.variance**0.5 if c.n > 1 else None,
+            "gap_shown": c.measure.factor * (c.error - sum(c.train_errors) / c.n)
             if len(c.train_errors) == c.n
             else None,
             **{axis: c.cost(axis) for axis in COST_NAMES},
@@ -60,6 +64,8 @@ def data(found: Findings) -> dict[str, Any]:
     return {
         "axes": {c.name: {"name": c.title, "label": c.label, "unit": c.unit} for c in costs},
         "cost": found.prereg.cost if found.prereg.cost in axes else axes[0],
+        "outcome": content.outcome_values(found.cells.measure),
+        "arms": [*found.prereg.arms],
         "own": content.own_values(found.cells, found.table.grid),
         "run_axes": content.run_axes(found.table.grid),
         "epochs": sorted({c.epochs for c in found.cells}),
@@ -107,17 +113,37 @@ def _explorer(report: Report) -> list[str]:
 
 # Tables that are folded away, by their headings.
 DETAILS: tuple[tuple[str, Callable[[Findings], Sequence[str]]], ...] = (
-    ("Gaps by regime, cost and resolution", lambda f: sections.gaps(f.summary["gaps"])),
-    ("The arms as frontiers", lambda f: sections.dominance(f.summary["dominance"])),
-    ("Fits to cell means", lambda f: sections.fits(f.fits)),
+    (
+        "Gaps by regime, cost and resolution",
+        lambda f: sections.gaps(f.summary["gaps"], f.prereg, f.cells.measure),
+    ),
+    (
+        "The arms as frontiers",
+        lambda f: sections.dominance(f.summary["dominance"], f.prereg, f.cells.measure),
+    ),
+    ("Elasticities of the arms", lambda f: sections.elasticities(f.summary["elasticities"])),
+    ("Fits to cell means", lambda f: sections.fits(f.fits, f.cells.measure)),
     (
         "Over-fitting along the arms",
-        lambda f: sections.overfit(f.summary["overfit"], f.prereg.cost),
+        lambda f: sections.overfit(f.summary["overfit"], f.prereg.cost, f.cells.measure),
     ),
     ("Configurations", lambda f: [html.table(cell_records(f.cells), cell_columns(f.cells))]),
 )
 
+
+def _tested(report: Report) -> bool:
+    """Whether the study could test a rule: if not, its page opens with what it varied."""
+    return any(j.verdict.value != "not_testable" for j in report.found.judgements)
+
+
+VARIED = "What the study varied, and what it found"
 SECTIONS: tuple[Section, ...] = (
+    Section(
+        "varied",
+        VARIED,
+        lambda r: sections.varied(r.found),
+        applies=lambda r: not _tested(r),
+    ),
     Section(
         "verdicts",
         "Verdicts",
@@ -128,10 +154,11 @@ SECTIONS: tuple[Section, ...] = (
             r.found.table.grid.get("question"),
         ),
     ),
+    Section("varied", VARIED, lambda r: sections.varied(r.found), applies=_tested),
     Section(
         "steps",
         "Step by step",
-        lambda r: sections.steps(r.found.summary["steps"]),
+        lambda r: sections.steps(r.found.summary["steps"], r.found.cells.measure),
         applies=lambda r: bool(r.found.summary["steps"]),
     ),
     Section("explore", "Explore", _explorer),
@@ -152,7 +179,7 @@ SECTIONS: tuple[Section, ...] = (
         "left-out", "Runs not analysed ({left_out})", lambda r: sections.left_out(r.found.table)
     ),
     Section("environment", "Environment", _environment),
-    Section("rules", "Rules", lambda r: sections.rules(r.found.prereg)),
+    Section("rules", "Rules", lambda r: sections.rules(r.found.prereg, r.found.cells.measure)),
 )
 
 

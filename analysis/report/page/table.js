@@ -2,7 +2,7 @@
 const COLUMNS = [
   ["id", "run", (r) => r.id], ["state", "state", (r) => r.state, "minor"],
   ...data.run_axes.map(({ name, heading }) => [name, heading, (r) => r[name] ?? "–", "minor"]),
-  ["val_error", "error", (r) => percent(r.val_error)],
+  ["val_error", outcome.name, (r) => percent(r.val_error)],
   ["train_error", "train error", (r) => percent(r.train_error), "minor"],
   ["flops", "FLOPs", (r) => engineering(r.flops), "minor"], ["step_time_s", "step time", (r) => engineering(r.step_time_s, "s"), "minor"],
   ["wall_s", "run time", (r) => duration(r.wall_s), "minor"], ["forecast_s", "forecast", (r) => duration(r.forecast_s), "minor"],

@@ -5,6 +5,8 @@ from typing import Any
 
 from analysis.report.page import content, html, sections
 from analysis.report.page.page import write
+from analysis.study.arms import DEPTH_WIDTH
+from analysis.study.measure import measure_of
 from analysis.study.table import Table, finished_runs, without_result
 from scaling_study.study.forecasts import read_forecasts
 from scaling_study.study.table import Study
@@ -25,6 +27,8 @@ def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float
         **{name: [] for name in ("own", "epochs", "px", "cells", "assumed")},
         "run_axes": content.run_axes(study.grid),
         "cost": "",
+        "outcome": content.outcome_values(measure_of(study.grid)),
+        "arms": [*DEPTH_WIDTH],
         "published_shown": False,
         "runs": runs,
         "runs_in": len(finished),

@@ -31,16 +31,17 @@ class Arms(TwoArms):
         return replace(found, notes=(*found.notes, *_sample_note(study, rule, estimand)))
 
     def topic(self, rule: Rule, epochs: int | None) -> str:
-        return f"at {epochs} epochs {' or '.join(phrases.arm_names(rule))}"
+        return f"at {rule.measure.at(epochs or 0)} {' or '.join(phrases.arm_names(rule))}"
 
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, j.rule.arms)
-        what = f"relative error, {best} {phrases.at_equal_cost(j.rule)}, {j.epochs} epochs"
+        length = gap.measure.at(j.epochs or 0)
+        what = f"{gap.measure.gap}, {best} {phrases.at_equal_cost(j.rule)}, {length}"
         return phrases.gap_line(j.rule, gap, what)
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         names, where = phrases.arm_names(j.rule), f" {phrases.at_equal_cost(j.rule)}"
-        return phrases.comparison(gap, names, f"At {j.epochs} epochs", where)
+        return phrases.comparison(gap, names, f"At {gap.measure.at(j.epochs or 0)}", where)
 
 
 def _epochs(study: Evidence, rule: Rule) -> int:
@@ -76,7 +77,7 @@ def _sample_note(study: Evidence, rule: Rule, estimand: Estimand) -> tuple[str, 
     count = len(study.cells.pairs(epochs, estimand.axis, rule.arms))
     return (
         f"with the {count} settings of the other axes as a random sample: "
-        f"{phrases.percent(*sample)}, so beyond them the claim "
+        f"{rule.measure.interval(*sample)}, so beyond them the claim "
         f"{'holds' if inside else 'does not hold'}",
     )
 

@@ -70,6 +70,7 @@ def difference(longer: Gap, shorter: Gap, alpha: float) -> Gap:
     both = replace(
         longer,
         estimate=longer.estimate - shorter.estimate,
+        floor=longer.floor - shorter.floor,
         weights=dict(longer.weights) | {k: -w for k, w in shorter.weights.items()},
     )
     timing_df = min(longer.timing_df, shorter.timing_df)

@@ -86,8 +86,11 @@ class Levels(Kind):
         noises = {e: study.noise(e) for e in sorted({c.epochs for c in cells})}
         gap = matched_gap(matches, noises, estimand, study.alpha)
         notes = [f"mean of {len(matches)} pairs: {', '.join(m.label for m in matches)}"]
-        notes += [f"seed SD {noise.text} at {epochs} epochs" for epochs, noise in noises.items()]
-        notes += dict.fromkeys(text for n in noises.values() for text in moderation_note(n))
+        at = gap.measure.at
+        notes += [f"seed SD {noise.text} at {at(epochs)}" for epochs, noise in noises.items()]
+        notes += dict.fromkeys(
+            text for n in noises.values() for text in moderation_note(n, gap.measure)
+        )
         if ratios := _cost_ratios(gap):
             first, second = level_names(rule)
             span = f"{min(ratios):.2f} to {max(ratios):.2f}"
@@ -96,19 +99,21 @@ class Levels(Kind):
         return Effect(gap, cells, count, tuple(notes))
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
-        return {"averaged on the error scale": Estimand(rule.cost, scale="error")}
+        return phrases.other_scale(rule)
 
     def topic(self, rule: Rule, epochs: int | None) -> str:
-        where = f"at {epochs} epochs " if epochs else ""
+        where = f"at {rule.measure.at(epochs)} " if epochs else ""
         return where + " or ".join(level_names(rule))
 
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, level_names(j.rule))
-        return phrases.gap_line(j.rule, gap, f"relative error, {best} {_else_equal(j.rule, gap)}")
+        return phrases.gap_line(
+            j.rule, gap, f"{gap.measure.gap}, {best} {_else_equal(j.rule, gap)}"
+        )
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
-        epochs = f" and {j.epochs} epochs" if j.epochs else ""
-        start = phrases.capitalised(f"{_else_equal(j.rule, gap)}{epochs}")
+        length = f" and {gap.measure.at(j.epochs)}" if j.epochs else ""
+        start = phrases.capitalised(f"{_else_equal(j.rule, gap)}{length}")
         return phrases.comparison(gap, level_names(j.rule), start)
 
     def _matches(self, cells: Sequence[Cell], rule: Rule) -> list[Match]:

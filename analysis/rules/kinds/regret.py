@@ -1,20 +1,25 @@
 """`regret`: error lost in the longest regime by choosing between two arms by the shortest."""
 
+import math
+
 from analysis.rules import phrases
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.planned import PlannedStudy
 from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms
-from analysis.stats.contrast import Estimand, Gap
+from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.decision import Verdict, value_of
 from analysis.stats.regret import Common, Transfer, common_ranges, transfer_of
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.noise import Noise
 
+# Regret needs a common range of cost (`common_ranges`), however small.
+ANY_OVERLAP = 1.0
+
 
 class Regret(TwoArms):
-    """The effect is a fraction of error, 0 or more."""
+    """The effect is in units of the outcome, a fraction of error; 0 or more."""
 
     keys = ("arms", "cost", "margin")
     one_regime = False
@@ -29,7 +34,12 @@ class Regret(TwoArms):
 
     def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
         # The choice rests on the gap of short training, the loss on that of long training.
-        return tuple(study.gap_at(epochs, estimand, rule.arms)[0] for epochs in study.regimes())
+        common, noises = _common(study, estimand.axis, rule.arms)
+        regimes = [c.source for c in common.values()], [c.target for c in common.values()]
+        return tuple(
+            gap_of(pairs, noise, estimand, study.alpha, ANY_OVERLAP)
+            for pairs, noise in zip(regimes, noises, strict=True)
+        )
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = regret(study, estimand.axis, rule.margin, rule.arms)
@@ -39,7 +49,8 @@ class Regret(TwoArms):
             p_supported=found.p_supported,
             p_refuted=found.p_refuted,
         )
-        each = ", ".join(f"{label}: {100 * value:.2f} pp" for label, value in found.by_pair.items())
+        spread = rule.measure.spread
+        each = ", ".join(f"{label}: {spread(value)}" for label, value in found.by_pair.items())
         ranks = ", ".join(f"{label}: {tau:.2f}" for label, tau in found.ranks.items())
         names, by = phrases.arm_names(rule), found.source_gap
         won = phrases.better_arm(by.low, by.high, names)
@@ -47,7 +58,7 @@ class Regret(TwoArms):
             "; it does not decide, so both choices are covered" if by.low <= 0 <= by.high else ""
         )
         notes = (
-            f"short training: {won}, {phrases.percent(by.estimate, by.low, by.high)}{open_}",
+            f"short training: {won}, {phrases.interval(by)}{open_}",
             f"if an arm is chosen at each cost by itself, by point estimates {each}",
             f"rank correlation of the regimes (Kendall): {ranks}",
             f"the better arm changes over {100 * found.flip_share:.0f} % of the common range of "
@@ -59,19 +70,30 @@ class Regret(TwoArms):
         return "what choosing by short training costs"
 
     def line(self, j: Judgement, gap: Gap) -> str:
-        interval = f"{100 * gap.estimate:+.2f} pp [{100 * gap.low:.2f}, {100 * gap.high:.2f}]"
-        lost = f"error lost {phrases.at_equal_cost(j.rule)}"
-        return f"{interval} ({lost}; margin {100 * j.rule.margin:g} pp)"
+        factor, digits, unit = _scale(gap)
+        ends = f"[{factor * gap.low:.{digits}f}, {factor * gap.high:.{digits}f}]"
+        interval = f"{factor * gap.estimate:+.{digits}f}{unit} {ends}"
+        lost = f"{gap.measure.name} lost {phrases.at_equal_cost(j.rule)}"
+        return f"{interval} ({lost}; margin {factor * j.rule.margin:g}{unit})"
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         first, second = phrases.arm_names(j.rule)
         choice = f"choosing between {first} and {second} by short training costs"
         where = f"in long training {phrases.at_equal_cost(j.rule)}"
-        lost = f"{phrases.effect(gap, 2, 100)} percentage points"
+        (factor, digits, unit), name = _scale(gap), gap.measure.name
+        unit = unit.replace("pp", "percentage points")
+        lost = f"{phrases.effect(gap, digits, factor)}{unit}"
         if j.verdict.value == "inconclusive":
-            least = f"more than {100 * j.rule.margin:g} percentage points of error"
+            least = f"more than {factor * j.rule.margin:g}{unit} of {name}"
             return f"It cannot be told whether {choice} {least} {where}: it costs {lost}"
-        return f"{phrases.capitalised(choice)} {lost} of error {where}"
+        return f"{phrases.capitalised(choice)} {lost} of {name} {where}"
+
+
+def _scale(gap: Gap) -> tuple[float, int, str]:
+    """Factor, digits and unit, with a space before it, of what is lost of the outcome itself."""
+    measure, half = gap.measure, gap.measure.factor * (gap.high - gap.low) / 2
+    digits = 2 if measure.factor == 100 or half <= 0 else max(0, 1 - math.floor(math.log10(half)))
+    return measure.factor, digits, f" {measure.difference_unit}".rstrip()
 
 
 def regret(

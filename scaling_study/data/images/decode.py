@@ -3,8 +3,10 @@ everything else by Pillow. The result is RGB, upright, laid on white where it is
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from math import ceil
 
@@ -35,6 +37,8 @@ def crop(encoded: bytes, side: int, choose: Choose, share: float = CENTRE) -> ND
     decode no finer than they need.
     CorruptImageError if it cannot be decoded.
     """
+    if not encoded:
+        raise CorruptImageError("empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's, about bytes that do no harm
@@ -100,7 +104,8 @@ def _decode_any(encoded: bytes) -> Image.Image:
     image: Image.Image = Image.open(io.BytesIO(encoded))
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width} x {image.height} px")
-    image = ImageOps.exif_transpose(image)
+    with suppress(SyntaxError, ValueError, TypeError, struct.error):  # a damaged EXIF block
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

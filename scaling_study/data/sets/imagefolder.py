@@ -106,18 +106,26 @@ def _class_folders(data: ImageFolderConfig, part: str) -> dict[Path, int]:
     if part != "train":
         layout += "; data.split=minival needs no val"
     absent = f"there is no folder {part} in it; {layout}"
-    there = [folder for folder in parts if folder.is_dir()]
+    there = [folder for folder in parts if not _leads_nowhere(folder) and folder.is_dir()]
     require(bool(there), "data.root", data.root, absent)
     times: dict[Path, int] = {}
     for folder in there:
         with _entries(folder) as entries:
-            named = [entry for entry in entries if entry.is_dir() and entry.name[0] != "."]
+            shown = [entry for entry in entries if entry.name[0] != "."]
+            named = [e for e in shown if not _leads_nowhere(folder / e.name) and e.is_dir()]
             times |= {folder / entry.name: entry.stat().st_mtime_ns for entry in named}
     accepted = f"images must lie in a folder for each class, {part}/CLASS/IMAGE"
     n_classes = len({folder.name for folder in times})
     found = f"{there[0]} holds {n_classes} class folders"
     require(n_classes >= 2, "data.root", data.root, f"{found}; {accepted}")
     return dict(sorted(times.items()))
+
+
+def _leads_nowhere(folder: Path) -> bool:
+    """InputError for a link to nothing, which would leave out all images of a class unnoticed."""
+    if folder.is_symlink() and not folder.exists():
+        raise InputError(f"data.root: {folder} is a link to nothing; mend or remove it")
+    return False
 
 
 def _images(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage.array_cache import Columns
-from scaling_study.data.storage.encoded_files import FilesConfig, file_states
+from scaling_study.data.storage.encoded_files import FilesConfig, file_states, require_all_parts
 from scaling_study.data.storage.index import Listing
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def _listing(data: ParquetConfig) -> Listing:
 def _files(data: ParquetConfig, part: str) -> list[Path]:
     for folder in (data.folder, data.folder / "data"):
         if files := sorted(folder.glob(f"{part}-*.parquet")):
+            require_all_parts(files)
             return files
     raise InputError(f"data.root={data.root}: there is no {part}-*.parquet in it")
 
@@ -150,6 +151,7 @@ def _row_groups(data: ParquetConfig, path: Path) -> Iterator[tuple[Any, int]]:
         if not pa.types.is_integer(schema.field(label).type):
             raise InputError(f"{path}: {label} is {schema.field(label).type}, not class numbers")
         place = names.index(f"{image}.bytes")
+        _check_bytes(path, file, place)
         for number in range(file.num_row_groups):
             column = file.read_row_group(number, columns=[label], use_threads=False).column(0)
             if column.null_count:
@@ -158,6 +160,15 @@ def _row_groups(data: ParquetConfig, path: Path) -> Iterator[tuple[Any, int]]:
             yield column.to_numpy(), max(1, held)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: no Parquet file that can be read ({error})") from None
+
+
+def _check_bytes(path: Path, file: Any, place: int) -> None:
+    """Refuse a file whose images lie elsewhere: it has their paths and no bytes."""
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    known = [group.column(place).statistics for group in groups]
+    rows = sum(group.num_rows for group in groups)
+    if rows and all(known) and sum(one.null_count or 0 for one in known) == rows:
+        raise InputError(f"{path}: its images have no bytes; save the set with its images embedded")
 
 
 def _check_mixed(data: ParquetConfig, columns: Columns) -> None:

@@ -18,11 +18,15 @@ from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage.array_cache import Columns
-from scaling_study.data.storage.encoded_files import FilesConfig, file_states
+from scaling_study.data.storage.encoded_files import FilesConfig, file_states, require_all_parts
 from scaling_study.data.storage.index import Listing
 
 IMAGES = ("jpg", "jpeg", "png")
 LABEL = "cls"
+CLASS_NUMBER = re.compile(rb"-?\d{1,7}")
+# Members that belong to no sample: hidden ones, as macOS makes, without a suffix, or named as
+# WebDataset names its own.
+STRAY = re.compile(r"(^|/)(\.[^/]*|[^./]*|__[^/]*__[^/]*)$")
 # Of what lies behind a shard's last member; the padding of common tools is shorter.
 END_BYTES = 2**20
 
@@ -97,6 +101,7 @@ def _shards(data: WebDatasetConfig, part: str) -> list[Path]:
         if not found:
             raise InputError(f"data.{part}={pattern}: there is no {name} in {data.folder}")
         paths += found
+    require_all_parts(paths)
     return list(dict.fromkeys(paths))
 
 
@@ -116,18 +121,13 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
-                folder, _, file_name = member.name.rpartition("/")
-                stem, _, kind = file_name.partition(".")
-                sample = samples.setdefault(f"{folder}/{stem}", {}) if member.isfile() else {}
-                if kind.lower() in IMAGES:
-                    sample["image"] = member.offset_data, member.size
-                elif kind == LABEL:
-                    file = tar.extractfile(member)
-                    assert file is not None
-                    sample["label"] = int(file.read())
+                if member.isfile() and not STRAY.search(member.name):
+                    _add(samples, path, tar, member)
             end = tar.offset
         _check_end(path, end)
-    except (tarfile.TarError, ValueError, EOFError, OSError) as error:
+    except (tarfile.TarError, UnicodeError, ValueError, EOFError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: no shard that can be read ({error})") from None
     for name, sample in samples.items():
         if sample.keys() != {"image", "label"}:
@@ -136,6 +136,35 @@ def _members(path: Path) -> Iterator[tuple[int, int, int]]:
                 f"its class number (.{LABEL}); it has {', '.join(sample) or 'neither'}"
             )
         yield (*sample["image"], sample["label"])
+
+
+def _add(
+    samples: dict[str, dict[str, Any]], path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo
+) -> None:
+    """Add what a member holds to its sample; InputError if the sample has that already."""
+    folder, _, file_name = member.name.rpartition("/")
+    stem, _, suffix = file_name.partition(".")
+    kind = {LABEL: "label"} | dict.fromkeys(IMAGES, "image")
+    sample = samples.setdefault(f"{folder}/{stem}", {})
+    if (what := kind.get(suffix.lower())) is None:
+        return
+    if what in sample:
+        raise InputError(
+            f"{path}: sample {member.name.rpartition('.')[0]!r} has two {what}s; every sample "
+            "needs a name of its own"
+        )
+    image = member.offset_data, member.size
+    sample[what] = image if what == "image" else _class_number(path, tar, member)
+
+
+def _class_number(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> int:
+    file = tar.extractfile(member)
+    assert file is not None
+    text = file.read(100).strip()
+    if not CLASS_NUMBER.fullmatch(text):
+        shown = text.decode(errors="replace")
+        raise InputError(f"{path}: {member.name} holds {shown!r}; it must hold a class number")
+    return int(text)
 
 
 def _read_range(path: Path, offset: int, size: int) -> bytes:

@@ -1,6 +1,7 @@
 """What data sets of encoded files have in common."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.data.base import INFRASTRUCTURE, MINIVAL, DataConfig
+
+# As in train-00000-of-00003.parquet.
+PART_OF = re.compile(r"(\d+)-of-(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +64,23 @@ def file_states(paths: Mapping[str, Sequence[Path]]) -> dict[str, list[tuple[str
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
     return {part: [state(path) for path in files] for part, files in paths.items()}
+
+
+def require_all_parts(paths: Sequence[Path]) -> None:
+    """InputError if files are named as parts of a whole, and not each part is there once."""
+    found: dict[str, list[int]] = {}
+    for path in paths:
+        if match := PART_OF.search(path.name):
+            found.setdefault(match[2], []).append(int(match[1]))
+    if len(found) > 1:
+        names = " and ".join(f"-of-{total}" for total in sorted(found))
+        raise InputError(f"{paths[0].parent}: files of two data sets, {names}; keep one of them")
+    for total, numbers in found.items():
+        # Most count from 0, some from 1.
+        wanted = range(1, int(total) + 1) if int(total) in numbers else range(int(total))
+        some = next(path for path in paths if PART_OF.search(path.name))
+        for number in wanted:
+            name = PART_OF.sub(f"{number:0{len(total)}d}-of-{total}", some.name)
+            if (times := numbers.count(number)) != 1:
+                how = "is missing" if not times else "is there twice"
+                raise InputError(f"{some.parent}: {name} {how}; download the set anew")

@@ -28,7 +28,9 @@ def launch(
 ) -> Iterator[Outcome]:
     """Outcomes as the runs end. Leaving the iterator kills the runs at work.
 
-    A request at `stop` lets them write checkpoints and starts no others; a second one kills them.
+    A run waits for those among `jobs` that it starts from; one that cannot start, because such a
+    run failed or is elsewhere, has the outcome `blocked`. A request at `stop` lets runs write
+    checkpoints and starts no others; a second one kills them.
 
     Raises:
         PoolError: the server that starts the runs was killed.
@@ -41,7 +43,8 @@ def launch(
     with closing(_Pool(jobs, slots, policy, stop)) as pool:
         while pool.queue or pool.working:
             pool.fill()
-            for ready in pool.wait():
+            yield from pool.give_up_blocked()
+            for ready in pool.wait() if pool.working or pool.queue else ():
                 if (outcome := pool.finish(ready)) is not None:
                     yield outcome
             pool.watch()
@@ -77,8 +80,8 @@ class _Pool:
 
     def fill(self) -> None:
         """Start runs in all free slots, unless a stop was requested."""
-        while self.queue and self._free and not self._stopping:
-            job, slot = self.queue.popleft(), self._free.pop()
+        while self._free and not self._stopping and (job := self._next()) is not None:
+            slot = self._free.pop()
             arguments = (job, slot, self._reader)
             process = self._context.Process(target=run_process_main, args=arguments, name=slot.name)
             try:
@@ -86,6 +89,33 @@ class _Pool:
             except (EOFError, ConnectionError) as error:
                 raise PoolError("because the server of the runs is gone") from error
             self.working[process.sentinel] = RunProcess(process, slot, job, self._policy)
+
+    def _next(self) -> Job | None:
+        """Take the first job in the queue that can start now."""
+        open_ = self._open
+        for place, job in enumerate(self.queue):
+            if open_.isdisjoint(job.run.parents) and not job.blocked_by():
+                del self.queue[place]
+                return job
+        return None
+
+    @property
+    def _open(self) -> set[str]:
+        """The runs that this pool will yet train."""
+        jobs = (*self.queue, *(work.job for work in self.working.values()))
+        return {job.run.run_id for job in jobs}
+
+    def give_up_blocked(self) -> Iterator[Outcome]:
+        """Take the jobs out of the queue that start from a run which is not going to be there."""
+        while blocked := self._blocked():
+            for job in blocked:
+                self.queue.remove(job)
+                yield job.outcome()
+
+    def _blocked(self) -> list[Job]:
+        needing = [job for job in self.queue if job.run.parents]
+        open_ = self._open if needing else set[str]()
+        return [job for job in needing if open_.isdisjoint(job.run.parents) and job.blocked_by()]
 
     def wait(self) -> list[int]:
         """Sleep until runs have ended, a request has come, or limits have to be checked."""

@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from scaling_study.common import stop_request
+from scaling_study.common.files import no_link
 from scaling_study.launch.failure_causes import (
     REQUESTS,
     REQUESTS_IN_JOB,
@@ -131,7 +132,7 @@ def print_to_log(job: Job) -> None:
     """Send what this process prints from now on to the run's log."""
     run_dir = job.store.run_dir(job.run.run_id)
     run_dir.mkdir(parents=True, exist_ok=True)
-    log = os.open(run_dir / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = no_link(str(run_dir / "log.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

@@ -134,10 +134,18 @@ def my_queued_jobs() -> int:
     return len(call("squeue", "--me", "--noheader", "--array", "--format=%i").split())
 
 
-def cancel(jobs: Iterable[str], pending_only: bool = False) -> None:
-    """Cancel these tasks; those that have ended already are no error."""
+def job_name(study: str) -> str:
+    """What SLURM calls the jobs of a study."""
+    return f"study-{study}"
+
+
+def cancel(jobs: Iterable[str], study: str, pending_only: bool = False) -> None:
+    """Cancel those of these tasks that are the study's; ended ones are no error.
+
+    By the name that SLURM has of a job: files in a store may say anything.
+    """
     ids = condensed(jobs)
-    state = ["--state=PENDING"] if pending_only else []
+    state = [f"--name={job_name(study)}", *(["--state=PENDING"] if pending_only else [])]
     for first in range(0, len(ids), 500):
         call("scancel", "--quiet", *state, *ids[first : first + 500])
 

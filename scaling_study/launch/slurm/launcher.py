@@ -3,7 +3,7 @@
 import select
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +18,13 @@ from scaling_study.launch.slots import Slot
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.host import memory_of
+from scaling_study.launch.slurm.own_folders import snapshots_folder
 from scaling_study.launch.slurm.preview import scripts
 from scaling_study.launch.slurm.reconcile import look
 from scaling_study.launch.slurm.requeue import avoided
 from scaling_study.launch.slurm.sbatch import Submitter
 from scaling_study.launch.submissions import Submissions
+from scaling_study.study.parents import BLOCKED
 
 # How often files are read, and SLURM is asked, while a sweep waits for its jobs.
 LOOK_S, ASK_S = 2, 30
@@ -45,9 +47,14 @@ def slots(options: SlurmOptions, requests: Sequence[Request]) -> list[Slot]:
 
 
 def launch(call: Launch) -> Iterator[Outcome]:
-    """Submit the runs; with `wait` also retry them, and yield outcomes as they come."""
+    """Submit the runs that can start; with `wait` also retry them, and yield outcomes as they come.
+
+    A run that starts from others is submitted once those have ended: by the sweep that waits, or by
+    the next one.
+    """
     requests, runs = [_with_whole_paths(one) for one in call.requests], SubmittedRuns(call)
-    runs.submit(requests)
+    if ready := [one for one in requests if not one.job.blocked_by()]:
+        runs.submit(ready)
     if call.options.wait:
         yield from runs.wait(requests)
 
@@ -78,7 +85,7 @@ class SubmittedRuns:
         execution, self._store = call.jobs[0].execution, call.jobs[0].store
         self._study_dir, self._stop, self._retry = call.study_dir, call.stop, call.options.retry
         runs = [job.run for job in call.jobs]
-        snapshot = freeze(execution, Path(execution.results_dir) / "snapshots", runs)
+        snapshot = freeze(execution, snapshots_folder(Path(execution.results_dir)), runs)
         self._submitter = Submitter(call.study_dir, call.options, snapshot)
         # Runs submitted by this call, and the number of retries for each (run, cause).
         self._submitted, self._retried = set[str](), Counter[tuple[str, str | None]]()
@@ -86,7 +93,7 @@ class SubmittedRuns:
         self._without_room, self._refused, self._avoided = 0, "", set[str]()
 
     def wait(self, requests: Iterable[Request]) -> Iterator[Outcome]:
-        """Outcomes as files show them; runs to retry, or without room before, are submitted.
+        """Outcomes as files show them; runs to retry, and those that waited, are submitted.
 
         Raises:
             RepeatedError: the first runs failed alike, and their jobs have cancelled the others.
@@ -102,13 +109,15 @@ class SubmittedRuns:
             if reason := Submissions(self._study_dir).stop_reason():
                 raise RepeatedError(reason)
             for run_id in list(left):
-                if (outcome := self._ended(left[run_id])) is not None:
+                if (outcome := self._ended(left[run_id], left)) is not None:
                     del left[run_id]
                     yield outcome
 
-    def _ended(self, request: Request) -> Outcome | None:
-        """The outcome of a run for which this call does nothing more."""
+    def _ended(self, request: Request, left: Collection[str]) -> Outcome | None:
+        """The outcome of a run for which this call, with those `left`, does nothing more."""
         run_id, outcome = request.job.run.run_id, request.job.outcome()
+        if outcome.status == BLOCKED:
+            return None if self._wait_for(request.job.run.parents, left) else outcome
         if outcome.status in ("running", "queued", "stopped"):
             return None
         if outcome.status not in ("planned", "failed"):
@@ -121,13 +130,18 @@ class SubmittedRuns:
         allowed = self._retry.get(outcome.cause or "", 0)
         return outcome if self._retried[run_id, outcome.cause] >= allowed else None
 
+    def _wait_for(self, parents: Sequence[str], left: Collection[str]) -> bool:
+        """Whether one of these runs is yet to end."""
+        return any(p in left or self._store.state(p) in ("queued", "running") for p in parents)
+
     def _resubmit(self, left: Mapping[str, Request]) -> None:
         """Record lost runs, and submit those that no job has: to retry, or with room now."""
         runs = {run_id: request.job.run for run_id, request in left.items()}
         view = look(self._store, [*left], self._study_dir, {})
         states = record_lost_runs(view, runs, self._store)
         free = [left[r] for r, state in states.items() if state in ("planned", "failed")]
-        again = [request for request in free if self._ended(request) is None]
+        open_ = [request for request in free if self._ended(request, left) is None]
+        again = [request for request in open_ if not request.job.blocked_by()]
         if not again:
             return
         outcomes = [request.job.outcome() for request in again]

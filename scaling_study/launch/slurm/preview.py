@@ -9,6 +9,7 @@ from scaling_study.launch.base import SchedulerError
 from scaling_study.launch.job import Request
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
+from scaling_study.launch.slurm.own_folders import jobs_folder
 from scaling_study.launch.slurm.resource_classes import classes
 from scaling_study.launch.slurm.sbatch import arrays_of, parameters
 
@@ -22,9 +23,10 @@ def scripts(requests: Sequence[Request], options: SlurmOptions, study_dir: Path)
     """Each array's runs, and its script line by line."""
     from submitit.slurm.slurm import _make_sbatch_string
 
-    folder = (study_dir / "jobs").resolve()
+    folder = jobs_folder(study_dir)
     python = options.python or shlex.quote(sys.executable)
-    command = f"{python} -u -m submitit.core._submit {shlex.quote(str(folder))}"
+    # The real one also has the digests of what it runs, and the program that checks them.
+    command = f"{python} -u -m scaling_study.launch.slurm.start {shlex.quote(str(folder))}"
     room = sys.maxsize if options.max_submit is None else options.max_submit
     for resources, bundles in arrays_of(classes(requests, options), _largest(options), room):
         runs = [job.run.run_id for bundle in bundles for job in bundle]

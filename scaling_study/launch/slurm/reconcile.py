@@ -18,6 +18,7 @@ from scaling_study.launch.failure_causes import RESUMED
 from scaling_study.launch.queue_view import Accounts, LostRun, QueueView, RunInQueue
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.commands import ArrayTask
+from scaling_study.launch.slurm.own_folders import jobs_folder
 from scaling_study.study.result import CAUSES, FINISHED
 from scaling_study.study.store import Store
 
@@ -64,7 +65,7 @@ def look(
             found[run_id], answered = RunInQueue("queued", job), False
         else:
             state = "failed" if now == "failed" else "planned"
-            lost = lost_run(state, job, task, store.job(run_id), study_dir / "jobs")
+            lost = lost_run(state, job, task, store.job(run_id), jobs_folder(study_dir))
             found[run_id] = RunInQueue(state, job, lost=lost)
     return QueueView(found, answered)
 

@@ -16,9 +16,11 @@ from typing import Any
 from scaling_study.common import environment
 from scaling_study.common.errors import InputError
 from scaling_study.launch.base import SchedulerError
+from scaling_study.launch.code_snapshot import Snapshot
 from scaling_study.launch.job import Request
 from scaling_study.launch.slurm import commands
 from scaling_study.launch.slurm.config import SlurmOptions
+from scaling_study.launch.slurm.own_folders import own_jobs_folder
 from scaling_study.launch.slurm.resource_classes import Bundle, Resources, classes
 from scaling_study.launch.slurm.worker import Worker
 from scaling_study.launch.submissions import Submission, Submissions
@@ -42,7 +44,7 @@ class Submitter:
 
     study_dir: Path
     options: SlurmOptions
-    snapshot: Path
+    snapshot: Snapshot
 
     def submit(self, requests: Sequence[Request], avoid: Sequence[str]) -> Iterator[Submission]:
         """Submit as many as the site's limits allow, on other nodes than `avoid`, as recorded.
@@ -77,7 +79,7 @@ class Submitter:
             runs=tuple(tuple(one.run.run_id for one in bundle) for bundle in bundles),
             resources=asdict(resources)
             | {"max_running": self.options.max_running, "slots": self.options.slots_in_job},
-            snapshot=str(self.snapshot),
+            snapshot=str(self.snapshot.folder),
             git_commit=bundles[0][0].execution.git_commit,
         )
         Submissions(self.study_dir).add(submission)
@@ -89,12 +91,13 @@ class Submitter:
     def _place(self, array: Array, name: str, avoid: Sequence[str]) -> str:
         """SLURM's id of the array of these jobs, on any node if no other than `avoid` fits."""
         from submitit.core.utils import FailedJobError
-        from submitit.slurm.slurm import SlurmExecutor
+
+        from scaling_study.launch.slurm.executor import OwnExecutor
 
         resources, bundles = array
-        folder = (self.study_dir / "jobs").resolve()
-        executor = SlurmExecutor(folder, python=self.options.python)
-        asked = parameters(resources, self.options, self.study_dir.name, self.snapshot, avoid)
+        folder, code = own_jobs_folder(self.study_dir), self.snapshot.folder
+        executor = OwnExecutor(folder, self.snapshot, self.options.python)
+        asked = parameters(resources, self.options, self.study_dir.name, code, avoid)
         executor.update_parameters(**asked)
         workers = [
             Worker(
@@ -155,7 +158,7 @@ def parameters(
     extra = (line.removeprefix("--").partition("=") for line in options.lines)
     path = f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}"
     return {
-        "job_name": f"study-{study}",
+        "job_name": commands.job_name(study),
         "time": resources.time_min,
         "mem": f"{resources.memory_gb}GB",
         "nodes": resources.nodes,

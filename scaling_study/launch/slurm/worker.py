@@ -160,8 +160,9 @@ class Worker:
             return False
         if not submissions.repeated_error(self.submission, self.jobs[0].store, self.options):
             return False
+        jobs = submissions.jobs(self.submission)
         try:
-            commands.cancel(submissions.jobs(self.submission), pending_only=True)
+            commands.cancel(jobs, Path(self.study_dir).name, pending_only=True)
         except SchedulerError as error:
             print(f"cancel: {error}", flush=True)  # they find out when they start
         return True

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.files import no_link
 from scaling_study.common.reading import parsed_json, text_in
 from scaling_study.models import family_sources
 from scaling_study.models.counting import process
@@ -105,7 +106,7 @@ def _keep(path: Path, name: str, found: Mapping[str, Any]) -> None:
     """Append to the file; where nothing can be written the next process counts anew."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
+        with open(path, "a", encoding="utf-8", opener=no_link) as file:
             file.write(json.dumps({"name": name, "counts": found}) + "\n")
     except OSError:
         return

@@ -25,6 +25,7 @@ from scaling_study.training.input_pipeline.make_batch import (
     BatchSpec,
     EvaluationBatch,
     TrainingBatch,
+    require_an_image,
 )
 from scaling_study.training.seeds import generator
 
@@ -76,6 +77,7 @@ class TrainingData:
         # Images in memory have one resolution; encoded ones are decoded at any.
         again = data is not run.data and isinstance(splits.val, Images)
         evaluated = load(data, Path(execution.cache_dir)) if again else None
+        require_an_image(splits.val, data.resolution)
         return cls(run, splits, corrupt, execution.loader_workers, evaluated)
 
     @property

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from scaling_study.common.files import no_link
+
 
 class CorruptImages:
     """Records corrupt images, each once, over all attempts at a run and all of its processes.
@@ -21,7 +23,8 @@ class CorruptImages:
 
     def record(self, found: Iterable[tuple[str, str]], rank: int) -> None:
         """Record places and reasons in the file of `rank`; ValueError if they must fail the run."""
-        for place, reason in found:
+        for name, reason in found:
+            place = name.replace("\n", "\\n")  # a line each
             if place in self._known:
                 continue
             if self._fail:
@@ -31,13 +34,14 @@ class CorruptImages:
             print(f"corrupt image left out: {place} ({reason})", flush=True)
             self._known.add(place)
             path = self._run_dir / f"corrupt.{rank}.txt"
-            with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(f"{place}\n")
+            with open(path, "ab", opener=no_link) as file:
+                file.write(f"{place}\n".encode("utf-8", "surrogateescape"))
 
     def __len__(self) -> int:
         return len(self._known | self._read())
 
     def _read(self) -> set[str]:
         files = self._run_dir.glob("corrupt.*.txt")
-        texts = [file.read_text(encoding="utf-8", errors="surrogateescape") for file in files]
-        return {line for text in texts for line in text.splitlines()}
+        texts = [file.read_bytes().decode("utf-8", "surrogateescape") for file in files]
+        # Not splitlines: names may hold what it takes for the end of a line.
+        return {line for text in texts for line in text.split("\n") if line}

@@ -103,7 +103,8 @@ class TrainingBatch:
         pixels, found, data = [], [], self.data
         for position, rng in zip(positions, rngs, strict=True):
             choose = self._chooser(rng) if data.crop == "random_resized" else None
-            for ahead in range(MAX_CORRUPT_RUN):
+            most = min(MAX_CORRUPT_RUN, len(part.labels))
+            for ahead in range(most):
                 at = (position + ahead) % len(part.labels)
                 image = decoded(part, at, side, choose, corrupt)
                 if image is not None:
@@ -111,7 +112,7 @@ class TrainingBatch:
                     found.append(at)
                     break
             else:
-                raise ValueError(f"{MAX_CORRUPT_RUN} corrupt images in a row: {corrupt[-1]}")
+                raise ValueError(f"{most} corrupt images in a row: {corrupt[-1]}")
         return np.stack(pixels), part.labels[found]
 
 
@@ -148,6 +149,16 @@ def decoded(
         reason = str(error)
     corrupt.append((part.source.place(number), reason))
     return None
+
+
+def require_an_image(part: Split, side: int) -> None:
+    """ValueError unless one of the images of `part` can be decoded, before a run trains for it."""
+    if isinstance(part, Images):
+        return
+    corrupt: Corrupt = []
+    most = min(MAX_CORRUPT_RUN, len(part.labels))
+    if all(decoded(part, at, side, None, corrupt) is None for at in range(most)):
+        raise ValueError(f"{most} evaluation images are corrupt, none can be decoded: {corrupt[0]}")
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def test_a_table_becomes_a_study_that_is_judged_right(tmp_path: Path) -> None:
         (made(), STUDY + "selection: best\n", "is selected by the best epoch"),
         (made(), STUDY.replace("train_flops", "step_time_s"), "no column for step_time_s"),
         (made(), STUDY.replace("steps", "tokens"), "length: tokens: no such column"),
-        (made(), STUDY.replace("best: 1.0", "best: 9.0"), "is not worse than task.outcome.best=9"),
+        (made(), STUDY.replace("best: 1.0", "best: 9.0"), "is not worse than outcome.best=9"),
         (made(), STUDY + "sed: 1\n", r"sed: no such setting (did you mean seed_sd?)"),
         (made(), STUDY + "rules: {alpa: 1}\n", "rules.alpa: no such setting"),
     ],

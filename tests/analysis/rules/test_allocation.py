@@ -181,6 +181,6 @@ def test_without_a_tuned_rule_they_have_one_seed_each():
 
 def test_the_least_that_a_tuned_rule_takes_counts_its_other_rates():
     # Two seeds of five cells and of six at other rates, one of eleven of short training.
-    with pytest.raises(InputError, match="one of each other one that is needed, take 33"):
+    with pytest.raises(InputError, match="one of each other needed cell, take 33"):
         tuned_design(32, TUNED).fixed()
     assert sum(tuned_design(33, TUNED).fixed().values()) == 33

@@ -50,6 +50,20 @@ def test_a_study_that_was_frozen_first_is_confirmatory(reasons):
     assert reasons() == ""
 
 
+def test_an_edit_of_a_rule_of_ones_own_is_seen(tmp_path):
+    rule = {"kind": "helpers.own_kind", "axis": "depth", "claim": "deeper is better"}
+    freeze(tmp_path, {"rules": {"rules": {"deeper": rule}}})
+    freeze_plan(tmp_path, {"run": "cell"})
+    frozen = read_freeze(tmp_path)
+    assert "helpers.own_kind" in frozen.sources
+    asked = (frozen, frozen.rules_sha256, {"run": time.time() + 1}, ["run"], ["run"])
+    assert exploratory_reasons(*asked, frozen.sources) == []
+    edited = {**frozen.sources, "helpers.own_kind": "another digest"}
+    assert exploratory_reasons(*asked, edited) == [
+        "the source of rules was changed after the freeze: helpers.own_kind"
+    ]
+
+
 @pytest.mark.slow
 def test_a_new_name_over_finished_runs_is_not(study, reasons):
     again = study.with_name("again")
@@ -215,7 +229,7 @@ def frozen_with(tmp_path, later, allocation=ALLOCATION, first=ALLOCATION):
     found = read_freeze(tmp_path)
     began = dict.fromkeys(found.runs, time.time() + 9)
     return found, exploratory_reasons(
-        found, found.rules_sha256, began, planned=found.runs, analysed=found.runs
+        found, found.rules_sha256, began, planned=found.runs, analysed=found.runs, sources={}
     )
 
 

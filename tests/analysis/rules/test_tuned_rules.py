@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from analysis.descriptions.multiverse import multiverse
+from analysis.report.side_by_side import side
 from analysis.rules import tuning_words
 from analysis.rules.design_analysis import decidable, describe, sufficient_cells
 from analysis.rules.kind import Judgement
@@ -120,6 +122,17 @@ def test_an_optimum_outside_the_rates_decides_nothing(execution: ExecutionConfig
     assert "the end of the width arm at 4 epochs and of the end of the width arm at 20 epochs" in (
         both.verdict.reason
     )
+
+
+@pytest.mark.slow
+def test_other_analyses_and_the_comparison_of_studies_are_tuned_too(
+    execution: ExecutionConfig,
+) -> None:
+    compared = side(study(execution, errors()))
+    assert compared.judgements["R1-long"].tuning is not None
+    known = compared.table, compared.cells, compared.rules, [*compared.judgements.values()]
+    made = multiverse(*known)["R1-long"].made
+    assert {"replicate", "cell"} <= {analysis.dimension for analysis in made}
 
 
 def test_a_difference_of_regimes_is_tuned_in_both(execution: ExecutionConfig) -> None:

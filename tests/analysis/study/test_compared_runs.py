@@ -32,7 +32,7 @@ def test_runs_hardly_better_than_chance_are_excluded(tmp_path):
     study = write_study(tmp_path, results, "n_classes: 32\n")
     table = table_of(read_study(study), {})
     assert list(table.left_out.values()) == [
-        "hardly better than chance: error 96.0 % with 32 classes"
+        "hardly better than chance: error 96 % with 32 classes"
     ]
 
 

@@ -70,7 +70,7 @@ def _of(rule: str) -> list[Case]:
 
 
 CASES = [
-    *_of("R1-long"),
+    *(case for rule in ("R1-long", "R4") for case in _of(rule)),
     _case("R1-long", "at 3, 5, 10 seeds, planned", [*map(seeds, PLANNED)], PLANNED, NOISIER),
     *(
         _case("R1-long", how, stages, factors=NOISIER)
@@ -78,4 +78,4 @@ CASES = [
     ),
 ]
 # In no table yet: test_looks.py simulates them with fewer studies.
-OTHER_RULES = [case for rule in ("R1-interaction", "R4") for case in _of(rule)]
+OTHER_RULES = _of("R1-interaction")

@@ -1,0 +1,33 @@
+"""Which arm lowers the outcome more per cost, from all shapes and lengths of a study."""
+
+from dataclasses import asdict
+from typing import Any
+
+from analysis.rules.rule import Preregistration
+from analysis.stats.local_surface import SurfaceContrast, surface_contrast
+from analysis.study.columns import ALL_COST_NAMES
+from analysis.study.errors import NothingToCompareError, PreconditionError
+from analysis.study.study_cells import StudyCells
+
+
+def elasticities(cells: StudyCells, prereg: Preregistration) -> dict[str, Any]:
+    """The contrast of both arms as JSON, and its sentence; or the reason why there is none."""
+    known = cells.select(lambda cell: not cell.measure.log or cell.error > 0)
+    try:
+        found = surface_contrast(known.cells, prereg.arms, prereg.cost, prereg.alpha)
+    except (NothingToCompareError, PreconditionError) as error:
+        return {"reason": str(error)}
+    return {**asdict(found), "terms": list(found.terms), "sentence": sentence(found)}
+
+
+def sentence(found: SurfaceContrast) -> str:
+    """Which axis gains more per cost, and what that rests on."""
+    first, second = found.axes
+    better = first if found.low > 0 else second if found.high < 0 else None
+    said = f"{better} gains more" if better else "undecided which gains more"
+    cost = ALL_COST_NAMES.get(found.cost, found.cost)
+    return (
+        f"per ln({cost}) at the centre of {found.cells} shapes: "
+        f"{said}; elasticity of {second} minus that of {first} {found.contrast:+.3f} "
+        f"[{found.low:+.3f}, {found.high:+.3f}], which rests on {found.rests_on}"
+    )

@@ -1,0 +1,133 @@
+"""Runs that the cells of a grid start from: `parents` of a grid, which a cell names as `run(NAME)`.
+
+A parent is the run that its child would be with other settings: those under its name, and of the
+child's own values in the grid only those that `same` lists. So every child has a parent, and
+children that differ in nothing that their parent shares have one together.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.validation import flat_items, require, suggest
+from scaling_study.config.keys import RUN_KEYS
+from scaling_study.config.run import REFERENCES, RunConfig
+from scaling_study.config.scale_dependent import GROUPS
+from scaling_study.grid.run_at_point import run_at
+from scaling_study.grid.schema import Point, by_key, mapping
+from scaling_study.study.axes import config_key
+
+SAME = "same"
+# What a child's weights need to fit, and what makes replicates independent from the start.
+SAME_BY_DEFAULT = ("model", "seed")
+SEED = "seed"
+NAMED = re.compile(r"run\(\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\)", re.ASCII)
+OF_PARENTS = "names to the settings of runs that others start from, {plain: {epochs: 20}}"
+# The settings of a command with other files of some groups, as {data: fractals_16}.
+Compose = Callable[[Mapping[str, str]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """A run that others start from, its name in the grid, its point, and its own parents."""
+
+    name: str
+    run: RunConfig
+    point: Point
+    parents: tuple["Ancestor", ...] = ()
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """A parent of a grid: what it shares with its children, and what it has of its own."""
+
+    same: tuple[str, ...]
+    base: Mapping[str, Any]
+    own: Point
+
+    @property
+    def by_seed(self) -> bool:
+        """Whether each seed of its children has a parent of its own."""
+        return SEED in self.same and SEED not in self.own
+
+    def point(self, child: Point) -> Point:
+        """Its point for the child at this one."""
+        shared = {k: v for k, v in child.items() if any(_within(k, name) for name in self.same)}
+        return {k: v for k, v in shared.items() if k not in REFERENCES} | self.own
+
+
+class Parents:
+    """The parents that a grid declares; `base` are the settings of its cells.
+
+    InputError for a declaration that makes no sense.
+    """
+
+    def __init__(self, declared: object, base: Mapping[str, Any], compose: Compose) -> None:
+        given = mapping(declared or {}, "grid.parents", OF_PARENTS)
+        self._base, self._compose = base, compose
+        self._declared = {str(name): self._read(str(name), part) for name, part in given.items()}
+
+    def _read(self, name: str, part: object) -> _Declared:
+        path = f"grid.parents.{name}"
+        values = dict(mapping(part, path, "settings to values, {data: fractals, epochs: 20}"))
+        require(NAMED.fullmatch(f"run({name})") is not None, path, name, "must be one plain word")
+        same = values.pop(SAME, SAME_BY_DEFAULT)
+        listed = isinstance(same, list | tuple) and all(isinstance(key, str) for key in same)
+        require(listed, f"{path}.{SAME}", repr(same), "must be a list of settings or groups")
+        files = {k: v for k, v in values.items() if k in GROUPS and isinstance(v, str)}
+        settings = self._compose(files) if files else self._base
+        # A grid that says at its top what its cells start from does not say it of their parents.
+        base = {key: settings[key] for key in RUN_KEYS} | dict.fromkeys(REFERENCES)
+        known = dict(flat_items(base))
+        own = by_key({k: v for k, v in values.items() if k not in files}, known, path)
+        every = {*RUN_KEYS, *known, *dict(flat_items(self._base))}
+        for key in map(config_key, same):
+            require(key in every, f"{path}.{SAME}", key, f"no such setting{suggest(key, [*every])}")
+        return _Declared(tuple(map(config_key, same)), base, own)
+
+    def run_at(self, point: Point) -> tuple[RunConfig, tuple[Ancestor, ...]]:
+        """The run of the grid at a point, and the runs that it starts from.
+
+        InputError as `run_at` has, or for a parent that the grid does not declare, or one that
+        starts from itself.
+        """
+        return self._run(self._base, point, ())
+
+    def _run(
+        self, base: Mapping[str, Any], point: Point, trail: Sequence[str]
+    ) -> tuple[RunConfig, tuple[Ancestor, ...]]:
+        found, resolved = list[Ancestor](), dict[str, Any]()
+        for key in REFERENCES:
+            value = point.get(key, base[key])
+            if (named := NAMED.fullmatch(value) if isinstance(value, str) else None) is None:
+                continue
+            parent = self._parent(named[1], key, point, trail)
+            found.append(parent)
+            resolved[key] = {"run": parent.run.run_id, "name": parent.name, "cell": None}
+            if self._declared[parent.name].by_seed:
+                resolved[key]["cell"] = parent.run.config_id
+        return run_at(base, point | resolved), tuple(found)
+
+    def _parent(self, name: str, key: str, child: Point, trail: Sequence[str]) -> Ancestor:
+        if name not in self._declared:
+            known = ", ".join(self._declared) or "nothing"
+            near = suggest(name, [*self._declared])
+            raise InputError(f"{key}=run({name}): no such parent{near}; grid.parents has {known}")
+        if name in trail:
+            circle = ", which starts from ".join([*trail[trail.index(name) :], name])
+            raise InputError(f"grid.parents.{name}: a run cannot start from itself: {circle}")
+        declared = self._declared[name]
+        point = declared.point(child)
+        try:
+            run, parents = self._run(declared.base, point, (*trail, name))
+        except InputError as error:
+            named = str(error).startswith("grid.parents.")
+            raise InputError(f"{error}" if named else f"grid.parents.{name}: {error}") from None
+        return Ancestor(name, run, point, parents)
+
+
+def _within(key: str, name: str) -> bool:
+    """Whether a config key is the setting called `name`, or one of that group."""
+    return key == name or key.startswith(f"{name}.")

@@ -1,0 +1,45 @@
+"""Runs of a plan that others start from: which of them a part needs, and whether weights stay."""
+
+from collections.abc import Sequence
+
+from scaling_study.common.errors import InputError
+from scaling_study.config.execution import ExecutionConfig
+from scaling_study.planning.plan import Planned
+from scaling_study.study.result import FINISHED
+from scaling_study.study.store import Store
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def needed(parents: Sequence[Planned], rows: Sequence[Planned]) -> list[Planned]:
+    """Those of `parents`, in their order, that these runs start from, or that their parents do."""
+    by_id = {row.run.run_id: row for row in parents}
+    wanted, look = set[str](), [parent for row in rows for parent in row.run.parents]
+    while look:
+        if (run_id := look.pop()) in by_id and run_id not in wanted:
+            wanted.add(run_id)
+            look += by_id[run_id].run.parents
+    return [row for row in parents if row.run.run_id in wanted]
+
+
+def with_needed(part: Sequence[Planned], rows: Sequence[Planned]) -> list[Planned]:
+    """`part` of `rows` with what else of them it starts from, in their order."""
+    ids = {row.run.run_id for row in (*part, *needed(rows, part))}
+    return [row for row in rows if row.run.run_id in ids]
+
+
+def check_kept(rows: Sequence[Planned], store: Store, execution: ExecutionConfig) -> None:
+    """Raise an InputError where runs to do start from others whose weights are not kept."""
+    by_id = {row.run.run_id: row for row in rows}
+    children = [row for row in rows if row.state not in FINISHED]
+    wanted = {parent for row in children for parent in row.run.parents} & by_id.keys()
+    for run_id in sorted(wanted):
+        if by_id[run_id].state != "ok":
+            if execution.checkpoint_keep == "none":
+                advice = "runs of this grid start from the weights of others; give final"
+                raise InputError(f"checkpoint.keep=none: {advice}")
+        elif not (store.run_dir(run_id) / CHECKPOINT).is_file():
+            raise InputError(
+                f"{run_id}: runs of this grid start from it, and its checkpoint was not kept; "
+                f"remove {store.run_dir(run_id)} to train it again"
+            )
