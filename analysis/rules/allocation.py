@@ -127,7 +127,7 @@ class Design:
         another regime. Where nothing is known of a network, costs are forecast ones.
         """
         measured = (*study.cells, *study.cells.tuning)
-        known = {cell.config_id: cell.cost(rule.cost) for cell in measured}
+        known: dict[str, float | None] = {c.config_id: c.cost(rule.cost) for c in measured}
         networks = {_network(cell): cell.cost(rule.cost) for cell in measured}
         rows = self.chosen({key: self.most[key] for key, n in trained.items() if n})
         whole = self._planned(rows)
