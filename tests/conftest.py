@@ -57,6 +57,26 @@ def pytest_terminal_summary(
         terminalreporter.write_line(f"not run: {'; '.join(parts)}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a fixture of their module run on one worker, which makes it once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and any(
+            fixture.scope == "module"
+            for fixtures in item._fixtureinfo.name2fixturedefs.values()
+            for fixture in fixtures
+        ):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Some versions of pytest and pytest-xdist ignore groups, at the cost of minutes."""
+    if _beside_others(session.config) and session.config.getvalue("loadgroup"):
+        shared = (item for item in session.items if item.get_closest_marker("xdist_group"))
+        assert all("@" in item.nodeid for item in shared), "groups of tests are ignored"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test that is to be alone waits until all workers rest, and they wait for it."""

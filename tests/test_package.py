@@ -24,7 +24,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.xdist_group("wheel")
 def test_the_wheel_ships_every_yaml_and_table(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("conf", "sweeps"):
@@ -38,7 +37,6 @@ def test_the_wheel_ships_every_yaml_and_table(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("wheel")
 def test_the_wheel_plans_from_another_directory(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
@@ -96,7 +94,6 @@ STARTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("wheel")
 @pytest.mark.parametrize("start", STARTS)
 def test_a_wheel_plans_beside_a_package_named_analysis(
     start: str, call: Command, installed: Path
@@ -107,7 +104,6 @@ def test_a_wheel_plans_beside_a_package_named_analysis(
     assert "At 16 epochs depth or width" in planned.stdout
 
 
-@pytest.mark.xdist_group("wheel")
 @pytest.mark.slow
 def test_commands_of_a_wheel_work_beside_a_package_named_analysis(
     call: Command, installed: Path, tmp_path: Path
@@ -135,7 +131,6 @@ def test_commands_of_a_wheel_work_beside_a_package_named_analysis(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("wheel")
 def test_a_sweep_of_a_wheel_works_beside_a_package_named_analysis(call: Command) -> None:
     done = call("-m", "scaling_study.sweep", "+grid=depth_vs_width", "dry_run=true")
     assert (done.returncode, done.stderr) == (0, "")
@@ -143,7 +138,6 @@ def test_a_sweep_of_a_wheel_works_beside_a_package_named_analysis(call: Command)
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("wheel")
 @pytest.mark.parametrize("start", ["scaling_study.__main__", "scaling_study.sweep.__main__"])
 def test_an_analysis_that_was_imported_before_is_named(
     start: str, call: Command, tmp_path: Path

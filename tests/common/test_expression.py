@@ -127,6 +127,7 @@ def test_nothing_takes_long_or_grows(text: str) -> None:
     assert time.perf_counter() - start < 0.5
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60))
 def test_any_text_is_an_expression_or_bad_input(text: str) -> None:
     with suppress(InputError):

@@ -63,6 +63,7 @@ def test_a_recipe_drops_the_blocks_of_the_network_that_it_was_made_for(
         module_for(twice, 4, 32, run.train.drop_path)
 
 
+@pytest.mark.slow
 def test_every_recipe_file_names_itself_and_its_source() -> None:
     for path in (data_dir("conf") / "train").glob("*.yaml"):
         text = path.read_text(encoding="utf-8")

@@ -64,6 +64,7 @@ def test_a_machine_without_a_gpu_plans_by_the_gpus_that_were_measured(
     assert "srun --gpus=1" in probing.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_gpu")
 def test_a_data_sheet_gives_hours_before_anything_is_measured(
     sweep_here: Command, tmp_path: Path

@@ -156,6 +156,7 @@ def test_a_store_with_anything_in_a_files_place_is_read(
     assert not (results.parent / "hacked").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", NOTES)
 def test_a_note_that_is_edited_is_read_as_far_as_it_can_be_so(results: Path, damage: str) -> None:
     NOTES[damage](file_of(results, "job.json"))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from helpers.commands import Command
 from helpers.made_up_times import NOTHING
 from helpers.tiny import TINY
@@ -9,6 +11,7 @@ from scaling_study.grid.cells import cells_of
 from scaling_study.grid.explain import explained
 
 
+@pytest.mark.slow
 def test_explanations_and_differences(sweep_here: Command, tmp_path: Path) -> None:
     said = sweep_here("+grid=smoke", "++grid.where=['depth<20 or seed==0']", "explain=true")
     assert said.returncode == 0, said.stderr
@@ -56,6 +59,7 @@ def test_infeasible_targets_are_told_once_for_all_seeds(sweep_here: Command) -> 
     assert "… and 40 more; explain=true lists them" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_axis_of_the_other_grid_is_told_as_such(sweep_here: Command) -> None:
     done = sweep_here("+grid=smoke", "train.epochs=3", "diff=depth_vs_width")
     assert done.returncode == 2

@@ -16,6 +16,7 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.code_snapshot import freeze, refuse_dirty
 
 
+@pytest.mark.slow
 def test_code_is_frozen_once_and_dirty_code_is_refused(
     execution: ExecutionConfig, tmp_path: Path
 ) -> None:

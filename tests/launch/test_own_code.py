@@ -125,6 +125,7 @@ def submitted(
     return store, store / "study/jobs" / Path(arguments[-1]).name
 
 
+@pytest.mark.slow
 def test_a_job_runs_what_was_submitted(
     slurm: PretendedSlurm, execution: ExecutionConfig, frozen: Snapshot, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def test_options_of_srun_are_options(sweep_here: Command) -> None:
     assert "launcher.srun=container: must be options of srun's: --" in done.stderr
 
 
+@pytest.mark.slow
 def test_settings_of_a_site_lie_outside_the_project(
     sweep_here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_the_same_error_in_a_packed_job_leaves_the_rest_planned(
     assert "the first 2 runs failed with RuntimeError" in str(Submissions(study).stop_reason())
 
 
+@pytest.mark.slow
 def test_where_no_gpu_is_visible_the_node_is_to_blame(
     execution: ExecutionConfig, tmp_path: Path, in_job: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def test_the_snippet_prints_tied_points() -> None:
     assert done.stdout.splitlines()[1] == "- {depth: 1.2, width: 1.1, resolution: 258}"
 
 
+@pytest.mark.slow
 def test_the_table_of_efficientnets_is_what_is_counted_and_printed() -> None:
     page = (DOCS / PAGE).read_text(encoding="utf-8")
     for number, row in enumerate(printed("efficientnet_family.csv")):

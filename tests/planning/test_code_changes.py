@@ -51,6 +51,7 @@ def test_the_code_of_what_ships_is_in_no_id() -> None:
     assert tiny().run_id == stored_run(TINY).run_id
 
 
+@pytest.mark.slow
 def test_an_edit_gives_another_id_and_going_back_the_same(edit: Edit) -> None:
     first = mlp()
     assert {*first.code} == {"own_mlp.family", "own_mlp.nets"}
@@ -94,6 +95,7 @@ def test_runs_from_before_code_was_in_ids_stay_and_are_named(
     assert "own_mlp.family, own_mlp.nets is part of their ids now" in line
 
 
+@pytest.mark.slow
 def test_a_run_is_not_trained_by_other_code_than_it_was_planned_with(
     edit: Edit, execution: ExecutionConfig
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_snapshot_has_what_is_imported_only_in_training(
     assert done.stdout.startswith(f"True {frozen}")
 
 
+@pytest.mark.slow
 def test_a_stored_run_keeps_the_code_of_its_file(edit: Edit) -> None:
     code = {"own_mlp.family": "0" * 16}
     edit("family.py", FAMILY)

@@ -50,6 +50,7 @@ def test_an_entry_stays_where_it_holds(
     assert bool(found.pilot_notes) == (kept != [4, 20])
 
 
+@pytest.mark.slow
 def test_the_notes_say_what_is_left_out_and_why(execution: ExecutionConfig) -> None:
     found = drafted(execution, "grid.axes.epochs=[4,40]")
     assert found.pilot_notes == ["grid.planning.20: ignored, no run has 20 epochs"]
@@ -83,6 +84,7 @@ def own_grid(tmp_path: Path) -> Path:
     return folder.parent
 
 
+@pytest.mark.slow
 def test_a_grid_of_ones_own_is_found_again_where_it_lies(
     own_grid: Path, sweep_here: Command
 ) -> None:

@@ -16,7 +16,7 @@ from helpers.commands import Command, environment
 GRID = [
     "+grid=depth_vs_width",
     "grid.name=rounds",
-    "~grid.planning",
+    *("~grid.planning", "~grid.where"),
     "grid.axes={epochs: [1, 2], seed: 'range(6)'}",
     "grid.points=[{depth: 14, width: 0.125}, {depth: 26, width: 0.125}, {depth: 38, width: 0.125}, "
     "{depth: 14, width: 0.1875}, {depth: 14, width: 0.25}]",

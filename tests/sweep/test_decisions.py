@@ -101,6 +101,7 @@ def powers(name: str) -> dict[str, Any]:
     return {p.rule: p for p in Plan(rows, NOWHERE, grid, {}).powers(rows)}
 
 
+@pytest.mark.slow
 def test_every_kind_of_rule_is_asked_before_training() -> None:
     # The packaged rules are of every kind but `levels`, which names values of its grid.
     asked = {rule.name: rule.kind for rule in load_rules(None, {}).rules}

@@ -59,7 +59,7 @@ def test_on_a_terminal_no_line_is_longer_than_it_and_no_word_is_broken(
 def test_rules_are_explained_where_that_is_asked(sweep_here: Command, tmp_path: Path) -> None:
     done = sweep_here("+grid=depth_vs_width", "explain=rules")
     assert done.returncode == 0
-    assert re.search(r"^R1-long \(16 epochs\): decides .* df 3, seed SD 0\.8 pp", done.stdout, re.M)
+    assert re.search(r"^R1-long \(16 epochs\): decides .* df 3, seed SD 0\.6 pp", done.stdout, re.M)
     assert "R5: not testable: a study has one family" in done.stdout
     assert [*tmp_path.iterdir()] == []
     assert sweep_here("+grid=smoke", "explain=maybe").returncode == 2

@@ -83,6 +83,7 @@ def test_in_a_log_each_run_is_a_line(command: Command) -> None:
     assert "\n2 of 2 runs finished in " in done.stdout
 
 
+@pytest.mark.slow
 def test_in_a_log_stopped_runs_are_not_counted(cache_dir: Path, tmp_path: Path) -> None:
     words = (*ONE, "train.epochs=4000", f"cache_dir={cache_dir}")
     with subprocess.Popen(

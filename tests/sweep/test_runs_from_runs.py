@@ -64,6 +64,7 @@ def test_the_plan_has_parents_and_counts_what_they_cost(
     assert "nothing is started" in refused.stderr
 
 
+@pytest.mark.slow
 def test_weights_that_would_not_be_kept_are_refused(
     family: tuple[str, ...], sweep_here: Command
 ) -> None:

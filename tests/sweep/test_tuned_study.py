@@ -29,6 +29,7 @@ def words(tmp_path: Path) -> list[str]:
     return ["+grid=tuned_arms", f"hydra.searchpath=[file://{tmp_path}]"]
 
 
+@pytest.mark.slow
 def test_the_dry_run_says_what_other_rates_cost(sweep_here: Command, words: list[str]) -> None:
     done = sweep_here(*words, "dry_run=true")
     assert done.returncode == 0, done.stderr

@@ -107,7 +107,7 @@ def test_stopped_runs_have_not_finished_and_lose_nothing(store: Store) -> None:
     assert half == pytest.approx(0.25)
     work.add(Outcome(planned[0].run.run_id, "stopped", cause="interrupted"))
     work.add(Outcome(planned[1].run.run_id, "failed", error="x"))
-    assert (work.finished, work.stopped, work.runs) == (1, 1, 2)
+    assert (work.finished, work.statuses["stopped"], work.runs) == (1, 1, 2)
     assert work.look(NOW).share == pytest.approx(0.25 + 0.5)
 
 

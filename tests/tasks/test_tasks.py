@@ -29,6 +29,7 @@ ORDINAL = "helpers.ordinal_task"
 LEARNS = {"train.epochs": 8, "train.ema_decay": 0.0, "train.lr_per_256": 0.2}
 
 
+@pytest.mark.slow
 def test_a_task_of_ones_own_is_trained_scored_and_stored(execution: ExecutionConfig) -> None:
     config = tiny(task=ORDINAL, **LEARNS)
     outcome = Job(config, execution)()

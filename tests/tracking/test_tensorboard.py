@@ -37,6 +37,7 @@ def test_tensorboard_shows_a_resumed_run_once(execution: ExecutionConfig) -> Non
     assert [value for _, value in scalars(run_dir)["loss"][2:]] == [7.0, 7.0]
 
 
+@pytest.mark.slow
 def test_tensorboard_and_wandb_get_the_learning_curve(execution: ExecutionConfig) -> None:
     curve = {"train.evaluate_every": 2}
     run_dir, outcome = train(tracked(execution, name="tensorboard"), **curve)

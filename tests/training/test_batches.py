@@ -75,6 +75,7 @@ def test_every_epoch_shows_every_image_once(tmp_path: Path) -> None:
     assert epochs[0] != epochs[1]
 
 
+@pytest.mark.slow
 def test_any_start_and_any_ranks_give_the_same_images(tmp_path: Path) -> None:
     for name, run in kinds(tmp_path).items():
         data = data_of(run, tmp_path)

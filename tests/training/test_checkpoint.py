@@ -53,6 +53,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_previous_one(
     assert same(weights(run_dir), weights(whole_dir))
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_never_becomes_the_previous_one(
     execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,7 +117,6 @@ def attempts(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> list[
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("stopped")
 def test_two_processes_stop_halve_and_continue_as_one(
     attempts: list[Attempt], execution: ExecutionConfig
 ) -> None:
@@ -157,7 +156,6 @@ def test_an_error_of_another_process_is_the_runs_error(tmp_path: Path, cache_dir
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("stopped")
 def test_another_number_of_processes_does_not_go_on_with_a_run(attempts: list[Attempt]) -> None:
     _, refused, _ = attempts[1]
     assert refused.status == "failed"

@@ -64,8 +64,8 @@ def test_clipping_bounds_the_norm_of_all_gradients(
     seen: list[tuple[float, float]] = []
     make = loop.optimizer_of
 
-    def spied(module: nn.Module, recipe: Any) -> Any:
-        optimizer = make(module, recipe)
+    def spied(module: nn.Module, recipe: Any, undecayed: Any) -> Any:
+        optimizer = make(module, recipe, undecayed)
         step = optimizer.step
 
         def spy(*a: Any, **k: Any) -> Any:

@@ -73,6 +73,7 @@ def test_a_large_effect_holds_in_all_analyses_and_one_of_a_lucky_cell_does_not()
     assert found["lucky"].count in found["lucky"].description
 
 
+@pytest.mark.slow
 def test_a_rule_of_parts_is_judged_by_its_parts_in_each_analysis():
     table, cells, prereg, found = judged(default_study(-0.06, 0.06))
     others = multiverse(table, cells, prereg, found)
@@ -139,6 +140,7 @@ def test_excluded_runs_are_scored_at_chance_in_each_analysis():
     assert {found.made[a] for a in left_out} == {"supported"}
 
 
+@pytest.mark.slow
 def test_thirty_runs_take_seconds():
     rows = default_study(-0.02, 0.03)
     table, cells, prereg, found = judged(rows)

@@ -10,6 +10,7 @@ from analysis.descriptions.multiverse import multiverse
 from helpers.default_study import FLOPS, default_study, judged
 
 
+@pytest.mark.slow
 def test_other_interpolations_are_those_of_the_sensitivities():
     table, cells, prereg, found = judged(default_study(-0.02, 0.03))
     others = multiverse(table, cells, prereg, found)
@@ -62,6 +63,7 @@ def test_many_cells_are_changed_one_thing_at_a_time(monkeypatch):
     assert fewer.description.endswith("without 1 cell that weighs most")
 
 
+@pytest.mark.slow
 def test_other_bases_are_those_from_which_both_arms_have_cells():
     """A grid of 3 by 3 has two by two bases with both arms; a star has one."""
     rows = [

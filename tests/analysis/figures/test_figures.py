@@ -28,13 +28,11 @@ from helpers.figure_text import check, texts, words
 from helpers.real_study import write_real_study
 from scaling_study.study.table import read_study
 
-# One worker draws them once.
-pytestmark = pytest.mark.xdist_group("figures")
 EVERY = (
     *("verdicts", "arms_step_time_s", "gaps", "gap_map", "train_validation_gap"),
     *("frontier_step_time_s", "frontier_flops", "frontier_params"),
     *("frontier_peak_memory_bytes", "frontier_train_flops"),
-    *("laws", "resolution_returns", "forecast"),
+    *("laws", "main_effects", "resolution_returns", "forecast"),
 )
 
 
@@ -74,6 +72,7 @@ def test_text_is_whole_and_ticks_can_be_read(drawn, name):
         check(drawn[name][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "label"),
     [
@@ -88,6 +87,7 @@ def test_text_is_whole_and_ticks_can_be_read(drawn, name):
         ("forecast", "run time as forecast before launch, bars: 90 % interval"),
     ],
 )
+@pytest.mark.slow
 def test_costs_have_their_unit_and_convention(drawn, name, label):
     figure = drawn[name][0]
     assert {a.get_xlabel().replace("\n", " ") for a in figure.axes} == {label}
@@ -98,6 +98,7 @@ def test_costs_have_their_unit_and_convention(drawn, name, label):
         assert all(t.endswith(units[name]) for t in ticks), ticks
 
 
+@pytest.mark.slow
 def test_regimes_have_a_panel_each_with_both_arms_and_their_bars(drawn):
     figure, records, _ = drawn["arms_step_time_s"]
     heads = [a.get_title("left").split("\n")[0] for a in figure.axes]
@@ -111,6 +112,7 @@ def test_regimes_have_a_panel_each_with_both_arms_and_their_bars(drawn):
         assert colors == {COLORS["base"], COLORS["depth"], COLORS["width"]}
 
 
+@pytest.mark.slow
 def test_every_frontier_has_bars_and_a_band(drawn):
     for name in EVERY:
         if name.startswith("frontier_"):
@@ -119,6 +121,7 @@ def test_every_frontier_has_bars_and_a_band(drawn):
                 assert axes.collections, name
 
 
+@pytest.mark.slow
 def test_laws_show_fits_floor_and_break(tmp_path):
     points = figure_2()
     rows = law_rows(points, fits_of(points), 350, np.inf, "prior")
@@ -143,6 +146,7 @@ def test_laws_show_fits_floor_and_break(tmp_path):
     assert (tmp_path / "laws.pdf").read_bytes()[:5] == b"%PDF-"
 
 
+@pytest.mark.slow
 def test_figures_that_speak_of_flops_state_the_convention_and_fit_a_page(drawn):
     for name, (figure, _, _) in drawn.items():
         said = "\n".join(words(figure))
@@ -152,6 +156,7 @@ def test_figures_that_speak_of_flops_state_the_convention_and_fit_a_page(drawn):
         assert min(sizes) >= 6.5, name
 
 
+@pytest.mark.slow
 def test_networks_are_named_by_whole_depths(drawn):
     for name in ("frontier_step_time_s", "frontier_peak_memory_bytes"):
         named = [t for t in words(drawn[name][0]) if t.startswith("d")]
@@ -160,6 +165,7 @@ def test_networks_are_named_by_whole_depths(drawn):
         assert all("." not in t.split()[0] for t in named), named
 
 
+@pytest.mark.slow
 def test_published_points_name_their_data_and_are_in_the_csv(drawn):
     figure, records, _ = drawn["frontier_flops"]
     legend = [t.get_text() for t in figure.legends[0].get_texts()]

@@ -114,6 +114,7 @@ def test_uneven_weights_recover_known_parameters():
     assert found.variance == pytest.approx(1, rel=0.4)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(st.floats(1e-6, 1e6))
 def test_units_of_cost_change_coefficients_only(factor):
@@ -133,6 +134,7 @@ def test_order_of_rows_does_not_matter(grid):
     assert two.loss == pytest.approx(one.loss, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_an_optimum_on_a_bound_is_reported():
     cost = np.geomspace(1e7, 1e11, 20)
     found = fit({"c": cost, "y": 5 * cost**-0.15}, "spl", y="y", x="c")

@@ -6,6 +6,7 @@ from analysis.fits.fit import fit
 from analysis.fits.validate import describe, validate
 
 
+@pytest.mark.slow
 def test_golden_validation(grid):
     surface = validate(fit(grid, "quad3", y="error"), grid, cost="cost", by="resolution")
     assert surface.folds.rmse == pytest.approx(0.026, abs=0.002)

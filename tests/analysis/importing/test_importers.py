@@ -17,6 +17,7 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_command_with_families(tmp_path, capsys):
     files = [str(path) for path in timm_files(tmp_path)]
     out = tmp_path / "out"
@@ -50,6 +51,7 @@ def test_command_with_families(tmp_path, capsys):
     assert {r["family"] for r in rows} == {"tiny|small|base", "^plain"}
 
 
+@pytest.mark.slow
 def test_command_without_noise_or_names(tmp_path, capsys):
     text = "val_error,params\n0.3,1\n0.2,2\n0.25,1.5\n"
     path = str(write(tmp_path, "t.csv", text))

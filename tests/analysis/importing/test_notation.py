@@ -98,6 +98,7 @@ def test_errors_of_zero_have_a_figure(tmp_path) -> None:
     assert (tmp_path / "o" / "frontier.png").is_file()
 
 
+@pytest.mark.slow
 def test_names_are_no_formulas_of_spreadsheets(tmp_path) -> None:
     text = "model,val_error,flops\n=HYPERLINK(1),0.5,1e9\n@b,,2e9\n"
     assert main([str(write(tmp_path, "t.csv", text)), "-o", str(tmp_path / "o")]) == 0

@@ -25,8 +25,6 @@ from scaling_study.cost.closed_form import describe
 from scaling_study.models.families.resnet import LAYOUTS
 from scaling_study.study.table import read_study
 
-# One worker makes the study once.
-pytestmark = pytest.mark.xdist_group("recommend")
 # As the grid.yaml of a study of ResNets has them.
 SIZES = {
     "depth": list(LAYOUTS),
@@ -223,6 +221,7 @@ def test_command_line(tmp_path, capsys):
     assert main([str(tmp_path), "--max-flops", "1e9"]) == 2
 
 
+@pytest.mark.slow
 def test_one_new_training_and_the_mean_over_seeds_have_intervals_of_their_own():
     """Errors quadratic in logs; what a new run of a studied size, and its mean, turn out to be."""
     studies, covered = 200, {"run": 0, "mean": 0}

@@ -19,9 +19,6 @@ from analysis.study import noise_prior
 from analysis.study.repeated_trainings import published
 from analysis.study.study_cells import StudyCells
 
-# One worker describes the tables once.
-pytestmark = pytest.mark.xdist_group("published")
-
 
 @pytest.fixture(scope="module")
 def rules():

@@ -80,6 +80,7 @@ def test_the_middle_cells_get_the_seeds_and_intervals_shrink_at_equal_runs():
     assert all(after[rule] < 0.85 * before[rule] for rule in before)
 
 
+@pytest.mark.slow
 def test_in_simulated_studies_the_interval_is_a_sixth_narrower_at_equal_compute():
     widths = [
         run(Case("R1-long", "seeds", 0.005, study(long=0.005, seeds=n).rows), 150).width
@@ -97,6 +98,7 @@ def test_training_flops_buy_more_seeds_of_short_runs():
     assert sum(row["train_flops"] for row in plan.chosen(seeds)) == pytest.approx(plan.spent(seeds))
 
 
+@pytest.mark.slow
 def test_a_half_width_takes_as_little_as_it_needs():
     wide, narrow = design("half_width", 0.03), design("half_width", 0.025)
     for plan, target in ((wide, 0.03), (narrow, 0.025)):
@@ -162,6 +164,7 @@ def tuned_design(amount, rules, names=("R1-long",), unit="runs"):
     return Design(rows, prereg, PILOT, Allocation("fixed", unit, amount, names))
 
 
+@pytest.mark.slow
 def test_cells_at_other_rates_have_the_seeds_of_their_own_cell_where_a_rule_is_tuned():
     plan = tuned_design(44, TUNED)
     seeds = plan.fixed()
@@ -179,6 +182,7 @@ def test_without_a_tuned_rule_they_have_one_seed_each():
     assert seeds["c1-r16-e20"] > 2
 
 
+@pytest.mark.slow
 def test_the_least_that_a_tuned_rule_takes_counts_its_other_rates():
     # Two seeds of five cells and of six at other rates, one of eleven of short training.
     with pytest.raises(InputError, match="one of each other needed cell, take 33"):

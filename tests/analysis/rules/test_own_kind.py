@@ -59,6 +59,7 @@ def test_it_is_worded_in_the_report(analysed: Path) -> None:
     assert "(gain of the largest depth; margin 0.5 %, df " in page
 
 
+@pytest.mark.slow
 def test_its_effect_is_in_the_figure_of_verdicts(analysed: Path) -> None:
     with (analysed / "verdicts.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["rule"] == "deeper"]

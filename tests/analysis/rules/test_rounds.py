@@ -162,6 +162,7 @@ def tuned_study():
     return Adaptive(draw(0), prereg, PILOT, 4 * once, ("R1-long",)), draw
 
 
+@pytest.mark.slow
 def test_rounds_of_a_tuned_rule_train_other_rates_as_often_as_the_own_one():
     found, draw = tuned_study()
     rows, _ = found.study(draw(1))

@@ -75,6 +75,7 @@ def said(judgement: Judgement) -> str:
     return sentence(judgement)
 
 
+@pytest.mark.slow
 def test_the_same_decision_at_both_rates_is_robust(execution: ExecutionConfig) -> None:
     found = judged(study(execution, errors(gap=0.2)))["R1-long"]
     assert found.verdict.value == "supported"
@@ -108,6 +109,7 @@ def test_the_rate_that_favours_width_is_said_too(execution: ExecutionConfig) -> 
     assert "The recipe's learning rate favours depth by " in said(found)
 
 
+@pytest.mark.slow
 def test_an_optimum_outside_the_rates_decides_nothing(execution: ExecutionConfig) -> None:
     folder = study(execution, errors(gap=0.2, best=-1.2, k=0.1))
     found = judged(folder)["R1-long"]
@@ -241,6 +243,7 @@ def test_a_plan_without_other_rates_cannot_test_the_rule(execution: ExecutionCon
     assert "grid.tuned adds such runs" in found
 
 
+@pytest.mark.slow
 def test_a_plan_forecasts_the_wider_interval(execution: ExecutionConfig) -> None:
     rows, rules, planning = plan_of(execution)
     tuned = {p.rule: p for p in decidable(rows, rules, planning)}["R1-long"]

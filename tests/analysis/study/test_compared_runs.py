@@ -55,6 +55,7 @@ def test_mixed_tables_are_refused(tmp_path, capsys, change, told):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_where_selects_from_a_mixed_table(tmp_path, undrawn):
     results = runs(EFFECTS)
     other = [replace(renamed(r, "-x"), precision="bf16") for r in results]

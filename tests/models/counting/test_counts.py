@@ -71,6 +71,7 @@ def test_costs_of_an_own_module() -> None:
     assert cost.memory_bytes > 4 * 4 * cost.params  # weights, average, momentum, gradients
 
 
+@pytest.mark.slow
 def test_what_was_counted_once_is_read_from_disk(folder: Path, asked: list[Any]) -> None:
     keep_counts_in(folder / "cache")
     first = run_cost(mlp())
@@ -95,6 +96,7 @@ def test_an_edit_of_a_module_beside_the_family_is_counted_anew(
     assert len(asked) == 2
 
 
+@pytest.mark.slow
 def test_damaged_lines_count_for_nothing(folder: Path, asked: list[Any]) -> None:
     keep_counts_in(folder / "cache")
     first = run_cost(mlp())
@@ -138,6 +140,7 @@ def test_a_family_that_fails_says_how(folder: Path) -> None:
         forward(mlp())
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_is_started_again(asked: list[Any]) -> None:
     run_cost(mlp())
     (server,) = process._servers
