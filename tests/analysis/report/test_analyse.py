@@ -24,6 +24,7 @@ FIGURES = (
     "frontier_train_flops",
     "frontier_flops",
     "frontier_step_time_s",
+    "main_effects",
     "train_validation_gap",
 )
 
