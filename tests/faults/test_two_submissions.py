@@ -58,6 +58,17 @@ def test_every_job_that_was_submitted_is_cancelled(
     submissions = Submissions(study_dir)
     (first,) = submissions.submissions()
     submissions.add(replace(first, submission="before", job="4000"))
+    slurm.add("squeue", "4000_0\n4000_1\n4711_0\n4711_1")
     assert cancel(study_dir) == 0
     ((arguments, _),) = slurm.calls("scancel")
-    assert {"4000_[0-1]", "4711_[0-1]", f"--name=study-{study_dir.name}"} <= set(arguments)
+    assert {"4000_[0-1]", "4711_[0-1]"} <= set(arguments)
+    asked, _ = slurm.calls("squeue")[-1]
+    assert f"--name=study-{study_dir.name}" in asked
+
+
+def test_jobs_that_are_not_the_studys_are_not_cancelled(slurm: PretendedSlurm) -> None:
+    """A file of the store may name any job; ended ones and those of others are not in the queue."""
+    slurm.add("squeue", "4711_1\n4712")
+    commands.cancel(["4711_0", "4711_1", "4000"], "demo")
+    ((arguments, _),) = slurm.calls("scancel")
+    assert arguments == ["--quiet", "4711_[1]"]

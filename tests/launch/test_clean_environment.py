@@ -77,9 +77,10 @@ def test_questions_to_slurm_are_those_of_any_shell(
     commands.tasks(["7"])
     commands.accounts(["7"])
     commands.my_queued_jobs()
+    slurm.add("squeue", "7")
     commands.cancel(["7"], "demo")
     called = [call for name in ("squeue", "sacct", "scancel") for call in slurm.calls(name)]
-    assert len(called) == 4
+    assert len(called) == 5
     assert all(foreign(environment) == {"SLURM_CONF"} for _, environment in called)
 
 

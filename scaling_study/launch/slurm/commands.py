@@ -144,8 +144,11 @@ def cancel(jobs: Iterable[str], study: str, pending_only: bool = False) -> None:
 
     By the name that SLURM has of a job: files in a store may say anything.
     """
-    ids = condensed(jobs)
-    state = [f"--name={job_name(study)}", *(["--state=PENDING"] if pending_only else [])]
+    # Told a name, scancel would take jobs that have ended for errors.
+    named = ("--noheader", "--array", f"--name={job_name(study)}", "--format=%i")
+    queued = {*call("squeue", *named).split()}
+    ids = condensed(job for job in jobs if job in queued)
+    state = ["--state=PENDING"] if pending_only else []
     for first in range(0, len(ids), 500):
         call("scancel", "--quiet", *state, *ids[first : first + 500])
 
