@@ -31,9 +31,9 @@ COUNTS = {
     "transfer": 126,
     "transfer_fractals": 126,
     "additive_study": 30,
-    "depth_vs_width": 18,
+    "depth_vs_width": 16,
     "depth_vs_width_adaptive": 60,
-    "depth_vs_width_fashion": 18,
+    "depth_vs_width_fashion": 14,
     "depth_vs_width_large": 30,
     "smoke": 4,
 }

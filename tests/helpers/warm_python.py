@@ -30,7 +30,12 @@ LOADED = (
     *("scaling_study.sweep.__main__", "scaling_study.training.loop", "analysis.report.command"),
 )
 # Read by Python, the dynamic linker or libraries when they start.
-AT_START = ("PYTHON", "LD_", "OMP_", "MKL_", "OPENBLAS_", "ATEN_", "ONEDNN_", "MPL", "TORCH", "LC_")
+AT_START = (
+    *("PYTHON", "LD_", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_", "NPY_"),
+    *("ATEN_", "ONEDNN_", "TORCH", "MPL"),
+)
+# The server's: a test may change that of this process.
+ENVIRONMENT = environment()
 START = "import sys; sys.path.insert(1, {tests!r}); from helpers import warm_python as w; w.serve()"
 
 
@@ -57,11 +62,11 @@ def run(
 def _is_plain(cwd: Path, env: Mapping[str, str]) -> bool:
     """Whether a fork of the server would be what a new interpreter is."""
     shadows = any((cwd / name).exists() or (cwd / f"{name}.py").exists() for name in OURS)
-    return not shadows and _at_start(env) == _at_start(environment()) and hasattr(os, "pidfd_open")
+    return not shadows and _at_start(env) == _at_start(ENVIRONMENT) and hasattr(os, "pidfd_open")
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith((*AT_START, "LANG"))}
+    return {name: value for name, value in env.items() if name.startswith(AT_START)}
 
 
 def _forked(
@@ -94,7 +99,7 @@ def _server() -> str:
     server = subprocess.Popen(
         [sys.executable, "-c", command, str(listening.fileno())],
         stdin=subprocess.PIPE,
-        env=environment(),
+        env=ENVIRONMENT,
         pass_fds=[listening.fileno()],
     )
     listening.close()
