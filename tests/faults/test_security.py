@@ -61,10 +61,11 @@ def test_no_key_is_in_any_artefact(
     for line in (
         ("scaling_study", "pack", "results/smoke", "-o", "smoke.zip"),
         ("scaling_study.status", "results/smoke"),
-        ("analysis", "results/smoke"),
+        ("analysis", "results/smoke", "-o", "figures"),
     ):
         code, said = call(*line, cwd=tmp_path)
-        assert code == 0, said
+        # The analysis of so small a study may find it no better than chance.
+        assert code in (0, 2 if line[0] == "analysis" else 0), said
         assert not any(key in said for key in (*KEYS.values(), NETRC))
     (home / ".netrc").unlink()
     found = [*contents(tmp_path)]

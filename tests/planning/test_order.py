@@ -13,7 +13,7 @@ from helpers.packaged_plans import planned
 from scaling_study.common.errors import InputError
 from scaling_study.cost.device_times import Times
 from scaling_study.grid.declared import names
-from scaling_study.planning.order import last_end_s, makespan, to_do
+from scaling_study.planning.order import last_end_s, makespan, needs_of, to_do
 from scaling_study.planning.plan import Planned
 
 jobs = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -66,12 +66,12 @@ def test_the_default_study_is_run_seed_by_seed() -> None:
 
 
 def end(rows: Sequence[Planned], slots: int) -> float:
-    """Training FLOPs until the last run ends: nothing is measured, so that they stand for time."""
-    busy_until = [0.0] * slots
-    for row in rows:
-        first_free = busy_until.index(min(busy_until))
-        busy_until[first_free] += row.columns["train_flops"]
-    return max(busy_until)
+    """Training FLOPs until the last run ends: nothing is measured, so that they stand for time.
+
+    Runs wait for those that they start from; `last_end_s` is tested by a simulation below.
+    """
+    needs = needs_of({row.run.run_id: row.run.parents for row in rows})
+    return last_end_s([row.columns["train_flops"] for row in rows], slots, needs)
 
 
 @pytest.mark.slow
