@@ -68,7 +68,8 @@ def swept(grid: str, common: bool, seeds: int, slots: int, more: Sequence[str]) 
     command = [
         *(sys.executable, "-m", "scaling_study.sweep", f"+grid={grid}", f"grid.name={name}"),
         *(f"train.common_random_numbers={str(common).lower()}", f"grid.axes.seed=[{numbers}]"),
-        *("measure.at_end=false", f"launcher.slots={slots}", *more),
+        # Every cell has every seed, whatever the grid spares.
+        *("++grid.where=[]", "measure.at_end=false", f"launcher.slots={slots}", *more),
     ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return Path("results") / name

@@ -1,7 +1,6 @@
 """The benchmark of training runs, on networks small enough to say nothing about speed."""
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -176,23 +175,3 @@ def test_the_half_width_of_a_paired_contrast_has_the_degrees_of_freedom_of_its_s
     # Student's t at 97.5 %: 2.776 with 4 degrees of freedom, 2.306 with 8.
     assert crn.half_width(1.0, 4, 8) == pytest.approx(2.776 / 2.306, abs=1e-3)
     assert crn.half_width(0.25, 4, 4) == pytest.approx(0.5)
-
-
-@pytest.mark.slow
-def test_two_grids_are_trained_and_a_row_is_printed_for_each_contrast(tmp_path: Path) -> None:
-    words = [sys.executable, str(PATH.with_name("common_random_numbers.py"))]
-    words += ["--grids", "depth_vs_width", "--seeds", "2", "--folder", str(tmp_path)]
-    words += ["grid.axes.epochs=[1,2]", "data.train_per_class=4", "data.val_per_class=4"]
-    points = (
-        {"depth": 14, "width": 0.125},
-        {"depth": 26, "width": 0.125},
-        {"depth": 14, "width": 0.25},
-    )
-    small = f"grid.points={json.dumps(points)}".replace('"', "")
-    done = subprocess.run(
-        [*words, small], env=environment(), capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    rows = [line.split(" | ") for line in done.stdout.splitlines()[2:]]
-    assert {row[1] for row in rows} >= {"R1-long", "R1-interaction", "all cells"}
-    assert all(float(row[3].split()[0]) > 0 for row in rows)
