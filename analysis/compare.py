@@ -3,9 +3,8 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from scaling_study.common.command_line import parser, run
+from scaling_study.common.command_line import add_results, parser, run
 from scaling_study.common.validation import require
 
 
@@ -18,13 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     asked.add_argument("first", help="its name, or its folder, as in results/depth_vs_width")
     asked.add_argument("others", nargs="+", metavar="other", help="one or two more")
-    asked.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help="the folder of all studies (default: %(default)s)",
-    )
+    add_results(asked)
     args = asked.parse_args(arguments)
     return run(lambda: _compare(args))
 

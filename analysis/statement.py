@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scaling_study.common.command_line import parser, run
+from scaling_study.common.command_line import add_results, parser, run
 
 FORMS = ("neurips", "cvpr", "mlrc")
 
@@ -25,13 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         help="one of the forms; may be given again (default: all)",
     )
-    asked.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help="the folder of all studies (default: %(default)s)",
-    )
+    add_results(asked)
     asked.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write there (Markdown), not here"
     )

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scaling_study.common.command_line import parser, run
+from scaling_study.common.command_line import add_results, parser, run
 from scaling_study.common.errors import InputError
 from scaling_study.common.format import engineering
 from scaling_study.common.validation import suggest
@@ -80,8 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     asked.add_argument("runs", nargs="*", metavar="RUN_ID", help="remove this run")
     asked.add_argument("--delete", action="store_true", help="remove all runs of no study")
-    help_ = "the folder of all studies (default: %(default)s)"
-    asked.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help=help_)
+    add_results(asked)
     args = asked.parse_args(arguments)
     if args.runs and args.delete:
         asked.error("--delete removes all runs of no study; give it, or names of runs")

@@ -28,9 +28,8 @@ def dominance(cells: StudyCells) -> list[Record]:
 
     `depth_share` and `width_share` are the arm's hypervolume over that of both, on (ln cost,
     ln error); `depth_cost_factor` is what the depth arm pays at most to err no more than the width
-    arm (None if it cannot), and the other way round, by the names of the
-    arms; `seed_deviation` is how far single seeds' frontiers lie from the typical one, as a share
-    of the hypervolume.
+    arm (None if it cannot), and the other way round, by the names of the arms; `seed_deviation` is
+    how far single seeds' frontiers lie from the typical one, as a share of the hypervolume.
     """
     if not cells.measure.log:
         return []

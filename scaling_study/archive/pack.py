@@ -22,7 +22,7 @@ from scaling_study.archive.contents import (
     is_run_file,
     is_study_file,
 )
-from scaling_study.common.command_line import parser, run
+from scaling_study.common.command_line import add_results, parser, run
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replacing
 from scaling_study.common.format import engineering
@@ -194,8 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help_ = "folder that `report` wrote (default: figures/NAME, if it is there)"
     asked.add_argument("--report", type=Path, metavar="DIR", help=help_)
     asked.add_argument("--checkpoints", action="store_true", help="the trained networks too")
-    help_ = "the folder of all studies (default: %(default)s)"
-    asked.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help=help_)
+    add_results(asked)
     args = asked.parse_args(arguments)
     return run(
         lambda: pack(

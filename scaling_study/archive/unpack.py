@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.archive.contents import KEPT_OF_JOB, MANIFEST, Entry, manifest_of
-from scaling_study.common.command_line import parser, run
+from scaling_study.common.command_line import add_results, parser, run
 from scaling_study.common.errors import InputError
 from scaling_study.common.format import engineering
 from scaling_study.study.store import check_writable
@@ -176,8 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "there stays, and if it differs nothing is unpacked.",
     )
     asked.add_argument("file", type=Path, help="what `pack` made, such as depth_vs_width.zip")
-    help_ = "the folder of all studies (default: %(default)s)"
-    asked.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help=help_)
+    add_results(asked)
     args = asked.parse_args(arguments)
     return run(lambda: unpack(args.file, args.results))
 

@@ -5,6 +5,7 @@ import errno
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec
 
 from scaling_study.common.errors import InputError
@@ -28,6 +29,12 @@ def parser(module: str, about: str) -> argparse.ArgumentParser:
     """A parser whose usage says what the user typed: the one command, or `python -m MODULE`."""
     typed = sys.argv[0] if sys.argv[0].startswith(f"{PROGRAM} ") else f"python -m {module}"
     return argparse.ArgumentParser(prog=typed, description=about)
+
+
+def add_results(asked: argparse.ArgumentParser) -> None:
+    """The option `--results`: the folder of all studies, a Path."""
+    help_ = "the folder of all studies (default: %(default)s)"
+    asked.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help=help_)
 
 
 def entry_point(main: Callable[Arguments, int]) -> Callable[Arguments, int]:

@@ -92,9 +92,11 @@ class _Pool:
 
     def _next(self) -> Job | None:
         """Take the first job in the queue that can start now."""
-        open_ = self._open
+        open_: set[str] | None = None  # only for jobs with parents: queues may be long
         for place, job in enumerate(self.queue):
-            if open_.isdisjoint(job.run.parents) and not job.blocked_by():
+            if job.run.parents and open_ is None:
+                open_ = self._open
+            if not open_ or (open_.isdisjoint(job.run.parents) and not job.blocked_by()):
                 del self.queue[place]
                 return job
         return None
