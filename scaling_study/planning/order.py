@@ -169,9 +169,11 @@ def last_end_s(seconds: Sequence[float], slots: int, needs: Sequence[Sequence[in
         while ready and len(working) < slots:
             first = heapq.heappop(ready)
             heapq.heappush(working, (now + seconds[first], first))
-        now, done = heapq.heappop(working)
-        for child in children.get(done, ()):
-            waiting[child] -= 1
-            if not waiting[child]:
-                heapq.heappush(ready, child)
+        now = working[0][0]
+        while working and working[0][0] == now:  # all that end together, before others start
+            _, done = heapq.heappop(working)
+            for child in children.get(done, ()):
+                waiting[child] -= 1
+                if not waiting[child]:
+                    heapq.heappush(ready, child)
     return now

@@ -115,6 +115,12 @@ def test_the_frontiers_cheap_end_can_come_first() -> None:
         to_do(rows, "fast")
 
 
+def test_runs_that_end_together_free_their_slots_together() -> None:
+    """At 2 s runs 4, 5 and 6 can start, before 7, whichever of 1, 2 and 3 is asked first."""
+    needs = [[], [0], [0], [0], [0], [3], [3], [0]]
+    assert last_end_s([1.0] * 7 + [2.0], 3, needs) == 5
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 8)), min_size=1, max_size=9), st.data())
 def test_runs_that_need_others_end_as_a_second_by_second_simulation_says(
