@@ -140,6 +140,18 @@ def no_listings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "_folders", [])
 
 
+@pytest.fixture(autouse=True)
+def no_modules(tmp_path: Path) -> Iterator[None]:
+    """The modules that a test wrote end with it: the next one's may have the same names."""
+    yield
+    for name, module in [*sys.modules.items()]:
+        # Some libraries' modules make up what they are asked for.
+        own = getattr(module, "__dict__", {})
+        places = [own.get("__file__"), *(own.get("__path__") or ())]
+        if any(str(place).startswith(f"{tmp_path}{os.sep}") for place in places):
+            del sys.modules[name]
+
+
 @pytest.fixture
 def command_here(
     tmp_path: Path,

@@ -21,7 +21,8 @@ PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 def start_fork_server(threads: int) -> ForkServerContext:
     """Where processes of `threads` CPU threads each are forked from; starts the server if needed.
 
-    It ignores requests to stop: a scheduler signals every process of a job.
+    It and what it forks ignore requests to stop, from the first moment: a terminal and a scheduler
+    signal all processes of a group or job, and who started them decides what that does.
     """
     # OpenMP reads these when torch is loaded; the server inherits them.
     os.environ |= dict.fromkeys(THREAD_LIMITS, str(threads)) | {"OMP_WAIT_POLICY": "passive"}
@@ -30,7 +31,7 @@ def start_fork_server(threads: int) -> ForkServerContext:
     imported = [name for name in sys.modules if name.startswith("scaling_study.")]
     context.set_forkserver_preload([*PRELOAD, *imported, "scaling_study.launch.local.preload"])
     _keep_sockets_short()
-    with handled_by(signal.SIG_IGN, (*REQUESTS, signal.SIGHUP)):
+    with handled_by(signal.SIG_IGN, (*REQUESTS, signal.SIGINT, signal.SIGHUP)):
         forkserver.ensure_running()
     return context
 

@@ -1,7 +1,6 @@
 """One measurement of a network's speed, in a process that is forked as those of runs are."""
 
 import os
-import signal
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -47,7 +46,6 @@ def measured_alone(run: RunConfig, execution: ExecutionConfig, slot: Slot) -> Ro
 
 def _measure(run: RunConfig, execution: ExecutionConfig, slot: Slot, sender: Connection) -> None:
     """Send what is measured, or the error; nothing once it is asked to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
     listen(REQUESTS)
     os.environ.update(slot.environment)
     from scaling_study.training.benchmark import measure

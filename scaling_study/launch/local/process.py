@@ -2,7 +2,6 @@
 
 import math
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -119,8 +118,6 @@ def limited(policy: Policy) -> Iterator[None]:
 
 def run_process_main(job: Job, slot: Slot, parent: Connection) -> None:
     """What a run's process does: send its output to the run's log, then do the job."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # the parent decides what these do
-        signal.signal(number, signal.SIG_IGN)
     listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)
     os.environ.update(slot.environment)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
