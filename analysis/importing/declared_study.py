@@ -60,15 +60,18 @@ def declared_study(path: Path) -> DeclaredStudy:
     name, cost = values.get("name", "imported"), values.get("cost", "train_flops")
     good = isinstance(name, str) and NAME.fullmatch(name) and name != "runs"
     require(bool(good), "name", name, "must be the name of a folder")
-    require(cost in ALL_COST_NAMES, "cost", cost, f"must be one of {', '.join(ALL_COST_NAMES)}")
+    require(cost in [*ALL_COST_NAMES], "cost", cost, f"must be one of {', '.join(ALL_COST_NAMES)}")
     outcome = values.get("outcome") or {}
     outcome = {"name": outcome} if isinstance(outcome, str) else outcome
     described({"name": "table", "outcome": outcome})
     for key, known in (("selection", SELECTIONS), ("split", SPLITS)):
         value = values.get(key)
-        require(value is None or value in known, key, value, f"must be {' or '.join(known)}")
+        require(value is None or value in [*known], key, value, f"must be {' or '.join(known)}")
     sd, rules = values.get("seed_sd"), values.get("rules") or {}
     require(sd is None or (is_number(sd) and sd > 0), "seed_sd", sd, "must be a number above 0")
+    for key in ("question", "length"):
+        text = values.get(key)
+        require(text is None or isinstance(text, str), key, text, "must be a text")
     require(isinstance(rules, Mapping), "rules", rules, "must be those of a grid file")
     return DeclaredStudy(
         name=name,

@@ -74,9 +74,17 @@ def _names(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def frame_of(rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
-    """A frame of texts with all columns of all rows; what a row lacks is an empty text."""
+    """A frame of texts with all columns of all rows; what a row lacks is an empty text.
+
+    JSON may escape half a character, which no file takes: it becomes a question mark.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pd.DataFrame({n: [str(row.get(n, "")) for row in rows] for n in names}, dtype=object)
+    columns = {_whole(n): [_whole(row.get(n, "")) for row in rows] for n in names}
+    return pd.DataFrame(columns, dtype=object)
+
+
+def _whole(text: object) -> str:
+    return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def with_numbers(

@@ -24,10 +24,11 @@ Rows = list[dict[str, str]]
 def parquet_rows(path: Path) -> Rows:
     """Rows of a Parquet file; InputError if it is none."""
     try:
-        frame = pd.read_parquet(path)
+        # Texts are decoded only when they are taken.
+        rows = pd.read_parquet(path).to_dict("records")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path} as Parquet: {error}") from None
-    return [{str(k): _text(v) for k, v in row.items()} for row in frame.to_dict("records")]
+    return [{str(k): _text(v) for k, v in row.items()} for row in rows]
 
 
 def json_rows(path: Path) -> Rows:
@@ -88,7 +89,10 @@ def _last_value(text: str) -> str:
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines or any(len(line) < 2 for line in lines):
         raise UnreadableError("a metric without values")
-    return max(lines, key=lambda line: int(line[2]) if len(line) > 2 else 0)[1]
+    try:
+        return max(lines, key=lambda line: int(line[2]) if len(line) > 2 else 0)[1]
+    except ValueError:
+        raise UnreadableError("a metric at a step that is no whole number") from None
 
 
 def tensorboard_rows(path: Path) -> Rows:

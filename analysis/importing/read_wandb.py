@@ -13,6 +13,7 @@ from analysis.importing.columns import has
 from analysis.importing.read_csv import Imported, frame_of, imported, read_rows
 from analysis.importing.units import OURS
 from scaling_study.common.errors import InputError
+from scaling_study.common.reading import UnreadableError, text_in
 from scaling_study.study.axes import CELL_AXES
 
 # Where a run's settings and results are found by default in W&B, dots between nested keys.
@@ -30,7 +31,11 @@ PREFIXES = ("", "config.", "config/", "summary.", "summary/", "summary_metrics."
 
 
 def flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, str]:
-    """Nested mappings as dotted keys; W&B's {"value": x} wrappers are removed."""
+    """Nested mappings as dotted keys; W&B's {"value": x} wrappers are removed.
+
+    Raises:
+        RecursionError: nested deeper than any settings are.
+    """
     found: dict[str, str] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and set(value) in ({"value"}, {"value", "desc"}):
@@ -63,19 +68,29 @@ def wandb_rows(path: Path) -> Iterable[dict[str, str]]:
             yield row
         return
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = text_in(path).splitlines()
+    except (FileNotFoundError, UnreadableError) as error:
         raise InputError(f"cannot read {path}: {error}") from None
     for number, line in enumerate(lines, start=1):
-        try:
-            run = json.loads(line) if line.strip() else None
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number} is no JSON: {error}") from None
-        if run is not None and not isinstance(run, dict):
-            raise InputError(f"{path}, line {number} holds no run but {type(run).__name__}")
-        if run:
-            config, summary = (run.pop(key, None) or {} for key in ("config", "summary"))
-            yield flat(run) | flat(config) | flat(summary)
+        if line.strip() and (run := _flat_run(line, f"{path}, line {number}")):
+            yield run
+
+
+def _flat_run(line: str, where: str) -> dict[str, str]:
+    """The run in a line of JSON, its config and summary beside the rest."""
+    try:
+        if (run := json.loads(line)) is None:
+            return {}
+        if not isinstance(run, dict):
+            raise InputError(f"{where} holds no run but {type(run).__name__}")
+        groups = [run.pop(key, None) or {} for key in ("config", "summary")]
+        if not all(isinstance(group, Mapping) for group in groups):
+            raise InputError(f"{where}: config and summary must be mappings")
+        return flat(run) | flat(groups[0]) | flat(groups[1])
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is no JSON: {error}") from None
 
 
 def _found(frame: pd.DataFrame, names: Iterable[str]) -> str | None:

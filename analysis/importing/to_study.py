@@ -12,6 +12,7 @@ import yaml
 
 from analysis.importing.columns import converted, has
 from analysis.importing.declared_study import DeclaredStudy, refuse_selection
+from analysis.importing.read_csv import frame_of
 from analysis.importing.units import OURS
 from analysis.laws.floor import above_floor
 from analysis.rules.preregistration import freeze
@@ -100,8 +101,8 @@ def _frame(
     units: Mapping[str, str],
     declared: DeclaredStudy,
 ) -> pd.DataFrame:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    frame = pd.DataFrame({n: [str(row.get(n, "")) for row in rows] for n in names}, dtype=object)
+    frame = frame_of(rows)
+    names = [*map(str, frame.columns)]
     automatic = OURS.keys() - {"schema", "measures"} - columns.keys()
     own = {name: name for name in OURS if name in automatic and has(frame, name)}
     mapped = own | dict(columns)

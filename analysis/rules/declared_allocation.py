@@ -46,7 +46,7 @@ def allocation_of(grid: Mapping[str, Any], prereg: Preregistration) -> Allocatio
     if declared is None:
         return None
     kind = declared.get("kind") if isinstance(declared, Mapping) else None
-    if kind not in KEYS:
+    if not isinstance(kind, str) or kind not in KEYS:
         named = f"{where}={declared!r}" if kind is None else f"{where}.kind={kind!r}"
         raise InputError(f"{named}: must be {' or '.join(EXAMPLES.values())}")
     known = ("kind", *KEYS[kind], "rules")

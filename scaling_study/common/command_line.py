@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -20,6 +21,10 @@ DISK = {
     *(errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.EFBIG, errno.EMLINK),
     *(errno.EACCES, errno.EPERM),
 }
+# Of a message. Values may hold what ends a line.
+LONGEST, LINE_ENDS = 2000, re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+# What is asked for is the name of no file, wherever it is given.
+NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP}
 Arguments = ParamSpec("Arguments")
 # The name of the one command, which has all others.
 PROGRAM = "scaling-study"
@@ -51,6 +56,8 @@ def entry_point(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
             except KeyboardInterrupt:
                 code = INTERRUPTED
             except OSError as error:
+                if error.errno in NO_NAME:
+                    return report(f"{str(error.filename)[:60]}…: {error.strerror}; give another")
                 if not (isinstance(error, WriteError) or error.errno in DISK):
                     raise
                 code = _disk_failed(error)
@@ -85,6 +92,9 @@ def run(command: Callable[[], list[str]]) -> int:
 
 
 def report(message: str) -> int:
-    """Print an error of the user's and return the exit code for it."""
-    print(f"error: {message}", file=sys.stderr)
+    """Print an error of the user's, in one line, and return the exit code for it."""
+    line = LINE_ENDS.sub(" ", message)
+    if len(line) > LONGEST:  # with a value that fills screens; both ends say what it is about
+        line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+    print(f"error: {line}", file=sys.stderr)
     return BAD_INPUT

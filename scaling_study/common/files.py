@@ -48,9 +48,9 @@ def replacing(path: Path, survives_crash: bool = True) -> Iterator[BinaryIO]:
 
 
 def replace_file(path: Path, text: str, survives_crash: bool = True) -> None:
-    """Write `text` as `replacing` does."""
+    """Write `text` as `replacing` does; what is no character, as in odd names of files, escaped."""
     with replacing(path, survives_crash) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def replace_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:

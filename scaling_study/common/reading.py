@@ -14,13 +14,22 @@ from typing import Any
 
 # No file that we write and read whole is nearly so large; nor has one so many values.
 MOST_BYTES = 256_000_000
-MOST_VALUES = 5_000_000
+MOST_VALUES = 1_000_000
 # Of YAML that is surely not nested deeply.
 SHALLOW = 2000
+# No value that we write is nested nearly so deeply.
+MOST_NESTED = 100
 
 
 class UnreadableError(ValueError):
     """What is in a file's place cannot be read; the message says why, without the file's name."""
+
+
+class NestingError(UnreadableError):
+    """Values within values, or aliases that repeat them, beyond any that is written here."""
+
+    def __init__(self, what: str = "nested too deeply") -> None:
+        super().__init__(what)
 
 
 def text_in(path: Path, errors: str = "strict") -> str:
@@ -79,7 +88,7 @@ def parsed_json(text: str) -> Any:
     try:
         return DECODER.decode(text)
     except RecursionError:
-        raise UnreadableError("nested too deeply") from None
+        raise NestingError from None
     except ValueError as error:
         raise UnreadableError(f"no JSON: {error}") from None
 
@@ -98,18 +107,21 @@ def read_json(path: Path, empty: Any) -> Any:
     return found if isinstance(found, type(empty)) else empty
 
 
-def yaml_in(path: Path) -> Any:
-    """The value in a YAML file; raises as `text_in` does, and an UnreadableError if it is none."""
+def yaml_in(path: Path, deepest: int = MOST_NESTED) -> Any:
+    """The value in a YAML file; raises as `text_in` does, and an UnreadableError if it is none.
+
+    A NestingError as well for values nested more than `deepest`, or within themselves.
+    """
     import yaml
 
     try:
         text = text_in(path)
         # The C library takes a tenth of the time, and dies of what is nested deeply.
-        quick = _depth(text) < SHALLOW and hasattr(yaml, "CSafeLoader")
+        quick = depth_of_text(text) < SHALLOW and hasattr(yaml, "CSafeLoader")
         found = yaml.load(text, yaml.CSafeLoader if quick else yaml.SafeLoader)
-        _count(found)
+        _count(found, deepest)
     except RecursionError:
-        raise UnreadableError("nested too deeply") from None
+        raise NestingError from None
     except UnreadableError:
         raise
     except (ValueError, OverflowError, yaml.YAMLError) as error:
@@ -117,7 +129,7 @@ def yaml_in(path: Path) -> Any:
     return found
 
 
-def _depth(text: str) -> int:
+def depth_of_text(text: str) -> int:
     """A number that the nesting of a YAML text does not exceed."""
     signs = ("- ", "? ", ": ")
     lines = (
@@ -127,16 +139,18 @@ def _depth(text: str) -> int:
     return text.count("[") + text.count("{") + max(lines, default=0)
 
 
-def _count(value: Any, room: list[int] | None = None) -> None:
-    """Refuse a value whose aliases repeat more than anybody could write out."""
+def _count(value: Any, deepest: int, room: list[int] | None = None) -> None:
+    """Refuse a value nested deeper, or whose aliases repeat more than anybody could write out."""
     left = [MOST_VALUES] if room is None else room
     left[0] -= 1
     if left[0] < 0:
-        raise UnreadableError("its aliases stand for more than it can hold")
+        raise NestingError("its aliases stand for more than it can hold")
     parts = value.values() if isinstance(value, dict) else value
     if isinstance(value, dict | list):
+        if deepest == 0:
+            raise NestingError
         for part in parts:
-            _count(part, left)
+            _count(part, deepest - 1, left)
 
 
 def csv_in(path: Path) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir, import_own_analysis
 from scaling_study.common.validation import flat_items, suggest
-from scaling_study.config import site_folders
+from scaling_study.config import checked_input, site_folders
 from scaling_study.config.hydra_files import expand_home, not_text
 from scaling_study.study.axes import KEYS
 from scaling_study.study.overrides import text
@@ -35,6 +35,8 @@ SEVERAL_VALUES = (
 )
 # What a configuration that cannot be composed raises.
 COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError)
+# What takes Python's stack while a configuration is composed.
+ENDLESS = "a file names itself in its defaults, or a value refers to itself"
 # What Hydra only warns of.
 CHOSEN_TWICE = re.compile(r"Multiple values for (\S+)\.")
 NOT_THERE = ".*path=.* is not available"
@@ -42,6 +44,7 @@ NOT_THERE = ".*path=.* is not available"
 OWN_SOURCES = ("hydra", "main", "schema", site_folders.PROVIDER)
 # By this the configs name the packaged folders.
 site_folders.register()
+checked_input.register()
 OmegaConf.register_new_resolver("data_dir", lambda name: str(data_dir(name)), replace=True)
 
 
@@ -61,6 +64,7 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
     try:
         import_own_analysis()
         site_folders.site_folders()
+        checked_input.check_words(sys.argv[1:])
     except InputError as error:
         return report(str(error))
     codes: list[int] = []
@@ -71,10 +75,10 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
         nonlocal composed
         composed = True
         try:
-            values = OmegaConf.to_container(config, resolve=True)
-            assert isinstance(values, dict)
+            values = _plain(config)
+            checked_input.check_values(values)
             expand_home(values)
-            codes.append(task(values, list(HydraConfig.get().overrides.task)))  # type: ignore[arg-type]
+            codes.append(task(values, list(HydraConfig.get().overrides.task)))
         except InputError as error:
             codes.append(report(str(error)))
         except COMPOSING as error:
@@ -94,6 +98,10 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
         return report(not_text(error))
     except UserWarning as warning:
         return report(f"{warning}; give folders that exist")
+    except RecursionError:
+        if composed:
+            raise
+        return report(f"{' '.join(sys.argv[1:])[:100]}: {ENDLESS}")
     except ValueError as error:
         if composed:
             raise  # a defect of ours
@@ -120,6 +128,15 @@ def _composing_once() -> Iterator[None]:
         Hydra.get_mode = asks  # type: ignore[method-assign]
 
 
+def _plain(config: DictConfig) -> dict[Any, Any]:
+    try:
+        values = OmegaConf.to_container(config, resolve=True)
+    except RecursionError:
+        raise InputError(f"{' '.join(sys.argv[1:])[:100]}: {ENDLESS}") from None
+    assert isinstance(values, dict)
+    return values
+
+
 def search_path() -> list[str]:
     """An override by which `composed` finds the configs that the running command has found."""
     if not HydraConfig.initialized():
@@ -138,8 +155,11 @@ def _explain(error: Exception, config_name: str) -> str:
     if isinstance(error, yaml.reader.ReaderError):
         sign = f"the character #x{error.character:02x}" if isinstance(error.character, int) else ""
         return f"{error.name}: not YAML: {sign} at position {error.position} is not allowed"
-    message = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    if "Incompatible key type" in message or not str(error).strip():
+    said = str(error).strip() or str(error.__cause__ or "").strip()
+    lines = said.splitlines() or [type(error).__name__]
+    # Hydra's own first line says only where it was.
+    message = " ".join(lines[: 2 if lines[0].endswith("while composing config:") else 1])
+    if "Incompatible key type" in message or not said:
         return f"{message}: a key in a file is null, or of another kind than names and numbers"
     if found := CHOSEN_TWICE.match(message):
         group = found[1]

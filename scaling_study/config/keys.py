@@ -18,11 +18,14 @@ COMMON_KEYS = (*FOLDERS, "checkpoint", "loader", "launcher", "tracking", "metric
 
 
 def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None:
-    """Raise an InputError for a top-level setting that no run and no entry point reads."""
+    """Raise an InputError for a top-level setting that nothing reads, or that a run lacks."""
     known = (*RUN_KEYS, *COMMON_KEYS, *extra)
     for key in settings:
         if key not in known:
             raise InputError(f"{key}: no such setting here{suggest(key, known)}")
+    for key in RUN_KEYS:
+        if key not in settings:
+            raise InputError(f"{key} is missing: every run has it; leave out ~{key}")
 
 
 def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -> Mapping[str, Any]:

@@ -85,5 +85,6 @@ def write_csv(rows: Sequence[Planned], grid: Mapping[str, Any], path: Path) -> N
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_csv(path, [records[0], *(record.values() for record in records)])
-    except OSError as error:
-        raise InputError(f"{path}: cannot write there ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot write there ({reason})") from None

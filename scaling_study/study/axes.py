@@ -69,16 +69,26 @@ def short_name(key: str) -> str:
     return NAMES.get(key, key)
 
 
-def crossed(part: Mapping[str, Any]) -> set[str]:
+def crossed(part: object) -> set[str]:
     """Names of axes of a grid, as it gives them; under a condition those with several values.
 
-    Values tied to others in `points` are not among them: they go along with an axis.
+    Values tied to others in `points` are not among them: they go along with an axis. Grids are read
+    before they are checked, and from stores: what is no grid has none.
     """
-    found = set(part.get("axes") or {})
-    for condition in part.get("when") or []:
-        axes = condition.get("axes") or {}
-        found |= {key for key, v in axes.items() if not isinstance(v, list) or len(v) > 1}
-    return found.union(*map(crossed, part.get("blocks") or []))
+    part = _mapping(part)
+    found = {*map(str, _mapping(part.get("axes")))}
+    for condition in _list(part.get("when")):
+        axes = _mapping(_mapping(condition).get("axes"))
+        found |= {str(k) for k, v in axes.items() if not isinstance(v, list) or len(v) > 1}
+    return found.union(*map(crossed, _list(part.get("blocks"))))
+
+
+def _mapping(value: object) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def own_axes(grid: Mapping[str, Any]) -> list[Axis]:
@@ -91,7 +101,7 @@ def own_axes(grid: Mapping[str, Any]) -> list[Axis]:
     words = {key: name.split("_") for key, name in last.items()}
     initials = {k: "".join(w[0] for w in v if w) if len(v) > 1 else v[0] for k, v in words.items()}
     taken = Counter([*(axis.prefix for axis in AXES), *initials.values()])
-    labels = grid.get("labels") or {}
+    labels = _mapping(grid.get("labels"))
     called = {key: str(labels.get(key, " ".join(words[key]))) for key in keys}
     prefix = {key: short if taken[short] == 1 else key for key, short in initials.items()}
     return [Axis(k, k, prefix[k], called[k], called[k], solvable=False) for k in keys]

@@ -1,0 +1,102 @@
+"""What Hydra is given, checked before it is read: words of a command line, files, and values.
+
+Hydra and OmegaConf are recursive, and copy what an alias of YAML stands for: a deep or repeated
+value would take the stack or the memory, and its error would not say where it was.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
+
+from scaling_study.common.errors import InputError
+from scaling_study.common.reading import (
+    NestingError,
+    UnreadableError,
+    depth_of_text,
+    text_in,
+    yaml_in,
+)
+
+# Values nested deeper are no settings; Hydra's stack takes about twice that.
+DEEPEST = 30
+# Keys may name groups, which are folders.
+LONGEST_KEY = 200
+# An alias of YAML: *name where a value may stand.
+ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
+# Python takes no longer whole numbers from texts.
+NUMBER = re.compile(r"\d{4300}")
+TOO_LONG = "a number of more than 4,300 digits"
+TOO_DEEP = f"nested more than {DEEPEST} deep"
+
+
+class CheckedFiles(FileConfigSource):
+    """Hydra's folders of files, of which it gets none that it cannot take."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        check_file(Path(self.path) / self._normalize_file_name(config_path))
+        return super().load_config(config_path)
+
+
+def register() -> None:
+    """Let Hydra read files through `CheckedFiles`, whatever composes."""
+    Plugins.instance()  # registers its own
+    SourcesRegistry.instance().types[CheckedFiles.scheme()] = CheckedFiles
+
+
+def check_file(path: Path) -> None:
+    """InputError for a YAML file that is nested too deeply, or stands for more than it says."""
+    try:
+        text = text_in(path, errors="replace")
+        if NUMBER.search(text):
+            raise InputError(f"{path}: {TOO_LONG}")
+        if depth_of_text(text) > DEEPEST or ALIAS.search(text):
+            yaml_in(path, DEEPEST)
+    except NestingError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (FileNotFoundError, UnreadableError):
+        return  # Hydra says more
+
+
+def check_words(words: Sequence[str]) -> None:
+    """InputError for an override that is nested too deeply, or too long."""
+    for word in words:
+        short = word if len(word) <= 60 else f"{word[:60]}…"
+        if len(word.partition("=")[0]) > LONGEST_KEY:
+            raise InputError(
+                f"{short}: no such setting; a name has {LONGEST_KEY} characters or less"
+            )
+        if NUMBER.search(word):
+            raise InputError(f"{short}: {TOO_LONG}")
+        if _brackets(word) > DEEPEST:
+            raise InputError(f"{short}: {TOO_DEEP}")
+
+
+def _brackets(word: str) -> int:
+    """The most brackets that are open at once."""
+    now = most = 0
+    for sign in word:
+        now += (sign in "[{(") - (sign in ")}]")
+        most = max(most, now)
+    return most
+
+
+def check_values(value: Any, key: str = "") -> None:
+    """InputError for a text with the character NUL, or a name of a setting that is no text."""
+    if isinstance(value, str) and "\0" in value:
+        raise InputError(f"{key}={value!r}: holds the character NUL, which no file's name may have")
+    if isinstance(value, dict):
+        for name, part in value.items():
+            path = f"{key}.{name}" if key else str(name)
+            if not isinstance(name, str) and not path.startswith("grid."):
+                raise InputError(f"{path}: no such setting; names are text")
+            check_values(name, path)
+            check_values(part, path)
+    elif isinstance(value, list):
+        for part in value:
+            check_values(part, key)
