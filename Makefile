@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 SEEDS ?= 0,1,2,3 4,5,6,7 8,9,10,11
 
 .PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
-.PHONY: calibration
+.PHONY: calibration soak test-other-machine
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
@@ -51,7 +51,7 @@ published: $(VENV)/.installed  ## the paper's claims on the paper's numbers, int
 	$(BIN)/python -m analysis.published -o figures/published
 
 # Tests start Python hundreds of times: its compiled modules are kept, whatever the shell says.
-test test-slow slurm-test: export PYTHONDONTWRITEBYTECODE =
+test test-slow test-other-machine slurm-test: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.installed  ## the tests (a few minutes); the last lines say what did not run and how to get it
 	$(BIN)/python -m pytest $(PARALLEL)
@@ -59,12 +59,24 @@ test: $(VENV)/.installed  ## the tests (a few minutes); the last lines say what 
 test-slow: $(VENV)/.installed  ## the tests that take long
 	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
+# Golden outputs, and studies that are trained.
+OTHER := tests/test_other_machine.py tests/config/test_config.py tests/data/test_data.py \
+  tests/sweep/test_sweep.py tests/training/test_resume.py
+
+test-other-machine: $(VENV)/.installed  ## some tests as on a lesser machine: AVX2, no bf16, one thread
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1 \
+	  PYTHONPATH=$(CURDIR)/tests/other_machine:$(CURDIR) \
+	  $(BIN)/python -m pytest $(PARALLEL) -m 'not slurm' $(OTHER)
+
 slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine (root on Debian installs it)
 	$(BIN)/python tests/slurm/install.py
 	$(BIN)/python -m pytest -n 3 -m slurm tests/slurm
 
 calibration: $(VENV)/.installed  ## simulate how often verdicts are wrong, into docs/statistics.md (ARGS='--only R4')
 	cd tests && OMP_NUM_THREADS=1 PYTHONPATH=.. ../$(BIN)/python -m calibration $(ARGS)
+
+soak: $(VENV)/.installed  ## disturb small studies in random ways (ARGS='--hours 2 --seed 1'); what held, by fault
+	cd tests && PYTHONPATH=.. ../$(BIN)/python -m soak $(ARGS)
 
 $(PEERS)/.installed: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0
