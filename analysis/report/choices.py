@@ -29,6 +29,12 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         "has freeze.json or its SHA-256, or a signed or stamped file that has its SHA-256",
     )
     parser.add_argument(
+        "--formats",
+        metavar="png,svg,pdf",
+        help="files of each figure; PNG, which the report shows, is always one of them; none: "
+        "no figures, for verdicts in a few seconds (default: all three, with --live png)",
+    )
+    parser.add_argument(
         "--details",
         action="store_true",
         help="print each verdict with its rule, interval, margin and degrees of freedom too",
