@@ -74,6 +74,22 @@ def write_json(path: Path, content: Any) -> None:
     replace_file(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def formats_of(text: str | None) -> tuple[str, ...]:
+    """The formats that `--formats` asks for, without it all of them.
+
+    Raises:
+        InputError: one is unknown.
+    """
+    if text == "none":
+        return ()
+    asked = FORMATS if text is None else (FORMATS[0], *text.split(","))
+    if unknown := [kind for kind in asked if kind not in FORMATS]:
+        raise InputError(
+            f"--formats {text}: {unknown[0]!r} is none of {', '.join(FORMATS)}; none: no figures"
+        )
+    return tuple(kind for kind in FORMATS if kind in asked)
+
+
 def save(
     figure: Figure,
     records: Sequence[Record],

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.descriptions.findings import FORMATS, Request
-from analysis.figures.files import prepare
+from analysis.figures.files import formats_of, prepare
 from analysis.laws.floor import with_floor
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
@@ -36,17 +36,6 @@ def _where(texts: Sequence[str]) -> dict[str, str]:
     return where
 
 
-def _formats(text: str | None, live_s: float | None) -> tuple[str, ...]:
-    """The formats of figures that `--formats` asks for; a page that is made anew shows one."""
-    asked = {"none": [], None: FORMATS[:1] if live_s is not None else FORMATS}.get(text)
-    if asked is None:
-        asked = [*filter(None, str(text).split(","))]
-        if unknown := [kind for kind in asked if kind not in FORMATS]:
-            raise InputError(f"--formats {text}: {unknown[0]!r} is none of {', '.join(FORMATS)}")
-        asked = [FORMATS[0], *asked]
-    return tuple(kind for kind in FORMATS if kind in asked)
-
-
 def command(
     results: Path,
     output: Path,
@@ -59,7 +48,7 @@ def command(
     formats: str | None = None,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
-    kinds = _formats(formats, live_s)
+    kinds = formats_of(formats if formats or live_s is None else FORMATS[0])
     if live_s is not None and not live_s >= 1:
         raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)

@@ -85,7 +85,7 @@ def test_report_stands_alone_and_lists_what_is_left_out(tmp_path, capsys):
     ]
     study = write_study(tmp_path, results)
     (tmp_path / "results" / "runs" / second.run_id / "result.json").unlink()
-    assert main([str(study), "-o", str(tmp_path)]) == 0
+    assert main([str(study), "-o", str(tmp_path), "--formats", "png"]) == 0
     page = (tmp_path / "report.html").read_text()
     assert page.count("<img alt=") == len(FIGURES)
     assert page.count(evil) == 0
@@ -165,7 +165,7 @@ def test_published_points_are_laid_over_on_request(tmp_path, frontiers_only):
 def test_cells_without_errors_are_told_of_and_nothing_falls_over(tmp_path):
     results = [replace(r, val_error=0.0) if r.depth > 26 else r for r in runs(EFFECTS)]
     study = write_study(tmp_path, results)
-    main([str(study), "--out", str(tmp_path / "out")])
+    main([str(study), "--out", str(tmp_path / "out"), "--formats", "png"])
     told = verdicts(tmp_path / "out")
     for rule in ("R1-long", "R1-short", "R4"):
         assert "makes no errors" in str(told[rule])
@@ -188,4 +188,7 @@ def test_figures_are_written_in_the_formats_asked_for(tmp_path, capsys, frontier
     assert written("--formats", "none") == {"csv"}
     assert "<img alt=" not in (out / "report.html").read_text()
     assert main([str(study), "-o", str(out), "--formats", "png,gif"]) == 2
-    assert "--formats png,gif: 'gif' is none of png, svg, pdf" in capsys.readouterr().err
+    assert (
+        "--formats png,gif: 'gif' is none of png, svg, pdf; none: no figures"
+        in capsys.readouterr().err
+    )

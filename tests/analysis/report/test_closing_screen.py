@@ -48,7 +48,7 @@ def test_without_a_question_none_is_told(
 @pytest.mark.slow
 def test_it_fits_a_terminal(tmp_path: Path) -> None:
     study = write_study(tmp_path, runs(EFFECTS), GRID)
-    with Terminal(tmp_path, "analysis", str(study), "-o", "out") as terminal:
+    with Terminal(tmp_path, "analysis", str(study), "-o", "out", "--formats", "none") as terminal:
         assert terminal.wait() == 0, terminal.text
         *shown, address = terminal.text.strip("\n").split("\n")
     assert max(map(len, shown)) <= 80
