@@ -11,6 +11,7 @@ from typing import ParamSpec
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import WriteError
+from scaling_study.common.format import cut
 from scaling_study.common.terminal import tidy
 
 BAD_INPUT = 2
@@ -57,7 +58,7 @@ def entry_point(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
                 code = INTERRUPTED
             except OSError as error:
                 if error.errno in NO_NAME:
-                    return report(f"{str(error.filename)[:60]}…: {error.strerror}; give another")
+                    return report(f"{cut(str(error.filename), 80)}: {error.strerror}; give another")
                 if not (isinstance(error, WriteError) or error.errno in DISK):
                     raise
                 code = _disk_failed(error)

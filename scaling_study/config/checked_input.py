@@ -15,6 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.format import cut
 from scaling_study.common.reading import (
     NestingError,
     UnreadableError,
@@ -66,7 +67,7 @@ def check_file(path: Path) -> None:
 def check_words(words: Sequence[str]) -> None:
     """InputError for an override that is nested too deeply, or too long."""
     for word in words:
-        short = word if len(word) <= 60 else f"{word[:60]}…"
+        short = cut(word, 60)
         if len(word.partition("=")[0]) > LONGEST_KEY:
             raise InputError(
                 f"{short}: no such setting; a name has {LONGEST_KEY} characters or less"

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0, help="of the first sequence")
+    parser.add_argument(
+        "--each", action="store_true", help="each fault once, in a study of its own"
+    )
     parser.add_argument("--faults", help="only these, by name, with commas between")
     asked = parser.parse_args()
     names = (asked.faults or ",".join(f.__name__ for f in FAULTS)).split(",")
@@ -108,10 +112,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soak") as name:
         Path(name).chmod(0o755)
         soak = Soak(asked.seed, Path(name))
+        each = [partial(soak.play, random.Random(kind.__name__), [kind]) for kind in kinds]
+        until = iter(lambda: time.monotonic() < end, False)
         code = 0
-        while time.monotonic() < end:
+        for play in each if asked.each else (partial(soak.sequence, kinds) for _ in until):
             try:
-                soak.sequence(kinds)
+                play()
             except PromiseError as broken:
                 print(f"BROKEN: {broken}", flush=True)
                 soak.sequences, code = soak.sequences + 1, 1
