@@ -28,7 +28,7 @@ WORDS = (
 # In the environment of every process of a sequence, and of none else.
 MARK = "SOAK_SEQUENCE"
 # What a sweep may take on a machine that has other work to do.
-LIMIT_S = 300
+LIMIT_S = 900
 # Of a result: what time, place and the number of attempts change.
 TIMED = (
     *("step_time_s", "step_time_mean_s", "step_time_cv", "images_per_s", "bound", "wall_s"),
@@ -110,6 +110,7 @@ def ended(process: "subprocess.Popen[str]", limit_s: float = LIMIT_S) -> int:
         return process.wait(limit_s)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.wait()
         raise PromiseError(f"a sweep did not end within {limit_s:g} s") from None
 
 
