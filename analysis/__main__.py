@@ -40,6 +40,7 @@ def _analyse(args: argparse.Namespace) -> list[str]:
         args.with_halved,
         args.anchor,
         args.details,
+        args.formats,
     )
 
 

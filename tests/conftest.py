@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from helpers import warm_python
-from helpers.commands import Command, environment, without_measuring
+from helpers.commands import Command, environment, sparing
 from helpers.tiny import plain_execution
 from scaling_study import data
 from scaling_study.config.execution import ExecutionConfig
@@ -121,13 +121,13 @@ def execution(tmp_path: Path, cache_dir: Path) -> ExecutionConfig:
 def command(tmp_path: Path, cache_dir: Path) -> Command:
     """Run `python -m MODULE ARGUMENTS` in an empty folder, as a user would.
 
-    Sweeps do not measure step times, unless the arguments say something about it.
+    Sweeps measure no step times and analyses draw no figures, unless the arguments speak of it.
     """
 
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if module.startswith("scaling_study") and "cache_dir=" not in " ".join(arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
-        arguments = without_measuring(module, arguments)
+        arguments = sparing(module, arguments)
         return warm_python.run(module, *arguments, cwd=tmp_path, env=environment())
 
     return call
@@ -167,7 +167,7 @@ def command_here(
     def call(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if not any(text.startswith("cache_dir=") for text in arguments):
             arguments = (*arguments, f"cache_dir={cache_dir}")
-        arguments = without_measuring(module, arguments)
+        arguments = sparing(module, arguments)
         name = module.rpartition(".")[2]
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # what the entry point sets ends with the test

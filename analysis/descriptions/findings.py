@@ -13,6 +13,9 @@ from analysis.study.study_cells import StudyCells
 from analysis.study.table import Table
 from scaling_study.study.forecasts import RunForecast
 
+# Kinds of files that a figure is written as, that of the report first.
+FORMATS = ("png", "svg", "pdf")
+
 
 @dataclass(frozen=True)
 class Request:
@@ -20,13 +23,15 @@ class Request:
 
     `study_dir` is where run folders and forecasts are looked for, None where runs are not ours;
     `live_s` how often (s) the page loads itself anew, None for a page that stays as it is;
-    `details`: whether to print what verdicts rest on.
+    `details`: whether to print what verdicts rest on; `formats`, some of `FORMATS`, are those of
+    its figures, none of which is drawn without any.
     """
 
     published: bool = False
     study_dir: Path | None = None
     live_s: float | None = None
     details: bool = False
+    formats: tuple[str, ...] = FORMATS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from analysis.descriptions.findings import Findings
-from analysis.figures.files import Saved, save
+from analysis.figures.files import Saved, save, save_numbers
 from analysis.rules.phrases import capitalised
 from analysis.rules.rule import Preregistration
 from analysis.study.columns import ALL_COST_NAMES, Record
@@ -33,14 +33,18 @@ class StudyFigure:
     records: Callable[[Any], Sequence[Record]] = list
 
     def save(self, found: Findings, directory: Path) -> Saved | None:
-        """Draw it and write its files; None where the study has no such figure."""
+        """Draw it and write its files; None where there is nothing to show or nothing to draw."""
         if not (data := self.data(found)):
+            return None
+        if not (formats := found.request.formats):
+            save_numbers(self.records(data), directory, self.name)
             return None
         cost = ALL_COST_NAMES[found.prereg.cost]
         over, name = law_cost(found.cells, found.prereg), found.cells.measure.name
         words = {"outcome": name, "Outcome": capitalised(name), "law_cost": ALL_COST_NAMES[over]}
         title = self.title.format(confidence=confidence(found), cost=cost, **words)
-        return save(self.draw(data, found), self.records(data), directory, self.name, title)
+        drawn, records = self.draw(data, found), self.records(data)
+        return save(drawn, records, directory, self.name, title, formats)
 
 
 def confidence(found: Findings) -> str:

@@ -8,19 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from analysis.descriptions.findings import FORMATS
 from analysis.study.columns import Record
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 
+# What draws each format, and the metadata that would differ from one time to the next.
+CANVASES: dict[str, tuple[type[FigureCanvasBase], str]] = {
+    "png": (FigureCanvasAgg, "Software"),
+    "svg": (FigureCanvasSVG, "Date"),
+    "pdf": (FigureCanvasPdf, "CreationDate"),
+}
+
 
 @dataclass(frozen=True)
 class Saved:
-    """A figure on disk: DIR/NAME.png, .svg, .pdf and .csv."""
+    """A figure on disk: DIR/NAME.png and .csv, and .svg and .pdf where they were asked for."""
 
     name: str
     title: str
@@ -65,17 +74,45 @@ def write_json(path: Path, content: Any) -> None:
     replace_file(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def formats_of(text: str | None) -> tuple[str, ...]:
+    """The formats that `--formats` asks for, without it all of them.
+
+    Raises:
+        InputError: one is unknown.
+    """
+    if text == "none":
+        return ()
+    asked = FORMATS if text is None else (FORMATS[0], *text.split(","))
+    if unknown := [kind for kind in asked if kind not in FORMATS]:
+        raise InputError(
+            f"--formats {text}: {unknown[0]!r} is none of {', '.join(FORMATS)}; none: no figures"
+        )
+    return tuple(kind for kind in FORMATS if kind in asked)
+
+
 def save(
-    figure: Figure, records: Sequence[Record], directory: Path, name: str, title: str
+    figure: Figure,
+    records: Sequence[Record],
+    directory: Path,
+    name: str,
+    title: str,
+    formats: Sequence[str] = FORMATS,
 ) -> Saved:
-    """Write the figure as PNG (150 dpi), SVG and PDF and the plotted numbers as CSV."""
-    # Canvases rather than Figure.savefig, which draws every figure twice to find its layout.
-    for kind, canvas, stamp in (
-        ("png", FigureCanvasAgg, "Software"),
-        ("svg", FigureCanvasSVG, "Date"),
-        ("pdf", FigureCanvasPdf, "CreationDate"),
-    ):
+    """Write the figure in these formats (PNG: 150 dpi) and the plotted numbers as CSV."""
+    for kind in formats:
+        # Canvases rather than Figure.savefig, which draws every figure twice to find its layout.
+        canvas, stamp = CANVASES[kind]
         write: Any = getattr(canvas(figure), f"print_{kind}")
         write(directory / f"{name}.{kind}", metadata={stamp: None})
-    write_csv(directory / f"{name}.csv", records)
+        figure.set_layout_engine("none")  # the first has found the layout
+    save_numbers(records, directory, name, formats)
     return Saved(name, title, directory / f"{name}.png")
+
+
+def save_numbers(
+    records: Sequence[Record], directory: Path, name: str, formats: Sequence[str] = ()
+) -> None:
+    """Write what a figure plots as CSV; files in other formats go, they show older numbers."""
+    for kind in set(FORMATS) - {*formats}:
+        (directory / f"{name}.{kind}").unlink(missing_ok=True)
+    write_csv(directory / f"{name}.csv", records)

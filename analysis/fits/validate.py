@@ -9,6 +9,7 @@ from analysis.fits.descent import Mask
 from analysis.fits.fit import Fit, fit
 from analysis.fits.forms import Floats, log_value
 from analysis.fits.inputs import Column, column
+from analysis.fits.laws import form_of
 from analysis.fits.varpro import minimise
 from scaling_study.common.errors import InputError
 
@@ -30,7 +31,8 @@ class Misses:
 class Validation:
     """Relative errors of prediction, as fractions.
 
-    `folds` is cross-validation by configuration, `baseline` the same of y = E + A cost^-a;
+    `folds` is cross-validation by configuration, `baseline` the same of y = E + A cost^-a, which
+    has none itself;
     `extrapolated` trains on the cheapest rows, `left_out` on all levels of a column but one.
     """
 
@@ -134,7 +136,10 @@ def _baseline(found: Fit, costs: Floats, k: int, seed: int) -> Misses | None:
     columns = {"cost": costs, "y": np.exp(found.problem.log_y)}
     if len(costs) <= 3 or np.ptp(np.log(costs)) == 0:
         return None
-    return folds(fit(columns, "spl", y="y", x="cost", groups=found.groups), k, seed)
+    law = form_of("spl", ("cost",))
+    if found.form.id == law.id and len(found.columns) == 1:
+        return None  # it is the baseline
+    return folds(fit(columns, law, y="y", x="cost", groups=found.groups), k, seed)
 
 
 def describe(validation: Validation) -> list[str]:

@@ -4,6 +4,7 @@ Golub & Pereyra 1973; for scaling laws Czech et al. 2026 (arXiv 2603.22339).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -139,6 +140,16 @@ def polish_until_agreed(problem: Problem, start: Point) -> tuple[Point, bool]:
     return start, False
 
 
+def _polished(problem: Problem, starts: Sequence[Point]) -> list[tuple[Point, bool]]:
+    """Each start polished, but those once that have the same loss: they are at one minimum."""
+    found: list[tuple[Point, bool]] = []
+    for number, start in enumerate(starts):
+        same = (n for n in range(number) if abs(starts[n].loss - start.loss) <= AGREE * start.loss)
+        twin = next(same, None)
+        found.append(polish_until_agreed(problem, start) if twin is None else found[twin])
+    return found
+
+
 def _broken_line(problem: Problem, start: Floats | None) -> Minimum:
     """The best breakpoint, within 0.5 of `start`: every 0.05, then ever finer about the best."""
     low, high = problem.low[:1], problem.high[:1]
@@ -165,7 +176,7 @@ def minimise(problem: Problem, start: Floats | None = None) -> Minimum:
             return Minimum(linear_at(problem, np.empty(0)), 1, 1, True)
         if start is not None:
             return Minimum(levenberg(problem, start, np.ones(form.k, dtype=bool)), 1, 1, True)
-        polished = [polish_until_agreed(problem, s) for s in _starts(problem)]
+        polished = _polished(problem, _starts(problem))
     best, agreed = min(polished, key=lambda s: s[0].loss)
     reached = sum(p.loss <= best.loss * (1 + AGREE) for p, _ in polished)
     return Minimum(best, len(polished), reached, agreed)

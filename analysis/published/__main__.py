@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.report.choices import add_formats
 from scaling_study.common.command_line import parser, run
 
 
@@ -14,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "analysis.published", "The paper's claims, judged on the paper's own published numbers."
     )
     asked.add_argument("-o", "--output", type=Path, required=True, help="folder to write to")
+    add_formats(asked)
     args = asked.parse_args(arguments)
     return run(lambda: _judge(args))
 
@@ -22,7 +24,7 @@ def _judge(args: argparse.Namespace) -> list[str]:
     # Help and mistyped options are answered before numpy and the like are imported.
     from analysis.published.command import command
 
-    return command(args.output)
+    return command(args.output, args.formats)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Rules about laws of error on the paper's Figure 2, and what its numbers do not establish."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -144,13 +144,15 @@ def validations(points: Points) -> list[str]:
     return [line for each in found for line in describe(each)]
 
 
-def save_law_figures(points: Points, directory: Path) -> list[Saved]:
+def save_law_figures(points: Points, directory: Path, formats: Sequence[str]) -> list[Saved]:
     """Error over FLOPs with the power law, the floor and the break; returns of resolution."""
     rows = law_rows(points, fits_of(points), EPOCHS, math.inf, "prior")
     steps = return_rows(points, EPOCHS)
     with style():
         title = "Error over FLOPs with three laws (Figure 2, 350 epochs)"
-        drawn = save(law_plots.laws(rows), rows, directory, "figure_2_laws", title)
+        drawn = save(law_plots.laws(rows), rows, directory, "figure_2_laws", title, formats)
         title = "What each step in resolution returns (Figure 2), 95 % intervals over steps"
-        more = save(return_plot.returns(steps), steps, directory, "figure_2_returns", title)
+        more = save(
+            return_plot.returns(steps), steps, directory, "figure_2_returns", title, formats
+        )
     return [drawn, more]

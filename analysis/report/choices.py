@@ -1,4 +1,4 @@
-"""Options of the commands that analyse a study, without what the analysis itself imports."""
+"""Options of the commands that judge and draw, without what the analysis itself imports."""
 
 import argparse
 
@@ -28,8 +28,19 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         help="what shows from outside when the study was frozen: a git tag whose message or tree "
         "has freeze.json or its SHA-256, or a signed or stamped file that has its SHA-256",
     )
+    add_formats(parser)
     parser.add_argument(
         "--details",
         action="store_true",
         help="print each verdict with its rule, interval, margin and degrees of freedom too",
+    )
+
+
+def add_formats(parser: argparse.ArgumentParser) -> None:
+    """Which files are written of each figure."""
+    parser.add_argument(
+        "--formats",
+        metavar="png,svg,pdf",
+        help="files of each figure; PNG, which the report shows, is always one of them; none: "
+        "no figures, for verdicts that are soon there (default: all three, with --live png)",
     )

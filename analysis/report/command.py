@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.descriptions.findings import Request
-from analysis.figures.files import prepare
+from analysis.descriptions.findings import FORMATS, Request
+from analysis.figures.files import formats_of, prepare
 from analysis.laws.floor import with_floor
 from analysis.report.analyse import analyse
 from analysis.report.page.waiting_page import write_waiting_page
@@ -45,8 +45,10 @@ def command(
     with_halved: bool = False,
     anchor: str | None = None,
     details: bool = False,
+    formats: str | None = None,
 ) -> list[str]:
     """Analyse one study; the lines to print."""
+    kinds = formats_of(formats if formats or live_s is None else FORMATS[0])
     if live_s is not None and not live_s >= 1:
         raise InputError(f"--live {live_s:g}: must be a number of seconds, 1 or more")
     study = read_study(results)
@@ -62,7 +64,7 @@ def command(
         return [f"nothing to compare yet: {error}"]
     rules = marked(_rules(study), study, table, anchor)
     prepare(output)
-    return analyse(table, rules, output, Request(published, results, live_s, details))
+    return analyse(table, rules, output, Request(published, results, live_s, details, kinds))
 
 
 def table_and_rules(study_dir: Path) -> tuple[Table, Preregistration]:

@@ -42,7 +42,8 @@ def command(args: argparse.Namespace) -> list[str]:
     try:
         wandb_client.require_answer()
         entity, project = args.entity or wandb_client.default_entity(), args.project
-        more = {"with_halved": args.with_halved, "anchor": args.anchor, "details": args.details}
+        names = ("with_halved", "anchor", "details", "formats")
+        more = {name: getattr(args, name) for name in names}
         lines = analyse(results, output, args.where, args.published, **more)
         if not (verdicts := _read(output / "verdicts.json").get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")

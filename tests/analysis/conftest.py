@@ -1,16 +1,29 @@
 """The paper's numbers, and analyses without their slow pictures."""
 
+import copy
+import pickle
+
 import pytest
 
 from analysis.figures import all_figures
+from analysis.laws.study_fits import study_fits
 from analysis.published.tables import depth_width_table, figure_2
 from analysis.study.study_cells import StudyCells
 
+FITS = {}
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """No pictures, which take most of the time: for tests of verdicts and words."""
-    monkeypatch.setattr("analysis.report.analyse.figures", lambda *_: [])
+
+@pytest.fixture(autouse=True)
+def fits_once(monkeypatch):
+    """The laws of a made-up study, half of an analysis's work, are fitted once for all tests."""
+
+    def known(cells, cost):
+        key = pickle.dumps((cells.cells, cost))
+        if key not in FITS:
+            FITS[key] = study_fits(cells, cost)
+        return copy.deepcopy(FITS[key])
+
+    monkeypatch.setattr("analysis.report.analyse.study_fits", known)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from calibration import runner
 from calibration.cases.looks import CASES, OTHER_RULES, UNPLANNED
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, lower, run, upper
 
-STUDIES = 400
+STUDIES = 200
 BY_NAME = {case.key: case for case in (*CASES, *OTHER_RULES)}
 # One way of looking for each rule; `make calibration` simulates the others too.
 SIMULATED = (

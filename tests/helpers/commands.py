@@ -5,6 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+# What commands do for a test only if its arguments have this: what they are given instead.
+SPARED = {
+    "scaling_study.sweep": ("measure.", ("measure.at_end=false",)),
+    "analysis": ("--formats", ("--formats", "none")),
+}
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -18,8 +23,7 @@ def run_dirs(tmp_path: Path) -> list[Path]:
     return sorted(path for path in (tmp_path / "results/runs").iterdir() if path.is_dir())
 
 
-def without_measuring(module: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """A command's arguments: sweeps measure no step times, unless the arguments speak of it."""
-    if module != "scaling_study.sweep" or any("measure." in text for text in arguments):
-        return arguments
-    return (*arguments, "measure.at_end=false")
+def sparing(module: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """A command's arguments, and that it measures no step times and draws no figures."""
+    word, more = SPARED.get(module, ("", ()))
+    return arguments if any(word in text for text in arguments) else (*arguments, *more)

@@ -164,7 +164,12 @@ SECTIONS: tuple[Section, ...] = (
     Section("explore", "Explore", _explorer),
     Section("runs", "Runs", lambda _: ['<div id="table"></div>']),
     Section("time", "Cost against forecast", _time),
-    Section("figures", "Figures", lambda r: [html.figure(saved) for saved in r.figures]),
+    Section(
+        "figures",
+        "Figures",
+        lambda r: [html.figure(saved) for saved in r.figures],
+        lambda r: bool(r.figures),
+    ),
     Section(
         "details",
         "Numbers behind it",

@@ -28,9 +28,9 @@ def test_descriptions_count_what_was_done():
 
 
 @pytest.mark.slow
-def test_the_count_stands_with_each_verdict(tmp_path, capsys, undrawn):
+def test_the_count_stands_with_each_verdict(tmp_path, capsys):
     made = write_study(tmp_path, runs({4: -0.10, 24: 0.10}))
-    assert main([str(made), "-o", str(tmp_path / "out"), "--details"]) == 0
+    assert main([str(made), "-o", str(tmp_path / "out"), "--formats", "none", "--details"]) == 0
     page, printed = (tmp_path / "out/report.html").read_text(), capsys.readouterr().out
     found = verdicts(tmp_path / "out")
     for name, verdict in found.items():

@@ -46,7 +46,7 @@ def drawn(tmp_path_factory):
     found = findings(table_of(loaded, {}), load_rules(None, loaded.grid), request)
     kept = {}
 
-    def keep(figure, records, directory, name, title):
+    def keep(figure, records, directory, name, title, formats):
         kept[name] = (figure, records, title)
         return Saved(name, title, directory / f"{name}.png")
 

@@ -74,7 +74,7 @@ def test_huber_fit_reaches_the_global_optimum(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.parametrize("seed", range(2, 5))
 def test_no_random_start_beats_the_fit(seed):
     table = language_models(seed, noise=0.01 + 0.002 * seed, outliers=2 * seed)
     assert huber_fit(table).loss <= random_starts(table, 200) * (1 + 1e-9)

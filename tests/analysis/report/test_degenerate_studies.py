@@ -51,7 +51,7 @@ def test_nothing_in_a_report_is_infinite(
     monkeypatch.setattr("analysis.laws.study_fits.validate", lambda *_, **__: None)
     monkeypatch.setattr("analysis.laws.study_fits.describe", lambda _: [])
     study = write_study(tmp_path, STUDIES[name]())
-    assert main([str(study), "-o", str(tmp_path / "out")]) == 0
+    assert main([str(study), "-o", str(tmp_path / "out"), "--formats", "png"]) == 0
     for file in ("verdicts.json", "fits.json"):
         found = json.loads((tmp_path / "out" / file).read_text(encoding="utf-8"))
         assert found

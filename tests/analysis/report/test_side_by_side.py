@@ -46,7 +46,9 @@ def test_effects_are_those_of_each_studys_own_analysis(
     verdicts_alone(monkeypatch)
     lines = compared(results, capsys, "deep", "flat")
     for name, at in (("deep", 0), ("flat", 1)):
-        assert analyse([str(results / name), "-o", str(results / "figures")]) == 0
+        assert (
+            analyse([str(results / name), "-o", str(results / "figures"), "--formats", "none"]) == 0
+        )
         verdicts = json.loads((results / "figures/verdicts.json").read_text())["verdicts"]
         r1 = verdicts["R1-long"]
         estimate, low, high = (100 * r1[key] for key in ("estimate", "ci_low", "ci_high"))

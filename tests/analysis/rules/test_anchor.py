@@ -167,11 +167,12 @@ def test_without_a_freeze_there_is_nothing_to_anchor(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_report_shows_the_anchor_and_refuses_a_wrong_one(tmp_path, undrawn, capsys):
+def test_the_report_shows_the_anchor_and_refuses_a_wrong_one(tmp_path, capsys):
     study, out = write_study(tmp_path, runs({4: -0.1, 24: 0.1})), tmp_path / "out"
     signed = tmp_path / "freeze.sig"
     signed.write_text("0" * 64)
-    arguments = [str(study), "-o", str(out), "--details", "--anchor", f"file:{signed}"]
+    options = ["--formats", "none", "--details", "--anchor", f"file:{signed}"]
+    arguments = [str(study), "-o", str(out), *options]
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: --anchor file:{signed}: it does not have ")

@@ -25,11 +25,11 @@ def study(tmp_path):
 
 
 @pytest.fixture
-def reasons(study, tmp_path, undrawn):
+def reasons(study, tmp_path):
     """Analyse the study, or another; why its verdicts are exploratory, empty if they are not."""
 
     def analysed(folder=study, *options):
-        assert main([str(folder), "-o", str(tmp_path / "out"), *options]) == 0
+        assert main([str(folder), "-o", str(tmp_path / "out"), "--formats", "none", *options]) == 0
         found = json.loads((tmp_path / "out/verdicts.json").read_text())
         assert all(
             v["exploratory"] == bool(found["prereg"]["exploratory"])

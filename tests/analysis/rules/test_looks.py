@@ -112,11 +112,11 @@ def test_a_frozen_allocation_reaches_planned_looks_with_unequal_seeds(later, cho
 
 
 @pytest.fixture
-def analysed(tmp_path, undrawn):
+def analysed(tmp_path):
     """Analyse a study: what verdicts.json says of it and its verdicts, and what is printed."""
 
     def run(study, capsys):
-        assert main([str(study), "-o", str(tmp_path / "out")]) == 0
+        assert main([str(study), "-o", str(tmp_path / "out"), "--formats", "none"]) == 0
         found = json.loads((tmp_path / "out/verdicts.json").read_text())
         return found["prereg"], verdicts(tmp_path / "out"), capsys.readouterr().out
 

@@ -33,7 +33,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = runs({4: -0.05, 24: 0.05})
     diverged = replace(results[-1], status="diverged", val_error=None)
     study = write_study(root, [*results[:-1], diverged], GRID)
-    assert main([str(study), "-o", str(root / "out")]) == 0
+    assert main([str(study), "-o", str(root / "out"), "--formats", "none"]) == 0
     return root / "out"
 
 
@@ -139,6 +139,6 @@ def test_the_kind_of_the_page_of_rules_works(
     monkeypatch.syspath_prepend(tmp_path)
     grid = {"name": "demo", **yaml.safe_load(text["yaml"])["grid"]}
     study = write_study(tmp_path, runs({24: 0.05}), yaml.safe_dump(grid))
-    assert main([str(study), "-o", str(tmp_path / "out")]) == 0
+    assert main([str(study), "-o", str(tmp_path / "out"), "--formats", "none"]) == 0
     assert verdicts(tmp_path / "out")["deeper"]["verdict"] == "supported"
     assert "The largest depth gains " in (tmp_path / "out" / "report.html").read_text()

@@ -140,7 +140,7 @@ def test_a_clear_effect_takes_fewer_rounds_than_none():
 
 @pytest.mark.slow
 def test_all_rounds_together_keep_the_level():
-    studies, found, counts = 400, adaptive(times=3.0), Counter()
+    studies, found, counts = 200, adaptive(times=3.0), Counter()
     for number in range(studies):
         rows, prereg = found.study(drawn(number, long=0.005))
         study = Evidence(StudyCells.of(rows), prereg)
@@ -176,7 +176,7 @@ def test_rounds_of_a_tuned_rule_train_other_rates_as_often_as_the_own_one():
 @pytest.mark.slow
 def test_all_rounds_of_a_tuned_rule_keep_the_level():
     found, draw = tuned_study()
-    studies, counts = 100, Counter()
+    studies, counts = 60, Counter()
     for number in range(studies):
         rows, prereg = found.study(draw(number))
         study = Evidence(StudyCells.of(rows), prereg)

@@ -184,7 +184,7 @@ def test_the_report_the_console_and_the_record_say_it(
     execution: ExecutionConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = study(execution, errors(gap=0.2)), tmp_path / "out"
-    assert main([str(folder), "-o", str(out), "--details"]) == 0
+    assert main([str(folder), "-o", str(out), "--formats", "none", "--details"]) == 0
     shown = capsys.readouterr().out
     assert "at the recipe's learning rate supported  +" in shown
     assert "; robust to tuning (it favours depth by " in shown

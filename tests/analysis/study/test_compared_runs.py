@@ -47,7 +47,7 @@ def test_runs_hardly_better_than_chance_are_excluded(tmp_path):
 def test_mixed_tables_are_refused(tmp_path, capsys, change, told):
     results = runs(EFFECTS)
     study = write_study(tmp_path, [*results, replace(renamed(results[0], "-x"), **change)])
-    assert main([str(study), "-o", str(tmp_path / "out")]) == 2
+    assert main([str(study), "-o", str(tmp_path / "out"), "--formats", "none"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: mixed table: ")
     assert told in error
@@ -56,13 +56,13 @@ def test_mixed_tables_are_refused(tmp_path, capsys, change, told):
 
 
 @pytest.mark.slow
-def test_where_selects_from_a_mixed_table(tmp_path, undrawn):
+def test_where_selects_from_a_mixed_table(tmp_path):
     results = runs(EFFECTS)
     other = [replace(renamed(r, "-x"), precision="bf16") for r in results]
     study = write_study(tmp_path, [*results, *other])
     assert judged(study, {"precision": "fp32"}.items())["R1"].verdict.value == "supported"
     chosen = ["--where", "precision=fp32", "--where", "epochs=24"]
-    assert main([str(study), "-o", str(tmp_path), *chosen]) == 0
+    assert main([str(study), "-o", str(tmp_path), "--formats", "none", *chosen]) == 0
     found = verdicts(tmp_path)["R1-long"]
     assert found["exploratory"] is True
     assert (found["verdict"], found["estimate"]) == ("not_testable", None)
@@ -71,7 +71,7 @@ def test_where_selects_from_a_mixed_table(tmp_path, undrawn):
 @pytest.mark.parametrize("where", ["precision", "colour=red", "precision=fp8"])
 def test_bad_where_is_refused(tmp_path, where, capsys):
     study = write_study(tmp_path, runs(EFFECTS, seeds=2))
-    assert main([str(study), "-o", str(tmp_path), "--where", where]) == 2
+    assert main([str(study), "-o", str(tmp_path), "--formats", "none", "--where", where]) == 2
     assert capsys.readouterr().err.startswith("error: ")
 
 

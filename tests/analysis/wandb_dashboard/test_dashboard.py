@@ -32,7 +32,7 @@ def table(server: Server, name: str) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_path: Path) -> None:
     study = write_study(tmp_path, runs({4: -0.05, 20: 0.08}))
-    arguments = (str(study), "--entity", "me", "--project", "lab")
+    arguments = (str(study), "--entity", "me", "--project", "lab", "--formats", "png")
     code, output = call("analysis.dashboard", *arguments, cwd=tmp_path)
     assert code == 0, output
     figures = tmp_path / "figures/demo"
@@ -106,7 +106,7 @@ def test_a_study_that_grew_is_analysed_and_sent_anew(server: Server, tmp_path: P
     study = write_study(tmp_path, [r for r in results if r.epochs == 4])
     (tmp_path / "figures/demo").mkdir(parents=True)
     (tmp_path / "figures/demo/verdicts.json").write_text("{", encoding="utf-8")  # it is no matter
-    arguments = (str(study), "--entity", "me", "--project", "lab")
+    arguments = (str(study), "--entity", "me", "--project", "lab", "--formats", "png")
     code, output = call("analysis.dashboard", *arguments, cwd=tmp_path)
     assert code == 0, output
     run = server.runs["analysis-demo"]
