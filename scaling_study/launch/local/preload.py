@@ -68,13 +68,12 @@ def small_network() -> nn.Module:
 def train_a_little() -> None:
     """Train a small network for two steps, so that no run sets up torch for its own first ones.
 
-    By one thread, because those of OpenMP do not outlive a fork. Only with a torch for CPUs alone:
-    any other looks for devices, and starts a thread for each, before its first backward pass.
+    Only for runs of one thread, because threads of OpenMP do not outlive a fork, and with a torch
+    for CPUs alone: any other looks for devices, and starts a thread for each, before its first
+    backward pass.
     """
-    if torch.accelerator.current_accelerator() is not None:
+    if torch.get_num_threads() > 1 or torch.accelerator.current_accelerator() is not None:
         return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with torch.random.fork_rng([]):
         module = small_network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images, labels = torch.rand(8, 3, 16, 16), torch.zeros(8, dtype=torch.long)
@@ -89,7 +88,6 @@ def train_a_little() -> None:
         with torch.inference_mode():
             module.eval()(images).argmax(1)
     torch.save(ema.state_dict(), io.BytesIO())
-    torch.set_num_threads(threads)
 
 
 train_a_little()
