@@ -9,7 +9,8 @@ is where launcher plugins were installed to, as `make bench` does it; without th
 met, because it was not measured.
 
 Then runs that train 20 steps: the CPU time of a run's process beyond that of the same training in a
-process that has trained before. It holds what a run imports and does for the first time.
+process that has trained before. It holds what a run imports and does for the first time, kernels
+for its own shapes among it.
 `--training` measures that alone.
 """
 
@@ -20,21 +21,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from timed_jobs import Empty, Trained
+
 from scaling_study.common.device import cpu_cores
-from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.config.tracking import Tracking
 from scaling_study.grid.run_at_point import run_at
-from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
 from scaling_study.launch.options import UNLIMITED, Policy
 from scaling_study.launch.slots import Slot
@@ -70,30 +70,6 @@ if __name__ == "__main__":
 LAUNCHERS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher"}
 
 
-@dataclass(frozen=True)
-class Empty(Job):
-    """A run without training, which notes in its log where and when it was at work."""
-
-    def __call__(self) -> Any:
-        began = time.time()
-        outcome = super().__call__()
-        print(os.environ["BENCHMARK_SLOT"], began, time.time(), flush=True)
-        return outcome
-
-    def _train(self, run_dir: Path, world: World) -> dict[str, Any]:
-        return {"status": "ok", "wall_s": 0.0}
-
-
-@dataclass(frozen=True)
-class Trained(Job):
-    """A run whose log ends with the CPU seconds of its process."""
-
-    def __call__(self) -> Any:
-        outcome = super().__call__()
-        print(time.process_time(), flush=True)
-        return outcome
-
-
 def runs(count: int, point: dict[str, Any] | None = None) -> list[RunConfig]:
     """The tiniest runs of the project's own configuration, by seed; `point` has other settings."""
     import hydra
@@ -127,29 +103,27 @@ def execution_in(folder: Path) -> ExecutionConfig:
 
 
 def cpu_beyond_training(folder: Path) -> list[float]:
-    """CPU seconds of each of our runs, less those of a training where all is warm."""
-    chosen, execution = runs(TRAININGS, TRAINED), execution_in(folder)
-    jobs = [Trained(run, execution) for run in chosen]
-    slots = [Slot(f"cpu{i}", {"CUDA_VISIBLE_DEVICES": ""}) for i in range(cpu_cores())]
-    outcomes = list(pool.launch(jobs, slots, UNLIMITED))
-    assert {outcome.status for outcome in outcomes} == {"ok"}, outcomes
-    logs = (job.store.run_dir(job.run.run_id) / "log.txt" for job in jobs)
-    whole = [float(log.read_text(encoding="utf-8").split()[-1]) for log in logs]
-    # The pool has set the number of threads for whoever loads torch from now on.
-    alone = statistics.median([*trainings(chosen, execution, folder)][1:])
-    return [seconds - alone for seconds in whole]
+    """CPU seconds of each of our runs, less those of the same training where all is warm.
 
-
-def trainings(chosen: list[RunConfig], execution: ExecutionConfig, folder: Path) -> Iterator[float]:
-    """CPU seconds of each training, one after the other in this process."""
+    Both take turns, one at a time: beside other work the same training takes more of the CPU.
+    """
     from scaling_study.training.loop import train
 
+    chosen, execution = runs(TRAININGS + 1, TRAINED), execution_in(folder)
+    slot = Slot("cpu0", {"CUDA_VISIBLE_DEVICES": ""})
+    beyond = list[float]()
     for number, run in enumerate(chosen):
+        job = Trained(run, execution)
+        (outcome,) = pool.launch([job], [slot], UNLIMITED)
+        assert outcome.status == "ok", outcome
+        log = job.store.run_dir(run.run_id) / "log.txt"
+        whole = float(log.read_text(encoding="utf-8").split()[-1])
         run_dir = folder / f"alone{number}"
         run_dir.mkdir()
         began = time.process_time()
         train(run, run_dir, execution)
-        yield time.process_time() - began
+        beyond.append(whole - (time.process_time() - began))
+    return beyond[1:]  # the first training here was not warm
 
 
 def ours(count: int, folder: Path) -> tuple[float, float, list[float]]:
@@ -236,6 +210,8 @@ def main() -> int:
     parser.add_argument("--peers", default="", help="folder with Hydra's launcher plugins")
     parser.add_argument("--training", action="store_true", help="measure runs that train, alone")
     options = parser.parse_args()
+    # A forked process would import this file, as it does not with `python -m scaling_study`.
+    del sys.modules["__main__"].__file__
     with tempfile.TemporaryDirectory() as folder:
         missed = report_training(cpu_beyond_training(Path(folder)))
     if options.training:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import WriteError
@@ -31,10 +31,32 @@ Arguments = ParamSpec("Arguments")
 PROGRAM = "scaling-study"
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose errors are one sentence, as those of all other input."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(report(f"{message}; {self.prog} --help says what it takes"))
+
+
 def parser(module: str, about: str) -> argparse.ArgumentParser:
     """A parser whose usage says what the user typed: the one command, or `python -m MODULE`."""
-    typed = sys.argv[0] if sys.argv[0].startswith(f"{PROGRAM} ") else f"python -m {module}"
-    return argparse.ArgumentParser(prog=typed, description=about)
+    typed = sys.argv[0] if _one_command() else f"python -m {module}"
+    return _Parser(prog=typed, description=about)
+
+
+def spelled(command: str, module: str = "") -> str:
+    """A command as who typed this one would: `scaling-study COMMAND`, or `python -m MODULE`.
+
+    Without a module, as for those of `analysis`, which a folder with a package of that name hides:
+    `python -m scaling_study COMMAND`.
+    """
+    if _one_command():
+        return f"{PROGRAM} {command}"
+    return f"python -m {module or f'scaling_study {command}'}"
+
+
+def _one_command() -> bool:
+    return sys.argv[0].startswith(f"{PROGRAM} ")
 
 
 def add_results(asked: argparse.ArgumentParser) -> None:

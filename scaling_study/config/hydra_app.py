@@ -167,9 +167,12 @@ def _explain(error: Exception, config_name: str) -> str:
     if key := getattr(error, "full_key", None):
         message = f"{key}: {message}"
     if isinstance(error, MissingConfigException) and error.options is not None:
-        name = (error.missing_cfg_file or "").rpartition("/")[2]
-        return f"{message}{suggest(name, error.options)}; known: {', '.join(error.options)}"
+        group, _, name = (error.missing_cfg_file or "").rpartition("/")
+        near = suggest(name, error.options)
+        return f"{group}={name}: no such file{near}; known: {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
+        if (data_dir("sweeps") / "grid" / f"{error.override}.yaml").is_file():
+            return f"{error.override}: a grid is added with a plus, as in +grid={error.override}"
         return (
             f"{error.override}: not an override of Hydra's ({message}); a text with other signs "
             "than those of names and numbers is quoted twice: 'key=\"text\"'"

@@ -32,6 +32,9 @@ AFTER_GATE = {1: ("conv_pw", "bn2"), 6: ("conv_pwl", "bn3")}
 
 def names(model: ModelConfig) -> dict[str, str]:
     """Our name of every layer with weights to timm's, in order; InputError if timm has none."""
+    if not isinstance(model, ResNetConfig | EfficientNetConfig):
+        has = "only ResNets and EfficientNets have names of timm's"
+        raise InputError(f"model.family={model.family}: {has}")
     layers = network(model, 1).layers
     ours = [
         name for layer_name, layer in named_layers(layers) for name in _parts(layer_name, layer)
@@ -40,9 +43,6 @@ def names(model: ModelConfig) -> dict[str, str]:
         known = "timm has no such network; it has imagenet"
         require(model.stem == "imagenet", "model.stem", model.stem, known)
         return dict(zip(ours, _efficientnet(model), strict=True))
-    if not isinstance(model, ResNetConfig):
-        has = "only ResNets and EfficientNets have names of timm's"
-        raise InputError(f"model.family={model.family}: {has}")
     known = f"timm has no such network; it has {', '.join(STEMS)}"
     require(model.stem in STEMS, "model.stem", model.stem, known)
     ok = model.block != "bottleneck" or model.stride_in == "conv2"

@@ -178,7 +178,7 @@ def read_result(path: Path) -> Result:
         raise ValueError("not a result of this program")
     record = {**dict.fromkeys(OF_PROGRAMS), **record}
     lacking = set() if record["schema"] == SCHEMA else set(ADDED)
-    if odd := sorted(set(_types()).symmetric_difference(record) - lacking):
+    if odd := sorted(set(column_types()).symmetric_difference(record) - lacking):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")
     if type(record["activations"]) is int and record["activations"] == 0:
         record["activations"] = None  # as earlier versions wrote of networks without convolutions
@@ -199,12 +199,12 @@ def _from_schema_2(record: dict[str, Any]) -> dict[str, Any]:
 def _check(record: Mapping[str, Any]) -> None:
     """ValueError for a value that its column cannot have."""
     for name, value in record.items():
-        if not _possible(name, value, _types()[name]):
+        if not _possible(name, value, column_types()[name]):
             raise ValueError(f"{name}={value!r} is not possible")
 
 
 @cache
-def _types() -> dict[str, set[Any]]:
+def column_types() -> dict[str, set[Any]]:
     """The types that each column allows; cached, because sweeps read thousands of results."""
     return {
         name: {get_origin(part) or part for part in get_args(kind) or (kind,)}

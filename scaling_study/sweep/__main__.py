@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from scaling_study.common.command_line import spelled
 from scaling_study.common.ranks import alone_all_the_same
 from scaling_study.config import hydra_app
 from scaling_study.config.axes import display_names
@@ -88,7 +89,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     chosen = allocated(found, study_dir, plan)
     found = chosen.found
     if asked.explain == RULES:
-        print("\n".join(plan.details(found.rows)))
+        print("\n".join(display.notes(plan.details(found.rows))))
         return 0, False
     rows = with_states(found.every, store, study_dir, asked.dry_run)
     report = live_report.refresher(settings, study_dir, options.waits_for_runs)
@@ -197,7 +198,7 @@ def _follow(outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path |
         print(f"stopped: {error}; after mending it: {retyped()}", file=sys.stderr)
         return
     if stop.reasons:
-        cancel = f"python -m scaling_study.cancel {jobs_of}"
+        cancel = f"{spelled('cancel', 'scaling_study.cancel')} {jobs_of}"
         left = f": its jobs stay in the queue, and {cancel} cancels them" if jobs_of else ""
         _stopped(f"; nothing is lost{left}")
 

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scaling_study.common.command_line import spelled
 from scaling_study.common.device import device_name
 from scaling_study.common.errors import InputError
-from scaling_study.common.format import duration
+from scaling_study.common.format import duration, fitted
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.launch.local.measuring import Shape, measured_into, shapes_of
@@ -102,11 +103,11 @@ def _measure(
     shapes: Sequence[Shape], study_dir: Path, execution: ExecutionConfig, options: MeasureOptions
 ) -> None:
     """Measure these shapes in turn, and say how that went."""
-    print(
+    text = (
         f"measuring the step times of {len(shapes)} networks with the machine to themselves, "
-        f"{options.rounds} times each, for at most {duration(options.most_s)}",
-        flush=True,
+        f"{options.rounds} times each, for at most {duration(options.most_s)}"
     )
+    print(fitted(text, indent=2), flush=True)
     began, counts, failed = time.monotonic(), Counter[str](), 0
     (slot, *_) = slots_for([shape.run.device for shape in shapes], 1, execution.threads)
     with recorded(study_dir, 1):
@@ -121,8 +122,9 @@ def _measure(
     took = duration(time.monotonic() - began)
     print(f"{study_dir / FILE}: {enough} of {len(shapes)} networks measured in {took}")
     if left := len(shapes) - enough - failed:
-        print(
+        text = (
             f"{left} networks were left out (measure.most_s={options.most_s:g} "
             "seconds): the analysis takes the step times of the runs until all are measured, by "
-            "this command again or by python -m scaling_study.measure"
+            f"this command again or by {spelled('measure', 'scaling_study.measure')}"
         )
+        print(fitted(text, indent=2))

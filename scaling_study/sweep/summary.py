@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from scaling_study.common.command_line import spelled
 from scaling_study.planning.plan import Planned
 from scaling_study.study.parents import BLOCKED, READY, TO_START, blocked_by
 from scaling_study.study.store import Store
@@ -15,7 +16,7 @@ SOME_FAILED = 1
 
 def retyped() -> str:
     """The command that is running, to be typed again."""
-    return shlex.join(["python", "-m", "scaling_study.sweep", *sys.argv[1:]])
+    return f"{spelled('run', 'scaling_study.sweep')} {shlex.join(sys.argv[1:])}"
 
 
 def summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
@@ -45,9 +46,9 @@ def summary(rows: Sequence[Planned], study_dir: Path, waited: bool) -> int:
     if counts[BLOCKED]:
         print(f"{counts[BLOCKED]} runs wait for those that they start from; {retyped()} goes on")
     if counts["queued"]:
-        print(f"watch them: python -m scaling_study.status {study_dir}")
+        print(f"watch them: {spelled('status', 'scaling_study.status')} {study_dir}")
     elif counts["running"]:
         print(f"{counts['running']} runs are in work in another process; {retyped()} looks again")
     else:
-        print(f"next: python -m analysis {study_dir} -o figures/{study_dir.name}")
+        print(f"next: {spelled('report')} {study_dir} -o figures/{study_dir.name}")
     return 0

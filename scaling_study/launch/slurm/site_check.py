@@ -12,7 +12,9 @@ def main() -> int:
     options.add_argument("--name", default="site", help="of the settings, for launcher=NAME")
     options.add_argument("--write", action="store_true", help="write them to the user's folder")
     options.add_argument("--run", action="store_true", help="submit a run of seconds and wait")
-    options.add_argument("settings", nargs="*", help="more settings of that run, as KEY=VALUE")
+    options.add_argument(
+        "settings", nargs="*", default=(), help="more settings of that run, as KEY=VALUE"
+    )
     given = options.parse_intermixed_args()
 
     def checked() -> list[str]:

@@ -21,7 +21,7 @@ from helpers.made_up_results import DEPTHS, WIDTHS, run
 
 PRIOR = {"rules": {"seed_sd": "prior"}}
 # With as many images effects of 80 % power are small, so that errors stay near the planned one.
-DRAWS, ERROR, N_VAL = 1500, 0.4, 50_000
+DRAWS, ERROR, N_VAL = 800, 0.4, 50_000
 # Three standard errors of a share of 0.8.
 CHANCE = 3 * math.sqrt(0.8 * 0.2 / DRAWS)
 
