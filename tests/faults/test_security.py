@@ -61,7 +61,7 @@ def test_no_key_is_in_any_artefact(
     for line in (
         ("scaling_study", "pack", "results/smoke", "-o", "smoke.zip"),
         ("scaling_study.status", "results/smoke"),
-        ("analysis", "results/smoke", "-o", "figures"),
+        ("analysis", "results/smoke", "-o", "figures", "--formats", "png"),
     ):
         code, said = call(*line, cwd=tmp_path)
         # The analysis of so small a study may find it no better than chance.
