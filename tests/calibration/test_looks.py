@@ -7,11 +7,11 @@ import pytest
 from analysis.rules import looks
 from analysis.stats.sequential import Look
 from calibration import runner
-from calibration.cases.looks import CASES, OTHER_RULES, UNPLANNED
+from calibration.cases.looks import CASES, UNPLANNED
 from calibration.runner import LEAST_COVERAGE, MOST_WRONG, lower, run, upper
 
 STUDIES = 200
-BY_NAME = {case.key: case for case in (*CASES, *OTHER_RULES)}
+BY_NAME = {case.key: case for case in CASES}
 # One way of looking for each rule; `make calibration` simulates the others too.
 SIMULATED = (
     "R1-long: looks with 2 seeds more for the arm that is behind, unplanned",

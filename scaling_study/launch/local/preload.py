@@ -57,8 +57,8 @@ def small_network() -> nn.Module:
 
     oneDNN compiles matrix multiplications, 40 ms, for gradients of convolutions like the last one.
     """
-    body = (Conv(8, 16, 1), BatchNorm(16), ReLU(), Conv(16, 16, 3, 2), BatchNorm(16), ReLU())
-    body = (*body, Conv(16, 32, 1), BatchNorm(32), SqueezeExcite(32, 8))
+    narrow = Conv(8, 16, 1), BatchNorm(16), ReLU(), Conv(16, 16, 3, 2), BatchNorm(16), ReLU()
+    body = (*narrow, Conv(16, 32, 1), BatchNorm(32), SqueezeExcite(32, 8))
     shortcut = (AvgPool(2), Conv(8, 32, 1), BatchNorm(32))
     first = Conv(3, 8, 3), BatchNorm(8), ReLU(), Residual(body, shortcut, (0.1,)), AvgPool(4)
     last = Conv(32, 64, 1), BatchNorm(64), ReLU(), Conv(64, 64, 3, 2), GlobalPool(), Linear(64, 2)
@@ -81,7 +81,8 @@ def train_a_little() -> None:
         optimizer = SGD(module.parameters(), lr=0.1, momentum=0.9, nesterov=True, fused=True)
         ema = Ema(module, limit=0.9)
         for step in range(2):
-            nn.functional.cross_entropy(module(images), labels, label_smoothing=0.1).backward()
+            loss = nn.functional.cross_entropy(module(images), labels, label_smoothing=0.1)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
             ema.update(step)

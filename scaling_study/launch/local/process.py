@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -121,7 +122,10 @@ def run_process_main(job: Job, slot: Slot, parent: Connection) -> None:
     listen(REQUESTS_IN_JOB if JOB_VARIABLE in os.environ else REQUESTS)
     os.environ.update(slot.environment)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    print_to_log(job)
+    try:
+        print_to_log(job)
+    except OSError as error:  # a full disk: the parent cannot write there either, and says so
+        sys.exit(f"{job.run.run_id}: no log can be written: {error.strerror}")
     job()
 
 

@@ -70,12 +70,10 @@ def _of(rule: str) -> list[Case]:
 
 
 CASES = [
-    *(case for rule in ("R1-long", "R4") for case in _of(rule)),
+    *(case for rule in ("R1-long", "R1-interaction", "R4") for case in _of(rule)),
     _case("R1-long", "at 3, 5, 10 seeds, planned", [*map(seeds, PLANNED)], PLANNED, NOISIER),
     *(
         _case("R1-long", how, stages, factors=NOISIER)
         for how, stages in list(UNPLANNED.items())[:2]
     ),
 ]
-# In no table yet: test_looks.py simulates them with fewer studies.
-OTHER_RULES = _of("R1-interaction")
