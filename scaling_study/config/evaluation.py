@@ -68,14 +68,15 @@ def _trained(run: RunConfig, data: DataInfo) -> float:
     Where FLOPs cannot be counted, images of all sides cost the same.
     """
     side, tested = run.data.resolution, as_evaluated(run.data).resolution
-    sides = [run.train.side(epoch, side) for epoch in range(run.train.epochs)]
+    epochs = run.train.epochs_by_side(side)
     flops = {
         side: forward_cost(run.model, side, outputs(run), run.precision).flops
-        for side in {*sides, tested}
+        for side in {*epochs, tested}
     }
     known = {side: count for side, count in flops.items() if count}
-    costs = [known[side] / known[tested] if known.keys() == flops.keys() else 1.0 for side in sides]
-    return run.train.trained(data.n_train) * sum(costs)
+    counted = known.keys() == flops.keys()
+    costs = {side: known[side] / known[tested] if counted else 1.0 for side in epochs}
+    return run.train.trained(data.n_train) * sum(n * costs[side] for side, n in epochs.items())
 
 
 def final_images(n_train: int, n_val: int) -> int:

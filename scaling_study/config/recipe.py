@@ -1,7 +1,9 @@
 """The training recipe of a run: which methods are on, and how strong. No torch."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from scaling_study.common.validation import identity, later, require
@@ -123,6 +125,14 @@ class TrainConfig:
         """Side (px) of the training images in a 0-based epoch of a run at `resolution`."""
         stages = self.resolutions or (resolution,)
         return stages[epoch * len(stages) // self.epochs]
+
+    def epochs_by_side(self, resolution: int) -> Counter[int]:
+        """How many epochs have each `side`; programs may train for billions of their units."""
+        stages, found = self.resolutions or (resolution,), Counter[int]()
+        first = [-(-self.epochs * n // len(stages)) for n in range(len(stages) + 1)]
+        for side, (begin, end) in zip(stages, pairwise(first), strict=True):
+            found[side] += end - begin
+        return +found
 
     def steps(self, n_train: int) -> int:
         """Steps of the whole training on `n_train` images: whole batches in every epoch."""

@@ -5,7 +5,6 @@ Parameters, FLOPs, activations and images are exact. Memory is torch's allocatio
 set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -101,8 +100,8 @@ def _train_flops(
     precision: str,
 ) -> int | None:
     """Forward and backward of all trained images, each at its stage's resolution."""
-    sides = Counter(train.side(epoch, resolution) for epoch in range(train.epochs))
-    found = [(n, forward_cost(model, side, outputs, precision).flops) for side, n in sides.items()]
+    sides = train.epochs_by_side(resolution).items()
+    found = [(n, forward_cost(model, side, outputs, precision).flops) for side, n in sides]
     known = [n * flops for n, flops in found if flops is not None]
     images = train.trained(n_train)
     return TRAINING_PASSES * sum(known) * images if len(known) == len(found) else None

@@ -1,8 +1,11 @@
 """Recipes: learning rate by batch size, and what is refused."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers.recipes import recipe
 from scaling_study.common.errors import InputError
@@ -65,3 +68,15 @@ def test_stages_of_resolution_share_the_epochs() -> None:
     plan = recipe(epochs=7, warmup_epochs=0, resolutions=[8, 12, 16])
     assert [plan.side(epoch, 16) for epoch in range(7)] == [8, 8, 8, 12, 12, 16, 16]
     assert recipe().side(1, 16) == 16
+
+
+@given(st.integers(1, 40), st.integers(1, 5))
+def test_epochs_are_counted_by_side_without_going_through_them(epochs: int, stages: int) -> None:
+    sides = [16 - 2 * n for n in range(min(stages, epochs))][::-1]
+    made = recipe(resolutions=sides, epochs=epochs, warmup_epochs=0)
+    assert made.epochs_by_side(sides[-1]) == Counter(made.side(e, sides[-1]) for e in range(epochs))
+
+
+def test_billions_of_epochs_are_counted_at_once() -> None:
+    made = recipe(resolutions=[8, 16], epochs=2**53 - 1)
+    assert made.epochs_by_side(16) == {8: 2**52, 16: 2**52 - 1}
