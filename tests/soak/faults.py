@@ -124,7 +124,7 @@ def another_clock(dice: random.Random, study: Study) -> None:
 
 def no_number(dice: random.Random, study: Study) -> None:
     """A loss that is no number from some step on: an observation, kept."""
-    at = str(dice.randrange(200))
+    at = str(dice.randrange(100))
     sweep = study.start(variables={"SOAK_NAN_STEP": at, "PYTHONPATH": injected()})
     if dice.random() < 0.5:
         moment(dice, study, sweep)

@@ -102,7 +102,7 @@ def test_a_summary_has_the_verdicts_and_goes_to_a_file(
     results = stated(study, capsys, "mlrc")["Results"]
     assert "R1-long: At 20 epochs depth beats width" in results
     out = study.parent / "texts" / "all.md"
-    assert main([str(study), "-o", str(out), "--formats", "none"]) == 0
+    assert main([str(study), "-o", str(out)]) == 0
     text = out.read_text(encoding="utf-8")
     assert text.count("\n# ") == 2
     assert text.startswith("# NeurIPS paper checklist: demo\n")
