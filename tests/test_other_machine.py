@@ -16,6 +16,7 @@ from scaling_study.common.device import best_precision
 print(best_precision("cpu"), torch.backends.cpu.get_cpu_capability())"""
 
 
+@pytest.mark.slow
 def test_it_has_no_bf16_and_other_kernels() -> None:
     if "AVX2" not in (capability := torch.backends.cpu.get_cpu_capability()) and (
         "AVX512" not in capability

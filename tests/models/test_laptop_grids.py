@@ -9,6 +9,7 @@ from scaling_study.study.result import read_result
 
 
 @pytest.mark.parametrize(("grid", "runs"), [("vit_small", 24), ("convnext_small", 20)])
+@pytest.mark.slow
 def test_a_grid_plans_what_its_header_says(grid: str, runs: int, sweep_here: Command) -> None:
     done = sweep_here(f"+grid={grid}", "dry_run=true")
     assert done.returncode == 0, done.stdout + done.stderr

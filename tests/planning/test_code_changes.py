@@ -80,6 +80,7 @@ def test_the_plan_says_why_runs_are_new(edit: Edit, execution: ExecutionConfig) 
     assert code_changes(rows, job.store, results) == []
 
 
+@pytest.mark.slow
 def test_runs_from_before_code_was_in_ids_stay_and_are_named(
     edit: Edit, execution: ExecutionConfig
 ) -> None:

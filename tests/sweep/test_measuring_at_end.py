@@ -66,6 +66,7 @@ def test_a_sweep_ends_with_step_times_that_its_analysis_reads(
     assert [row["step_time_s"] for row in more] == [row["step_time_s"] for row in rows]
 
 
+@pytest.mark.slow
 def test_nothing_is_measured_where_a_run_has_failed(command: Command, tmp_path: Path) -> None:
     failed = command(
         SWEEP, "+grid=smoke", "grid.axes.depth=[14]", "launcher.memory_gb=0.01", ROUNDS

@@ -77,6 +77,7 @@ def test_when_all_is_done_it_says_so(cache_dir: Path, tmp_path: Path) -> None:
         assert "stopped" not in terminal.text
 
 
+@pytest.mark.slow
 def test_in_a_log_each_run_is_a_line(command: Command) -> None:
     done = command(SWEEP, *ONE)
     assert re.search(r"^\[2/2\] .* ok, error .*, 0\.0s left$", done.stdout, re.M)

@@ -39,6 +39,7 @@ def test_the_plan_as_a_table_has_the_run_columns(sweep_here: Command, tmp_path: 
         assert re.search(said, done.stdout, re.M)
 
 
+@pytest.mark.slow
 def test_finished_runs_stay_and_lost_ones_are_done_again(
     command: Command, sweep_here: Command, tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ class AsksParents(Job):
         return self.outcome()
 
 
+@pytest.mark.slow
 def test_workers_are_children_of_the_run_in_a_local_pool_too(execution: ExecutionConfig) -> None:
     # Children end with their parent; those of the pool's server would stay when a run is killed.
     job = AsksParents(tiny(), execution)

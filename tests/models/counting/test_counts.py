@@ -60,6 +60,7 @@ def mlp(**changes: Any) -> RunConfig:
     return tiny(**{"model": MODEL | changes})
 
 
+@pytest.mark.slow
 def test_costs_of_an_own_module() -> None:
     cost = run_cost(mlp())
     # 3 x 16 x 16 pixels to 64, to 64, to 4 outputs; layer norms have two numbers a channel.

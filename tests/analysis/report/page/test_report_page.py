@@ -39,6 +39,7 @@ def test_pointing_at_a_configuration_shows_its_overrides(page):
     assert "seed=" not in text  # which differs between them
 
 
+@pytest.mark.slow
 def test_cost_training_length_resolution_and_published_points_are_chosen(visit, report):
     page = visit(report)
     assert axis_titles(page) == {"measured time per training step"}
@@ -63,6 +64,7 @@ def test_cost_training_length_resolution_and_published_points_are_chosen(visit, 
 BUTTONS = ["Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
 
 
+@pytest.mark.slow
 def test_no_button_of_a_figure_leaves_the_file(visit, report):
     """`watched` refuses requests and other pages at its end, whichever button asks for them."""
     page = visit(report)
@@ -78,6 +80,7 @@ def test_no_button_of_a_figure_leaves_the_file(visit, report):
     page.wait_for_timeout(300)
 
 
+@pytest.mark.slow
 def test_a_tap_shows_the_tip_and_the_way_to_its_run(visit, report):
     """The click that a browser makes of a tap must not land on a row that came under the finger."""
     page = visit(report, width=390, height=844, is_mobile=True, has_touch=True)
@@ -104,6 +107,7 @@ def test_a_tap_shows_the_tip_and_the_way_to_its_run(visit, report):
     assert offer.count() == 0
 
 
+@pytest.mark.slow
 def test_published_points_are_off_where_the_paper_has_no_numbers(visit, report):
     page = visit(report, "#paper=1")
     box, hint = page.locator("input[name=paper]"), page.locator("#controls .hint")
@@ -117,6 +121,7 @@ def test_published_points_are_off_where_the_paper_has_no_numbers(visit, report):
     assert box.is_disabled()
 
 
+@pytest.mark.slow
 def test_marks_and_curves_say_their_resolution(visit, report):
     page = visit(report, "#view=arms")
     legend = page.locator("#explorer .legendtext")
@@ -131,6 +136,7 @@ def test_marks_and_curves_say_their_resolution(visit, report):
     assert "24 px" not in legend.all_text_contents()
 
 
+@pytest.mark.slow
 def test_links_within_the_page_keep_the_choices(visit, report):
     page = visit(report, "#cost=flops")
     page.locator("nav a", has_text="Rules").click()
