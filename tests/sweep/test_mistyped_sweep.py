@@ -44,7 +44,7 @@ from helpers.commands import Command
             ["+grid=smoke", "launcher.name=mars"],
             "launcher.name=mars: unknown; known: inline, local",
         ),
-        (["+grid=smoke", "launcher=mars"], "'launcher/mars'; known: inline, local"),
+        (["+grid=smoke", "launcher=mars"], "launcher=mars: no such file; known: inline, local"),
         (["+grid=smoke", "launcher=null"], "must be a string"),
         (["+grid=smoke", "checkpoint.keep=all"], "checkpoint.keep=all: must be final or none"),
         (["+grid=smoke", "results_dir=5"], "results_dir=5: must be a name"),
