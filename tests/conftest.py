@@ -141,8 +141,12 @@ def no_listings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_modules(tmp_path: Path) -> Iterator[None]:
+def no_modules(request: pytest.FixtureRequest) -> Iterator[None]:
     """The modules that a test wrote end with it: the next one's may have the same names."""
+    if "tmp_path" not in request.fixturenames:
+        yield
+        return
+    tmp_path = request.getfixturevalue("tmp_path")
     yield
     for name, module in [*sys.modules.items()]:
         # Some libraries' modules make up what they are asked for.

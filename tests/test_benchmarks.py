@@ -77,10 +77,9 @@ def test_launchers_meet_the_targets_only_if_all_were_measured(
     said: str,
     orchestration: ModuleType,
 ) -> None:
-    module = orchestration
     # One slow round does not decide.
-    took = {module.OURS: [ours_s, ours_s, 9.0], "Hydra, basic": [0.05, 0.05, 0.0001]}
-    code = module.report(took, absent, 2.0, [0.0, 0.0, longest_idle_s])
+    took = {orchestration.OURS: [ours_s, ours_s, 9.0], "Hydra, basic": [0.05, 0.05, 0.0001]}
+    code = orchestration.report(took, absent, 2.0, [0.0, 0.0, longest_idle_s])
     printed = capsys.readouterr().out
     assert printed.endswith(f"targets (20 ms, 5 times, 0.2 s): {said}\n")
     assert (code == 0) == (said == "met")

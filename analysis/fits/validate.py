@@ -136,8 +136,8 @@ def _baseline(found: Fit, costs: Floats, k: int, seed: int) -> Misses | None:
     columns = {"cost": costs, "y": np.exp(found.problem.log_y)}
     if len(costs) <= 3 or np.ptp(np.log(costs)) == 0:
         return None
-    law = form_of("spl", ("cost",))
-    if found.form.id == law.id and len(found.columns) == 1:
+    law, logs = form_of("spl", ("cost",)), np.log(costs)
+    if found.form.id == law.id and np.allclose(found.problem.x[:, 0], logs - logs.mean()):
         return None  # it is the baseline
     return folds(fit(columns, law, y="y", x="cost", groups=found.groups), k, seed)
 

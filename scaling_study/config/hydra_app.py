@@ -35,8 +35,6 @@ SEVERAL_VALUES = (
 )
 # What a configuration that cannot be composed raises.
 COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError)
-# What takes Python's stack while a configuration is composed.
-ENDLESS = "a file names itself in its defaults, or a value refers to itself"
 # What Hydra only warns of.
 CHOSEN_TWICE = re.compile(r"Multiple values for (\S+)\.")
 NOT_THERE = ".*path=.* is not available"
@@ -101,7 +99,7 @@ def _code_of(task: Callable[[dict[str, Any], list[str]], int], config_name: str)
     except RecursionError:
         if composed:
             raise
-        return report(f"{' '.join(sys.argv[1:])[:100]}: {ENDLESS}")
+        return report(_endless())
     except ValueError as error:
         if composed:
             raise  # a defect of ours
@@ -128,11 +126,17 @@ def _composing_once() -> Iterator[None]:
         Hydra.get_mode = asks  # type: ignore[method-assign]
 
 
+def _endless() -> str:
+    """What is told where a configuration has taken Python's stack."""
+    words = " ".join(sys.argv[1:])[:100]
+    return f"{words}: a file names itself in its defaults, or a value refers to itself"
+
+
 def _plain(config: DictConfig) -> dict[Any, Any]:
     try:
         values = OmegaConf.to_container(config, resolve=True)
     except RecursionError:
-        raise InputError(f"{' '.join(sys.argv[1:])[:100]}: {ENDLESS}") from None
+        raise InputError(_endless()) from None
     assert isinstance(values, dict)
     return values
 

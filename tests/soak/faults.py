@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -106,8 +106,18 @@ def several_sweeps(dice: random.Random, study: Study) -> None:
     for _ in range(dice.choice([2, 3])):
         sweeps.append(study.start())
         time.sleep(dice.uniform(0, 1))
+    perhaps_killed(dice, study, sweeps, sweeps[0])
+
+
+def perhaps_killed(
+    dice: random.Random,
+    study: Study,
+    sweeps: "Sequence[subprocess.Popen[str]]",
+    seen: "subprocess.Popen[str]",
+) -> None:
+    """The first sweep is killed half of the time, at a moment of the one that is seen; all end."""
     if dice.random() < 0.5:
-        moment(dice, study, sweeps[0])
+        moment(dice, study, seen)
         sweeps[0].kill()
     for sweep in sweeps:
         clean(ended(sweep), -signal.SIGKILL)
@@ -141,11 +151,7 @@ def another_namespace(dice: random.Random, study: Study) -> None:
     if shutil.which("unshare") is None or subprocess.run([*APART, "true"], check=False).returncode:
         raise MissingError("namespaces of processes")
     sweeps = [study.start(before=APART), study.start()]
-    if dice.random() < 0.5:
-        moment(dice, study, sweeps[1])
-        sweeps[0].kill()
-    for sweep in sweeps:
-        clean(ended(sweep), -signal.SIGKILL)
+    perhaps_killed(dice, study, sweeps, sweeps[1])
 
 
 def small_files(dice: random.Random, study: Study) -> None:

@@ -26,3 +26,11 @@ def test_of_three_rows_none_is_beyond_three_quarters():
     rows = {"cost": [1.0, 2.0, 4.0], "error": [0.3, 0.2, 0.15], "id": ["a", "b", "c"]}
     found = validate(fit(rows, "pl", y="error", x="cost"), rows, cost="cost")
     assert [missed.label for missed in found.extrapolated] == ["cheapest 50 %"]
+
+
+def test_only_the_law_of_the_same_costs_is_its_own_baseline():
+    rows = {"cost": [1.0, 2.0, 4.0, 8.0, 16.0, 32.0], "size": [1.0, 2.0, 9.0, 3.0, 30.0, 7.0]}
+    rows["error"] = [0.30, 0.25, 0.21, 0.19, 0.18, 0.175]
+    by_cost, by_size = (fit(rows, "spl", y="error", x=name) for name in ("cost", "size"))
+    assert validate(by_cost, rows, cost="cost").baseline is None
+    assert validate(by_size, rows, cost="cost").baseline is not None
