@@ -28,6 +28,7 @@ from helpers.commands import environment
 OURS = ("analysis", "scaling_study")
 LOADED = (
     *("scaling_study.sweep.__main__", "scaling_study.training.loop", "analysis.report.command"),
+    *("submitit.core.submission", "scaling_study.launch.local.preload"),
 )
 # Read by Python, the dynamic linker or libraries when they start.
 AT_START = (
@@ -109,8 +110,16 @@ def _server() -> str:
 
 def serve() -> None:
     """Fork for each request until standard input ends; in a fork: become the command."""
+    import torch
+
+    from helpers import warm_fork_server
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # what is loaded trains a little, and threads would not outlive forks
     for name in LOADED:
         import_module(name)
+    torch.set_num_threads(threads)
+    warm_fork_server.install()
     del sys.modules["scaling_study.sweep.__main__"]
     gc.collect()
     gc.freeze()
