@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STAGE, PARENTS = "stage", "parents"
 # Columns of a plan that its analysis compares runs by, where the grid has them.
 RATES = ("lr_recipe", "lr_factor")
-PLANNED = ("variant", "init", "solved", "solve_for", "solve_target", *RATES)
+PLANNED = ("variant", "init", "teacher", "solved", "solve_for", "solve_target", *RATES)
 
 
 @dataclass(frozen=True)
