@@ -15,7 +15,6 @@ from scaling_study.common.validation import (
     from_values,
     group,
     identity,
-    later,
     one_value,
     require,
 )
@@ -56,9 +55,9 @@ class RunConfig:
 
     `init` is a file that the first weights come from: its content is part of the run's id, where it
     lies is not; or a run, whose id is. None: they are drawn. `teacher` is a run that labels the
-    data set's pool of images without labels, for a share of each batch. `task` names a task as `tasks.task_of`
-    does, or is a program of the user's own, which has its own model, data and recipe
-    (`config.program`). `code` are the digests of the sources of what is not of this package, by
+    data set's pool of images without labels, for a share of each batch. `task` names a task as
+    `tasks.task_of` does, or is a program of the user's own, which has its own model, data and
+    recipe (`config.program`). `code` are the digests of the sources of what is not of this package, by
     their modules: a run is trained by the code that it was planned with.
     """
 
@@ -71,7 +70,7 @@ class RunConfig:
     seed: int
     device: str
     precision: str
-    teacher: ParentRun | None = later(None)
+    teacher: ParentRun | None = None
 
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", self.seed, "must be 0 or more")

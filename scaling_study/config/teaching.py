@@ -38,3 +38,9 @@ def pool_key(run: RunConfig, teacher: RunConfig) -> str:
 def file_of(run: RunConfig, teacher: RunConfig, results_dir: Path) -> Path:
     """Where the labels lie that the pool of `run` has of its teacher: in the teacher's folder."""
     return results_dir / "runs" / teacher.run_id / f"pseudo_labels-{pool_key(run, teacher)}.npz"
+
+
+def without_parents(run: RunConfig) -> RunConfig:
+    """`run` without files and runs that it needs, whose content does not change its speed."""
+    train = replace(run.train, pseudo_share=0.0, pseudo_threshold=0.0)
+    return replace(run, init=None, teacher=None, train=train)

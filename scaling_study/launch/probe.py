@@ -18,7 +18,8 @@ import yaml
 
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values
-from scaling_study.config.run import REFERENCES, RunConfig
+from scaling_study.config.run import RunConfig
+from scaling_study.config.teaching import without_parents
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.step_law import Shape, features, kind_of
@@ -109,10 +110,9 @@ def shortened(run: RunConfig) -> RunConfig:
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
     values = {**_rendered(), "resolution": run.data.resolution, **few}
     data = from_values(data_set("fractals").config, values, "data.")
-    # Steps take as long whatever weights they start from, and whoever has labelled the images.
-    few_steps = {"epochs": epochs, "warmup_epochs": 0.0, "pseudo_share": 0.0}
-    train = replace(run.train, **few_steps, pseudo_threshold=0.0)
-    return replace(run, data=data, train=train, **dict.fromkeys(REFERENCES))
+    alone = without_parents(run)
+    train = replace(alone.train, epochs=epochs, warmup_epochs=0.0)
+    return replace(alone, data=data, train=train)
 
 
 @cache

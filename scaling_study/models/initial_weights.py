@@ -1,6 +1,6 @@
-"""Where a run's first weights come from: drawn, a file whose content is part of the run's id, or a run.
+"""Where a run's first weights come from: drawn, a file or a run; and which run is its teacher.
 
-And which run labels the images of another, its teacher.
+The content of a file is part of the run's id, and so is the id of another run.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ ACCEPTED = (
     "run in the same store; in a grid also run(NAME) of a run under grid.parents"
 )
 OF_TEACHER = (
-    "must be none, or run:RUN_ID of a finished run in the same store; in a grid also run(NAME) of a "
-    "run under grid.parents"
+    "must be none, or run:RUN_ID of a finished run in the same store; in a grid also run(NAME) of "
+    "a run under grid.parents"
 )
 # Run ids are made of these.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)

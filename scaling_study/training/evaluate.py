@@ -95,9 +95,7 @@ def forward_of(
     return forward
 
 
-def in_parts(
-    forward: Callable[[Tensor], Tensor], pixels: Tensor, parts: int
-) -> tuple[Tensor, int]:
+def in_parts(forward: Callable[[Tensor], Tensor], pixels: Tensor, parts: int) -> tuple[Tensor, int]:
     """`forward` of all images, in at least `parts` parts, and how many it took."""
     while True:
         try:

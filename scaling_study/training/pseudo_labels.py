@@ -109,7 +109,7 @@ def _labels(
 ) -> PseudoLabels:
     """The teacher's labels from their file, or made and written there."""
     path = file_of(run, teacher, Path(execution.results_dir))
-    about = {"teacher": teacher.run_id, "pool": pool_key(run, teacher)}
+    about: dict[str, Any] = {"teacher": teacher.run_id, "pool": pool_key(run, teacher)}
     # The file is replaced whole: to read it needs no lock.
     if (found := read(path, about)) is not None:
         return found
@@ -129,7 +129,7 @@ def _labels(
         fence()
         with replacing(path) as file:
             arrays: dict[str, Any] = {**vars(found), "about": np.array(json.dumps(about))}
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)
     return found
 
 
