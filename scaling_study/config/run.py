@@ -57,8 +57,8 @@ class RunConfig:
     lies is not; or a run, whose id is. None: they are drawn. `teacher` is a run that labels the
     data set's pool of images without labels, for a share of each batch. `task` names a task as
     `tasks.task_of` does, or is a program of the user's own, which has its own model, data and
-    recipe (`config.program`). `code` are the digests of the sources of what is not of this package, by
-    their modules: a run is trained by the code that it was planned with.
+    recipe (`config.program`). `code` are the digests of the sources of what is not of this package,
+    by their modules: a run is trained by the code that it was planned with.
     """
 
     model: ModelConfig

@@ -121,7 +121,8 @@ class DataSet:
     """`sizes(config, cache_dir)` is called when planning, before any image is read or downloaded;
     without a `cache_dir` nothing is cached. `load(config, part, cache_dir)` gives the images of
     `train`, of an evaluation split or of the pool, whose labels are -1. `prepare(config,
-    cache_dir)` is called once before runs start: the place for a download. All of them raise InputError for what a user can correct.
+    cache_dir)` is called once before runs start: the place for a download. All of them raise
+    InputError for what a user can correct.
     """
 
     config: type[DataConfig]

@@ -128,7 +128,8 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     labels = to_label(missing)
     if labels:
         flops = sum(one.flops or 0 for one in labels)
-        text.append(f"labels for {len(labels)} pools of images, once each: {flops:.3g} FLOPs more")
+        pairs = f"labels of {len(labels)} pairs of teacher and pool"
+        text.append(f"{pairs}, once each: {flops:.3g} FLOPs more")
     if missing and not of_program:
         disk = sum(row.cost.disk_bytes or 0 for row in missing)
         text.append(f"{_largest(missing)}; all: {engineering(disk)}B on disk when done")
