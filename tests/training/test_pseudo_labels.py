@@ -1,8 +1,10 @@
 """Runs that learn from the labels that another gives a pool of images."""
 
 import json
-import multiprocessing
-import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.file_batches import files_run, shown
+from helpers.photos import encoded, picture, write_folders
 from helpers.tiny import tiny
 from helpers.trained_runs import MEASURED, lines, same, stopped, weights
 from scaling_study.common.errors import InputError
@@ -19,8 +23,9 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.config.teaching import file_of
 from scaling_study.cost.closed_form import run_cost
-from scaling_study.data import load_pool
+from scaling_study.data import data_info, load_pool
 from scaling_study.launch.job import Job
+from scaling_study.models.initial_weights import ParentRun
 from scaling_study.training import pseudo_labels, teachers
 from scaling_study.training.input_pipeline.batches import TrainingData, to_input
 from scaling_study.training.loop import train
@@ -164,6 +169,40 @@ def test_batches_have_their_share_of_the_pool_whatever_makes_them(
         assert torch.equal(labels, batches[5][1][8 * rank : 8 * rank + 8])
 
 
+def test_workers_change_no_batch_with_a_pool_of_files(
+    execution: ExecutionConfig, tmp_path: Path
+) -> None:
+    """Some lie in a folder of the pool; one that is no image is never seen."""
+    root, pool = write_folders(tmp_path / "set"), tmp_path / "pool"
+    (pool / "more").mkdir(parents=True)
+    for number in range(9):
+        place = pool / ("more" if number % 2 else ".") / f"{number}.jpg"
+        place.write_bytes(encoded(picture(number % 3, 5000 + number)))
+    (pool / "broken.png").write_bytes(b"no image")
+    (pool / "notes.txt").write_bytes(b"no image, and no name of one")
+    plain = files_run("imagefolder", root)
+    teacher = replace(plain, train=replace(plain.train, epochs=1, warmup_epochs=0))
+    assert Job(teacher, execution)().status == "ok"
+    run = replace(
+        plain,
+        data=replace(plain.data, pool_root=str(pool)),
+        train=replace(plain.train, pseudo_share=0.5),
+        teacher=ParentRun(run=teacher.run_id),
+    )
+    assert data_info(run.data).n_pool == 10
+    found = pool_of(run, execution, folder(execution, "child"), ALONE, lambda: None)
+    assert found is not None
+    assert len(found.images.labels) == 9
+    made = []
+    for workers in (0, 2):
+        how = replace(execution, loader_workers=workers)
+        data = TrainingData.of(run, how, folder(execution, f"by {workers}"), found.images)
+        made.append(shown(data.batches(0, 8)))
+        assert data.corrupt_images == 0
+    assert made[0] == made[1]
+    assert [len(labels) for _, labels in made[0]] == [8] * 8
+
+
 def test_a_threshold_leaves_out_what_the_teacher_is_less_sure_of(
     execution: ExecutionConfig,
 ) -> None:
@@ -201,31 +240,53 @@ def test_damaged_labels_are_made_again_and_others_are_not_taken(
     assert pseudo_labels.read(path, {"teacher": "another"}) is None
 
 
-def _label(run: RunConfig, execution: ExecutionConfig, name: str) -> None:
-    torch.set_num_threads(1)
-    found = pool_of(run, execution, Path(execution.results_dir) / name, ALONE, lambda: None)
-    assert found is not None
-    print("labels made by", os.getpid(), flush=True)
+def test_a_teacher_that_failed_blocks_its_student(execution: ExecutionConfig) -> None:
+    job = Job(student(), execution)
+    assert job().status == "blocked"
+    failing = Job(TEACHER, execution)
+    failing.write_failure("no more power", "error")
+    outcome = job()
+    assert outcome.status == "blocked"
+    assert "which is failed (error): no more power" in (outcome.error or "")
+    assert not job.store.run_dir(job.run.run_id).joinpath("config.yaml").exists()
 
 
-@pytest.mark.slow
+def test_a_sure_teacher_of_one_image_gives_it_to_every_batch(execution: ExecutionConfig) -> None:
+    """The pool is passed several times in a batch where fewer of its images are left."""
+    results, run_dir = taught(execution), folder(execution, "child")
+    pool_of(student(), execution, run_dir, ALONE, lambda: None)
+    highest = float(labels_of(student(), results).confidence.max())
+    run = student(
+        **{"train.pseudo_threshold": highest, "train.epochs": 1, "train.warmup_epochs": 0}
+    )
+    assert train(run, run_dir, execution)["status"] == "ok"
+
+
 def test_of_runs_that_start_together_one_labels(
-    execution: ExecutionConfig, capfd: pytest.CaptureFixture[str]
+    execution: ExecutionConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """All have looked for labels, and found none, before the first one makes them."""
     taught(execution)
-    names = ["a", "b"]
-    for name in names:
-        folder(execution, name)
-    context = multiprocessing.get_context("spawn")
-    running = [context.Process(target=_label, args=(student(), execution, name)) for name in names]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join()
-        assert process.exitcode == 0
-    out = capfd.readouterr().out
-    assert out.count("labels 70 images of the pool") == 1
-    assert out.count("labels made by") == 2
+    names = ["a", "b", "c"]
+    folders = [folder(execution, name) for name in names]
+    all_looked, looked, read = threading.Barrier(len(names)), threading.local(), pseudo_labels.read
+
+    def reading(*arguments: Any) -> PseudoLabels | None:
+        found = read(*arguments)
+        if not hasattr(looked, "once"):
+            looked.once = True
+            all_looked.wait(60)
+        return found
+
+    monkeypatch.setattr(pseudo_labels, "read", reading)
+    with ThreadPoolExecutor(len(names)) as pool:
+        label = partial(pool_of, student(), execution, world=ALONE, fence=lambda: None)
+        found = list(pool.map(label, folders))
+    assert capsys.readouterr().out.count("labels 70 images of the pool") == 1
+    assert len({one.digest for one in found if one is not None}) == 1
+    assert None not in found
 
 
 @pytest.mark.slow
