@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `status` asks for an end and plans nothing
+    from scaling_study.config.run import RunConfig
     from scaling_study.cost.time_model import Estimate
-    from scaling_study.planning.plan import Planned
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,17 @@ class Labelling:
     done: bool
 
 
-def labelled_by(rows: Iterable[Planned]) -> Mapping[str, Labelling]:
+class Row(Protocol):
+    """A run of a plan, and the labels that it needs."""
+
+    @property
+    def run(self) -> RunConfig: ...
+
+    @property
+    def labelling(self) -> Labelling | None: ...
+
+
+def labelled_by(rows: Iterable[Row]) -> Mapping[str, Labelling]:
     """By run id, the labels that each of `rows`, in this order, is the first to need."""
     keys, found = set[tuple[str, str]](), {}
     for row in rows:
@@ -36,6 +46,6 @@ def labelled_by(rows: Iterable[Planned]) -> Mapping[str, Labelling]:
     return found
 
 
-def to_label(rows: Iterable[Planned]) -> list[Labelling]:
+def to_label(rows: Iterable[Row]) -> list[Labelling]:
     """What of the labels that `rows` need is not there, each once."""
     return [one for one in labelled_by(rows).values() if not one.done]

@@ -5,6 +5,7 @@ from pathlib import Path
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import yaml_in
 from scaling_study.config.run import RunConfig, stored_run
+from scaling_study.config.teaching import file_of
 from scaling_study.data import data_info
 from scaling_study.training import first_weights
 
@@ -24,11 +25,14 @@ def read(run: RunConfig, results_dir: Path) -> RunConfig:
 def check(run: RunConfig, results_dir: Path) -> None:
     """Raise an InputError unless the teacher of `run`, if it has one, can label its pool.
 
-    It must have finished, have its checkpoint, and know the same classes.
+    It must know the same classes, and have finished with its checkpoint, or have labelled the pool.
     """
-    if run.teacher is not None:
+    if run.teacher is None:
+        return
+    teacher = read(run, results_dir)
+    check_fits(run, teacher)
+    if not file_of(run, teacher, results_dir).is_file():
         first_weights.averaged(run.teacher, f"teacher=run:{run.teacher.run}", results_dir)
-        check_fits(run, read(run, results_dir))
 
 
 def check_fits(run: RunConfig, teacher: RunConfig) -> None:

@@ -25,6 +25,7 @@ from scaling_study.config.teaching import file_of
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.data import data_info, load_pool
 from scaling_study.launch.job import Job
+from scaling_study.launch.probe import shortened
 from scaling_study.models.initial_weights import ParentRun
 from scaling_study.training import pseudo_labels, teachers
 from scaling_study.training.input_pipeline.batches import TrainingData, to_input
@@ -68,6 +69,7 @@ def test_the_teacher_is_part_of_the_id_and_runs_without_one_keep_theirs() -> Non
     assert student().parents == (TEACHER.run_id,)
     both = student(init=f"run:{TEACHER.run_id}")
     assert both.parents == (TEACHER.run_id,)
+    assert shortened(both).parents == ()  # a probe of its speed needs no other run
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_a_teacher_of_other_classes_or_without_weights_is_refused(
     execution: ExecutionConfig,
 ) -> None:
     results = Path(execution.results_dir)
-    with pytest.raises(InputError, match=r"no such run in .*; train that run first"):
+    with pytest.raises(InputError, match=r"config\.yaml is not there; train that run first"):
         teachers.check(student(), results)
     taught(execution)
     teachers.check(student(), results)
@@ -104,6 +106,8 @@ def test_a_teacher_of_other_classes_or_without_weights_is_refused(
     (results / "runs" / TEACHER.run_id / "checkpoint.pt").unlink()
     with pytest.raises(InputError, match="its checkpoint was not kept"):
         teachers.check(student(), results)
+    file_of(student(), TEACHER, results).touch()
+    teachers.check(student(), results)  # nobody needs its weights any more
 
 
 def test_labels_are_the_teachers_predictions_of_each_image(execution: ExecutionConfig) -> None:
