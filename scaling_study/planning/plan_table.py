@@ -14,7 +14,7 @@ from scaling_study.models.memory import TOLERANCE
 from scaling_study.planning.labels import labelled_by
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import NAMES
-from scaling_study.study.table import PARENTS, RATES, STAGE
+from scaling_study.study.table import LABELS, PARENTS, RATES, STAGE
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
     if labels := labelled_by(rows):
         for record, row in zip(records, rows, strict=True):
             first = labels.get(row.run.run_id)
-            record |= {"label_flops": first.flops if first else None}
+            record |= {LABELS: first.flops if first else None}
     if grid.get("tuned") is None:
         return records
     rates = ({name: getattr(row.cell, name) for name in RATES} for row in rows)

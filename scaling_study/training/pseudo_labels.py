@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from scaling_study.config.evaluation import labelling_flops, outputs
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.config.teaching import file_of, pool_for, pool_key
-from scaling_study.data import data_info, load_pool
+from scaling_study.data import load_pool
 from scaling_study.data.splits import Split
 from scaling_study.data.storage.array_cache import one_at_a_time
 from scaling_study.models.modules import module_for
@@ -118,12 +117,10 @@ def _labels(
             return found
         if path.exists():
             print(f"{path.name} of {teacher.run_id} is damaged: labelling again", flush=True)
-        began = time.monotonic()
         found = _predicted(run, teacher, execution, run_dir)
         about |= {
             "digest": found.digest,
             "flops": labelling_flops(run, teacher),
-            "seconds": time.monotonic() - began,
             "device": device_name(run.device),
         }
         fence()
@@ -163,11 +160,12 @@ def _predicted(
     module.to(run.device, memory_format=layout).eval()  # type: ignore[call-overload]
     data = TrainingData.of(teacher, execution, run_dir)
     forward, parts = forward_of(module, data, layout, teacher), 1
-    images = data_info(run.data).n_pool
+    pool = load_pool(pool_for(run, teacher), Path(execution.cache_dir))
+    images = len(pool.labels)
     print(f"{run.teacher.run} labels {images} images of the pool", flush=True)
     # Numbers stand in for labels: an image that cannot be decoded is in no batch.
     numbers = np.arange(images)
-    pool = load_pool(pool_for(run, teacher), Path(execution.cache_dir)).labelled(numbers)
+    pool = pool.labelled(numbers)
     labels = np.zeros(images, np.int64)
     confidence = np.full(images, UNSEEN, np.float32)
     for pixels, seen in data.clean(pool, numbers):

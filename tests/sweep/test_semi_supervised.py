@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.report.statement.facts import facts
 from helpers.commands import Command
 from helpers.study import read_plan
 from scaling_study.study.table import read_study
@@ -68,5 +69,7 @@ def test_teachers_label_once_and_students_learn_from_it(
     flops = study.runs.groupby("variant")["train_flops"].first()
     assert flops["pool"] == flops["sure"] == flops["longer"] == 2 * flops["supervised"]
 
+    stored = sum(json.loads(str(np.load(file)["about"]))["flops"] for file in files)
+    assert facts(tmp_path / "results/taught").label_flops == stored
     again = sweep_here(*words)
     assert "[1/" not in again.stdout

@@ -20,7 +20,7 @@ from scaling_study.data.base import POOL, DataSet, Sizes
 from scaling_study.data.splits import Encoded
 from scaling_study.data.storage.array_cache import Columns, cached
 from scaling_study.data.storage.encoded_files import FilesConfig
-from scaling_study.data.storage.index import Listing, packed, unpacked
+from scaling_study.data.storage.index import Listing, can_keep, packed, unpacked
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -84,7 +84,7 @@ def _pool(data: ImageFolderConfig, cache_dir: Path | None) -> Columns:
         require(bool(paths), "data.pool_root", data.pool_root, accepted)
         return packed([str(path.relative_to(root)) for path in paths])
 
-    if cache_dir is None:
+    if cache_dir is None or not can_keep(cache_dir):
         return columns()
     times = [(str(folder.resolve()), folder.stat().st_mtime_ns) for folder in folders]
     name = hashlib.sha256(json.dumps(times).encode()).hexdigest()[:16]
