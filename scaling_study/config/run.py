@@ -11,13 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar, cast
 
-from scaling_study.common.validation import (
-    from_values,
-    group,
-    identity,
-    one_value,
-    require,
-)
+from scaling_study.common.validation import from_values, group, identity, one_value, require
 from scaling_study.config import program
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve

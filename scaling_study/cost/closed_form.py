@@ -154,8 +154,10 @@ def _run_cost(
     """`sides` (px) are of training and evaluation; `curve` images are evaluated in training."""
     resolution, tested = sides
     scored = forward_cost(model, tested, outputs, precision).flops
-    most = f"more than the {data.n_train} training images"
-    require(train.labelled_batch <= data.n_train, "train.batch_size", train.labelled_batch, most)
+    labelled = train.labelled_batch
+    own = f"{labelled} of them have labels of their own, " if train.pseudo_share else ""
+    most = f"{own}more than the {data.n_train} training images"
+    require(labelled <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = forward_cost(model, resolution, outputs, precision)
     require(cost.params > 0, "model.family", model.family, "its network has nothing to train")
     memory = _memory(model, resolution, outputs, precision, train.drop_path)

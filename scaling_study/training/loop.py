@@ -88,7 +88,7 @@ def _train(
 ) -> dict[str, Any]:
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     task, run_id, share = task_of(run.task), run.run_id, recipe.share(world.size)
-    pool = pool_of(run, execution, run_dir, world, fence)
+    pool = pool_of(run, execution, world, fence)
     data = TrainingData.of(run, execution, run_dir, pool.images if pool else None)
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +67,6 @@ class Pool:
 def pool_of(
     run: RunConfig,
     execution: ExecutionConfig,
-    run_dir: Path,
     world: World,
     fence: Callable[[], None],
 ) -> Pool | None:
@@ -81,11 +81,11 @@ def pool_of(
     results_dir = Path(execution.results_dir)
     teacher = teachers.read(run, results_dir)
     teachers.check_fits(run, teacher)
-    found = _labels(run, teacher, execution, run_dir, fence) if world.rank == 0 else None
+    found = _labels(run, teacher, execution, fence) if world.rank == 0 else None
     if world.size > 1:
         from_rank_0(1.0, run.device)  # the others wait for the file
     if found is None:
-        found = _labels(run, teacher, execution, run_dir, fence)
+        found = _labels(run, teacher, execution, fence)
     least = run.train.pseudo_threshold
     kept = np.flatnonzero((found.confidence >= least) & (found.confidence > UNSEEN))
     if not len(kept):
@@ -103,7 +103,6 @@ def _labels(
     run: RunConfig,
     teacher: RunConfig,
     execution: ExecutionConfig,
-    run_dir: Path,
     fence: Callable[[], None],
 ) -> PseudoLabels:
     """The teacher's labels from their file, or made and written there."""
@@ -117,7 +116,7 @@ def _labels(
             return found
         if path.exists():
             print(f"{path.name} of {teacher.run_id} is damaged: labelling again", flush=True)
-        found = _predicted(run, teacher, execution, run_dir)
+        found = _predicted(run, teacher, execution)
         about |= {
             "digest": found.digest,
             "flops": labelling_flops(run, teacher),
@@ -143,9 +142,7 @@ def read(path: Path, expected: dict[str, Any]) -> PseudoLabels | None:
 
 
 @torch.inference_mode()
-def _predicted(
-    run: RunConfig, teacher: RunConfig, execution: ExecutionConfig, run_dir: Path
-) -> PseudoLabels:
+def _predicted(run: RunConfig, teacher: RunConfig, execution: ExecutionConfig) -> PseudoLabels:
     """The teacher's predictions of the pool of `run`, on the device of `run`."""
     assert run.teacher is not None
     # Where it was trained need not be there.
@@ -158,21 +155,22 @@ def _predicted(
     if teacher.train.channels_last:
         layout = torch.channels_last
     module.to(run.device, memory_format=layout).eval()  # type: ignore[call-overload]
-    data = TrainingData.of(teacher, execution, run_dir)
-    forward, parts = forward_of(module, data, layout, teacher), 1
     pool = load_pool(pool_for(run, teacher), Path(execution.cache_dir))
     images = len(pool.labels)
     print(f"{run.teacher.run} labels {images} images of the pool", flush=True)
     # Numbers stand in for labels: an image that cannot be decoded is in no batch.
     numbers = np.arange(images)
-    pool = pool.labelled(numbers)
     labels = np.zeros(images, np.int64)
     confidence = np.full(images, UNSEEN, np.float32)
-    for pixels, seen in data.clean(pool, numbers):
-        if (reason := stop_request.requested()) is not None:
-            raise stop_request.Stopped(reason)
-        logits, parts = in_parts(forward, pixels.to(run.device, non_blocking=True), parts)
-        highest, classes = logits.softmax(1).max(1)
-        labels[seen.numpy()] = classes.cpu().numpy()
-        confidence[seen.numpy()] = highest.cpu().numpy()
+    # Which of them are corrupt is no fact of the run that happens to label them.
+    with tempfile.TemporaryDirectory(prefix="pool-") as scratch:
+        data = TrainingData.of(teacher, execution, Path(scratch))
+        forward, parts = forward_of(module, data, layout, teacher), 1
+        for pixels, seen in data.clean(pool.labelled(numbers), numbers):
+            if (reason := stop_request.requested()) is not None:
+                raise stop_request.Stopped(reason)
+            logits, parts = in_parts(forward, pixels.to(run.device, non_blocking=True), parts)
+            highest, classes = logits.softmax(1).max(1)
+            labels[seen.numpy()] = classes.cpu().numpy()
+            confidence[seen.numpy()] = highest.cpu().numpy()
     return PseudoLabels(labels, confidence)

@@ -12,6 +12,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.config.teaching import file_of
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.cost.device_times import Times
+from scaling_study.cost.time_model import amounts
 from scaling_study.grid.cells import ancestors, cells_of
 from scaling_study.planning.budget import Budget
 from scaling_study.planning.labels import labelled_by, to_label
@@ -66,6 +67,7 @@ def test_labels_are_counted_once_for_all_that_share_them(tmp_path: Path) -> None
     one = next(row for row in rows if row.cell.variant == "few")
     assert one.cost.train_flops == 3 * forward * 32 * 16
     assert one.columns["n_train"] == 128
+    assert amounts(one.columns)[0] == 32  # what a forecast counts
 
 
 def test_labels_that_are_there_are_spent_and_not_needed(tmp_path: Path) -> None:
@@ -130,3 +132,11 @@ def test_a_share_at_the_top_of_the_file_is_not_the_teachers(tmp_path: Path) -> N
     (teacher,) = ancestors(cells)
     assert teacher.run.train.pseudo_share == 0
     assert teacher.run.teacher is None
+
+
+def test_a_teacher_may_be_an_axis_with_a_share_that_goes_along(tmp_path: Path) -> None:
+    pool = {"train.pseudo_share": [0.5], "data.pool_images": [30]}
+    axes = {"axes": {"teacher": ["none", "run(t)"]}}
+    rows = planned(tmp_path, variants={}, **axes, when=[{"if": "teacher != 'none'", "axes": pool}])
+    taught = [row.run.teacher is not None for row in rows if not row.stage]
+    assert sorted(taught) == [False, True]

@@ -83,6 +83,10 @@ def test_the_teacher_is_part_of_the_id_and_runs_without_one_keep_theirs() -> Non
         ({"train.repeats": 2}, r"train\.repeats=2: does not go with train\.pseudo_share"),
         ({"teacher": "timm:a.pth"}, r"teacher=timm:a\.pth: must be none, or run:RUN_ID"),
         ({"data.pool_images": 0}, "images without labels, of which there are none; give data.pool"),
+        (
+            {"train.batch_size": 256},
+            "batch_size=256: 192 of them have labels of their own, more than the 128 training",
+        ),
         ({"data.pool_images": -1}, r"data\.pool_images=-1: must be 0 or more"),
     ],
 )
@@ -116,7 +120,7 @@ def test_labels_are_the_teachers_predictions_of_each_image(execution: ExecutionC
     from scaling_study.models.modules import build
 
     results, run = taught(execution), student()
-    pool_of(run, execution, folder(execution, "child"), ALONE, lambda: None)
+    pool_of(run, execution, ALONE, lambda: None)
     found = labels_of(run, results)
     module = build(network(TEACHER.model, 4))
     run_dir = results / "runs" / TEACHER.run_id
@@ -140,7 +144,7 @@ def test_batches_have_their_share_of_the_pool_whatever_makes_them(
     """An epoch is one pass over the labelled images; the pool is seen in passes of its own."""
     taught(execution)
     run = student(**{"data.shift": 0.0, "data.flip": False})
-    pool = pool_of(run, execution, folder(execution, "child"), ALONE, lambda: None)
+    pool = pool_of(run, execution, ALONE, lambda: None)
     assert pool is not None
     data = TrainingData.of(run, execution, folder(execution, "data"), pool.images)
     assert data.steps_per_epoch == 128 // 12
@@ -194,7 +198,7 @@ def test_workers_change_no_batch_with_a_pool_of_files(
         teacher=ParentRun(run=teacher.run_id),
     )
     assert data_info(run.data).n_pool == 10
-    found = pool_of(run, execution, folder(execution, "child"), ALONE, lambda: None)
+    found = pool_of(run, execution, ALONE, lambda: None)
     assert found is not None
     assert len(found.images.labels) == 9
     made = []
@@ -210,25 +214,25 @@ def test_workers_change_no_batch_with_a_pool_of_files(
 def test_a_threshold_leaves_out_what_the_teacher_is_less_sure_of(
     execution: ExecutionConfig,
 ) -> None:
-    results, run_dir = taught(execution), folder(execution, "child")
-    pool_of(student(), execution, run_dir, ALONE, lambda: None)
+    results = taught(execution)
+    pool_of(student(), execution, ALONE, lambda: None)
     found = labels_of(student(), results)
     middle = float(np.median(found.confidence))
     run = student(**{"train.pseudo_threshold": middle})
     written = file_of(run, TEACHER, results).stat().st_mtime_ns
-    pool = pool_of(run, execution, run_dir, ALONE, lambda: None)
+    pool = pool_of(run, execution, ALONE, lambda: None)
     assert pool is not None
     assert np.array_equal(pool.images.labels, found.labels[found.confidence >= middle])
     assert file_of(run, TEACHER, results).stat().st_mtime_ns == written  # labelled once for both
     with pytest.raises(InputError, match=r"pseudo_threshold=1: the teacher is as sure of no image"):
-        pool_of(student(**{"train.pseudo_threshold": 1.0}), execution, run_dir, ALONE, lambda: None)
+        pool_of(student(**{"train.pseudo_threshold": 1.0}), execution, ALONE, lambda: None)
 
 
 def test_damaged_labels_are_made_again_and_others_are_not_taken(
     execution: ExecutionConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results, run_dir, run = taught(execution), folder(execution, "child"), student()
-    pool_of(run, execution, run_dir, ALONE, lambda: None)
+    results, run = taught(execution), student()
+    pool_of(run, execution, ALONE, lambda: None)
     path, found = file_of(run, TEACHER, results), labels_of(run, results)
     whole = path.read_bytes()
     other = np.where(found.labels == 0, 1, 0)
@@ -237,7 +241,7 @@ def test_damaged_labels_are_made_again_and_others_are_not_taken(
     np.savez(path, **forged)
     for content in (path.read_bytes(), whole[: len(whole) // 2], b"", b"PK torn"):
         path.write_bytes(content)
-        pool = pool_of(run, execution, run_dir, ALONE, lambda: None)
+        pool = pool_of(run, execution, ALONE, lambda: None)
         assert pool is not None
         assert np.array_equal(labels_of(run, results).labels, found.labels)
         assert "is damaged: labelling again" in capsys.readouterr().out
@@ -258,7 +262,7 @@ def test_a_teacher_that_failed_blocks_its_student(execution: ExecutionConfig) ->
 def test_a_sure_teacher_of_one_image_gives_it_to_every_batch(execution: ExecutionConfig) -> None:
     """The pool is passed several times in a batch where fewer of its images are left."""
     results, run_dir = taught(execution), folder(execution, "child")
-    pool_of(student(), execution, run_dir, ALONE, lambda: None)
+    pool_of(student(), execution, ALONE, lambda: None)
     highest = float(labels_of(student(), results).confidence.max())
     run = student(
         **{"train.pseudo_threshold": highest, "train.epochs": 1, "train.warmup_epochs": 0}
@@ -273,9 +277,8 @@ def test_of_runs_that_start_together_one_labels(
 ) -> None:
     """All have looked for labels, and found none, before the first one makes them."""
     taught(execution)
-    names = ["a", "b", "c"]
-    folders = [folder(execution, name) for name in names]
-    all_looked, looked, read = threading.Barrier(len(names)), threading.local(), pseudo_labels.read
+    runs = [student(**{"train.pseudo_threshold": least}) for least in (0.0, 0.1, 0.2)]
+    all_looked, looked, read = threading.Barrier(len(runs)), threading.local(), pseudo_labels.read
 
     def reading(*arguments: Any) -> PseudoLabels | None:
         found = read(*arguments)
@@ -285,9 +288,9 @@ def test_of_runs_that_start_together_one_labels(
         return found
 
     monkeypatch.setattr(pseudo_labels, "read", reading)
-    with ThreadPoolExecutor(len(names)) as pool:
-        label = partial(pool_of, student(), execution, world=ALONE, fence=lambda: None)
-        found = list(pool.map(label, folders))
+    label = partial(pool_of, execution=execution, world=ALONE, fence=lambda: None)
+    with ThreadPoolExecutor(len(runs)) as pool:
+        found = list(pool.map(label, runs))
     assert capsys.readouterr().out.count("labels 70 images of the pool") == 1
     assert len({one.digest for one in found if one is not None}) == 1
     assert None not in found
