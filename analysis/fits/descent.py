@@ -15,10 +15,7 @@ Mask = npt.NDArray[np.bool_]
 SMALLEST = 1e-12  # a coefficient this small against y is zero
 AGREE = 1e-6
 # SciPy's own tolerances stop early; the loss is scaled to 1 at the start.
-OPTIONS: dict[str, dict[str, float]] = {
-    "BFGS": {"gtol": 1e-10, "maxiter": 1000},
-    "L-BFGS-B": {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 5000, "maxfun": 50_000, "maxcor": 20},
-}
+OPTIONS = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 5000, "maxfun": 50_000, "maxcor": 20}
 
 
 @cache
@@ -70,18 +67,21 @@ class Problem:
         return (vector <= self.low + 1e-6) | (vector >= self.high - 1e-6)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
-    """A parameter vector and its loss."""
+    """A parameter vector, its loss, and what `Problem.residuals` gives there."""
 
     vector: Floats
     loss: float
+    residuals: Floats
+    slopes: Floats
 
 
 def point(problem: Problem, vector: Floats) -> Point:
     """The loss at a vector, which is moved into the bounds first."""
     inside = np.clip(vector, problem.low, problem.high)
-    return Point(inside, problem.loss(problem.residuals(inside)[0]))
+    r, slopes = problem.residuals(inside)
+    return Point(inside, problem.loss(r), r, slopes)
 
 
 def levenberg(problem: Problem, start: Floats, free: Mask, steps: int = 60) -> Point:
@@ -92,7 +92,7 @@ def levenberg(problem: Problem, start: Floats, free: Mask, steps: int = 60) -> P
     best = point(problem, start)
     damping = 1e-3
     for _ in range(steps):
-        r, slopes = problem.residuals(best.vector)
+        r, slopes = best.residuals, best.slopes
         w = problem.weights * np.minimum(1.0, problem.delta / np.maximum(np.abs(r), 1e-300))
         g = slopes.T @ (w * r)
         stuck = ((best.vector <= problem.low) & (g < 0)) | ((best.vector >= problem.high) & (g > 0))
@@ -124,42 +124,30 @@ def _damped(
     return at, damping
 
 
-def _minimise(problem: Problem, at: Point, free: Mask, method: str) -> Point:
-    """One run of a SciPy method on the free parameters, the loss divided by its first value."""
+def polish(problem: Problem, start: Point) -> Point:
+    """Run L-BFGS-B, restarted until it gains less than 1e-10 of the loss."""
+    best = start
+    for _ in range(12):
+        trial = _minimise(problem, best)
+        gain, best = best.loss - trial.loss, trial
+        if gain <= 1e-10 * best.loss:
+            break
+    return best
+
+
+def _minimise(problem: Problem, at: Point) -> Point:
+    """One run of L-BFGS-B, the loss divided by its first value; `at` where it gains nothing."""
     # A plan imports this module and fits nothing.
     from scipy.optimize import minimize
 
     unit = max(at.loss, 1e-300)
 
-    def scaled(values: Floats) -> tuple[float, Floats]:
-        full = at.vector.copy()
-        full[free] = values
-        r, slopes = problem.residuals(full)
-        return problem.loss(r) / unit, problem.gradient(r, slopes)[free] / unit
+    def scaled(vector: Floats) -> tuple[float, Floats]:
+        r, slopes = problem.residuals(vector)
+        return problem.loss(r) / unit, problem.gradient(r, slopes) / unit
 
-    box = list(zip(problem.low[free], problem.high[free], strict=True))
-    bounds = {} if method == "BFGS" else {"bounds": box}
+    box = list(zip(problem.low, problem.high, strict=True))
     run: Any = minimize  # its stubs do not know a function that returns value and gradient
-    found = run(scaled, at.vector[free], jac=True, method=method, options=OPTIONS[method], **bounds)
-    vector = at.vector.copy()
-    vector[free] = found.x
-    trial = point(problem, vector)
+    found = run(scaled, at.vector, jac=True, method="L-BFGS-B", bounds=box, options=OPTIONS)
+    trial = point(problem, found.x)
     return trial if trial.loss < at.loss else at
-
-
-def polish(problem: Problem, start: Floats, method: str) -> Point:
-    """Run BFGS or L-BFGS-B, restarted until it gains less than 1e-10 of the loss.
-
-    BFGS knows no bounds: parameters that reach one are fixed there and the rest runs again.
-    """
-    best = point(problem, start)
-    everything = np.ones(len(start), dtype=bool)
-    for _ in range(12):
-        free = ~problem.at_bound(best.vector) if method == "BFGS" else everything
-        if not free.any():
-            break
-        trial = _minimise(problem, best, free, method)
-        gain, best = best.loss - trial.loss, trial
-        if gain <= 1e-10 * best.loss:
-            break
-    return best
