@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from analysis.meta_analysis.entries import read
+from analysis.meta_analysis.pool import pool
+from analysis.meta_analysis.words import lines
 from analysis.report.side_by_side import side
 from analysis.summary import main
 from helpers.judged import judged
@@ -137,6 +140,23 @@ def test_studies_of_one_data_set_count_once(
     text = "\n".join(summarised(results, capsys, "deep", "deep_2", "--rule", "R1-long"))
     assert "All of it is fractals" in text
     assert "mean over" not in text
+
+
+@pytest.mark.slow
+def test_a_law_is_pooled_as_the_number_that_it_is(results: Path) -> None:
+    _, paper = read(("deep", "published"), results, None, {})
+    gap = paper.judgements["R2"].gap
+    assert gap is not None
+    other = replace(paper, name="other", data_set="other")
+    (found,), rest = pool([paper, other], ["R2"])
+    assert not rest
+    assert (found.factor, found.unit) == (1.0, "")
+    assert found.together is not None
+    assert found.together.mean.estimate == pytest.approx(gap.estimate)
+    assert found.together.mean.se == pytest.approx(gap.se / np.sqrt(2))
+    said = "\n".join(lines([paper, other], [found], rest))
+    assert "published (imagenet, 350 epochs)" in said
+    assert f"+{gap.estimate:.1f}"[:3] in said
 
 
 @pytest.mark.slow
