@@ -1,7 +1,7 @@
 """Empty runs through our pool and its peers, in one go: seconds a run, and idle time of a slot.
 
     python benchmarks/orchestration.py [--runs 200] [--rounds 3] [--peers FOLDER]
-    python benchmarks/orchestration.py --training
+    python benchmarks/orchestration.py --training [10]
 
 Our run is whole but for the training: claim, config, result with its columns, each written safely.
 The peers run a function that does nothing. All take turns, and medians of the rounds count. FOLDER
@@ -102,14 +102,14 @@ def execution_in(folder: Path) -> ExecutionConfig:
     )
 
 
-def cpu_beyond_training(folder: Path) -> list[float]:
-    """CPU seconds of each of our runs, less those of the same training where all is warm.
+def cpu_beyond_training(count: int, folder: Path) -> list[float]:
+    """CPU seconds of each of `count` runs of ours, less those of the same training when warm.
 
     Both take turns, one at a time: beside other work the same training takes more of the CPU.
     """
     from scaling_study.training.loop import train
 
-    chosen, execution = runs(TRAININGS + 1, TRAINED), execution_in(folder)
+    chosen, execution = runs(count + 1, TRAINED), execution_in(folder)
     slot = Slot("cpu0", {"CUDA_VISIBLE_DEVICES": ""})
     beyond = list[float]()
     for number, run in enumerate(chosen):
@@ -208,12 +208,15 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="", help="folder with Hydra's launcher plugins")
-    parser.add_argument("--training", action="store_true", help="measure runs that train, alone")
+    parser.add_argument(
+        "--training", nargs="?", type=int, const=TRAININGS, help="measure runs that train, alone"
+    )
     options = parser.parse_args()
     # A forked process would import this file, as it does not with `python -m scaling_study`.
     del sys.modules["__main__"].__file__
     with tempfile.TemporaryDirectory() as folder:
-        missed = report_training(cpu_beyond_training(Path(folder)))
+        count = options.training or TRAININGS
+        missed = report_training(cpu_beyond_training(count, Path(folder)))
     if options.training:
         return missed
     plugins = str(Path(options.peers).resolve()) if options.peers else ""

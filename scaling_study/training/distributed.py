@@ -15,7 +15,6 @@ from torch.nn.parallel import DistributedDataParallel
 
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import World
-from scaling_study.training.sync_batch_norm import SyncBatchNorm
 
 # One rank may fill a data set's cache for long, while the others wait in a collective operation.
 TIMEOUT = timedelta(hours=2)
@@ -70,6 +69,9 @@ def parallel(module: nn.Module, world: World, device: str, sync_batch_norm: bool
     if sync_batch_norm and device == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     elif sync_batch_norm:
+        # A sixth of a second, which the start of every other run is spared.
+        from scaling_study.training.sync_batch_norm import SyncBatchNorm
+
         SyncBatchNorm.convert(module)
     # broadcast_buffers would send rank 0's running statistics with every forward pass, but only
     # rank 0's are scored.
