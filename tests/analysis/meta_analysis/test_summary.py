@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +15,12 @@ from scipy import optimize, stats
 
 from analysis.meta_analysis.entries import read
 from analysis.meta_analysis.pool import pool
-from analysis.meta_analysis.words import lines
+from analysis.meta_analysis.words import lines as in_words
 from analysis.report.side_by_side import side
 from analysis.summary import main
 from helpers.judged import judged
 from helpers.made_up_results import renamed, runs
-from helpers.pages import DOCS
+from helpers.pages import examples, not_printed
 from helpers.study import make_study
 from scaling_study.dispatch.catalogue import COMMANDS
 
@@ -154,7 +153,7 @@ def test_a_law_is_pooled_as_the_number_that_it_is(results: Path) -> None:
     assert found.together is not None
     assert found.together.mean.estimate == pytest.approx(gap.estimate)
     assert found.together.mean.se == pytest.approx(gap.se / np.sqrt(2))
-    said = "\n".join(lines([paper, other], [found], rest))
+    said = "\n".join(in_words([paper, other], [found], rest))
     assert "published (imagenet, 350 epochs)" in said
     assert f"+{gap.estimate:.1f}"[:3] in said
 
@@ -277,22 +276,11 @@ def test_the_page_shows_what_its_commands_print(
     ):
         study(tmp_path / "results", name, data, {7: -0.02, 16: 0.05})
     monkeypatch.chdir(tmp_path)
-    page = (DOCS / "summary.md").read_text(encoding="utf-8")
-    shown: list[tuple[list[str], list[str]]] = []
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                shown.append((shlex.split(line[2:]), []))
-            else:
-                shown[-1][1].append(line.rstrip())
-    assert len(shown) == 2
-    for words, expected in shown:
+    assert len(examples("summary.md")) == 2
+    for command, shown in examples("summary.md"):
+        words = shlex.split(command)
         assert words[:2] == ["scaling-study", "summary"]
-        code: Any = main(words[2:])
-        assert code == 0
-        printed = iter(capsys.readouterr().out.splitlines())
-        for line in expected:
-            pattern = re.escape(line).replace("…", ".*")
-            assert any(re.fullmatch(pattern, text) for text in printed), line
+        assert main(words[2:]) == 0
+        assert not_printed(shown, capsys.readouterr().out) == []
     for example in COMMANDS["summary"].examples:
         assert main([*shlex.split(example)[1:], "--formats", "none"]) == 0
