@@ -64,7 +64,8 @@ def pool(entries: Sequence[Entry], names: Sequence[str] = ()) -> tuple[list[Pool
             rest.append(f"{name} ({', '.join(entry.name for entry in found) or 'none'})")
     if not pooled or (names and rest):
         raise InputError(
-            f"an effect in two of the studies is needed, and is in fewer of {', '.join(rest)}"
+            f"an effect in two of the studies is needed, and is in fewer of {', '.join(rest)}; "
+            "`scaling-study report STUDY -o DIR --details` says why"
         )
     return pooled, rest
 
