@@ -100,12 +100,15 @@ def cells_of(study: Path) -> StudyCells:
 
 
 def relative_errors(cells: Iterable[Cell]) -> dict[str, Floats]:
-    """Errors (seeds,) of each cell by name, over their mean, in the order of the seeds."""
-    return {
-        cell.name: np.array([e for _, e in sorted(zip(cell.seeds, cell.errors, strict=True))])
-        / cell.error
-        for cell in cells
-    }
+    """Errors of each cell by name, over their mean, in the order of the seeds (n,).
+
+    Of the seeds that all cells have: a rule of the study may exclude single runs, as those that
+    learned nothing.
+    """
+    errors = {c.name: dict(zip(c.seeds, c.errors, strict=True)) for c in cells}
+    shared = sorted(set.intersection(*(set(found) for found in errors.values())))
+    kept = {name: np.array([found[s] for s in shared]) for name, found in errors.items()}
+    return {name: values / values.mean() for name, values in kept.items()}
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,10 @@ def _run(command: Command, rest: Sequence[str]) -> int:
         _find_modules()
     except InputError as error:
         return report(str(error))
-    sys.argv = [f"{PROGRAM} {command.name}", *rest, *command.words]
+    # Hydra takes no overrides on both sides of an option, as in --config-dir DIR.
+    typed = [n for n, word in enumerate(rest, 1) if "=" in word and not word.startswith("-")]
+    after = max(typed, default=len(rest))
+    sys.argv = [f"{PROGRAM} {command.name}", *rest[:after], *command.words, *rest[after:]]
     try:
         return command() or 0
     except SystemExit as end:

@@ -59,8 +59,13 @@ def pytest_terminal_summary(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a fixture of their module run on one worker, which makes it once."""
+    """Tests that share a fixture of their module run on one worker, which makes it once.
+
+    Tests of several modules that share more name their group themselves.
+    """
     for item in items:
+        if item.get_closest_marker("xdist_group") is not None:
+            continue
         if isinstance(item, pytest.Function) and any(
             fixture.scope == "module"
             for fixtures in item._fixtureinfo.name2fixturedefs.values()

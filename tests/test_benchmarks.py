@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -181,3 +181,12 @@ def test_the_half_width_of_a_paired_contrast_has_the_degrees_of_freedom_of_its_s
     # Student's t at 97.5 %: 2.776 with 4 degrees of freedom, 2.306 with 8.
     assert crn.half_width(1.0, 4, 8) == pytest.approx(2.776 / 2.306, abs=1e-3)
     assert crn.half_width(0.25, 4, 4) == pytest.approx(0.5)
+
+
+def test_seeds_that_one_cell_lacks_are_left_out_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    crn = loaded(PATH.with_name("common_random_numbers.py"), monkeypatch)
+    whole = SimpleNamespace(name="a", seeds=(2, 0, 1), errors=(0.3, 0.1, 0.9))
+    without_1 = SimpleNamespace(name="b", seeds=(0, 2), errors=(0.4, 0.6))
+    found = crn.relative_errors([whole, without_1])
+    assert found["a"] == pytest.approx([0.5, 1.5])  # seeds 0 and 2, by their mean
+    assert found["b"] == pytest.approx([0.8, 1.2])

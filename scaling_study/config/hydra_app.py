@@ -23,6 +23,7 @@ from scaling_study.common.paths import data_dir, import_own_analysis
 from scaling_study.common.validation import flat_items, suggest
 from scaling_study.config import checked_input, site_folders
 from scaling_study.config.hydra_files import expand_home, not_text
+from scaling_study.config.interpolations import check_interpolations
 from scaling_study.study.axes import KEYS
 from scaling_study.study.overrides import text
 
@@ -133,7 +134,9 @@ def _endless() -> str:
 
 
 def _plain(config: DictConfig) -> dict[Any, Any]:
+    """A composed configuration as nested values, its interpolations written out."""
     try:
+        check_interpolations(OmegaConf.to_container(config))
         values = OmegaConf.to_container(config, resolve=True)
     except RecursionError:
         raise InputError(_endless()) from None
@@ -212,9 +215,7 @@ def _explain(error: Exception, config_name: str) -> str:
 
 def composed(config_name: str, overrides: list[str]) -> dict[str, Any]:
     """CONFIG_NAME.yaml with these overrides, as plain nested values."""
-    values = OmegaConf.to_container(_compose(config_name, overrides), resolve=True)
-    assert isinstance(values, dict)
-    return values  # type: ignore[return-value]
+    return _plain(_compose(config_name, overrides))
 
 
 def chosen_files(config_name: str, overrides: list[str]) -> dict[str, str]:

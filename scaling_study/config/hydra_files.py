@@ -36,15 +36,20 @@ def _files() -> Iterator[Path]:
 
 
 def expand_home(settings: dict[Any, Any]) -> None:
-    """Put the home folder for ~ into the names of what is `WRITTEN`."""
+    """Put the home folder for ~ into the names of what is `WRITTEN`.
+
+    Raises an InputError for an empty name, which would be that of the working folder.
+    """
     for *path, name in WRITTEN:
         group = settings
         for part in path:
             below = group.get(part)
             group = below if isinstance(below, dict) else {}
-        if isinstance(value := group.get(name), str) and value.startswith("~"):
+        value, key = group.get(name), ".".join([*path, name])
+        if isinstance(value, str) and not value.strip():
+            raise InputError(f"{key}={value!r}: no name of a file or folder; . is the one here")
+        if isinstance(value, str) and value.startswith("~"):
             try:
                 group[name] = str(Path(value).expanduser())
             except RuntimeError:
-                key = ".".join([*path, name])
                 raise InputError(f"{key}={value}: no such user has a home here") from None

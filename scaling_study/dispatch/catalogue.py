@@ -10,7 +10,7 @@ class Command:
 
     entry: MODULE:FUNCTION; the function reads sys.argv, and returns or raises the exit code.
     summary: one line. examples: what to type, without the program's name.
-    words: what is typed after what the user typed.
+    words: overrides that are added to those that the user typed.
     about: what it does, in full, where the help is ours and not that of an argparse parser: for
         commands that take settings (KEY=VALUE). needs_grid: whether +grid=NAME is one of them.
     """

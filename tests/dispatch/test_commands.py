@@ -13,6 +13,7 @@ import pytest
 from helpers.commands import Command, environment
 from scaling_study.__main__ import main
 from scaling_study.config.hydra_app import composed
+from scaling_study.dispatch import catalogue
 from scaling_study.dispatch import help as texts
 from scaling_study.dispatch.catalogue import COMMANDS
 from scaling_study.grid.shipped import names, question
@@ -124,6 +125,18 @@ def test_a_plan_is_the_sweeps_dry_run(command: Command, tmp_path: Path) -> None:
     # What a user types last does not turn a plan into a sweep.
     assert command("scaling_study", "plan", *asked, "dry_run=false").stdout == dry.stdout
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_options_of_hydra_may_stand_on_either_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[list[str]]()
+    monkeypatch.setattr(catalogue.Command, "__call__", lambda self: seen.append(sys.argv[1:]))
+    monkeypatch.setattr(sys, "argv", ["tests"])
+    option = ["--config-dir", "conf"]
+    for words in (["+grid=a", "b=1", *option], [*option, "+grid=a", "b=1"]):
+        assert main(["plan", *words]) == 0
+    (before, after) = seen
+    assert before == ["+grid=a", "b=1", "dry_run=true", *option]
+    assert after == [*option, "+grid=a", "b=1", "dry_run=true"]
 
 
 def test_exit_codes_and_messages_are_those_of_the_command(command: Command) -> None:

@@ -177,6 +177,10 @@ def test_any_override(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 HEAD = "# @package _global_\n"
 GOOD = "grid: {name: a, axes: {seed: [0]}}\n"
+# Ten times what the one before is, ten times over.
+REFERENCES = "b0: lots of it\n" + "".join(
+    f"b{n}: '{f'${{b{n - 1}}}' * 10}'\n" for n in range(1, 11)
+)
 TENS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 10)}]\n" for n in range(9)
 )
@@ -187,6 +191,7 @@ TENS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     ("text", "said"),
     [
         (TENS + GOOD, "stand for more than it can hold"),
+        (REFERENCES + GOOD, "b5: its interpolations stand for more than 1,000,000 characters"),
         ("grid: {name: a, axes: {seed: " + "[" * 200 + "]" * 200 + "}}\n", "nested too deeply"),
         ("a:\n" + "".join(" " * n + "- \n" for n in range(1, 3000)), "mine.yaml"),
         ("grid: &a {name: a, axes: *a}\n", "nested too deeply"),

@@ -48,6 +48,8 @@ from helpers.commands import Command
         (["+grid=smoke", "launcher=null"], "must be a string"),
         (["+grid=smoke", "checkpoint.keep=all"], "checkpoint.keep=all: must be final or none"),
         (["+grid=smoke", "results_dir=5"], "results_dir=5: must be a name"),
+        (["+grid=smoke", "results_dir="], "results_dir='': no name of a file or folder; . is the "),
+        (["+grid=smoke", "plan.out=' '"], "plan.out=' ': no name of a file or folder"),
         (["+grid=smoke", "dry_run=maybe"], "dry_run='maybe': must be true or false"),
         (["+grid=smoke", "grid.name=../evil"], "grid.name='../evil': must be letters"),
         (["+grid=smoke", "grid.name=runs"], "and not 'runs'"),
