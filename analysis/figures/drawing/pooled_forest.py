@@ -19,7 +19,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "mean": {"color": COLORS["depth"], "fmt": "D", "ms": 5},
     "new data set": {"color": COLORS["width"]},
 }
-# A prediction interval is cut off where it would squeeze the rest into less than this share.
+# Intervals of the mean and of a new data set end where they would squeeze those of studies into
+# less than this share of the axis.
 LEAST_SHARE = 0.25
 # Characters of a line below a panel.
 LINE = 80
@@ -43,9 +44,9 @@ def _panel(axes: Axes, rows: Sequence[Record]) -> None:
     low, high = _limits(rows)
     for y, r in enumerate(rows):
         look = LOOKS[r["row"]]
+        _arrows(axes, r, y, low, high)
         if r["estimate"] is None:
             axes.plot([r["low"], r["high"]], [y, y], color=look["color"], lw=4, alpha=0.6)
-            _arrows(axes, r, y, low, high)
             continue
         value = r["estimate"]
         axes.errorbar(
@@ -62,7 +63,7 @@ def _panel(axes: Axes, rows: Sequence[Record]) -> None:
 
 
 def _limits(rows: Sequence[Record]) -> tuple[float, float]:
-    """What an axis shows: all of the estimates' intervals, and of a new data set's what fits."""
+    """What an axis shows: all intervals of studies, and what fits of the others."""
     known = [r for r in rows if r["row"] in ("study", "data set")]
     low, high = min(0.0, *(r["low"] for r in known)), max(0.0, *(r["high"] for r in known))
     room = (high - low) * (1 / LEAST_SHARE - 1) / 2
@@ -77,4 +78,4 @@ def _arrows(axes: Axes, r: Record, y: int, low: float, high: float) -> None:
     ends = ((low, "<", r["low"] < low), (high, ">", r["high"] > high))
     for end, mark, beyond in ends:
         if beyond:
-            axes.plot(end, y, mark, color=LOOKS["new data set"]["color"], ms=6, clip_on=False)
+            axes.plot(end, y, mark, color=LOOKS[r["row"]]["color"], ms=6, clip_on=False)

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from analysis.figures.drawing.pooled_forest import forest
 from analysis.meta_analysis.entries import read
 from analysis.meta_analysis.pool import pool
+from analysis.meta_analysis.records import records
 from analysis.meta_analysis.words import lines as in_words
 from analysis.report.side_by_side import side
 from analysis.summary import main
@@ -139,6 +141,22 @@ def test_studies_of_one_data_set_count_once(
     text = "\n".join(summarised(results, capsys, "deep", "deep_2", "--rule", "R1-long"))
     assert "All of it is fractals" in text
     assert "mean over" not in text
+
+
+def test_wide_intervals_of_few_data_sets_do_not_squeeze_those_of_studies(
+    results: Path,
+) -> None:
+    pooled, _ = pool(read(("flat", "clothes"), results, None, {}), ["R1-long"])
+    rows = records(pooled)
+    (axes,) = forest(rows).axes
+    low, high = axes.get_xlim()
+    studies = [r for r in rows if r["row"] == "study"]
+    least, most = min(0, *(r["low"] for r in studies)), max(0, *(r["high"] for r in studies))
+    assert low < least < most < high
+    assert (most - least) / (high - low) > 0.2
+    (mean,) = (r for r in rows if r["row"] == "mean")
+    assert mean["high"] > high, "two data sets: Student's t with one degree of freedom"
+    assert [line.get_marker() for line in axes.lines].count(">") == 1
 
 
 @pytest.mark.slow
