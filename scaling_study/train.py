@@ -25,7 +25,7 @@ from scaling_study.planning.plan import check_accepted
 from scaling_study.study.parents import BLOCKED
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store, check_writable
-from scaling_study.training import first_weights
+from scaling_study.training import first_weights, teachers
 
 
 def main(settings: dict[str, Any], overrides: list[str]) -> int:
@@ -47,6 +47,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
         check_accepted([run], store, {run.run_id: store.result(run.run_id)})
     else:
         first_weights.check(run, Path(execution.results_dir))
+        teachers.check(run, Path(execution.results_dir))
         prepare(run.data, Path(execution.cache_dir))
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")

@@ -1,5 +1,7 @@
 """Interpolation of an arm's values over ln(cost) as a fixed linear rule, and its exact mean."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,17 +30,23 @@ def smoother(x: Floats, t: Floats, linear: bool = False) -> Floats:
 
 
 def arm_weights(x: Floats, low: float, high: float, linear: bool = False) -> Floats:
-    """Weights of the nodes in the arm's mean over [low, high]; they sum to 1.
+    """Weights of the nodes in the arm's mean over [low, high]; they sum to 1."""
+    return _arm_weights(tuple(x.tolist()), low, high, linear)
 
-    Simpson's rule between consecutive nodes, which is exact for both bases.
-    """
+
+@lru_cache(1 << 12)  # the rules of a study, and other analyses of it, compare the same arms
+def _arm_weights(nodes: tuple[float, ...], low: float, high: float, linear: bool) -> Floats:
+    """Simpson's rule between consecutive nodes, which is exact for both bases."""
+    x = np.array(nodes)
     inner = np.unique(x[(x > low) & (x < high)])
     edges = np.concatenate([[low], inner, [high]])
     middles = (edges[:-1] + edges[1:]) / 2
     widths = np.diff(edges)[:, None] / (6 * (high - low))
     ends = smoother(x, edges, linear)
     parts = ends[:-1] + 4 * smoother(x, middles, linear) + ends[1:]
-    return np.asarray((widths * parts).sum(axis=0), dtype=np.float64)
+    weights = np.asarray((widths * parts).sum(axis=0), dtype=np.float64)
+    weights.flags.writeable = False
+    return weights
 
 
 def overlap_of(first: Floats, second: Floats) -> tuple[float, float]:

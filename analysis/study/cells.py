@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ class Cell:
         """What keeps it from being compared along an axis: its variant and its other settings."""
         return self.variant or "", self.settings
 
-    @property
+    @cached_property
     def error(self) -> float:
         return float(np.mean(self.errors))
 
@@ -106,7 +107,7 @@ class Cell:
         """The derivative of `scaled` by the mean."""
         return self.measure.slope(self.error)
 
-    @property
+    @cached_property
     def variance(self) -> float:
         """Sample variance between seeds; NaN with one seed."""
         return float(np.var(self.errors, ddof=1)) if self.n > 1 else math.nan

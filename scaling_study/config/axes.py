@@ -5,7 +5,7 @@ from typing import Any
 
 from scaling_study.common.validation import flat_items
 from scaling_study.config.program import SETTING_OF_PROGRAM
-from scaling_study.config.run import RunConfig
+from scaling_study.config.run import REFERENCES, RunConfig
 from scaling_study.config.scale_dependent import GROUPS
 from scaling_study.study.axes import AXES, own_axes
 from scaling_study.study.axes import display_name as name_of
@@ -29,7 +29,7 @@ class Settings:
         own = run.program.settings if run.program else {}
         return (
             vars(run)
-            | {"init": "none" if run.init is None else str(run.init)}
+            | {key: str(getattr(run, key) or "none") for key in REFERENCES}
             | {key: value for part in parts for key, value in part.items()}
             | {SETTING_OF_PROGRAM + name: value for name, value in own.items()}
         )

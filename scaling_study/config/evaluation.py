@@ -84,6 +84,13 @@ def final_images(n_train: int, n_val: int) -> int:
     return n_val + min(n_train, MAX_TRAIN_IMAGES)
 
 
+def labelling_flops(run: RunConfig, teacher: RunConfig) -> int | None:
+    """FLOPs of the forward passes in which a teacher labels the pool of a run; None if unknown."""
+    side = as_evaluated(teacher.data).resolution
+    flops = forward_cost(teacher.model, side, outputs(teacher), teacher.precision).flops
+    return None if flops is None else data_info(run.data).n_pool * flops
+
+
 def outputs(run: RunConfig) -> int:
     """Numbers that the network gives an image."""
     return task_of(run.task).outputs(data_info(run.data).n_classes)

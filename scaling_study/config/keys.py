@@ -11,7 +11,7 @@ from scaling_study.common.validation import group, refuse_unknown, require, sugg
 LONGEST_NAME = 200
 STUDY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # The part of the settings that a run is made of.
-RUN_KEYS = ("task", "model", "data", "train", "init", "seed", "device", "precision")
+RUN_KEYS = ("task", "model", "data", "train", "init", "teacher", "seed", "device", "precision")
 # What else an entry point knows at the top level.
 FOLDERS = ("results_dir", "cache_dir")
 COMMON_KEYS = (*FOLDERS, "checkpoint", "loader", "launcher", "tracking", "metrics_every_s")

@@ -43,6 +43,10 @@ class TrainConfig:
     `freeze` names layers that are not trained, `lr_multipliers` others with PATTERN=FACTOR of the
     learning rate (`models.layer_patterns`).
 
+    `pseudo_share` of a batch are images of the data set's pool with the labels of the run's
+    teacher, those whose label has a probability of `pseudo_threshold` or more by the teacher. An
+    epoch is one pass over the images that have labels.
+
     With `common_random_numbers` runs of equal seed draw the same, whatever else differs: the order
     of the images, augmentation, and the weights of layers of equal shape.
     """
@@ -93,6 +97,8 @@ class TrainConfig:
     drop_path: float = later(0.0)
     ghost_batch: int = later(0)
     resolutions: tuple[int, ...] = later(())
+    pseudo_share: float = later(0.0)
+    pseudo_threshold: float = later(0.0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -134,13 +140,30 @@ class TrainConfig:
             found[side] += end - begin
         return +found
 
+    @property
+    def pseudo_batch(self) -> int:
+        """Images of a batch that a teacher has labelled."""
+        return round(self.pseudo_share * self.batch_size)
+
+    @property
+    def labelled_batch(self) -> int:
+        """Images of a batch that have labels of their own."""
+        return self.batch_size - self.pseudo_batch
+
+    def steps_per_epoch(self, n_train: int) -> int:
+        """Steps of a pass over `n_train` labelled images: whole batches."""
+        return n_train // self.labelled_batch
+
     def steps(self, n_train: int) -> int:
-        """Steps of the whole training on `n_train` images: whole batches in every epoch."""
-        return self.epochs * (n_train // self.batch_size)
+        """Steps of the whole training on `n_train` labelled images."""
+        return self.epochs * self.steps_per_epoch(n_train)
 
     def trained(self, n_train: int) -> int:
-        """Of `n_train` images those that an epoch trains: its incomplete last batch is left out."""
-        return n_train // self.batch_size * self.batch_size
+        """Images that an epoch on `n_train` labelled ones trains, those of the pool included.
+
+        Its incomplete last batch is left out.
+        """
+        return self.steps_per_epoch(n_train) * self.batch_size
 
     @property
     def multipliers(self) -> list[tuple[str, float]]:

@@ -14,7 +14,7 @@ EVALUATE = ("end", "auto")
 
 def check(train: TrainConfig) -> None:
     """InputError for the first value that is out of bounds or does not go with another."""
-    for rule in (_batches, _rates, _schedule, _labels, _resolutions, _evaluation):
+    for rule in (_batches, _rates, _schedule, _labels, _teacher, _resolutions, _evaluation):
         rule(train)
 
 
@@ -84,6 +84,19 @@ def _labels(train: TrainConfig) -> None:
         require(good, f"train.{name}", getattr(train, name), accepted)
     even = train.batch_size % 2 == 0 or not train.mixes
     require(even, "train.batch_size", train.batch_size, "must be even: images are mixed in pairs")
+
+
+def _teacher(train: TrainConfig) -> None:
+    share, batch, threshold = train.pseudo_share, train.batch_size, train.pseudo_threshold
+    accepted = "must be in (0, 1), the share of each batch, or 0 without a teacher"
+    require(0 <= share < 1, "train.pseudo_share", share, accepted)
+    both = share == 0 or 0 < train.pseudo_batch < batch
+    accepted = f"is {train.pseudo_batch} of {batch} images; a batch must have images of both kinds"
+    require(both, "train.pseudo_share", share, accepted)
+    known = 0 <= threshold <= 1
+    require(known, "train.pseudo_threshold", threshold, "must be in [0, 1], a probability")
+    once = share == 0 or train.repeats == 1
+    require(once, "train.repeats", train.repeats, "does not go with train.pseudo_share; give 1")
 
 
 def _resolutions(train: TrainConfig) -> None:

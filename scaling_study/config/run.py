@@ -24,6 +24,7 @@ from scaling_study.models.initial_weights import (
     InitialWeights,
     ParentRun,
     initial_weights,
+    teacher_run,
 )
 from scaling_study.models.layer_patterns import check_patterns, layer_aliases, matching
 from scaling_study.study.axes import CELL_AXES, KEYS
@@ -33,7 +34,9 @@ from scaling_study.tasks.program import KINDS, Program
 
 T = TypeVar("T")
 # Settings by which a run names others that it needs.
-REFERENCES = ("init",)
+REFERENCES = ("init", "teacher")
+# Settings of the recipe that mean nothing without a teacher.
+OF_TEACHERS = ("pseudo_share", "pseudo_threshold")
 # Begins the name of a program's run that none of the axes every study has.
 OF_PROGRAM = "program"
 # fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
@@ -45,10 +48,11 @@ class RunConfig:
     """Everything that decides a run's numbers. `seed` is the replicate number.
 
     `init` is a file that the first weights come from: its content is part of the run's id, where it
-    lies is not; or a run, whose id is. None: they are drawn. `task` names a task as `tasks.task_of`
-    does, or is a program of the user's own, which has its own model, data and recipe
-    (`config.program`). `code` are the digests of the sources of what is not of this package, by
-    their modules: a run is trained by the code that it was planned with.
+    lies is not; or a run, whose id is. None: they are drawn. `teacher` is a run that labels the
+    data set's pool of images without labels, for a share of each batch. `task` names a task as
+    `tasks.task_of` does, or is a program of the user's own, which has its own model, data and
+    recipe (`config.program`). `code` are the digests of the sources of what is not of this package,
+    by their modules: a run is trained by the code that it was planned with.
     """
 
     model: ModelConfig
@@ -60,6 +64,7 @@ class RunConfig:
     seed: int
     device: str
     precision: str
+    teacher: ParentRun | None = None
 
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
@@ -92,6 +97,7 @@ class RunConfig:
         one_size = layers or not recipe.resolutions
         require(one_size, "train.resolutions", list(recipe.resolutions), advice)
         self._check_layers()
+        self._check_teacher()
         if isinstance(self.init, InitialWeights):
             timm_names.names(self.model)
 
@@ -110,6 +116,21 @@ class RunConfig:
         advice = "nothing is left to train; backbone leaves the classifier"
         require(some, "train.freeze", list(recipe.freeze), advice)
 
+    def _check_teacher(self) -> None:
+        """InputError for a teacher without a share of the batch, or a share without a teacher."""
+        recipe = self.train
+        share, threshold = recipe.pseudo_share, recipe.pseudo_threshold
+        if self.teacher is None:
+            advice = "nothing labels a pool; give teacher=run:RUN_ID, or 0"
+            require(share == 0, "train.pseudo_share", share, advice)
+            require(threshold == 0, "train.pseudo_threshold", threshold, advice)
+            return
+        advice = f"with teacher={self.teacher} must be in (0, 1), the share of each batch"
+        require(share > 0, "train.pseudo_share", share, advice)
+        classes = self.task == DEFAULT_TASK
+        accepted = f"labels classes, which task={self.task} may not have; give none"
+        require(classes, "teacher", self.teacher, accepted)
+
     @property
     def program(self) -> Program | None:
         """The user's own program that the run is; None if our trainer trains it."""
@@ -118,7 +139,8 @@ class RunConfig:
     @property
     def parents(self) -> tuple[str, ...]:
         """Ids of the runs that must have ended well before this one begins."""
-        return (self.init.run,) if isinstance(self.init, ParentRun) else ()
+        named = (getattr(self, key) for key in REFERENCES)
+        return tuple(dict.fromkeys(one.run for one in named if isinstance(one, ParentRun)))
 
     @cached_property
     def config_id(self) -> str:
@@ -159,6 +181,8 @@ class RunConfig:
             parts["code"] = _plain_json(dict(self.code))
         if self.init is not None:
             parts["init"] = _plain_json(_origin(self.init, of_a_cell=seed is None))
+        if self.teacher is not None:
+            parts["teacher"] = _plain_json(_origin(self.teacher, of_a_cell=seed is None))
         if self.task == DEFAULT_TASK:
             del parts["task"]  # ids from before there were tasks stay
         return "{" + ",".join(f'"{name}":{parts[name]}' for name in sorted(parts)) + "}"
@@ -171,8 +195,9 @@ def _origin(init: InitialWeights | ParentRun, of_a_cell: bool) -> dict[str, Any]
     return {"cell": init.cell} if of_a_cell and init.cell else {"run": init.run}
 
 
-# Code is in the identity only where some is not of this package.
-NAMES = sorted(field.name for field in fields(RunConfig) if field.name != "code")
+# In the identity only where there is one: code that is not of this package, and a teacher.
+OPTIONAL = ("code", "teacher")
+NAMES = sorted(field.name for field in fields(RunConfig) if field.name not in OPTIONAL)
 
 
 @lru_cache(maxsize=2**16, typed=True)
@@ -214,6 +239,7 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
     return RunConfig(
         **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
+        teacher=teacher_run(values.get("teacher")),
         task=task,
         code=one_value(Mapping[str, str], code, "code"),
         seed=one_value(int, values.get("seed"), "seed"),

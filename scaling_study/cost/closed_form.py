@@ -6,7 +6,7 @@ set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -74,7 +74,11 @@ def run_cost(run: RunConfig) -> RunCost:
         known: Mapping[str, Any] = columns_of(program_costs(run))
         return RunCost(**{name: known[name] for name in COST_COLUMNS})
     data = data_info(run.data)
+    if run.teacher is None:
+        data = replace(data, n_pool=0)  # nobody reads it
     sides = run.data.resolution, as_evaluated(run.data).resolution
+    advice = f"labels images without labels, of which there are none; {run.data.POOL_ADVICE}"
+    require(run.teacher is None or data.n_pool > 0, "teacher", run.teacher, advice)
     curve = evaluation_plan(run, data).images
     return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision, curve)
 
@@ -150,8 +154,10 @@ def _run_cost(
     """`sides` (px) are of training and evaluation; `curve` images are evaluated in training."""
     resolution, tested = sides
     scored = forward_cost(model, tested, outputs, precision).flops
-    most = f"more than the {data.n_train} training images"
-    require(train.batch_size <= data.n_train, "train.batch_size", train.batch_size, most)
+    labelled = train.labelled_batch
+    own = f"{labelled} of them have labels of their own, " if train.pseudo_share else ""
+    most = f"{own}more than the {data.n_train} training images"
+    require(labelled <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = forward_cost(model, resolution, outputs, precision)
     require(cost.params > 0, "model.family", model.family, "its network has nothing to train")
     memory = _memory(model, resolution, outputs, precision, train.drop_path)
@@ -169,7 +175,7 @@ def _run_cost(
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
         disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
-        data_bytes=(data.n_train + data.n_val) * resolution**2 * data.channels,
+        data_bytes=(data.n_train + data.n_val + data.n_pool) * resolution**2 * data.channels,
         missing=cost.missing,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from scaling_study.common.errors import InputError
 from scaling_study.common.extensions import declared
 from scaling_study.data import sets
-from scaling_study.data.base import MINIVAL, DataConfig, DataSet
+from scaling_study.data.base import MINIVAL, POOL, DataConfig, DataSet
 from scaling_study.data.sets import (
     cifar,
     digits,
@@ -19,7 +19,7 @@ from scaling_study.data.sets import (
     parquet,
     webdataset,
 )
-from scaling_study.data.splits import DataInfo, Splits
+from scaling_study.data.splits import DataInfo, Split, Splits
 
 DATA_SETS: dict[str, DataSet] = {
     "fractals": fractals.DATA_SET,
@@ -66,7 +66,8 @@ def data_info(data: DataConfig) -> DataInfo:
         n_train -= n_val
     else:
         n_val = sizes.images[data.split]
-    return DataInfo(sizes.n_classes, n_train, n_val, data.split, sizes.channels)
+    n_pool = sizes.images.get(POOL, 0)
+    return DataInfo(sizes.n_classes, n_train, n_val, data.split, sizes.channels, n_pool)
 
 
 def prepare(data: DataConfig, cache_dir: Path) -> None:
@@ -85,6 +86,11 @@ def load(data: DataConfig, cache_dir: Path) -> Splits:
     order = np.random.default_rng([n, 1]).permutation(n)
     held, kept = np.split(order, [_n_held_out(n, data.minival)])
     return Splits(train.take(np.sort(kept)), train.take(np.sort(held)), data_info(data))
+
+
+def load_pool(data: DataConfig, cache_dir: Path) -> Split:
+    """The images of `data` that have no labels, at its resolution, or encoded."""
+    return data_set(data.name).load(data, POOL, cache_dir)
 
 
 def _n_held_out(n: int, share: float) -> int:

@@ -12,6 +12,8 @@ from scaling_study.data.splits import Split
 
 # The held-out share of the training images, to select on.
 MINIVAL = "minival"
+# The part of a data set that has no labels, where it has one.
+POOL = "pool"
 # Training error is measured on at most this many images.
 MAX_TRAIN_IMAGES = 50_000
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -37,6 +39,10 @@ class DataConfig:
     """
 
     EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("test",)
+    # Own settings that decide which classes there are.
+    CLASS_SETTINGS: ClassVar[tuple[str, ...]] = ()
+    # What brings about images without labels, for messages.
+    POOL_ADVICE: ClassVar[str] = "this data set can have none"
 
     name: str
     resolution: int
@@ -100,7 +106,10 @@ def encoded(data: DataConfig) -> bool:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Classes; images of `train` and, unless it is minival, of `split`; 1 (grey) or 3 channels."""
+    """Classes; images of `train` and, unless it is minival, of `split`; 1 (grey) or 3 channels.
+
+    Images without labels are the part `pool`, where there are some.
+    """
 
     n_classes: int
     images: Mapping[str, int]
@@ -111,8 +120,9 @@ class Sizes:
 class DataSet:
     """`sizes(config, cache_dir)` is called when planning, before any image is read or downloaded;
     without a `cache_dir` nothing is cached. `load(config, part, cache_dir)` gives the images of
-    `train` or of an evaluation split. `prepare(config, cache_dir)` is called once before runs
-    start: the place for a download. All of them raise InputError for what a user can correct.
+    `train`, of an evaluation split or of the pool, whose labels are -1. `prepare(config,
+    cache_dir)` is called once before runs start: the place for a download. All of them raise
+    InputError for what a user can correct.
     """
 
     config: type[DataConfig]

@@ -1,6 +1,6 @@
 """Images as the trainer gets them: arrays in memory, or files to decode."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DataInfo:
-    """Sizes; val_error is measured on `eval_split`. `channels`: 1 for grey images, 3 for colour."""
+    """Sizes; val_error is measured on `eval_split`. `channels`: 1 for grey images, 3 for colour.
+
+    `n_pool` images have no labels of their own.
+    """
 
     n_classes: int
     n_train: int
     n_val: int
     eval_split: str
     channels: int = 3
+    n_pool: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class Images:
     def take(self, chosen: NDArray[np.int64]) -> "Images":
         """The images with these numbers."""
         return Images(self.pixels[chosen], self.labels[chosen])
+
+    def labelled(self, labels: NDArray[np.int64]) -> "Images":
+        """The same images with these labels (n,)."""
+        return Images(self.pixels, labels)
 
 
 class Source(Protocol):
@@ -62,8 +70,47 @@ class Encoded:
         labels, numbers = self.labels[chosen], self.numbers[chosen]
         return Encoded(self.source, labels, numbers, groups, self.mixed_groups)
 
+    def labelled(self, labels: NDArray[np.int64]) -> "Encoded":
+        """The same images with these labels (n,)."""
+        return replace(self, labels=labels)
+
 
 Split = Images | Encoded
+
+
+@dataclass(frozen=True)
+class _Both:
+    """Images of two sources: those from the number `first` on are of the second."""
+
+    sources: tuple[Source, Source]
+    first: int
+
+    def _find(self, number: int) -> tuple[Source, int]:
+        one, other = self.sources
+        return (other, number - self.first) if number >= self.first else (one, number)
+
+    def read(self, number: int) -> bytes:
+        source, at = self._find(number)
+        return source.read(at)
+
+    def place(self, number: int) -> str:
+        source, at = self._find(number)
+        return source.place(at)
+
+
+def joined(one: Split, other: Split) -> Split:
+    """The images of one split and behind them those of another of the same data set.
+
+    Which of them are read together is not known any more: their order is drawn before.
+    """
+    labels = np.concatenate([one.labels, other.labels])
+    if isinstance(one, Images):
+        assert isinstance(other, Images)
+        return Images(np.concatenate([one.pixels, other.pixels]), labels)
+    assert isinstance(other, Encoded)
+    first = int(one.numbers.max()) + 1
+    numbers = np.concatenate([one.numbers, other.numbers + first])
+    return Encoded(_Both((one.source, other.source), first), labels, numbers)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from scaling_study.common.expression import Expression
 from scaling_study.common.validation import flat_items
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.other_files import with_files
-from scaling_study.config.run import REFERENCES, RunConfig
+from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
 from scaling_study.grid.expand import Candidate, candidates, failed, lookup
-from scaling_study.grid.parents import Ancestor, Parents
+from scaling_study.grid.parents import Ancestor, Parents, any_parent
 from scaling_study.grid.run_at_point import cost_of
 from scaling_study.grid.schema import COSTS, VARIANT, Point
 from scaling_study.grid.tuned import Tuned, at_rate, read_tuned
 from scaling_study.models.initial_weights import ParentRun
 from scaling_study.study.axes import KEYS
-from scaling_study.training import first_weights
+from scaling_study.training import first_weights, teachers
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def cells_of(
     known = dict(flat_items(base))
     parents = Parents(grid.get("parents"), base, partial(with_files, base, overrides))
     # What a network costs does not depend on where its first weights come from.
-    solver = Solver(base | dict.fromkeys(REFERENCES), times)
+    solver = Solver(any_parent(base), times)
     cells: dict[str, Cell] = {}
     left: list[ExcludedPoint] = []
     for candidate in candidates(grid, known):
@@ -144,9 +144,10 @@ def _at_rates(
 
 
 def check_parents(cells: Sequence[Cell], results_dir: Path) -> None:
-    """Raise an InputError if a file or a run of first weights cannot be read or does not fit.
+    """Raise an InputError if a file or a run of first weights, or a teacher, cannot be used.
 
-    Parents that the grid itself plans need not be there yet, only be of the same network.
+    Parents that the grid itself plans need not be there yet, only be of the same network, and
+    teachers of the same classes.
     """
     every = [*cells, *ancestors(cells)]
     planned = {one.run.run_id: one.run for cell in every for one in cell.parents}
@@ -157,6 +158,13 @@ def check_parents(cells: Sequence[Cell], results_dir: Path) -> None:
             first_weights.check(run, results_dir)
         else:
             first_weights.check_fits(run, parent)
+    taught = [cell.run for cell in every if cell.run.teacher]
+    for run in {(repr(r.data), r.teacher): r for r in taught}.values():
+        assert run.teacher is not None
+        if (teacher := planned.get(run.teacher.run)) is None:
+            teachers.check(run, results_dir)
+        else:
+            teachers.check_fits(run, teacher)
 
 
 def _cells(
@@ -184,7 +192,7 @@ def _solved(candidate: Candidate, solver: Solver) -> list[tuple[Point, Solved | 
     point, asked, target = candidate.point, candidate.solve, candidate.target
     if asked is None:
         return [(point, None)]
-    key, drawn = KEYS[asked.axis], {k: v for k, v in point.items() if k not in REFERENCES}
+    key, drawn = KEYS[asked.axis], any_parent(point)
     if solver.times is None and asked.quantity in MEASURED:
         return [({**point, key: value}, None) for value in solver.spread(asked, drawn)]
     assert target is not None

@@ -1,5 +1,6 @@
-"""Runs that the cells of a grid start from: `parents` of a grid, which a cell names as `run(NAME)`.
+"""Runs that the cells of a grid need: `parents` of a grid, which a cell names as `run(NAME)`.
 
+A cell starts from the weights of one (`init`), or is taught by the predictions of one (`teacher`).
 A parent is the run that its child would be with other settings: those under its name, and of the
 child's own values in the grid only those that `same` lists. So every child has a parent, and
 children that differ in nothing that their parent shares have one together.
@@ -13,7 +14,7 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import flat_items, require, suggest
 from scaling_study.config.keys import RUN_KEYS
-from scaling_study.config.run import REFERENCES, RunConfig
+from scaling_study.config.run import OF_TEACHERS, REFERENCES, RunConfig
 from scaling_study.config.scale_dependent import GROUPS
 from scaling_study.grid.run_at_point import run_at
 from scaling_study.grid.schema import Point, by_key, mapping
@@ -78,8 +79,11 @@ class Parents:
         require(listed, f"{path}.{SAME}", repr(same), "must be a list of settings or groups")
         files = {k: v for k, v in values.items() if k in GROUPS and isinstance(v, str)}
         settings = self._compose(files) if files else self._base
-        # A grid that says at its top what its cells start from does not say it of their parents.
+        # A grid that says at its top what its cells start from, or of whose labels they learn, does
+        # not say it of their parents.
         base = {key: settings[key] for key in RUN_KEYS} | dict.fromkeys(REFERENCES)
+        if isinstance(train := base["train"], Mapping):
+            base["train"] = {k: 0.0 if k in OF_TEACHERS else v for k, v in train.items()}
         known = dict(flat_items(base))
         own = by_key({k: v for k, v in values.items() if k not in files}, known, path)
         every = {*RUN_KEYS, *known, *dict(flat_items(self._base))}
@@ -126,6 +130,16 @@ class Parents:
             named = str(error).startswith("grid.parents.")
             raise InputError(f"{error}" if named else f"grid.parents.{name}: {error}") from None
         return Ancestor(name, run, point, parents)
+
+
+def any_parent(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a point for what does not depend on which runs it needs, such as its cost."""
+    found = dict(values)
+    if "init" in found:
+        found["init"] = None
+    if found.get("teacher") not in (None, "none"):
+        found["teacher"] = {"run": "any"}
+    return found
 
 
 def _within(key: str, name: str) -> bool:

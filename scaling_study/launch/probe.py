@@ -19,6 +19,7 @@ import yaml
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import from_values
 from scaling_study.config.run import RunConfig
+from scaling_study.config.teaching import without_parents
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.step_law import Shape, features, kind_of
@@ -109,7 +110,9 @@ def shortened(run: RunConfig) -> RunConfig:
     few = {"classes": classes, "train_per_class": -(-images // classes), "val_per_class": 1}
     values = {**_rendered(), "resolution": run.data.resolution, **few}
     data = from_values(data_set("fractals").config, values, "data.")
-    return replace(run, data=data, train=replace(run.train, epochs=epochs, warmup_epochs=0.0))
+    alone = without_parents(run)
+    train = replace(alone.train, epochs=epochs, warmup_epochs=0.0)
+    return replace(alone, data=data, train=train)
 
 
 @cache

@@ -1,4 +1,7 @@
-"""Where a run's first weights come from: drawn, or a file whose content is part of the run's id."""
+"""Where a run's first weights come from: drawn, a file or a run; and which run is its teacher.
+
+The content of a file is part of the run's id, and so is the id of another run.
+"""
 
 import hashlib
 import re
@@ -14,6 +17,10 @@ SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
 ACCEPTED = (
     f"must be none, timm:PATH of a state dict ({', '.join(SUFFIXES)}), or run:RUN_ID of a finished "
     "run in the same store; in a grid also run(NAME) of a run under grid.parents"
+)
+OF_TEACHER = (
+    "must be none, or run:RUN_ID of a finished run in the same store; in a grid also run(NAME) of "
+    "a run under grid.parents"
 )
 # Run ids are made of these.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
@@ -33,7 +40,7 @@ class InitialWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class ParentRun:
-    """A run of the same store whose averaged weights another run starts from; `run` is its id.
+    """A run of the same store whose averaged weights another run uses; `run` is its id.
 
     The id says all that made its weights, so nothing else of it is part of a run's identity.
     `name` is what a grid calls it. `cell` is its config id where replicates of the child start from
@@ -62,13 +69,34 @@ def initial_weights(value: object) -> Init:
         if "run" in value:
             return from_values(ParentRun, value, "init.")
         return from_values(InitialWeights, value, "init.")
-    names, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    names, path = _named(value)
     if names == "run" and RUN_ID.fullmatch(path):
         return ParentRun(run=path)
     if names != "timm" or not path.endswith(SUFFIXES):
         raise InputError(f"init={value}: {ACCEPTED}")
     file = Path(path).expanduser().resolve()
     return InitialWeights(names=names, path=str(file), sha256=sha256(file))
+
+
+def teacher_run(value: object) -> ParentRun | None:
+    """`teacher` of a run: none, run:RUN_ID, or what a run's config.yaml has of it.
+
+    InputError for anything else.
+    """
+    if value is None or value == "none":
+        return None
+    if isinstance(value, Mapping):
+        return from_values(ParentRun, value, "teacher.")
+    names, path = _named(value)
+    if names == "run" and RUN_ID.fullmatch(path):
+        return ParentRun(run=path)
+    raise InputError(f"teacher={value}: {OF_TEACHER}")
+
+
+def _named(value: object) -> tuple[str, str]:
+    """What stands before and behind the first colon of a text."""
+    names, _, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    return names, path
 
 
 def sha256(file: Path) -> str:

@@ -14,6 +14,7 @@ from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
 from scaling_study.cost.time_model import COVERAGE
+from scaling_study.planning.labels import labelled_by
 from scaling_study.planning.parents import needed, with_needed
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import AXES
@@ -33,8 +34,8 @@ SufficientSets = Sequence[Sequence[frozenset[str]]]
 class Budget:
     """Limits for the runs of a study, None for no limit; with `fit` the best subset is trained.
 
-    `train_flops` are those of training and of evaluations while training; the one at the end, which
-    every run has, is not among them. `own` are the ids of runs that the
+    `train_flops` are those of training, of labels by teachers and of evaluations while training;
+    the one at the end, which every run has, is not among them. `own` are the ids of runs that the
     study has started itself: their costs count.
     """
 
@@ -51,22 +52,28 @@ class Budget:
 
     def needed(self, rows: Iterable[Planned]) -> dict[str, float]:
         """Costs of the runs in `rows` that are not done, see `cost`."""
-        return self.cost([row for row in rows if row.state not in PAID])
+        return self.cost([row for row in rows if row.state not in PAID], labelled=False)
 
     def spent(self, rows: Iterable[Planned]) -> dict[str, float]:
         """What the study's own runs among `rows` have cost, or will when they are done."""
-        return self.cost([r for r in rows if r.state in PAID and r.run.run_id in self.own])
+        own = [r for r in rows if r.state in PAID and r.run.run_id in self.own]
+        return self.cost(own, labelled=True)
 
     def free(self, rows: Iterable[Planned]) -> list[Planned]:
         """Those of `rows` that another study has paid for."""
         return [row for row in rows if row.state in PAID and row.run.run_id not in self.own]
 
-    def cost(self, rows: Sequence[Planned]) -> dict[str, float]:
+    def cost(self, rows: Sequence[Planned], labelled: bool | None = None) -> dict[str, float]:
         """Costs of `rows`, done or not, in the limited units.
+
+        The labels that they need of their teachers count once: all of them, or only those that are
+        there (`labelled`) or are not.
 
         Raises an UnmeasuredError if GPU-hours are limited and a forecast is blank.
         """
         found = {}
+        every = labelled_by(rows).values()
+        labels = [one for one in every if labelled is None or one.done == labelled]
         if self.train_flops is not None:
             flops = [row.cost.train_flops for row in rows if row.cost.train_flops is not None]
             if len(flops) < len(rows):
@@ -75,11 +82,13 @@ class Budget:
                     why = "those of a program are not known; give a formula, task.costs.train_flops"
                 raise InputError(f"budget.train_flops={self.train_flops:g}: {why}")
             flops += [row.cost.curve_flops or 0 for row in rows]
+            flops += [one.flops or 0 for one in labels]
             found["train_flops"] = float(sum(flops))
         if self.gpu_hours is not None:
             hours = [row.hours for row in rows if row.hours is not None]
             if len(hours) < len(rows):
                 raise UnmeasuredError(f"budget.gpu_hours={self.gpu_hours:g}")
+            hours += [one.gpu_hours.value for one in labels if one.gpu_hours]
             found["gpu_hours"] = sum(hours)
         return found
 

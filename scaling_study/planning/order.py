@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
+from scaling_study.planning.labels import labelled_by
 from scaling_study.study.result import FINISHED
 
 if TYPE_CHECKING:  # `status` asks for an end and plans nothing
@@ -130,10 +131,19 @@ def _blocked(
 
 
 def makespan(rows: Sequence[Planned], slots: int) -> float | None:
-    """Seconds until the last of these runs, in this order, ends; None if a forecast is blank."""
+    """Seconds until the last of these runs, in this order, ends; None if a forecast is blank.
+
+    The first run that needs labels that are not there makes them.
+    """
     if any(row.forecast_s is None for row in rows):
         return None
-    return _last_end(rows, lambda row: row.forecast_s or 0.0, slots)
+    first = {run_id: one for run_id, one in labelled_by(rows).items() if not one.done}
+
+    def length(row: Planned) -> float:
+        labels = first.get(row.run.run_id)
+        return (row.forecast_s or 0.0) + (labels.time.value if labels and labels.time else 0.0)
+
+    return _last_end(rows, length, slots)
 
 
 def _last_end(rows: Sequence[Planned], length: Callable[[Planned], float], slots: int) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.models.initial_weights import ParentRun
 from scaling_study.planning.plan import Planned
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store
@@ -32,7 +33,7 @@ def check_kept(rows: Sequence[Planned], store: Store, execution: ExecutionConfig
     """Raise an InputError where runs to do start from others whose weights are not kept."""
     by_id = {row.run.run_id: row for row in rows}
     children = [row for row in rows if row.state not in FINISHED]
-    wanted = {parent for row in children for parent in row.run.parents} & by_id.keys()
+    wanted = {parent for row in children for parent in _weights_of(row)} & by_id.keys()
     for run_id in sorted(wanted):
         if by_id[run_id].state != "ok":
             if execution.checkpoint_keep == "none":
@@ -43,3 +44,12 @@ def check_kept(rows: Sequence[Planned], store: Store, execution: ExecutionConfig
                 f"{run_id}: runs of this grid start from it, and its checkpoint was not kept; "
                 f"remove {store.run_dir(run_id)} to train it again"
             )
+
+
+def _weights_of(row: Planned) -> list[str]:
+    """The runs whose weights a run needs: not its teacher's, once that has labelled its pool."""
+    run, labels = row.run, row.labelling
+    start = run.init.run if isinstance(run.init, ParentRun) else None
+    if run.teacher is None or labels is None or not labels.done:
+        return list(run.parents)
+    return [parent for parent in run.parents if parent != run.teacher.run or parent == start]

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.config.evaluation import labelling_flops
 from scaling_study.config.run import RunConfig
+from scaling_study.config.teaching import file_of, pool_key
 from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_cost
 from scaling_study.cost.device_times import BOTH, HOUR, PRIOR_TIMES, Times
 from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
 from scaling_study.grid.declared import declared_grid, with_full_names
+from scaling_study.planning.labels import Labelling
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.parents import with_parents
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
+from scaling_study.training import teachers
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class Planned:
     `step`, `time` and `gpu_hours` (of all the GPUs that train it) are forecasts that rest on
     `basis` (see `Times.basis`), None if nothing is known; `actual_s` and `actual_gpu_hours` are
     what a finished run took. `processes` train it together. `state` is of the store, or `ready` or
-    `blocked` where the run needs others (`study.parents`).
+    `blocked` where the run needs others (`study.parents`). `labelling` are the labels that it needs
+    of its teacher, which it may share with other runs: no other cost has them.
     """
 
     cell: Cell
@@ -38,6 +44,7 @@ class Planned:
     actual_gpu_hours: float | None
     basis: str | None = None
     processes: int = 1
+    labelling: Labelling | None = None
 
     @property
     def by_prior(self) -> bool:
@@ -149,4 +156,24 @@ def _planned(
         actual_gpu_hours=None if actual_s is None else actual_s * times.gpus(cell.run) / HOUR,
         basis=times.basis(cell.run),
         processes=times.processes,
+        labelling=_labelling(cell, store.root.parent, times),
+    )
+
+
+def _labelling(cell: Cell, results_dir: Path, times: Times) -> Labelling | None:
+    """The labels that the run of a cell needs; None without a teacher."""
+    run = cell.run
+    if run.teacher is None:
+        return None
+    planned = {one.run.run_id: one.run for one in cell.parents}
+    teacher = planned.get(run.teacher.run) or teachers.read(run, results_dir)
+    flops = labelling_flops(run, teacher)
+    # Images are scored as in an evaluation of the teacher; it is not trained for that.
+    time = times.whole(teacher, describe(teacher) | {"train_flops": 0, "eval_flops": flops})
+    return Labelling(
+        key=(teacher.run_id, pool_key(run, teacher)),
+        flops=flops,
+        time=time,
+        gpu_hours=times.gpu_hours(run, time) if time else None,
+        done=file_of(run, teacher, results_dir).is_file(),
     )

@@ -11,9 +11,10 @@ from scaling_study.cost.closed_form import DISK_TOLERANCE, devices_needed
 from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.declared import axis_keys
 from scaling_study.models.memory import TOLERANCE
+from scaling_study.planning.labels import labelled_by
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import NAMES
-from scaling_study.study.table import PARENTS, RATES, STAGE
+from scaling_study.study.table import LABELS, PARENTS, RATES, STAGE
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -21,8 +22,9 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
 
     Config keys that the grid varies, and all others that differ between runs because a recipe's
     regimes set them, are columns of their own name unless a column has them. Where runs start from
-    others, `parents` are those and `stage` names a run that is no cell. Blank is what was not
-    measured. A grid with `tuned` has more about the learning rate, see `grid.cells.Cell`.
+    others, `parents` are those and `stage` names a run that is no cell; where others label images
+    for them, `label_flops` are those of the labels that a run is the first to need. Blank is what
+    was not measured. A grid with `tuned` has more about the learning rate, see `grid.cells.Cell`.
     """
     settings = Settings()
     cells = [row.run for row in rows if not row.stage]
@@ -32,6 +34,10 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
     if any(row.run.parents for row in rows):
         for record, row in zip(records, rows, strict=True):
             record |= {STAGE: row.stage, PARENTS: " ".join(row.run.parents)}
+    if labels := labelled_by(rows):
+        for record, row in zip(records, rows, strict=True):
+            first = labels.get(row.run.run_id)
+            record |= {LABELS: first.flops if first else None}
     if grid.get("tuned") is None:
         return records
     rates = ({name: getattr(row.cell, name) for name in RATES} for row in rows)

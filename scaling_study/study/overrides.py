@@ -40,12 +40,16 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
         found += _changes(values, known, f"{group}.")
     # The code is what can be imported where the command is typed.
     rest = {key: value for key, value in config.items() if key not in (*GROUPS, "code")}
-    if "init" in rest:  # a run's config has the file's digest beside it
-        init = rest["init"]
-        parent = init is not None and "run" in init
-        named = ("run", init["run"]) if parent else init and (init["names"], init["path"])
-        rest["init"] = ":".join(named) if named else "none"
+    # A run's config has a file's digest beside it, and what a grid calls a run.
+    rest |= {key: _reference(rest[key]) for key in ("init", "teacher") if key in rest}
     return [*found, *_changes(dict(_flat(rest)), {k: top.get(k) for k in rest}, "")]
+
+
+def _reference(value: Mapping[str, Any] | None) -> str:
+    """How a file or a run that a run needs is typed."""
+    if value is None:
+        return "none"
+    return f"run:{value['run']}" if "run" in value else f"{value['names']}:{value['path']}"
 
 
 def command(config: Mapping[str, Any], results_dir: str) -> str:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 # Columns of a plan with runs that start from others: what the grid calls a run that is no cell of
 # it, and the ids of the runs that a run starts from.
 STAGE, PARENTS = "stage", "parents"
+# Of a plan with teachers: forward FLOPs of the labels that a run is the first to need.
+LABELS = "label_flops"
 # Columns of a plan that its analysis compares runs by, where the grid has them.
 RATES = ("lr_recipe", "lr_factor")
-PLANNED = ("variant", "init", "solved", "solve_for", "solve_target", *RATES)
+PLANNED = ("variant", "init", "teacher", "solved", "solve_for", "solve_target", *RATES)
 
 
 @dataclass(frozen=True)

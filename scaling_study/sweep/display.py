@@ -9,6 +9,7 @@ from typing import Any
 from scaling_study.common.format import duration, engineering, fitted, screen_width
 from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.cost.time_model import COVERAGE, Estimate
+from scaling_study.planning.labels import to_label
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned
 
@@ -124,13 +125,19 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
         text[0] += f"; {sum(counted):.3g} training FLOPs to do (2 x multiply-adds)"
         if blank := len(missing) - len(counted):
             text[0] += f" and those of {blank} runs that are blank"
+    labels = to_label(missing)
+    if labels:
+        flops = sum(one.flops or 0 for one in labels)
+        pairs = f"labels of {len(labels)} pairs of teacher and pool"
+        text.append(f"{pairs}, once each: {flops:.3g} FLOPs more")
     if missing and not of_program:
         disk = sum(row.cost.disk_bytes or 0 for row in missing)
         text.append(f"{_largest(missing)}; all: {engineering(disk)}B on disk when done")
     if not missing or of_program:  # how long a program of the user's own takes is not forecast
         return text
-    times = [row.time for row in missing if row.time is not None]
-    if len(times) < len(missing):
+    forecasts = (*(row.time for row in missing), *(one.time for one in labels))
+    times = [time for time in forecasts if time is not None]
+    if len(times) < len(forecasts):
         text.append(
             "forecast: blank, because nothing has been measured on this device yet "
             "(plan.probe=true measures; plan.device=a100 takes a prior from a data sheet)"
@@ -139,6 +146,8 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
         text += _loader(missing)
         # Several GPUs may train a run, and several runs may share one.
         hours = [r.gpu_hours.value for r in missing if r.gpu_hours and r.run.device == "cuda"]
+        if hours:
+            hours += [one.gpu_hours.value for one in labels if one.gpu_hours]
         cost = f", {sum(hours):.4g} GPU-hours" if hours else ""
         whole, level = sum(time.value for time in times), f", {100 * COVERAGE:g} %"
         begin = f"forecast{_by_prior(missing)}: {duration(whole)} of run time"

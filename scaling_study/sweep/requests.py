@@ -32,12 +32,25 @@ NO_GPU = (
 
 
 def requests_of(rows: Sequence[Planned], execution: ExecutionConfig) -> list[Request]:
-    """The runs with their forecasts, for a launcher: of a prior the upper end, to be safe."""
-    times = ((row, row.time.high if row.by_prior and row.time else row.forecast_s) for row in rows)
+    """The runs with their forecasts, for a launcher: of a prior the upper end, to be safe.
+
+    Any of those that need labels which are not there may have to make them.
+    """
     return [
-        Request(Job(row.run, execution), time, row.cost.memory_bytes, processes=row.processes)
-        for row, time in times
+        Request(
+            Job(row.run, execution), _seconds(row), row.cost.memory_bytes, processes=row.processes
+        )
+        for row in rows
     ]
+
+
+def _seconds(row: Planned) -> float | None:
+    labels = row.labelling if row.labelling is not None and not row.labelling.done else None
+    times = [row.time, *([labels.time] if labels else [])]
+    known = [time for time in times if time is not None]
+    if len(known) < len(times):
+        return None
+    return sum(time.high if row.by_prior else time.value for time in known)
 
 
 def preview(

@@ -43,12 +43,7 @@ def evaluate(
     task = task_of(run.task)
     metrics = task.metrics
 
-    def forward(pixels: Tensor) -> Tensor:
-        batch = to_input(pixels, data.mean, data.std).contiguous(memory_format=layout)
-        with autocast(run):
-            outputs: Tensor = module(batch)
-        return outputs.float()  # metrics sum over many images, for which half precision is coarse
-
+    forward = forward_of(module, data, layout, run)
     # The metrics and the number of images, on the device: reading one would make a GPU wait.
     sums = torch.zeros(len(metrics) + 1, dtype=torch.float64, device=run.device)
     parts = 1
@@ -56,7 +51,7 @@ def evaluate(
     for pixels, targets in data.evaluation(split, world.rank, world.size, most):
         pixels = pixels.to(run.device, non_blocking=True)
         labels = targets.to(run.device, non_blocking=True)
-        outputs, parts = _in_parts(forward, pixels, parts)
+        outputs, parts = in_parts(forward, pixels, parts)
         sums[:-1] += torch.stack([metric(outputs, labels).double() for metric in metrics.values()])
         sums[-1] += len(labels)
         if task.right is not None:
@@ -86,9 +81,21 @@ class _Right:
         return total(self._right, self._world).cpu().numpy().astype(bool)
 
 
-def _in_parts(
-    forward: Callable[[Tensor], Tensor], pixels: Tensor, parts: int
-) -> tuple[Tensor, int]:
+def forward_of(
+    module: nn.Module, data: TrainingData, layout: torch.memory_format, run: RunConfig
+) -> Callable[[Tensor], Tensor]:
+    """The module's outputs (n, outputs) for images (n, channels, side, side), 0 to 255."""
+
+    def forward(pixels: Tensor) -> Tensor:
+        batch = to_input(pixels, data.mean, data.std).contiguous(memory_format=layout)
+        with autocast(run):
+            outputs: Tensor = module(batch)
+        return outputs.float()  # metrics sum over many images, for which half precision is coarse
+
+    return forward
+
+
+def in_parts(forward: Callable[[Tensor], Tensor], pixels: Tensor, parts: int) -> tuple[Tensor, int]:
     """`forward` of all images, in at least `parts` parts, and how many it took."""
     while True:
         try:

@@ -70,7 +70,8 @@ def _match(
     module: nn.Module, run: RunConfig, init: ParentRun, results_dir: Path
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], bool]:
     """The parent's tensors, the module's to copy them to, and whether the classifier is drawn."""
-    stored, wanted = _averaged(init, results_dir / "runs" / init.run), dict(module.state_dict())
+    stored = averaged(init, f"init=run:{init.run}", results_dir)
+    wanted = dict(module.state_dict())
     one, two = (_shapes(run, outputs).state_dict() for outputs in (1, 2))
     # The classifier, in any family, is what changes its shape with the number of outputs.
     classifier = {key for key in one if one[key].shape != two[key].shape}
@@ -84,11 +85,14 @@ def _match(
     return stored, wanted, drawn
 
 
-def _averaged(init: ParentRun, run_dir: Path) -> dict[str, Tensor]:
-    """The averaged weights of a finished run; nothing in its checkpoint is executed."""
+def averaged(parent: ParentRun, name: str, results_dir: Path) -> dict[str, Tensor]:
+    """The averaged weights of a finished run; nothing in its checkpoint is executed.
+
+    InputError, which begins with `name`, if it has none that can be read.
+    """
     import torch
 
-    name = f"init=run:{init.run}"
+    run_dir = results_dir / "runs" / parent.run
     try:
         status = read_result(run_dir / "result.json").status
     except (OSError, ValueError):
@@ -99,7 +103,7 @@ def _averaged(init: ParentRun, run_dir: Path) -> dict[str, Tensor]:
     file = run_dir / "checkpoint.pt"
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-        stored = state[AVERAGED] if state["run_id"] == init.run else None
+        stored = state[AVERAGED] if state["run_id"] == parent.run else None
     except FileNotFoundError:
         advice = "train it with checkpoint.keep=final, into another results_dir if need be"
         raise InputError(f"{name}: its checkpoint was not kept; {advice}") from None

@@ -36,6 +36,7 @@ from scaling_study.training.numerics import gradient_scaler, tuned_convolutions
 from scaling_study.training.objective import Objective
 from scaling_study.training.optimizers import optimizer_of, set_rate, update
 from scaling_study.training.out_of_memory import HalvingsFile
+from scaling_study.training.pseudo_labels import pool_of
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
 from scaling_study.training.step_timer import StepTimes, peak_memory_bytes
@@ -87,7 +88,8 @@ def _train(
 ) -> dict[str, Any]:
     recipe, device, first_rank = run.train, run.device, world.rank == 0
     task, run_id, share = task_of(run.task), run.run_id, recipe.share(world.size)
-    data = TrainingData.of(run, execution, run_dir)
+    pool = pool_of(run, execution, world, fence)
+    data = TrainingData.of(run, execution, run_dir, pool.images if pool else None)
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
 
@@ -100,6 +102,10 @@ def _train(
     use_ghost_batches(module, recipe.ghost_batch)
     module.to(device, memory_format=layout)  # type: ignore[call-overload]
     state = checkpoints.load(run_id, world.size, module.state_dict())
+    pool_labels = pool.digest if pool else None
+    if state is not None and state.get("pool_labels") != pool_labels:
+        print("the labels of the pool are not those that the run began with: starting again")
+        state = None
     if state is None and run.init is not None:
         first_weights.load(module, run, Path(execution.results_dir))
     transfer.freeze(module, run)
@@ -148,6 +154,7 @@ def _train(
                 "waits": times.waits,
                 "loss": (loss_sum, loss_steps),
                 "curve": curve.outcomes,
+                "pool_labels": pool_labels,
                 "wall_s": wall_before + time.monotonic() - started,
             }
         )

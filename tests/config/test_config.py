@@ -98,6 +98,7 @@ LATER = {
     "data.erasing": 0.25,
     "data.test_resolution": 32,
     "data.test_crop": 0.95,
+    "data.pool_images": 8,
     "train.beta2": 0.95,
     "train.adam_eps": 1e-6,
     "train.clip_norm": 1.0,
@@ -139,8 +140,10 @@ def test_every_later_setting_is_among_them() -> None:
     run = tiny()
     parts = {"model": run.model, "data": run.data, "train": run.train}
     named = {f"{name}.{key}" for name, part in parts.items() for key in later(part)}
-    # When a run is evaluated is in its id only where that may stop it.
-    assert named - set(LATER) == {"train.evaluate_every", "train.early_stopping"}
+    # When a run is evaluated is in its id only where that may stop it; of pseudo-labels
+    # tests/training/test_pseudo_labels.py says that they need a teacher.
+    others = ("evaluate_every", "early_stopping", "pseudo_share", "pseudo_threshold")
+    assert named - set(LATER) == {f"train.{name}" for name in others}
 
 
 def test_the_files_say_what_runs_from_before_them_had() -> None:

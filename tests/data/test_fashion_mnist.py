@@ -13,7 +13,7 @@ from helpers.data_settings import config as data_config
 from helpers.file_server import Server, serving
 from helpers.idx_files import IMAGES, REAL, arrays, small_files, write
 from scaling_study.common.errors import InputError
-from scaling_study.data import data_info, load, prepare
+from scaling_study.data import data_info, load, load_pool, prepare
 from scaling_study.data.sets import fashion_mnist
 from scaling_study.data.splits import Images
 
@@ -59,6 +59,30 @@ def test_files_on_disk_are_read_and_need_no_server(
         pixels, labels = arrays(part)
         assert rows(images_of(images)) == rows(Images(pixels, labels.astype(np.int64)))
     assert images_of(splits.val).labels.tolist() == arrays("test")[1].tolist(), "in their order"
+
+
+def test_the_rest_of_the_images_is_a_pool_without_labels(
+    contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Pools are nested, and none of their images is among those with labels."""
+    write(contents, tmp_path / "root", packed=False)
+    whole = images_of(load(config(tmp_path / "root"), tmp_path).train)
+    places = {p.tobytes(): at for at, p in enumerate(whole.pixels)}
+    found = {}
+    for used in (20, 40):
+        data = config(tmp_path / "root", train_images=used, labelled_images=8)
+        known = data_info(data)
+        assert (known.n_train, known.n_pool) == (8, used - 8)
+        labelled = images_of(load(data, tmp_path).train)
+        assert rows(labelled) == rows(whole.take(np.arange(8)))
+        pool = images_of(load_pool(data, tmp_path))
+        assert set(pool.labels.tolist()) == {-1}
+        found[used] = {places[p.tobytes()] for p in pool.pixels}
+    assert found == {20: set(range(8, 20)), 40: set(range(8, 40))}
+    with pytest.raises(
+        InputError, match=r"labelled_images=40: must be less than data\.train_image"
+    ):
+        config(tmp_path, labelled_images=40)
 
 
 def test_what_debian_has_is_found(

@@ -13,6 +13,7 @@ from scaling_study.common.paths import data_dir
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.closed_form import devices_needed
 from scaling_study.grid.cells import ancestors
+from scaling_study.planning.labels import labelled_by
 from scaling_study.planning.plan import plan, planned_cells
 from scaling_study.planning.plan_table import table
 from scaling_study.study.store import Store
@@ -27,8 +28,11 @@ COUNTS = {
     "paper/efficientnet_rs": 8,
     "paper/slow_resolution": 24,
     "paper/transfer": 84,
+    "paper/semi_supervised": 39,
     "slow_resolution": 12,
     "transfer": 126,
+    "semi_supervised": 90,
+    "semi_supervised_fashion": 45,
     "transfer_fractals": 126,
     "additive_study": 30,
     "depth_vs_width": 16,
@@ -112,3 +116,29 @@ def test_the_grids_of_transfer_share_their_parents_and_cost_what_a_laptop_has() 
     assert parents[0] == parents[1]
     assert len(parents[0]) == 18
     assert max(evaluated) <= 4e13
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["semi_supervised", "semi_supervised_fashion"])
+def test_the_arm_without_a_pool_has_the_flops_of_teacher_labels_and_student(name: str) -> None:
+    values = composed("sweep", [f"+grid={name}"])
+    _, cells, _ = planned_cells(values, [f"+grid={name}"], NOTHING)
+    assert not ancestors(cells)  # the teachers are cells of the grid
+    rows = plan(cells, Store(Path("none")), {}, NOTHING)
+    labels = labelled_by(rows)
+    every = sum(row.cost.train_flops + row.cost.eval_flops for row in rows)
+    assert every + sum(one.flops for one in labels.values()) <= 4e13
+    assert len(labels) == sum(row.run.teacher is not None for row in rows)
+    pools = {row.columns["config_id"]: row for row in rows if row.run.teacher}
+    by_shape = {(row.run.model.depth, row.run.model.width, row.cell.variant): row for row in rows}
+    largest = max(row.labelling.flops / row.cost.flops for row in pools.values())
+    for (depth, width, variant), row in by_shape.items():
+        if row.run.teacher is None or row.labelling.flops / row.cost.flops < largest:
+            continue
+        own, twice, as_all = (
+            by_shape[depth, width, other].cost.train_flops
+            for other in ("supervised", "twice the epochs", "as many FLOPs as all")
+        )
+        assert row.cost.train_flops == twice == 2 * own, variant
+        together = own + row.cost.train_flops + row.labelling.flops
+        assert together <= as_all < together + own / row.run.train.epochs

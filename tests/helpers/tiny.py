@@ -77,6 +77,7 @@ TINY: dict[str, Any] = {
         "compile": False,
     },
     "init": "none",
+    "teacher": "none",
     "seed": 0,
     "device": "cpu",
     "precision": "fp32",

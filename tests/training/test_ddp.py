@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from helpers.commands import environment
-from helpers.tiny import tiny
+from helpers.tiny import plain_execution, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import ALONE, World, world_of
 from scaling_study.config.execution import ExecutionConfig
@@ -49,7 +49,7 @@ def trained(
     said = [process.communicate(timeout=120) for process in started]
     codes = [process.returncode for process in started]
     assert codes == [0] * (processes - failing) + [1] * failing, said
-    (run_dir,) = (results / "runs").glob("d*")
+    run_dir = results / "runs" / tiny(**PLAIN | changes).run_id
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in text.splitlines()]
     result = run_dir / "result.json"
@@ -83,6 +83,22 @@ def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> Non
     assert (two.status, two.val_error) == ("ok", one.val_error)
     assert two.val_loss == pytest.approx(one.val_loss, rel=1e-6)
     assert sorted(said.split()) == ["ok", "running"]  # rank 0 alone reports
+
+
+@pytest.mark.slow
+def test_two_processes_learn_from_a_pool_as_one_does(tmp_path: Path, cache_dir: Path) -> None:
+    """Rank 0 labels the pool, and the other one waits for it."""
+    teacher = tiny(**{"train.epochs": 1, "train.warmup_epochs": 0})
+    pool = {"data.pool_images": 40, "train.pseudo_share": 0.25}
+    found = []
+    for processes in (1, 2):
+        place = tmp_path / str(processes)
+        assert Job(teacher, plain_execution(place, cache_dir))().status == "ok"
+        taught = {"teacher": f"run:{teacher.run_id}", **pool}
+        records, _, said = trained(processes, place, cache_dir, taught)
+        assert said.count("labels 40 images of the pool") == 1
+        found.append(losses(records))
+    assert found[1] == pytest.approx(found[0], rel=1e-9)
 
 
 @pytest.mark.slow

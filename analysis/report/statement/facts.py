@@ -9,7 +9,7 @@ from typing import Any
 from scaling_study.common.validation import is_number
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
-from scaling_study.study.table import STAGE, read_plan
+from scaling_study.study.table import LABELS, STAGE, read_plan
 
 HOUR = 3600.0
 GPU = "cuda"
@@ -21,12 +21,14 @@ class Facts:
 
     `results` are those of all finished runs, `cells` of those that rules are about; `attempts_s`
     are the seconds of attempts at runs that have no result, as far as job.json knows them.
+    `label_flops` are those of the labels that teachers gave pools for finished runs.
     """
 
     states: Mapping[str, int]
     results: Sequence[Result]
     cells: Sequence[Result]
     attempts_s: float
+    label_flops: float = 0.0
 
     @property
     def seeds(self) -> list[int]:
@@ -74,6 +76,7 @@ def facts(study_dir: Path) -> Facts:
         results=[*results.values()],
         cells=[result for run, result in results.items() if run not in stages],
         attempts_s=sum(map(_seconds, without)),
+        label_flops=sum(float(r.get(LABELS) or 0) for r in plan if r["run_id"] in results),
     )
 
 

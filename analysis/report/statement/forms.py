@@ -130,6 +130,8 @@ def of_compute(stated: Stated) -> Iterator[str]:
         yield f"{flops:.4g} FLOPs of training (2 x multiply-adds, forward and backward)."
     if (flops := facts.total("eval_flops")) is not None:
         yield f"{flops:.4g} FLOPs of evaluation."
+    if facts.label_flops:
+        yield f"{facts.label_flops:.4g} FLOPs of labels that trained runs gave images without any."
     if facts.attempts_s:
         yield f"Attempts without a result: {duration(facts.attempts_s)} more."
 

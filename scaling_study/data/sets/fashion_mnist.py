@@ -8,12 +8,13 @@ content, which is the same however a file was packed.
 import gzip
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.common.validation import require
-from scaling_study.data.base import INFRASTRUCTURE, DataConfig, DataSet, Sizes
+from scaling_study.common.validation import later, require
+from scaling_study.data.base import INFRASTRUCTURE, POOL, DataConfig, DataSet, Sizes
 from scaling_study.data.splits import Images
 from scaling_study.data.storage.array_cache import cached_images
 from scaling_study.data.storage.download import Checksum, fetched
@@ -52,14 +53,18 @@ VERSION = 1
 @dataclass(frozen=True, kw_only=True)
 class FashionMnistConfig(DataConfig):
     """`train_images` of the training images are used, drawn without regard to class: those with
-    `seed` 0 share none with those of seed 1. `root` is the folder of the four files, packed or not;
+    `seed` 0 share none with those of seed 1. Of them only the first `labelled_images` have labels,
+    and the rest are the pool; 0: all have. `root` is the folder of the four files, packed or not;
     what neither it nor Debian's package has is downloaded from the folder `url`.
     """
+
+    POOL_ADVICE: ClassVar[str] = "give data.labelled_images, and the rest is the pool"
 
     train_images: int
     seed: int
     root: str = field(metadata=INFRASTRUCTURE)
     url: str = field(metadata=INFRASTRUCTURE)
+    labelled_images: int = later(0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,11 +74,15 @@ class FashionMnistConfig(DataConfig):
         asked = f"must be 0 to {draws - 1}: so many draws of {n} images share none"
         require(0 <= self.seed < draws, "data.seed", self.seed, asked)
         require(bool(self.root), "data.root", "''", "must be a folder")
+        labelled, accepted = self.labelled_images, f"must be less than data.train_images={n}, or 0"
+        require(0 <= labelled < n, "data.labelled_images", labelled, accepted)
 
 
 def sizes(data: FashionMnistConfig, cache_dir: Path | None) -> Sizes:
     """Known without the files."""
-    return Sizes(N_CLASSES, {**N_IMAGES, "train": data.train_images}, channels=1)
+    labelled = data.labelled_images or data.train_images
+    images = {**N_IMAGES, "train": labelled, POOL: data.train_images - labelled}
+    return Sizes(N_CLASSES, images, channels=1)
 
 
 def prepare(data: FashionMnistConfig, cache_dir: Path) -> None:
@@ -86,12 +95,18 @@ def prepare(data: FashionMnistConfig, cache_dir: Path) -> None:
 def load(data: FashionMnistConfig, part: str, cache_dir: Path) -> Images:
     """The images of `part`, resized bicubically unless `data.resolution` is 28, and cached."""
     path = cache_dir / f"fashion_mnist-r{data.resolution}-{VERSION}.npz"
-    images = cached_images(path, part, lambda: {name: _read(data, name) for name in FILES})
-    if part != "train":
+    read = "train" if part == POOL else part
+    images = cached_images(path, read, lambda: {name: _read(data, name) for name in FILES})
+    if part not in ("train", POOL):
         return images
     order = np.random.default_rng([len(images.labels), 2]).permutation(len(images.labels))
     first = data.seed * data.train_images
-    return images.take(order[first : first + data.train_images])
+    chosen = order[first : first + data.train_images]
+    labelled = data.labelled_images or data.train_images
+    if part == "train":
+        return images.take(chosen[:labelled])
+    pool = images.take(chosen[labelled:])
+    return pool.labelled(np.full(len(pool.labels), -1))
 
 
 def _read(data: FashionMnistConfig, part: str) -> Images:

@@ -11,12 +11,13 @@ import json
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scaling_study.common.validation import require
-from scaling_study.data.base import DataConfig, DataSet, Sizes
+from scaling_study.common.validation import later, require
+from scaling_study.data.base import POOL, DataConfig, DataSet, Sizes
 from scaling_study.data.splits import Images
 from scaling_study.data.storage.array_cache import cached_images
 
@@ -34,8 +35,11 @@ Array = NDArray[np.float32]
 class FractalsConfig(DataConfig):
     """`perturbation` scales how far an image's map parameters lie from those of its class;
     `label_noise` is the share of training labels redrawn uniformly; `seed` draws classes and images
-    of the data set, not the runs.
+    of the data set, not the runs. `pool_images` more have no labels, of all classes alike.
     """
+
+    CLASS_SETTINGS: ClassVar[tuple[str, ...]] = ("classes", "seed")
+    POOL_ADVICE: ClassVar[str] = "give data.pool_images"
 
     classes: int
     train_per_class: int
@@ -43,6 +47,7 @@ class FractalsConfig(DataConfig):
     perturbation: float
     label_noise: float
     seed: int
+    pool_images: int = later(0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,6 +59,7 @@ class FractalsConfig(DataConfig):
             rate = getattr(self, name)
             require(0 <= rate <= 1, f"data.{name}", rate, "must be in [0, 1]")
         require(self.seed >= 0, "data.seed", self.seed, "must be 0 or more")
+        require(self.pool_images >= 0, "data.pool_images", self.pool_images, "must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -68,11 +74,14 @@ class Maps:
 
 def sizes(data: FractalsConfig, cache_dir: Path | None) -> Sizes:
     n_train, n_val = data.classes * data.train_per_class, data.classes * data.val_per_class
-    return Sizes(data.classes, {"train": n_train, "test": n_val}, channels=1)
+    images = {"train": n_train, "test": n_val, POOL: data.pool_images}
+    return Sizes(data.classes, images, channels=1)
 
 
 def load(data: FractalsConfig, part: str, cache_dir: Path) -> Images:
     """The images of `part`, rendered once and then read from `cache_dir`."""
+    if part == POOL:
+        return _pool(data, cache_dir)
     drawn = (data.classes, data.train_per_class, data.val_per_class, data.perturbation, data.seed)
     text = json.dumps([RENDERER, data.resolution, *drawn])
     path = cache_dir / f"fractals-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
@@ -87,10 +96,32 @@ def load(data: FractalsConfig, part: str, cache_dir: Path) -> Images:
     return Images(images.pixels, labels)
 
 
+def _pool(data: FractalsConfig, cache_dir: Path) -> Images:
+    drawn = (data.classes, data.pool_images, data.perturbation, data.seed)
+    text = json.dumps([RENDERER, data.resolution, *drawn])
+    path = cache_dir / f"fractals-pool-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+    return cached_images(path, POOL, lambda: {POOL: render_pool(data)})
+
+
+def render_pool(data: FractalsConfig) -> Images:
+    """The images without labels: as many of each class as of the others, or one more."""
+    classes = enumerate(_classes(data))
+    pixels = [
+        _render_class(maps, data, (data.seed, 2, number), images)
+        for number, maps in classes
+        if (images := len(range(number, data.pool_images, data.classes)))
+    ]
+    return Images(np.concatenate(pixels), np.full(data.pool_images, -1))
+
+
+def _classes(data: FractalsConfig) -> list["Maps"]:
+    rng = np.random.default_rng([data.seed, 0])
+    return list(islice(filter(None, map(_draw_maps, repeat(rng))), data.classes))
+
+
 def render(data: FractalsConfig) -> tuple[Images, Images]:
     """Training and evaluation images, classes in order, from `data.seed` alone."""
-    rng = np.random.default_rng([data.seed, 0])
-    classes = list(islice(filter(None, map(_draw_maps, repeat(rng))), data.classes))
+    classes = _classes(data)
 
     def images(split: int, per_class: int) -> Images:
         pixels = [

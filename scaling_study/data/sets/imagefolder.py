@@ -3,6 +3,8 @@
 Several roots are one data set: a part has the images of all roots that have a folder of it.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,21 +15,27 @@ from typing import ClassVar
 import numpy as np
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import require
-from scaling_study.data.base import DataSet, Sizes
+from scaling_study.common.validation import later, require
+from scaling_study.data.base import POOL, DataSet, Sizes
 from scaling_study.data.splits import Encoded
-from scaling_study.data.storage.array_cache import Columns
+from scaling_study.data.storage.array_cache import Columns, cached
 from scaling_study.data.storage.encoded_files import FilesConfig
-from scaling_study.data.storage.index import Listing, packed, unpacked
+from scaling_study.data.storage.index import Listing, can_keep, packed, unpacked
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolderConfig(FilesConfig):
-    """A folder a class; classes are numbered in the order of their names."""
+    """A folder a class; classes are numbered in the order of their names.
+
+    `pool_root` has images without labels, in it and in its folders.
+    """
 
     EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("val",)
+    POOL_ADVICE: ClassVar[str] = "give data.pool_root"
+
+    pool_root: str = later("")
 
 
 @dataclass(frozen=True)
@@ -45,13 +53,43 @@ class FolderSource:
 
 
 def sizes(data: ImageFolderConfig, cache_dir: Path | None) -> Sizes:
-    return _listing(data).sizes(cache_dir)
+    found = _listing(data).sizes(cache_dir)
+    if not data.pool_root:
+        return found
+    pool = len(_pool(data, cache_dir)["ends"])
+    return Sizes(found.n_classes, {**found.images, POOL: pool}, found.channels)
 
 
 def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
+    if part == POOL:
+        columns = _pool(data, cache_dir)
+        n, root = len(columns["ends"]), Path(data.pool_root).expanduser()
+        return Encoded(FolderSource(root, columns), np.full(n, -1), np.arange(n))
     columns = _listing(data).read(part, cache_dir)
     labels = columns["labels"]
     return Encoded(FolderSource(_base(data, part), columns), labels, np.arange(len(labels)))
+
+
+def _pool(data: ImageFolderConfig, cache_dir: Path | None) -> Columns:
+    """Paths of the images without labels below `pool_root`, listed once."""
+    root = Path(data.pool_root).expanduser()
+    require(root.is_dir(), "data.pool_root", data.pool_root, "no such folder")
+    with _entries(root) as entries:
+        below = [Path(e.path) for e in entries if e.name[0] != "." and e.is_dir()]
+    folders = [root, *sorted(below)]
+
+    def columns() -> Columns:
+        paths = [folder / name for folder in folders for name in _names(folder)]
+        accepted = f"holds no images, in it or in its folders; accepted: {', '.join(SUFFIXES)}"
+        require(bool(paths), "data.pool_root", data.pool_root, accepted)
+        return packed([str(path.relative_to(root)) for path in paths])
+
+    if cache_dir is None or not can_keep(cache_dir):
+        return columns()
+    times = [(str(folder.resolve()), folder.stat().st_mtime_ns) for folder in folders]
+    name = hashlib.sha256(json.dumps(times).encode()).hexdigest()[:16]
+    path = cache_dir / f"{data.name}-pool-{name}.npz"
+    return cached(path, POOL, ("text", "ends"), lambda: {POOL: columns()})
 
 
 def _listing(data: ImageFolderConfig) -> Listing:
@@ -129,14 +167,17 @@ def _leads_nowhere(folder: Path) -> bool:
 
 
 def _images(folder: Path) -> list[str]:
-    with _entries(folder) as entries:
-        names = [entry.name for entry in entries if _is_image(entry)]
-    if not names:
+    if not (names := _names(folder)):
         raise InputError(
             f"data.root: {folder} holds no images; accepted: {', '.join(SUFFIXES)}, "
             "directly in the class folder"
         )
-    return sorted(names)
+    return names
+
+
+def _names(folder: Path) -> list[str]:
+    with _entries(folder) as entries:
+        return sorted(entry.name for entry in entries if _is_image(entry))
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:

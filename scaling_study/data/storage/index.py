@@ -45,7 +45,7 @@ class Listing:
 
     def sizes(self, cache_dir: Path | None) -> Sizes:
         """Numbers of classes and images, from the kept listing if there is one."""
-        if cache_dir is None or not _can_keep(cache_dir):
+        if cache_dir is None or not can_keep(cache_dir):
             return _sizes({part: self.columns(part)["labels"] for part in self.parts})
         path = cache_dir / f"{self._name}.json"
         try:
@@ -70,7 +70,8 @@ class Listing:
         return cached(cache_dir / f"{self._name}.npz", part, ("labels", *self.names), make)
 
 
-def _can_keep(cache_dir: Path) -> bool:
+def can_keep(cache_dir: Path) -> bool:
+    """Whether listings can be kept there."""
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError:

@@ -18,7 +18,7 @@ from scaling_study.config.execution import AUTO_WORKERS, ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.base import MAX_TRAIN_IMAGES, as_evaluated
-from scaling_study.data.splits import Images, Split, Splits
+from scaling_study.data.splits import Images, Split, Splits, joined
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 from scaling_study.training.input_pipeline.loader import stream
 from scaling_study.training.input_pipeline.make_batch import (
@@ -57,20 +57,28 @@ class TrainingData:
         corrupt: CorruptImages,
         workers: int,
         evaluated: Splits | None = None,
+        pool: Split | None = None,
     ) -> None:
         self.info, self._evaluated = splits.info, evaluated or splits
-        self.steps_per_epoch = len(splits.train.labels) // run.train.batch_size
+        self.steps_per_epoch = run.train.steps_per_epoch(len(splits.train.labels))
         self._run, self._splits, self._corrupt = run, splits, corrupt
+        self._pool = pool
+        self._trained = splits.train if pool is None else joined(splits.train, pool)
         auto = workers == AUTO_WORKERS
         self._workers = cores_of_run() if auto else min(workers, cpu_cores())
-        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        self._orders = dict[str, tuple[int, NDArray[np.int64]]]()
         self._levels = normalisation(splits.train)
         levels = (torch.tensor(v, device=run.device) for v in self._levels)
         self.mean, self.std = (level[:, None, None] for level in levels)
 
     @classmethod
-    def of(cls, run: RunConfig, execution: ExecutionConfig, run_dir: Path) -> "TrainingData":
-        """The run's images; those that turn out to be corrupt are listed in `run_dir`."""
+    def of(
+        cls, run: RunConfig, execution: ExecutionConfig, run_dir: Path, pool: Split | None = None
+    ) -> "TrainingData":
+        """The run's images, and those of a `pool` with the labels that its teacher gave them.
+
+        Those that turn out to be corrupt are listed in `run_dir`.
+        """
         splits = load(run.data, Path(execution.cache_dir))
         corrupt = CorruptImages(run_dir, fail=getattr(run.data, "corrupt", "skip") == "fail")
         data = as_evaluated(run.data)
@@ -78,7 +86,7 @@ class TrainingData:
         again = data is not run.data and isinstance(splits.val, Images)
         evaluated = load(data, Path(execution.cache_dir)) if again else None
         require_an_image(splits.val, data.resolution)
-        return cls(run, splits, corrupt, execution.loader_workers, evaluated)
+        return cls(run, splits, corrupt, execution.loader_workers, evaluated, pool)
 
     @property
     def corrupt_images(self) -> int:
@@ -96,7 +104,7 @@ class TrainingData:
             for step in range(first, last)
         )
         run = self._run
-        make = TrainingBatch(self._splits.train, run.data, size, run.random_key, self._levels)
+        make = TrainingBatch(self._trained, run.data, size, run.random_key, self._levels)
         return self._stream(make, specs, rank)
 
     def evaluated(self, split: str, most: int | None = None) -> int:
@@ -121,6 +129,12 @@ class TrainingData:
         chosen = np.arange(images)
         if count < images:
             chosen = np.linspace(0, images - 1, count).astype(np.int64)
+        return self.clean(part, chosen, rank, world_size)
+
+    def clean(
+        self, part: Split, chosen: NDArray[np.int64], rank: int = 0, world_size: int = 1
+    ) -> Iterator[Batch]:
+        """This rank's clean batches of the images at the positions `chosen` of any `part`."""
         starts = range(0, len(chosen), EVALUATION_BATCH)[rank::world_size]
         specs = (BatchSpec(0, 0, chosen[low : low + EVALUATION_BATCH]) for low in starts)
         return self._stream(EvaluationBatch(part, as_evaluated(self._run.data)), specs, rank)
@@ -134,16 +148,45 @@ class TrainingData:
             yield pixels, labels
 
     def _chosen(self, step: int) -> NDArray[np.int64]:
-        """Positions in the training images of the global batch of `step`."""
+        """Positions in the training images, and behind them the pool, of the batch of `step`."""
+        own = self._of_epoch(step)
+        if self._pool is None:
+            return own
+        size, added = self._run.train.batch_size, self._run.train.pseudo_batch
+        # Evenly among the others: each process and each forward pass has its share of both.
+        turns = np.arange(size + 1) * added // size
+        pool = turns[1:] > turns[:-1]
+        chosen = np.empty(size, np.int64)
+        chosen[~pool] = own
+        chosen[pool] = len(self._splits.train.labels) + self._of_pool(step * added, added)
+        return chosen
+
+    def _of_pool(self, first: int, count: int) -> NDArray[np.int64]:
+        """Positions in the pool of so many of its images, which are seen in one pass after another.
+
+        `first` counts those before, of all passes.
+        """
+        assert self._pool is not None
+        passes, places = np.divmod(np.arange(first, first + count), len(self._pool.labels))
+        orders = {at: self._in_order("pool order", at, self._pool) for at in set(passes.tolist())}
+        return np.array([orders[at][i] for at, i in zip(passes.tolist(), places, strict=True)])
+
+    def _in_order(self, purpose: str, number: int, part: Split) -> NDArray[np.int64]:
+        """The positions of a part in the order of its pass of this number."""
+        if self._orders.get(purpose, (-1,))[0] != number:
+            rng = generator(self._run.random_key, purpose, number)
+            self._orders[purpose] = number, epoch_order(part, rng)
+        return self._orders[purpose][1]
+
+    def _of_epoch(self, step: int) -> NDArray[np.int64]:
+        """Positions in the labelled images of those of `step`."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        if self._order[0] != epoch:
-            rng = generator(self._run.random_key, "order", epoch)
-            self._order = epoch, epoch_order(self._splits.train, rng)
-        size, repeats = self._run.train.batch_size, self._run.train.repeats
+        order = self._in_order("order", epoch, self._splits.train)
+        size, repeats = self._run.train.labelled_batch, self._run.train.repeats
         places = np.arange(position * size, (position + 1) * size)
         # Copies of an image lie far from each other, so that none is mixed with another.
         apart = np.concatenate([places[start::repeats] for start in range(repeats)])
-        chosen: NDArray[np.int64] = self._order[1][apart // repeats]
+        chosen: NDArray[np.int64] = order[apart // repeats]
         return chosen
 
     def _side(self, step: int) -> int:
