@@ -37,7 +37,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("descriptions",),
         ("figures",),
         ("report", "importing", "gating"),
-        ("wandb_dashboard",),
+        ("published", "wandb_dashboard"),
+        ("meta_analysis",),
     ),
 }
 # What else a module of a package may import: the folders of the other package.
@@ -63,8 +64,8 @@ COMMANDS = {
             "importers",
             "statement",
             "power",
-            "published",
             "recommend",
+            "summary",
         ),
     },
 }

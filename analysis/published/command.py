@@ -5,7 +5,6 @@ for speed against EfficientNet. The tables ship in `analysis/paper`, each row wi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +15,25 @@ from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.drawing import forest
 from analysis.figures.drawing.style import style
 from analysis.figures.files import Saved, formats_of, prepare, save, write_csv, write_json
-from analysis.laws.points import Points
+from analysis.published.judgements import about_arms, judged, paper_rules, speedups
 from analysis.published.laws import (
     base_records,
-    judge_laws,
-    judge_speed,
     law_records,
     save_law_figures,
     validations,
 )
-from analysis.published.tables import HARDWARE, depth_width_table, family, figure_2
+from analysis.published.tables import depth_width_table, figure_2
 from analysis.report.analyse import summary
 from analysis.report.page import html, sections
 from analysis.report.page.page import write
 from analysis.report.page.study_page import cell_columns, cell_records, data
-from analysis.rules.judge import judge
-from analysis.rules.kind import Judgement
-from analysis.rules.law import NumberKind
-from analysis.rules.preregistration import load_rules
-from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
 from analysis.rules.wording import line, lines, record
-from analysis.stats.decision import holm, value_of
-from analysis.stats.speedup import Speedup, speedup_of
+from analysis.stats.decision import value_of
+from analysis.stats.speedup import Speedup
 from analysis.study.cells import Cell
 from analysis.study.columns import COST_NAMES, Record
 from analysis.study.measure import ERROR
-from analysis.study.study_cells import StudyCells
-from analysis.study.table import Table
-
-
-def speedups() -> dict[str, Speedup]:
-    """ResNet-RS over EfficientNet at equal accuracy, by hardware."""
-    return {
-        hardware: speedup_of(
-            family("resnet_rs_family", column, unit), family("efficientnet_family", column, unit)
-        )
-        for hardware, (column, unit) in HARDWARE.items()
-    }
 
 
 def speedup_records(results: Mapping[str, Speedup]) -> list[Record]:
@@ -101,23 +81,6 @@ READING = (
 )
 
 
-def _judged(
-    table: Table, cells: StudyCells, rules: Preregistration, fast: Mapping[str, Speedup]
-) -> tuple[dict[str, list[Judgement]], Points]:
-    """Judgements about arms by cost, those at the declared cost with laws and speed.
-
-    Holm's correction there is over all headline rules.
-    """
-    arms = tuple(r for r in rules.rules if not isinstance(find_kind(r.kind), NumberKind))
-    about_arms = replace(rules, rules=arms)
-    by_cost = {cost: judge(table, cells, about_arms, cost) for cost in COST_NAMES}
-    points = figure_2()
-    found = [*by_cost[rules.cost], *judge_laws(points, rules), *judge_speed(fast, rules)]
-    corrected = holm({j.rule.name: j.verdict for j in found if j.rule.headline}, rules.alpha)
-    by_cost[rules.cost] = [replace(j, verdict=corrected.get(j.rule.name, j.verdict)) for j in found]
-    return by_cost, points
-
-
 def _numbers(
     content: Mapping[str, Any], cells: Sequence[Cell], rules: Preregistration
 ) -> list[str]:
@@ -143,11 +106,11 @@ def command(directory: Path, formats: str | None = None) -> list[str]:
     """Judge the paper's numbers and write everything to DIR; the lines to print."""
     request = Request(formats=formats_of(formats))
     prepare(directory)
-    # One run per cell was printed; the prior says how it scatters.
-    table, rules = depth_width_table(), load_rules(None, {"rules": {"seed_sd": "prior"}})
-    cells, fast = StudyCells.of(table.rows, rules.base, rules.arms), speedups()
-    by_cost, points = _judged(table, cells, rules, fast)
-    main_verdicts = by_cost[rules.cost]
+    table, rules, fast = depth_width_table(), paper_rules(), speedups()
+    cells, points = table.cells(rules.base, rules.arms), figure_2()
+    main_verdicts = judged(table, rules, fast=fast)
+    others = {cost: about_arms(table, rules, cost) for cost in COST_NAMES if cost != rules.cost}
+    by_cost = {cost: others.get(cost, main_verdicts) for cost in COST_NAMES}
     content = summary(table, cells, rules, main_verdicts, {})
     content["by_cost"] = {
         cost: {j.rule.name: record(j, rules) for j in judgements}
@@ -186,7 +149,7 @@ def command(directory: Path, formats: str | None = None) -> list[str]:
         *(f"left out: {cell}: {reason}" for cell, reason in table.left_out.items()),
         f"figures and report.html in {directory}",
         "at other costs:",
-        *(f"  {line(j, rules)}" for c, js in by_cost.items() if c != rules.cost for j in js),
+        *(f"  {line(j, rules)}" for js in others.values() for j in js),
         *speed_lines,
         *lines(main_verdicts, rules),
     ]

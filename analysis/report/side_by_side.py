@@ -46,8 +46,11 @@ class Side:
     missing: int
 
 
-def side(study_dir: Path) -> Side:
-    """Analyse a study without writing anything; an InputError if it has nothing to compare."""
+def side(study_dir: Path, cost: str | None = None) -> Side:
+    """Analyse a study without writing anything, at `cost` if it is given, else at its rules' own.
+
+    Raises an InputError if it has nothing to compare.
+    """
     study = read_study(study_dir)
     try:
         table = with_floor(table_of(study, {}))
@@ -59,7 +62,7 @@ def side(study_dir: Path) -> Side:
         table,
         rules,
         cells,
-        {j.rule.name: j for j in judge(table, cells, rules)},
+        {j.rule.name: j for j in judge(table, cells, rules, cost)},
         float(study.runs["train_flops"].sum()),
         float(study.runs["wall_s"].sum()),
         table.missing,

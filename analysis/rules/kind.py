@@ -192,6 +192,11 @@ class Kind:
         """What the effect is, as the figure of verdicts writes it."""
         return rule.claim
 
+    def signed(self, rule: Rule) -> str:
+        """What the effect is, and what it says where it is above 0."""
+        what = f"{rule.measure.gap} {phrases.at_equal_cost(rule)}"
+        return f"{what}, above 0 where the first side is better"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         """The effect with its interval, and in brackets what it is, for one line of text."""
         return phrases.gap_line(j.rule, gap, f"{gap.measure.gap} {phrases.at_equal_cost(j.rule)}")

@@ -63,6 +63,9 @@ class NumberKind(Kind):
     def measure(self, rule: Rule) -> str:
         return self._quantity(rule).split(";")[0]
 
+    def signed(self, rule: Rule) -> str:
+        return self.measure(rule)
+
     def _quantity(self, rule: Rule) -> str:
         return self.quantity.format(cost=ALL_COST_NAMES[rule.cost], margin=rule.margin)
 

@@ -34,7 +34,8 @@ class Gap:
     `se` has the error's variances of `errors`, each with its degrees of freedom, and that of
     `timing`: what one SE of each measured cost does to the gap, with `timing_df` for all.
     `population_se` is the part that other images or classes add, where the rules ask for it,
-    `floor` what one SE of a fitted floor does to the gap.
+    `floor` what one SE of a fitted floor does to the gap. `uncut` is what the estimate was before
+    it and its interval were cut off at 0; `se` is about that.
     """
 
     estimate: float
@@ -52,6 +53,7 @@ class Gap:
     population_se: float = 0.0
     floor: float = 0.0
     measure: Measure = ERROR
+    uncut: float | None = None
 
     @property
     def assumed(self) -> bool:

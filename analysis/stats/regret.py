@@ -235,9 +235,9 @@ def _loss_of_choice(chosen: Gap, lost: Gap, margin: float) -> tuple[Gap, float, 
     ]
     ends = [sorted((sign * lost.low, sign * lost.high)) for sign in possible]
     low, high = max(0.0, min(e[0] for e in ends)), max(0.0, max(e[1] for e in ends))
-    estimate = max(0.0, -float(np.sign(chosen.estimate)) * lost.estimate)
+    uncut = -float(np.sign(chosen.estimate)) * lost.estimate
     return (
-        replace(lost, estimate=estimate, low=low, high=high),
+        replace(lost, estimate=max(0.0, uncut), low=low, high=high, uncut=uncut),
         min(max(against[1 - i], above[i]) for i in (0, 1)),
         max(min(against[i], below[i]) for i in (0, 1)),
     )

@@ -1,8 +1,9 @@
 """What an archive of a study holds, by name: the same for packing and for unpacking.
 
 An archive is a zip file of `manifest.json` and of files as they lie in a results folder:
-STUDY/plan.csv and what else the study has, STUDY/environment.json, STUDY/report/ and
-runs/RUN_ID/. The manifest has the size, SHA-256 and time of each.
+STUDY/plan.csv and what else the study has, STUDY/environment.json, STUDY/results.csv and its
+description STUDY/croissant.json, STUDY/report/ and runs/RUN_ID/. The manifest has the size, SHA-256
+and time of each.
 """
 
 import re

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from scaling_study.archive import croissant
 from scaling_study.archive.contents import (
     CHECKPOINT,
     ENVIRONMENT,
@@ -28,13 +29,17 @@ from scaling_study.common.files import replacing
 from scaling_study.common.format import engineering
 from scaling_study.common.provenance import git_state, versions
 from scaling_study.common.reading import read_json
+from scaling_study.common.validation import is_number
 from scaling_study.study.folders import study_folder
+from scaling_study.study.result import read_result
 from scaling_study.study.store import Store
-from scaling_study.study.table import read_plan
+from scaling_study.study.table import read_grid, read_plan
 
 # The earliest time that zip knows: equal studies make equal files; the manifest has the times.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 BLOCK = 2**20
+# In s since 1970: no date is later.
+YEAR_10000 = 253_402_300_800
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,9 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _sources(study_dir: Path, report: Path | None, checkpoints: bool) -> dict[str, Source]:
+def _sources(
+    study_dir: Path, report: Path | None, checkpoints: bool, published: Mapping[str, Any]
+) -> dict[str, Source]:
     """What goes along, by its name in the archive."""
     study = study_dir.resolve().name
     found = {
@@ -92,10 +99,35 @@ def _sources(study_dir: Path, report: Path | None, checkpoints: bool) -> dict[st
         name = f"{study}/{REPORT}/{path.relative_to(report or path).as_posix()}"
         if path.is_file() and belongs(name, study):
             found[name] = Source(path)
-    store = Store(study_dir.parent)
-    for row in read_plan(study_dir):
-        found |= _of_run(store, row["run_id"], checkpoints)
+    store, runs = Store(study_dir.parent), [row["run_id"] for row in read_plan(study_dir)]
+    for run_id in runs:
+        found |= _of_run(store, run_id, checkpoints)
+    for name, text in _described(study_dir, store, runs, published).items():
+        found[f"{study}/{name}"] = Source(study_dir / "plan.csv", text)
     return found
+
+
+def _described(
+    study_dir: Path, store: Store, runs: Sequence[str], published: Mapping[str, Any]
+) -> dict[str, str]:
+    """The results as one table, and its description in Croissant, by the names of the files."""
+    results, ended = [], list[float]()
+    for run_id in runs:
+        try:
+            results.append(read_result(store.run_dir(run_id) / "result.json"))
+        except (OSError, ValueError):
+            continue  # no result, or one that no analysis can read
+        if is_number(end := store.job(run_id).get("ended")) and 0 < end < YEAR_10000:
+            ended.append(end)
+    table = croissant.result_table(results)
+    text = croissant.description(
+        study_dir.resolve().name,
+        " ".join(str(read_grid(study_dir).get("question") or "").split()),
+        table,
+        max(ended, default=None),
+        published,
+    )
+    return {croissant.TABLE: table, croissant.DESCRIPTION: text}
 
 
 def _of_run(store: Store, run_id: str, checkpoints: bool) -> dict[str, Source]:
@@ -162,11 +194,19 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def pack(study_dir: Path, out: Path | None, report: Path | None, checkpoints: bool) -> list[str]:
+def pack(
+    study_dir: Path,
+    out: Path | None,
+    report: Path | None,
+    checkpoints: bool,
+    publication: croissant.Publication,
+) -> list[str]:
     """Pack a study; the lines to print. Raises an InputError for what cannot be packed."""
+    publication.check()
+    published = croissant.known_before(study_dir) | publication.properties()
     study, report = study_dir.resolve().name, _report_of(study_dir, report)
     out = out or Path(f"{study}.zip")
-    sources = _sources(study_dir, report, checkpoints)
+    sources = _sources(study_dir, report, checkpoints, published)
     write(sources, study, out)
     packed = sum(name.endswith("/result.json") for name in sources)
     missing = len(read_plan(study_dir)) - packed
@@ -176,6 +216,8 @@ def pack(study_dir: Path, out: Path | None, report: Path | None, checkpoints: bo
     lines = [f"{out}: {study} with {what}, {engineering(out.stat().st_size)}B"]
     if missing:
         lines.append(f"{missing} planned runs have no result, and are in its plan alone")
+    if "license" not in published:
+        lines.append(f"no licence in {croissant.DESCRIPTION}: --license CC-BY-4.0 states that one")
     if report is None:
         lines.append(f"no report: scaling-study report {study_dir} -o figures/{study} makes one")
     return lines
@@ -194,11 +236,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help_ = "folder that `report` wrote (default: figures/NAME, if it is there)"
     asked.add_argument("--report", type=Path, metavar="DIR", help=help_)
     asked.add_argument("--checkpoints", action="store_true", help="the trained networks too")
+    asked.add_argument("--license", metavar="SPDX|URL", help="of the data, as CC-BY-4.0")
+    asked.add_argument("--creator", metavar="NAME", help="who made them")
+    asked.add_argument("--url", help="where they are published")
+    asked.add_argument("--published", metavar="DATE", help="and since when, as 2026-01-31")
     add_results(asked)
     args = asked.parse_args(arguments)
+    publication = croissant.Publication(
+        license=args.license, creator=args.creator, url=args.url, published=args.published
+    )
     return run(
         lambda: pack(
-            study_folder(args.study, args.results), args.out, args.report, args.checkpoints
+            study_folder(args.study, args.results),
+            args.out,
+            args.report,
+            args.checkpoints,
+            publication,
         )
     )
 

@@ -140,6 +140,15 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             ),
         ),
         Command(
+            "summary",
+            "analysis.summary:main",
+            "each rule over several data sets, and in a new one",
+            (
+                "summary depth_vs_width depth_vs_width_digits depth_vs_width_fashion published",
+                "summary depth_vs_width depth_vs_width_digits --cost flops -o figures/summary",
+            ),
+        ),
+        Command(
             "statement",
             "analysis.statement:main",
             "what venues ask to state: error bars, seeds, compute",

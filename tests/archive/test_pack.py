@@ -46,7 +46,8 @@ def test_what_goes_along(study: Path, archive: Path, tmp_path: Path) -> None:
         for r in RESULTS
         for name in ("result.json", "metrics.jsonl", "job.json")
     }
-    assert names == {"manifest.json", "demo/environment.json"} | own | of_runs
+    made = {f"demo/{name}" for name in ("environment.json", "results.csv", "croissant.json")}
+    assert names == {"manifest.json"} | made | own | of_runs
     found = json.loads(zipfile.ZipFile(archive).read("demo/environment.json"))
     assert found["packages"]["numpy"]
     assert found["python"].startswith("3.")
@@ -120,7 +121,7 @@ def test_unpacking_twice_changes_nothing(
 def test_unpacking_where_it_was_packed_leaves_the_store_alone(study: Path, archive: Path) -> None:
     before = files_in(study.parent)
     assert unpack([str(archive), "--results", str(study.parent)]) == 0
-    extra = {"demo/environment.json"}
+    extra = {f"demo/{name}" for name in ("environment.json", "results.csv", "croissant.json")}
     assert {n: c for n, c in files_in(study.parent).items() if n not in extra} == before
 
 

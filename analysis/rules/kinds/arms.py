@@ -33,6 +33,11 @@ class Arms(TwoArms):
     def topic(self, rule: Rule, epochs: int | None) -> str:
         return f"at {rule.measure.at(epochs or 0)} {' or '.join(phrases.arm_names(rule))}"
 
+    def signed(self, rule: Rule) -> str:
+        first, second = phrases.arm_names(rule)
+        what = f"{rule.measure.gap} {phrases.at_equal_cost(rule)} after the {rule.regime} training"
+        return f"{what}, above 0 where {first} is better than {second}"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, j.rule.arms)
         length = gap.measure.at(j.epochs or 0)

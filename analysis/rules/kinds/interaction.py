@@ -30,6 +30,11 @@ class Interaction(TwoArms):
     def topic(self, rule: Rule, epochs: int | None) -> str:
         return f"whether {phrases.arm_names(rule)[0]} gains with length"
 
+    def signed(self, rule: Rule) -> str:
+        first, second = phrases.arm_names(rule)
+        what = f"{rule.measure.gap} {phrases.at_equal_cost(rule)}, longest minus shortest training"
+        return f"{what}, above 0 where {first} gains on {second}"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         cost = phrases.at_equal_cost(j.rule)
         return phrases.gap_line(j.rule, gap, f"gap of long minus gap of short training {cost}")

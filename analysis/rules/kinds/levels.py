@@ -105,6 +105,11 @@ class Levels(Kind):
         where = f"at {rule.measure.at(epochs)} " if epochs else ""
         return where + " or ".join(level_names(rule))
 
+    def signed(self, rule: Rule) -> str:
+        first, second = level_names(rule)
+        length = "" if rule.regime == "every" else f" after the {rule.regime} training"
+        return f"{rule.measure.gap}{length}, above 0 where {first} is better than {second}"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, level_names(j.rule))
         return phrases.gap_line(

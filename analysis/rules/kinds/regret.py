@@ -69,6 +69,10 @@ class Regret(TwoArms):
     def topic(self, rule: Rule, epochs: int | None) -> str:
         return "what choosing by short training costs"
 
+    def signed(self, rule: Rule) -> str:
+        what = f"{rule.measure.name} in long training of the arm that short training chooses"
+        return f"{what}, minus the other's, {phrases.at_equal_cost(rule)}; above 0 is lost"
+
     def line(self, j: Judgement, gap: Gap) -> str:
         factor, digits, unit = _scale(gap)
         ends = f"[{factor * gap.low:.{digits}f}, {factor * gap.high:.{digits}f}]"

@@ -8,11 +8,10 @@ import pytest
 from analysis.descriptions.gaps import gaps
 from analysis.laws.competing_forms import alternatives
 from analysis.published.__main__ import main
-from analysis.published.command import _judged, speedups
+from analysis.published.judgements import about_arms, judged, paper_rules, speedups
 from analysis.published.tables import depth_width_table, figure_2, half_unit
 from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
-from analysis.rules.preregistration import load_rules
 from analysis.rules.registry import find_kind
 from analysis.stats.contrast import Estimand
 from analysis.study import noise_prior
@@ -22,7 +21,7 @@ from analysis.study.study_cells import StudyCells
 
 @pytest.fixture(scope="module")
 def rules():
-    return load_rules(None, {"rules": {"seed_sd": "prior"}})
+    return paper_rules()
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +85,8 @@ def test_with_another_measure_of_length_the_prior_decides_less(rules, monkeypatc
 def test_what_the_page_says_of_the_claims_is_what_the_numbers_say(rules):
     """The page's sentences about what is and is not established are written by hand."""
     table = depth_width_table()
-    by_cost, _ = _judged(table, StudyCells.of(table.rows), rules, speedups())
+    by_cost = {cost: about_arms(table, rules, cost) for cost in ("flops", "params")}
+    by_cost["step_time_s"] = judged(table, rules, fast=speedups())
     found = {
         cost: {j.rule.name: j.verdict.value for j in judgements}
         for cost, judgements in by_cost.items()
