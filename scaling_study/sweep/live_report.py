@@ -1,4 +1,4 @@
-"""A running sweep's report: `python -m analysis` every so often, in a process of its own.
+"""A running sweep's report: every so often, if there is news, an analysis in its own process.
 
 Nothing here can fail the sweep or delay a run: the analysis has low priority, one thread and a time
 limit, what it prints goes to STUDY/report.log, and a refresh that fails is tried again next time.
@@ -19,6 +19,8 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import no_link, replace_file
 from scaling_study.common.validation import group
+from scaling_study.study.measured import FILE
+from scaling_study.study.table import read_plan
 
 UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
 LEAST_S = 1.0
@@ -30,6 +32,14 @@ NICENESS = 10
 LIVE = re.compile(r'"live_s":[^,}]+')
 # The runs have the cores.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def _written(path: Path) -> int | None:
+    """When a file was, in ns since 1970; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def seconds(value: object) -> float | None:
@@ -109,8 +119,25 @@ class Refresher:
             print(f"the report was not refreshed: {reason}")
 
     def _work(self) -> None:
+        shown: object = None
         while not self._stop.wait(self.every_s):
-            self._refresh(self._stop, ["--live", str(self.every_s)], LIMIT_S)
+            there = self._there()
+            if there != shown and self._refresh(self._stop, ["--live", str(self.every_s)], LIMIT_S):
+                shown = there
+
+    def _there(self) -> object:
+        """What a report would show: which runs have begun, when each result was written, and more.
+
+        Where nothing is new, the cores are left to the runs.
+        """
+        try:
+            ids = [row["run_id"] for row in read_plan(self.study_dir)]
+        except InputError:
+            return object()  # as nothing else is
+        folders = [self.study_dir.parent / "runs" / run_id for run_id in ids]
+        files = [self.study_dir / name for name in ("plan.csv", FILE)]
+        files += [folder / "result.json" for folder in folders]
+        return [*map(_written, files), *((folder / "job.json").exists() for folder in folders)]
 
     def _refresh(self, stop: threading.Event, extra: list[str], limit_s: float) -> bool:
         """Analyse once, until `stop`, for at most `limit_s`; whether that went well."""

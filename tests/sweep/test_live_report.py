@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from helpers.made_up_results import runs
 from helpers.real_study import write_real_study
+from helpers.study import write_study
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.cost.closed_form import run_cost
@@ -131,6 +133,21 @@ def test_the_page_left_behind_is_at_rest_whatever_the_last_analysis_does(
     assert time.monotonic() - start < 180  # the analysis would last for 600 s, or 900 s at most
     assert page.read_text() == LIVE_DATA.replace('"live_s":1.0', '"live_s":null')
     assert "the report was not refreshed: " in capsys.readouterr().out
+
+
+def test_a_report_is_made_anew_only_if_a_run_has_begun_or_ended(tmp_path, analysis):
+    made = tmp_path / "made"
+    analysis(f"echo x >> {made}", "exit 0")
+    study = write_study(tmp_path, runs({4: 0.05})[:2])
+    folder = next(study.parent.glob("runs/*/"))
+    with Refresher(study, tmp_path, 1.0) as live:
+        for count, news in enumerate(("result.json", "job.json"), 1):
+            _until(lambda count=count: made.exists() and made.read_text() == count * "x\n")
+            time.sleep(2.5)  # two more turns, in which there is nothing new
+            assert made.read_text() == count * "x\n"
+            (folder / news).touch()
+        _until(lambda: made.read_text() == 3 * "x\n")
+        live.rest()
 
 
 def test_an_interrupted_sweep_leaves_a_page_at_rest(tmp_path, analysis):
