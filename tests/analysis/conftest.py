@@ -9,6 +9,7 @@ from analysis.figures import all_figures
 from analysis.laws.study_fits import study_fits
 from analysis.published.tables import depth_width_table, figure_2
 from analysis.study.study_cells import StudyCells
+from helpers.quick_analysis import verdicts_alone
 
 FITS = {}
 
@@ -27,6 +28,12 @@ def fits_once(monkeypatch):
         return copy.deepcopy(FITS[key])
 
     monkeypatch.setattr("analysis.report.analyse.study_fits", known)
+
+
+@pytest.fixture
+def verdicts_only(monkeypatch):
+    """Verdicts, and nothing else that takes long."""
+    verdicts_alone(monkeypatch)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def study(tmp_path):
 
 
 @pytest.fixture
-def reasons(study, tmp_path):
+def reasons(study, tmp_path, verdicts_only):
     """Analyse the study, or another; why its verdicts are exploratory, empty if they are not."""
 
     def analysed(folder=study, *options):

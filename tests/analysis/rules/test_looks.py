@@ -160,6 +160,7 @@ def test_seeds_that_are_added_later_widen_the_interval_and_the_verdict_says_so(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("verdicts_only")
 def test_a_study_with_missing_runs_is_not_at_its_planned_look(tmp_path, analysed, capsys):
     study = write_study(tmp_path, runs({4: -0.1, 24: 0.1}))
     (lost, *_) = sorted((study.parent / "runs").glob("*s2/result.json"))
@@ -171,6 +172,7 @@ def test_a_study_with_missing_runs_is_not_at_its_planned_look(tmp_path, analysed
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("verdicts_only")
 def test_a_diverged_run_does_not_move_the_look(tmp_path, analysed, capsys):
     results = runs({4: -0.1, 24: 0.1})
     results[0] = replace(results[0], status="diverged", val_error=None)

@@ -56,6 +56,7 @@ def test_mixed_tables_are_refused(tmp_path, capsys, change, told):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("verdicts_only")
 def test_where_selects_from_a_mixed_table(tmp_path):
     results = runs(EFFECTS)
     other = [replace(renamed(r, "-x"), precision="bf16") for r in results]
