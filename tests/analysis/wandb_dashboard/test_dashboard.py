@@ -13,6 +13,7 @@ from helpers.study import add_run, write_study
 from helpers.tracked import call, secrets_in, server
 from helpers.wandb_server import Server
 from scaling_study.config.tracking import tag_of
+from scaling_study.study.result import Result
 
 __all__ = ["server"]
 
@@ -27,6 +28,11 @@ def table(server: Server, name: str) -> list[dict[str, Any]]:
     row = server.runs["analysis-demo"].history[-1]
     stored = json.loads(server.runs["analysis-demo"].files[row[name]["path"]])
     return [dict(zip(stored["columns"], line, strict=True)) for line in stored["data"]]
+
+
+def few(results: list[Result]) -> list[Result]:
+    """The runs of three networks: with fewer costs than laws are fitted to, it is analysed soon."""
+    return [r for r in results if (r.depth, r.width) in ((14, 0.25), (50, 0.25), (14, 1.0))]
 
 
 @pytest.mark.slow
@@ -102,7 +108,7 @@ def check_frontiers(drawn: list[dict[str, Any]], expected: list[dict[str, str]])
 
 @pytest.mark.slow
 def test_a_study_that_grew_is_analysed_and_sent_anew(server: Server, tmp_path: Path) -> None:
-    results = runs({4: -0.05, 20: 0.08})
+    results = few(runs({4: -0.05, 20: 0.08}))
     study = write_study(tmp_path, [r for r in results if r.epochs == 4])
     (tmp_path / "figures/demo").mkdir(parents=True)
     (tmp_path / "figures/demo/verdicts.json").write_text("{", encoding="utf-8")  # it is no matter
@@ -125,7 +131,7 @@ def test_a_study_that_grew_is_analysed_and_sent_anew(server: Server, tmp_path: P
 @pytest.mark.slow
 def test_a_long_name_is_cut_to_the_tag_that_its_runs_carry(server: Server, tmp_path: Path) -> None:
     name = "n" * 70
-    study = write_study(tmp_path, runs({4: -0.05}))
+    study = write_study(tmp_path, few(runs({4: -0.05})))
     study = study.rename(study.with_name(name))
     code, output = call(
         "analysis.dashboard", str(study), "--entity", "me", "--formats", "none", cwd=tmp_path
