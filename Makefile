@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 SEEDS ?= 0,1,2,3 4,5,6,7 8,9,10,11
 
 .PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
-.PHONY: calibration soak test-other-machine
+.PHONY: calibration soak test-other-machine studies studies-page
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
@@ -40,6 +40,22 @@ replicate: $(VENV)/.installed  ## the whole study of GRID three times, with othe
 	  $(BIN)/python -m scaling_study.sweep +grid=$(GRID) grid.name=$$name "grid.axes.seed=[$$seeds]" \
 	    $(ARGS) || exit $$?; done; \
 	  $(BIN)/python -m scaling_study compare $$names
+
+# Each takes at most half an hour on two cores of 13 GFLOP/s; what is trained already is not again.
+STUDIES ?= depth_vs_width depth_vs_width_fashion convnext_small vit_small slow_resolution \
+  additive_study depth_vs_width_large transfer transfer_fractals semi_supervised \
+  semi_supervised_fashion
+
+studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, write docs/studies.md (hours)
+	@for name in $(STUDIES); do \
+	  $(BIN)/python -m scaling_study.sweep +grid=$$name $(ARGS) || exit $$?; \
+	  $(BIN)/python -m scaling_study pack $$name --folder studies --replace --license Apache-2.0 \
+	    || exit $$?; \
+	done
+	@$(MAKE) --no-print-directory studies-page
+
+studies-page: $(VENV)/.installed  ## docs/studies.md anew, from the tables in studies/
+	$(BIN)/python -m analysis.studies_page $(patsubst %/,%,$(sort $(wildcard studies/*/)))
 
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)

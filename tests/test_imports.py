@@ -65,6 +65,7 @@ COMMANDS = {
             "statement",
             "power",
             "recommend",
+            "studies_page",
             "summary",
         ),
     },

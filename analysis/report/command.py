@@ -22,7 +22,6 @@ from analysis.rules.rule import Preregistration
 from analysis.study.errors import NothingToCompareError
 from analysis.study.table import SAME, Table, table_of
 from scaling_study.common.errors import InputError
-from scaling_study.study.store import Store
 from scaling_study.study.table import Study, read_study
 
 
@@ -93,9 +92,8 @@ def marked(
     Choosing among runs that are not comparable is needed; choosing among cells is exploring.
     """
     frozen, used, analysed = read_freeze(study.path), table.used, table.analysed
-    store = Store(study.path.parent)
     sources = rule_sources(study.path) if (study.path / "prereg.yaml").exists() else {}
-    began = {str(row["run_id"]): store.began(row["run_id"], row.get("wall_s")) for row in used}
+    began = {str(row["run_id"]): study.began(row["run_id"], row.get("wall_s")) for row in used}
     reasons = [
         rules.exploratory,
         *exploratory_reasons(frozen, rules.sha256, began, study.plan, analysed, sources),

@@ -4,22 +4,21 @@ The format is http://mlcommons.org/croissant/1.1: JSON-LD with the vocabulary of
 the study does not say, as who publishes it where, is left out.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.reading import read_json
 from scaling_study.common.validation import require
-from scaling_study.study.result import COLUMNS, Result, column_types
+from scaling_study.study.result import COLUMNS, column_types
+from scaling_study.study.result_table import BEGAN, BEGAN_MEANS, TABLE
 
-TABLE, DESCRIPTION = "results.csv", "croissant.json"
+DESCRIPTION = "croissant.json"
 VERSION = "http://mlcommons.org/croissant/1.1"
 SPDX = "https://spdx.org/licenses/"
 RECORDS = "runs"
@@ -88,23 +87,6 @@ class Publication:
         return {key: value for key, value in found.items() if value}
 
 
-def result_table(results: Sequence[Result]) -> str:
-    """CSV with `COLUMNS`, a row per result; blank where nothing was measured."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for result in results:
-        row = asdict(result)
-        writer.writerow([_field(row[name]) for name in COLUMNS])
-    return text.getvalue()
-
-
-def _field(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value, sort_keys=True) if isinstance(value, Mapping) else value
-
-
 def known_before(study_dir: Path) -> dict[str, Any]:
     """What croissant.json of a study that was unpacked says of its publication."""
     before: Any = read_json(study_dir / DESCRIPTION, {})
@@ -158,13 +140,13 @@ def _records() -> dict[str, Any]:
         "@id": RECORDS,
         "name": RECORDS,
         "key": {"@id": f"{RECORDS}/run_id"},
-        "field": [_column(name, text) for name, text in COLUMNS.items()],
+        "field": [_column(name, text) for name, text in {**COLUMNS, BEGAN: BEGAN_MEANS}.items()],
     }
 
 
 def _column(name: str, text: str) -> dict[str, Any]:
-    kinds = column_types()[name]
-    last = text.rpartition(", ")[2]
+    kinds = column_types().get(name, {float})
+    last = text.rpartition(", ")[2].removesuffix(" since 1970")
     return {
         "@type": "cr:Field",
         "@id": f"{RECORDS}/{name}",

@@ -23,6 +23,7 @@ from scaling_study.archive.contents import (
     is_run_file,
     is_study_file,
 )
+from scaling_study.archive.tabled import tabled, write_tabled
 from scaling_study.common.command_line import add_results, parser, run
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replacing
@@ -32,6 +33,7 @@ from scaling_study.common.reading import read_json
 from scaling_study.common.validation import is_number
 from scaling_study.study.folders import study_folder
 from scaling_study.study.result import read_result
+from scaling_study.study.result_table import TABLE, Tabled, read_result_table, result_table
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_grid, read_plan
 
@@ -111,15 +113,16 @@ def _described(
     study_dir: Path, store: Store, runs: Sequence[str], published: Mapping[str, Any]
 ) -> dict[str, str]:
     """The results as one table, and its description in Croissant, by the names of the files."""
-    results, ended = [], list[float]()
+    rows, ended = [], list[float]()
     for run_id in runs:
         try:
-            results.append(read_result(store.run_dir(run_id) / "result.json"))
+            result = read_result(store.run_dir(run_id) / "result.json")
         except (OSError, ValueError):
             continue  # no result, or one that no analysis can read
+        rows.append(Tabled(result, store.began(run_id, result.wall_s)))
         if is_number(end := store.job(run_id).get("ended")) and 0 < end < YEAR_10000:
             ended.append(end)
-    table = croissant.result_table(results)
+    table = result_table(rows)
     text = croissant.description(
         study_dir.resolve().name,
         " ".join(str(read_grid(study_dir).get("question") or "").split()),
@@ -127,7 +130,7 @@ def _described(
         max(ended, default=None),
         published,
     )
-    return {croissant.TABLE: table, croissant.DESCRIPTION: text}
+    return {TABLE: table, croissant.DESCRIPTION: text}
 
 
 def _of_run(store: Store, run_id: str, checkpoints: bool) -> dict[str, Source]:
@@ -223,6 +226,21 @@ def pack(
     return lines
 
 
+def pack_as_table(
+    study_dir: Path, folder: Path, replace: bool, publication: croissant.Publication
+) -> list[str]:
+    """Write a study with its results as one table; the lines to print. Raises as `pack`."""
+    publication.check()
+    published = croissant.known_before(study_dir) | publication.properties()
+    place, runs = folder / study_dir.resolve().name, [r["run_id"] for r in read_plan(study_dir)]
+    described = _described(study_dir, Store(study_dir.parent), runs, published)
+    write_tabled(tabled(study_dir, described), place, replace)
+    return [
+        f"{place}: {len(read_result_table(place / TABLE))} results of {len(runs)} runs",
+        f"next: scaling-study report {place} -o figures/{place.name}",
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     asked = parser(
@@ -236,6 +254,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     help_ = "folder that `report` wrote (default: figures/NAME, if it is there)"
     asked.add_argument("--report", type=Path, metavar="DIR", help=help_)
     asked.add_argument("--checkpoints", action="store_true", help="the trained networks too")
+    help_ = "no zip file, but DIR/NAME with plan, rules and a table of results, for a repository"
+    asked.add_argument("--folder", type=Path, metavar="DIR", help=help_)
+    help_ = "with --folder: put them in the place of other results of a study of that name"
+    asked.add_argument("--replace", action="store_true", help=help_)
     asked.add_argument("--license", metavar="SPDX|URL", help="of the data, as CC-BY-4.0")
     asked.add_argument("--creator", metavar="NAME", help="who made them")
     asked.add_argument("--url", help="where they are published")
@@ -245,15 +267,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     publication = croissant.Publication(
         license=args.license, creator=args.creator, url=args.url, published=args.published
     )
-    return run(
-        lambda: pack(
-            study_folder(args.study, args.results),
-            args.out,
-            args.report,
-            args.checkpoints,
-            publication,
-        )
-    )
+
+    def packed() -> list[str]:
+        study_dir = study_folder(args.study, args.results)
+        if args.folder is not None:
+            return pack_as_table(study_dir, args.folder, args.replace, publication)
+        return pack(study_dir, args.out, args.report, args.checkpoints, publication)
+
+    return run(packed)
 
 
 if __name__ == "__main__":

@@ -172,6 +172,11 @@ def read_result(path: Path) -> Result:
     record = json_in(path)
     if not isinstance(record, dict):
         raise ValueError(f"it holds {type(record).__name__}, not an object")
+    return result_in(record, path.parent.name)
+
+
+def result_in(record: Mapping[str, Any], run_id: str) -> Result:
+    """The result that columns and values are of this run; raises as `read_result`."""
     if (schema := record.get("schema")) not in READABLE:
         if isinstance(schema, int) and {"run_id", "config_id", "status"} <= record.keys():
             raise OtherSchemaError(schema)
@@ -183,7 +188,7 @@ def read_result(path: Path) -> Result:
     if type(record["activations"]) is int and record["activations"] == 0:
         record["activations"] = None  # as earlier versions wrote of networks without convolutions
     _check(record)
-    if record["run_id"] != path.parent.name:
+    if record["run_id"] != run_id:
         raise ValueError(f"the result of another run, {record['run_id']}")
     return Result(**(record if record["schema"] == SCHEMA else _from_schema_2(record)))
 

@@ -9,6 +9,8 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.reading import UnreadableError, csv_in, yaml_in
 from scaling_study.common.terminal import printable
 from scaling_study.study.result import COLUMNS, Result, read_result
+from scaling_study.study.result_table import TABLE, Tabled, read_result_table
+from scaling_study.study.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,7 @@ class Study:
     """A grid's results: a row per finished run, and why planned runs are not among them.
 
     `epochs` are the lengths of training in the plan, finished or not; `plan` has its rows, as
-    written, by run id.
+    written, by run id. `tabled` are its results where they lie in a table, not in folders.
     """
 
     name: str
@@ -38,6 +40,13 @@ class Study:
     left_out: Mapping[str, str]
     epochs: tuple[int, ...]
     plan: Mapping[str, Mapping[str, str]]
+    tabled: Mapping[str, Tabled]
+
+    def began(self, run_id: str, wall_s: float | None) -> float:
+        """When a run began, in s since 1970; `wall_s` is what it trained, as its result says."""
+        if run_id in self.tabled:
+            return self.tabled[run_id].began
+        return Store(self.path.parent).began(run_id, wall_s)
 
 
 def table(results: Iterable[Result]) -> "pd.DataFrame":
@@ -77,7 +86,8 @@ def read_study(study_dir: Path) -> Study:
 
     Rows are the runs with status ok or diverged. Runs that are missing, failed or unreadable are
     in `left_out` with the reason. Runs that others start from are not of the table, unless they are
-    cells of the grid themselves. Nothing on disk is changed.
+    cells of the grid themselves. Where there are no folders of runs beside `study_dir`, the results
+    are those of its results.csv, as in a published study. Nothing on disk is changed.
     """
     plan = [row for row in read_plan(study_dir) if not row.get(STAGE)]
     planned = {row["run_id"]: row for row in plan}
@@ -85,9 +95,12 @@ def read_study(study_dir: Path) -> Study:
     # Columns of a plan that a result lacks: settings, whose names have a dot, variants and solves.
     used = {name for name in PLANNED if any(row.get(name) for row in plan)}
     varied = [name for name in (plan[0] if plan else ()) if "." in name or name in used]
+    store = study_dir.parent / "runs"
+    tabled = {} if store.exists() else read_result_table(study_dir / TABLE)
     for run_id in planned:
         try:
-            result = read_result(study_dir.parent / "runs" / run_id / "result.json")
+            known = tabled.get(run_id)
+            result = known.result if known else read_result(store / run_id / "result.json")
         except FileNotFoundError:
             left_out[run_id] = "no result yet"
         except (ValueError, OSError) as error:
@@ -103,7 +116,7 @@ def read_study(study_dir: Path) -> Study:
     for name in varied:
         runs[name] = [planned[run_id][name] for run_id in runs["run_id"]]
     grid = read_grid(study_dir)
-    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs, planned)
+    return Study(study_dir.name, study_dir, grid, runs, left_out, epochs, planned, tabled)
 
 
 def read_grid(study_dir: Path) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""docs/studies.md says what the tables in studies/ give."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from analysis.descriptions.findings import Request
+from analysis.report.analyse import findings
+from analysis.report.command import table_and_rules
+from analysis.report.study_chapter import Chapter
+from helpers.commands import Command
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = ROOT / "docs" / "studies.md"
+STUDIES = sorted(path.parent for path in ROOT.glob("studies/*/plan.csv"))
+# On two AVX2 cores about half an hour.
+MOST_FLOPS = 4e13
+
+
+def named_in_makefile() -> list[str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    (names,) = re.findall(r"^STUDIES \?= (.*)$", text, re.MULTILINE)
+    return str(names).split()
+
+
+def test_there_are_studies_and_each_is_one_that_make_trains() -> None:
+    assert STUDIES
+    assert {study.name for study in STUDIES} <= {*named_in_makefile()}
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_the_description_is_that_of_the_table(study: Path) -> None:
+    described = json.loads((study / "croissant.json").read_text(encoding="utf-8"))
+    (table,) = described["distribution"]
+    content = (study / table["contentUrl"]).read_bytes()
+    assert table["sha256"] == hashlib.sha256(content).hexdigest()
+    assert described["license"].endswith("/Apache-2.0")
+    assert len(content) < 100_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_the_page_says_what_the_table_gives(study: Path) -> None:
+    table, rules = table_and_rules(study)
+    found = findings(table, rules, Request(study_dir=study, formats=()))
+    chapter = Chapter(study.name, found, None)
+    page = PAGE.read_text(encoding="utf-8")
+    (said,) = (part for part in re.split(r"^## ", page, flags=re.MULTILINE) if study.name in part)
+    assert said.startswith(f"{chapter.title}\n")
+    told = [line for line in said.splitlines() if line.startswith("- ")]
+    assert told == [*chapter.verdicts()]
+    for text in (chapter.design(), chapter.limits(), chapter.cost()):
+        assert text in said
+    (picture,) = re.findall(r"!\[.*\]\((.*)\)", said)
+    assert (PAGE.parent / picture).is_file()
+    assert not found.prereg.exploratory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", named_in_makefile())
+def test_no_study_takes_longer_than_half_an_hour(name: str, sweep_here: Command) -> None:
+    done = sweep_here(f"+grid={name}", "dry_run=true")
+    assert done.returncode == 0, done.stderr
+    (flops,) = re.findall(r"; ([\d.e+]+) training FLOPs", done.stdout)
+    assert float(flops) <= MOST_FLOPS
