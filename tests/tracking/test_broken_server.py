@@ -74,9 +74,10 @@ def test_no_run_waits_for_a_server_that_hangs(
         assert [outcome.status for outcome in outcomes] == ["ok", "ok"]
         # One after the other in one slot: a run that waited would have taken twice as long.
         assert time.monotonic() - begin < PATIENCE_S
-        # The mirrors go on without them.
+        # The mirrors go on without them, or have given the server up already.
         ended = [run_dir for run_dir in run_dirs if not is_running(run_dir)]
-        assert ended == [], [(path / "tracking.txt").read_text() for path in ended]
+        said = [(run_dir / "tracking.txt").read_text() for run_dir in ended]
+        assert all("it does not answer" in text for text in said), said
 
 
 @pytest.mark.slow
