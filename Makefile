@@ -55,7 +55,7 @@ studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, wr
 	@$(MAKE) --no-print-directory studies-page
 
 studies-page: $(VENV)/.installed  ## docs/studies.md anew, from the tables in studies/
-	$(BIN)/python -m analysis.studies_page $(patsubst %/,%,$(sort $(wildcard studies/*/)))
+	$(BIN)/python -m analysis.report.studies_page $(patsubst %/,%,$(sort $(wildcard studies/*/)))
 
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)

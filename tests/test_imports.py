@@ -65,7 +65,6 @@ COMMANDS = {
             "statement",
             "power",
             "recommend",
-            "studies_page",
             "summary",
         ),
     },

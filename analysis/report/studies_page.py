@@ -1,4 +1,4 @@
-"""python -m analysis.studies_page STUDY…: a page of published studies, from their tables."""
+"""python -m analysis.report.studies_page STUDY…: a page of published studies, from their tables."""
 
 import argparse
 import subprocess
@@ -24,7 +24,7 @@ verdicts are wrong.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     asked = parser(
-        "analysis.studies_page",
+        "analysis.report.studies_page",
         "Writes a page about studies: question, picture, verdicts, design, power, limits and cost "
         "of each, from the tables that `pack --folder` keeps.",
     )
