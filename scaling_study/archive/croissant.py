@@ -1,4 +1,4 @@
-"""A study's results as one table, and what it is in Croissant 1.1, which other programs read.
+"""What the table of a study's results is, in Croissant 1.1, which other programs read.
 
 The format is http://mlcommons.org/croissant/1.1: JSON-LD with the vocabulary of schema.org. What
 the study does not say, as who publishes it where, is left out.
@@ -87,7 +87,16 @@ class Publication:
         return {key: value for key, value in found.items() if value}
 
 
-def known_before(study_dir: Path) -> dict[str, Any]:
+def published_as(study_dir: Path, given: Publication) -> dict[str, Any]:
+    """What is given of a study's publication, and what is not as it was said before.
+
+    Raises an InputError as `Publication.check`.
+    """
+    given.check()
+    return _known_before(study_dir) | given.properties()
+
+
+def _known_before(study_dir: Path) -> dict[str, Any]:
     """What croissant.json of a study that was unpacked says of its publication."""
     before: Any = read_json(study_dir / DESCRIPTION, {})
     names = ("license", "creator", "url", "datePublished")

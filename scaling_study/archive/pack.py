@@ -205,8 +205,7 @@ def pack(
     publication: croissant.Publication,
 ) -> list[str]:
     """Pack a study; the lines to print. Raises an InputError for what cannot be packed."""
-    publication.check()
-    published = croissant.known_before(study_dir) | publication.properties()
+    published = croissant.published_as(study_dir, publication)
     study, report = study_dir.resolve().name, _report_of(study_dir, report)
     out = out or Path(f"{study}.zip")
     sources = _sources(study_dir, report, checkpoints, published)
@@ -230,8 +229,7 @@ def pack_as_table(
     study_dir: Path, folder: Path, replace: bool, publication: croissant.Publication
 ) -> list[str]:
     """Write a study with its results as one table; the lines to print. Raises as `pack`."""
-    publication.check()
-    published = croissant.known_before(study_dir) | publication.properties()
+    published = croissant.published_as(study_dir, publication)
     place, runs = folder / study_dir.resolve().name, [r["run_id"] for r in read_plan(study_dir)]
     described = _described(study_dir, Store(study_dir.parent), runs, published)
     write_tabled(tabled(study_dir, described), place, replace)

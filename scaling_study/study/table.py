@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,11 @@ class Study:
         """When a run began, in s since 1970; `wall_s` is what it trained, as its result says."""
         if run_id in self.tabled:
             return self.tabled[run_id].began
-        return Store(self.path.parent).began(run_id, wall_s)
+        return self._store.began(run_id, wall_s)
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.path.parent)
 
 
 def table(results: Iterable[Result]) -> "pd.DataFrame":
