@@ -105,7 +105,8 @@ def execution_in(folder: Path) -> ExecutionConfig:
 def cpu_beyond_training(count: int, folder: Path) -> list[float]:
     """CPU seconds of each of `count` runs of ours, less those of the same training when warm.
 
-    Both take turns, one at a time: beside other work the same training takes more of the CPU.
+    Both take turns, one at a time: beside other work the same training takes more of the CPU, so
+    that a busy machine gives numbers below 0 too.
     """
     from scaling_study.training.loop import train
 

@@ -12,13 +12,15 @@ from scaling_study.common.errors import InputError
 
 SERVER = "scaling_study.models.counting.server"
 
-_servers: list[subprocess.Popen[str]] = []
+# With the import path that it was started with.
+_servers: list[tuple[list[str], subprocess.Popen[str]]] = []
 
 
 def count(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The counts of a network, or `refused` with the reason, by the process that is running.
 
-    It is started by the first call. InputError if it ends without an answer.
+    It is started by the first call, and anew once modules are looked for elsewhere. InputError if
+    it ends without an answer.
     """
     for _ in range(2):
         server = _server()
@@ -38,7 +40,7 @@ def count(asked: Mapping[str, Any]) -> dict[str, Any]:
 def end() -> None:
     """End the process, if one is running."""
     while _servers:
-        server = _servers.pop()
+        _, server = _servers.pop()
         server.kill()  # it has nothing to lose
         for pipe in (server.stdin, server.stdout):
             with suppress(OSError):
@@ -48,9 +50,11 @@ def end() -> None:
 
 
 def _server() -> subprocess.Popen[str]:
+    if _servers and _servers[0][0] != sys.path:
+        end()
     if not _servers:
-        _servers.append(_start())
-    return _servers[0]
+        _servers.append(([*sys.path], _start()))
+    return _servers[0][1]
 
 
 def _start() -> subprocess.Popen[str]:

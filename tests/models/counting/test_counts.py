@@ -73,6 +73,17 @@ def test_costs_of_an_own_module() -> None:
 
 
 @pytest.mark.slow
+def test_a_module_is_found_that_the_import_path_has_since_the_process_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"model": MODEL, "outputs": 4, "resolution": 16, "precision": "fp32"}
+    with monkeypatch.context() as without:
+        without.setattr(sys, "path", [entry for entry in sys.path if entry != str(folder)])
+        assert "unknown family" in process.count(asked)["refused"]
+    assert process.count(asked)["params"] == run_cost(mlp()).params
+
+
+@pytest.mark.slow
 def test_what_was_counted_once_is_read_from_disk(folder: Path, asked: list[Any]) -> None:
     keep_counts_in(folder / "cache")
     first = run_cost(mlp())
@@ -144,7 +155,7 @@ def test_a_family_that_fails_says_how(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_process_that_was_killed_is_started_again(asked: list[Any]) -> None:
     run_cost(mlp())
-    (server,) = process._servers
+    ((_, server),) = process._servers
     server.kill()
     server.wait()
     assert run_cost(mlp(depth=4)).params
