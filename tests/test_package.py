@@ -115,7 +115,7 @@ def test_commands_of_a_wheel_work_beside_a_package_named_analysis(
     # The report was made by a process of its own, in that folder.
     assert (tmp_path / "figures/smoke/report.html").is_file()
     for command in (
-        ("report", "results/smoke", "-o", "out"),
+        ("report", "results/smoke", "-o", "out", "--formats", "none"),
         ("compare", "smoke", "smoke"),
         ("status", "results/smoke"),
         ("studies",),

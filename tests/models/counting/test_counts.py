@@ -28,8 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget() -> None:
-    """As in a new process, but for what is on disk."""
-    process.end()
+    """As in a new process, but for what is on disk and the process that counts."""
     for name in [name for name in sys.modules if name.startswith("own_mlp")]:
         del sys.modules[name]
     counts._kept.clear()
