@@ -1,6 +1,8 @@
-"""Images per second that one core decodes and augments, and that the loader's workers deliver.
+"""Images per second that are decoded and augmented, and what new images in every epoch cost.
 
-python benchmarks/data.py [IMAGES]: JPEG files of ImageNet's usual size, 500 x 375 px, made here.
+python benchmarks/data.py [IMAGES]: JPEG files of ImageNet's usual size, 500 x 375 px, made here,
+by one core and by the loader's workers. python benchmarks/data.py fresh [EPOCHS]: wall time of the
+smallest network of depth_vs_width on new fractals, over that on the same ones.
 """
 
 import io
@@ -18,10 +20,12 @@ from PIL import Image
 
 from scaling_study.common.device import cpu_cores, device_name
 from scaling_study.common.paths import data_dir
+from scaling_study.config.execution import execution_config_of
 from scaling_study.config.run import run_config
 from scaling_study.data import load
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
+from scaling_study.training.loop import train
 
 SIZE, BATCH = (500, 375), 32
 
@@ -45,13 +49,17 @@ def write(root: Path, n: int) -> None:
             (folder / f"{number}.jpg").write_bytes(photo(number))
 
 
-def images_of(root: Path, cache: Path, workers: int, *overrides: str) -> TrainingData:
-    wanted = ["data=imagefolder", f"data.root={root}", f"train.batch_size={BATCH}", *overrides]
+def values_of(*overrides: str) -> dict[str, Any]:
     with hydra.initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        composed = hydra.compose("train", [*wanted, "precision=fp32"])
+        composed = hydra.compose("train", [*overrides, "precision=fp32"])
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
-    run = run_config({str(key): value for key, value in values.items()})
+    return {str(key): value for key, value in values.items()}
+
+
+def images_of(root: Path, cache: Path, workers: int, *overrides: str) -> TrainingData:
+    wanted = ("data=imagefolder", f"data.root={root}", f"train.batch_size={BATCH}", *overrides)
+    run = run_config(values_of(*wanted))
     return TrainingData(run, load(run.data, cache), CorruptImages(cache, fail=True), workers)
 
 
@@ -61,6 +69,27 @@ def rate(batches: Callable[[], Any]) -> float:
     start = time.perf_counter()
     n = sum(len(labels) for _, labels in batches())
     return n / (time.perf_counter() - start)
+
+
+def wall_s(folder: Path, epochs: int, fresh: bool) -> float:
+    """Seconds of a run on one core, from its first batch to its evaluation."""
+    base = ("data=fractals_16", "model.depth=14", "model.width=0.25", "train.batch_size=64")
+    folders = (f"results_dir={folder}", f"cache_dir={folder}", "loader.workers=1")
+    values = values_of(*base, *folders, f"train.epochs={epochs}", f"data.fresh={fresh}")
+    run, execution = run_config(values), execution_config_of({**values, "launcher": {"threads": 1}})
+    with tempfile.TemporaryDirectory(dir=folder) as run_dir:
+        return float(train(run, Path(run_dir), execution)["wall_s"])
+
+
+def new_images(epochs: int) -> None:
+    """Alternating runs, so that both kinds share the machine's mood."""
+    print(f"{device_name('cpu')}: {epochs} epochs of 640 images of 16 px, on one core")
+    with tempfile.TemporaryDirectory() as folder:
+        wall_s(Path(folder), 1, False)  # renders what both evaluate
+        pairs = [[wall_s(Path(folder), epochs, fresh) for fresh in (False, True)] for _ in range(3)]
+    for fixed, fresh in pairs:
+        print(f"the same images {fixed:5.1f} s, new ones {fresh:5.1f} s: ratio {fresh / fixed:.2f}")
+    print(f"median ratio {np.median([fresh / fixed for fixed, fresh in pairs]):.2f}")
 
 
 def main(n: int) -> None:
@@ -85,4 +114,7 @@ def main(n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 512)
+    if sys.argv[1:2] == ["fresh"]:
+        new_images(int(sys.argv[2]) if len(sys.argv) > 2 else 4)
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 512)

@@ -1,8 +1,9 @@
 """The cells of a study under its rules: the noise and the gaps that claims are judged by."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 from analysis.rules.looks import StudyLook, study_look
 from analysis.rules.rule import Preregistration
@@ -10,6 +11,7 @@ from analysis.stats.contrast import Estimand, Gap, gap_of
 from analysis.stats.sequential import Look
 from analysis.study.arms import Pair
 from analysis.study.errors import PreconditionError
+from analysis.study.matched_cells import Settings, has_settings, settings_text
 from analysis.study.noise import Noise
 from analysis.study.study_cells import StudyCells
 
@@ -29,6 +31,14 @@ class Evidence:
                 f"one regime only ({self.cells.measure.at(found[0])}); long and short need two"
             )
         return found[0], found[-1]
+
+    def at(self, settings: Settings) -> Self:
+        """The study of the cells with these settings alone; PreconditionError if there are none."""
+        if not settings:
+            return self
+        if cells := self.cells.select(lambda cell: has_settings(cell, settings)):
+            return replace(self, cells=cells)
+        raise PreconditionError(f"no run with {settings_text(settings)}, where the rule is about")
 
     def noise(self, epochs: int) -> Noise:
         """Noise of one regime: how much runs scatter changes with how long they train.

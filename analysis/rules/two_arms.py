@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from analysis.rules import phrases
+from analysis.rules.declared_settings import check_settings, settings_at
 from analysis.rules.evidence import Evidence
+from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Kind
 from analysis.rules.planned import COST, ids_of, least_sufficient, planned_cost
 from analysis.rules.rule import Rule
@@ -14,6 +16,7 @@ from analysis.study.arms import Pair, arm_of
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
+from analysis.study.matched_cells import Settings, has_settings, settings_text
 from analysis.study.measure import Measure
 from analysis.study.noise import Noise
 from analysis.study.step_times import STEP_TIME
@@ -22,9 +25,30 @@ from analysis.study.step_times import STEP_TIME
 class TwoArms(Kind):
     """A rule about two arms: its sides, the cells that suffice, and other ways to compare."""
 
+    keys = (*Kind.keys, "at")
     # Whether the arms are also compared with other interpolations and averages.
     interpolated: ClassVar[bool] = True
     needs = "two arms and two lengths of training"
+
+    def options(self, declared: Mapping[str, Any], where: str) -> Any:
+        """The settings `at` which arms are compared; None if the rule is about all."""
+        return settings_at(declared, where) or None
+
+    def at(self, rule: Rule) -> Settings:
+        """The settings at which a rule compares its arms."""
+        return rule.options or ()
+
+    def check_names(self, rule: Rule, grid: GridNames, where: str) -> None:
+        check_settings(grid, self.at(rule), where)
+
+    def epochs(self, cells: Sequence[Cell], rule: Rule) -> int | None:
+        chosen = [cell for cell in cells if has_settings(cell, self.at(rule))]
+        return super().epochs(chosen, rule) if chosen else None
+
+    def where(self, rule: Rule) -> str:
+        """The settings that a rule is about, behind a comma; empty if it is about all."""
+        text = settings_text(self.at(rule))
+        return f", {text.removeprefix('variant ')}" if text else ""
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         others = super().other_estimands(rule)
@@ -39,6 +63,7 @@ class TwoArms(Kind):
 
     def other_bases(self, study: Evidence, rule: Rule) -> Iterator[Mapping[str, float]]:
         """The places of cells other than the base's from which both arms have a cell."""
+        study = study.at(self.at(rule))
         base, (first, second) = study.cells.base(rule.arms), rule.arms
         places = {(cell.value(first), cell.value(second)) for cell in study.cells}
         for a, b in sorted(places - {(base[first], base[second])}):
@@ -49,6 +74,7 @@ class TwoArms(Kind):
 
     def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
         """The config ids of each arm, the base in both."""
+        study = study.at(self.at(rule))
         base = study.cells.base(rule.arms)
         arms = {c.config_id: arm_of(c, base) for c in study.cells}
         if not set(rule.arms) <= set(arms.values()):
@@ -64,6 +90,7 @@ class TwoArms(Kind):
         Each is given twice: its cheapest cells that share a sufficient range of cost, and all. A
         tuned rule needs all, and the ends at other learning rates.
         """
+        study = study.at(self.at(rule))
         short, long = (
             {pair.label: pair for pair in study.cells.pairs(epochs, COST, rule.arms)}
             for epochs in study.regimes()

@@ -11,6 +11,9 @@ from analysis.study.cells import Cell
 from analysis.study.columns import SETTINGS, Level
 from analysis.study.errors import PreconditionError
 
+# Settings with the value that cells have of each.
+Settings = tuple[tuple[str, Level], ...]
+
 
 @dataclass(frozen=True)
 class Match:
@@ -52,6 +55,16 @@ def setting_of(cell: Cell, name: str) -> Level | None:
         return None if text is None else float(text)
     except ValueError:
         return text
+
+
+def has_settings(cell: Cell, settings: Settings) -> bool:
+    """Whether a cell has these values."""
+    return all(setting_of(cell, key) == value for key, value in settings)
+
+
+def settings_text(settings: Settings) -> str:
+    """The settings with their values, as in `depth 50 and variant tuned`."""
+    return " and ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings)
 
 
 def _shared(groups: Sequence[Sequence[Cell]], along: str) -> list[str]:

@@ -67,7 +67,7 @@ class StudyCells(Sequence[Cell]):
         kept = tuple(cell for cell in self.cells if keep(cell))
         key = tuple(map(id, kept))
         if key not in self._selections:
-            found = StudyCells(kept, self.declared_base, arms=self.arms)
+            found = StudyCells(kept, self.declared_base, filter(keep, self.tuning), self.arms)
             found._selections = self._selections
             self._selections[key] = found
         return self._selections[key]

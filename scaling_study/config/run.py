@@ -130,6 +130,8 @@ class RunConfig:
         classes = self.task == DEFAULT_TASK
         accepted = f"labels classes, which task={self.task} may not have; give none"
         require(classes, "teacher", self.teacher, accepted)
+        advice = f"images of a pool, which teacher={self.teacher} labels, stay the same; give false"
+        require(not self.data.fresh, "data.fresh", "true", advice)
 
     @property
     def program(self) -> Program | None:

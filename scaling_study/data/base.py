@@ -35,12 +35,14 @@ class DataConfig:
     brightness, contrast and saturation. `erasing`: share of images with a box of noise.
     `test_resolution` (px; 0: the training's) and `test_crop`, a share of the shorter side, are the
     evaluation's. `split`: the set's own, or minival, a share `minival` of the training images held
-    out.
+    out. `fresh`: every epoch has new training images, of data sets that render them.
     """
 
     EVAL_SPLITS: ClassVar[tuple[str, ...]] = ("test",)
     # Own settings that decide which classes there are.
     CLASS_SETTINGS: ClassVar[tuple[str, ...]] = ()
+    # Whether its training images can be new ones in every epoch: `load` then gives `Rendered`.
+    RENDERS: ClassVar[bool] = False
     # What brings about images without labels, for messages.
     POOL_ADVICE: ClassVar[str] = "this data set can have none"
 
@@ -62,8 +64,11 @@ class DataConfig:
     erasing: float = later(0.0)
     test_resolution: int = later(0)
     test_crop: float = later(0.875)
+    fresh: bool = later(False)
 
     def __post_init__(self) -> None:
+        fixed = f"data.name={self.name} cannot render new images for every epoch; fractals can"
+        require(self.RENDERS or not self.fresh, "data.fresh", "true", fixed)
         require(self.resolution >= 1, "data.resolution", self.resolution, "must be at least 1 px")
         splits = (*self.EVAL_SPLITS, MINIVAL)
         require(self.split in splits, "data.split", self.split, f"must be {' or '.join(splits)}")

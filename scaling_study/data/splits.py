@@ -33,9 +33,43 @@ class Images:
         """The images with these numbers."""
         return Images(self.pixels[chosen], self.labels[chosen])
 
+    def of_epoch(self, epoch: int, chosen: NDArray[np.int64]) -> "Images":
+        """The images with these numbers as that epoch has them: the same ones in each."""
+        return self.take(chosen)
+
     def labelled(self, labels: NDArray[np.int64]) -> "Images":
         """The same images with these labels (n,)."""
         return Images(self.pixels, labels)
+
+
+class Renderer(Protocol):
+    """What makes images by number and epoch, in any order and in any process."""
+
+    def render(self, epoch: int, numbers: NDArray[np.int64]) -> Images:
+        """The images with these numbers, as `epoch` has them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rendered(Images):
+    """Training images that every epoch has anew; `pixels` and `labels` are those of the first, 0.
+
+    `numbers` (n,) are those of the `renderer`. What is evaluated is of the first epoch.
+    """
+
+    renderer: Renderer
+    numbers: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[np.int64]) -> "Rendered":
+        """The images with these positions, of every epoch."""
+        numbers = self.numbers[chosen]
+        return Rendered(self.pixels[chosen], self.labels[chosen], self.renderer, numbers)
+
+    def of_epoch(self, epoch: int, chosen: NDArray[np.int64]) -> Images:
+        """The images with these positions, rendered for that epoch."""
+        if epoch == 0:
+            return self.take(chosen)
+        return self.renderer.render(epoch, self.numbers[chosen])
 
 
 class Source(Protocol):

@@ -98,6 +98,7 @@ LATER = {
     "data.erasing": 0.25,
     "data.test_resolution": 32,
     "data.test_crop": 0.95,
+    "data.fresh": True,
     "data.pool_images": 8,
     "train.beta2": 0.95,
     "train.adam_eps": 1e-6,

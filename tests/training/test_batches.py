@@ -29,6 +29,7 @@ def kinds(tmp_path: Path) -> dict[str, RunConfig]:
     return runs | {
         "plain arrays": tiny(**{"train.batch_size": 8}),
         "arrays": tiny(**{"train.batch_size": 8}, **changes),
+        "rendered": tiny(**{"train.batch_size": 8, "data.fresh": True}),
     }
 
 
@@ -91,9 +92,9 @@ def test_any_start_and_any_ranks_give_the_same_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [*WRITERS, "rendered"])
 def test_workers_change_nothing(name: str, tmp_path: Path) -> None:
-    run = files_run(name, WRITERS[name](tmp_path / "set"))
+    run = kinds(tmp_path)[name]
     alone, helped = data_of(run, tmp_path), data_of(run, tmp_path, workers=2)
     assert shown(helped.batches(1, 5)) == shown(alone.batches(1, 5))
     assert shown(helped.evaluation("val")) == shown(alone.evaluation("val"))

@@ -99,8 +99,9 @@ def test_workers_share_a_batch_so_that_the_first_comes_early() -> None:
 def test_parts_are_the_batch_in_order_and_none_is_tiny() -> None:
     for n in (1, 15, 16, 17, 250, 4096):
         for workers in (0, 1, 3, 16):
-            parts = parts_of(BatchSpec(7, 100, np.arange(n)), workers)
+            parts = parts_of(BatchSpec(7, 100, np.arange(n), side=24, epoch=3), workers)
             assert np.concatenate([part.chosen for part in parts]).tolist() == list(range(n))
             assert all(part.low == 100 + part.chosen[0] for part in parts)
+            assert {(part.step, part.side, part.epoch) for part in parts} == {(7, 24, 3)}
             assert len(parts) <= max(1, workers)
             assert all(len(part.chosen) >= LEAST_PART for part in parts[:-1])

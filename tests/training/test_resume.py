@@ -22,6 +22,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "accumulation": {"train.accumulation": 4},
     "rmsprop": {"train.optimizer": "rmsprop", "train.lr_per_256": 0.05},
     "fp16": {"precision": "fp16"},
+    "new images": {"data.fresh": True},
 }
 
 

@@ -21,6 +21,7 @@ class Arms(TwoArms):
     keys = (*TwoArms.keys, "tuned")
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
+        study = study.at(self.at(rule))
         gap, pairs, noise, tuning = at_best_rates(study, rule, estimand, _epochs(study, rule))
         cells = [c for pair in pairs for c in pair.cells]
         notes = noise_notes(gap, noise, cells, estimand.axis)
@@ -28,24 +29,30 @@ class Arms(TwoArms):
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
         found = super().estimate(study, rule, estimand)
-        return replace(found, notes=(*found.notes, *_sample_note(study, rule, estimand)))
+        return replace(
+            found, notes=(*found.notes, *_sample_note(study.at(self.at(rule)), rule, estimand))
+        )
 
     def topic(self, rule: Rule, epochs: int | None) -> str:
-        return f"at {rule.measure.at(epochs or 0)} {' or '.join(phrases.arm_names(rule))}"
+        names = " or ".join(phrases.arm_names(rule))
+        return f"at {rule.measure.at(epochs or 0)} {names}{self.where(rule)}"
 
     def signed(self, rule: Rule) -> str:
         first, second = phrases.arm_names(rule)
         what = f"{rule.measure.gap} {phrases.at_equal_cost(rule)} after the {rule.regime} training"
-        return f"{what}, above 0 where {first} is better than {second}"
+        return f"{what}{self.where(rule)}, above 0 where {first} is better than {second}"
 
     def line(self, j: Judgement, gap: Gap) -> str:
         best = phrases.better_arm(gap.low, gap.high, j.rule.arms)
-        length = gap.measure.at(j.epochs or 0)
+        length = gap.measure.at(j.epochs or 0) + self.where(j.rule)
         what = f"{gap.measure.gap}, {best} {phrases.at_equal_cost(j.rule)}, {length}"
         return phrases.gap_line(j.rule, gap, what)
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
-        names, where = phrases.arm_names(j.rule), f" {phrases.at_equal_cost(j.rule)}"
+        names, where = (
+            phrases.arm_names(j.rule),
+            f" {phrases.at_equal_cost(j.rule)}{self.where(j.rule)}",
+        )
         return phrases.comparison(gap, names, f"At {gap.measure.at(j.epochs or 0)}", where)
 
 

@@ -4,6 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from analysis.rules import phrases
+from analysis.rules.declared_settings import (
+    check_levels,
+    check_settings,
+    level_name,
+    settings_at,
+    two_levels,
+)
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement, Kind
@@ -15,8 +22,14 @@ from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES, Level
 from analysis.study.errors import PreconditionError
-from analysis.study.matched_cells import Match, matches_of, setting_of
-from scaling_study.common.errors import InputError
+from analysis.study.matched_cells import (
+    Match,
+    Settings,
+    has_settings,
+    matches_of,
+    setting_of,
+    settings_text,
+)
 
 # Costs of two cells this near each other, as a ratio, count as equal in words.
 EQUAL = 1.2
@@ -27,7 +40,7 @@ class Options(NamedTuple):
 
     along: str
     levels: tuple[Level, Level]
-    at: tuple[tuple[str, Level], ...] = ()
+    at: Settings = ()
 
 
 class Levels(Kind):
@@ -39,29 +52,12 @@ class Levels(Kind):
     default_regime = "every"
 
     def options(self, declared: Mapping[str, Any], where: str) -> Options:
-        along, levels = declared.get("along"), declared.get("levels")
-        if not isinstance(along, str) or not along:
-            raise InputError(
-                f"{where}.along: {along!r} must name an axis (depth, width, resolution, epochs, "
-                "lr), variant, or a config key that the grid varies"
-            )
-        if not isinstance(levels, list | tuple) or len(levels) != 2 or levels[0] == levels[1]:
-            raise InputError(f"{where}.levels: {levels!r} must be two different values of {along}")
-        at = declared.get("at") or {}
-        if not isinstance(at, Mapping):
-            raise InputError(f"{where}.at: {at!r} must map settings to values, as in {{depth: 50}}")
-        known = tuple((str(key), _level(v, f"{where}.at.{key}")) for key, v in at.items())
-        first, second = (_level(v, f"{where}.levels") for v in levels)
-        return Options(along, (first, second), known)
+        return Options(*two_levels(declared, where), settings_at(declared, where))
 
     def check_names(self, rule: Rule, grid: GridNames, where: str) -> None:
         own: Options = rule.options
-        grid.check_setting(own.along, f"{where}.along")
-        for level in own.levels:
-            grid.check_value(own.along, level, f"{where}.levels")
-        for name, value in own.at:
-            grid.check_setting(name, f"{where}.at")
-            grid.check_value(name, value, f"{where}.at")
+        check_levels(grid, own.along, own.levels, where)
+        check_settings(grid, own.at, where)
 
     def side_of(self, cell: Cell, rule: Rule, base: Mapping[str, float]) -> str | None:
         own: Options = rule.options
@@ -128,31 +124,18 @@ class Levels(Kind):
         """The cells of the regime, and of the other settings, that the rule is about."""
         own: Options = rule.options
         epochs = self.epochs(cells, rule)
-        chosen = [c for c in cells if epochs in (None, c.epochs)]
-        for key, value in own.at:
-            chosen = [c for c in chosen if setting_of(c, key) == value]
-            if not chosen:
-                names = (f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in own.at)
-                raise PreconditionError(
-                    f"no run with {' and '.join(names)}, where the rule is about"
-                )
+        chosen = [c for c in cells if epochs in (None, c.epochs) and has_settings(c, own.at)]
+        if not chosen:
+            text = settings_text(own.at)
+            raise PreconditionError(f"no run with {text}, where the rule is about")
         return chosen
 
 
 def level_names(rule: Rule) -> tuple[str, str]:
-    """Both levels in words, as in `resolution 32`; a variant has a name of its own."""
+    """Both levels in words, see `level_name`."""
     own: Options = rule.options
-    first, second = (f"{v:g}" if isinstance(v, float) else v for v in own.levels)
-    short = own.along.rpartition(".")[2]
-    return (first, second) if short == "variant" else (f"{short} {first}", f"{short} {second}")
-
-
-def _level(value: Any, where: str) -> Level:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{where}: {value!r} must be a number or a name")
-    return float(value)
+    first, second = (level_name(own.along, level) for level in own.levels)
+    return first, second
 
 
 def _cost_ratios(gap: Gap) -> list[float]:

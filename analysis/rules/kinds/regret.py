@@ -21,7 +21,7 @@ ANY_OVERLAP = 1.0
 class Regret(TwoArms):
     """The effect is in units of the outcome, a fraction of error; 0 or more."""
 
-    keys = ("arms", "cost", "margin")
+    keys = ("arms", "at", "cost", "margin")
     one_regime = False
     unit = "pp"
     # The number of seeds that decides depends on both regimes.
@@ -30,10 +30,11 @@ class Regret(TwoArms):
 
     def planned_effect(self, plan: PlannedStudy, rule: Rule) -> None:
         # How the arms' curves will cross is not known.
-        _common(plan, plan.cost(rule), rule.arms)
+        _common(plan.at(self.at(rule)), plan.cost(rule), rule.arms)
 
     def contrasts(self, study: Evidence, rule: Rule, estimand: Estimand) -> tuple[Gap, ...]:
         # The choice rests on the gap of short training, the loss on that of long training.
+        study = study.at(self.at(rule))
         common, noises = _common(study, estimand.axis, rule.arms)
         regimes = [c.source for c in common.values()], [c.target for c in common.values()]
         return tuple(
@@ -42,7 +43,7 @@ class Regret(TwoArms):
         )
 
     def estimate(self, study: Evidence, rule: Rule, estimand: Estimand) -> Estimate:
-        found = regret(study, estimand.axis, rule.margin, rule.arms)
+        found = regret(study.at(self.at(rule)), estimand.axis, rule.margin, rule.arms)
         gap = found.regret
         verdict = Verdict(
             *value_of(gap.low, gap.high, rule.margin),
@@ -67,23 +68,24 @@ class Regret(TwoArms):
         return Estimate(gap, verdict, notes)
 
     def topic(self, rule: Rule, epochs: int | None) -> str:
-        return "what choosing by short training costs"
+        return f"what choosing by short training costs{self.where(rule)}"
 
     def signed(self, rule: Rule) -> str:
         what = f"{rule.measure.name} in long training of the arm that short training chooses"
-        return f"{what}, minus the other's, {phrases.at_equal_cost(rule)}; above 0 is lost"
+        cost = f"{phrases.at_equal_cost(rule)}{self.where(rule)}"
+        return f"{what}, minus the other's, {cost}; above 0 is lost"
 
     def line(self, j: Judgement, gap: Gap) -> str:
         factor, digits, unit = _scale(gap)
         ends = f"[{factor * gap.low:.{digits}f}, {factor * gap.high:.{digits}f}]"
         interval = f"{factor * gap.estimate:+.{digits}f}{unit} {ends}"
-        lost = f"{gap.measure.name} lost {phrases.at_equal_cost(j.rule)}"
+        lost = f"{gap.measure.name} lost {phrases.at_equal_cost(j.rule)}{self.where(j.rule)}"
         return f"{interval} ({lost}; margin {factor * j.rule.margin:g}{unit})"
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         first, second = phrases.arm_names(j.rule)
         choice = f"choosing between {first} and {second} by short training costs"
-        where = f"in long training {phrases.at_equal_cost(j.rule)}"
+        where = f"in long training {phrases.at_equal_cost(j.rule)}{self.where(j.rule)}"
         (factor, digits, unit), name = _scale(gap), gap.measure.name
         unit = unit.replace("pp", "percentage points")
         lost = f"{phrases.effect(gap, digits, factor)}{unit}"

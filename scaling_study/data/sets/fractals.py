@@ -8,7 +8,8 @@ same object. Images per class are limited, so that over-fitting is possible.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, repeat
 from pathlib import Path
 from typing import ClassVar
@@ -18,17 +19,27 @@ from numpy.typing import NDArray
 
 from scaling_study.common.validation import later, require
 from scaling_study.data.base import POOL, DataConfig, DataSet, Sizes
-from scaling_study.data.splits import Images
+from scaling_study.data.images.chaos_game import (
+    CHAINS,
+    MOST_MAPS,
+    Array,
+    Maps,
+    perturbed,
+    play,
+    shaded,
+    steps_of,
+    visits,
+)
+from scaling_study.data.splits import Images, Rendered
 from scaling_study.data.storage.array_cache import cached_images
 
 # Raised whenever rendering changes, so that an old cache is not taken for the new images.
 RENDERER = 1
-CHAINS, BURN_IN, POINTS = 64, 16, 4096
 BLOCK = 64
+# What a generator's key begins with: images of a part, or those of later epochs.
+TRAIN, TEST, UNLABELLED, EPOCHS = range(4)
 # A class must cover this share of a coarse grid: neither a few dots nor a filled square.
 COARSE, FILL = 32, (0.12, 0.55)
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +49,7 @@ class FractalsConfig(DataConfig):
     of the data set, not the runs. `pool_images` more have no labels, of all classes alike.
     """
 
+    RENDERS: ClassVar[bool] = True
     CLASS_SETTINGS: ClassVar[tuple[str, ...]] = ("classes", "seed")
     POOL_ADVICE: ClassVar[str] = "give data.pool_images"
 
@@ -62,16 +74,6 @@ class FractalsConfig(DataConfig):
         require(self.pool_images >= 0, "data.pool_images", self.pool_images, "must be 0 or more")
 
 
-@dataclass(frozen=True)
-class Maps:
-    """One class. `params` (maps, 6): singular values, two angles (rad), translation; then frame."""
-
-    params: Array
-    weights: NDArray[np.float64]
-    centre: Array
-    half: float
-
-
 def sizes(data: FractalsConfig, cache_dir: Path | None) -> Sizes:
     n_train, n_val = data.classes * data.train_per_class, data.classes * data.val_per_class
     images = {"train": n_train, "test": n_val, POOL: data.pool_images}
@@ -93,7 +95,47 @@ def load(data: FractalsConfig, part: str, cache_dir: Path) -> Images:
     rng, n = np.random.default_rng([data.seed, 2]), len(images.labels)
     redrawn = rng.random(n) < data.label_noise
     labels = np.where(redrawn, rng.integers(0, data.classes, n), images.labels)
-    return Images(images.pixels, labels)
+    if not data.fresh:
+        return Images(images.pixels, labels)
+    return Rendered(images.pixels, labels, NewImages(data, tuple(_classes(data))), np.arange(n))
+
+
+@dataclass(frozen=True)
+class NewImages:
+    """Training images of the epochs after the first, each drawn from (seed, class, place, epoch).
+
+    Drawn one by one, so that a batch has the same images whoever makes which part of it.
+    """
+
+    data: FractalsConfig
+    systems: tuple[Maps, ...]
+
+    def render(self, epoch: int, numbers: NDArray[np.int64]) -> Images:
+        """The images at these places in the training images of `epoch`, with their labels."""
+        blocks = range(0, len(numbers), BLOCK)
+        made = [self._block(epoch, numbers[first : first + BLOCK]) for first in blocks]
+        pixels, labels = zip(*made, strict=True)
+        return Images(np.concatenate(pixels), np.concatenate(labels))
+
+    def _block(
+        self, epoch: int, numbers: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        data, steps = self.data, steps_of(self.data.resolution)
+        labels, places = np.divmod(numbers, data.train_per_class)
+        systems = [self.systems[label] for label in labels]
+        keys = zip(labels.tolist(), places.tolist(), strict=True)
+        rngs = [np.random.default_rng([data.seed, EPOCHS, *key, epoch, 1]) for key in keys]
+        uniform = np.zeros((len(numbers), MOST_MAPS, 6))
+        for moved, maps, rng in zip(uniform, systems, rngs, strict=True):
+            shape = maps.params.shape
+            moved[: len(maps.params)] = rng.uniform(-data.perturbation, data.perturbation, shape)
+        mirrored = np.array([rng.random() < 0.5 for rng in rngs])
+        redrawn = [(rng.random() < data.label_noise, rng.integers(data.classes)) for rng in rngs]
+        draws = np.stack([rng.random((steps, CHAINS), np.float32) for rng in rngs], axis=1)
+        noisy = [
+            new if redraw else label for (redraw, new), label in zip(redrawn, labels, strict=True)
+        ]
+        return _pixels(systems, uniform, mirrored, draws, data.resolution), np.array(noisy)
 
 
 def _pool(data: FractalsConfig, cache_dir: Path) -> Images:
@@ -107,14 +149,14 @@ def render_pool(data: FractalsConfig) -> Images:
     """The images without labels: as many of each class as of the others, or one more."""
     classes = enumerate(_classes(data))
     pixels = [
-        _render_class(maps, data, (data.seed, 2, number), images)
+        _render_class(maps, data, (data.seed, UNLABELLED, number), images)
         for number, maps in classes
         if (images := len(range(number, data.pool_images, data.classes)))
     ]
     return Images(np.concatenate(pixels), np.full(data.pool_images, -1))
 
 
-def _classes(data: FractalsConfig) -> list["Maps"]:
+def _classes(data: FractalsConfig) -> list[Maps]:
     rng = np.random.default_rng([data.seed, 0])
     return list(islice(filter(None, map(_draw_maps, repeat(rng))), data.classes))
 
@@ -130,24 +172,28 @@ def render(data: FractalsConfig) -> tuple[Images, Images]:
         ]
         return Images(np.concatenate(pixels), np.repeat(np.arange(data.classes), per_class))
 
-    return images(0, data.train_per_class), images(1, data.val_per_class)
+    return images(TRAIN, data.train_per_class), images(TEST, data.val_per_class)
 
 
 def _draw_maps(rng: np.random.Generator) -> Maps | None:
     """One class's function system; None if it covers too little or too much."""
-    n_maps = int(rng.integers(2, 5))
+    n_maps = int(rng.integers(2, MOST_MAPS + 1))
     singular = rng.uniform(0.3, 0.85, (n_maps, 2))
     angles = rng.uniform(-np.pi, np.pi, (n_maps, 2))
     shifts = rng.uniform(-1, 1, (n_maps, 2))
     params = np.concatenate([singular, angles, shifts], axis=1).astype(np.float32)
     # Points spread evenly when a map is played as often as the area it keeps.
     area = singular.prod(axis=1)
-    weights = area / area.sum()
-    points = _play(params[None], weights, POINTS, rng)[0]
-    low, high = np.quantile(points, [0.01, 0.99], axis=0)
-    maps = Maps(params, weights, (low + high) / 2, float(0.55 * (high - low).max()))
-    filled = (_histogram(points[None], maps, COARSE) > 0).mean()
+    unframed = Maps.of(params, area / area.sum())
+    points = play(params[None], unframed.bounds[None], _draws(rng, 1, steps_of(1)))
+    low, high = np.quantile(points[:, 0], [0.01, 0.99], axis=1)
+    maps = replace(unframed, centre=(low + high) / 2, half=float(0.55 * (high - low).max()))
+    filled = (visits(points, maps.centre[None], np.array([maps.half]), COARSE) > 0).mean()
     return maps if FILL[0] <= filled <= FILL[1] else None
+
+
+def _draws(rng: np.random.Generator, images: int, steps: int) -> Iterator[Array]:
+    return (rng.random((images, CHAINS), np.float32) for _ in range(steps))
 
 
 def _render_class(
@@ -158,68 +204,32 @@ def _render_class(
     for first in range(0, n_images, BLOCK):
         rng = np.random.default_rng([*key, first, 1])
         n = min(BLOCK, n_images - first)
-        params = _perturb(maps, n, data.perturbation, rng)
+        uniform = rng.uniform(-data.perturbation, data.perturbation, (n, *maps.params.shape))
         mirrored = rng.random(n) < 0.5
-        points = _play(params, maps.weights, max(POINTS, 4 * data.resolution**2), rng)
-        pixels = _shade(_histogram(points, maps, data.resolution))
-        blocks.append(np.where(mirrored[:, None, None], pixels[:, :, ::-1], pixels))
+        draws = _draws(rng, n, steps_of(data.resolution))
+        blocks.append(_pixels([maps] * n, uniform, mirrored, draws, data.resolution))
     return np.concatenate(blocks)
 
 
-def _perturb(maps: Maps, n: int, amount: float, rng: np.random.Generator) -> Array:
-    """(n, maps, 6): singular values scaled, angles turned, translations moved, all uniformly."""
-    noise = rng.uniform(-amount, amount, (n, *maps.params.shape)).astype(np.float32)
-    # Above 1 a map would expand and the game diverge.
-    singular = (maps.params[:, :2] * (1 + noise[..., :2] / 2)).clip(max=0.9)
-    return np.concatenate([singular, maps.params[:, 2:] + noise[..., 2:]], axis=-1)
+def _pixels(
+    systems: Sequence[Maps],
+    uniform: NDArray[np.float64],
+    mirrored: NDArray[np.bool_],
+    draws: Iterable[Array],
+    side: int,
+) -> NDArray[np.uint8]:
+    """(images, side, side) grey levels of the perturbed `systems`, those `mirrored` (images,) so.
 
-
-def _play(
-    params: Array, weights: NDArray[np.float64], n_points: int, rng: np.random.Generator
-) -> Array:
-    """(images, about n_points, 2): `CHAINS` parallel chaos games per image, burn-in left out."""
-    n = len(params)
-    matrix, shift = _affine(params)
-    bounds = weights.cumsum()[:-1]
-    image = np.arange(n)[:, None]
-    x = np.zeros((n, CHAINS, 2), np.float32)
-    visited = []
-    for step in range(BURN_IN + -(-n_points // CHAINS)):
-        choice = np.searchsorted(bounds, rng.random((n, CHAINS), np.float32))
-        a = matrix[image, choice]
-        x = (a * x[:, :, None, :]).sum(-1) + shift[image, choice]
-        if step >= BURN_IN:
-            visited.append(x)
-    return np.concatenate(visited, axis=1)
-
-
-def _affine(params: Array) -> tuple[Array, Array]:
-    """(..., 2, 2) matrices R(first angle) diag(singular values) R(second angle), and shifts."""
-
-    def rotation(angle: Array) -> Array:
-        cos, sin = np.cos(angle), np.sin(angle)
-        return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
-
-    scaled = rotation(params[..., 2]) * params[..., None, :2]
-    return np.matmul(scaled, rotation(params[..., 3]), dtype=np.float32), params[..., 4:]
-
-
-def _histogram(points: Array, maps: Maps, side: int) -> NDArray[np.int64]:
-    """(images, side, side) visits per pixel of the class's frame; points outside are dropped."""
-    cell = np.floor((points - maps.centre + maps.half) * (side / (2 * maps.half))).astype(np.int64)
-    inside = ((cell >= 0) & (cell < side)).all(-1)
-    image = np.broadcast_to(np.arange(len(points))[:, None], inside.shape)
-    flat = (image * side + cell[..., 1]) * side + cell[..., 0]
-    counts = np.bincount(flat[inside], minlength=len(points) * side * side)
-    return counts.reshape(len(points), side, side)
-
-
-def _shade(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Grey levels that do not depend on how many points were played: saturating in the density."""
-    visited = (counts > 0).sum((1, 2), keepdims=True).clip(min=1)
-    typical = counts.sum((1, 2), keepdims=True) / visited
-    density: NDArray[np.float64] = counts / typical.clip(min=1e-9)
-    return (255 * (1 - np.exp(-density))).astype(np.uint8)
+    `uniform` (images, maps, 6) is in +- the perturbation, `draws` are those of `play`.
+    """
+    most = uniform.shape[1]
+    params = np.stack([np.resize(maps.params, (most, 6)) for maps in systems])
+    bounds = np.stack([maps.bounds for maps in systems])
+    points = play(perturbed(params, uniform.astype(np.float32)), bounds, draws)
+    centre = np.stack([maps.centre for maps in systems])
+    half = np.array([maps.half for maps in systems])
+    pixels = shaded(visits(points, centre, half, side))
+    return np.where(mirrored[:, None, None], pixels[:, :, ::-1], pixels)
 
 
 DATA_SET = DataSet(FractalsConfig, sizes, load)

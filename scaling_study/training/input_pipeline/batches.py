@@ -46,7 +46,7 @@ class TrainingData:
     """A run's images. `mean` and `std`, (channels, 1, 1) on the run's device, normalise them.
 
     An incomplete last batch of an epoch is left out, and so are corrupt images in evaluation; in
-    training the next one replaces them. At most `workers` processes decode, one per CPU core;
+    training the next one replaces them. At most `workers` processes decode or render, one per core;
     AUTO_WORKERS: one per core that is this run's.
     """
 
@@ -99,8 +99,9 @@ class TrainingData:
         """
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
+        epoch = self.steps_per_epoch
         specs = (
-            BatchSpec(step, low, self._chosen(step)[low:high], self._side(step))
+            BatchSpec(step, low, self._chosen(step)[low:high], self._side(step), step // epoch)
             for step in range(first, last)
         )
         run = self._run
@@ -142,7 +143,7 @@ class TrainingData:
     def _stream(
         self, make: TrainingBatch | EvaluationBatch, specs: Iterator[BatchSpec], rank: int
     ) -> Iterator[Batch]:
-        workers = None if isinstance(make.part, Images) else self._workers
+        workers = None if make.in_memory else self._workers
         for pixels, labels, corrupt in stream(make, specs, workers, self._run.device == "cuda"):
             self._corrupt.record(corrupt, rank)
             yield pixels, labels

@@ -50,7 +50,7 @@ def parts_of(spec: BatchSpec, workers: int) -> list[BatchSpec]:
     n = len(spec.chosen)
     size = max(LEAST_PART, -(-n // max(1, workers))) if workers else max(1, n)
     return [
-        BatchSpec(spec.step, spec.low + first, spec.chosen[first : first + size])
+        spec._replace(low=spec.low + first, chosen=spec.chosen[first : first + size])
         for first in range(0, n, size)
     ] or [spec]
 

@@ -17,7 +17,7 @@ from scaling_study.data.images.crops import CENTRE, SAMPLERS, Box, resized
 from scaling_study.data.images.decode import Choose, CorruptImageError, crop
 from scaling_study.data.images.erasing import Levels
 from scaling_study.data.images.policies import augmented, changes_images
-from scaling_study.data.splits import Encoded, Images, Split
+from scaling_study.data.splits import Encoded, Images, Rendered, Split
 from scaling_study.training.seeds import generator, seed_of
 
 # This many corrupt images in a row end a run; one damaged row group of Parquet has fewer.
@@ -27,13 +27,14 @@ MAX_CORRUPT_RUN = 10_000
 class BatchSpec(NamedTuple):
     """Images at these positions, for the places from `low` on in the global batch of `step`.
 
-    `side` of training images, px; 0 is the data set's resolution.
+    `side` of training images, px; 0 is the data set's resolution. `epoch` counts from 0.
     """
 
     step: int
     low: int
     chosen: NDArray[np.int64]
     side: int = 0
+    epoch: int = 0
 
 
 # Mean and standard deviation where nobody says them: of noise from black to white.
@@ -59,6 +60,11 @@ class TrainingBatch:
     key: str
     levels: tuple[Levels, Levels] = GREY_LEVELS
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether a batch takes neither decoding nor rendering."""
+        return isinstance(self.part, Images) and not isinstance(self.part, Rendered)
+
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
         data, seed = self.data, seed_of(self.key, "image", spec.step)
         if spec.side not in (0, data.resolution):
@@ -71,7 +77,7 @@ class TrainingBatch:
         rngs = [np.random.default_rng([seed, place]) for place in places] if single else []
         corrupt: Corrupt = []
         if isinstance(self.part, Images):
-            images = self.part.take(spec.chosen)
+            images = self.part.of_epoch(spec.epoch, spec.chosen)
             pixels, labels = images.pixels, images.labels
             if data.crop == "random_resized":
                 crops = [self._cropped(p, side, r) for p, r in zip(pixels, rngs, strict=True)]
@@ -122,6 +128,11 @@ class EvaluationBatch:
 
     part: Split
     data: DataConfig
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a batch takes no decoding."""
+        return isinstance(self.part, Images)
 
     def __call__(self, spec: BatchSpec) -> LoadedBatch:
         part, side = self.part, self.data.resolution

@@ -10,12 +10,12 @@ from analysis.rules.confounders import differences, sides_of, uneven_seeds
 from analysis.rules.evidence import Evidence
 from analysis.rules.judge import judge
 from analysis.rules.kinds.arms import as_sample
-from analysis.rules.kinds.interaction import difference
 from analysis.rules.kinds.regret import regret
 from analysis.rules.planned import planned_cells
 from analysis.rules.preregistration import load_rules
 from analysis.rules.simulate import chances
 from analysis.stats.contrast import Estimand
+from analysis.stats.gap_difference import difference
 from analysis.study.noise import Variance
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of

@@ -1,0 +1,60 @@
+"""Settings that a rule names: what it compares, and at which others (`at: {depth: 50}`)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.rules.grid_names import GridNames
+from analysis.study.columns import Level
+from analysis.study.matched_cells import Settings
+from scaling_study.common.errors import InputError
+
+
+def level_of(value: Any, where: str) -> Level:
+    """A value of a setting; InputError unless it is a number or a name."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{where}: {value!r} must be a number or a name")
+    return float(value)
+
+
+def two_levels(declared: Mapping[str, Any], where: str) -> tuple[str, tuple[Level, Level]]:
+    """The setting `along` which a rule compares, and its two `levels`; else InputError."""
+    along, levels = declared.get("along"), declared.get("levels")
+    if not isinstance(along, str) or not along:
+        raise InputError(
+            f"{where}.along: {along!r} must name an axis (depth, width, resolution, epochs, "
+            "lr), variant, or a config key that the grid varies"
+        )
+    if not isinstance(levels, list | tuple) or len(levels) != 2 or levels[0] == levels[1]:
+        raise InputError(f"{where}.levels: {levels!r} must be two different values of {along}")
+    first, second = (level_of(v, f"{where}.levels") for v in levels)
+    return along, (first, second)
+
+
+def settings_at(declared: Mapping[str, Any], where: str) -> Settings:
+    """The settings `at` which a rule compares; InputError unless they are names with values."""
+    at = declared.get("at") or {}
+    if not isinstance(at, Mapping):
+        raise InputError(f"{where}.at: {at!r} must map settings to values, as in {{depth: 50}}")
+    return tuple((str(key), level_of(v, f"{where}.at.{key}")) for key, v in at.items())
+
+
+def check_levels(grid: GridNames, along: str, levels: Sequence[Level], where: str) -> None:
+    """Raises InputError unless the grid has the setting and both of its levels."""
+    grid.check_setting(along, f"{where}.along")
+    for level in levels:
+        grid.check_value(along, level, f"{where}.levels")
+
+
+def check_settings(grid: GridNames, settings: Settings, where: str) -> None:
+    """Raises InputError unless the grid has the settings `at` which a rule compares."""
+    for name, value in settings:
+        grid.check_setting(name, f"{where}.at")
+        grid.check_value(name, value, f"{where}.at")
+
+
+def level_name(along: str, level: Level) -> str:
+    """A level in words, as in `resolution 32`; a variant has a name of its own."""
+    text, short = f"{level:g}" if isinstance(level, float) else level, along.rpartition(".")[2]
+    return text if short == "variant" else f"{short} {text}"
