@@ -13,10 +13,10 @@ from helpers.judged import verdicts
 from helpers.pages import blocks
 
 SAID = ("Robust to tuning: ", "Not robust to tuning: ", "This is with each arm", "Tuning decides")
-# Half of its seeds and few of its images, to be quick.
+# Half of its seeds and a part of its images, to be quick.
 SMALLER = (
     *("grid.axes.seed=[0,1]", "++grid.rules.min_df=2"),
-    *("data.classes=8", "data.train_per_class=16", "data.val_per_class=16"),
+    *("data.classes=8", "data.train_per_class=40", "data.val_per_class=40"),
 )
 
 
