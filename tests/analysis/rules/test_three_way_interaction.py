@@ -37,7 +37,7 @@ GRID: dict[str, Any] = {
     },
 }
 MARGIN = 0.005
-STUDIES = 400
+STUDIES = 200
 
 
 def rules(grid: dict[str, Any] = GRID) -> dict[str, Rule]:
@@ -131,12 +131,11 @@ def test_the_plan_foresees_how_often_it_decides() -> None:
     assert power.mde80 is not None
     assert power.epochs is None
     true, rng = with_effect(power.mde80), np.random.default_rng(7)
-    studies = STUDIES // 2
     decided = sum(
         estimate(rows(rng, true), "over-fitting").verdict.value == "supported"
-        for _ in range(studies)
+        for _ in range(STUDIES)
     )
-    assert decided / studies == pytest.approx(0.8, abs=0.1)
+    assert decided / STUDIES == pytest.approx(0.8, abs=0.1)
 
 
 def test_every_cell_of_both_supplies_is_needed() -> None:
