@@ -36,6 +36,7 @@ class Server:
     def __init__(self, port: int = 0) -> None:
         self.runs: dict[str, Run] = {}
         self.artifacts: dict[str, dict[str, bytes]] = {}
+        self.alerts: list[dict[str, Any]] = []
         self.views: dict[str, dict[str, Any]] = {}
         self.requests: list[Request] = []
         self.unknown: set[str] = set()
@@ -164,6 +165,9 @@ class Server:
                     for file in variables["input"]["artifactFiles"]
                 ]
                 return {"createArtifactFiles": {"files": {"edges": [{"node": n} for n in nodes]}}}
+            case "NotifyScriptableRunAlert":
+                self.alerts.append(variables)
+                return {"notifyScriptableRunAlert": {"success": True}}
             case "CommitArtifact":
                 made = {"id": variables["artifactID"], "digest": "d"}
                 return {"commitArtifact": {"artifact": made}}

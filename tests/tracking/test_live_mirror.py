@@ -40,7 +40,8 @@ def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None
         result = json.loads((run_dir / "result.json").read_text())
         assert run.history == [pytest.approx(row) for row in logged(run_dir)]
         assert (run.group, run.job_type, run.tags) == ("smoke", "train", ["smoke", "mine"])
-        assert (run.display_name, run.exit_code) == (run_dir.name, 0)
+        name = f"d14 w{result['width']:g} {result['resolution']}px {result['epochs']}ep"
+        assert (run.display_name, run.exit_code) == (f"{name} s{result['seed']}", 0)
         config, summary = run.values(), run.summary
         assert config["run"]["model"]["depth"] == config["depth"] == result["depth"]
         told = {k: v for k, v in result.items() if v is not None}
@@ -49,6 +50,9 @@ def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None
         assert {"1": "epoch"}.items() <= config_metrics(run.config)[0].items()
         assert not (run_dir / "wandb").exists()
         assert left_behind(run_dir) == {}
+    page = f"W&B: project at {server.url}/me/lab, a run at …/runs/RUN_ID"
+    assert output.count("W&B: project") == output.count(page) == 1
+    assert "not taken whole" not in output
     assert server.unknown == set()
     assert KEY not in output
     assert secrets_in(tmp_path) == []
@@ -103,6 +107,8 @@ def test_of_two_processes_that_train_together_one_is_mirrored(
     assert code == 0, output
     (run,) = server.runs.values()
     (run_dir,) = tmp_path.glob("results/runs/d*")
+    page = f"{server.url}/me/scaling_study"
+    assert output.count(f"W&B: project at {page}, run at {page}/runs/{run_dir.name}") == 1
     assert (run.opened, run.exit_code, run.summary["world_size"]) == (1, 0, 2)
     assert run.history == [pytest.approx(row) for row in logged(run_dir)]
 
