@@ -113,18 +113,23 @@ class Upload:
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Send the summary, and the checkpoint on request, and end the run; raises as `close`."""
         self.handle.summary.update(dict(summary))
+        try:
+            self._send_checkpoint()
+        finally:
+            status = summary.get("status")
+            if status is None:  # no result yet, the run will continue
+                self.handle.mark_preempting()  # W&B then lists it as preempted, not as failed
+            self.close(exit_code=0 if status in FINISHED else 1)
+
+    def _send_checkpoint(self) -> None:
         path = self._run.folder / CHECKPOINT
         if self._run.tracking.checkpoints and path.is_file():
-            self.handle.summary[CHECKPOINT_KEY] = self.send_files(
-                f"checkpoint-{self._run.run_id}", "model", {path.name: path}
-            )
-        status = summary.get("status")
-        if status is None:  # no result yet, the run will continue
-            self.handle.mark_preempting()  # W&B then lists it as preempted, not as failed
-        self.close(exit_code=0 if status in FINISHED else 1)
+            name = f"checkpoint-{self._run.run_id}"
+            self.send_files(name, "model", {path.name: path})
+            self.handle.summary[CHECKPOINT_KEY] = name
 
-    def send_files(self, name: str, kind: str, files: Mapping[str, Path]) -> str:
-        """Send files, by their names there, as an artifact; its name. Raises as `close` does.
+    def send_files(self, name: str, kind: str, files: Mapping[str, Path]) -> None:
+        """Send files, by their names there, as an artifact; raises as `close` does.
 
         It has arrived when this returns, except with offline files. Nothing is copied before.
         """
@@ -137,7 +142,6 @@ class Upload:
             sent = self.handle.log_artifact(artifact)
             if not self._offline:
                 sent.wait(max(1, round(self._run.tracking.finish_timeout_s)))
-        return name
 
     def close(self, exit_code: int) -> None:
         """End the run as it is; raises a TrackingError if not everything was taken in time."""
@@ -174,6 +178,7 @@ def _settings(run: TrackedRun, offline: bool) -> Any:
     the system metrics that were asked for, of the run's process."""
     import wandb
 
+    sampled = bool(run.tracking.system_metrics and run.pid)
     return wandb.Settings(
         console="off",
         disable_git=True,
@@ -183,10 +188,10 @@ def _settings(run: TrackedRun, offline: bool) -> Any:
         finish_timeout=run.tracking.finish_timeout_s,
         finish_timeout_raises=True,
         x_disable_meta=True,
-        x_disable_stats=not (run.tracking.system_metrics and run.pid),
+        x_disable_stats=not sampled,
         x_stats_pid=run.pid or os.getpid(),
         x_stats_sampling_interval=SAMPLE_S,
-        x_disable_machine_info=True,
+        x_disable_machine_info=not sampled,  # without it W&B samples nothing
         x_save_requirements=False,
         # Our own files are the copy on disk.
         x_skip_transaction_log=not offline,

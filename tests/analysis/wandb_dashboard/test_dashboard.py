@@ -38,7 +38,9 @@ def few(results: list[Result]) -> list[Result]:
 
 @pytest.mark.slow
 def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_path: Path) -> None:
-    study = write_study(tmp_path, runs({4: -0.05, 20: 0.08}))
+    results = runs({4: -0.05, 20: 0.08}, seeds=9)  # more runs than W&B groups or shows by itself
+    assert len(results) > 100
+    study = write_study(tmp_path, results)
     arguments = (str(study), "--entity", "me", "--project", "lab", "--formats", "png")
     code, output = call("analysis.dashboard", *arguments, cwd=tmp_path)
     assert code == 0, output
@@ -87,14 +89,17 @@ def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_pa
     (runset,) = spec["section"]["runSets"]
     assert [key["name"] for key in runset["grouping"]] == ["epochs.value", "config_id.value"]
     assert runset["filters"]["filters"][0]["value"] == ["demo"]
+    assert [key["key"]["name"] for key in runset["sort"]["keys"]] == ["jobType", "val_error"]
+    assert spec["section"]["settings"]["maxRuns"] == len(results) + 1
+    assert {r["n_seeds"] for r in table(server, "frontier")} == {9}
 
     page = (figures / "report.html").read_bytes()
     assert run.files[row["report"]["path"]] == page
-    (sent,) = server.artifacts.values()
+    sent = server.artifacts.named["analysis-demo"]
     kept = {p.name for p in figures.iterdir() if p.suffix in (".html", ".png", ".csv", ".json")}
     assert set(sent) == {*kept, "manifest.json"}
     assert sent["report.html"] == page
-    captions = [panel["caption"] for panel in (row[f"figures/{p.stem}"] for p in figures.glob("*.png"))]
+    captions = [row[f"figures/{path.stem}"]["caption"] for path in figures.glob("*.png")]
     assert "Pareto frontier of error and FLOPs" in captions
 
     # Again: the same workspace, and the analysis is there already.
