@@ -91,7 +91,7 @@ def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_pa
     assert runset["filters"]["filters"][0]["value"] == ["demo"]
     assert [key["key"]["name"] for key in runset["sort"]["keys"]] == ["jobType", "val_error"]
     assert spec["section"]["settings"]["maxRuns"] == len(results) + 1
-    assert {r["n_seeds"] for r in table(server, "frontier")} == {9}
+    assert {r["seeds"] for r in table(server, "frontier")} == {9}
 
     page = (figures / "report.html").read_bytes()
     assert run.files[row["report"]["path"]] == page
