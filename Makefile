@@ -26,8 +26,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; give it as make PYTHON=python3.11 …" >&2; exit 2; }
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt $(TORCH_INDEX:%=--index-url %) torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt $(TORCH_INDEX:%=--index-url %) torch
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[dev]'
+	@# On all cores, and without the packages' tests: pip takes one core, for all files.
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 	@touch $@
 
 sweep: $(VENV)/.installed  ## train what is missing of GRID, then analyse it (ARGS='data=digits …' for overrides)

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from helpers.study import write_plan, write_study
 from scaling_study.dispatch.catalogue import COMMANDS as ALL_COMMANDS
 from scaling_study.launch.registry import launcher_names
 from scaling_study.study.axes import AXES
+
+# One worker reads all files, once.
+pytestmark = pytest.mark.xdist_group("imports")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,9 +88,10 @@ PATHS = sorted([*ROOT.glob("scaling_study/**/*.py"), *ROOT.glob("analysis/**/*.p
 MODULES = {module_of(path): path for path in PATHS}
 
 
-def imports(path: Path) -> set[str]:
-    """Modules of ours that a file imports anywhere, inside functions too."""
-    found: set[str] = set()
+@cache
+def imports(module: str) -> set[str]:
+    """Modules of ours that a module imports anywhere, inside functions too."""
+    found, path = set[str](), MODULES[module]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -96,9 +101,6 @@ def imports(path: Path) -> set[str]:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in MODULES else node.module for name in names}
     return found & set(MODULES)
-
-
-IMPORTS = {module: imports(path) for module, path in MODULES.items()}
 
 
 def room(module: str) -> tuple[str, str]:
@@ -125,7 +127,7 @@ def allowed(module: str, imported: str) -> bool:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_follow_the_layers(module: str) -> None:
-    above = {imported for imported in IMPORTS[module] if not allowed(module, imported)}
+    above = {imported for imported in imports(module) if not allowed(module, imported)}
     assert not above
 
 
@@ -147,7 +149,7 @@ def siblings(folder: str) -> Mapping[str, set[str]]:
     inside = [m for m in MODULES if not folder or m.startswith(f"{folder}.")]
     graph: dict[str, set[str]] = {part(module): set() for module in inside}
     for module in inside:
-        graph[part(module)] |= {part(i) for i in IMPORTS[module] if i in inside}
+        graph[part(module)] |= {part(i) for i in imports(module) if i in inside}
     return {name: targets - {name} for name, targets in graph.items()}
 
 
@@ -160,7 +162,7 @@ def ring(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def test_no_files_import_each_other_in_a_ring() -> None:
-    assert ring(IMPORTS) == []
+    assert ring({module: imports(module) for module in MODULES}) == []
 
 
 FOLDERS = sorted({module.rpartition(".")[0] for module in MODULES if "." in module})
@@ -178,14 +180,14 @@ def test_what_all_launchers_share_names_none_of_them() -> None:
     assert not [
         (module, imported)
         for module in shared - {*launchers}
-        for imported in IMPORTS[module]
+        for imported in imports(module)
         if imported.startswith(launchers)
     ]
 
 
 def test_rule_kinds_do_not_import_each_other() -> None:
     kinds = {module for module in MODULES if module.startswith("analysis.rules.kinds.")}
-    assert not [(kind, other) for kind in kinds for other in IMPORTS[kind] & kinds]
+    assert not [(kind, other) for kind in kinds for other in imports(kind) & kinds]
 
 
 def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:

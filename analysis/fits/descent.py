@@ -50,13 +50,13 @@ class Problem:
         value, slopes = log_value(self.form, vector, self.x)
         return self.log_y - value, slopes
 
-    def loss(self, r: Floats) -> float:
+    def loss(self, r: Floats) -> Floats:
         """Sum of w r^2 / 2, or of w h(r) with h = delta (|r| - delta / 2) beyond delta."""
         a = np.abs(r)
         if np.isinf(self.delta):
-            return 0.5 * float(np.sum(self.weights * a**2))
+            return np.asarray(0.5 * np.sum(self.weights * a**2, axis=-1))
         h = np.where(a <= self.delta, 0.5 * a**2, self.delta * (a - 0.5 * self.delta))
-        return float(np.sum(self.weights * h))
+        return np.asarray(np.sum(self.weights * h, axis=-1))
 
     def gradient(self, r: Floats, slopes: Floats) -> Floats:
         """Of `loss` by the parameters."""
@@ -81,47 +81,68 @@ def point(problem: Problem, vector: Floats) -> Point:
     """The loss at a vector, which is moved into the bounds first."""
     inside = np.clip(vector, problem.low, problem.high)
     r, slopes = problem.residuals(inside)
-    return Point(inside, problem.loss(r), r, slopes)
+    return Point(inside, float(problem.loss(r)), r, slopes)
 
 
-def levenberg(problem: Problem, start: Floats, free: Mask, steps: int = 60) -> Point:
+def levenberg(problem: Problem, start: Floats, free: Mask) -> Point:
+    """`levenberg_all` from one start."""
+    return levenberg_all(problem, start[None], free)[0]
+
+
+def levenberg_all(problem: Problem, starts: Floats, free: Mask, steps: int = 60) -> list[Point]:
     """Gauss-Newton steps on the free parameters, damped (Marquardt 1963), reweighted for Huber.
 
-    Bounds are kept by projection; stops when steps gain less than 1e-13 of the loss.
+    From each of `starts` (starts, parameters) at once, for an array costs no more than its first
+    element. Each ends after so many steps, or with one that gains less than 1e-13 of its loss, or
+    when none gains, however damped: damping rises tenfold until one does. Bounds are kept by
+    projection. No form of kind `log`.
     """
-    best = point(problem, start)
-    damping = 1e-3
-    for _ in range(steps):
-        r, slopes = best.residuals, best.slopes
-        w = problem.weights * np.minimum(1.0, problem.delta / np.maximum(np.abs(r), 1e-300))
-        g = slopes.T @ (w * r)
-        stuck = ((best.vector <= problem.low) & (g < 0)) | ((best.vector >= problem.high) & (g > 0))
-        moving = free & ~stuck
-        h = (slopes[:, moving].T * w) @ slopes[:, moving]
-        trial, damping = _damped(problem, best, h, g[moving], moving, damping)
-        gain, best = best.loss - trial.loss, trial
-        if gain <= 1e-13 * best.loss:
-            break
-    return best
+    at = np.clip(starts, problem.low, problem.high)
+    r, slopes = problem.residuals(at)
+    loss, damping = problem.loss(r), np.full(len(at), 1e-3)
+    taken, going = np.zeros(len(at), dtype=int), np.arange(len(at))
+    while len(going):
+        step = _steps(problem, at[going], r[going], slopes[going], free, damping[going])
+        trial = np.clip(at[going] + step, problem.low, problem.high)
+        trial_r, trial_slopes = problem.residuals(trial)
+        trial_loss = problem.loss(trial_r)
+        gain = loss[going] - trial_loss
+        better = gain > 0
+        damping[going] = np.where(
+            better, np.maximum(damping[going] / 10, 1e-12), np.maximum(damping[going] * 10, 1e-6)
+        )
+        moved = going[better]
+        at[moved], r[moved], slopes[moved] = trial[better], trial_r[better], trial_slopes[better]
+        loss[moved], taken[moved] = trial_loss[better], taken[moved] + 1
+        done = np.where(better, gain <= 1e-13 * loss[going], damping[going] >= 1e12)
+        going = going[~done & (taken[going] < steps)]
+    return [Point(*found) for found in zip(at, loss.tolist(), r, slopes, strict=True)]
 
 
-def _damped(
-    problem: Problem, at: Point, h: Floats, g: Floats, moving: Mask, damping: float
-) -> tuple[Point, float]:
-    """The first step that gains, raising the damping tenfold until one does; or no step."""
-    scale = np.diag(np.maximum(np.diag(h), 1e-12 * max(1e-300, float(np.trace(h)))))
-    while damping < 1e12:
-        step = np.zeros_like(at.vector)
-        try:
-            step[moving] = np.linalg.solve(h + damping * scale, g)
-        except np.linalg.LinAlgError:
-            step[moving] = np.nan
-        if np.isfinite(step).all():
-            trial = point(problem, at.vector + step)
-            if trial.loss < at.loss:
-                return trial, max(damping / 10, 1e-12)
-        damping = max(damping * 10, 1e-6)
-    return at, damping
+def _steps(
+    problem: Problem, at: Floats, r: Floats, slopes: Floats, free: Mask, damping: Floats
+) -> Floats:
+    """The damped step from each vector, 0 in parameters that are held or would leave the bounds."""
+    w = problem.weights * np.minimum(1.0, problem.delta / np.maximum(np.abs(r), 1e-300))
+    g = np.matmul((w * r)[:, None], slopes)[:, 0]
+    held = ~free | ((at <= problem.low) & (g < 0)) | ((at >= problem.high) & (g > 0))
+    moving = np.where(held[:, None], 0.0, slopes)
+    h = np.matmul(moving.swapaxes(1, 2) * w[:, None], moving)
+    diagonal = np.einsum("sjj->sj", h)
+    least = 1e-12 * np.maximum(1e-300, diagonal.sum(axis=1, keepdims=True))
+    raised = damping[:, None] * np.maximum(diagonal, least)
+    diagonal += np.where(held, 1.0, raised)
+    return _solved(h, np.where(held, 0.0, g))
+
+
+def _solved(h: Floats, g: Floats) -> Floats:
+    """x with h x = g for each pair; 0 where a matrix is singular."""
+    try:
+        return np.asarray(np.linalg.solve(h, g[..., None])[..., 0], dtype=np.float64)
+    except np.linalg.LinAlgError:
+        if len(h) == 1:
+            return np.zeros_like(g)
+        return np.concatenate([_solved(h[n : n + 1], g[n : n + 1]) for n in range(len(h))])
 
 
 def polish(problem: Problem, start: Point) -> Point:
@@ -144,7 +165,7 @@ def _minimise(problem: Problem, at: Point) -> Point:
 
     def scaled(vector: Floats) -> tuple[float, Floats]:
         r, slopes = problem.residuals(vector)
-        return problem.loss(r) / unit, problem.gradient(r, slopes) / unit
+        return float(problem.loss(r)) / unit, problem.gradient(r, slopes) / unit
 
     box = list(zip(problem.low, problem.high, strict=True))
     run: Any = minimize  # its stubs do not know a function that returns value and gradient

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from scipy.special import expit
 
 Floats = npt.NDArray[np.float64]
-# (exponents, ln x) to phi (points, terms) and its derivatives (points, terms, exponents).
+# (exponents, ln x) to phi (points, terms) and its derivatives (points, terms, exponents). Of kinds
+# `sum` and `odds`, exponents may have leading dimensions, which phi keeps.
 Terms = Callable[[Floats, Floats], tuple[Floats, Floats]]
 # (exponents, internal coefficients, ln of the geometric means) to both in the variables' units.
 Units = Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]
@@ -57,43 +58,44 @@ class Form:
 
 def _sum(logs: Floats) -> tuple[Floats, Floats]:
     """ln of the sum over columns, and each column's share of it."""
-    top = logs.max(axis=1, keepdims=True)
+    top = logs.max(axis=-1, keepdims=True)
     parts = np.exp(logs - top)
-    total = parts.sum(axis=1, keepdims=True)
-    return (top + np.log(total))[:, 0], parts / total
+    total = parts.sum(axis=-1, keepdims=True)
+    return (top + np.log(total))[..., 0], parts / total
 
 
 def _mean(slopes: Floats, weights: Floats) -> Floats:
     """Sum over terms of weights (points, terms) times slopes (points, terms, exponents)."""
-    return np.asarray(np.matmul(weights[:, None], slopes)[:, 0], dtype=np.float64)
+    return np.asarray(np.matmul(weights[..., None, :], slopes)[..., 0, :], dtype=np.float64)
 
 
 def log_value(form: Form, vector: Floats, x: Floats) -> tuple[Floats, Floats]:
     """ln y at each point and its derivatives (points, parameters).
 
     `x` holds ln(variable / geometric mean), a column per variable; `vector` the exponents, then
-    ln(coefficient), or for kind `log` the coefficients themselves.
+    ln(coefficient), or for kind `log` the coefficients themselves. Leading dimensions of `vector`
+    (kinds `sum` and `odds`) are kept.
     """
     split = len(form.exponents)
-    phi, slopes = form.terms(vector[:split], x)
-    c = vector[split:]
+    phi, slopes = form.terms(vector[..., :split], x)
+    c = vector[..., None, split:]
     if form.kind == "log":
-        return phi @ c, np.concatenate([_mean(slopes, np.broadcast_to(c, phi.shape)), phi], axis=1)
+        return phi @ c[0], np.concatenate([_mean(slopes, np.broadcast_to(c, phi.shape)), phi], 1)
     if form.kind == "sum":
         value, share = _sum(phi + c)
-        return value, np.concatenate([_mean(slopes, share), share], axis=1)
-    return _log_odds_value(form, phi[:, 1:] + c[1:], slopes[:, 1:], float(np.exp(c[0])))
+        return value, np.concatenate([_mean(slopes, share), share], axis=-1)
+    return _log_odds_value(form, (phi + c)[..., 1:], slopes[..., 1:, :], np.exp(c[..., 0]))
 
 
 def _log_odds_value(
-    form: Form, logs: Floats, slopes: Floats, floor: float
+    form: Form, logs: Floats, slopes: Floats, floor: Floats
 ) -> tuple[Floats, Floats]:
     log_h, share = _sum(logs)
     s = expit(log_h)
     y = floor + (form.ceiling - floor) * s
-    by_floor = (floor * (1 - s) / y)[:, None]
-    by_h = ((form.ceiling - floor) * s * (1 - s) / y)[:, None]
-    return np.log(y), np.concatenate([by_h * _mean(slopes, share), by_floor, by_h * share], axis=1)
+    by_floor = (floor * (1 - s) / y)[..., None]
+    by_h = ((form.ceiling - floor) * s * (1 - s) / y)[..., None]
+    return np.log(y), np.concatenate([by_h * _mean(slopes, share), by_floor, by_h * share], axis=-1)
 
 
 def products(
@@ -122,7 +124,7 @@ def products(
 
     def evaluate(theta: Floats, x: Floats) -> tuple[Floats, Floats]:
         slopes = (x @ flat).reshape(len(x), len(terms), len(exponents))
-        return slopes @ theta, slopes
+        return np.matmul(slopes, theta[..., None, :, None])[..., 0], slopes
 
     def in_units(theta: Floats, c: Floats, centre: Floats) -> tuple[Floats, Floats]:
         return theta, c - evaluate(theta, centre[None])[0][0]

@@ -85,12 +85,13 @@ def _kink_units(theta: Floats, c: Floats, centre: Floats) -> tuple[Floats, Float
 
 def _smooth_break(theta: Floats, x: Floats) -> tuple[Floats, Floats]:
     """0 and -c0 L - c1 f1 ln(1 + exp((L - ln d1) / f1))."""
-    c0, c1, log_d, f = theta
+    c0, c1, log_d, f = np.moveaxis(theta, -1, 0)[..., None]
     u = (x[:, 0] - log_d) / f
     soft, sigma = np.logaddexp(0.0, u), expit(u)
-    phi, slopes = np.zeros((len(x), 2)), np.zeros((len(x), 2, 4))
-    phi[:, 1] = -c0 * x[:, 0] - c1 * f * soft
-    slopes[:, 1] = np.stack([-x[:, 0], -f * soft, c1 * sigma, -c1 * (soft - u * sigma)], axis=1)
+    phi, slopes = np.zeros((*u.shape, 2)), np.zeros((*u.shape, 2, 4))
+    phi[..., 1] = -c0 * x[:, 0] - c1 * f * soft
+    by_c0 = np.broadcast_to(-x[:, 0], u.shape)
+    slopes[..., 1, :] = np.stack([by_c0, -f * soft, c1 * sigma, -c1 * (soft - u * sigma)], axis=-1)
     return phi, slopes
 
 

@@ -17,6 +17,7 @@ from analysis.fits.descent import (
     Point,
     Problem,
     levenberg,
+    levenberg_all,
     one_thread,
     point,
     polish,
@@ -123,9 +124,9 @@ def _starts(problem: Problem) -> list[Point]:
     found = sorted((coefficients_at(problem, t) for t in grid), key=lambda p: p.loss)
     inner = np.arange(problem.form.k) >= size
     everything = np.ones(problem.form.k, dtype=bool)
-    refined = [levenberg(problem, p.vector, inner, 8) for p in found[:REFINED]]
+    refined = levenberg_all(problem, np.stack([p.vector for p in found[:REFINED]]), inner, 8)
     best = sorted(refined, key=lambda p: p.loss)[:POLISHED]
-    return [levenberg(problem, p.vector, everything) for p in best]
+    return levenberg_all(problem, np.stack([p.vector for p in best]), everything)
 
 
 def polish_until_agreed(problem: Problem, start: Point) -> tuple[Point, bool]:

@@ -1,14 +1,12 @@
 """docs/commands.md: it lists the commands, and what it shows is what they print."""
 
-import os
 import re
-import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.pages import examples, not_printed
 from scaling_study.dispatch.catalogue import COMMANDS
@@ -30,20 +28,21 @@ def test_the_page_lists_the_commands_as_help_does() -> None:
 
 @pytest.mark.slow
 def test_the_page_shows_what_the_commands_print(tmp_path: Path) -> None:
-    script = tmp_path / "bin" / "scaling-study"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m scaling_study "$@"\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    path = f"{script.parent}{os.pathsep}{os.environ['PATH']}"
     assert len(examples("commands.md")) > 10
     for command, shown in examples("commands.md"):
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=tmp_path,
-            env=environment() | {"PATH": path, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(words_of(command, tmp_path), tmp_path)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         assert not_printed(shown, done.stdout) == [], (command, done.stdout)
+
+
+def words_of(command: str, folder: Path) -> list[str]:
+    """As the shell gives them to a program, names of files in place of their patterns."""
+    told = ["bash", "-c", f"printf '%s\\n' {command}"]
+    done = subprocess.run(told, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def run(words: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    if words[0] == "scaling-study":
+        return warm_python.run("scaling_study", *words[1:], cwd=folder, env=environment())
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)

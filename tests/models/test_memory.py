@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.distributed._tools.mem_tracker import MemTracker
 from torch.nn.functional import cross_entropy
 
 from helpers.tiny import tiny
@@ -85,6 +84,9 @@ def one_step(run: RunConfig, device: str) -> tuple[Any, nn.Module, Any, Ema]:
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", TRACKED)
 def test_peak_is_that_of_torchs_tracker(changes: dict[str, Any]) -> None:
+    # Here: it takes torch seconds to import, of every worker.
+    from torch.distributed._tools.mem_tracker import MemTracker
+
     run = tiny(**changes)
     step, module, optimizer, ema = one_step(run, "cpu")
     tracker = MemTracker()
