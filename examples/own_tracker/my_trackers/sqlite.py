@@ -1,3 +1,4 @@
+# my_trackers/sqlite.py
 """All runs of a store in one SQLite file, RESULTS/runs.sqlite: records as they come, results."""
 
 import json
