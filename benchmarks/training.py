@@ -18,7 +18,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -93,9 +93,12 @@ class Clock:
         self._device = device
         self.times: list[float] = []
 
-    def write(self, **values: float) -> None:
-        if float(values["epoch"]).is_integer() and "loss" in values:
+    def write(self, number: int, row: Mapping[str, Any]) -> None:
+        if float(row["epoch"]).is_integer() and "loss" in row:
             self.times.append(now(self._device))
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        pass
 
     def seconds(self) -> float:
         """From the end of the first epoch, which warms up, to that of the last."""
@@ -126,7 +129,7 @@ def bare(run: RunConfig, execution: ExecutionConfig) -> float:
             images = images.contiguous(memory_format=torch.channels_last)
             step_of(module, optimizer, images, labels, run)
             if (step + 1) % data.steps_per_epoch == 0:
-                clock.write(epoch=1, loss=0)
+                clock.write(step + 1, {"epoch": 1, "loss": 0})
     return clock.seconds()
 
 

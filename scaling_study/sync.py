@@ -6,7 +6,6 @@ listed, and the next call retries them.
 
 import argparse
 import math
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -15,14 +14,16 @@ from pathlib import Path
 
 from scaling_study.common.command_line import entry_point, report
 from scaling_study.common.errors import InputError
-from scaling_study.config.tracking import base_url, require_key, study_parser
+from scaling_study.config.tracking import Tracking, base_url, require_key, study_parser
 from scaling_study.study.store import Store
 from scaling_study.study.table import read_plan
-from scaling_study.tracking import wandb_client
-from scaling_study.tracking.payload import Payload, payload_of, studies
+from scaling_study.tracking import wandb_client, wandb_project
+from scaling_study.tracking.base import TrackingError
+from scaling_study.tracking.payload import Payload, payload_of, studies, tracked_run
 from scaling_study.tracking.upload_record import UploadRecord, read_record, write_record
 from scaling_study.tracking.uploader_handle import is_running
-from scaling_study.tracking.wandb_client import StoredRun, Target, TrackingError, Upload
+from scaling_study.tracking.wandb_client import CHECKPOINT, Target, Upload
+from scaling_study.tracking.wandb_project import StoredRun
 
 SOME_FAILED = 1
 # Requests that the client makes per run; a test counts them.
@@ -35,13 +36,28 @@ VISIBLE_AFTER_S = 2
 
 @dataclass(frozen=True)
 class Options:
-    """Destination, and limits: `rate` requests/s, `timeout_s` to open or to end a run."""
+    """Destination, whether checkpoints go along, and limits: `rate` requests/s, `timeout_s` to open
+    or to end a run."""
 
     project: str
     entity: str | None
     study: str
     rate: float
     timeout_s: float
+    checkpoints: bool = False
+
+    @property
+    def tracking(self) -> Tracking:
+        """The same as if runs were tracked while they train."""
+        return Tracking(
+            name="online",
+            project=self.project,
+            entity=self.entity,
+            tags=(),
+            finish_timeout_s=self.timeout_s,
+            study=self.study,
+            checkpoints=self.checkpoints,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,9 @@ def sync(study_dir: Path, options: Options) -> int:
             problems |= failed | _confirm(sent, options)
         except TrackingError as error:
             problems |= {item.payload.run_id: str(error) for item in stale}
+    # Where nothing is to be sent nothing is asked.
+    if (stale or options.entity) and (page := wandb_project.page(options.tracking)):
+        print(f"W&B: project at {page}, a run at …/runs/RUN_ID")
     for run_id, problem in problems.items():
         print(f"  {run_id} not sent: {problem}")
     done = sum(item.payload.run_id not in problems for item in sent)
@@ -112,7 +131,12 @@ def _is_recorded(item: Item, options: Options) -> bool:
     """Whether a record shows that all of the run is where the options say."""
     if (record := read_record(item.run_dir)) is None or not set(item.tags) <= set(record.tags):
         return False
-    return record == _record(item, record, options)
+    return record == _record(item, record, options) and not _lacks_checkpoint(item, record, options)
+
+
+def _lacks_checkpoint(item: Item, found: UploadRecord | StoredRun, options: Options) -> bool:
+    wanted = options.checkpoints and (item.run_dir / CHECKPOINT).is_file()
+    return wanted and not found.checkpoint
 
 
 def _record(item: Item, found: UploadRecord | StoredRun, options: Options) -> UploadRecord:
@@ -123,6 +147,7 @@ def _record(item: Item, found: UploadRecord | StoredRun, options: Options) -> Up
         group=found.group,
         tags=found.tags,
         files_sha256=item.payload.digest,
+        checkpoint=found.checkpoint,
     )
 
 
@@ -131,11 +156,12 @@ def _record_stored(
 ) -> tuple[list[Item], dict[str, StoredRun]]:
     """Write a record for each run that W&B has; returns the others, and what W&B has of any."""
     ids = [item.payload.run_id for item in items]
-    known = wandb_client.stored_runs(ids, options.project, options.entity)
+    known = wandb_project.stored_runs(ids, options.project, options.entity)
     left = []
     for item in items:
         found, digest = known.get(item.payload.run_id), item.payload.digest
-        if found and found.digest == digest and set(item.tags) <= set(found.tags):
+        is_there = found and found.digest == digest and set(item.tags) <= set(found.tags)
+        if found and is_there and not _lacks_checkpoint(item, found, options):
             write_record(item.run_dir, _record(item, found, options))
         else:
             left.append(item)
@@ -167,11 +193,10 @@ def _send(
 def _send_one(item: Item, found: StoredRun | None, options: Options) -> None:
     group = found.group if found and found.group else options.study
     tags = tuple(dict.fromkeys([*(found.tags if found else ()), *item.tags]))
-    target = Target(options.project, options.entity, group, tags)
-    payload, folder = item.payload, item.run_dir
-    upload = Upload.open(payload.run_id, payload.config, target, folder, options.timeout_s)
-    upload.finish(payload)
-    shutil.rmtree(folder / "wandb", ignore_errors=True)
+    upload = Upload.open(tracked_run(item.run_dir, options.tracking), Target(group, tags))
+    for number, row in item.payload.rows:
+        upload.write(number, row)
+    upload.finish(item.payload.marked_summary)
 
 
 def _confirm(sent: Sequence[Item], options: Options) -> dict[str, str]:
@@ -194,9 +219,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("--timeout-s", 60, "S", "give up opening or ending one run after this long (%(default)s)"),
     ):
         parser.add_argument(option, type=_positive, default=default, metavar=unit, help=text)
+    checkpoints = "also the final checkpoint of each run, as an artifact"
+    parser.add_argument("--checkpoints", action="store_true", help=checkpoints)
     args = parser.parse_args(arguments)
     study = args.results.resolve().name
-    options = Options(args.project, args.entity, study, args.rate, args.timeout_s)
+    options = Options(args.project, args.entity, study, args.rate, args.timeout_s, args.checkpoints)
     try:
         return sync(args.results, options)
     except InputError as error:

@@ -4,6 +4,7 @@ Under torchrun or srun, in all of their processes together.
 """
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +14,6 @@ from scaling_study.common.ranks import leave_if_of_several, world_of
 from scaling_study.config import hydra_app
 from scaling_study.config.execution import execution_config_of, with_code
 from scaling_study.config.keys import check_keys
-from scaling_study.config.tracking import check as check_tracking
 from scaling_study.data import prepare
 from scaling_study.grid.run_at_point import run_at
 from scaling_study.launch import inline
@@ -25,6 +25,8 @@ from scaling_study.planning.plan import check_accepted
 from scaling_study.study.parents import BLOCKED
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store, check_writable
+from scaling_study.tracking.announce import announced
+from scaling_study.tracking.registry import check as check_tracking
 from scaling_study.training import first_weights, teachers
 
 
@@ -52,7 +54,8 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     if world.rank == 0 and store.state(run.run_id) == "unreadable":
         print(f"unreadable result set aside: {store.set_aside(run.run_id)}")
     job = Job(run, with_code(execution))
-    (outcome,) = inline.launch([job], world=world)
+    with announced(execution.tracking, run.run_id) if world.rank == 0 else nullcontext():
+        (outcome,) = inline.launch([job], world=world)
     if world.rank == 0:
         print(ended(outcome), flush=True)
         finish_uploads([job])

@@ -20,6 +20,7 @@ PAGES = {
     "families.md": ("own_module", "own_layers"),
     "data.md": ("own_data", "torch_dataset"),
     "rules.md": ("own_rule",),
+    "tracking.md": ("own_tracker",),
 }
 TITLE = re.compile(r"# (my_\w+/\S+)\n")
 COMMANDS = dict(SECTION.findall((EXAMPLES / "README.md").read_text(encoding="utf-8")))

@@ -98,12 +98,15 @@ def save(
     title: str,
     formats: Sequence[str] = FORMATS,
 ) -> Saved:
-    """Write the figure in these formats (PNG: 150 dpi) and the plotted numbers as CSV."""
+    """Write the figure in these formats (PNG: 150 dpi) and the plotted numbers as CSV.
+
+    The title is in each file's metadata, where other programs find it.
+    """
     for kind in formats:
         # Canvases rather than Figure.savefig, which draws every figure twice to find its layout.
         canvas, stamp = CANVASES[kind]
         write: Any = getattr(canvas(figure), f"print_{kind}")
-        write(directory / f"{name}.{kind}", metadata={stamp: None})
+        write(directory / f"{name}.{kind}", metadata={stamp: None, "Title": title})
         figure.set_layout_engine("none")  # the first has found the layout
     save_numbers(records, directory, name, formats)
     return Saved(name, title, directory / f"{name}.png")

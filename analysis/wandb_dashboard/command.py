@@ -3,22 +3,25 @@
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.report.command import command as analyse
 from analysis.study.columns import own_axes
-from analysis.study.measure import description_of, measure_of
+from analysis.study.measure import Measure, description_of, measure_of
 from analysis.wandb_dashboard import payload, workspace
+from analysis.wandb_dashboard.payload import Chart
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import read_json
-from scaling_study.config.tracking import require_key, tag_of
-from scaling_study.study.table import read_grid, read_plan
-from scaling_study.tracking import wandb_client
-from scaling_study.tracking.payload import DIGEST
-from scaling_study.tracking.wandb_client import Target, TrackingError, Upload
+from scaling_study.config.tracking import Tracking, require_key, tag_of
+from scaling_study.study.store import Store
+from scaling_study.study.table import read_grid, read_plan, read_study
+from scaling_study.tracking import wandb_client, wandb_project
+from scaling_study.tracking.base import TrackedRun, TrackingError
+from scaling_study.tracking.payload import DIGEST, rows_of
+from scaling_study.tracking.wandb_client import Target, Upload
 
 TIMEOUT_S = 60
 
@@ -38,25 +41,49 @@ def command(args: argparse.Namespace) -> list[str]:
     require_key("dashboard")
     if (found := _read(output / "verdicts.json").get("study", study)) != study:
         raise InputError(f"-o {output}: that is the analysis of {found}, not of {study}")
-    epochs = sorted({int(row["epochs"]) for row in plan})
     try:
         wandb_client.require_answer()
-        entity, project = args.entity or wandb_client.default_entity(), args.project
+        entity = args.entity or wandb_project.default_entity()
+        tracking = Tracking(
+            name="online",
+            project=args.project,
+            entity=entity,
+            tags=(tag_of(study),),
+            finish_timeout_s=TIMEOUT_S,
+            study=study,
+        )
         names = ("with_halved", "anchor", "details", "formats")
         more = {name: getattr(args, name) for name in names}
         lines = analyse(results, output, args.where, args.published, **more)
         if not (verdicts := _read(output / "verdicts.json").get("verdicts")):
             raise InputError(f"{results}: nothing to send; {lines[-1]}")
-        url = _send(output, verdicts, Target(project, entity, study, (tag_of(study),), "analysis"))
         grid = read_grid(results)
-        column, own = description_of(grid).outcome, own_axes(grid)
-        costs, images = payload.costs(output), [*payload.images(output)]
-        panels = workspace.sections(epochs, costs, images, own, (column, measure_of(grid)))
-        built = workspace.build(entity, project, study, tag_of(study), panels, own, column)
-        saved = _save(results, built)
+        measure, column = measure_of(grid), description_of(grid).outcome
+        charts, own = payload.charts(output, measure), own_axes(grid)
+        page = wandb_project.project_page(entity, args.project)
+        url = _send(output, verdicts, tracking, charts, measure)
+        shown = _shown(output, charts, results)
+        panels = workspace.sections(shown, own, (column, measure))
+        about = (entity, args.project, study, tag_of(study))
+        saved = _save(results, workspace.build(*about, panels, len(plan), own, column))
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None
-    return [*lines, f"analysis of {study}: {url}", f"workspace: {saved}"]
+    return [
+        *lines,
+        f"W&B: project at {page}",
+        f"analysis of {study}: {url}",
+        f"workspace: {saved}",
+    ]
+
+
+def _shown(output: Path, charts: Sequence[Chart], results: Path) -> workspace.Shown:
+    """What there is to show of an analysis and of the runs of its study."""
+    runs, store = read_study(results).runs, Store(results.resolve().parent)
+    columns = frozenset(name for name in runs.columns if runs[name].notna().any())
+    rows = [row for run_id in runs["run_id"] for _, row in rows_of(store.run_dir(run_id))]
+    records = frozenset(key for row in rows for key in row)
+    images = [*payload.images(output)]
+    return workspace.Shown(charts, images, bool(payload.frontier(output)), columns, records)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -64,19 +91,28 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(read_json(path, {}))
 
 
-def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
+def _send(
+    output: Path,
+    verdicts: Mapping[str, Any],
+    tracking: Tracking,
+    charts: Sequence[Chart],
+    measure: Measure,
+) -> str:
     """The analysis as one run, unless W&B has this very one; where it can be seen."""
-    run_id = f"analysis-{target.tags[0]}"
-    digest = payload.digest(output)
-    url = f"{wandb_client.app_url()}/{target.entity}/{target.project}/runs/{run_id}"
-    found = wandb_client.stored_runs([run_id], target.project, target.entity).get(run_id)
+    (tag,) = tracking.tags
+    run_id, digest = f"analysis-{tag}", payload.digest(output)
+    url = f"{wandb_project.page(tracking)}/runs/{run_id}"
+    found = wandb_project.stored_runs([run_id], tracking.project, tracking.entity).get(run_id)
     if found is not None and found.digest == digest:
         return url
+    name, config = f"analysis of {tracking.study}", {"study": tracking.study}
     with tempfile.TemporaryDirectory(prefix="scaling_study_") as folder:
-        upload = Upload.open(run_id, {"study": target.group}, target, Path(folder), TIMEOUT_S)
-        upload.run.log(payload.content(output, verdicts))
+        run = TrackedRun(run_id, name, config, Path(folder), tracking)
+        upload = Upload.open(run, Target(tracking.study, tracking.tags, "analysis"))
+        upload.handle.log(payload.content(output, verdicts, charts, measure))
+        upload.send_files(run_id, "analysis", payload.files(output))
         values = {f"verdict/{name}": verdict["verdict"] for name, verdict in verdicts.items()}
-        upload.run.summary.update({**values, DIGEST: digest})
+        upload.handle.summary.update({**values, DIGEST: digest})
         upload.close(exit_code=0)
     return url
 
@@ -84,6 +120,6 @@ def _send(output: Path, verdicts: Mapping[str, Any], target: Target) -> str:
 def _save(results: Path, built: Any) -> str:
     """Save the workspace, over the one that an earlier call saved; its address."""
     path = results / "workspace.json"
-    url = wandb_client.save_workspace(built, _read(path).get("url"))
+    url = wandb_project.save_workspace(built, _read(path).get("url"))
     replace_file(path, json.dumps({"url": url}) + "\n")
     return url

@@ -7,8 +7,9 @@ from scaling_study.common.validation import flat_items
 from scaling_study.config.program import SETTING_OF_PROGRAM
 from scaling_study.config.run import REFERENCES, RunConfig
 from scaling_study.config.scale_dependent import GROUPS
-from scaling_study.study.axes import AXES, own_axes
+from scaling_study.study.axes import AXES, Axis, own_axes
 from scaling_study.study.axes import display_name as name_of
+from scaling_study.study.axes import spaced_name as spaced
 
 
 class Settings:
@@ -49,6 +50,13 @@ def display_names(runs: Sequence[RunConfig], grid: Mapping[str, Any]) -> list[st
     if not (own := own_axes(grid)):
         return []
     settings = Settings()
-    return [
-        name_of(settings.of(run) | {axis.name: axis.of(run) for axis in AXES}, own) for run in runs
-    ]
+    return [name_of(_values(settings, run), own) for run in runs]
+
+
+def spaced_name(run: RunConfig, own: Sequence[Axis]) -> str:
+    """What trackers call a run: d26 w0.5 32px 10ep bs128 s0, with a grid's `own` axes."""
+    return spaced(_values(Settings(), run), own)
+
+
+def _values(settings: Settings, run: RunConfig) -> dict[str, Any]:
+    return settings.of(run) | {axis.name: axis.of(run) for axis in AXES}

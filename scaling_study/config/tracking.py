@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -16,8 +15,8 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.common.validation import group, one_value, refuse_unknown, require
 
-WANDB_MODES = ("online", "offline")
-MODES = ("none", *WANDB_MODES, "tensorboard")
+# What a tracker does on request alone.
+OPTIONS = ("system_metrics", "checkpoints", "alerts")
 # W&B refuses longer tags. A longer name is cut, and so many digits of its hash tell it from others.
 TAG_LENGTH, TAG_DIGITS = 64, 8
 FORBIDDEN = "/ \\ # ? % :"
@@ -28,7 +27,9 @@ NAME_RULE = f"must be a name without {FORBIDDEN}"
 class Tracking:
     """Where else a run's metrics go. `study` is the grid that trains the run, if there is one.
 
-    After a run W&B has `finish_timeout_s` seconds to get the rest.
+    `name` is that of a tracker (`tracking/trackers`). After a run it has `finish_timeout_s` seconds
+    to take the rest. On request it takes `system_metrics` of the run's machine and `checkpoints`,
+    and sends `alerts` when a sweep ends.
     """
 
     name: str
@@ -37,16 +38,22 @@ class Tracking:
     tags: tuple[str, ...]
     finish_timeout_s: float
     study: str | None
+    system_metrics: bool = False
+    checkpoints: bool = False
+    alerts: bool = False
 
     def __post_init__(self) -> None:
-        known = f"unknown; known: {', '.join(MODES)}"
-        require(self.name in MODES, "tracking.name", self.name, known)
         require(_is_name(self.project), "tracking.project", self.project, NAME_RULE)
         for tag in self.tags:
             good = 0 < len(tag) <= TAG_LENGTH
             require(good, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters")
         limit = self.finish_timeout_s
         require(limit > 0, "tracking.finish_timeout_s", limit, "must be more than 0 seconds")
+
+    @property
+    def requests(self) -> list[str]:
+        """Those of OPTIONS that are asked for."""
+        return [option for option in OPTIONS if getattr(self, option)]
 
 
 def tracking_of(settings: Mapping[str, Any]) -> Tracking:
@@ -92,17 +99,6 @@ def study_parser(module: str, description: str) -> argparse.ArgumentParser:
     )
     asked.add_argument("--entity", type=_name, default=known["entity"], help="W&B's user or team")
     return asked
-
-
-def check(tracking: Tracking) -> None:
-    """Raise an InputError unless what the user asked for can work; nothing is sent."""
-    if tracking.name == "online":
-        require_key("tracking=online")
-    if tracking.name == "tensorboard" and importlib.util.find_spec("tensorboard") is None:
-        raise InputError(
-            "tracking=tensorboard: TensorBoard is not installed; "
-            "pip install 'scaling-study[tensorboard]' installs it"
-        )
 
 
 def require_key(wanted: str) -> None:

@@ -31,7 +31,6 @@ from scaling_study.study.claims import Claim, LostClaimError
 from scaling_study.study.parents import BLOCKED, blocked_by
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
-from scaling_study.tracking.tensorboard import EventFiles
 from scaling_study.tracking.uploader_handle import uploading, wait_for_uploads
 
 WITHOUT_RESULT = ("planned", "queued", "running")
@@ -181,9 +180,7 @@ class Job:
                 f"the code of {', '.join(changed)} has changed since the run was planned; the same "
                 "command again plans runs of the present code"
             )
-        tensorboard = self.execution.tracking.name == "tensorboard"
-        sinks = [partial(EventFiles, run_dir)] if tensorboard else []
-        return train(self.run, run_dir, self.execution, world, sinks, fence)
+        return train(self.run, run_dir, self.execution, world, fence=fence)
 
     def _write(self, measured: Mapping[str, Any], claim: Claim | None) -> None:
         result = Result(
@@ -233,7 +230,7 @@ def _process_group(world: World, device: str) -> Iterator[Callable[[bool], bool]
 
 
 def finish_uploads(jobs: Sequence[Job], limit_s: float = math.inf) -> None:
-    """Wait `limit_s` or less for W&B to get the rest of those of `jobs` that have ended."""
+    """Wait `limit_s` or less for trackers to get the rest of those of `jobs` that have ended."""
     if jobs:
         store, ids = jobs[0].store, [job.run.run_id for job in jobs]
         ended = (store.run_dir(run_id) for run_id in ids if store.state(run_id) != "running")

@@ -112,8 +112,21 @@ def display_name(values: Mapping[str, Any], own: Sequence[Axis]) -> str:
 
     It tells runs of one study apart; ids tell apart those of all.
     """
+    return "-".join(axis.short(value) for axis, value in _named(values, own))
+
+
+def spaced_name(values: Mapping[str, Any], own: Sequence[Axis]) -> str:
+    """The same for people who know no prefixes: d26 w0.5 32px 10ep bs128 s0."""
+    return " ".join(
+        f"{plain(value)}{axis.unit}" if axis.unit else axis.short(value)
+        for axis, value in _named(values, own)
+    )
+
+
+def _named(values: Mapping[str, Any], own: Sequence[Axis]) -> list[tuple[Axis, Any]]:
+    """The axes that names show, with the values there are."""
     axes = (*CELL_AXES, *own, *(axis for axis in AXES if axis.replicate))
-    return "-".join(a.short(v) for a in axes if (v := values.get(a.name)) not in (None, ""))
+    return [(axis, value) for axis in axes if (value := values.get(axis.name)) not in (None, "")]
 
 
 def ordered(values: Iterable[Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from scaling_study.config import hydra_app
 from scaling_study.config.axes import display_names
 from scaling_study.config.execution import ExecutionConfig, execution_config_of, with_code
 from scaling_study.config.keys import check_keys
-from scaling_study.config.tracking import check as check_tracking
+from scaling_study.config.tracking import Tracking
 from scaling_study.cost.device_times import timings_of
 from scaling_study.grid.explain import infeasible, unchanged
 from scaling_study.launch import registry
@@ -34,7 +34,15 @@ from scaling_study.planning.plan_table import write_csv
 from scaling_study.study import forecasts
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
-from scaling_study.sweep import decisions, display, live_report, prepare, progress, step_times
+from scaling_study.sweep import (
+    alerts,
+    decisions,
+    display,
+    live_report,
+    prepare,
+    progress,
+    step_times,
+)
 from scaling_study.sweep.allocation import allocated
 from scaling_study.sweep.explain import points_of
 from scaling_study.sweep.options import (
@@ -47,6 +55,8 @@ from scaling_study.sweep.options import (
 from scaling_study.sweep.requests import preview, probes_by, requests_of, slots_of, with_states
 from scaling_study.sweep.summary import retyped, summary
 from scaling_study.sweep.work import Work
+from scaling_study.tracking.announce import announced
+from scaling_study.tracking.registry import check as check_tracking
 
 # Settings of what happens once runs are at work.
 LATER = ("report", "measure")
@@ -76,6 +86,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     options, execution = registry.options_of(settings), execution_config_of(settings)
     launcher = registry.launcher(options.name)
     check_tracking(execution.tracking)
+    alerts.check(execution.tracking, launcher)
     probe = probes_by(execution, options) if asked.probe else None
     found, lines = draft(settings, overrides, execution, probe, check_grid.check)
     if lines:
@@ -150,7 +161,8 @@ def _train(
         requests = requests_of(missing, execution)
         outcomes = registry.launch(Launch(requests, options, study_dir, slots, stop))
         work = Work(missing, Store(study_dir.parent), len(slots))
-        _follow(outcomes, work, stop, study_dir if leaves_jobs else None)
+        with announced(execution.tracking):
+            _follow(outcomes, work, stop, study_dir if leaves_jobs else None, execution.tracking)
 
 
 def _ended(
@@ -185,22 +197,25 @@ def _measure(
         _stopped(" while step times were measured; nothing is lost")
 
 
-def _follow(outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path | None) -> None:
+def _follow(
+    outcomes: Iterator[Outcome], work: Work, stop: Stop, jobs_of: Path | None, tracking: Tracking
+) -> None:
     """Wait for all runs. Asked to stop, by Ctrl-C or TERM, the launcher lets them end first.
 
     Jobs of the study in `jobs_of` stay in a queue.
     """
     try:
-        progress.follow(outcomes, work, stop)
+        ended = progress.follow(outcomes, work, stop)
     except PoolError as error:
         _stopped(f" {error}; nothing is lost")
     except RepeatedError as error:
         print(f"stopped: {error}; after mending it: {retyped()}", file=sys.stderr)
-        return
+        return alerts.say_repeated(tracking, str(error))
     if stop.reasons:
         cancel = f"{spelled('cancel', 'scaling_study.cancel')} {jobs_of}"
         left = f": its jobs stay in the queue, and {cancel} cancels them" if jobs_of else ""
         _stopped(f"; nothing is lost{left}")
+    alerts.say_ended(tracking, ended, work.statuses["failed"])
 
 
 def _stopped(why: str) -> NoReturn:

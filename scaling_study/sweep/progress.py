@@ -26,8 +26,8 @@ UNFINISHED = {
 STOPPING = "stopping: runs write checkpoints; Ctrl-C again kills them"
 
 
-def follow(outcomes: Iterable[Outcome], work: Work, stop: Stop) -> None:
-    """Show `outcomes` as they come, and at last how many of the runs have finished.
+def follow(outcomes: Iterable[Outcome], work: Work, stop: Stop) -> str:
+    """Show `outcomes` as they come, and at last how many of the runs have finished; returns that.
 
     Asked to `stop`, the outcomes still come; no more is said of the time that is left.
     """
@@ -36,8 +36,10 @@ def follow(outcomes: Iterable[Outcome], work: Work, stop: Stop) -> None:
         _on_terminal(outcomes, work, stop, started)
     else:
         _in_log(outcomes, work, stop)
+    text = _sum(work, time.monotonic() - started)
     if work.finished or stop.reasons:  # else they were only submitted
-        print(fitted(_sum(work, time.monotonic() - started)), flush=True)
+        print(fitted(text), flush=True)
+    return text
 
 
 def _in_log(outcomes: Iterable[Outcome], work: Work, stop: Stop) -> None:

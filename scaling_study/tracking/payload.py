@@ -1,28 +1,36 @@
-"""What W&B gets of a run, read from the files in its folder, without W&B's client."""
+"""What sinks get of a run, read from the files in its folder."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common.errors import InputError
 from scaling_study.common.reading import UnreadableError, parsed_json, text_in, yaml_in
+from scaling_study.common.sink import next_number
+from scaling_study.config.axes import spaced_name
 from scaling_study.config.run import stored_run
-from scaling_study.config.tracking import tag_of
+from scaling_study.config.tracking import Tracking, tag_of
 from scaling_study.cost.closed_form import describe
+from scaling_study.study.axes import Axis, own_axes
 from scaling_study.study.folders import studies_in
 from scaling_study.study.result import read_result
-from scaling_study.study.table import read_plan
+from scaling_study.study.table import read_grid, read_plan
+from scaling_study.tracking.base import TrackedRun
 
 # Name in the summary of the payload's hash, by which a later call sees that nothing is missing.
 DIGEST = "files_sha256"
+# How many studies' axes are kept: `sync` asks for the same study with every run.
+STUDIES = 8
 
 
 @dataclass(frozen=True)
 class Payload:
-    """A run as W&B stores it: config, rows with their step numbers, summary."""
+    """A run as sinks get it: config, rows with their numbers, summary."""
 
     run_id: str
     config: Mapping[str, Any]
@@ -34,6 +42,31 @@ class Payload:
         """SHA-256 of all of it."""
         canonical = json.dumps([self.config, self.rows, self.summary], sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def marked_summary(self) -> dict[str, Any]:
+        """The summary with the digest of what it belongs to."""
+        return {**self.summary, DIGEST: self.digest}
+
+
+def tracked_run(run_dir: Path, tracking: Tracking, pid: int | None = None) -> TrackedRun:
+    """The run in `run_dir` as sinks are opened for it; raises as `config_of` does."""
+    config = config_of(run_dir)
+    name = name_of(config["run"], run_dir.parent.parent, tracking.study) or run_dir.name
+    return TrackedRun(run_dir.name, name, config, run_dir, tracking, pid)
+
+
+def name_of(settings: Mapping[str, Any], results_dir: Path, study: str | None) -> str:
+    """What people call the run of these settings; the axes that only `study` has are in it."""
+    return spaced_name(stored_run(settings), _own_axes(results_dir / study) if study else ())
+
+
+@lru_cache(STUDIES)
+def _own_axes(study_dir: Path) -> tuple[Axis, ...]:
+    try:
+        return tuple(own_axes(read_grid(study_dir)))
+    except InputError:
+        return ()
 
 
 def payload_of(run_dir: Path) -> Payload:
@@ -61,10 +94,7 @@ def config_of(run_dir: Path) -> dict[str, Any]:
 
 
 def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
-    """Lines of metrics.jsonl, each with a number for W&B, which accepts increasing numbers only.
-
-    The number is the training step, or if a line before has it already, the next one.
-    """
+    """Lines of metrics.jsonl, each with its number (`common/sink.py`)."""
     try:
         lines = text_in(run_dir / "metrics.jsonl", errors="replace").splitlines()
     except FileNotFoundError:
@@ -76,7 +106,7 @@ def rows_of(run_dir: Path) -> tuple[tuple[int, dict[str, Any]], ...]:
             step = int(row["step"])
         except (ValueError, KeyError, TypeError):
             continue  # the torn last line of a killed process
-        rows.append((max(step, rows[-1][0] + 1) if rows else step, row))
+        rows.append((next_number(step, rows[-1][0] if rows else None), row))
     return tuple(rows)
 
 

@@ -18,6 +18,7 @@ class UploadRecord:
     group: str | None
     tags: tuple[str, ...]
     files_sha256: str
+    checkpoint: bool = False
 
 
 def read_record(run_dir: Path) -> UploadRecord | None:

@@ -1,65 +1,78 @@
-"""The process that uploads one run's files: `-m scaling_study.tracking.uploader RUN ...`.
+"""The process that hands one run's files to a sink.
 
-A run never talks to W&B: it writes metrics.jsonl and result.json as always, and this process
-sends what it finds there. A dead server cannot disturb the run. Nobody waits for the uploader: it
-ends soon after the run does, however the run ends, and so does everything that it started.
+A run never talks to a tracker: it writes metrics.jsonl and result.json as always, and this process
+hands on what it finds there. A dead server, or a sink that raises, hangs or crashes, cannot disturb
+the run. Nobody waits for the uploader: it ends soon after the run does, however the run ends, and
+so does everything that it started.
 """
 
 import fcntl
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from scaling_study.config.tracking import Tracking, tag_of
-from scaling_study.tracking import wandb_client
-from scaling_study.tracking.payload import config_of, payload_of, rows_of
-from scaling_study.tracking.uploader_handle import GRACE_S
-from scaling_study.tracking.wandb_client import Target, TrackingError, Upload
+from scaling_study.common.sink import Sink
+from scaling_study.config.tracking import Tracking
+from scaling_study.tracking.base import Tracker, TrackingError
+from scaling_study.tracking.payload import payload_of, rows_of, tracked_run
+from scaling_study.tracking.registry import tracker
+from scaling_study.tracking.uploader_handle import COMPLETE, GRACE_S
 
-# Between two looks at the run's files, and between two attempts to reach the server, s.
+# Between two looks at the run's files, and between two attempts to open a sink, s.
 POLL_S = 2
 RETRY_S = 60
 # Runs come first on a busy machine; at 19 the uploader might not get any time.
 NICENESS = 10
+Row = tuple[int, Mapping[str, Any]]
 
 
 def main(run_dir: Path, tracking: Tracking) -> None:
-    """Upload the run in `run_dir` until the process that started this one closes our input."""
+    """Hand on the run in `run_dir` until the process that started this one closes our input."""
     os.nice(NICENESS)
     ended = threading.Event()
     watched = (ended, os.getppid(), tracking.finish_timeout_s)
     threading.Thread(target=_watch, args=watched, daemon=True).start()
-    wandb_client.quiet_environment()
-    with suppress(OSError):  # W&B takes one writer: wait for the uploader of an earlier attempt
+    with suppress(OSError):  # a run has one writer: wait for the uploader of an earlier attempt
         fcntl.flock(sys.stdout, fcntl.LOCK_EX)
+    chosen = tracker(tracking.name)
     while True:
         try:
-            if tracking.name == "online" and not wandb_client.reachable():
-                raise TrackingError("it does not answer")
-            return _upload(run_dir, tracking, ended)
+            _mirror(run_dir, tracking, chosen, ended)
+            return print(COMPLETE, flush=True)
         except TrackingError as error:
-            print(f"W&B: {error}; `python -m scaling_study.sync` sends it later", flush=True)
+            print(f"{chosen.title}: {error}", flush=True)
         if ended.wait(RETRY_S):
             return
 
 
-def _upload(run_dir: Path, tracking: Tracking, ended: threading.Event) -> None:
-    offline = tracking.name == "offline"
-    studies = (tag_of(tracking.study),) if tracking.study else ()
-    target = Target(tracking.project, tracking.entity, tracking.study, (*studies, *tracking.tags))
-    limit = tracking.finish_timeout_s
-    upload = Upload.open(run_dir.name, config_of(run_dir), target, run_dir, limit, offline)
+def _mirror(run_dir: Path, tracking: Tracking, chosen: Tracker, ended: threading.Event) -> None:
+    assert chosen.open is not None
+    sink, given = chosen.open(tracked_run(run_dir, tracking, os.getppid())), list[Row]()
     while not ended.wait(POLL_S):
-        upload.send(rows_of(run_dir))
-    upload.finish(payload_of(run_dir))
-    if not offline:
-        shutil.rmtree(run_dir / "wandb", ignore_errors=True)
+        given = hand_on(sink, given, rows_of(run_dir))
+    payload = payload_of(run_dir)
+    hand_on(sink, given, payload.rows)
+    sink.finish(payload.marked_summary)
+
+
+def hand_on(sink: Sink, given: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """Give `sink` those of `rows` that it was not `given`; returns what it has now.
+
+    A run that went on from an earlier checkpoint has removed rows, and writes them anew.
+    """
+    same = 0
+    while same < min(len(given), len(rows)) and given[same] == rows[same]:
+        same += 1
+    for number, row in rows[same:]:
+        sink.write(number, row)
+    return [*rows]
 
 
 def _watch(ended: threading.Event, parent: int, finish_timeout_s: float) -> None:
@@ -73,6 +86,7 @@ def _watch(ended: threading.Event, parent: int, finish_timeout_s: float) -> None
     timer.start()
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """Called with the run's folder and its `Tracking` as JSON."""
     values = json.loads(sys.argv[2])
     main(Path(sys.argv[1]), Tracking(**values | {"tags": tuple(values["tags"])}))

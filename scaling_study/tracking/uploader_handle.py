@@ -14,12 +14,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from scaling_study.common.files import no_link
-from scaling_study.config.tracking import WANDB_MODES, Tracking
+from scaling_study.common.files import file_end, no_link
+from scaling_study.config.tracking import Tracking
+from scaling_study.tracking.registry import tracker
 
 # From the end of an uploader's time until it is gone, s.
 GRACE_S = 1
 LOOK_S = 0.1
+LOG = "tracking.txt"
+UPLOADER = "scaling_study.tracking.uploader"
+# An uploader's last line in RUN/tracking.txt when its sink has taken everything.
+COMPLETE = "complete"
 
 
 @contextmanager
@@ -28,7 +33,7 @@ def uploading(run_dir: Path, tracking: Tracking) -> Iterator[None]:
 
     After the end the uploader has `finish_timeout_s` seconds to send the rest.
     """
-    uploader = _start(run_dir, tracking) if tracking.name in WANDB_MODES else None
+    uploader = _start(run_dir, tracking) if tracker(tracking.name).open else None
     try:
         yield
     finally:
@@ -41,9 +46,11 @@ def uploading(run_dir: Path, tracking: Tracking) -> Iterator[None]:
 
 
 def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
-    command = [sys.executable, "-m", "scaling_study.tracking.uploader", str(run_dir)]
+    # The same modules as here, wherever they lie.
+    start = f"import sys; sys.path[:] = {sys.path!r}\nfrom {UPLOADER} import command; command()"
+    command = [sys.executable, "-c", start, str(run_dir)]
     try:
-        with open(run_dir / "tracking.txt", "ab", opener=no_link) as log:
+        with open(run_dir / LOG, "ab", opener=no_link) as log:
             # An earlier attempt's uploader still has it, or the disk has no locks.
             with suppress(OSError):
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +69,7 @@ def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
 def is_running(run_dir: Path) -> bool:
     """Whether the run in `run_dir` has an uploader; locks of other hosts may be invisible."""
     try:
-        with (run_dir / "tracking.txt").open("r+b") as log:
+        with (run_dir / LOG).open("r+b") as log:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -74,19 +81,36 @@ def is_running(run_dir: Path) -> bool:
 def wait_for_uploads(run_dirs: Iterable[Path], tracking: Tracking, limit_s: float) -> None:
     """Wait until the uploaders of all of these runs, which have ended, have ended too.
 
-    Waits `tracking.finish_timeout_s` or `limit_s` seconds at most, and prints a line about it.
+    Waits `tracking.finish_timeout_s` or `limit_s` seconds at most, and prints a line about it, and
+    one about runs that were not taken whole.
     """
-    if tracking.name not in WANDB_MODES:
+    chosen, run_dirs = tracker(tracking.name), list(run_dirs)
+    if chosen.open is None:
         return
     limit_s = min(limit_s, tracking.finish_timeout_s)
     left = [run_dir for run_dir in run_dirs if is_running(run_dir)]
     if left:
         print(
-            f"W&B: the end of {len(left)} runs is sent, for at most {limit_s:g} s; what it does "
-            "not take by then `python -m scaling_study.sync` sends",
+            f"{chosen.title}: the end of {len(left)} runs is sent, for at most {limit_s:g} s",
             flush=True,
         )
     end = time.monotonic() + limit_s + 2 * GRACE_S
     while left and time.monotonic() < end:
         time.sleep(LOOK_S)
         left = [run_dir for run_dir in left if is_running(run_dir)]
+    if missing := [run_dir for run_dir in run_dirs if not _is_complete(run_dir)]:
+        later = f"; {chosen.later}" if chosen.later else ""
+        print(
+            f"{chosen.title}: {len(missing)} of {len(run_dirs)} runs were not taken whole; see "
+            f"{missing[0] / LOG}{later}",
+            flush=True,
+        )
+
+
+def _is_complete(run_dir: Path) -> bool:
+    """Whether a run has no uploader's log, as one that was done before, or one that ends well."""
+    try:
+        lines = file_end(run_dir / LOG).splitlines()
+    except OSError:
+        return True
+    return lines[-1:] == [COMPLETE]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import ALONE, World
+from scaling_study.common.sink import Sink
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.models import family
@@ -31,7 +32,7 @@ from scaling_study.training.gradient_accumulation import MicroBatches
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.prefetch import on_device
 from scaling_study.training.learning_curve import LearningCurve
-from scaling_study.training.metrics import Metrics, MetricsFile, Sink
+from scaling_study.training.metrics import Metrics, MetricsFile
 from scaling_study.training.numerics import gradient_scaler, tuned_convolutions
 from scaling_study.training.objective import Objective
 from scaling_study.training.optimizers import optimizer_of, set_rate, update
@@ -161,7 +162,7 @@ def _train(
 
     def measured(status: str, **values: float | str) -> dict[str, Any]:
         checkpoints.finish()
-        return times.columns(recipe.batch_size) | {
+        columns = times.columns(recipe.batch_size) | {
             "status": status,
             "world_size": world.size,
             "micro_batch_size": micro_batches.size,
@@ -171,6 +172,7 @@ def _train(
             "wall_s": wall_before + time.monotonic() - started,
             **values,
         }
+        return metrics.finish(columns)
 
     # What is loaded once a process (imports, images, weights) would spoil forecasts of other runs.
     started = time.monotonic()

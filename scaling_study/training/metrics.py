@@ -2,23 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from scaling_study.common.files import no_link, replace_file
 from scaling_study.common.reading import parsed_json
-
-
-class Sink(Protocol):
-    """A place that records go to; it must not raise, and not wait for a network."""
-
-    def write(self, **values: float) -> None:
-        """Take one record: `step` (of the run) and other numbers."""
+from scaling_study.common.sink import Sink, next_number
 
 
 class MetricsFile:
-    """metrics.jsonl: one record a line. Lines after the step that a run resumes at are dropped."""
+    """The sink that writes metrics.jsonl, one record a line; trackers are given what it holds.
+
+    Lines after the step that a run resumes at are dropped.
+    """
 
     def __init__(self, path: Path, first_step: int) -> None:
         self._path = path
@@ -26,9 +23,12 @@ class MetricsFile:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
             replace_file(path, "".join(line for line in lines if _at_most(line, first_step)))
 
-    def write(self, **values: float) -> None:
+    def write(self, number: int, row: Mapping[str, Any]) -> None:
         with open(self._path, "a", encoding="utf-8", opener=no_link) as file:
-            file.write(json.dumps(values) + "\n")
+            file.write(json.dumps(row) + "\n")
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        pass  # whoever has the run's claim writes result.json
 
 
 class Metrics:
@@ -42,6 +42,7 @@ class Metrics:
     ) -> None:
         self._sinks, self._every_s, self._fence = sinks, every_s, fence
         self._written = time.monotonic()
+        self._last: int | None = None
 
     def due(self) -> bool:
         """Whether the last record is old enough for one within the epoch."""
@@ -50,8 +51,15 @@ class Metrics:
     def write(self, **values: float) -> None:
         self._written = time.monotonic()
         self._fence()
+        self._last = next_number(int(values["step"]), self._last)
         for sink in self._sinks:
-            sink.write(**values)
+            sink.write(self._last, values)
+
+    def finish(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """Give the sinks what the run has found, and return it."""
+        for sink in self._sinks:
+            sink.finish(columns)
+        return columns
 
 
 def _at_most(line: str, step: int) -> bool:

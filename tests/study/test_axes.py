@@ -2,7 +2,15 @@
 
 import pytest
 
-from scaling_study.study.axes import AXES, config_key, display_name, ordered, own_axes, short_name
+from scaling_study.study.axes import (
+    AXES,
+    config_key,
+    display_name,
+    ordered,
+    own_axes,
+    short_name,
+    spaced_name,
+)
 
 
 def test_names_and_keys_of_the_common_axes() -> None:
@@ -30,6 +38,7 @@ def test_what_a_grid_crosses_is_an_axis_of_its_own() -> None:
     values |= {"train.batch_size": 128, "model.dropout": 0.25, "data.name": "a"}
     name = display_name(values, own)
     assert name == "d26-w0.5-r32-e10-name=a-dropout0.25-bs128-s3"
+    assert spaced_name(values, own) == "d26 w0.5 32px 10ep name=a dropout0.25 bs128 s3"
     del values["seed"], values["model.dropout"]
     assert display_name(values, own) == "d26-w0.5-r32-e10-name=a-bs128"
 

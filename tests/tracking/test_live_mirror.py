@@ -29,27 +29,40 @@ def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None
         "scaling_study.sweep",
         *("+grid=smoke", "tracking=online", "tracking.project=lab", "tracking.tags=[mine]"),
         *(f"cache_dir={cache_dir}", "metrics_every_s=0.05", "grid.axes.depth=[14]"),
-        "tracking.finish_timeout_s=60",
+        *("tracking.finish_timeout_s=60", "train.evaluate_every=1"),
+        *("tracking.checkpoints=true", "tracking.alerts=true"),
         cwd=tmp_path,
     )
     assert code == 0, output
     run_dirs = sorted((tmp_path / "results/runs").glob("d*"))
-    assert sorted(server.runs) == [run_dir.name for run_dir in run_dirs]
+    assert sorted(server.runs) == [*(run_dir.name for run_dir in run_dirs), "sweep-smoke"]
     for run_dir in run_dirs:
         run = server.runs[run_dir.name]
         result = json.loads((run_dir / "result.json").read_text())
         assert run.history == [pytest.approx(row) for row in logged(run_dir)]
         assert (run.group, run.job_type, run.tags) == ("smoke", "train", ["smoke", "mine"])
-        assert (run.display_name, run.exit_code) == (run_dir.name, 0)
+        name = f"d14 w{result['width']:g} {result['resolution']}px {result['epochs']}ep"
+        assert (run.display_name, run.exit_code) == (f"{name} s{result['seed']}", 0)
         config, summary = run.values(), run.summary
         assert config["run"]["model"]["depth"] == config["depth"] == result["depth"]
         told = {k: v for k, v in result.items() if v is not None}
         assert {k: config.get(k, summary.get(k)) for k in told} == told
         # Epochs are the axis of everything.
         assert {"1": "epoch"}.items() <= config_metrics(run.config)[0].items()
+        # Each evaluation is there, and the weights that the last one scored.
+        curve = [r["epoch"] for r in run.history if {"curve_val_error", "curve_val_loss"} <= {*r}]
+        assert curve == [*range(1, result["epochs"] + 1)]
+        sent = server.artifacts.named[f"checkpoint-{run_dir.name}"]["checkpoint.pt"]
+        assert sent == (run_dir / "checkpoint.pt").read_bytes()
         assert not (run_dir / "wandb").exists()
         assert left_behind(run_dir) == {}
-    assert server.unknown == set()
+    page = f"W&B: project at {server.url}/me/lab, a run at …/runs/RUN_ID"
+    assert output.count("W&B: project") == output.count(page) == 1
+    assert "not taken whole" not in output
+    (alert,) = server.alerts
+    assert (alert["title"], alert["severity"]) == ("smoke: the sweep has ended", "INFO")
+    assert alert["text"].startswith(f"{len(run_dirs)} of {len(run_dirs)} runs finished in ")
+    assert server.unknown <= {"ServerFeaturesQuery"}
     assert KEY not in output
     assert secrets_in(tmp_path) == []
 
@@ -103,6 +116,8 @@ def test_of_two_processes_that_train_together_one_is_mirrored(
     assert code == 0, output
     (run,) = server.runs.values()
     (run_dir,) = tmp_path.glob("results/runs/d*")
+    page = f"{server.url}/me/scaling_study"
+    assert output.count(f"W&B: project at {page}, run at {page}/runs/{run_dir.name}") == 1
     assert (run.opened, run.exit_code, run.summary["world_size"]) == (1, 0, 2)
     assert run.history == [pytest.approx(row) for row in logged(run_dir)]
 

@@ -43,6 +43,7 @@ def test_runs_are_sent_once(server: Server, tmp_path: Path) -> None:
     code, output = sync(study_dir, "--project", "lab")
     assert (code, counts(output)) == (0, [2, 0, 0, 0]), output
     check_sent(server, study_dir, "g")
+    assert f"W&B: project at {server.url}/me/lab, a run at …/runs/RUN_ID\n" in output
     assert {tuple(run.tags) for run in server.runs.values()} == {("g",)}
     assert all("/lab/" in r.path for r in server.requests if "file_stream" in r.path)
 

@@ -12,6 +12,7 @@ from helpers.wandb_server import Server
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.tracking import tag_of, tracking_of
+from scaling_study.tracking.registry import check
 
 
 @pytest.mark.slow
@@ -39,6 +40,9 @@ GROUP: dict[str, Any] = {
     "entity": None,
     "tags": [],
     "finish_timeout_s": 5,
+    "system_metrics": False,
+    "checkpoints": False,
+    "alerts": False,
 }
 
 
@@ -52,7 +56,14 @@ def test_tags_of_long_names_are_short_and_differ() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "of"}, "tracking.name=of: unknown; known: none, online, offline, tensorboard"),
+        ({"name": "of"}, "tracking.name='of': unknown tracker; known: none, offline, online, ten"),
+        ({"name": "no.such"}, "or the import path of a module of yours, as in my_trackers.my"),
+        ({"alerts": True}, "tracking.alerts=true: not with tracking=none; with tracking=online"),
+        (
+            {"name": "tensorboard", "checkpoints": True},
+            "checkpoints=true: not with tracking=tensorboard; with tracking=offline or online",
+        ),
+        ({"system_metrics": "maybe"}, "tracking.system_metrics='maybe': must be true or false"),
         ({"project": "a/b"}, "tracking.project=a/b: must be a name without"),
         ({"tags": "mine"}, "tracking.tags='mine': must be a list of names"),
         ({"tags": ["x" * 65]}, "1 to 64 characters"),
@@ -63,7 +74,7 @@ def test_tags_of_long_names_are_short_and_differ() -> None:
 )
 def test_bad_settings_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as refused:
-        tracking_of({"tracking": GROUP | changes})
+        check(tracking_of({"tracking": GROUP | changes}))
     assert message in str(refused.value)
 
 

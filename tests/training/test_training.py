@@ -1,8 +1,10 @@
 """A training run: the same bits again, what it writes, and how the process is left."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch
 from helpers.tiny import tiny
 from helpers.trained_runs import MEASURED, lines, same, trained, weights
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.tracking.payload import rows_of
 from scaling_study.training.loop import train
 from scaling_study.training.step_timer import StepTimes
 
@@ -78,15 +81,24 @@ def test_it_learns(execution: ExecutionConfig) -> None:
 def test_records_go_to_every_sink(execution: ExecutionConfig) -> None:
     class Kept:
         def __init__(self) -> None:
-            self.records: list[dict[str, float]] = []
+            self.records: list[Mapping[str, Any]] = []
+            self.numbers: list[int] = []
+            self.summary: Mapping[str, Any] = {}
 
-        def write(self, **values: float) -> None:
-            self.records.append(values)
+        def write(self, number: int, row: Mapping[str, Any]) -> None:
+            self.numbers.append(number)
+            self.records.append(row)
+
+        def finish(self, summary: Mapping[str, Any]) -> None:
+            self.summary = summary
 
     kept, run_dir = Kept(), Path(execution.results_dir) / "one"
     run_dir.mkdir(parents=True)
-    train(tiny(), run_dir, replace(execution, metrics_every_s=0), sinks=[lambda first: kept])
+    often = replace(execution, metrics_every_s=0)
+    measured = train(tiny(), run_dir, often, sinks=[lambda first: kept])
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     assert [json.loads(line) for line in text.splitlines()] == kept.records
     assert [r["step"] for r in kept.records] == [*range(1, 17), 16]
+    assert kept.numbers == [number for number, _ in rows_of(run_dir)] == [*range(1, 18)]
+    assert kept.summary == measured
     assert all(r["images_per_s"] > 0 for r in kept.records[:-1])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from analysis import dashboard
+from analysis.study.columns import ALL_COST_NAMES
 from helpers.made_up_results import runs
 from helpers.study import add_run, write_study
 from helpers.tracked import call, secrets_in, server
@@ -37,10 +38,13 @@ def few(results: list[Result]) -> list[Result]:
 
 @pytest.mark.slow
 def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_path: Path) -> None:
-    study = write_study(tmp_path, runs({4: -0.05, 20: 0.08}))
+    results = runs({4: -0.05, 20: 0.08}, seeds=9)  # more runs than W&B groups or shows by itself
+    assert len(results) > 100
+    study = write_study(tmp_path, results)
     arguments = (str(study), "--entity", "me", "--project", "lab", "--formats", "png")
     code, output = call("analysis.dashboard", *arguments, cwd=tmp_path)
     assert code == 0, output
+    assert f"W&B: project at {server.url}/me/lab\n" in output
     figures = tmp_path / "figures/demo"
     run = server.runs["analysis-demo"]
     assert (run.group, run.job_type, run.tags, run.exit_code) == ("demo", "analysis", ["demo"], 0)
@@ -61,8 +65,9 @@ def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_pa
     ((name, view),) = server.views.items()
     spec = json.loads(view["spec"])
     costs = list(dict.fromkeys(row["cost_axis"] for row in expected))
-    drawn = [panel["stringSettings"]["title"] for panel in panels(spec, "Frontiers by regime")]
-    assert drawn == [f"Frontiers over {cost}" for cost in costs]
+    drawn = [panel["stringSettings"]["title"] for panel in panels(spec, "Frontiers and arms")]
+    arms = ["Arms at 4 epochs", "Arms at 20 epochs"]
+    assert drawn == [f"Frontiers over {ALL_COST_NAMES[cost]}" for cost in costs] + arms
     for cost in costs:
         check_frontiers(
             table(server, f"frontiers/{cost}_table"),
@@ -74,14 +79,28 @@ def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_pa
         ("summary:val_error", "config:epochs.value")
     }
     assert not any(panel.get("showMinYAxisLine") for panel in scatter)  # it would pool the regimes
-    assert [panel["stringSettings"]["title"] for panel in panels(spec, "Arms by regime")] == [
-        "Arms at 4 epochs",
-        "Arms at 20 epochs",
+    assert [p["chartTitle"] for p in scatter] == [
+        *("Error over FLOPs per image", "Error over parameters", "Error over training FLOPs"),
+        "Error over step time, s",
     ]
+    assert [p["mediaKeys"] for p in panels(spec, "What the study says")] == [["report"]]
+    assert "Training" not in [s["name"] for s in spec["section"]["panelBankConfig"]["sections"]]
     assert panels(spec, "All axes")[0]["type"] == "Parallel Coordinates Plot"
     (runset,) = spec["section"]["runSets"]
     assert [key["name"] for key in runset["grouping"]] == ["epochs.value", "config_id.value"]
     assert runset["filters"]["filters"][0]["value"] == ["demo"]
+    assert [key["key"]["name"] for key in runset["sort"]["keys"]] == ["jobType", "val_error"]
+    assert spec["section"]["settings"]["maxRuns"] == len(results) + 1
+    assert {r["seeds"] for r in table(server, "frontier")} == {9}
+
+    page = (figures / "report.html").read_bytes()
+    assert run.files[row["report"]["path"]] == page
+    sent = server.artifacts.named["analysis-demo"]
+    kept = {p.name for p in figures.iterdir() if p.suffix in (".html", ".png", ".csv", ".json")}
+    assert set(sent) == {*kept, "manifest.json"}
+    assert sent["report.html"] == page
+    captions = [row[f"figures/{path.stem}"]["caption"] for path in figures.glob("*.png")]
+    assert "Pareto frontier of error and FLOPs" in captions
 
     # Again: the same workspace, and the analysis is there already.
     code, _ = call("analysis.dashboard", *arguments, cwd=tmp_path)

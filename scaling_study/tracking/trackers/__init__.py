@@ -1,0 +1,1 @@
+"""The trackers that ship with the project, one a module."""
