@@ -1,12 +1,20 @@
 """Settings that a rule names: what it compares, and at which others (`at: {depth: 50}`)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from analysis.rules.grid_names import GridNames
 from analysis.study.columns import Level
 from analysis.study.matched_cells import Settings
 from scaling_study.common.errors import InputError
+
+
+class TwoLevels(NamedTuple):
+    """Two `levels` of the setting `along`, compared where the settings `at` have those values."""
+
+    along: str
+    levels: tuple[Level, Level]
+    at: Settings = ()
 
 
 def level_of(value: Any, where: str) -> Level:
@@ -18,8 +26,8 @@ def level_of(value: Any, where: str) -> Level:
     return float(value)
 
 
-def two_levels(declared: Mapping[str, Any], where: str) -> tuple[str, tuple[Level, Level]]:
-    """The setting `along` which a rule compares, and its two `levels`; else InputError."""
+def two_levels(declared: Mapping[str, Any], where: str) -> TwoLevels:
+    """The two levels that a rule compares; InputError where they are not declared as such."""
     along, levels = declared.get("along"), declared.get("levels")
     if not isinstance(along, str) or not along:
         raise InputError(
@@ -29,7 +37,7 @@ def two_levels(declared: Mapping[str, Any], where: str) -> tuple[str, tuple[Leve
     if not isinstance(levels, list | tuple) or len(levels) != 2 or levels[0] == levels[1]:
         raise InputError(f"{where}.levels: {levels!r} must be two different values of {along}")
     first, second = (level_of(v, f"{where}.levels") for v in levels)
-    return along, (first, second)
+    return TwoLevels(along, (first, second), settings_at(declared, where))
 
 
 def settings_at(declared: Mapping[str, Any], where: str) -> Settings:
@@ -40,11 +48,12 @@ def settings_at(declared: Mapping[str, Any], where: str) -> Settings:
     return tuple((str(key), level_of(v, f"{where}.at.{key}")) for key, v in at.items())
 
 
-def check_levels(grid: GridNames, along: str, levels: Sequence[Level], where: str) -> None:
-    """Raises InputError unless the grid has the setting and both of its levels."""
-    grid.check_setting(along, f"{where}.along")
-    for level in levels:
-        grid.check_value(along, level, f"{where}.levels")
+def check_two_levels(grid: GridNames, compared: TwoLevels, where: str) -> None:
+    """Raises InputError unless the grid has the setting, both of its levels, and those `at`."""
+    grid.check_setting(compared.along, f"{where}.along")
+    for level in compared.levels:
+        grid.check_value(compared.along, level, f"{where}.levels")
+    check_settings(grid, compared.at, where)
 
 
 def check_settings(grid: GridNames, settings: Settings, where: str) -> None:

@@ -1,16 +1,10 @@
 """`levels`: mean ln(error) of the second of two levels minus the first's, all else equal."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from analysis.rules import phrases
-from analysis.rules.declared_settings import (
-    check_levels,
-    check_settings,
-    level_name,
-    settings_at,
-    two_levels,
-)
+from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_name, two_levels
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement, Kind
@@ -20,11 +14,10 @@ from analysis.rules.two_arms import moderation_note
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
-from analysis.study.columns import ALL_COST_NAMES, Level
+from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import (
     Match,
-    Settings,
     has_settings,
     matches_of,
     setting_of,
@@ -35,32 +28,22 @@ from analysis.study.matched_cells import (
 EQUAL = 1.2
 
 
-class Options(NamedTuple):
-    """Two `levels` of the setting `along`, compared where the settings `at` have those values."""
-
-    along: str
-    levels: tuple[Level, Level]
-    at: Settings = ()
-
-
 class Levels(Kind):
-    """The effect is positive where the first level is better; `Rule.options` are `Options`."""
+    """The effect is positive where the first level is better; `Rule.options` are `TwoLevels`."""
 
     keys = ("sign", "regime", "along", "levels", "at", "cost", "margin")
     needs = "runs that differ in the levels alone"
     regimes = ("longest", "shortest", "every")
     default_regime = "every"
 
-    def options(self, declared: Mapping[str, Any], where: str) -> Options:
-        return Options(*two_levels(declared, where), settings_at(declared, where))
+    def options(self, declared: Mapping[str, Any], where: str) -> TwoLevels:
+        return two_levels(declared, where)
 
     def check_names(self, rule: Rule, grid: GridNames, where: str) -> None:
-        own: Options = rule.options
-        check_levels(grid, own.along, own.levels, where)
-        check_settings(grid, own.at, where)
+        check_two_levels(grid, rule.options, where)
 
     def side_of(self, cell: Cell, rule: Rule, base: Mapping[str, float]) -> str | None:
-        own: Options = rule.options
+        own: TwoLevels = rule.options
         value = setting_of(cell, own.along)
         return level_names(rule)[own.levels.index(value)] if value in own.levels else None
 
@@ -122,7 +105,7 @@ class Levels(Kind):
 
     def _cells(self, cells: Sequence[Cell], rule: Rule) -> list[Cell]:
         """The cells of the regime, and of the other settings, that the rule is about."""
-        own: Options = rule.options
+        own: TwoLevels = rule.options
         epochs = self.epochs(cells, rule)
         chosen = [c for c in cells if epochs in (None, c.epochs) and has_settings(c, own.at)]
         if not chosen:
@@ -133,7 +116,7 @@ class Levels(Kind):
 
 def level_names(rule: Rule) -> tuple[str, str]:
     """Both levels in words, see `level_name`."""
-    own: Options = rule.options
+    own: TwoLevels = rule.options
     first, second = (level_name(own.along, level) for level in own.levels)
     return first, second
 

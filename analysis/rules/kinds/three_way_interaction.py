@@ -1,16 +1,10 @@
 """`three_way_interaction`: the interaction of arms and length at one level, minus at another."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from analysis.rules import phrases
-from analysis.rules.declared_settings import (
-    check_levels,
-    check_settings,
-    level_name,
-    settings_at,
-    two_levels,
-)
+from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_name, two_levels
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement
@@ -19,20 +13,11 @@ from analysis.rules.rule import Rule
 from analysis.rules.two_arms import TwoArms
 from analysis.stats.contrast import Estimand, Gap
 from analysis.stats.gap_difference import difference
-from analysis.study.columns import Level
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import Settings
 
 # Images that count as equally many, as a ratio: epochs are whole.
 EQUAL = 1.02
-
-
-class Options(NamedTuple):
-    """Two `levels` of the setting `along`, compared where the settings `at` have those values."""
-
-    along: str
-    levels: tuple[Level, Level]
-    at: Settings = ()
 
 
 class ThreeWayInteraction(TwoArms):
@@ -46,17 +31,15 @@ class ThreeWayInteraction(TwoArms):
     one_regime = False
     needs = "two arms and two lengths of training at two levels of a setting"
 
-    def options(self, declared: Mapping[str, Any], where: str) -> Options:
-        return Options(*two_levels(declared, where), settings_at(declared, where))
+    def options(self, declared: Mapping[str, Any], where: str) -> TwoLevels:
+        return two_levels(declared, where)
 
     def at(self, rule: Rule) -> Settings:
-        own: Options = rule.options
+        own: TwoLevels = rule.options
         return own.at
 
     def check_names(self, rule: Rule, grid: GridNames, where: str) -> None:
-        own: Options = rule.options
-        check_levels(grid, own.along, own.levels, where)
-        check_settings(grid, own.at, where)
+        check_two_levels(grid, rule.options, where)
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
         parts = _parts(study, rule)
@@ -112,14 +95,14 @@ class ThreeWayInteraction(TwoArms):
 
 def _parts(study: Evidence, rule: Rule) -> tuple[Evidence, Evidence]:
     """The study at either level."""
-    own: Options = rule.options
+    own: TwoLevels = rule.options
     first, second = (study.at((*own.at, (own.along, level))) for level in own.levels)
     return first, second
 
 
 def _names(rule: Rule) -> tuple[str, str]:
     """Both levels in words."""
-    own: Options = rule.options
+    own: TwoLevels = rule.options
     first, second = (level_name(own.along, level) for level in own.levels)
     return first, second
 
