@@ -50,6 +50,8 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         yield running
+    if (client := sys.modules.get("wandb")) is not None:
+        client.teardown()  # in this process it would go on asking this server
 
 
 def start(module: str, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
