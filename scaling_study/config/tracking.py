@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -49,6 +49,11 @@ class Tracking:
             require(good, "tracking.tags", tag, f"1 to {TAG_LENGTH} characters")
         limit = self.finish_timeout_s
         require(limit > 0, "tracking.finish_timeout_s", limit, "must be more than 0 seconds")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """From `asdict` by way of JSON, where tags are a list."""
+        return cls(**{**values, "tags": tuple(values["tags"])})
 
     @property
     def requests(self) -> list[str]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.own_process import calling
 from scaling_study.common.source import sources_of
 from scaling_study.common.validation import from_values
 from scaling_study.data.base import MINIVAL, DataConfig, DataSet, Sizes
@@ -75,10 +76,8 @@ def _listing(data: DataConfig) -> Listing:
 def _labels(data: DataConfig, part: str) -> Columns:
     """The labels of a part, as another process finds them; InputError with its reason."""
     asked = json.dumps({"data": asdict(data), "part": part})
-    start = f"import sys; sys.path[:] = {sys.path!r}\nfrom {__name__} import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", start], input=asked, capture_output=True, text=True, check=False
-    )
+    command = calling(__name__, "main")
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = [line for line in done.stderr.splitlines() if line.strip()][-1:]
         raise InputError(f"data.name={data.name}: {part} cannot be listed: {''.join(reason)}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
+from scaling_study.common.own_process import calling
 from scaling_study.config.tracking import Tracking
 from scaling_study.tracking.base import Alert, TrackingError
 from scaling_study.tracking.registry import tracker
@@ -44,12 +45,11 @@ def send_alert(tracking: Tracking, alert: Alert) -> None:
     """Send a message if `tracking` asks for it; prints why, if it is not taken."""
     if not tracking.alerts:
         return
-    start = f"import sys; sys.path[:] = {sys.path!r}\nfrom {__name__} import command; command()"
     values = json.dumps([asdict(tracking), asdict(alert)])
     limit_s = START_S + 2 * tracking.finish_timeout_s
     try:
         done = subprocess.run(
-            [sys.executable, "-c", start, values],
+            [*calling(__name__, "command"), values],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -69,7 +69,7 @@ def send_alert(tracking: Tracking, alert: Alert) -> None:
 def command() -> None:
     """Called with a `Tracking` and an `Alert` as JSON."""
     values, message = json.loads(sys.argv[1])
-    tracking = Tracking(**values | {"tags": tuple(values["tags"])})
+    tracking = Tracking.of(values)
     chosen = tracker(tracking.name)
     assert chosen.alert is not None
     try:

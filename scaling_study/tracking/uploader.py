@@ -88,5 +88,4 @@ def _watch(ended: threading.Event, parent: int, finish_timeout_s: float) -> None
 
 def command() -> None:
     """Called with the run's folder and its `Tracking` as JSON."""
-    values = json.loads(sys.argv[2])
-    main(Path(sys.argv[1]), Tracking(**values | {"tags": tuple(values["tags"])}))
+    main(Path(sys.argv[1]), Tracking.of(json.loads(sys.argv[2])))

@@ -6,7 +6,6 @@ The uploader holds a lock on RUN/tracking.txt as long as it lives.
 import fcntl
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from scaling_study.common.files import file_end, no_link
+from scaling_study.common.own_process import calling
 from scaling_study.config.tracking import Tracking
 from scaling_study.tracking.registry import tracker
 
@@ -46,9 +46,7 @@ def uploading(run_dir: Path, tracking: Tracking) -> Iterator[None]:
 
 
 def _start(run_dir: Path, tracking: Tracking) -> subprocess.Popen[bytes] | None:
-    # The same modules as here, wherever they lie.
-    start = f"import sys; sys.path[:] = {sys.path!r}\nfrom {UPLOADER} import command; command()"
-    command = [sys.executable, "-c", start, str(run_dir)]
+    command = [*calling(UPLOADER, "command"), str(run_dir)]
     try:
         with open(run_dir / LOG, "ab", opener=no_link) as log:
             # An earlier attempt's uploader still has it, or the disk has no locks.

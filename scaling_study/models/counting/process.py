@@ -3,17 +3,16 @@
 import atexit
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.own_process import calling
 
 SERVER = "scaling_study.models.counting.server"
 
-# With the import path that it was started with.
-_servers: list[tuple[list[str], subprocess.Popen[str]]] = []
+_servers: list[subprocess.Popen[str]] = []
 
 
 def count(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def count(asked: Mapping[str, Any]) -> dict[str, Any]:
 def end() -> None:
     """End the process, if one is running."""
     while _servers:
-        _, server = _servers.pop()
+        server = _servers.pop()
         server.kill()  # it has nothing to lose
         for pipe in (server.stdin, server.stdout):
             with suppress(OSError):
@@ -50,21 +49,19 @@ def end() -> None:
 
 
 def _server() -> subprocess.Popen[str]:
-    if _servers and _servers[0][0] != sys.path:
+    if _servers and _servers[0].args != calling(SERVER, "main"):
         end()
     if not _servers:
-        _servers.append(([*sys.path], _start()))
-    return _servers[0][1]
+        _servers.append(_start())
+    return _servers[0]
 
 
 def _start() -> subprocess.Popen[str]:
-    # The same modules as here, wherever they lie; what they print goes nowhere.
-    start = f"import sys; sys.path[:] = {sys.path!r}\nfrom {SERVER} import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-c", start],
+        calling(SERVER, "main"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # what modules print goes nowhere
         text=True,
     )
 

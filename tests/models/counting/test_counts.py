@@ -154,7 +154,7 @@ def test_a_family_that_fails_says_how(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_process_that_was_killed_is_started_again(asked: list[Any]) -> None:
     run_cost(mlp())
-    ((_, server),) = process._servers
+    (server,) = process._servers
     server.kill()
     server.wait()
     assert run_cost(mlp(depth=4)).params
