@@ -29,7 +29,7 @@ from analysis.figures.figure import StudyFigure, confidence, law_cost
 from analysis.figures.files import Saved
 from analysis.figures.law_records import study_law_rows, study_return_rows
 from analysis.figures.records import arm_records, frontier_records, overfit_records
-from analysis.figures.verdict_records import verdict_records
+from analysis.figures.verdict_records import drawn, verdict_records
 from analysis.rules.phrases import arm_names, better_arm
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.columns import ALL_COST_NAMES, COSTS, Record
@@ -145,8 +145,8 @@ FIGURES: tuple[StudyFigure, ...] = (
     ),
     StudyFigure(
         "verdicts",
-        "Claims with their effects, {confidence} intervals; grey: asked in another way",
-        lambda found: verdict_records(found.judgements),
+        "Claims with their effects, {confidence} intervals; grey: the same asked in another way",
+        lambda found: drawn(verdict_records(found.judgements)),
         lambda rows, found: forest.verdicts(
             rows, f"{confidence(found)} interval", _noise(found), _look(found)
         ),
