@@ -52,7 +52,7 @@ def _agreement(here: str, there: str) -> str:
         return "These runs neither confirm nor contradict it."
     if there == "inconclusive":
         return "The paper's numbers leave it open; these runs do not."
-    return "Both say the same." if here == there else "Here the answer is another one."
+    return "The two agree." if here == there else "Here the answer is another one."
 
 
 def about_what(found: Findings) -> str:

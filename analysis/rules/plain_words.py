@@ -116,8 +116,8 @@ def what_decides(j: Judgement, names: Collection[str]) -> str:
     kind = find_kind(j.rule.kind)
     if (parts := kind.parts(j.rule)) and any(name in names for name in parts):
         return "open as long as one of its parts is"
-    if parts:
-        return f"a part is refuted, but not as one of {len(parts)}; more seeds would decide"
+    if (open_part := f"refuted, but not as one of {len(parts)}") in j.verdict.reason:
+        return f"a part is {open_part}; more seeds would decide"
     if j.verdict.reason != UNDECIDED:
         by_seeds = "; more seeds would decide" if j.verdict.p_holm is not None else ""
         return f"{j.verdict.reason}{by_seeds}"

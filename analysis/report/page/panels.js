@@ -160,11 +160,12 @@ const spread = (list, most) => list.length <= most ? list
 const names = (cells, shadeOf, columns, panel) => {
   const sorted = [...cells].sort((a, b) => across(a) - across(b) || a.error - b.error);
   const shown = spread(sorted, NAMED[Math.min(columns, 3)]), last = across(sorted[sorted.length - 1]), first = across(sorted[0]);
-  // The right end has its room on the left.
+  const errors = cells.map((c) => c.error).sort((a, b) => a - b), middle = errors[Math.floor(errors.length / 2)];
+  // The right end has its room on the left; arms that rise have it above, those that fall below.
   const far = (c) => costShown() && last > first && Math.log(across(c) / first) > 0.6 * Math.log(last / first);
   return { type: "scatter", mode: "text", hoverinfo: "skip", showlegend: false, cliponaxis: false, meta: "names",
     x: shown.map(across), y: shown.map((c) => inUnit(c.error)), text: shown.map((c) => `\u2002${safe(c.label)}\u2002`),
-    textposition: shown.map((c) => far(c) ? "top left" : "top right"),
+    textposition: shown.map((c) => `${c.error > middle ? "top" : "bottom"} ${far(c) ? "left" : "right"}`),
     textfont: { size: 10, color: shown.map(shadeOf) }, ...panel };
 };
 /* What a mark's shape says: an entry in the legend that draws nothing. */

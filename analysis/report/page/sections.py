@@ -40,7 +40,7 @@ def explorer(cells: StudyCells, published: bool) -> list[str]:
     """Where the script puts the interactive figure and its controls."""
     text = (
         f"Each point is a configuration: {_bars(cells)}. Point at one for its settings, click for "
-        "the command that repeats it. FLOPs are 2 × multiply-adds."
+        "its learning curve, config, log, files and command. FLOPs are 2 × multiply-adds."
     )
     if published:
         text += (

@@ -1,0 +1,86 @@
+"""A study's W&B Report, which reads like report.html. Built here, saved by `dashboard`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from analysis.report.page.glossary import WORDS
+from analysis.rules.phrases import capitalised
+from scaling_study.config.tracking import Tracking, tag_of
+
+if TYPE_CHECKING:
+    from wandb_workspaces.reports.v2 import Report
+
+# What W&B takes as a title.
+MOST_TITLE = 128
+# Sections of the workspace that a report shows too, under these headings.
+SHOWN = {"Frontiers and arms": "Explore", "Runs": "Runs", "Figures": "Figures"}
+
+
+def build(tracking: Tracking, said: Mapping[str, Any], sections: Sequence[Any]) -> "Report":
+    """The report of a study: what was `said` of it in answer.json, and panels of its workspace."""
+    from wandb_workspaces.reports import v2 as wr
+
+    study = tracking.study
+    title = str(said.get("question") or f"Study {study}")
+    title = title if len(title) <= MOST_TITLE else f"{title[: MOST_TITLE - 1]}…"
+    return wr.Report(
+        entity=tracking.entity,
+        project=tracking.project,
+        title=title,
+        description=f"Study {study}",
+        blocks=[*_answer(tracking, said), *_claims(said), *_panels(tracking, sections), *_words()],
+    )
+
+
+def _answer(tracking: Tracking, said: Mapping[str, Any]) -> Iterator[Any]:
+    """What weakens the verdicts, the sentence of the main one, and its picture."""
+    from wandb_workspaces.reports import v2 as wr
+
+    if reason := said.get("exploratory"):
+        yield wr.P(f"These verdicts are exploratory, because {reason}.")
+    if sentence := said.get("sentence"):
+        yield wr.H2(f"{capitalised(said['verdict'])}: {sentence}")
+    if picture := said.get("picture"):
+        keys = [f"figures/{picture}"]
+        yield _grid(tracking, [wr.MediaBrowser(media_keys=keys, num_columns=1)])
+
+
+def _claims(said: Mapping[str, Any]) -> Iterator[Any]:
+    from wandb_workspaces.reports import v2 as wr
+
+    if claims := said.get("claims"):
+        yield wr.H1("Verdicts")
+        yield wr.UnorderedList([f"{capitalised(word)}: {text}" for word, text in claims])
+    yield wr.H1("Our reading beside the paper's")
+    yield from map(wr.P, said["reading"])
+
+
+def _panels(tracking: Tracking, sections: Sequence[Any]) -> Iterator[Any]:
+    from wandb_workspaces.reports import v2 as wr
+
+    for section in sections:
+        if section.name in SHOWN:
+            yield wr.H1(SHOWN[section.name])
+            yield _grid(tracking, section.panels)
+
+
+def _words() -> Iterator[Any]:
+    from wandb_workspaces.reports import v2 as wr
+
+    yield wr.H1("Ten words")
+    yield wr.UnorderedList([f"{word}: {meaning}" for word, meaning in WORDS])
+
+
+def _grid(tracking: Tracking, panels: Sequence[Any]) -> Any:
+    """Panels over the runs that carry the study's tag."""
+    from wandb_workspaces import workspaces as ws
+    from wandb_workspaces.reports import v2 as wr
+
+    assert tracking.study is not None
+    runs = wr.Runset(
+        entity=tracking.entity,
+        project=tracking.project,
+        name=tracking.study,
+        filters=[ws.Tags().isin([tag_of(tracking.study)])],
+    )
+    return wr.PanelGrid(runsets=[runs], panels=list(panels))
