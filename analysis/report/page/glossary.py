@@ -27,8 +27,8 @@ WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "interval",
-        "the range in which the true effect lies, but for 5 % of studies; “5 % ± 2 %” is 3 % to "
-        "7 %",
+        "the range in which the true effect lies, but for 5 % of studies; "
+        '"5 % ± 2 %" is 3 % to 7 %',
     ),
     ("margin", "the least effect that counts, declared beforehand: 0.5 % of the error"),
     (

@@ -62,15 +62,16 @@ def test_a_floor_is_drawn_whole_or_not_at_all(floor, text):
 
 @pytest.mark.parametrize("undercut", [False, True])
 def test_a_floor_that_points_undercut_is_none(undercut):
-    """Exact errors above a floor find it; one point at half of it shows that it is no floor."""
+    """Errors above a floor find it; one point far below it shows that it is none."""
     cost = np.geomspace(1e6, 1e9, 12)
-    points = {"cost": cost, "error": 0.1 + 30 * cost**-0.35}
+    noise = np.exp(0.004 * np.random.default_rng(3).standard_normal(12))
+    points = {"cost": cost, "error": (0.1 + 30 * cost**-0.35) * noise}
     points |= dict.fromkeys(("depth", "width", "resolution", "n"), np.ones(12))
     points |= {"variance": np.full(12, 1e-6), "se": np.full(12, 1e-3)}
     points["error"][6] *= 0.3 if undercut else 1
     rows = law_rows(points, fits_of(points), 5, np.inf, "seeds")
     floors = [r["error"] for r in rows if r["kind"] == "floor"]
-    assert floors == ([] if undercut else [pytest.approx(0.1, rel=0.05)])
+    assert floors == ([] if undercut else [pytest.approx(0.1, rel=0.1)])
     few = {name: values[:9] for name, values in points.items()}
     assert fits_of(few) == {}
 
