@@ -8,7 +8,7 @@ const ALL = "all";
 const FIELDS = new Map(data.fields.map((field) => [field.name, field]));
 const ARM = "arm", NONE = "none"; // what colours may say, and all in one panel
 const defaults = {
-  x: data.opening.x, color: ARM, panel: data.opening.x === "epochs" ? NONE : "epochs", epochs: ALL, px: ALL,
+  x: data.opening.x, panel: data.opening.panel, color: data.cells.some((c) => data.arms.includes(c.arm)) ? ARM : NONE, epochs: ALL, px: ALL,
   view: data.opening.view === "arms" ? "arms" : "frontier",
   paper: data.published_shown ? "1" : "0", seeds: "0",
   sort: "", q: "", run: "", pause: "0",
@@ -17,7 +17,7 @@ for (const axis of data.own) defaults[axis.name] = ALL;
 const state = { ...defaults };
 for (const [key, value] of new URLSearchParams(location.hash.slice(1)))
   if (key in defaults) state[key] = value;
-const known = { x: [...Object.keys(data.axes), ...FIELDS.keys()], color: [ARM, ...FIELDS.keys()],
+const known = { x: [...Object.keys(data.axes), ...FIELDS.keys()], color: [ARM, NONE, ...FIELDS.keys()],
   panel: ["epochs", NONE, ...FIELDS.keys()], epochs: [ALL, ...data.epochs.map(String)],
   px: [ALL, ...data.px.map(String)], view: ["frontier", "arms"] };
 for (const axis of data.own) known[axis.name] = [ALL, ...axis.values];

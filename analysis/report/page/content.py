@@ -41,7 +41,7 @@ def cell_values(
     """Each cell once: its settings, error with interval, every cost that was measured, and `at`,
     what it has of the `fields`."""
     known = {r["config_id"]: r for rows in frontiers.values() for r in rows}
-    names = [field["name"] for field in fields(cells)]
+    names = [field["name"] for field in fields(cells, {})]
     resolutions = len({c.resolution for c in cells})
     return [
         {name: known[c.config_id][name] for name in CELL_COLUMNS}

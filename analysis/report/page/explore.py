@@ -8,6 +8,7 @@ from analysis.rules.kind import Judgement
 from analysis.rules.registry import find_kind
 from analysis.study.cells import Cell
 from analysis.study.columns import Level
+from analysis.study.compared_settings import declared_variants
 from analysis.study.matched_cells import setting_of
 from analysis.study.study_cells import StudyCells
 from scaling_study.study.axes import plain
@@ -16,16 +17,22 @@ from scaling_study.study.axes import plain
 NAMED = ("variant", "target")
 # Views of the plot: the frontier over a cost, both arms over a cost, means over a setting.
 FRONTIER, ARMS, SETTINGS = "frontier", "arms", "settings"
+ONE_PANEL = "none"
 
 
-def fields(cells: StudyCells) -> list[dict[str, Any]]:
-    """The settings that the cells differ in, with their values as text, in order."""
+def fields(cells: StudyCells, grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The settings that the cells differ in, with their values as text, in order.
+
+    Variants have that of the `grid`, whose rows may each have those before them too.
+    """
+    declared = [str(name) for _, named in declared_variants(grid) for name in named]
     found: dict[str, tuple[str, Sequence[Level]]] = {
         axis.name: (f"{axis.label} ({axis.unit})" if axis.unit == "px" else axis.label, levels)
         for axis, levels in varied(cells)
     }
     for name in NAMED:
-        values = list(dict.fromkeys(value for c in cells if (value := getattr(c, name))))
+        there = {value for c in cells if (value := getattr(c, name))}
+        values = [*(v for v in declared if v in there), *sorted(there - {*declared})]
         if len(values) > 1:
             found[name] = name, values
     return [
@@ -47,7 +54,7 @@ def opening(
     curves: Mapping[str, Sequence[Any]],
     cost: str,
 ) -> dict[str, str]:
-    """The view, and what is on the horizontal axis: what the main claim is about.
+    """The view, what is on the horizontal axis, and the panels: what the main claim is about.
 
     `known` are the `fields`, `costs` those that were measured, `curves` the arms by cost; `cost`
     is that of the study. Without a claim it opens on the first setting that varies.
@@ -59,12 +66,13 @@ def opening(
     else:
         over = find_kind(claim.rule.kind).over(claim.rule)
     if over in names:
-        return {"view": SETTINGS, "x": over}
+        one = over in (*NAMED, "epochs")  # variants may change the length of training
+        return {"view": SETTINGS, "x": over, "panel": ONE_PANEL if one else "epochs"}
     over = over if over in costs else cost
     arms = claim is not None and find_kind(claim.rule.kind).pictures[0].startswith("arms_")
     if arms and curves.get(over):
-        return {"view": ARMS, "x": over}
-    return {"view": FRONTIER, "x": over}
+        return {"view": ARMS, "x": over, "panel": "epochs"}
+    return {"view": FRONTIER, "x": over, "panel": "epochs"}
 
 
 def label_of(cell: Cell, resolutions: int) -> str:

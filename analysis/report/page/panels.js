@@ -138,7 +138,7 @@ const offer = (place, id) => {
 
 /* What colours mean: arms, or the values of a setting; each with the cells that it is true of. */
 const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b949e", "#8a6100"];
-const groupsOf = (cells) => state.color === ARM
+const groupsOf = (cells) => state.color === NONE ? [{ name: "mean over seeds", shade: color("depth"), cells }] : state.color === ARM
   ? Object.entries(ARMS).map(([arm, name]) => ({ name, shade: color(arm), cells: cells.filter((c) => armOf(c) === arm) }))
   : FIELDS.get(state.color).values.map((value, i) => ({ name: worded(state.color, value), shade: PALETTE[i % PALETTE.length],
     cells: cells.filter((c) => valueOf(c, state.color) === value) }));

@@ -44,7 +44,7 @@ const settingTraces = (cells, panel) => {
   }
   return [...alike.values()].filter((group) => group.length > 1).map((group) => {
     group.sort((a, b) => order.indexOf(across(a)) - order.indexOf(across(b)));
-    return { type: "scatter", mode: "lines", line: { color: color("line"), width: 1.6 }, x: group.map(across),
+    return { type: "scatter", mode: "lines", line: { color: color("neither"), width: 1.4 }, x: group.map(across),
       y: group.map((c) => inUnit(c.error)), hoverinfo: "skip", showlegend: false, ...panel };
   });
 };

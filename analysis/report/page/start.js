@@ -3,7 +3,7 @@ if ($("controls")) {
   chips("view", "Show", [["frontier", "Pareto frontier"], ["arms", `${armNames.join(" and ")} arms`]]);
   const settings = data.fields.map(({ name, label }) => [name, label]);
   chips("x", "Horizontal axis", [...Object.entries(data.axes).map(([key, axis]) => [key, axis.name]), ...settings]);
-  choice("color", "Colour", [[ARM, "arm"], ...settings]);
+  choice("color", "Colour", [[ARM, "arm"], ...settings, [NONE, "one for all"]]);
   choice("panel", "Panels", [...FIELDS.has("epochs") ? [] : [["epochs", "training length"]], ...settings, [NONE, "one for all"]]);
   chips("epochs", "Training length", [[ALL, "all"], ...data.epochs.map((e) => [String(e), lengthOf(e)])]);
   chips("px", "Resolution", [[ALL, "all"], ...data.px.map((p) => [String(p), `${p} px`])].slice(data.px.length > 1 ? 0 : 1));

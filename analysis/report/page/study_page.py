@@ -65,7 +65,10 @@ def data(found: Findings) -> dict[str, Any]:
         found.table, study_dir.parent / "runs" if study_dir else None, found.forecasts
     )
     cost = found.prereg.cost if found.prereg.cost in axes else axes[0]
-    curves, known = content.curve_values(found.cells, axes), explore.fields(found.cells)
+    curves, known = (
+        content.curve_values(found.cells, axes),
+        explore.fields(found.cells, found.table.grid),
+    )
     claim = main_claim(found.judgements, found.table.grid)
     return {
         "axes": {c.name: {"name": c.title, "label": c.label, "unit": c.unit} for c in costs},

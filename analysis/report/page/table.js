@@ -94,6 +94,7 @@ const insideOf = (run) => {
 };
 const detail = (run) => {
   const box = make("div");
+  box.append(insideOf(run));
   for (const text of [run.reason, ...run.notes]) if (text) box.append(make("p", {}, text));
   if (run.overrides) box.append(make("p", {}, "Differs from the defaults in ", make("code", {}, run.overrides.join(" ") || "nothing"), "."));
   if (run.command) {
@@ -107,7 +108,6 @@ const detail = (run) => {
     });
     box.append(make("p", { class: "small" }, "To repeat this run:"), make("div", { class: "command" }, code, copy));
   } else box.append(make("p", { class: "small" }, "Its folder holds no config.yaml, so there is no command to repeat it."));
-  box.append(insideOf(run));
   return make("tr", { class: "detail" }, make("td", { colspan: COLUMNS.length }, box));
 };
 const head = make("tr");
@@ -152,5 +152,5 @@ const choose = (id) => {
   $("search").value = state.q;
   remember(); list();
   const row = body.querySelector("tr.chosen");
-  if (row) row.scrollIntoView({ block: "center" });
+  if (row) row.scrollIntoView({ block: "start" });
 };

@@ -26,7 +26,7 @@ def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float
         **{name: {} for name in ("axes", "published")},
         **{name: [] for name in ("own", "epochs", "px", "cells", "assumed", "fields")},
         "run_axes": content.run_axes(study.grid),
-        "opening": {"view": "frontier", "x": ""},
+        "opening": {"view": "frontier", "x": "", "panel": "epochs"},
         "outcome": content.outcome_values(measure_of(study.grid)),
         "arms": [*DEPTH_WIDTH],
         "published_shown": False,

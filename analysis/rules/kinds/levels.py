@@ -85,7 +85,9 @@ class Levels(Kind):
         where = f"at {rule.measure.at(epochs)} " if epochs else ""
         rows = rows_between(rule)
         return where + (
-            f"what {rows.added} change in {rows.base}" if rows else " or ".join(level_names(rule))
+            f"what adding {rows.added} to {rows.base} does"
+            if rows
+            else " or ".join(level_names(rule))
         )
 
     def signed(self, rule: Rule) -> str:
