@@ -70,8 +70,8 @@ def test_the_first_screen_is_question_answer_and_picture(visit, rows_report, wid
     assert page.locator("h1").inner_text() == QUESTION
     answer = page.locator("#answer .sentence").inner_text()
     assert re.fullmatch(
-        r"Less weight decay, longer training and label smoothing, added to baseline: with beats without by "
-        r"[\d.]+ % ± [\d.]+ % of the error",
+        r"Less weight decay, longer training and label smoothing, added to baseline: with beats "
+        r"without by [\d.]+ % ± [\d.]+ % of the error",
         answer,
     ), answer
     picture = page.locator("#answer img").bounding_box()
@@ -124,7 +124,8 @@ def test_explore_opens_on_what_the_verdict_is_about(visit, rows_report):
     chip(page, "FLOPs")
     assert page.locator("input[name=view]").first.is_enabled()
     # With names beside the points, as in the figures.
-    assert "label smoothing" in page.locator("#explorer .textpoint").all_text_contents()
+    named = page.locator("#explorer .textpoint").all_text_contents()
+    assert {name.strip() for name in named} == {*ROWS}
     page.locator("select[name=panel]").select_option("variant")
     assert page.locator("#explorer .annotation text").all_text_contents() == list(ROWS)
     page.locator("select[name=color]").select_option("epochs")
