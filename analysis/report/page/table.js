@@ -69,8 +69,11 @@ const curveOf = ({ epoch, lines }) => {
 /* How a run's config differs from that of the base: [key, there, here]. */
 const asMap = (overrides) => new Map((overrides || []).map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]));
 const baseOf = (run) => {
-  const bases = data.cells.filter((c) => c.is_base), own = bases.find((c) => c.epochs === run.epochs) || bases[0];
-  return own && (replicas.get(own.config_id) || []).find((other) => other.overrides);
+  const rows = FIELDS.get("variant")?.values; // the first of the variants, else the cell that both arms share
+  const bases = data.cells.filter((c) => rows ? c.at.variant === rows[0] : c.is_base);
+  const own = bases.find((c) => c.epochs === run.epochs) || bases[0];
+  const known = own ? (replicas.get(own.config_id) || []).filter((other) => other.overrides) : [];
+  return known.find((other) => other.seed === run.seed) || known[0];
 };
 const against = (run, base) => {
   const here = asMap(run.overrides), there = asMap(base.overrides);
