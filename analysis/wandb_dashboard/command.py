@@ -70,7 +70,7 @@ def command(args: argparse.Namespace) -> list[str]:
         about = (entity, args.project, study, tag_of(study))
         built = workspace.build(*about, panels, len(plan), own, column)
         said = _read(output / "answer.json")
-        saved, told = _save(results, built, report.build(tracking, said, panels))
+        saved, told = _save(results, built, report.build(report.Place(*about), said, panels))
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None
     return [

@@ -1,11 +1,10 @@
 """A study's W&B Report, which reads like report.html. Built here, saved by `dashboard`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from analysis.report.page.glossary import WORDS
 from analysis.rules.phrases import capitalised
-from scaling_study.config.tracking import Tracking, tag_of
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report
@@ -16,23 +15,31 @@ MOST_TITLE = 128
 SHOWN = {"Frontiers and arms": "Explore", "Runs": "Runs", "Figures": "Figures"}
 
 
-def build(tracking: Tracking, said: Mapping[str, Any], sections: Sequence[Any]) -> "Report":
+class Place(NamedTuple):
+    """Where the runs of a study are, and the tag that they carry."""
+
+    entity: str
+    project: str
+    study: str
+    tag: str
+
+
+def build(place: Place, said: Mapping[str, Any], sections: Sequence[Any]) -> "Report":
     """The report of a study: what was `said` of it in answer.json, and panels of its workspace."""
     from wandb_workspaces.reports import v2 as wr
 
-    study = tracking.study
-    title = str(said.get("question") or f"Study {study}")
+    title = str(said.get("question") or f"Study {place.study}")
     title = title if len(title) <= MOST_TITLE else f"{title[: MOST_TITLE - 1]}…"
     return wr.Report(
-        entity=tracking.entity,
-        project=tracking.project,
+        entity=place.entity,
+        project=place.project,
         title=title,
-        description=f"Study {study}",
-        blocks=[*_answer(tracking, said), *_claims(said), *_panels(tracking, sections), *_words()],
+        description=f"Study {place.study}",
+        blocks=[*_answer(place, said), *_claims(said), *_panels(place, sections), *_words()],
     )
 
 
-def _answer(tracking: Tracking, said: Mapping[str, Any]) -> Iterator[Any]:
+def _answer(place: Place, said: Mapping[str, Any]) -> Iterator[Any]:
     """What weakens the verdicts, the sentence of the main one, and its picture."""
     from wandb_workspaces.reports import v2 as wr
 
@@ -42,7 +49,7 @@ def _answer(tracking: Tracking, said: Mapping[str, Any]) -> Iterator[Any]:
         yield wr.H2(f"{capitalised(said['verdict'])}: {sentence}")
     if picture := said.get("picture"):
         keys = [f"figures/{picture}"]
-        yield _grid(tracking, [wr.MediaBrowser(media_keys=keys, num_columns=1)])
+        yield _grid(place, [wr.MediaBrowser(media_keys=keys, num_columns=1)])
 
 
 def _claims(said: Mapping[str, Any]) -> Iterator[Any]:
@@ -55,13 +62,13 @@ def _claims(said: Mapping[str, Any]) -> Iterator[Any]:
     yield from map(wr.P, said["reading"])
 
 
-def _panels(tracking: Tracking, sections: Sequence[Any]) -> Iterator[Any]:
+def _panels(place: Place, sections: Sequence[Any]) -> Iterator[Any]:
     from wandb_workspaces.reports import v2 as wr
 
     for section in sections:
         if section.name in SHOWN:
             yield wr.H1(SHOWN[section.name])
-            yield _grid(tracking, section.panels)
+            yield _grid(place, section.panels)
 
 
 def _words() -> Iterator[Any]:
@@ -71,16 +78,15 @@ def _words() -> Iterator[Any]:
     yield wr.UnorderedList([f"{word}: {meaning}" for word, meaning in WORDS])
 
 
-def _grid(tracking: Tracking, panels: Sequence[Any]) -> Any:
+def _grid(place: Place, panels: Sequence[Any]) -> Any:
     """Panels over the runs that carry the study's tag."""
     from wandb_workspaces import workspaces as ws
     from wandb_workspaces.reports import v2 as wr
 
-    assert tracking.study is not None
     runs = wr.Runset(
-        entity=tracking.entity,
-        project=tracking.project,
-        name=tracking.study,
-        filters=[ws.Tags().isin([tag_of(tracking.study)])],
+        entity=place.entity,
+        project=place.project,
+        name=place.study,
+        filters=[ws.Tags().isin([place.tag])],
     )
     return wr.PanelGrid(runsets=[runs], panels=list(panels))
