@@ -4,8 +4,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from analysis.rules.kind import Judgement, Kind
+from analysis.rules.kind import Judgement
 from analysis.rules.registry import find_kind
+
+# What shows a study that could test no claim, the first that it has: patterns of figures' names.
+DESCRIPTIONS = ("steps", "main_effects", "arms_*", "frontier_*")
 
 
 def main_claim(judgements: Sequence[Judgement], grid: Mapping[str, Any]) -> Judgement | None:
@@ -28,9 +31,12 @@ def main_claim(judgements: Sequence[Judgement], grid: Mapping[str, Any]) -> Judg
 
 
 def main_picture(drawn: Collection[str], claim: Judgement | None) -> str | None:
-    """The name of the figure, of those `drawn`, in which the claim is seen; None without any."""
-    kind = find_kind(claim.rule.kind) if claim else Kind()
-    found = (name for wanted in kind.pictures for name in sorted(drawn) if fnmatch(name, wanted))
+    """The name of the figure, of those `drawn`, in which the claim is seen; None without any.
+
+    Without a claim it is one that describes the study.
+    """
+    pictures = find_kind(claim.rule.kind).pictures if claim else DESCRIPTIONS
+    found = (name for wanted in pictures for name in sorted(drawn) if fnmatch(name, wanted))
     return next(found, None)
 
 

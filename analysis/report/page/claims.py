@@ -28,7 +28,9 @@ def answer(
         said.insert(0, f"These verdicts are exploratory, because {prereg.exploratory}.")
     notes = [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
     if claim is None:
-        return notes
+        below = ["What each setting did on its own follows."]
+        text = "None of the claims can be decided by these runs"
+        return [*notes, html.verdict(UNTESTED, plain_words.UNTESTED, text, below, ())]
     tested = plain_words.undecided(judgements)
     return [*notes, _verdict(claim, prereg, multiverse.get(claim.rule.name), tested)]
 

@@ -53,7 +53,7 @@ def verdict(
     return (
         f'<article class="verdict {escape(value)}"><p class="badge">{escape(word)}</p>'
         f'<div><p class="sentence">{_prose(sentence)}</p>{_below(below)}'
-        f"{folded('numbers and checks', [_notes(notes)])}</div></article>"
+        f"{folded('numbers and checks', [_notes(notes)]) if notes else ''}</div></article>"
     )
 
 

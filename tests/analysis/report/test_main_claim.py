@@ -31,7 +31,7 @@ def judged(grid, **verdicts):
         ({}, {"R3_harm": "supported", "R4": "refuted"}, "R4", "arms_step_time_s"),
         ({}, {"R3": "supported", "R1_long": "not_testable"}, "R3", "laws"),
         (OWN, {"R1_long": "supported", "mine": "refuted"}, "mine", "main_effects"),
-        ({}, {"R1_long": "not_testable"}, None, "arms_step_time_s"),
+        ({}, {"R1_long": "not_testable"}, None, "main_effects"),
     ],
 )
 def test_a_decided_claim_of_the_study_comes_first(grid, verdicts, claim, picture):
