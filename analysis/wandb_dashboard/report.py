@@ -7,7 +7,7 @@ from analysis.report.page.glossary import WORDS
 from analysis.rules.phrases import capitalised
 
 if TYPE_CHECKING:
-    from wandb_workspaces.reports.v2 import Report
+    from wandb_workspaces.reports.v2.interface import Report
 
 # What W&B takes as a title.
 MOST_TITLE = 128
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 def build(place: Place, said: Mapping[str, Any], sections: Sequence[Any]) -> "Report":
     """The report of a study: what was `said` of it in answer.json, and panels of its workspace."""
-    from wandb_workspaces.reports import v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     title = str(said.get("question") or f"Study {place.study}")
     title = title if len(title) <= MOST_TITLE else f"{title[: MOST_TITLE - 1]}…"
@@ -41,7 +41,7 @@ def build(place: Place, said: Mapping[str, Any], sections: Sequence[Any]) -> "Re
 
 def _answer(place: Place, said: Mapping[str, Any]) -> Iterator[Any]:
     """What weakens the verdicts, the sentence of the main one, and its picture."""
-    from wandb_workspaces.reports import v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     if reason := said.get("exploratory"):
         yield wr.P(f"These verdicts are exploratory, because {reason}.")
@@ -53,7 +53,7 @@ def _answer(place: Place, said: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _claims(said: Mapping[str, Any]) -> Iterator[Any]:
-    from wandb_workspaces.reports import v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     if claims := said.get("claims"):
         yield wr.H1("Verdicts")
@@ -63,7 +63,7 @@ def _claims(said: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _panels(place: Place, sections: Sequence[Any]) -> Iterator[Any]:
-    from wandb_workspaces.reports import v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     for section in sections:
         if section.name in SHOWN:
@@ -72,7 +72,7 @@ def _panels(place: Place, sections: Sequence[Any]) -> Iterator[Any]:
 
 
 def _words() -> Iterator[Any]:
-    from wandb_workspaces.reports import v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     yield wr.H1("Ten words")
     yield wr.UnorderedList([f"{word}: {meaning}" for word, meaning in WORDS])
@@ -80,8 +80,8 @@ def _words() -> Iterator[Any]:
 
 def _grid(place: Place, panels: Sequence[Any]) -> Any:
     """Panels over the runs that carry the study's tag."""
+    import wandb_workspaces.reports.v2.interface as wr
     from wandb_workspaces import workspaces as ws
-    from wandb_workspaces.reports import v2 as wr
 
     runs = wr.Runset(
         entity=place.entity,
