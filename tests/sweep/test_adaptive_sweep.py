@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,9 @@ def test_rounds_follow_each_other_and_go_on_where_they_were_killed(
     tmp_path: Path, command: Command, cache_dir: Path
 ) -> None:
     words = ["scaling_study.sweep", *GRID, "launcher.slots=2"]
-    place = {"cwd": tmp_path, "env": environment()}
-    sweep = warm_python.start(*words, f"cache_dir={cache_dir}", start_new_session=True, **place)
+    place = {"cwd": tmp_path, "env": environment(), "start_new_session": True}
+    place |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    sweep = warm_python.start(*words, f"cache_dir={cache_dir}", **place)
     deadline = time.monotonic() + 300
     while len(results(tmp_path)) < 22 and time.monotonic() < deadline:
         time.sleep(0.01)
