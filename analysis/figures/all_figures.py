@@ -18,6 +18,7 @@ from analysis.figures.drawing import (
     forest,
     frontiers,
     gap_map,
+    interaction_plot,
     law_plots,
     return_plot,
     variant_plot,
@@ -27,6 +28,7 @@ from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import ASSUMED, Look, style
 from analysis.figures.figure import StudyFigure, confidence, law_cost
 from analysis.figures.files import Saved
+from analysis.figures.interaction_records import interaction_records
 from analysis.figures.law_records import study_law_rows, study_return_rows
 from analysis.figures.records import arm_records, frontier_records, overfit_records
 from analysis.figures.verdict_records import verdict_records
@@ -150,6 +152,13 @@ FIGURES: tuple[StudyFigure, ...] = (
         lambda rows, found: forest.verdicts(
             rows, f"{confidence(found)} interval", _noise(found), _look(found)
         ),
+    ),
+    StudyFigure(
+        "interactions",
+        "Does the difference of two levels depend on another setting? Mean {outcome}, 95 % "
+        "intervals; the interaction in {confidence} intervals",
+        lambda found: interaction_records(found.cells, found.prereg, found.judgements),
+        lambda rows, found: interaction_plot.interactions(rows, _look(found)),
     ),
     StudyFigure(
         "main_effects",
