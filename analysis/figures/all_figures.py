@@ -21,7 +21,9 @@ from analysis.figures.drawing import (
     interaction_plot,
     law_plots,
     return_plot,
+    shape_plot,
     variant_plot,
+    waterfall_plot,
 )
 from analysis.figures.drawing.labels import plain
 from analysis.figures.drawing.published_overlay import published_records
@@ -29,7 +31,7 @@ from analysis.figures.drawing.style import ASSUMED, Look, style
 from analysis.figures.figure import StudyFigure, confidence, law_cost
 from analysis.figures.files import Saved
 from analysis.figures.interaction_records import interaction_records
-from analysis.figures.law_records import study_law_rows, study_return_rows
+from analysis.figures.law_records import study_law_rows, study_return_rows, study_shape_rows
 from analysis.figures.records import arm_records, frontier_records, overfit_records
 from analysis.figures.verdict_records import verdict_records
 from analysis.rules.phrases import arm_names, better_arm
@@ -146,6 +148,12 @@ FIGURES: tuple[StudyFigure, ...] = (
         lambda rows, found: variant_plot.steps(rows, _look(found)),
     ),
     StudyFigure(
+        "waterfall",
+        "What each method adds to those before it: {outcome}, 95 % intervals",
+        lambda found: waterfall_plot.cumulative(found.summary["steps"]),
+        lambda rows, found: waterfall_plot.waterfall(rows, _look(found)),
+    ),
+    StudyFigure(
         "verdicts",
         "Claims with their effects, {confidence} intervals; grey: asked in another way",
         lambda found: verdict_records(found.judgements),
@@ -203,6 +211,14 @@ FIGURES: tuple[StudyFigure, ...] = (
         "{Outcome} over {law_cost} with fitted laws, 95 % intervals",
         lambda found: study_law_rows(found.cells, law_cost(found.cells, found.prereg)),
         lambda rows, found: law_plots.laws(rows, law_cost(found.cells, found.prereg), _look(found)),
+    ),
+    StudyFigure(
+        "law_shapes",
+        "{Outcome} over {law_cost} by shape: frontier of each resolution, law (dashed)",
+        lambda found: study_shape_rows(found.cells, law_cost(found.cells, found.prereg)),
+        lambda rows, found: shape_plot.shapes(
+            rows, law_cost(found.cells, found.prereg), _look(found)
+        ),
     ),
     StudyFigure(
         "resolution_returns",
