@@ -29,6 +29,8 @@ COUNTS = {
     "paper/slow_resolution": 24,
     "paper/transfer": 84,
     "paper/semi_supervised": 39,
+    "paper/published_resnet_rs_50": 5,
+    "cifar10_published": 5,
     "slow_resolution": 12,
     "transfer": 126,
     "semi_supervised": 90,
@@ -55,7 +57,7 @@ def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
     for word in ("question: ", "Cost:", f"python -m scaling_study.sweep +grid={name}"):
         assert word in text, word
     if name not in ("smoke", "depth_vs_width", "depth_vs_width_fashion"):
-        assert "Source: Bello et al. 2021" in text
+        assert "Source: " in text
         said = re.search(r"Cost: (\d+) runs, ([\d.e+]+) training FLOPs", text)
         assert said, text
         flops = sum(row.cost.train_flops for row in rows)

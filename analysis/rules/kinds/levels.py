@@ -64,7 +64,9 @@ class Levels(Kind):
 
     def topic(self, rule: Rule, epochs: int | None) -> str:
         where = f"at {rule.measure.at(epochs)} " if epochs else ""
-        return where + " or ".join(level_names(rule))
+        own: TwoLevels = rule.options
+        at = f" with {settings_text(own.at)}" if own.at else ""
+        return where + " or ".join(level_names(rule)) + at
 
     def signed(self, rule: Rule) -> str:
         first, second = level_names(rule)
