@@ -19,7 +19,10 @@ from scaling_study.planning.plan_table import table
 from scaling_study.study.store import Store
 
 # Grids whose header has the FLOPs of training and evaluation together; see test_default_grid.py.
-BUDGETS = ("depth_vs_width", "depth_vs_width_fashion", "slow_resolution")
+BUDGETS = (
+    *("depth_vs_width", "depth_vs_width_fashion", "slow_resolution"),
+    *("weight_decay", "pitfalls"),
+)
 COUNTS = {
     "paper/fig3_depth_vs_width": 72,
     "paper/fig2_scaling_grid": 175,
@@ -34,6 +37,8 @@ COUNTS = {
     "paper/published_resnet_rs_50": 5,
     "cifar10_published": 5,
     "slow_resolution": 64,
+    "weight_decay": 84,
+    "pitfalls": 128,
     "transfer": 126,
     "semi_supervised": 90,
     "semi_supervised_fashion": 45,
