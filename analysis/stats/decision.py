@@ -132,6 +132,7 @@ def decide_equivalence(gap: Gap, margin: float, alpha: float, seeds: float, cell
     fixed = math.hypot(gap.cost_se, gap.population_se, gap.floor)
     per_seed = df_per_seed(gap.df, seeds, cells)
     more = seeds_needed(gap.se, seeds, per_seed, abs(room), alpha, fixed)
+    value: Value
     if -margin < gap.low and gap.high < margin:
         value, reason = "supported", "the interval lies within the margins"
     elif gap.low > margin or gap.high < -margin:

@@ -17,6 +17,7 @@ from analysis.study.columns import Record
 
 AXES = ("width", "depth")
 GREY = "#777777"
+RGBA = tuple[float, float, float, float]
 # Shapes furthest above the law that are named, and the least distance that is worth a name.
 NAMED, FAR = 4, 0.05
 
@@ -43,7 +44,7 @@ def shapes(rows: Sequence[Record], cost: str = "flops", look: Look = PLAIN) -> F
     return finish(figure, labels)
 
 
-def _colors(cells: Sequence[Record], axis: str) -> dict[float, tuple[float, ...]]:
+def _colors(cells: Sequence[Record], axis: str) -> dict[float, RGBA]:
     """A colour of one scale for each value of an axis, the darkest for the least."""
     values = sorted({r[axis] for r in cells})
     scale = colormaps["viridis"]

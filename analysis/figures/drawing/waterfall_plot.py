@@ -69,8 +69,8 @@ def _panel(axes: Axes, rows: Sequence[Record], look: Look) -> None:
     beside = right + 0.02 * (right - left)
     for place, row in enumerate(rows):
         if row["step"] is not None:
-            ends = row["step"], row["step_low"], row["step_high"]
-            axes.text(beside, place, look.measure.change(*ends), va="center", color=_color(row))
+            text = look.measure.change(row["step"], row["step_low"], row["step_high"])
+            axes.text(beside, place, text, va="center", color=_color(row))
     axes.set_xlim(left, right + ROOM * (right - left))
     axes.set_yticks(range(len(rows)), [plain(r["name"], 40) for r in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
