@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing import style
 from analysis.figures.drawing.labels import plain
-from analysis.figures.drawing.style import PLAIN, VERDICTS, Look
+from analysis.figures.drawing.style import PLAIN, Look, step_color
 from analysis.study.columns import Record
 
 # Fewer steps are a comparison, no waterfall.
@@ -56,7 +56,7 @@ def _panel(axes: Axes, rows: Sequence[Record], look: Look) -> None:
     before = None
     shown = look.shown(r["error"] for r in rows)
     for place, (row, value) in enumerate(zip(rows, shown, strict=True)):
-        color = look.color("base") if before is None else _color(row)
+        color = look.color("base") if before is None else step_color(row)
         if before is not None:
             axes.barh(place, value - before, THICKNESS, before, color=color, alpha=0.75)
             axes.plot([before] * 2, [place - 1, place], color="#777777", lw=0.7)
@@ -70,15 +70,8 @@ def _panel(axes: Axes, rows: Sequence[Record], look: Look) -> None:
     for place, row in enumerate(rows):
         if row["step"] is not None:
             text = look.measure.change(row["step"], row["step_low"], row["step_high"])
-            axes.text(beside, place, text, va="center", color=_color(row))
+            axes.text(beside, place, text, va="center", color=step_color(row))
     axes.set_xlim(left, right + ROOM * (right - left))
     axes.set_yticks(range(len(rows)), [plain(r["name"], 40) for r in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(False, axis="y")
-
-
-def _color(record: Record) -> str:
-    low, high = record["step_low"], record["step_high"]
-    if low is None or low <= 0 <= high:
-        return "#777777"
-    return VERDICTS["supported" if high < 0 else "refuted"]
