@@ -45,10 +45,12 @@ from analysis.study.table import table_of  # noqa: E402
 from scaling_study.common.device import device_name  # noqa: E402
 from scaling_study.study.table import read_study  # noqa: E402
 
-# Grids, and what of them is trained: slow_resolution in full would cost 3.6e13 FLOPs.
+# Grids, and what of them is trained: of slow_resolution a cut, on the images of data=fractals.
 GRIDS: dict[str, tuple[str, ...]] = {
     "depth_vs_width": (),
     "slow_resolution": (
+        *("data=fractals", "train.batch_size=32", "precision=auto"),
+        "grid.axes.resolution=[16,32,48]",
         "grid.points=[{depth: 14, epochs: 2}]",
         "grid.solve.width={train_flops: [1.0e+11], tolerance: 0.08}",
     ),

@@ -18,15 +18,19 @@ from analysis.figures.drawing import (
     forest,
     frontiers,
     gap_map,
+    interaction_plot,
     law_plots,
     return_plot,
+    shape_plot,
     variant_plot,
+    waterfall_plot,
 )
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import ASSUMED, Look, style
 from analysis.figures.figure import StudyFigure, confidence, law_cost
 from analysis.figures.files import Saved
-from analysis.figures.law_records import study_law_rows, study_return_rows
+from analysis.figures.interaction_records import interaction_records
+from analysis.figures.law_records import study_law_rows, study_return_rows, study_shape_rows
 from analysis.figures.records import arm_records, frontier_records, overfit_records
 from analysis.figures.verdict_records import drawn, verdict_records
 from analysis.rules.phrases import arm_names, better_arm
@@ -135,12 +139,25 @@ FIGURES: tuple[StudyFigure, ...] = (
         lambda rows, found: variant_plot.steps(rows, _look(found)),
     ),
     StudyFigure(
+        "waterfall",
+        "What each method adds to those before it: {outcome}, 95 % intervals",
+        lambda found: waterfall_plot.cumulative(found.summary["steps"]),
+        lambda rows, found: waterfall_plot.waterfall(rows, _look(found)),
+    ),
+    StudyFigure(
         "verdicts",
         "Claims with their effects, {confidence} intervals; grey: the same asked in another way",
         lambda found: drawn(verdict_records(found.judgements)),
         lambda rows, found: forest.verdicts(
             rows, f"{confidence(found)} interval", _noise(found), _look(found)
         ),
+    ),
+    StudyFigure(
+        "interactions",
+        "Does the difference of two levels depend on another setting? Mean {outcome}, 95 % "
+        "intervals; the interaction in {confidence} intervals",
+        lambda found: interaction_records(found.cells, found.prereg, found.judgements),
+        lambda rows, found: interaction_plot.interactions(rows, _look(found)),
     ),
     StudyFigure(
         "main_effects",
@@ -185,6 +202,14 @@ FIGURES: tuple[StudyFigure, ...] = (
         "{Outcome} over {law_cost} with fitted laws, 95 % intervals",
         lambda found: study_law_rows(found.cells, law_cost(found.cells, found.prereg)),
         lambda rows, found: law_plots.laws(rows, law_cost(found.cells, found.prereg), _look(found)),
+    ),
+    StudyFigure(
+        "law_shapes",
+        "{Outcome} over {law_cost} by shape: frontier of each resolution, law (dashed)",
+        lambda found: study_shape_rows(found.cells, law_cost(found.cells, found.prereg)),
+        lambda rows, found: shape_plot.shapes(
+            rows, law_cost(found.cells, found.prereg), _look(found)
+        ),
     ),
     StudyFigure(
         "resolution_returns",

@@ -1,4 +1,4 @@
-"""The numbers behind two figures about laws: error over cost with fits, and returns of resolution.
+"""The numbers behind figures about laws: error over cost with fits, shapes, returns of resolution.
 
 Errors are fractions, costs forward FLOPs per image; missing values are None.
 """
@@ -90,6 +90,31 @@ def study_law_rows(cells: StudyCells, cost: str = "flops") -> list[Record]:
             df = math.inf if noise is None else min(noise.dfs.values())
             rows += law_rows(points, fits, epochs, df, noise.kind if noise else None)
     return rows
+
+
+def shape_rows(points: Points) -> list[Record]:
+    """Each configuration with the error of a law with a floor at its cost, and how far it is off.
+
+    `off` is ln(error) minus that of the law. Empty without a law, or with one width or depth.
+    """
+    levels = min(len(np.unique(points[axis])) for axis in ("depth", "width"))
+    if levels < 2 or len(np.unique(points["cost"])) < LEAST:
+        return []
+    with suppress(InputError):
+        law = np.exp(fit(points, "spl", y="error", x="cost").log_predict({"cost": points["cost"]}))
+        off = np.log(points["error"] / law)
+        columns = ("depth", "width", "resolution", "cost", "error")
+        values = zip(
+            *(points[c].tolist() for c in columns), law.tolist(), off.tolist(), strict=True
+        )
+        return [dict(zip((*columns, "law", "off"), row, strict=True)) for row in values]
+    return []
+
+
+def study_shape_rows(cells: StudyCells, cost: str = "flops") -> list[Record]:
+    """`shape_rows` of the longest regime of a study."""
+    known = cells.with_logs(cost).regimes
+    return shape_rows(points_of(known[max(known)], cost)) if known else []
 
 
 def return_rows(points: Points, epochs: int) -> list[Record]:

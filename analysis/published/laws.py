@@ -8,10 +8,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from analysis.descriptions.base_sensitivity import bases
-from analysis.figures.drawing import law_plots, return_plot
+from analysis.figures.drawing import law_plots, return_plot, shape_plot
 from analysis.figures.drawing.style import style
 from analysis.figures.files import Saved, save
-from analysis.figures.law_records import fits_of, law_rows, return_rows
+from analysis.figures.law_records import fits_of, law_rows, return_rows, shape_rows
 from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
 from analysis.fits.laws import SIZE
@@ -145,14 +145,19 @@ def validations(points: Points) -> list[str]:
 
 
 def save_law_figures(points: Points, directory: Path, formats: Sequence[str]) -> list[Saved]:
-    """Error over FLOPs with the power law, the floor and the break; returns of resolution."""
+    """Error over FLOPs with the power law, the floor and the break, and by shape; returns."""
     rows = law_rows(points, fits_of(points), EPOCHS, math.inf, "prior")
-    steps = return_rows(points, EPOCHS)
+    steps, shapes = return_rows(points, EPOCHS), shape_rows(points)
     with style():
-        title = "Error over FLOPs with three laws (Figure 2, 350 epochs)"
-        drawn = save(law_plots.laws(rows), rows, directory, "figure_2_laws", title, formats)
-        title = "What each step in resolution returns (Figure 2), 95 % intervals over steps"
-        more = save(
-            return_plot.returns(steps), steps, directory, "figure_2_returns", title, formats
-        )
-    return [drawn, more]
+        drawn = (
+            (law_plots.laws(rows), rows, "figure_2_laws",
+             "Error over FLOPs with three laws (Figure 2, 350 epochs)"),
+            (shape_plot.shapes(shapes), shapes, "figure_2_shapes",
+             "Error over FLOPs by shape: frontier of each resolution, law (dashed) (Figure 2)"),
+            (return_plot.returns(steps), steps, "figure_2_returns",
+             "What each step in resolution returns (Figure 2), 95 % intervals over steps"),
+        )  # fmt: skip
+        return [
+            save(figure, records, directory, name, title, formats)
+            for figure, records, name, title in drawn
+        ]

@@ -17,6 +17,21 @@ class TwoLevels(NamedTuple):
     at: Settings = ()
 
 
+class LevelsBetween(NamedTuple):
+    """How two levels (`compared`) differ at the first value of the setting `by`, minus at another.
+
+    `between` has both values.
+    """
+
+    compared: TwoLevels
+    by: str
+    between: tuple[Level, Level]
+
+    def at(self, level: Level) -> Settings:
+        """The settings of one of the two comparisons."""
+        return (*self.compared.at, (self.by, level))
+
+
 def level_of(value: Any, where: str) -> Level:
     """A value of a setting; InputError unless it is a number or a name."""
     if isinstance(value, str):
@@ -40,6 +55,21 @@ def two_levels(declared: Mapping[str, Any], where: str) -> TwoLevels:
     return TwoLevels(along, (first, second), settings_at(declared, where))
 
 
+def levels_between(declared: Mapping[str, Any], where: str) -> LevelsBetween:
+    """Two levels and what their difference may depend on; InputError unless declared as such."""
+    compared = two_levels(declared, where)
+    by, between = declared.get("by"), declared.get("between")
+    if not isinstance(by, str) or not by or by == compared.along:
+        raise InputError(
+            f"{where}.by: {by!r} must name the setting on which the difference of both levels may "
+            f"depend: an axis, variant or target other than {compared.along}"
+        )
+    if not isinstance(between, list | tuple) or len(between) != 2 or between[0] == between[1]:
+        raise InputError(f"{where}.between: {between!r} must be two different values of {by}")
+    first, second = (level_of(v, f"{where}.between") for v in between)
+    return LevelsBetween(compared, by, (first, second))
+
+
 def settings_at(declared: Mapping[str, Any], where: str) -> Settings:
     """The settings `at` which a rule compares; InputError unless they are names with values."""
     at = declared.get("at") or {}
@@ -54,6 +84,14 @@ def check_two_levels(grid: GridNames, compared: TwoLevels, where: str) -> None:
     for level in compared.levels:
         grid.check_value(compared.along, level, f"{where}.levels")
     check_settings(grid, compared.at, where)
+
+
+def check_levels_between(grid: GridNames, own: LevelsBetween, where: str) -> None:
+    """Raises InputError unless the grid has both settings with these values."""
+    check_two_levels(grid, own.compared, where)
+    grid.check_setting(own.by, f"{where}.by")
+    for value in own.between:
+        grid.check_value(own.by, value, f"{where}.between")
 
 
 def check_settings(grid: GridNames, settings: Settings, where: str) -> None:

@@ -122,6 +122,32 @@ def decide(gap: Gap, sign: int, margin: float, alpha: float, seeds: float, cells
     )
 
 
+def decide_equivalence(gap: Gap, margin: float, alpha: float, seeds: float, cells: int) -> Verdict:
+    """Judge "|gap| < margin" by the 1 - alpha interval: two one-sided tests at alpha / 2 each.
+
+    Supported where the interval lies within the margins, refuted where it lies outside (Schuirmann
+    1987). `seeds` and `cells` as in `decide`.
+    """
+    df, room = min(gap.df, 1e9), margin - abs(gap.estimate)
+    fixed = math.hypot(gap.cost_se, gap.population_se, gap.floor)
+    per_seed = df_per_seed(gap.df, seeds, cells)
+    more = seeds_needed(gap.se, seeds, per_seed, abs(room), alpha, fixed)
+    value: Value
+    if -margin < gap.low and gap.high < margin:
+        value, reason = "supported", "the interval lies within the margins"
+    elif gap.low > margin or gap.high < -margin:
+        value, reason = "refuted", "the interval lies beyond a margin"
+    else:
+        value, reason = "inconclusive", UNDECIDED
+    return Verdict(
+        value,
+        reason,
+        p_supported=float(stdtr(df, -room / gap.se)),
+        p_refuted=float(stdtr(df, room / gap.se)),
+        seeds_needed=more if value == "inconclusive" else None,
+    )
+
+
 def value_of(low: float, high: float, margin: float) -> tuple[Value, str]:
     """The verdict on "effect > margin" by the effect's interval, and its reason."""
     if low > margin:

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "sweeps/grid/README.md").read_text(encoding="utf-8")
 # FLOPs of training and evaluation together: eight minutes on two AVX2 cores, install included, and
 # half an hour.
-BUDGETS = {"depth_vs_width": 4e12, "depth_vs_width_fashion": 4e13}
+PILOTED = ("depth_vs_width", "depth_vs_width_fashion", "slow_resolution")
+BUDGETS = {"depth_vs_width": 4e12} | dict.fromkeys((*PILOTED[1:], "weight_decay", "pitfalls"), 4e13)
 PILOT = re.compile(r"^\| (\d+) \| [^|]* \|.*\|$", re.MULTILINE)
 # Seeds of the base, deep and wide cell after long and short training, epochs of the short one,
 # images to score, FLOPs of the study, and how often it decides R1-long.
@@ -84,7 +85,7 @@ def test_every_cpu_trains_the_same_study(name: str) -> None:
     assert {row.run.precision for row in planned(name)[0]} == {"fp32"}
 
 
-@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize("name", PILOTED)
 def test_the_declared_noise_is_that_of_a_pilot_on_the_page(name: str) -> None:
     declared = planning_of(planned(name)[1])
     assert {*declared} == {row.run.train.epochs for row in planned(name)[0]}
@@ -129,6 +130,35 @@ def test_designs_are_priced_as_the_page_says() -> None:
         noise = sd * math.sqrt(max(1.0, PILOT_IMAGES / n))
         found = 100 * power(with_seeds(cells, seeds[:3]), 0.0445, noise)
         assert found == pytest.approx(float(share), abs=1.5)
+
+
+def test_what_slow_resolution_decides_is_as_the_page_says() -> None:
+    grid = planned("slow_resolution")[1]
+    found = decidable(planned_rows("slow_resolution"), load_rules(None, grid), planning_of(grid))
+    least = {p.rule: 100 * p.mde80 for p in found if p.mde80}
+    text = said(r"80 % of studies decide differences of ([\d.]+) % and ([\d.]+) %; 48 px")
+    assert least["low-resolution"] == pytest.approx(float(text[1]), abs=0.05)
+    assert least["growing"] == pytest.approx(float(text[2]), abs=0.05)
+    # What the pilot saw, drawn towards none, would be decided.
+    shrunk = said(r"around none, ([\d.]+) % and ([\d.]+) %\.")
+    assert float(shrunk[1]) > float(text[1])
+    assert float(shrunk[2]) > float(text[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "pattern"),
+    [
+        ("weight_decay", "less-decay", r"decide an interaction of ([\d.]+) % of the error"),
+        ("pitfalls", "length", r"studies decide interactions of ([\d.]+) % of the error"),
+    ],
+)
+def test_what_a_grid_of_interactions_decides_is_as_the_page_says(
+    name: str, rule: str, pattern: str
+) -> None:
+    grid = planned(name)[1]
+    found = decidable(planned_rows(name), load_rules(None, grid), planning_of(grid))
+    (least,) = (100 * p.mde80 for p in found if p.rule == rule and p.mde80)
+    assert least == pytest.approx(float(said(pattern)[1]), abs=0.05)
 
 
 def test_what_the_interaction_takes_is_as_the_page_says() -> None:

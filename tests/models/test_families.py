@@ -73,7 +73,7 @@ def test_a_width_without_channels_is_refused() -> None:
     [
         ("model.depth", 18, "model.depth=18: no ResNet layout; known depths: 14, 26"),
         ("model.block", "basic", "known depths: 10, 18, 34 (model.block=basic)"),
-        ("model.stem", "imagenet", "unknown stem; known: plain, deep, rs, small"),
+        ("model.stem", "imagenet", "unknown stem; known: plain, deep, rs, small, cifar"),
         ("model.shortcut", "none", "unknown shortcut; known: projection, average"),
         ("model.init", "zero", "unknown init; known: he, xavier"),
         ("model.weight_init", "he", "unknown weight_init; known: default, lecun"),

@@ -96,6 +96,14 @@ def assumed(records: Iterable[Mapping[str, Any]]) -> bool:
     return any(r.get("noise") == "prior" for r in records)
 
 
+def step_color(record: Mapping[str, Any]) -> str:
+    """Green where the whole interval of a step is better, orange where it is worse, else grey."""
+    low, high = record["step_low"], record["step_high"]
+    if low is None or low <= 0 <= high:
+        return VERDICTS["not_testable"]
+    return VERDICTS["supported" if high < 0 else "refuted"]
+
+
 def interval_label(
     records: Sequence[Mapping[str, Any]], of: str, value: str = "error", what: str = "bars"
 ) -> str:

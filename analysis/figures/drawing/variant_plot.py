@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.drawing import style
 from analysis.figures.drawing.labels import plain
-from analysis.figures.drawing.style import PLAIN, VERDICTS, Look
+from analysis.figures.drawing.style import PLAIN, Look, step_color
 from analysis.study.columns import Record
 
 
@@ -31,7 +31,7 @@ def steps(records: Sequence[Record], look: Look = PLAIN) -> Figure:
         if record:
             _point(errors, record, "error", row, look.color("base"), look)
         if record and record["step"] is not None:
-            _point(changes, record, "step", row, _color(record), look)
+            _point(changes, record, "step", row, step_color(record), look)
     changes.axvline(0, color="#444444", lw=0.8)
     errors.set_yticks(range(len(labels)), labels)
     errors.set_ylim(len(labels) - 0.5, -0.5)
@@ -51,10 +51,3 @@ def _point(axes: Axes, record: Record, name: str, row: int, color: str, look: Lo
         lw=0.9,
         mfc="white" if style.assumed([record]) else color,
     )  # fmt: skip
-
-
-def _color(record: Record) -> str:
-    low, high = record["step_low"], record["step_high"]
-    if low is None or low <= 0 <= high:
-        return "#777777"
-    return VERDICTS["supported" if high < 0 else "refuted"]

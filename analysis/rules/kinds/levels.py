@@ -1,6 +1,7 @@
 """`levels`: mean ln(error) of the second of two levels minus the first's, all else equal."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from analysis.rules import phrases
@@ -8,21 +9,13 @@ from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement, Kind
-from analysis.rules.planned import ids_of
+from analysis.rules.level_effect import level_effect, pairs_of_levels
 from analysis.rules.rule import Rule
-from analysis.rules.two_arms import moderation_note
 from analysis.stats.contrast import Estimand, Gap
-from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import PreconditionError
-from analysis.study.matched_cells import (
-    Match,
-    has_settings,
-    matches_of,
-    setting_of,
-    settings_text,
-)
+from analysis.study.matched_cells import has_settings, setting_of, settings_text
 
 # Costs of two cells this near each other, as a ratio, count as equal in words.
 EQUAL = 1.2
@@ -56,39 +49,27 @@ class Levels(Kind):
         return sides
 
     def sufficient_cells(self, study: Evidence, rule: Rule) -> Iterator[CellIds]:
-        # Every pair of cells that differ in the level alone.
-        for match in self._matches(study.cells, rule):
-            yield ids_of((match.first, match.second))
+        return pairs_of_levels(self._cells(study.cells, rule), rule.options)
 
     def effect(self, study: Evidence, rule: Rule, estimand: Estimand) -> Effect:
-        matches = self._matches(study.cells, rule)
-        cells = [cell for match in matches for cell in (match.first, match.second)]
-        noises = {e: study.noise(e) for e in sorted({c.epochs for c in cells})}
-        gap = matched_gap(matches, noises, estimand, study.alpha)
-        notes = [f"mean of {len(matches)} pairs: {', '.join(m.label for m in matches)}"]
-        at = gap.measure.at
-        notes += [f"seed SD {noise.text} at {at(epochs)}" for epochs, noise in noises.items()]
-        notes += dict.fromkeys(
-            text for n in noises.values() for text in moderation_note(n, gap.measure)
-        )
-        if ratios := _cost_ratios(gap):
-            first, second = level_names(rule)
-            span = f"{min(ratios):.2f} to {max(ratios):.2f}"
-            notes.append(f"{ALL_COST_NAMES[estimand.axis]} of {second} over {first}: {span}")
-        count = sum(len(noise.variances) for noise in noises.values())
-        return Effect(gap, cells, count, tuple(notes))
+        found = level_effect(study, self._cells(study.cells, rule), rule.options, estimand)
+        if not (ratios := _cost_ratios(found.gap)):
+            return found
+        first, second = level_names(rule)
+        span = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        note = f"{ALL_COST_NAMES[estimand.axis]} of {second} over {first}: {span}"
+        return replace(found, notes=(*found.notes, note))
 
     def other_estimands(self, rule: Rule) -> Mapping[str, Estimand]:
         return phrases.other_scale(rule)
 
     def topic(self, rule: Rule, epochs: int | None) -> str:
         where = f"at {rule.measure.at(epochs)} " if epochs else ""
-        rows = rows_between(rule)
-        return where + (
-            f"what adding {rows.added} to {rows.base} does"
-            if rows
-            else " or ".join(level_names(rule))
-        )
+        own: TwoLevels = rule.options
+        at = f" with {settings_text(own.at)}" if own.at else ""
+        if rows := rows_between(rule):
+            return f"{where}what adding {rows.added} to {rows.base} does{at}"
+        return where + " or ".join(level_names(rule)) + at
 
     def signed(self, rule: Rule) -> str:
         first, second = level_names(rule)
@@ -113,9 +94,6 @@ class Levels(Kind):
         length = f" and {gap.measure.at(j.epochs)}" if j.epochs else ""
         start = phrases.capitalised(f"{_else_equal(j.rule, gap)}{length}")
         return phrases.comparison(gap, level_names(j.rule), start)
-
-    def _matches(self, cells: Sequence[Cell], rule: Rule) -> list[Match]:
-        return matches_of(self._cells(cells, rule), rule.options.along, rule.options.levels)
 
     def _cells(self, cells: Sequence[Cell], rule: Rule) -> list[Cell]:
         """The cells of the regime, and of the other settings, that the rule is about."""

@@ -36,7 +36,7 @@ STAGE_FILTERS = (64, 128, 256, 512)
 STAGE_STRIDES = (1, 2, 2, 2)
 CHOICES = {
     "block": ("bottleneck", "basic"),
-    "stem": ("plain", "deep", "rs", "small"),
+    "stem": ("plain", "deep", "rs", "small", "cifar"),
     "shortcut": ("projection", "average"),
     "stride_in": ("conv1", "conv2"),
     "init": ("he", "xavier"),
@@ -45,7 +45,8 @@ CHOICES = {
     "stochastic_depth_mode": ("per_stage", "linear"),
 }
 # The narrowest layer of each stem, which is the narrowest of the network.
-NARROWEST = {"plain": 64, "deep": 32, "rs": 32, "small": 64}
+NARROWEST = {"plain": 64, "deep": 32, "rs": 32, "small": 64, "cifar": 64}
+TOTAL_STRIDE = {"small": 16, "cifar": 8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ class ResNetConfig(ModelConfig):
 
 
 def network(model: ResNetConfig, n_classes: int) -> Network:
-    """The layers of one ResNet for 3-channel images; total stride 32, with `stem=small` 16.
+    """The layers of one ResNet for 3-channel images; total stride 32, but for `TOTAL_STRIDE`.
 
     InputError for a depth without layout, a width without channels, or a stride in a wrong place.
     """
@@ -116,7 +117,7 @@ def network(model: ResNetConfig, n_classes: int) -> Network:
         if len(rates) > 1:
             layers.append(_block(model, channels, filters, 1, rates[1:]))
     layers += [spec.GlobalPool(), spec.Dropout(model.dropout), spec.Linear(channels, n_classes)]
-    return Network(tuple(layers), stride=16 if model.stem == "small" else 32)
+    return Network(tuple(layers), stride=TOTAL_STRIDE.get(model.stem, 32))
 
 
 def drop_rates(model: ResNetConfig) -> list[tuple[float, ...]]:
@@ -151,8 +152,8 @@ def _conv_bn_act(
 
 def _stem(model: ResNetConfig) -> list[Layer]:
     narrow, wide = int(32 * model.width), int(64 * model.width)
-    if model.stem == "small":
-        return _conv_bn_act(model, 3, wide, 3, 2)
+    if model.stem in ("small", "cifar"):
+        return _conv_bn_act(model, 3, wide, 3, 2 if model.stem == "small" else 1)
     if model.stem == "plain":
         return [*_conv_bn_act(model, 3, wide, 7, 2), spec.MaxPool()]
     deep = _conv_bn_act(model, 3, narrow, 3, 2)

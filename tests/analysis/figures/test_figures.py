@@ -32,7 +32,7 @@ EVERY = (
     *("verdicts", "arms_step_time_s", "gaps", "gap_map", "train_validation_gap"),
     *("frontier_step_time_s", "frontier_flops", "frontier_params"),
     *("frontier_peak_memory_bytes", "frontier_train_flops"),
-    *("laws", "main_effects", "resolution_returns", "forecast"),
+    *("laws", "law_shapes", "main_effects", "resolution_returns", "forecast"),
 )
 
 
@@ -82,6 +82,7 @@ def test_text_is_whole_and_ticks_can_be_read(drawn, name):
         ("frontier_peak_memory_bytes", "peak memory"),
         ("frontier_train_flops", "training FLOPs of a run (2 × multiply-adds)"),
         ("laws", "forward FLOPs per image (2 × multiply-adds)"),
+        ("law_shapes", "forward FLOPs per image (2 × multiply-adds)"),
         ("arms_step_time_s", "measured time per training step"),
         ("resolution_returns", "step in resolution (px) FLOPs: 2 × multiply-adds"),
         ("forecast", "run time as forecast before launch, bars: 90 % interval"),

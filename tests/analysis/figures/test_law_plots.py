@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from analysis.figures.drawing import law_plots, return_plot
+from analysis.figures.drawing import law_plots, return_plot, shape_plot
 from analysis.figures.drawing.style import style
-from analysis.figures.law_records import fits_of, law_rows
+from analysis.figures.law_records import fits_of, law_rows, shape_rows
 from analysis.published.tables import figure_2
-from helpers.figure_text import check
+from helpers.figure_text import check, words
 
 
 def test_bars_of_cells_below_every_law_are_not_cut_off():
@@ -113,3 +113,31 @@ def test_returns_have_a_tick_per_step_and_labels_at_their_own_ends(sides):
         assert any(np.allclose(label, end) for end in ends)
     pixels = [axes.transData.transform(xy)[0] * 72 / figure.dpi for xy in labels]
     assert all(2 < b - a < 8 for a, b in pairwise(pixels))
+
+
+def test_the_shapes_furthest_off_the_law_are_named_and_each_resolution_has_its_frontier():
+    rows = shape_rows(figure_2())
+    furthest = sorted(rows, key=lambda r: r["error"] / r["law"])[-shape_plot.NAMED :]
+    with style():
+        figure = shape_plot.shapes(rows)
+        check(figure)
+    for axes in figure.axes:
+        named = {t.get_text() for t in axes.texts}
+        assert {f"d{r['depth']:g} w{r['width']:g} r{r['resolution']:g}" for r in furthest} <= named
+        assert {f"{px} px" for px in (128, 160, 224, 320, 448)} <= named
+    # A line of a resolution falls: a cheaper network with less error would have taken its place.
+    lines = [line.get_ydata() for line in figure.axes[0].lines if line.get_lw() == 0.7]
+    assert len(lines) == 5
+    assert all(a > b for line in lines for a, b in pairwise(line))
+    legends = [axes.get_legend().get_texts() for axes in figure.axes]
+    assert [len(texts) for texts in legends] == [
+        len({r[a] for r in rows}) for a in ("width", "depth")
+    ]
+    assert {"coloured by width", "coloured by depth"} <= {*words(figure)}
+
+
+def test_shapes_of_one_width_cannot_be_told_apart():
+    points = figure_2()
+    one = points["width"] == 1
+    assert len(points["error"][one]) >= 10
+    assert not shape_rows({name: column[one] for name, column in points.items()})
