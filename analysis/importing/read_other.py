@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from analysis.importing.read_wandb import flat
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import UnreadableError, text_in, yaml_in
@@ -23,9 +21,11 @@ Rows = list[dict[str, str]]
 
 def parquet_rows(path: Path) -> Rows:
     """Rows of a Parquet file; InputError if it is none."""
+    from pyarrow.parquet import read_table
+
     try:
-        # Texts are decoded only when they are taken.
-        rows = pd.read_parquet(path).to_dict("records")
+        # Not by pandas, whose own notes in a file may be damaged where the table is not.
+        rows = read_table(path).to_pylist()
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path} as Parquet: {error}") from None
     return [{str(k): _text(v) for k, v in row.items()} for row in rows]
