@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 SEEDS ?= 0,1,2,3 4,5,6,7 8,9,10,11
 
 .PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
-.PHONY: calibration soak test-other-machine studies studies-page
+.PHONY: calibration soak test-other-machine studies studies-page docs
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
@@ -58,6 +58,14 @@ studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, wr
 
 studies-page: $(VENV)/.installed  ## docs/studies.md anew, from the tables in studies/
 	$(BIN)/python -m analysis.report.studies_page $(patsubst %/,%,$(sort $(wildcard studies/*/)))
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs  ## the documentation as a site, warnings are errors; .cache/site/index.html opens from disk
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	@echo "file://$(CURDIR)/.cache/site/index.html"
 
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)
