@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 SEEDS ?= 0,1,2,3 4,5,6,7 8,9,10,11
 
 .PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
-.PHONY: calibration soak test-other-machine studies studies-page docs
+.PHONY: calibration soak test-other-machine studies studies-page docs notebooks
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
@@ -66,6 +66,9 @@ $(VENV)/.docs: $(VENV)/.installed
 docs: $(VENV)/.docs  ## the documentation as a site, warnings are errors; .cache/site/index.html opens from disk
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
 	@echo "file://$(CURDIR)/.cache/site/index.html"
+
+notebooks: $(VENV)/.installed  ## run the notebooks of examples/ and keep what they show
+	PYTHONPATH=tests:. $(BIN)/python -m helpers.notebooks examples/notebooks/*.ipynb
 
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)

@@ -16,6 +16,7 @@ import yaml
 
 from helpers import warm_python
 from helpers.commands import environment, sparing
+from helpers.notebooks import Output, cells, shown
 from helpers.pages import DOCS, PAGES, ROOT, Block, marked_blocks, not_printed
 from scaling_study.dispatch.catalogue import COMMANDS
 
@@ -37,6 +38,7 @@ ELSEWHERE = {
     ("docs/tracking.md", "python"): "test_examples.py",
     ("examples/README.md", "sh"): "test_examples.py",
 }
+NOTEBOOKS = sorted(ROOT.glob("examples/**/*.ipynb"))
 # Commands that train: images that others have rendered are taken from their cache.
 TRAINING = ("scaling_study.sweep", "scaling_study.train", "scaling_study.measure")
 
@@ -97,7 +99,7 @@ def run_python(block: Block, names: dict[str, Any]) -> None:
 
 
 def run_commands(block: Block, cache_dir: Path) -> None:
-    for text, shown in block.commands():
+    for text, lines in block.commands():
         words = shlex.split(f"{text} {block.words}", comments=True)
         if words[0] == "cd":
             os.chdir(words[1])
@@ -105,7 +107,7 @@ def run_commands(block: Block, cache_dir: Path) -> None:
         done = run(words, cache_dir)
         where = f"{block.page}:{block.line}: {text}"
         assert done.returncode == 0, (where, done.stdout, done.stderr)
-        assert not_printed(shown, done.stdout) == [], (where, done.stdout)
+        assert not_printed(lines, done.stdout) == [], (where, done.stdout)
 
 
 def run(words: list[str], cache_dir: Path) -> "subprocess.CompletedProcess[str]":
@@ -127,6 +129,19 @@ def run(words: list[str], cache_dir: Path) -> "subprocess.CompletedProcess[str]"
     return warm_python.run(
         *start, *sparing(module, given), cwd=Path.cwd(), env=environment(), timeout_s=600
     )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_shows_what_its_cells_give(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    kept = [cell["outputs"] for cell in cells(path) if cell["cell_type"] == "code"]
+    assert any("image/png" in output.get("data", {}) for outputs in kept for output in outputs)
+    with mpl.rc_context():
+        assert [*map(texts, shown(path))] == [*map(texts, kept)]
+
+
+def texts(outputs: list[Output]) -> list[str]:
+    return [output.get("text") or output["data"]["text/plain"] for output in outputs]
 
 
 def pages_in(nav: object) -> list[str]:

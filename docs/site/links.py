@@ -4,6 +4,7 @@ Pages are read in a checkout too, so their links are those of files. A link to a
 leads to a page with its text, one to a folder to its README or to a list of its files.
 """
 
+import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -87,5 +88,22 @@ def _content(target: str) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         return HEAD + text
+    if path.suffix == ".ipynb":
+        return HEAD + "\n\n".join(map(_cell, json.loads(text)["cells"]))
     language = {".py": "python", ".yaml": "yaml"}.get(path.suffix, "text")
     return f"{HEAD}# {target}\n\n``````{language}\n{text}\n``````\n"
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    """A cell of a notebook with what it shows."""
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return source
+    return "\n\n".join([f"```python\n{source}\n```", *map(_output, cell["outputs"])])
+
+
+def _output(output: dict[str, Any]) -> str:
+    data = output.get("data", {})
+    if "image/png" in data:
+        return f"![a figure](data:image/png;base64,{data['image/png']})"
+    return f"```text\n{output.get('text') or data['text/plain']}\n```"
