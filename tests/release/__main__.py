@@ -42,8 +42,11 @@ def page_problems() -> Iterator[str]:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         yield done.stdout + done.stderr
-    for target in relative_links(wheel()):
-        yield f"the page of an index cannot follow the link to {target}"
+    if links := relative_links(wheel()):
+        yield (
+            f"{len(links)} links of the README, such as {links[0]}, lead to files of a checkout, "
+            "which an index does not have: name the repository in pyproject.toml, [project.urls]"
+        )
 
 
 def relative_links(path: Path) -> list[str]:

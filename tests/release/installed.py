@@ -22,13 +22,15 @@ JOB = (
 
 
 def pythons() -> dict[str, str]:
-    """The interpreters of this machine, by version, of those that are supported."""
+    """The interpreters of this machine, by version, of those that are supported; pyenv's too."""
     found = {}
     for version in VERSIONS:
-        path = shutil.which(f"python{version}")
-        words = [path or "false", "-c", "import venv"]
-        if subprocess.run(words, capture_output=True, check=False).returncode == 0 and path:
-            found[version] = path
+        name = f"python{version}"
+        kept = Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}")
+        for path in filter(None, (shutil.which(name), *map(str, kept))):
+            words = [path, "-c", "import venv"]
+            if subprocess.run(words, capture_output=True, check=False).returncode == 0:
+                found[version] = path
     return found
 
 
