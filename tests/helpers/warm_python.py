@@ -37,15 +37,21 @@ AT_START = (
 )
 # The server's: a test may change that of this process.
 ENVIRONMENT = environment()
+TESTS = Path(__file__).resolve().parents[1]
 START = "import sys; sys.path.insert(1, {tests!r}); from helpers import warm_python as w; w.serve()"
 
 
 def run(
     module: str, *arguments: str, cwd: Path, env: Mapping[str, str], timeout_s: float = 300
 ) -> "subprocess.CompletedProcess[str]":
-    """`python -m MODULE ARGUMENTS` to its end, as `subprocess.run` with captured text would."""
+    """`python -m MODULE ARGUMENTS` to its end, as `subprocess.run` with captured text would.
+
+    Modules of `helpers` are found from every folder.
+    """
     words = [sys.executable, "-m", module, *arguments]
     if not _is_plain(cwd, env):
+        if module.startswith("helpers."):
+            env = {**env, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
         return subprocess.run(
             words, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
         )
@@ -96,7 +102,7 @@ def _server() -> str:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
     listening.listen()
-    command = START.format(tests=str(Path(__file__).parents[1]))
+    command = START.format(tests=str(TESTS))
     server = subprocess.Popen(
         [sys.executable, "-c", command, str(listening.fileno())],
         stdin=subprocess.PIPE,

@@ -1,15 +1,16 @@
 """Two processes that train one run, against one process that trains it."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.tiny import plain_execution, tiny
 from scaling_study.common.errors import InputError
@@ -18,7 +19,6 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.launch.job import Job
 from scaling_study.study.result import Result, read_result
 
-TESTS = Path(__file__).resolve().parent.parent
 # Masks of dropped images differ between ranks, so these two are off.
 PLAIN = {"model.dropout": 0.0, "model.stochastic_depth": 0.0, "train.sync_batch_norm": True}
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
@@ -34,26 +34,20 @@ def trained(
 ) -> tuple[list[dict[str, float]], Result, str]:
     """Records, result and output of the tiny run in so many processes, of which some fail."""
     arguments = [str(results), str(cache_dir), json.dumps(PLAIN | changes), json.dumps(more)]
-    command = [sys.executable, str(TESTS / "helpers" / "together.py"), *arguments]
-    path = {"PYTHONPATH": os.pathsep.join((str(TESTS.parent), str(TESTS)))}
-    started = [
-        subprocess.Popen(
-            command,
-            env=environment() | path | place,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for place in places(processes)
-    ]
-    said = [process.communicate(timeout=120) for process in started]
-    codes = [process.returncode for process in started]
-    assert codes == [0] * (processes - failing) + [1] * failing, said
+
+    def process(place: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+        started = environment() | place
+        return warm_python.run("helpers.together", *arguments, cwd=results.parent, env=started)
+
+    with ThreadPoolExecutor(processes) as starter:
+        ended = [*starter.map(process, places(processes))]
+    codes = [process.returncode for process in ended]
+    assert codes == [0] * (processes - failing) + [1] * failing, ended
     run_dir = results / "runs" / tiny(**PLAIN | changes).run_id
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in text.splitlines()]
     result = run_dir / "result.json"
-    output = "".join(out for out, _ in said)
+    output = "".join(process.stdout for process in ended)
     return records, read_result(result) if result.exists() else None, output  # type: ignore[return-value]
 
 
