@@ -4,6 +4,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,16 @@ def command(args: argparse.Namespace) -> list[str]:
     It is analysed anew every time: the runs on disk may be more than those of the last analysis.
 
     Raises:
-        InputError: no study, no key, an analysis of another study, or W&B takes nothing.
+        InputError: no study, no library of workspaces, no key, an analysis of another study, or W&B takes nothing.
     """
     results: Path = args.results
     plan, study = read_plan(results), results.resolve().name
     output = args.output or Path("figures") / study
+    if find_spec("wandb_workspaces") is None:
+        raise InputError(
+            "W&B's library of workspaces is not installed; "
+            "pip install 'scaling-study[workspaces]' installs it"
+        )
     wandb_client.quiet_environment()
     require_key("dashboard")
     if (found := _read(output / "verdicts.json").get("study", study)) != study:

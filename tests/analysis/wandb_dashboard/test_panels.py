@@ -1,12 +1,16 @@
 """Which panels a workspace has: none that would be empty, titles in words."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from analysis import dashboard
 from analysis.study.measure import ERROR
 from analysis.wandb_dashboard.payload import Chart
 from analysis.wandb_dashboard.workspace import Shown, build, sections
+from helpers.made_up_results import runs
+from helpers.study import write_study
 from scaling_study.study.axes import own_axes
 
 # Importing W&B's library of workspaces warns of its own use of pydantic.
@@ -31,6 +35,18 @@ def test_a_study_without_costs_and_records_has_only_what_it_has() -> None:
         "All axes": [None],
         "Tables of verdicts and of all configurations": [None],
     }
+
+
+def test_without_the_library_of_workspaces_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(tmp_path, runs({4: 0.0}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("analysis.wandb_dashboard.command.find_spec", lambda name: None)
+    assert dashboard.main([str(study)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install 'scaling-study[workspaces]'" in line
+    assert not (tmp_path / "figures").exists()
 
 
 def test_records_of_training_have_a_panel_each_in_words() -> None:
