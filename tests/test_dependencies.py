@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("", "tensorboard", "workspaces", "docs", "dev")
+EXTRAS = ("", "data", "tensorboard", "workspaces", "docs", "dev")
 FREE = re.compile(
     r"MIT|BSD|Apache|MPL|Mozilla|PSF|Python Software Foundation|ISC|Zlib|LGPL|LICENSE: Python", re.I
 )
@@ -47,6 +47,7 @@ def needed() -> dict[str, Distribution]:
                 except PackageNotFoundError:
                     continue
                 waiting.append((need.name, ("", *need.extras)))
+    found.pop("scaling-study", None)  # our extras name each other
     return found
 
 

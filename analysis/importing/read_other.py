@@ -10,6 +10,7 @@ from typing import Any
 
 from analysis.importing.read_wandb import flat
 from scaling_study.common.errors import InputError
+from scaling_study.common.extras import require_package
 from scaling_study.common.reading import UnreadableError, text_in, yaml_in
 
 # MLflow's number of a run's state that has finished.
@@ -21,6 +22,7 @@ Rows = list[dict[str, str]]
 
 def parquet_rows(path: Path) -> Rows:
     """Rows of a Parquet file; InputError if it is none."""
+    require_package("pyarrow", "data", "--format parquet")
     from pyarrow.parquet import read_table
 
     try:
@@ -101,12 +103,9 @@ def tensorboard_rows(path: Path) -> Rows:
     Settings come from hparams.yaml, config.yaml or JSON of these names in the run's folder, as
     Lightning writes them. InputError where tensorboard is not installed.
     """
-    try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    except ImportError:
-        raise InputError(
-            "--format tensorboard needs tensorboard: pip install 'scaling-study[tensorboard]'"
-        ) from None
+    require_package("tensorboard", "tensorboard", "--format tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     rows: Rows = []
     for folder in sorted({file.parent for file in path.glob("**/events.out.tfevents.*")}):
         events = EventAccumulator(str(folder))

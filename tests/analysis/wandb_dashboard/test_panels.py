@@ -42,7 +42,7 @@ def test_without_the_library_of_workspaces_nothing_is_begun(
 ) -> None:
     study = write_study(tmp_path, runs({4: 0.0}))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("analysis.wandb_dashboard.command.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert dashboard.main([str(study)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "pip install 'scaling-study[workspaces]'" in line
@@ -68,8 +68,8 @@ def test_records_of_training_have_a_panel_each_in_words() -> None:
 def test_a_workspace_of_many_runs_shows_the_analysis_first() -> None:
     charts = [Chart("frontiers/flops", "Frontiers over FLOPs", "FLOPs", {"4 epochs": []})]
     panels = sections(shown({"flops"}, set(), charts=charts), outcome=("val_error", ERROR))
-    for runs, most in ((3, 10), (400, 401), (5000, 1000)):
-        built = build("me", "lab", "s", "s", panels, runs)
+    for n_runs, most in ((3, 10), (400, 401), (5000, 1000)):
+        built = build("me", "lab", "s", "s", panels, n_runs)
         assert built.settings.max_runs == most
         first, second = built.runset_settings.order
         assert (first.item.name, first.ascending) == ("JobType", True)
