@@ -47,7 +47,6 @@ def needed() -> dict[str, Distribution]:
                 except PackageNotFoundError:
                     continue
                 waiting.append((need.name, ("", *need.extras)))
-    found.pop("scaling-study", None)  # our extras name each other
     return found
 
 
