@@ -23,7 +23,7 @@ Rows = list[dict[str, str]]
 def parquet_rows(path: Path) -> Rows:
     """Rows of a Parquet file; InputError if it is none."""
     require_package("pyarrow", "data", "--format parquet")
-    from pyarrow.parquet import read_table
+    from pyarrow.parquet import read_table  # type: ignore[import-untyped]
 
     try:
         # Not by pandas, whose own notes in a file may be damaged where the table is not.
