@@ -63,7 +63,7 @@ def runs(study: str | os.PathLike[str]) -> "pd.DataFrame":
         study: its folder, as results/depth_vs_width or the folder that `pack --folder` writes.
 
     Returns:
-        The columns that README.md lists under "Results", then the settings that the grid varies.
+        The columns that docs/commands.md lists, then the settings that the grid varies.
         Errors are fractions, times seconds, FLOPs 2 x multiply-adds. `attrs["left_out"]` says why
         planned runs are not among the rows, by run id.
 

@@ -48,7 +48,7 @@ def test_the_description_is_the_readme_with_links_into_the_repository() -> None:
     shown = module.absolute(text, "https://example.org/us/it", "1.2.3")
     links = re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", shown)
     assert all("://" in target or target.startswith("#") for _, target in links)
-    assert ("!", "https://example.org/us/it/raw/v1.2.3/docs/depth_vs_width.png") in links
+    assert ("!", "https://example.org/us/it/raw/v1.2.3/docs/report.png") in links
     assert "(https://example.org/us/it/blob/v1.2.3/docs/rules.md)" in shown
     assert shown.replace("https://example.org/us/it/blob/v1.2.3/", "").count("](") == text.count(
         "]("
@@ -189,7 +189,7 @@ def test_paths_and_targets_named_in_documents_exist(document: Path) -> None:
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
 
 
-def test_the_readme_lists_every_result_column_with_its_meaning() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_of_commands_lists_every_result_column_with_its_meaning() -> None:
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     for name, meaning in COLUMNS.items():
         assert f"| `{name}` | {meaning} |" in text, name
