@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 SEEDS ?= 0,1,2,3 4,5,6,7 8,9,10,11
 
 .PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
-.PHONY: calibration soak test-other-machine studies studies-page
+.PHONY: calibration soak test-other-machine studies studies-page docs notebooks release-check
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
@@ -59,6 +59,17 @@ studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, wr
 studies-page: $(VENV)/.installed  ## docs/studies.md anew, from the tables in studies/
 	$(BIN)/python -m analysis.report.studies_page $(patsubst %/,%,$(sort $(wildcard studies/*/)))
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs  ## the documentation as a site, warnings are errors; .cache/site/index.html opens from disk
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	@echo "file://$(CURDIR)/.cache/site/index.html"
+
+notebooks: $(VENV)/.installed  ## run the notebooks of examples/ and keep what they show
+	PYTHONPATH=tests:. $(BIN)/python -m helpers.notebooks examples/notebooks/*.ipynb
+
 pareto-plots report: $(VENV)/.installed  ## verdicts, frontiers, figures and report of RESULTS, into FIGURES
 	$(BIN)/python -m analysis $(RESULTS) -o $(FIGURES)
 
@@ -92,6 +103,9 @@ slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine 
 
 calibration: $(VENV)/.installed  ## simulate how often verdicts are wrong, into docs/statistics.md (ARGS='--only R4')
 	cd tests && OMP_NUM_THREADS=1 PYTHONPATH=.. ../$(BIN)/python -m calibration $(ARGS)
+
+release-check: $(VENV)/.installed  ## build twice alike, install with every Python here, do the main job (ARGS='--only build')
+	cd tests && PYTHONPATH=.. ../$(BIN)/python -m release $(TORCH_INDEX:%=--torch-index %) $(ARGS)
 
 soak: $(VENV)/.installed  ## disturb small studies in random ways (ARGS='--hours 2 --seed 1'); what held, by fault
 	cd tests && PYTHONPATH=.. ../$(BIN)/python -m soak $(ARGS)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.report.choices import add_formats
 from scaling_study.common.command_line import parser, run
 from scaling_study.common.errors import InputError
 
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--study", type=Path, metavar="YAML", help="judge the runs by the study declared there")
     add("--surface", action="store_true", help="with --study: compare depth and width by a surface")
     add("-o", "--output", type=Path, required=True, help="folder to write to")
+    add_formats(asked)
     args = asked.parse_args(arguments)
     return run(lambda: _import(args))
 
@@ -61,7 +63,7 @@ def _import(args: argparse.Namespace) -> list[str]:
         return surface_of(args)
     from analysis.report.command import command as analyse
 
-    return analyse(study_of(args), args.output, ())
+    return analyse(study_of(args), args.output, (), formats=args.formats)
 
 
 if __name__ == "__main__":

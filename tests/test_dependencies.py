@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("", "tensorboard", "dev")
+EXTRAS = ("", "data", "tensorboard", "workspaces", "docs", "dev")
 FREE = re.compile(
     r"MIT|BSD|Apache|MPL|Mozilla|PSF|Python Software Foundation|ISC|Zlib|LGPL|LICENSE: Python", re.I
 )

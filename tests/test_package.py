@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from helpers.commands import Command, environment
 from scaling_study.study.result import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,24 @@ def test_the_wheel_ships_every_yaml_and_table(wheel: Path) -> None:
     assert tables
     assert tables | {"analysis/rules/prereg.yaml"} <= names
     assert not [name for name in names if name.startswith("tests/")]
+
+
+def test_the_description_is_the_readme_with_links_into_the_repository() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    path = ROOT / "docs/site/description.py"
+    spec = spec_from_file_location("description", path)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    shown = module.absolute(text, "https://example.org/us/it", "1.2.3")
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", shown)
+    assert all("://" in target or target.startswith("#") for _, target in links)
+    assert ("!", "https://example.org/us/it/raw/v1.2.3/docs/report.png") in links
+    assert "(https://example.org/us/it/blob/v1.2.3/docs/rules.md)" in shown
+    assert shown.replace("https://example.org/us/it/blob/v1.2.3/", "").count("](") == text.count(
+        "]("
+    )
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from scaling_study.common.errors import InputError
 
 TEXT = (
     *("run_id", "config_id", "status", "data", "family", "model", "recipe", "bound", "device"),
-    *("precision", "eval_split", "error", "git_commit", "git_dirty", "versions"),
+    *("precision", "eval_split", "cause", "error", "git_commit", "git_dirty", "versions"),
 )
 # Between the name and the number of a column whose header has that name several times.
 TWIN = " (column "

@@ -13,7 +13,7 @@ from typing import Any
 from analysis.descriptions.elasticities import sentence
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import style
-from analysis.figures.files import prepare, save, write_csv, write_json
+from analysis.figures.files import formats_of, prepare, save, write_csv, write_json
 from analysis.importing.cells import measured, records_of, split
 from analysis.importing.declared_study import DeclaredStudy, declared_study
 from analysis.importing.plots import frontier
@@ -137,6 +137,7 @@ def command(args: argparse.Namespace) -> list[str]:
         raise InputError(
             f"--format {args.format}: give --study, which says what the runs are about"
         )
+    kinds = formats_of(args.formats)
     prepare(directory)
     table = read(files, args.format, _pairs("--map", args.map), _pairs("--unit", args.unit))
     table, cost = measured(table, args.cost, args.n_val)
@@ -148,7 +149,7 @@ def command(args: argparse.Namespace) -> list[str]:
     title = f"Pareto frontier of validation error and {cost}"
     with style():
         figure = frontier(records, published if args.published else ())
-        save(figure, records, directory, "frontier", title)
+        save(figure, records, directory, "frontier", title, kinds)
     members = sum(r["on_frontier"] for r in records)
     line = f"{members} of {len(records)} models on the frontier of val_error and {cost}"
     if found is not None:

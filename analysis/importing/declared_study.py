@@ -54,9 +54,14 @@ def declared_study(path: Path) -> DeclaredStudy:
         values = yaml_in(path)
     except (FileNotFoundError, UnreadableError) as error:
         raise InputError(f"--study {path}: {error}") from None
+    return declared(values, f"--study {path}")
+
+
+def declared(values: object, where: str) -> DeclaredStudy:
+    """The study that these values declare; an InputError that says what is wrong at `where`."""
     if not isinstance(values, Mapping):
-        raise InputError(f"--study {path}: must hold {', '.join(KEYS)}")
-    refuse_unknown(values, KEYS, f"--study {path}: ")
+        raise InputError(f"{where}: must hold {', '.join(KEYS)}")
+    refuse_unknown(values, KEYS, f"{where}: ")
     name, cost = values.get("name", "imported"), values.get("cost", "train_flops")
     good = isinstance(name, str) and NAME.fullmatch(name) and name != "runs"
     require(bool(good), "name", name, "must be the name of a folder")

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from analysis.importing.read_wandb import flat
 from scaling_study.common.errors import InputError
+from scaling_study.common.extras import require_package
 from scaling_study.common.reading import UnreadableError, text_in, yaml_in
 
 # MLflow's number of a run's state that has finished.
@@ -23,9 +22,12 @@ Rows = list[dict[str, str]]
 
 def parquet_rows(path: Path) -> Rows:
     """Rows of a Parquet file; InputError if it is none."""
+    require_package("pyarrow", "data", "--format parquet")
+    from pyarrow.parquet import read_table  # type: ignore[import-untyped]
+
     try:
-        # Texts are decoded only when they are taken.
-        rows = pd.read_parquet(path).to_dict("records")
+        # Not by pandas, whose own notes in a file may be damaged where the table is not.
+        rows = read_table(path).to_pylist()
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path} as Parquet: {error}") from None
     return [{str(k): _text(v) for k, v in row.items()} for row in rows]
@@ -101,12 +103,9 @@ def tensorboard_rows(path: Path) -> Rows:
     Settings come from hparams.yaml, config.yaml or JSON of these names in the run's folder, as
     Lightning writes them. InputError where tensorboard is not installed.
     """
-    try:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    except ImportError:
-        raise InputError(
-            "--format tensorboard needs tensorboard: pip install 'scaling-study[tensorboard]'"
-        ) from None
+    require_package("tensorboard", "tensorboard", "--format tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     rows: Rows = []
     for folder in sorted({file.parent for file in path.glob("**/events.out.tfevents.*")}):
         events = EventAccumulator(str(folder))

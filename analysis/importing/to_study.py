@@ -1,9 +1,8 @@
 """From a foreign table to a study on disk, which the analysis reads like any other."""
 
 import re
-from collections import Counter
+from collections import Counter, abc
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,14 @@ from analysis.study.measure import description_of, measure_of
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_csv, replace_file
 from scaling_study.study.axes import CELL_AXES
-from scaling_study.study.result import Result, write_result
+from scaling_study.study.result import Result, column_types, write_result
 
 # The setting of runs whose table does not say it.
 IMPORTED = "imported"
 TEXTS = ("data", "family", "recipe", "precision", "eval_split")
-WHOLE = {
-    *("resolution", "epochs", "seed", "batch_size", "params", "flops", "activations"),
-    *("train_flops", "n_train", "n_val", "peak_memory_bytes", "threads", "world_size"),
-}
+WHOLE = {name for name, kinds in column_types().items() if int in kinds}
+# What a table of numbers and texts cannot say.
+WITHHELD = {name for name, kinds in column_types().items() if kinds & {bool, abc.Mapping}}
 TIMES = ("step_time_s",)
 PLAIN = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -124,8 +122,8 @@ def _frame(
 
 def _result(row: Mapping[Any, Any], number: int) -> Result:
     """One row as a result; axes that the table lacks are 1, other things blank."""
-    known = {f.name for f in fields(Result)}
-    values = {k: v for k, v in row.items() if k in known and not (isinstance(v, float) and v != v)}
+    known = column_types().keys() - WITHHELD
+    values = {k: v for k, v in row.items() if k in known and v == v and v != ""}
     values |= {name: round(values[name]) for name in WHOLE if name in values}
     for axis in CELL_AXES:
         values[axis.name] = axis.kind(values.get(axis.name, 1))

@@ -13,6 +13,7 @@ from analysis.study.measure import Measure, description_of, measure_of
 from analysis.wandb_dashboard import payload, report, workspace
 from analysis.wandb_dashboard.payload import Chart
 from scaling_study.common.errors import InputError
+from scaling_study.common.extras import require_package
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import read_json
 from scaling_study.config.tracking import Tracking, require_key, tag_of
@@ -35,11 +36,13 @@ def command(args: argparse.Namespace) -> list[str]:
     It is analysed anew every time: the runs on disk may be more than those of the last analysis.
 
     Raises:
-        InputError: no study, no key, an analysis of another study, or W&B takes nothing.
+        InputError: no study, no library, no key, an analysis of another study, or W&B takes
+            nothing.
     """
     results: Path = args.results
     plan, study = read_plan(results), results.resolve().name
     output = args.output or Path("figures") / study
+    require_package("wandb_workspaces", "workspaces", "a dashboard in W&B")
     wandb_client.quiet_environment()
     require_key("dashboard")
     if (found := _read(output / "verdicts.json").get("study", study)) != study:

@@ -11,10 +11,11 @@ import operator
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.extras import require_package
 from scaling_study.common.validation import require, suggest
 from scaling_study.models.family import Family, ModelConfig
 
@@ -92,11 +93,7 @@ class TimmConfig(ModelConfig):
 
 def family_of_timm(name: str) -> Family:
     """The family of `timm:NAME`; InputError if timm is not installed."""
-    if util.find_spec("timm") is None:
-        raise InputError(
-            f"model.family={name}: timm is not installed here; pip install 'scaling-study[timm]' "
-            "with the project's constraints.txt"
-        )
+    require_package("timm", "timm", f"model.family={name}")
     return FAMILY
 
 

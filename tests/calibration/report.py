@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from analysis.study.noise_prior import published_prior
 from calibration import compute, replay
@@ -21,10 +22,32 @@ def _df(data: str, images_seen: float) -> str:
     return f"{published_prior().factor(data, images_seen).df:.0f}"
 
 
-HEAD = f"""# How often is it wrong?
+TOP = """# How often is it wrong?
 
-A verdict claims that an effect is larger than a margin, or that it is not. At a confidence of 95 %
-it may be wrong in 2.5 % of studies on either side. No formula says whether that holds where a study
+A verdict is a claim with an error bar. *Supported* says that the true effect is larger than the
+margin, *refuted* that it is not. At a confidence of 95 % either may be wrong in 2.5 % of studies:
+in one of 40. The table counts how often it is, in simulated studies whose true effect is known and
+lies where mistakes are likeliest: at the margin."""
+
+# What that table means for somebody who reads one verdict.
+FOR_USERS = """
+- **Few seeds make verdicts rarer, not mistakes more frequent.** With two or three seeds per cell
+  intervals are wide and many studies stay undecided; the share with a wrong verdict stays.
+- **It is a share of all studies, not of those that decide.** Where hardly any study of a design
+  decides, more of its decisions are luck, and what they find is likely too large. The plan says
+  what a design can decide.
+- **Looking early costs little, if all looks are counted.** Cases named *looks* stop at the first
+  look that decides.
+- **What no simulation covers:** data whose seeds scatter otherwise than in all of these cases, a
+  recipe that favours one arm ([tuned rules](rules.md) ask for that), step times of a machine that
+  is not yours, and other data sets, of which one study says nothing
+  ([several data sets](summary.md)).
+"""
+
+HEAD = f"""
+## How it is simulated
+
+No formula says whether 2.5 % on either side holds where a study
 has three seeds, cells of unequal noise and step times that drift, so it is simulated: studies are
 drawn from surfaces and noise that the analysis does not know
 ([tests/calibration](../tests/calibration)), with a true effect at the margin, where mistakes are
@@ -128,7 +151,7 @@ def page(
     replayed: Sequence[dict[str, str]],
 ) -> str:
     """The page with a table per rule, and those of adaptive studies."""
-    parts = [HEAD]
+    parts = [TOP, *_in_short(rows), FOR_USERS, HEAD.strip() + "\n"]
     for rule, group in groupby(sorted(rows, key=lambda row: row["rule"]), lambda row: row["rule"]):
         parts.append(f"\n## {rule}\n\n| case | supported | refuted | coverage | width | passes |")
         parts.append("|---|--:|--:|--:|--:|---|")
@@ -137,6 +160,27 @@ def page(
     parts.append(f"\n{', '.join(studies)} studies a case.")
     parts += [*compute.section(saved), *replay.section(replayed), ""]
     return "\n".join(parts)
+
+
+def _in_short(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """A table with a row per rule: shares of studies with a wrong verdict, over its cases."""
+    lines = [
+        "\n| rule | cases | studies | a wrong verdict, median case | worst case | least coverage |"
+    ]
+    lines.append("|---|--:|--:|--:|--:|--:|")
+    for rule, group in groupby(sorted(rows, key=lambda row: row["rule"]), lambda row: row["rule"]):
+        cases = [*group]
+        wrong = [
+            float(row[side]) for row in cases for side in filter(None, row["wrong"].split("+"))
+        ]
+        studies = sum(int(row["studies"]) for row in cases)
+        least = min(float(row["coverage"]) for row in cases)
+        shares = f"{median(wrong):.1f} % | {max(wrong):.1f} % | {least:.1f} %"
+        lines.append(f"| {rule} | {len(cases)} | {studies:,} | {shares} |")
+    return [
+        *lines,
+        "\nA wrong verdict is counted on each side by itself; 2.5 % is what is promised.",
+    ]
 
 
 def _line(row: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 SPARED = {
     "scaling_study.sweep": ("measure.", ("measure.at_end=false",)),
     "analysis": ("--formats", ("--formats", "none")),
+    "analysis.importers": ("--formats", ("--formats", "none")),
 }
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -113,8 +113,8 @@ def test_a_network_that_timm_lacks_is_named() -> None:
 
 
 def test_without_timm_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timm_family.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"timm is not installed here; pip install .*\[timm\]"):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"timm is not installed; pip install .*\[timm\]"):
         run("resnet18")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scaling_study.common.extras import require_package
 from scaling_study.common.validation import require
 from scaling_study.data.base import DataConfig, DataSet, Sizes
 from scaling_study.data.splits import Images
@@ -40,5 +41,10 @@ def load(data: DigitsConfig, part: str, cache_dir: Path) -> Images:
     return Images(pixels, scans.target.astype(np.int64)).take(chosen)
 
 
-SIZES = Sizes(10, {"train": N_TRAIN, "test": N_VAL}, channels=1)
-DATA_SET = DataSet(DigitsConfig, lambda data, cache_dir: SIZES, load)
+def sizes(data: DigitsConfig, cache_dir: Path | None) -> Sizes:
+    """Known without the scans; an InputError where the package that has them is not installed."""
+    require_package("sklearn", "data", "data=digits")
+    return Sizes(10, {"train": N_TRAIN, "test": N_VAL}, channels=1)
+
+
+DATA_SET = DataSet(DigitsConfig, sizes, load)

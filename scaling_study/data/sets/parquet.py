@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.common.extras import require_package
 from scaling_study.common.validation import require
 from scaling_study.data.base import DataSet
 from scaling_study.data.splits import Encoded
@@ -105,6 +106,7 @@ GROUP_COLUMNS = ("group_rows", "group_file", "group_in_file", "group_bytes")
 
 
 def _listing(data: ParquetConfig) -> Listing:
+    require_package("pyarrow", "data", f"data={data.name}")
     files = {part: _files(data, part) for part in data.parts}
 
     def columns(part: str) -> Columns:

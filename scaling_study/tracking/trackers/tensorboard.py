@@ -1,13 +1,12 @@
 """`tracking=tensorboard`: event files in RUN/tensorboard, for those who look without W&B."""
 
-import importlib.util
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scaling_study.common.errors import InputError
+from scaling_study.common.extras import require_package
 from scaling_study.common.validation import is_number
 from scaling_study.config.tracking import Tracking
 from scaling_study.tracking.base import Tracker
@@ -46,11 +45,7 @@ class EventFiles:
 
 def check(tracking: Tracking) -> None:
     """Raise an InputError if TensorBoard is not installed."""
-    if importlib.util.find_spec("tensorboard") is None:
-        raise InputError(
-            "tracking=tensorboard: TensorBoard is not installed; "
-            "pip install 'scaling-study[tensorboard]' installs it"
-        )
+    require_package("tensorboard", "tensorboard", "tracking=tensorboard")
 
 
 TRACKER = Tracker(

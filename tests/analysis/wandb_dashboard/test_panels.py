@@ -1,12 +1,16 @@
 """Which panels a workspace has: none that would be empty, titles in words."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from analysis import dashboard
 from analysis.study.measure import ERROR
 from analysis.wandb_dashboard.payload import Chart
 from analysis.wandb_dashboard.workspace import Shown, build, sections
+from helpers.made_up_results import runs
+from helpers.study import write_study
 from scaling_study.study.axes import own_axes
 
 # Importing W&B's library of workspaces warns of its own use of pydantic.
@@ -33,6 +37,18 @@ def test_a_study_without_costs_and_records_has_only_what_it_has() -> None:
     }
 
 
+def test_without_the_library_of_workspaces_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(tmp_path, runs({4: 0.0}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert dashboard.main([str(study)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install 'scaling-study[workspaces]'" in line
+    assert not (tmp_path / "figures").exists()
+
+
 def test_records_of_training_have_a_panel_each_in_words() -> None:
     curve = {"curve_val_error", "curve_val_error_raw", "curve_val_loss", "curve_train_error"}
     records = {"step", "epoch", "loss", "lr", "images_per_s", "grad_norm", "val_error", *curve}
@@ -52,8 +68,8 @@ def test_records_of_training_have_a_panel_each_in_words() -> None:
 def test_a_workspace_of_many_runs_shows_the_analysis_first() -> None:
     charts = [Chart("frontiers/flops", "Frontiers over FLOPs", "FLOPs", {"4 epochs": []})]
     panels = sections(shown({"flops"}, set(), charts=charts), outcome=("val_error", ERROR))
-    for runs, most in ((3, 10), (400, 401), (5000, 1000)):
-        built = build("me", "lab", "s", "s", panels, runs)
+    for n_runs, most in ((3, 10), (400, 401), (5000, 1000)):
+        built = build("me", "lab", "s", "s", panels, n_runs)
         assert built.settings.max_runs == most
         first, second = built.runset_settings.order
         assert (first.item.name, first.ascending) == ("JobType", True)
