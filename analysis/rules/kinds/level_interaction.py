@@ -32,6 +32,7 @@ class LevelInteraction(Kind):
     keys = ("sign", "along", "levels", "by", "between", "at", "cost", "margin")
     one_regime = False
     needs = "runs that differ in both settings"
+    pictures = ("interactions", "main_effects", "verdicts")
 
     def options(self, declared: Mapping[str, Any], where: str) -> LevelsBetween:
         return levels_between(declared, where)

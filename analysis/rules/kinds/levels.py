@@ -28,7 +28,7 @@ class Levels(Kind):
     needs = "runs that differ in the levels alone"
     regimes = ("longest", "shortest", "every")
     default_regime = "every"
-    pictures = ("steps", "main_effects", "verdicts")
+    pictures = ("waterfall", "steps", "main_effects", "verdicts")
 
     def options(self, declared: Mapping[str, Any], where: str) -> TwoLevels:
         return two_levels(declared, where)
