@@ -1,15 +1,13 @@
 """The folders of examples/ run from where they lie, and are what the pages show."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.pages import BLOCK, DOCS, blocks
 from scaling_study.study.result import read_result
@@ -52,17 +50,10 @@ def test_the_page_of_tasks_shows_the_file() -> None:
 def test_an_example_runs_from_its_folder(name: str, tmp_path: Path, cache_dir: Path) -> None:
     folder = tmp_path / name
     shutil.copytree(EXAMPLES / name, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    python, *words = shlex.split(COMMANDS[name])
-    assert python == "python"
-    done = subprocess.run(
-        [sys.executable, *words, f"cache_dir={cache_dir}", "measure.at_end=false"],
-        cwd=folder,
-        env=environment() | {"PYTHONPATH": os.pathsep.join(sys.path[1:])},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    python, option, *words = shlex.split(COMMANDS[name])
+    assert (python, option) == ("python", "-m")
+    more = (f"cache_dir={cache_dir}", "measure.at_end=false")
+    done = warm_python.run(*words, *more, cwd=folder, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     results = [read_result(path) for path in folder.glob("results/runs/*/result.json")]
     assert {result.status for result in results} == {"ok"}

@@ -170,7 +170,7 @@ def test_paths_and_targets_named_in_documents_exist(document: Path) -> None:
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
 
 
-def test_the_readme_lists_every_result_column_with_its_meaning() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_of_commands_lists_every_result_column_with_its_meaning() -> None:
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     for name, meaning in COLUMNS.items():
         assert f"| `{name}` | {meaning} |" in text, name

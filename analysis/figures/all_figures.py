@@ -22,14 +22,13 @@ from analysis.figures.drawing import (
     return_plot,
     variant_plot,
 )
-from analysis.figures.drawing.labels import plain
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import ASSUMED, Look, style
 from analysis.figures.figure import StudyFigure, confidence, law_cost
 from analysis.figures.files import Saved
 from analysis.figures.law_records import study_law_rows, study_return_rows
 from analysis.figures.records import arm_records, frontier_records, overfit_records
-from analysis.figures.verdict_records import verdict_records
+from analysis.figures.verdict_records import drawn, verdict_records
 from analysis.rules.phrases import arm_names, better_arm
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.columns import ALL_COST_NAMES, COSTS, Record
@@ -73,18 +72,10 @@ def _gaps(found: Findings) -> list[Record]:
 
 
 def _panel_titles(found: Findings, cost: str) -> dict[int, str]:
-    """Each regime with its verdict, where a rule is about it, and the gap in words."""
-    verdicts = {
-        j.epochs: f" ({plain(j.rule.name, 24)} {j.verdict.value.replace('_', ' ')})"
-        for j in found.judgements
-        if j.rule.kind == "arms"
-        and j.rule.arms == found.prereg.arms
-        and j.epochs is not None
-        and j.rule.cost == cost
-    }
+    """Each regime with the gap in words."""
     measure, words = found.cells.measure, _look(found).words
     return {
-        r["epochs"]: f"{measure.at(r['epochs'])}{verdicts.get(r['epochs'], '')}\n"
+        r["epochs"]: f"{measure.at(r['epochs'])}\n"
         f"gap {measure.interval(r['estimate'], r['low'], r['high'])}\n"
         f"{better_arm(r['low'], r['high'], words)}"
         for r in _mean_gaps(found)
@@ -145,8 +136,8 @@ FIGURES: tuple[StudyFigure, ...] = (
     ),
     StudyFigure(
         "verdicts",
-        "Claims with their effects, {confidence} intervals; grey: asked in another way",
-        lambda found: verdict_records(found.judgements),
+        "Claims with their effects, {confidence} intervals; grey: the same asked in another way",
+        lambda found: drawn(verdict_records(found.judgements)),
         lambda rows, found: forest.verdicts(
             rows, f"{confidence(found)} interval", _noise(found), _look(found)
         ),

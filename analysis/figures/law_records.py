@@ -20,17 +20,20 @@ from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 
 CURVE_POINTS = 80
-# A law with two or three parameters through fewer configurations is a drawing, not a fit.
-FEWEST = {"pl": 4, "spl": 5, "seg": LEAST}
+FORMS = ("pl", "spl", "seg")
 
 
 def fits_of(points: Points) -> dict[str, Fit]:
-    """A power law, one with a floor and one with a break, as far as the configurations carry."""
+    """A power law, one with a floor and one with a break; none with fewer costs than rules ask.
+
+    A law with two or three parameters through fewer configurations is a drawing, not a fit.
+    """
+    if len(np.unique(points["cost"])) < LEAST:
+        return {}
     found = {}
-    for form, fewest in FEWEST.items():
-        if len(np.unique(points["cost"])) >= fewest:
-            with suppress(InputError):
-                found[form] = fit(points, form, y="error", x="cost")
+    for form in FORMS:
+        with suppress(InputError):
+            found[form] = fit(points, form, y="error", x="cost")
     return found
 
 
@@ -54,16 +57,20 @@ def law_rows(
         curve = np.column_stack([grid, error, *band(found, {"cost": grid})])
         names = ("cost", "error", "error_low", "error_high")
         rows += [{"kind": form} | dict(zip(names, v, strict=True)) for v in curve.tolist()]
-    rows += _landmarks(fits)
+    rows += _landmarks(fits, float(points["error"].min()))
     return [{"epochs": epochs, **row} for row in rows]
 
 
-def _landmarks(fits: Mapping[str, Fit]) -> list[Record]:
-    """The floor (an error) and the break (a cost), each with its 95 % interval."""
+def _landmarks(fits: Mapping[str, Fit], least: float) -> list[Record]:
+    """The floor (an error) and the break (a cost), each with its 95 % interval.
+
+    `least` is the smallest error of a configuration: what lies below a floor shows it is none.
+    """
     rows: list[Record] = []
-    if "spl" in fits and "E" not in fits["spl"].at_bound and fits["spl"].parameters["E"] > 0:
-        low, high = profile_interval(fits["spl"], "E")
-        floor = {"error": fits["spl"].parameters["E"], "error_low": low, "error_high": high}
+    spl = fits.get("spl")
+    if spl and "E" not in spl.at_bound and 0 < spl.parameters["E"] <= least:
+        low, high = profile_interval(spl, "E")
+        floor = {"error": spl.parameters["E"], "error_low": low, "error_high": high}
         rows.append({"kind": "floor", **floor})
     if "seg" in fits:
         low, high = profile_interval(fits["seg"], "t")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.rules.kind import Judgement
+from analysis.rules.phrases import bound_note
 from analysis.rules.registry import find_kind
 from analysis.study.columns import Record
 
@@ -27,7 +28,28 @@ def verdict_records(judgements: Sequence[Judgement]) -> list[Record]:
             values["margin"] = j.rule.sign * j.rule.margin
             rows.append(
                 {"rule": j.rule.name, "variant": variant, "verdict": verdict.value}
-                | {"unit": kind.unit, "about": kind.measure(j.rule)}
+                | {
+                    "unit": kind.unit,
+                    "about": f"{kind.measure(j.rule)}{bound_note(gap)}",
+                }
                 | {name: factor * value for name, value in values.items()}
             )
     return rows
+
+
+def drawn(records: Sequence[Record]) -> list[Record]:
+    """The records that a figure of verdicts shows something with.
+
+    A claim whose interval is one point has no bar to see, and another way to ask that gives the
+    same numbers says nothing.
+    """
+    claims = {r["rule"]: r for r in records if r["variant"] == "declared" and r["low"] < r["high"]}
+    return [
+        r
+        for r in records
+        if (claim := claims.get(r["rule"])) and (r is claim or _numbers(r) != _numbers(claim))
+    ]
+
+
+def _numbers(r: Record) -> tuple[str, ...]:
+    return tuple(f"{r[name]:.3g}" for name in ("estimate", "low", "high"))

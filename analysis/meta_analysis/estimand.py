@@ -1,8 +1,9 @@
 """What an effect is about, so that effects of other quantities are never averaged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from analysis.rules.kind import Judgement
+from analysis.rules.phrases import listed
 from analysis.rules.registry import find_kind
 from analysis.study.columns import ALL_COST_NAMES
 from scaling_study.common.errors import InputError
@@ -42,13 +43,9 @@ def refuse_mixed(name: str, found: Mapping[str, Mapping[str, str]]) -> None:
         for study in studies:
             values.setdefault(found[study].get(label, "none"), []).append(study)
         if len(values) > 1:
-            each = ", ".join(f"{value} in {_and(names)}" for value, names in values.items())
+            each = ", ".join(f"{value} in {listed(names)}" for value, names in values.items())
             cost = ", or --cost one cost for all" if label == "the equal cost" else ""
             raise InputError(
                 f"{name} is not one quantity, so it has no mean: {label} is {each}; give studies "
                 f"that ask the same, or choose other rules with --rule{cost}"
             )
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -24,7 +24,7 @@ from analysis.published.laws import (
 )
 from analysis.published.tables import depth_width_table, figure_2
 from analysis.report.analyse import summary
-from analysis.report.page import html, sections
+from analysis.report.page import claims, html, sections
 from analysis.report.page.page import write
 from analysis.report.page.study_page import cell_columns, cell_records, data
 from analysis.rules.rule import Preregistration
@@ -134,7 +134,7 @@ def command(directory: Path, formats: str | None = None) -> list[str]:
         "Bello et al. 2021 (arXiv 2103.07579), as printed and digitised; nothing was trained",
         [
             ("reading", "Our reading beside the paper's", [html.paragraph(t) for t in READING]),
-            ("verdicts", "Verdicts (Figures 2 and 3)", sections.verdicts(main_verdicts, rules, {})),
+            ("verdicts", "Verdicts (Figures 2 and 3)", claims.all_claims(main_verdicts, rules)),
             ("speed", "Speed (Table 7)", [html.paragraph(text) for text in speed_lines]),
             ("explore", "Explore Figure 3", sections.explorer(cells, published=True)),
             ("runs", "Runs of Figure 3", ['<div id="table"></div>']),

@@ -17,6 +17,7 @@ from analysis.figures.all_figures import all_frontiers, figures
 from analysis.figures.figure import law_cost
 from analysis.figures.files import write_csv, write_json
 from analysis.laws.study_fits import study_fits
+from analysis.report.answer import answer
 from analysis.report.closing_screen import screen
 from analysis.report.page.study_page import write_study_page
 from analysis.rules.confounders import differences, sides_of, uneven_seeds
@@ -85,10 +86,12 @@ def findings(table: Table, prereg: Preregistration, request: Request) -> Finding
 
 
 def analyse(table: Table, prereg: Preregistration, directory: Path, request: Request) -> list[str]:
-    """Write verdicts.json, fits.json, frontier.csv, figures and report.html; lines to print."""
+    """Write the files of an analysis, figures and report.html to DIR; lines to print."""
     found = findings(table, prereg, request)
     write_json(directory / "verdicts.json", found.summary)
     write_json(directory / "fits.json", found.fits)
     write_csv(directory / "frontier.csv", [r for rows in found.frontiers.values() for r in rows])
-    write_study_page(found, figures(found, directory), directory)
+    saved = figures(found, directory)
+    write_json(directory / "answer.json", answer(found, saved))
+    write_study_page(found, saved, directory)
     return [*screen(found, directory)]

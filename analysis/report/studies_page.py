@@ -16,7 +16,7 @@ HEAD = """\
 What the laptop studies of [sweeps/grid](../sweeps/grid/README.md) gave, each trained once as its
 grid declares it, whichever way it came out. The tables are in [studies](../studies/README.md); this
 page is what their analysis says, and `make studies-page` writes it anew. The
-[README](../README.md#ten-words) explains the words, [statistics](statistics.md) says how often
+[report](report.md#ten-words) explains ten words, [statistics](statistics.md) says how often
 verdicts are wrong.
 """
 

@@ -10,12 +10,12 @@ from analysis.descriptions.findings import Findings, Request
 from analysis.figures.all_figures import figures
 from analysis.report.analyse import findings
 from analysis.report.command import table_and_rules
+from analysis.report.main_claim import main_claim, main_picture
+from analysis.report.reading import about_what
 from analysis.rules import plain_words
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.format import duration, engineering
 
-# The picture of a study: the first of these that it has.
-PICTURES = ("arms_*", "steps", "main_effects", "verdicts")
 # Words of the analysis that point to its own command.
 POINTER = "; --details says why"
 
@@ -67,20 +67,10 @@ class Chapter:
 
     def limits(self) -> str:
         """The images, recipe and machine that it is about, and what weakens it."""
-        rows = self.found.table.rows
-        data, recipe, device = (
-            ", ".join(sorted({str(row[column]) for row in rows}))
-            for column in ("data", "recipe", "device")
-        )
-        images = ", ".join(str(n) for n in sorted({int(row["n_train"]) for row in rows}))
         left, exploratory = len(self.found.table.left_out), self.found.prereg.exploratory
         weak = [f"Left out: {left} runs."] if left else []
         weak += [f"The verdicts are exploratory, because {exploratory}."] if exploratory else []
-        return (
-            f"One data set, {data} with {images} training images, and one recipe, {recipe}; step "
-            f"times are those of {device}. Nothing is said of other images, sizes or recipes. "
-            f"{' '.join(weak)}"
-        ).rstrip()
+        return " ".join([about_what(self.found), *weak])
 
     def cost(self) -> str:
         """FLOPs and hours of all its runs."""
@@ -106,8 +96,10 @@ def chapter(study_dir: Path, directory: Path) -> Chapter:
     found = findings(table, rules, Request(study_dir=study_dir, formats=("png",)))
     directory.mkdir(parents=True, exist_ok=True)
     figures(found, directory)
-    drawn = (path for name in PICTURES for path in sorted(directory.glob(f"{name}.png")))
-    return Chapter(study_dir.name, found, next(drawn, None))
+    name = main_picture(
+        {path.stem for path in directory.glob("*.png")}, main_claim(found.judgements, table.grid)
+    )
+    return Chapter(study_dir.name, found, directory / f"{name}.png" if name else None)
 
 
 def keep_picture(of: Chapter, folder: Path) -> str:

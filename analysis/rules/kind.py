@@ -92,6 +92,8 @@ class Kind:
     decided_by_seeds: ClassVar[bool] = True
     # What a grid that cannot test such a claim lacks, in words after "need".
     needs: ClassVar[str] = "other cells"
+    # Figures in which such a claim is seen, the first that a study has: patterns of their names.
+    pictures: ClassVar[tuple[str, ...]] = ("arms_*", "steps", "main_effects", "verdicts")
     # Whether small studies list such claims on one line as not testable.
     needs_many_configurations: ClassVar[bool] = False
 
@@ -187,6 +189,10 @@ class Kind:
         if (needed := j.verdict.seeds_needed) is None:
             return f"more than {MOST_SEEDS} seeds per cell, or more cells,"
         return f"about {needed} seeds per cell"
+
+    def over(self, rule: Rule) -> str:
+        """The cost, axis or setting over which runs show the claim."""
+        return rule.cost
 
     def measure(self, rule: Rule) -> str:
         """What the effect is, as the figure of verdicts writes it."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from analysis.laws.points import Points, points_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds, Estimate, Judgement, Kind
-from analysis.rules.phrases import capitalised, effect, unsigned
+from analysis.rules.phrases import bound_note, capitalised, effect, unsigned
 from analysis.rules.planned import COST, PlannedStudy, ids_of, least_sufficient, planned_cost
 from analysis.rules.rule import Rule
 from analysis.stats.contrast import Estimand, Gap
@@ -36,10 +36,11 @@ class NumberKind(Kind):
     unit = "number"
     decided_by_seeds = False
     needs_many_configurations = True
+    pictures = ("laws", "frontier_flops", "verdicts")
     needs = "more configurations"
 
     def line(self, j: Judgement, gap: Gap) -> str:
-        interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]"
+        interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]{bound_note(gap)}"
         return f"{interval} ({self._quantity(j.rule)}; {gap.measure.at(j.epochs or 0)})"
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
@@ -52,7 +53,7 @@ class NumberKind(Kind):
             margin_percent=100 * j.rule.margin,
             more="more" if gap.estimate > 0 else "less",
             more_slowly="more slowly" if gap.estimate > 0 else "faster",
-            value=effect(gap, *self.format),
+            value=f"{effect(gap, *self.format)}{bound_note(gap)}",
             size=effect(unsigned(gap), *self.format),
         )
         return capitalised(text)

@@ -1,6 +1,7 @@
 """Phrases that the wording of several kinds of rules shares."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.rules.rule import Rule
@@ -19,6 +20,16 @@ def effect(gap: Gap, digits: int, factor: float = 1.0, unit: str = "", shift: fl
     if abs((low + high) / 2 - value) <= SYMMETRIC * half:
         return f"{value:.{digits}f}{unit} ± {half:.{digits}f}{unit}"
     return f"{value:.{digits}f}{unit} [{low:.{digits}f}{unit}, {high:.{digits}f}{unit}]"
+
+
+def bound_note(gap: Gap) -> str:
+    """What to say of an estimate at an end of its own interval: nothing lies beyond it.
+
+    A share of all or none, or a loss of nothing. Empty for any other estimate.
+    """
+    if gap.estimate <= gap.low:
+        return " (the least there can be)"
+    return " (the most there can be)" if gap.estimate >= gap.high else ""
 
 
 def unsigned(gap: Gap) -> Gap:
@@ -91,6 +102,12 @@ def known_by(gap: Gap) -> str:
     if not math.isfinite(gap.df):
         return "seed noise declared"
     return f"seed noise from a prior worth df {gap.df:.0f}" if gap.assumed else f"df {gap.df:.0f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence, as in `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def capitalised(text: str) -> str:

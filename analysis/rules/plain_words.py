@@ -53,10 +53,10 @@ def found(
     """Each verdict's word with its sentence: what is decided, what is open, what is untested."""
     decided = [j for j in judgements if j.verdict.value in DECIDED]
     yield from ((j.verdict.value, _decided(j) + _flops(j)) for j in decided)
-    undecided = {j.rule.name: j for j in judgements if j.verdict.value == "inconclusive"}
-    for j in undecided.values():
+    names = undecided(judgements)
+    for j in names.values():
         topic = capitalised(_topic(j.rule, j.epochs))
-        yield OPEN, f"{topic}: {_what_decides(j, undecided)}{_flops(j)}"
+        yield OPEN, f"{topic}: {what_decides(j, names)}{_flops(j)}"
     reasons = {
         j.rule.name: (j.verdict.reason, j.epochs)
         for j in judgements
@@ -64,6 +64,16 @@ def found(
     }
     rules = {j.rule.name: j.rule for j in judgements}
     yield from ((UNTESTED, text) for text in _untested(reasons, rules, grid, "--details"))
+
+
+def undecided(judgements: Sequence[Judgement]) -> dict[str, Judgement]:
+    """The claims that are open, by their rules' names."""
+    return {j.rule.name: j for j in judgements if j.verdict.value == "inconclusive"}
+
+
+def word_of(j: Judgement) -> str:
+    """What people are told first of a verdict: supported, refuted, undecided or untested."""
+    return {"inconclusive": OPEN, "not_testable": UNTESTED}.get(j.verdict.value, j.verdict.value)
 
 
 def _topic(rule: Rule, epochs: int | None) -> str:
@@ -101,13 +111,16 @@ def _decided(j: Judgement) -> str:
     return said if j.verdict.value == "supported" else f"{said}. Refuted: {j.rule.claim}"
 
 
-def _what_decides(j: Judgement, undecided: Collection[str]) -> str:
-    """What would decide an open claim, beside those that are `undecided`."""
+def what_decides(j: Judgement, names: Collection[str]) -> str:
+    """What would decide an open claim, beside those of these `names`, which are open too."""
     kind = find_kind(j.rule.kind)
-    if any(name in undecided for name in kind.parts(j.rule)):
+    if (parts := kind.parts(j.rule)) and any(name in names for name in parts):
         return "open as long as one of its parts is"
+    if (open_part := f"refuted, but not as one of {len(parts)}") in j.verdict.reason:
+        return f"a part is {open_part}; more seeds would decide"
     if j.verdict.reason != UNDECIDED:
-        return j.verdict.reason
+        by_seeds = "; more seeds would decide" if j.verdict.p_holm is not None else ""
+        return f"{j.verdict.reason}{by_seeds}"
     return f"{kind.decided_by(j)} would decide"
 
 

@@ -16,6 +16,7 @@ from analysis.rules.tuned import tuned_key
 from analysis.stats.population import CLASSES, IMAGES
 from analysis.study.arms import DEPTH_WIDTH
 from analysis.study.columns import ALL_COST_NAMES, AXES, own_axes
+from analysis.study.compared_settings import cumulative_rows
 from analysis.study.measure import ERROR, Measure, measure_of
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
@@ -181,6 +182,7 @@ def _rule(
         arms=arms,
         arm_words=_words(arms, grid),
         measure=measure,
+        rows=cumulative_rows(grid),
         tuned=tuned_key(declared, arms, where),
         cost=one_of(declared.get("cost", study["cost"]), ALL_COST_NAMES, f"{where}.cost"),
         margin=_number(declared.get("margin", study["margin"]), f"{where}.margin", measure),

@@ -18,7 +18,8 @@ class Rule:
     `kind` is the name of a module of `analysis/rules/kinds`, or the import path of another one.
     `cost` and `margin` are the study's unless the rule has its own. `tuned` is `lr` where both arms
     are compared at their own best learning rate. `options` is what the kind itself has read from
-    the declaration, and `measure` what the study compares its runs by.
+    the declaration, and `measure` what the study compares its runs by; `rows` are the grid's lists
+    of variants each of which has those before it too.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Rule:
     tuned: str = ""
     options: Any = None
     measure: Measure = field(default=ERROR, compare=False)
+    rows: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

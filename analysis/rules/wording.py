@@ -77,6 +77,21 @@ def sentence(j: Judgement) -> str:
     return f"{kind.sentence(j, j.gap)}; {word}{_tuning_sentence(j)}{_flops_sentence(j)}"
 
 
+def finding(j: Judgement) -> str:
+    """What was found, with its error bar, where a badge beside it has the verdict."""
+    if j.gap is None:
+        return capitalised(j.rule.claim)
+    return f"{find_kind(j.rule.kind).sentence(j, j.gap)}{_tuning_sentence(j)}"
+
+
+def finding_at_equal_flops(j: Judgement) -> str:
+    """What was found at equal FLOPs where the verdict is another one there; else empty."""
+    other = at_equal_flops(j)
+    if other is None or other.gap is None or not costs_disagree(j):
+        return ""
+    return f"{find_kind(j.rule.kind).sentence(other, other.gap)}: the verdict depends on the cost."
+
+
 def at_equal_flops(j: Judgement) -> Judgement | None:
     """The same rule at equal FLOPs, which do not drift; None unless its own cost is step time."""
     name = f"at equal {ALL_COST_NAMES['flops']}"

@@ -25,6 +25,13 @@ def declared_variants(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[st
         yield from declared_variants(block)
 
 
+def cumulative_rows(grid: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    """The names of variants each of which has those before it too, a tuple for each list."""
+    return tuple(
+        tuple(map(str, named)) for kind, named in declared_variants(grid) if kind == "cumulative"
+    )
+
+
 def _of_variants(grid: Mapping[str, Any]) -> set[str]:
     return {key for _, rows in declared_variants(grid) for row in rows.values() for key in row}
 

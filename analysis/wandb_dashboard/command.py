@@ -10,7 +10,7 @@ from typing import Any
 from analysis.report.command import command as analyse
 from analysis.study.columns import own_axes
 from analysis.study.measure import Measure, description_of, measure_of
-from analysis.wandb_dashboard import payload, workspace
+from analysis.wandb_dashboard import payload, report, workspace
 from analysis.wandb_dashboard.payload import Chart
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
@@ -24,6 +24,9 @@ from scaling_study.tracking.payload import DIGEST, rows_of
 from scaling_study.tracking.wandb_client import Target, Upload
 
 TIMEOUT_S = 60
+# What a later call replaces of a workspace and of a report: people may have changed the rest.
+WORKSPACE_PARTS = ("sections", "runset_settings")
+REPORT_PARTS = ("title", "description", "blocks")
 
 
 def command(args: argparse.Namespace) -> list[str]:
@@ -65,7 +68,9 @@ def command(args: argparse.Namespace) -> list[str]:
         shown = _shown(output, charts, results)
         panels = workspace.sections(shown, own, (column, measure))
         about = (entity, args.project, study, tag_of(study))
-        saved = _save(results, workspace.build(*about, panels, len(plan), own, column))
+        built = workspace.build(*about, panels, len(plan), own, column)
+        said = _read(output / "answer.json")
+        saved, told = _save(results, built, report.build(report.Place(*about), said, panels))
     except TrackingError as error:
         raise InputError(f"W&B: {error}") from None
     return [
@@ -73,6 +78,7 @@ def command(args: argparse.Namespace) -> list[str]:
         f"W&B: project at {page}",
         f"analysis of {study}: {url}",
         f"workspace: {saved}",
+        f"report: {told}",
     ]
 
 
@@ -117,9 +123,11 @@ def _send(
     return url
 
 
-def _save(results: Path, built: Any) -> str:
-    """Save the workspace, over the one that an earlier call saved; its address."""
+def _save(results: Path, built: Any, written: Any) -> tuple[str, str]:
+    """Save workspace and report, over those that an earlier call saved; their addresses."""
     path = results / "workspace.json"
-    url = wandb_project.save_workspace(built, _read(path).get("url"))
-    replace_file(path, json.dumps({"url": url}) + "\n")
-    return url
+    earlier = _read(path)
+    url = wandb_project.save_view(built, earlier.get("url"), WORKSPACE_PARTS)
+    told = wandb_project.save_view(written, earlier.get("report"), REPORT_PARTS)
+    replace_file(path, json.dumps({"url": url, "report": told}) + "\n")
+    return url, told

@@ -16,7 +16,7 @@ VERDICT_COLUMNS = ("rule", "verdict", "claim", "estimate", "ci_low", "ci_high", 
 # Under which the analysis run logs the page, and what its files are called as an artifact.
 PAGE_KEY = "report"
 # Files of an analysis that go along with its figures and their numbers.
-FILES = ("report.html", "verdicts.json", "fits.json")
+FILES = ("report.html", "answer.json", "verdicts.json", "fits.json")
 FORMATS = ("csv", "pdf", "png", "svg")
 
 

@@ -95,18 +95,19 @@ def _asked_entity() -> str | None:
         return None
 
 
-def save_workspace(workspace: Any, earlier: str | None) -> str:
-    """Save a workspace, over the one at the address `earlier` if it is still there; its address.
+def save_view(view: Any, earlier: str | None, parts: Sequence[str]) -> str:
+    """Save a workspace or a report, over the one at the address `earlier` if it is still there.
 
-    Raises a TrackingError if W&B does not take it.
+    Of that one these `parts` are replaced. Gives its address; raises a TrackingError if W&B does
+    not take it.
     """
     import wandb
 
-    target = workspace
+    target = view
     with translated(wandb.errors.Error, OSError, KeyError, TypeError):
         if earlier:
-            with suppress(ValueError):  # somebody deleted it
-                target = type(workspace).from_url(earlier)
-                target.sections = workspace.sections
-                target.runset_settings = workspace.runset_settings
+            with suppress(ValueError, TypeError):  # somebody deleted it
+                target = type(view).from_url(earlier)
+                for name in parts:
+                    setattr(target, name, getattr(view, name))
         return str(target.save().url)

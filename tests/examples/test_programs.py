@@ -1,12 +1,11 @@
 """The examples of programs run as a user runs them, from their own folders, but shorter."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from scaling_study.common.paths import data_dir
 
@@ -17,15 +16,7 @@ def swept(tmp_path: Path, example: str, *overrides: str) -> list[dict[str, objec
     folder = EXAMPLES / example
     words = [f"+grid={example}", f"hydra.searchpath=[file://{folder}]", "launcher.slots=1"]
     words += [f"results_dir={tmp_path / 'results'}", f"cache_dir={tmp_path / 'cache'}", *overrides]
-    done = subprocess.run(
-        [sys.executable, "-m", "scaling_study.sweep", *words],
-        cwd=folder,
-        env=environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = warm_python.run("scaling_study.sweep", *words, cwd=folder, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     files = sorted((tmp_path / "results/runs").glob("*/result.json"))
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]

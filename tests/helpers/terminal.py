@@ -6,14 +6,13 @@ import pty
 import re
 import select
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from helpers import warm_python
 from helpers.commands import environment
 
 # What moves the cursor, sets colours or erases.
@@ -26,8 +25,8 @@ class Terminal:
     def __init__(self, folder: Path, *words: str, columns: int = 80) -> None:
         self._end, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", *words],
+        self.process = warm_python.start(
+            *words,
             cwd=folder,
             env={k: v for k, v in environment().items() if k != "COLUMNS"} | {"TERM": "xterm"},
             stdin=inner,

@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,13 +33,14 @@ class Request:
 
 
 class Server:
-    """`url` while it runs; `runs` by name; `requests` as they came."""
+    """`url` while it runs; `runs` by name, `views` and `reports`; `requests` as they came."""
 
     def __init__(self, port: int = 0) -> None:
         self.runs: dict[str, Run] = {}
         self.artifacts = Artifacts()
         self.alerts: list[dict[str, Any]] = []
         self.views: dict[str, dict[str, Any]] = {}
+        self.reports: dict[str, dict[str, Any]] = {}
         self.requests: list[Request] = []
         self.unknown: set[str] = set()
         self.behave: Behaviour = lambda path, operation: None
@@ -142,6 +144,25 @@ class Server:
                 self.views[name] = variables
                 view = {"id": f"id-{name}", "name": name}
                 return {"upsertView": {"view": view, "inserted": "id" not in variables}}
+            case "GetProjects":
+                kept = {
+                    "__typename": "Project",
+                    "id": "p",
+                    "name": "lab",
+                    "entityName": OWNER["name"],
+                }
+                kept |= {"createdAt": "2026-01-01T00:00:00", "isBenchmark": False, "user": None}
+                page = {"__typename": "PageInfo", "endCursor": None, "hasNextPage": False}
+                return {"models": {"pageInfo": page, "edges": [{"node": kept}]}}
+            case "ProjectInternalId":
+                return {"project": {"id": "p", "internalId": "p"}}
+            case "upsertView":
+                key = variables["id"] or b64encode(variables["name"].encode()).decode()
+                self.reports[key] = variables
+                return {"upsertView": {"view": self._report(key), "inserted": True}}
+            case "SpecificReport":
+                known = variables["reportId"] in self.reports
+                return {"view": self._report(variables["reportId"]) if known else None}
             case "NotifyScriptableRunAlert":
                 self.alerts.append(variables)
                 return {"notifyScriptableRunAlert": {"success": True}}
@@ -154,6 +175,12 @@ class Server:
             case _:
                 self.unknown.add(operation)
                 return {}
+
+    def _report(self, key: str) -> dict[str, Any]:
+        stored = self.reports[key]
+        project = {"id": "p", "name": stored["projectName"], "entityName": stored["entityName"]}
+        kept = {k: stored[k] for k in ("name", "displayName", "description", "type", "spec")}
+        return {"id": key, "project": project, **kept}
 
     def _found(self, filters: dict[str, Any]) -> dict[str, Any]:
         names = filters["name"]["$in"] if "name" in filters else [*self.runs]

@@ -1,35 +1,31 @@
 """`python -m MODULE` without the seconds in which Python imports what all commands need.
 
-A server has the libraries and our packages loaded; each command is a fork of it, with arguments,
-folder, environment and files of its own. Where these would change what Python itself does or what
-it imports, a command begins as a user's: with an interpreter of its own.
+A server (`warm_server`) has the libraries and our packages loaded; each command is a fork of it,
+with arguments, folder, environment and files of its own. Where these would change what Python
+itself does or what it imports, a command begins as a user's: with an interpreter of its own.
 """
 
 import atexit
-import gc
 import json
 import os
-import runpy
-import selectors
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from helpers.commands import environment
 
 OURS = ("analysis", "scaling_study")
-LOADED = (
-    *("scaling_study.sweep.__main__", "scaling_study.training.loop", "analysis.report.command"),
-    *("submitit.core.submission", "scaling_study.launch.local.preload"),
-)
+TESTS = Path(__file__).resolve().parents[1]
 # Read by Python, the dynamic linker or libraries when they start.
 AT_START = (
     *("PYTHON", "LD_", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_", "NPY_"),
@@ -37,62 +33,139 @@ AT_START = (
 )
 # The server's: a test may change that of this process.
 ENVIRONMENT = environment()
-TESTS = Path(__file__).resolve().parents[1]
-START = "import sys; sys.path.insert(1, {tests!r}); from helpers import warm_python as w; w.serve()"
+# Its forks are known as processes of ours by the name in it.
+START = "import sys; sys.path.insert(1, {tests!r}); import scaling_study, helpers.warm_server as w"
 
 
 def run(
     module: str, *arguments: str, cwd: Path, env: Mapping[str, str], timeout_s: float = 300
 ) -> "subprocess.CompletedProcess[str]":
-    """`python -m MODULE ARGUMENTS` to its end, as `subprocess.run` with captured text would.
+    """`python -m MODULE ARGUMENTS` to its end, as `subprocess.run` with captured text would."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = start(module, *arguments, cwd=cwd, env=env, stdout=out, stderr=err)
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read())
+    return subprocess.CompletedProcess(process.args, code, *texts)
+
+
+def start(
+    module: str,
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[str] = subprocess.PIPE,
+    stderr: int | IO[str] = subprocess.PIPE,
+    start_new_session: bool = False,
+) -> "subprocess.Popen[str]":
+    """`python -m MODULE ARGUMENTS`, as `subprocess.Popen` with text would start it.
 
     Modules of `helpers` are found from every folder.
     """
     words = [sys.executable, "-m", module, *arguments]
-    if not _is_plain(cwd, env):
-        if module.startswith("helpers."):
-            env = {**env, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
-        return subprocess.run(
-            words, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    with ExitStack() as stack:
-        out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
-        null = stack.enter_context(open(os.devnull, "rb"))
-        code = _forked(words, cwd, env, [null.fileno(), out.fileno(), err.fileno()], timeout_s)
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode())
-    return subprocess.CompletedProcess(words, code, *texts)
+    files = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+    if _is_plain(cwd, env):
+        return Fork(words, cwd, env, files, start_new_session)
+    if module.startswith("helpers."):
+        env = {**env, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
+    return subprocess.Popen(
+        words, cwd=cwd, env=env, text=True, start_new_session=start_new_session, **files
+    )
 
 
 def _is_plain(cwd: Path, env: Mapping[str, str]) -> bool:
     """Whether a fork of the server would be what a new interpreter is."""
-    shadows = any((cwd / name).exists() or (cwd / f"{name}.py").exists() for name in OURS)
+    places = {cwd, *map(Path, filter(None, env.get("PYTHONPATH", "").split(os.pathsep)))}
+    shadows = any(
+        (place / name / "__init__.py").exists() or (place / f"{name}.py").exists()
+        for place in places - {TESTS.parent}
+        for name in (*OURS, "sitecustomize")
+    )
     return not shadows and _at_start(env) == _at_start(ENVIRONMENT) and hasattr(os, "pidfd_open")
 
 
 def _at_start(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(AT_START)}
+    variables = {**env}
+    variables.pop("PYTHONPATH", None)  # a fork follows it
+    return {name: value for name, value in variables.items() if name.startswith(AT_START)}
 
 
-def _forked(
-    words: list[str], cwd: Path, env: Mapping[str, str], files: list[int], timeout_s: float
-) -> int:
-    request = {"words": words[2:], "cwd": str(cwd), "env": dict(env)}
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(_server())
-        socket.send_fds(connection, [b"."], files)
-        with connection.makefile("rw") as lines:
-            lines.write(json.dumps(request) + "\n")
-            lines.flush()
-            pid = int(lines.readline())
-            connection.settimeout(timeout_s)
-            try:
-                return int(lines.readline())
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(words, timeout_s) from None
+class Fork(subprocess.Popen[str]):
+    """A fork of the server, with what tests use of `subprocess.Popen`."""
+
+    def __init__(
+        self,
+        words: list[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        files: dict[str, int | IO[str]],
+        new_session: bool,
+    ) -> None:
+        self.args, self.returncode = words, None
+        self._child_created = False  # of this process
+        self.stdin = self.stdout = self.stderr = None
+        request = {"words": words[2:], "cwd": str(cwd), "env": dict(env)}
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(_server())
+        given = [self._file(name, file) for name, file in files.items()]
+        if files["stderr"] == subprocess.STDOUT:
+            given[2] = os.dup(given[1])
+        socket.send_fds(self._connection, [b"."], given)
+        for number in given:
+            os.close(number)
+        self._lines = self._connection.makefile("rw")
+        self._lines.write(json.dumps(request | {"new_session": new_session}) + "\n")
+        self._lines.flush()
+        self.pid = int(self._lines.readline())
+
+    def _file(self, name: str, file: int | IO[str]) -> int:
+        """A descriptor for the fork, which this process closes."""
+        if file == subprocess.PIPE:
+            reader, writer = os.pipe()
+            setattr(self, name, os.fdopen(reader))
+            return writer
+        if file in (subprocess.DEVNULL, subprocess.STDOUT):
+            return os.open(os.devnull, os.O_RDWR)
+        return os.dup(file if isinstance(file, int) else file.fileno())
+
+    def poll(self) -> int | None:
+        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+            self.returncode = int(self._lines.readline() or -signal.SIGKILL)
+            self._lines.close()
+            self._connection.close()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None and not select.select([self._connection], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
+        readers = ThreadPoolExecutor(2)
+        reading = [file and readers.submit(file.read) for file in (self.stdout, self.stderr)]
+        readers.shutdown(wait=False)
+        try:
+            texts = [text and text.result(timeout) for text in reading]
+        except NotYet:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+        for file in filter(None, (self.stdout, self.stderr)):
+            file.close()
+        self.wait(timeout)
+        return texts[0], texts[1]
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, sig)
 
 
 @cache
@@ -102,7 +175,7 @@ def _server() -> str:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
     listening.listen()
-    command = START.format(tests=str(TESTS))
+    command = f"{START.format(tests=str(TESTS))}; w.serve()"
     server = subprocess.Popen(
         [sys.executable, "-c", command, str(listening.fileno())],
         stdin=subprocess.PIPE,
@@ -112,83 +185,3 @@ def _server() -> str:
     listening.close()
     atexit.register(server.kill)
     return address
-
-
-def serve() -> None:
-    """Fork for each request until standard input ends; in a fork: become the command."""
-    import torch
-
-    from helpers import warm_fork_server
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # what is loaded trains a little, and threads would not outlive forks
-    for name in LOADED:
-        import_module(name)
-    torch.set_num_threads(threads)
-    warm_fork_server.install()
-    del sys.modules["scaling_study.sweep.__main__"]
-    gc.collect()
-    gc.freeze()
-    if (request := _next_request(socket.socket(fileno=int(sys.argv[1])))) is not None:
-        _become(**request)
-
-
-def _next_request(listening: socket.socket) -> dict[str, Any] | None:
-    """In a fork: what to become; in the server, at its end: None."""
-    watched = selectors.DefaultSelector()
-    watched.register(0, selectors.EVENT_READ)
-    watched.register(listening, selectors.EVENT_READ)
-    while True:
-        for key, _ in watched.select():
-            if key.fd == 0:
-                return None
-            if key.fileobj is not listening:
-                _tell_end(watched, key)
-            elif (request := _accept(watched, listening)) is not None:
-                return request
-
-
-def _accept(watched: selectors.BaseSelector, listening: socket.socket) -> dict[str, Any] | None:
-    """In the fork: what to become; in the server: None."""
-    connection, _ = listening.accept()
-    _, files, _, _ = socket.recv_fds(connection, 1, 3)
-    with connection.makefile("r") as lines:
-        request: dict[str, Any] = json.loads(lines.readline())
-    if (pid := os.fork()) == 0:
-        for number, file in enumerate(files):
-            os.dup2(file, number)
-        for key in [*watched.get_map().values()]:
-            if key.data is not None:
-                os.close(key.fd)
-                key.data[1].close()
-        watched.close()
-        listening.close()
-    else:
-        connection.sendall(f"{pid}\n".encode())
-        watched.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, connection))
-    for file in files:
-        os.close(file)
-    if pid == 0:
-        connection.close()
-    return None if pid else request
-
-
-def _tell_end(watched: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-    pid, connection = key.data
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    watched.unregister(key.fd)
-    os.close(key.fd)
-    with connection, suppress(OSError):
-        connection.sendall(f"{code}\n".encode())
-
-
-def _become(words: list[str], cwd: str, env: dict[str, str]) -> None:
-    """This process goes on as `python -m` with these words, to its end."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    sys.path[:2] = [cwd]
-    module, *arguments = words
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)

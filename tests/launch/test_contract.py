@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import Command, environment
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
@@ -152,14 +153,8 @@ def test_a_request_to_stop_leaves_checkpoints_and_starts_no_more(
 def command(folder: Path, module: str, *arguments: str) -> "subprocess.Popen[str]":
     """An entry point that finds the modules of this folder."""
     path = os.pathsep.join([str(TESTS), *sys.path])
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder,
-        env=environment() | {"PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    env = environment() | {"PYTHONPATH": path}
+    return warm_python.start(module, *arguments, cwd=folder, env=env)
 
 
 def states(folder: Path) -> dict[str, int]:

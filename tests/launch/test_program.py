@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from helpers import warm_python
 from helpers.commands import environment
 from scaling_study.common import stop_request
 from scaling_study.common.errors import InputError
@@ -337,9 +337,9 @@ def test_a_sweep_of_programs_without_costs_is_interrupted_and_continued(here: Pa
     (here / "train.py").write_text(CHECKPOINTS.replace("sys.argv[3]", "sys.argv[1]"))
     (here / "grid").mkdir()
     (here / "grid" / "g.yaml").write_text(GRID)
-    words = [sys.executable, "-m", "scaling_study.sweep", "+grid=g", "launcher.slots=2"]
+    words = ["scaling_study.sweep", "+grid=g", "launcher.slots=2"]
     words += [f"hydra.searchpath=[file://{here}]"]
-    with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as sweep:
+    with warm_python.start(*words, cwd=here, env=environment()) as sweep:
         end = time.monotonic() + 100
         while len(list(here.glob("results/runs/*/ready"))) < 2 and time.monotonic() < end:
             assert sweep.poll() is None
@@ -348,7 +348,7 @@ def test_a_sweep_of_programs_without_costs_is_interrupted_and_continued(here: Pa
         sweep.communicate()
     assert sweep.returncode == 130
     assert len(list(here.glob("results/runs/*/checkpoint"))) == 2
-    done = subprocess.run(words, env=environment(), capture_output=True, text=True, check=False)
+    done = warm_python.run(*words, cwd=here, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 ok" in done.stdout
     assert "outcome 1.5" in done.stdout

@@ -1,6 +1,5 @@
 """docs/families.md does what it says: its files are written, its commands run, its counts hold."""
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.pages import DOCS, blocks, commands
 from helpers.tiny import TINY, composed, printed
@@ -40,16 +40,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_commands_plan_and_train_the_worked_example(folder: Path, cache_dir: Path) -> None:
     outputs = []
     for command in commands(PAGE):
-        assert command[0] == "python"
-        done = subprocess.run(
-            [sys.executable, *command[1:], f"cache_dir={cache_dir}"],
-            cwd=folder,
-            env=environment() | {"PYTHONPATH": os.pathsep.join(sys.path[1:])},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        assert command[:2] == ["python", "-m"]
+        words = (*command[2:], f"cache_dir={cache_dir}")
+        done = warm_python.run(*words, cwd=folder, env=environment())
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout)
     assert ["4 runs: 4 planned" in output for output in outputs] == [True, False] * 2

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.study import read_plan, write_plan
 from helpers.tiny import tiny
@@ -38,27 +39,14 @@ LONG = ("+grid=smoke", "train.epochs=4000", "launcher.slots=2")
 
 
 def call(folder: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return warm_python.run(module, *arguments, cwd=folder, env=environment())
 
 
 @pytest.mark.slow
 def test_a_sweep_is_watched_and_cancelled(tmp_path: Path, cache_dir: Path) -> None:
-    sweep = subprocess.Popen(
-        [sys.executable, "-m", "scaling_study.sweep", *LONG, f"cache_dir={cache_dir}"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = ("scaling_study.sweep", *LONG, f"cache_dir={cache_dir}")
+    place = {"cwd": tmp_path, "env": environment()}
+    sweep = warm_python.start(*words, stdout=subprocess.DEVNULL, **place)
     end = time.monotonic() + 120
     while len(list(tmp_path.glob("results/runs/*/checkpoint.pt"))) < 2:
         assert time.monotonic() < end

@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import Command, environment
 
 GRID = [
@@ -44,10 +44,10 @@ def results(tmp_path: Path) -> dict[str, int]:
 def test_rounds_follow_each_other_and_go_on_where_they_were_killed(
     tmp_path: Path, command: Command, cache_dir: Path
 ) -> None:
-    arguments = ["-m", "scaling_study.sweep", *GRID, "launcher.slots=2", f"cache_dir={cache_dir}"]
-    sweep = subprocess.Popen(
-        [sys.executable, *arguments], cwd=tmp_path, env=environment(), start_new_session=True
-    )
+    words = ["scaling_study.sweep", *GRID, "launcher.slots=2"]
+    place = {"cwd": tmp_path, "env": environment(), "start_new_session": True}
+    place |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    sweep = warm_python.start(*words, f"cache_dir={cache_dir}", **place)
     deadline = time.monotonic() + 300
     while len(results(tmp_path)) < 22 and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -57,7 +57,7 @@ def test_rounds_follow_each_other_and_go_on_where_they_were_killed(
     assert len(rounds(tmp_path)[0]["runs"]) == 20
     assert len(rounds(tmp_path)) == 2
     before, planned = results(tmp_path), rounds(tmp_path)
-    told = command("scaling_study.sweep", *arguments[2:-1])
+    told = command(*words)
     assert told.returncode == 0, told.stderr
     assert "round 3 of 3 at most: " in told.stdout
     assert rounds(tmp_path)[:2] == planned
@@ -67,7 +67,7 @@ def test_rounds_follow_each_other_and_go_on_where_they_were_killed(
     shares = [plan["share"] for plan in found]
     assert shares == sorted(shares)
     assert shares[-1] == 1
-    again = command("scaling_study.sweep", *arguments[2:-1])
+    again = command(*words)
     assert "0 training FLOPs to do" in again.stdout
     assert rounds(tmp_path) == found
     judged = command("analysis", "results/rounds", "-o", "figures")

@@ -4,12 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import Command, environment
 from scaling_study.launch.stop_signals import handled_by, sweep_stops
 
@@ -18,14 +18,8 @@ SWEEP = "scaling_study.sweep"
 
 def start(tmp_path: Path, cache_dir: Path, *more: str) -> "subprocess.Popen[str]":
     arguments = ["+grid=smoke", "train.epochs=400", f"cache_dir={cache_dir}", *more]
-    return subprocess.Popen(
-        [sys.executable, "-m", SWEEP, *arguments],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+    return warm_python.start(
+        SWEEP, *arguments, cwd=tmp_path, env=environment(), start_new_session=True
     )
 
 

@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import Command, environment, run_dirs
 from scaling_study.study.measured import FILE, read_measured
 
@@ -112,14 +111,9 @@ def test_ctrl_c_ends_measuring_and_the_same_command_goes_on(
     command: Command, tmp_path: Path, cache_dir: Path, number: int
 ) -> None:
     arguments = ["+grid=smoke", "grid.axes.seed=[0]", f"cache_dir={cache_dir}"]
-    sweep = subprocess.Popen(
-        [sys.executable, "-m", SWEEP, *arguments, "measure.rounds=1000", "measure.most_s=1e6"],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+    endless = ("measure.rounds=1000", "measure.most_s=1e6")
+    sweep = warm_python.start(
+        SWEEP, *arguments, *endless, cwd=tmp_path, env=environment(), start_new_session=True
     )
     study, deadline = tmp_path / "results/smoke", time.monotonic() + 120
     while len(read_measured(study)) < 2 and time.monotonic() < deadline:

@@ -2,13 +2,12 @@
 
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import Command, environment
 from helpers.terminal import Terminal
 
@@ -87,14 +86,7 @@ def test_in_a_log_each_run_is_a_line(command: Command) -> None:
 @pytest.mark.slow
 def test_in_a_log_stopped_runs_are_not_counted(cache_dir: Path, tmp_path: Path) -> None:
     words = (*ONE, "train.epochs=4000", f"cache_dir={cache_dir}")
-    with subprocess.Popen(
-        [sys.executable, "-m", SWEEP, *words],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        stderr=subprocess.PIPE,
-    ) as sweep:
+    with warm_python.start(SWEEP, *words, cwd=tmp_path, env=environment()) as sweep:
         end = time.monotonic() + 120
         while not [*tmp_path.glob("results/runs/*/checkpoint.pt")] and time.monotonic() < end:
             time.sleep(0.05)

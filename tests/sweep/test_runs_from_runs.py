@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import Command, environment
 from helpers.study import read_plan
 from scaling_study.study.table import read_study
@@ -78,13 +78,9 @@ def test_a_killed_sweep_goes_on_and_trains_each_parent_once(
     family: tuple[str, ...], sweep_here: Command, tmp_path: Path, cache_dir: Path
 ) -> None:
     words = [*family, f"cache_dir={cache_dir}", "launcher.slots=2", "measure.at_end=false"]
-    sweep = subprocess.Popen(
-        [sys.executable, "-m", SWEEP, *words],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    sweep = warm_python.start(
+        SWEEP, *words, cwd=tmp_path, env=environment(), start_new_session=True, **silent
     )
     end = time.monotonic() + 120
     while not list(tmp_path.glob("results/runs/*/checkpoint.pt")):

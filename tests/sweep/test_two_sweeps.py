@@ -1,12 +1,11 @@
 """Two sweeps of one study at once."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import Command, environment
 
 SWEEP = "scaling_study.sweep"
@@ -19,11 +18,8 @@ def test_two_sweeps_at_once_train_every_run_once(
 ) -> None:
     arguments = ["+grid=smoke", "grid.axes.depth=[14]", "++grid.axes.seed='range(30)'"]
     arguments += ["data.train_per_class=8", "data.val_per_class=4", f"cache_dir={cache_dir}"]
-    start = [sys.executable, "-m", SWEEP, *arguments, "launcher.slots=2"]
-    both = [
-        subprocess.Popen(start, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    words = (SWEEP, *arguments, "launcher.slots=2")
+    both = [warm_python.start(*words, cwd=tmp_path, env=environment()) for _ in range(2)]
     output = [process.communicate(timeout=900)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], output
     folders = [p for p in (tmp_path / "results/runs").iterdir() if p.is_dir()]

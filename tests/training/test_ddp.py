@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +33,20 @@ def trained(
 ) -> tuple[list[dict[str, float]], Result, str]:
     """Records, result and output of the tiny run in so many processes, of which some fail."""
     arguments = [str(results), str(cache_dir), json.dumps(PLAIN | changes), json.dumps(more)]
-
-    def process(place: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-        started = environment() | place
-        return warm_python.run("helpers.together", *arguments, cwd=results.parent, env=started)
-
-    with ThreadPoolExecutor(processes) as starter:
-        ended = [*starter.map(process, places(processes))]
-    codes = [process.returncode for process in ended]
-    assert codes == [0] * (processes - failing) + [1] * failing, ended
+    started = [
+        warm_python.start(
+            "helpers.together", *arguments, cwd=results.parent, env=environment() | place
+        )
+        for place in places(processes)
+    ]
+    said = [process.communicate(timeout=120) for process in started]
+    codes = [process.returncode for process in started]
+    assert codes == [0] * (processes - failing) + [1] * failing, said
     run_dir = results / "runs" / tiny(**PLAIN | changes).run_id
     text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in text.splitlines()]
     result = run_dir / "result.json"
-    output = "".join(process.stdout for process in ended)
+    output = "".join(out for out, _ in said)
     return records, read_result(result) if result.exists() else None, output  # type: ignore[return-value]
 
 

@@ -91,20 +91,25 @@ def _units(measure: Measure) -> dict[str, str]:
     }
 
 
-def verdicts(records: Sequence[Record], bars: str, noise: str = "", look: Look = PLAIN) -> Figure:
-    """Every tested claim: effect, interval and margin, with sensitivities beneath in grey.
+# Heights of a claim with its words, and of each other way to ask it, in rows and inches.
+CLAIM, OTHER, ROW = 1.0, 0.42, 0.36
 
-    `records` are those of `verdict_records`, a panel per unit. `bars` says what the bars are, as
-    in "95 % interval", and `noise` what those about error rest on where seeds did not measure it;
-    intervals of laws rest on how configurations scatter.
+
+def verdicts(records: Sequence[Record], bars: str, noise: str = "", look: Look = PLAIN) -> Figure:
+    """Every tested claim: effect, interval and margin, beneath it in grey the same asked otherwise.
+
+    `records` are those of `verdict_records.drawn`, a panel per unit. `bars` says what the bars
+    are, as in "95 % interval", and `noise` what those about error rest on where seeds did not
+    measure it; intervals of laws rest on how configurations scatter.
     """
     names = _units(look.measure)
-    units = [unit for unit in names if any(r["unit"] == unit for r in records)]
-    counts = [len(_labels(records, unit)) for unit in units]
-    figure = Figure(figsize=(WIDTH, 0.4 + sum(0.5 + 0.4 * n for n in counts)), layout="constrained")
-    grid = figure.subplots(len(units), 1, squeeze=False, height_ratios=[n + 0.8 for n in counts])
-    for unit, axes in zip(units, grid[:, 0], strict=True):
-        _claims(axes, [r for r in records if r["unit"] == unit], _labels(records, unit))
+    groups = {u: rows for u in names if (rows := [r for r in records if r["unit"] == u])}
+    heights = [sum(map(_height, rows)) for rows in groups.values()]
+    size = WIDTH, sum(0.6 + ROW * height for height in heights)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(groups), 1, squeeze=False, height_ratios=[h + 0.4 for h in heights])
+    for (unit, rows), axes in zip(groups.items(), grid[:, 0], strict=True):
+        _claims(axes, rows)
         rest = f", {noise}" if noise and unit != "number" else ""
         axes.set_xlabel(f"{names[unit]}; bars: {bars}{rest}; |: margin")
     variants = [r["variant"] for r in records]
@@ -112,32 +117,38 @@ def verdicts(records: Sequence[Record], bars: str, noise: str = "", look: Look =
     return figure
 
 
-def _labels(records: Sequence[Record], unit: str) -> list[str]:
-    return list(dict.fromkeys(r["rule"] for r in records if r["unit"] == unit))
+def _height(r: Record) -> float:
+    return CLAIM if r["variant"] == "declared" else OTHER
 
 
-def _claims(axes: Axes, records: Sequence[Record], rules: Sequence[str]) -> None:
+def _claims(axes: Axes, records: Sequence[Record]) -> None:
+    """A row for each claim, in the colour of its verdict, and one for each other way to ask it."""
     axes.axvline(0, color="#444444", lw=0.8)
-    heads = []
-    for row, rule in enumerate(rules):
-        own = [r for r in records if r["rule"] == rule]
-        for place, r in enumerate(own):
-            if r["variant"] != "declared":
-                y = row + 0.16 + 0.3 * place / len(own)
-                _bar(axes, r, y, color="#aaaaaa", ms=1.6, lw=0.8, zorder=2)
-                continue
-            color = VERDICTS[r["verdict"]]
-            _bar(axes, r, row, color=color, ms=4, lw=1.5, capsize=2.5, zorder=3)
-            axes.plot(r["margin"], row, "|", color="#444444", ms=10, mew=1)
-            axes.text(
-                0.01, row - 0.2, plain(r["about"]), transform=axes.get_yaxis_transform(),
-                fontsize=6.5, color="#666666", va="bottom", path_effects=HALO,
-            )  # fmt: skip
-            heads.append((rule, r["verdict"]))
-    axes.set_yticks(
-        range(len(heads)), [f"{plain(rule, 24)}\n{v.replace('_', ' ')}" for rule, v in heads]
-    )
-    for tick, (_, value) in zip(axes.get_yticklabels(), heads, strict=True):
-        tick.set_color(VERDICTS[value])
-    axes.set_ylim(len(heads) - 0.35, -0.6)
+    places, bottom = list[float](), 0.0
+    for r in records:
+        bottom += _height(r)
+        places.append(bottom - OTHER / 2)
+    for r, y in zip(records, places, strict=True):
+        if r["variant"] != "declared":
+            _bar(axes, r, y, color="#8a8a8a", ms=2, lw=0.8, zorder=2)
+            continue
+        _bar(axes, r, y, color=VERDICTS[r["verdict"]], ms=4, lw=1.5, capsize=2.5, zorder=3)
+        axes.plot(r["margin"], y, "|", color="#444444", ms=10, mew=1)
+        axes.text(
+            0.01, y - OTHER / 2, plain(r["about"]), transform=axes.get_yaxis_transform(),
+            fontsize=6.5, color="#666666", va="bottom", path_effects=HALO,
+        )  # fmt: skip
+    axes.set_yticks(places, [_name(r) for r in records])
+    for tick, r in zip(axes.get_yticklabels(), records, strict=True):
+        claim = r["variant"] == "declared"
+        tick.set_color(VERDICTS[r["verdict"]] if claim else "#666666")
+        tick.set_fontsize(7 if claim else 6.5)
+    axes.set_ylim(bottom + OTHER / 4, 0)
     axes.grid(False, axis="y")
+
+
+def _name(r: Record) -> str:
+    """What stands beside a row: the claim's code and verdict, or how else it was asked."""
+    if r["variant"] != "declared":
+        return plain(r["variant"], 40)
+    return f"{plain(r['rule'], 24)}: {r['verdict'].replace('_', ' ')}"

@@ -57,7 +57,7 @@ def laws(rows: Sequence[Record], cost: str = "flops", look: Look = PLAIN) -> Fig
         axes.set_ylim(0.97 * look.measure.factor * min([*errors, *near]), axes.get_ylim()[1])
         label = interval_label(cells, look.measure.axis)
         outcome_axis(axes, label, look.shown(errors), look.measure)
-        named += [_floor(axes, r, own, look) for r in here if r["kind"] == "floor"]
+        named += [_floor(axes, r, look) for r in here if r["kind"] == "floor"]
         named += [_break(axes, r) for r in here if r["kind"] == "break"]
         labels.append((axes, [label for label in named if label]))
     outer_labels(found)
@@ -92,8 +92,8 @@ def _curve(axes: Axes, rows: Sequence[Record], form: str, look: Look) -> Label |
     return Label(end["cost"], look.measure.factor * end["error"], text, color)
 
 
-def _floor(axes: Axes, row: Record, cells: Sequence[Record], look: Look) -> Label | None:
-    """A line at the floor with its 95 % band, and how many cells lie below; none off the axis."""
+def _floor(axes: Axes, row: Record, look: Look) -> Label | None:
+    """A line at the floor with its 95 % band; none off the axis."""
     color = LAWS["spl"][1]
     value, low, high = look.shown(row[f"error{end}"] for end in ("", "_low", "_high"))
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
@@ -101,10 +101,13 @@ def _floor(axes: Axes, row: Record, cells: Sequence[Record], look: Look) -> Labe
         return None
     axes.axhspan(max(low, bottom), min(high, top), color=color, alpha=0.1, lw=0)
     axes.axhline(value, color=color, lw=0.8, ls=":")
-    below = sum(r["error"] < row["error"] for r in cells)
-    note = f" ({below} of {len(cells)} cells below)" if below else ""
     at = math.exp(0.75 * math.log(left) + 0.25 * math.log(right))
-    return Label(at, value, f"floor {_height(value, look)}{note}", color)
+    return Label(at, value, f"floor {_height(value, look)}{_end(value, low, high)}", color)
+
+
+def _end(value: float, low: float, high: float) -> str:
+    """What to say of an estimate that is no better than an end of its own interval."""
+    return "" if low < value < high else ", an end of its interval"
 
 
 def _height(value: float, look: Look) -> str:
@@ -121,4 +124,5 @@ def _break(axes: Axes, row: Record) -> Label:
                  lw=0)  # fmt: skip
     axes.axvline(row["cost"], color=color, lw=0.8, ls=":")
     axes.set_xlim(left, right)
-    return Label(row["cost"], 0.97 * top, "break", color)
+    end = _end(row["cost"], row["cost_low"], row["cost_high"])
+    return Label(row["cost"], 0.97 * top, f"break{end}", color)

@@ -5,8 +5,11 @@ const FEW = 700; // px of width below which everything stands in one column
 
 /* The reader's choices live in the address, so that they outlast a reload and can be sent on. */
 const ALL = "all";
+const FIELDS = new Map(data.fields.map((field) => [field.name, field]));
+const ARM = "arm", NONE = "none"; // what colours may say, and all in one panel
 const defaults = {
-  cost: data.cost, epochs: ALL, px: ALL, view: "frontier",
+  x: data.opening.x, panel: data.opening.panel, color: data.cells.some((c) => data.arms.includes(c.arm)) ? ARM : NONE, epochs: ALL, px: ALL,
+  view: data.opening.view === "arms" ? "arms" : "frontier",
   paper: data.published_shown ? "1" : "0", seeds: "0",
   sort: "", q: "", run: "", pause: "0",
 };
@@ -14,7 +17,8 @@ for (const axis of data.own) defaults[axis.name] = ALL;
 const state = { ...defaults };
 for (const [key, value] of new URLSearchParams(location.hash.slice(1)))
   if (key in defaults) state[key] = value;
-const known = { cost: Object.keys(data.axes), epochs: [ALL, ...data.epochs.map(String)],
+const known = { x: [...Object.keys(data.axes), ...FIELDS.keys()], color: [ARM, NONE, ...FIELDS.keys()],
+  panel: ["epochs", NONE, ...FIELDS.keys()], epochs: [ALL, ...data.epochs.map(String)],
   px: [ALL, ...data.px.map(String)], view: ["frontier", "arms"] };
 for (const axis of data.own) known[axis.name] = [ALL, ...axis.values];
 for (const key in known) if (!known[key].includes(state[key])) state[key] = defaults[key];
@@ -52,6 +56,14 @@ const replicas = new Map();
 for (const run of data.runs)
   if (run.cell) replicas.set(run.cell, [...(replicas.get(run.cell) || []), run]);
 
+/* The cost on the horizontal axis; undefined where a setting is there. */
+const costShown = () => data.axes[state.x];
+/* What a cell has of a field, as text. */
+const valueOf = (cell, name) => name === "epochs" ? String(cell.epochs) : cell.at[name];
+/* A value of a field in words. */
+const worded = (name, value) => name === "epochs" ? lengthOf(value) : name === "resolution" ? `${value} px`
+  : name === "variant" || name === "target" ? value : `${FIELDS.get(name).label} ${value}`;
+
 /* Controls: radio buttons and check boxes that look like chips. */
 const chips = (key, title, options) => {
   if (options.length < 2) return;
@@ -63,6 +75,13 @@ const chips = (key, title, options) => {
     box.append(make("label", {}, input, text));
   }
   $("controls").append(make("fieldset", {}, make("legend", {}, title), box));
+};
+const choice = (key, title, options) => {
+  if (options.length < 2) return;
+  const select = make("select", { name: key });
+  for (const [value, text] of options) select.append(make("option", { value, ...state[key] === value && { selected: "" } }, text));
+  select.addEventListener("change", () => { state[key] = select.value; changed(); });
+  $("controls").append(make("fieldset", {}, make("legend", {}, title), select));
 };
 const ticks = (title, options) => {
   const box = make("div", { class: "chips" });
@@ -80,8 +99,12 @@ const offerPublished = () => {
   if (!input) return;
   const hint = input.closest("fieldset").querySelector(".hint");
   const names = Object.keys(data.published).map((axis) => data.axes[axis].name);
-  input.disabled = !data.published[state.cost];
+  input.disabled = !data.published[state.x];
   hint.hidden = !input.disabled;
   hint.textContent = names.length ? `Known for ${names.join(" and ")} only.` : "Known for none of these costs.";
+};
+/* Arms and frontiers are about a cost. */
+const offerViews = () => {
+  for (const input of document.querySelectorAll("input[name=view]")) input.disabled = !costShown();
 };
 const changed = () => { remember(); draw(); };

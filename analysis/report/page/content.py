@@ -12,6 +12,8 @@ from typing import Any
 
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.records import arm_records
+from analysis.report.page.explore import fields, label_of, values_of
+from analysis.report.page.run_folder import NOTHING, folder_values
 from analysis.stats.pareto import Frontier, frontier_of
 from analysis.study.cells import Cell, lr_factor
 from analysis.study.columns import COSTS, TABLE_AXES, Record, finite, own_axes
@@ -34,12 +36,16 @@ CELL_COLUMNS = ("config_id", *AXES, "arm", "is_base", "seeds", "error", "error_l
 
 
 def cell_values(
-    cells: Sequence[Cell], frontiers: Mapping[str, Sequence[Record]]
+    cells: StudyCells, frontiers: Mapping[str, Sequence[Record]]
 ) -> list[dict[str, Any]]:
-    """Each cell once: its settings, error with interval, and every cost that was measured."""
+    """Each cell once: its settings, error with interval, every cost that was measured, and `at`,
+    what it has of the `fields`."""
     known = {r["config_id"]: r for rows in frontiers.values() for r in rows}
+    names = [field["name"] for field in fields(cells, {})]
+    resolutions = len({c.resolution for c in cells})
     return [
         {name: known[c.config_id][name] for name in CELL_COLUMNS}
+        | {"label": label_of(c, resolutions), "at": values_of(c, names)}
         | {"name": c.name if c.own else c.config_id}
         | {name: plain(value) for name, value in c.own_values.items()}
         | {"costs": {axis: c.cost(axis) for axis in frontiers}}
@@ -123,6 +129,7 @@ def run_values(
     `runs_dir` is the store of run folders; None where the runs are not ours.
     """
     own = own_axes(table.grid)
+    count = len(table.rows) + len(table.unused)
     return [
         {"id": row["run_id"], "cell": row.get("config_id"), "state": state}
         | {"name": display_name({**row, **own_texts(row, own)}, own) if own else row["run_id"]}
@@ -131,6 +138,7 @@ def run_values(
         | _foretold(forecasts.get(row["run_id"]))
         | {"notes": _notes(row), "reason": table.left_out.get(row["run_id"])}
         | _repeat(runs_dir, row["run_id"], done="status" in row)
+        | (folder_values(runs_dir / row["run_id"], count) if runs_dir else NOTHING)
         for row, state in table.states()
     ]
 

@@ -27,6 +27,12 @@ def listed(items: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{_prose(item)}</li>' for item in items)}</ul>"
 
 
+def definitions(words: Sequence[tuple[str, str]]) -> str:
+    """Words with their meanings, folded away."""
+    items = "".join(f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in words)
+    return f"<dl>{items}</dl>"
+
+
 def _prose(text: str) -> str:
     """A sentence whose numbers stay in one line each."""
     return SHARE.sub(r'<span class="whole">\g<0></span>', escape(text))
@@ -41,20 +47,33 @@ def script_json(content: Any) -> str:
 
 
 def verdict(
-    value: str, name: str, claim: str, sentence: str, below: Sequence[str], notes: Sequence[str]
+    value: str, word: str, sentence: str, below: Sequence[str], notes: Sequence[str]
 ) -> str:
-    """A verdict in words, what is said `below` it, the claim, and what to know about it."""
-    small = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    more = f"<details><summary>numbers and checks</summary><ul>{small}</ul></details>"
+    """A verdict: its `word`, what was found, what is said below it, and `notes` behind a click."""
     return (
-        f'<article class="verdict {escape(value)}">'
-        f'<p class="badge">{escape(value.replace("_", " "))}</p>'
-        f'<div><p class="sentence">{_prose(sentence)}</p>'
-        + "".join(f'<p class="why">{_prose(text)}</p>' for text in below if text)
-        + f'<p class="claim"><b>{escape(name)}</b> {escape(claim)}.</p>'
-        + (more if notes else "")
-        + "</div></article>"
+        f'<article class="verdict {escape(value)}"><p class="badge">{escape(word)}</p>'
+        f'<div><p class="sentence">{_prose(sentence)}</p>{_below(below)}'
+        f"{folded('numbers and checks', [_notes(notes)]) if notes else ''}</div></article>"
     )
+
+
+def open_verdict(
+    value: str, word: str, head: str, below: Sequence[str], notes: Sequence[str]
+) -> str:
+    """A verdict in one line, `head`, that opens to what was found and to `notes`."""
+    return (
+        f'<details class="verdict open {escape(value)}"><summary>'
+        f'<span class="badge">{escape(word)}</span> <span>{_prose(head)}</span></summary>'
+        f"<div>{_below(below)}{_notes(notes)}</div></details>"
+    )
+
+
+def _below(texts: Sequence[str]) -> str:
+    return "".join(f'<p class="why">{_prose(text)}</p>' for text in texts if text)
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
 
 
 def folded(summary: str, parts: Sequence[str]) -> str:
@@ -82,8 +101,10 @@ def table(records: Sequence[Record], columns: Mapping[str, str], text: Container
     )
 
 
-def figure(saved: Saved) -> str:
+def figure(saved: Saved, role: str = "") -> str:
     """The PNG inside the page, white made transparent, and where its numbers are.
+
+    `role` is a class for the style: `main` is the picture that the page opens with.
 
     Line art needs few colours: a palette makes the page's copy a third of the file's size.
     """
@@ -96,7 +117,7 @@ def figure(saved: Saved) -> str:
     data = base64.b64encode(small.getvalue()).decode("ascii")
     name, title = escape(saved.name), escape(saved.title)
     return (
-        f'<figure><div class="scroll"><img alt="{title}" loading="lazy" '
+        f'<figure class="{escape(role)}"><div class="scroll"><img alt="{title}" loading="lazy" '
         f'width="{width}" height="{height}" src="data:image/png;base64,{data}"></div>'
         f"<figcaption>{title} "
         f'<span class="small">{name}.csv, .pdf, .svg</span></figcaption></figure>'
@@ -104,5 +125,6 @@ def figure(saved: Saved) -> str:
 
 
 def section(name: str, title: str, parts: Sequence[str]) -> str:
-    """A section of the page with its heading; `name` is its anchor."""
-    return f'<section id="{escape(name)}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'
+    """A section of the page, with its heading if it has one; `name` is its anchor."""
+    heading = f"<h2>{escape(title)}</h2>" if title else ""
+    return f'<section id="{escape(name)}">{heading}{"".join(parts)}</section>'

@@ -39,7 +39,7 @@ def write(
     """
     now = datetime.now(UTC)
     made = now.isoformat(timespec="seconds")
-    links = "".join(f'<a href="#{escape(a)}">{escape(head)}</a>' for a, head, _ in sections)
+    links = "".join(f'<a href="#{escape(a)}">{escape(head)}</a>' for a, head, _ in sections if head)
     scripts = ""
     if data is not None:
         scripts = (

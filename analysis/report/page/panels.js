@@ -8,8 +8,8 @@ const hue = (name) => ["depth", "width"][data.arms.indexOf(name)] || name;
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + hue(name)).trim();
 const faint = (hex, alpha) => hex + Math.round(255 * alpha).toString(16).padStart(2, "0");
 const armOf = (cell) => cell.is_base ? "base" : cell.arm;
-const regimes = () => state.epochs === ALL ? data.epochs : [Number(state.epochs)];
-const visible = (item) => (state.px === ALL || String(item.resolution) === state.px) &&
+const inRegime = (item) => state.epochs === ALL || String(item.epochs) === state.epochs;
+const visible = (item) => inRegime(item) && (state.px === ALL || String(item.resolution) === state.px) &&
   data.own.every(({ name }) => state[name] === ALL || item[name] === state[name]);
 /* What was chosen, as the frontiers are named that have a band: all cells, or one value of one axis. */
 const selection = () => {
@@ -35,10 +35,10 @@ const shared = (list) => {
 const describe = (cell) => {
   const own = replicas.get(cell.config_id) || [];
   const half = cell.error_low == null ? "" : ` ± ${number((cell.error_high - cell.error_low) / 2)}`;
-  const axis = data.axes[state.cost];
+  const key = costShown() ? state.x : Object.keys(data.axes)[0], axis = data.axes[key];
   return `<b>${safe(cell.name)}</b><br>${safe(outcome.name)} ${number(cell.error)}${half} ${safe(outcome.unit)}, ` +
     `${cell.seeds} ${cell.seeds === 1 ? "run" : "runs"}${half && data.assumed.includes(cell.epochs) ? ", assumed noise" : ""}<br>` +
-    `${safe(axis.name)} ${engineering(cell.costs[state.cost], axis.unit)}` + lines(shared(own));
+    `${safe(axis.name)} ${engineering(cell.costs[key], axis.unit)}` + lines(shared(own));
 };
 const describeRun = (run) => `<b>${safe(run.name)}</b><br>${safe(outcome.name)} ${percent(run.val_error)}, ` +
   `${duration(run.wall_s)}` + lines(run.overrides);
@@ -136,15 +136,38 @@ const offer = (place, id) => {
   place.replaceChildren(button);
 };
 
-const marks = (cells, cost, arm, panel, first, symbol) => ({
-  type: "scatter", mode: "markers", name: ARMS[arm], legendgroup: arm, showlegend: first,
-  x: cells.map((c) => c.costs[cost]), y: cells.map((c) => inUnit(c.error)),
+/* What colours mean: arms, or the values of a setting; each with the cells that it is true of. */
+const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b949e", "#8a6100"];
+const groupsOf = (cells) => state.color === NONE ? [{ name: "mean over seeds", shade: color("depth"), cells }] : state.color === ARM
+  ? Object.entries(ARMS).map(([arm, name]) => ({ name, shade: color(arm), cells: cells.filter((c) => armOf(c) === arm) }))
+  : FIELDS.get(state.color).values.map((value, i) => ({ name: worded(state.color, value), shade: PALETTE[i % PALETTE.length],
+    cells: cells.filter((c) => valueOf(c, state.color) === value) }));
+const across = (cell) => costShown() ? cell.costs[state.x] : valueOf(cell, state.x);
+
+const marks = (cells, { name, shade }, panel, first, symbol) => ({
+  type: "scatter", mode: "markers", name, legendgroup: name, showlegend: first,
+  x: cells.map(across), y: cells.map((c) => inUnit(c.error)),
   error_y: cells.some((c) => c.error_low != null) ? { type: "data", symmetric: false, thickness: 1, width: 2,
     array: cells.map((c) => inUnit((c.error_high ?? c.error) - c.error)),
     arrayminus: cells.map((c) => inUnit(c.error - (c.error_low ?? c.error))) } : undefined,
-  marker: { color: color(arm), size: 7, symbol }, customdata: cells.map((c) => c.config_id),
+  marker: { color: shade, size: 7, symbol }, customdata: cells.map((c) => c.config_id),
   text: cells.map(describe), hovertemplate: "%{text}<extra></extra>", ...panel,
 });
+/* Names beside points, as in the figures: of all if they are few, else of some that lie evenly. */
+const NAMED = [9, 9, 6, 4];
+const spread = (list, most) => list.length <= most ? list
+  : Array.from({ length: most }, (_, k) => list[Math.round(k * (list.length - 1) / (most - 1))]);
+const names = (cells, shadeOf, columns, panel) => {
+  const sorted = [...cells].sort((a, b) => across(a) - across(b) || a.error - b.error);
+  const shown = spread(sorted, NAMED[Math.min(columns, 3)]), last = across(sorted[sorted.length - 1]), first = across(sorted[0]);
+  const errors = cells.map((c) => c.error).sort((a, b) => a - b), middle = errors[Math.floor(errors.length / 2)];
+  // The right end has its room on the left; arms that rise have it above, those that fall below.
+  const far = (c) => costShown() && last > first && Math.log(across(c) / first) > 0.6 * Math.log(last / first);
+  return { type: "scatter", mode: "text", hoverinfo: "skip", showlegend: false, cliponaxis: false, meta: "names",
+    x: shown.map(across), y: shown.map((c) => inUnit(c.error)), text: shown.map((c) => `\u2002${safe(c.label)}\u2002`),
+    textposition: shown.map((c) => `${c.error > middle ? "top" : "bottom"} ${far(c) ? "left" : "right"}`),
+    textfont: { size: 10, color: shown.map(shadeOf) }, ...panel };
+};
 /* What a mark's shape says: an entry in the legend that draws nothing. */
 const kindOf = (item) => [...(data.px.length > 1 ? [`${item.resolution} px`] : []),
   ...data.own.filter(({ name }) => item[name] != null).map(({ name, label }) => `${label} ${item[name]}`)].join(", ");

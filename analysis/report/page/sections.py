@@ -5,16 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from analysis.descriptions import main_effects
 from analysis.descriptions.findings import Findings
-from analysis.descriptions.multiverse_result import Multiverse
 from analysis.descriptions.variants import points
 from analysis.report.page import html
 from analysis.report.page.content import assumed_regimes
 from analysis.rules.declared_interval import SEEDS
-from analysis.rules.kind import Judgement
-from analysis.rules.phrases import capitalised, interval
-from analysis.rules.registry import find_kind
+from analysis.rules.phrases import capitalised
 from analysis.rules.rule import Preregistration
-from analysis.rules.wording import line, sentence, why
 from analysis.study.columns import ALL_COST_NAMES, Record
 from analysis.study.measure import Measure
 from analysis.study.study_cells import StudyCells
@@ -22,41 +18,6 @@ from analysis.study.table import Table
 
 # States of runs that a sweep starts when it is called again.
 TO_TRAIN = {"planned", "failed", "unreadable"}
-
-
-def _verdict(j: Judgement, prereg: Preregistration, other: Multiverse | None) -> str:
-    notes = [*([line(j, prereg)] if j.gap else []), *j.notes]
-    for name, s in j.sensitivities.items():
-        effect = interval(s.gap) if s.gap else s.verdict.reason
-        notes.append(f"{name}: {s.verdict.value.replace('_', ' ')}, {effect}")
-    notes += other.shares() if other else []
-    below = [why(j), *([f"{capitalised(other.description)}."] if other else [])]
-    claim = find_kind(j.rule.kind).claim(j.rule)
-    return html.verdict(j.verdict.value, j.rule.name, claim, sentence(j), below, notes)
-
-
-def verdicts(
-    judgements: Sequence[Judgement],
-    prereg: Preregistration,
-    multiverse: Mapping[str, Multiverse],
-    question: str | None = None,
-) -> list[str]:
-    """The study's question, and the verdicts in words, with what other analyses conclude.
-
-    Those that could not be tested are folded away.
-    """
-    tested = [j for j in judgements if j.verdict.value != "not_testable"]
-    others = [_verdict(j, prereg, None) for j in judgements if j.verdict.value == "not_testable"]
-    said = [prereg.look_text and f"{capitalised(prereg.look_text)}."]
-    if prereg.exploratory:
-        said.insert(0, f"These verdicts are exploratory, because {prereg.exploratory}.")
-    parts = [html.paragraph(question)] if question else []
-    parts += [f'<div class="note">{html.paragraph(text)}</div>' for text in said if text]
-    parts += [_verdict(j, prereg, multiverse.get(j.rule.name)) for j in tested]
-    if others:
-        claims = "One claim" if len(others) == 1 else f"{len(others)} claims"
-        others = [html.folded(f"{claims} that this study cannot test", others)]
-    return parts + others
 
 
 def _bars(cells: StudyCells) -> str:
@@ -79,7 +40,7 @@ def explorer(cells: StudyCells, published: bool) -> list[str]:
     """Where the script puts the interactive figure and its controls."""
     text = (
         f"Each point is a configuration: {_bars(cells)}. Point at one for its settings, click for "
-        "the command that repeats it. FLOPs are 2 × multiply-adds."
+        "its learning curve, config, log, files and command. FLOPs are 2 × multiply-adds."
     )
     if published:
         text += (
@@ -90,6 +51,11 @@ def explorer(cells: StudyCells, published: bool) -> list[str]:
         html.paragraph(text),
         '<div id="controls" class="controls"></div><div id="explorer" class="plot"></div>',
     ]
+
+
+def prose(texts: Sequence[str]) -> list[str]:
+    """A paragraph each."""
+    return [html.paragraph(text) for text in texts]
 
 
 def gaps(described: Sequence[Record], prereg: Preregistration, measure: Measure) -> list[str]:

@@ -1,7 +1,10 @@
 /* Everything is put into the page. */
 if ($("controls")) {
   chips("view", "Show", [["frontier", "Pareto frontier"], ["arms", `${armNames.join(" and ")} arms`]]);
-  chips("cost", "Cost", Object.entries(data.axes).map(([key, axis]) => [key, axis.name]));
+  const settings = data.fields.map(({ name, label }) => [name, label]);
+  chips("x", "Horizontal axis", [...Object.entries(data.axes).map(([key, axis]) => [key, axis.name]), ...settings]);
+  choice("color", "Colour", [[ARM, "arm"], ...settings, [NONE, "one for all"]]);
+  choice("panel", "Panels", [...FIELDS.has("epochs") ? [] : [["epochs", "training length"]], ...settings, [NONE, "one for all"]]);
   chips("epochs", "Training length", [[ALL, "all"], ...data.epochs.map((e) => [String(e), lengthOf(e)])]);
   chips("px", "Resolution", [[ALL, "all"], ...data.px.map((p) => [String(p), `${p} px`])].slice(data.px.length > 1 ? 0 : 1));
   for (const { name, label, values } of data.own)

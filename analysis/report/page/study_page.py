@@ -7,8 +7,11 @@ from typing import Any
 from analysis.descriptions import forecasts
 from analysis.descriptions.findings import Findings
 from analysis.figures.files import Saved
-from analysis.report.page import content, html, sections
+from analysis.report.main_claim import main_claim, main_picture
+from analysis.report.page import claims, content, explore, html, sections
+from analysis.report.page.glossary import WORDS
 from analysis.report.page.page import write
+from analysis.report.reading import READING, reading
 from analysis.report.section import Report, Section
 from analysis.study.cells import Cell
 from analysis.study.columns import COST, COST_NAMES, TABLE_AXES, Record
@@ -61,9 +64,16 @@ def data(found: Findings) -> dict[str, Any]:
     runs = content.run_values(
         found.table, study_dir.parent / "runs" if study_dir else None, found.forecasts
     )
+    cost = found.prereg.cost if found.prereg.cost in axes else axes[0]
+    curves, known = (
+        content.curve_values(found.cells, axes),
+        explore.fields(found.cells, found.table.grid),
+    )
+    claim = main_claim(found.judgements, found.table.grid)
     return {
         "axes": {c.name: {"name": c.title, "label": c.label, "unit": c.unit} for c in costs},
-        "cost": found.prereg.cost if found.prereg.cost in axes else axes[0],
+        "opening": explore.opening(claim, known, axes, curves, cost),
+        "fields": known,
         "outcome": content.outcome_values(found.cells.measure),
         "arms": [*found.prereg.arms],
         "own": content.own_values(found.cells, found.table.grid),
@@ -72,7 +82,7 @@ def data(found: Findings) -> dict[str, Any]:
         "px": sorted({c.resolution for c in found.cells}),
         "cells": content.cell_values(found.cells, found.frontiers),
         "frontiers": content.frontier_values(found.cells, axes),
-        "curves": content.curve_values(found.cells, axes),
+        "curves": curves,
         "assumed": content.assumed_regimes(found.cells),
         "published": content.published_values(axes),
         "published_shown": found.request.published,
@@ -131,6 +141,20 @@ DETAILS: tuple[tuple[str, Callable[[Findings], Sequence[str]]], ...] = (
 )
 
 
+def _picture(report: Report) -> Saved | None:
+    """The figure in which the main claim is seen."""
+    drawn = {saved.name: saved for saved in report.figures}
+    claim = main_claim(report.found.judgements, report.found.table.grid)
+    return drawn.get(main_picture(drawn, claim) or "")
+
+
+def _answer(report: Report) -> list[str]:
+    """The sentence of the main verdict, and its picture."""
+    picture = _picture(report)
+    said = claims.of_study(report.found)[0]
+    return [*said, html.figure(picture, "main")] if picture else said
+
+
 def _tested(report: Report) -> bool:
     """Whether the study could test a rule: if not, its page opens with what it varied."""
     return any(j.verdict.value != "not_testable" for j in report.found.judgements)
@@ -138,22 +162,15 @@ def _tested(report: Report) -> bool:
 
 VARIED = "What the study varied, and what it found"
 SECTIONS: tuple[Section, ...] = (
+    Section("answer", "", _answer),
     Section(
         "varied",
         VARIED,
         lambda r: sections.varied(r.found),
         applies=lambda r: not _tested(r),
     ),
-    Section(
-        "verdicts",
-        "Verdicts",
-        lambda r: sections.verdicts(
-            r.found.judgements,
-            r.found.prereg,
-            r.found.multiverse,
-            r.found.table.grid.get("question"),
-        ),
-    ),
+    Section("verdicts", "Verdicts", lambda r: claims.of_study(r.found)[1]),
+    Section("reading", READING, lambda r: sections.prose(reading(r.found))),
     Section("varied", VARIED, lambda r: sections.varied(r.found), applies=_tested),
     Section(
         "steps",
@@ -167,8 +184,8 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "figures",
         "Figures",
-        lambda r: [html.figure(saved) for saved in r.figures],
-        lambda r: bool(r.figures),
+        lambda r: [html.figure(saved) for saved in r.figures if saved is not _picture(r)],
+        lambda r: len(r.figures) > 1,
     ),
     Section(
         "details",
@@ -184,17 +201,19 @@ SECTIONS: tuple[Section, ...] = (
         "left-out", "Runs not analysed ({left_out})", lambda r: sections.left_out(r.found.table)
     ),
     Section("environment", "Environment", _environment),
+    Section("words", "Ten words", lambda _: [html.definitions(WORDS)]),
     Section("rules", "Rules", lambda r: sections.rules(r.found.prereg, r.found.cells.measure)),
 )
 
 
 def write_study_page(found: Findings, figures: Sequence[Saved], directory: Path) -> None:
-    """Write DIR/report.html, the verdicts first."""
+    """Write DIR/report.html: the question, its answer and its picture first."""
     report = Report(found, figures)
+    name, question = f"Study {found.table.name}", found.table.grid.get("question")
     write(
         directory / "report.html",
-        f"Study {found.table.name}",
-        about(found),
+        str(question or name),
+        f"{name} · {about(found)}" if question else about(found),
         [section.render(report) for section in SECTIONS if section.applies(report)],
         data(found),
     )

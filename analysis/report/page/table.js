@@ -38,8 +38,66 @@ const listed = () => {
   const sign = direction === "desc" ? -1 : 1;
   return found.sort((a, b) => a[key] == null || b[key] == null ? order(a[key], b[key]) : sign * order(a[key], b[key]));
 };
+/* A small plot of a run: what was measured while it trained, over its epochs. */
+const SVG = "http://www.w3.org/2000/svg";
+const drawn = (tag, attributes, text) => {
+  const node = document.createElementNS(SVG, tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text != null) node.textContent = text;
+  return node;
+};
+const CURVES = { val_error: [`validation ${outcome.name}`, "depth"], train_error: [`training ${outcome.name}`, "width"], loss: ["training loss", "depth"] };
+const curveOf = ({ epoch, lines }) => {
+  const W = 320, H = 150, left = 46, right = 12, top = 10, bottom = 30, shown = (name, v) => name === "loss" ? v : inUnit(v);
+  const all = Object.entries(lines).flatMap(([name, ys]) => ys.map((v) => shown(name, v)));
+  const low = Math.min(...all), high = Math.max(...all), first = epoch[0], last = epoch[epoch.length - 1];
+  const x = (e) => left + (W - left - right) * (last > first ? (e - first) / (last - first) : 0.5);
+  const y = (v) => top + (H - top - bottom) * (high > low ? (high - v) / (high - low) : 0.5);
+  const svg = drawn("svg", { viewBox: `0 0 ${W} ${H}`, class: "curve", role: "img", "aria-label": "learning curve" });
+  const text = (at, v, anchor, words) => svg.append(drawn("text", { x: at, y: v, "text-anchor": anchor }, words));
+  for (const v of high > low ? [low, high] : [low]) text(left - 5, y(v) + 4, "end", String(+v.toPrecision(3)));
+  for (const e of last > first ? [first, last] : [first]) text(x(e), H - bottom + 14, e === last ? "end" : "start", String(+e.toPrecision(3)));
+  text((left + W) / 2, H - 3, "middle", outcome.length);
+  const legend = make("p", { class: "small" });
+  for (const [name, ys] of Object.entries(lines)) {
+    const [words, tone] = CURVES[name];
+    svg.append(drawn("polyline", { fill: "none", stroke: `var(--${tone})`, "stroke-width": 1.8, points: ys.map((v, i) => `${x(epoch[i])},${y(shown(name, v))}`).join(" ") }));
+    legend.append(make("span", { class: `key ${tone}` }, words), " ");
+  }
+  return make("div", {}, svg, legend);
+};
+/* How a run's config differs from that of the base: [key, there, here]. */
+const asMap = (overrides) => new Map((overrides || []).map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]));
+const baseOf = (run) => {
+  const rows = FIELDS.get("variant")?.values; // the first of the variants, else the cell that both arms share
+  const bases = data.cells.filter((c) => rows ? c.at.variant === rows[0] : c.is_base);
+  const own = bases.find((c) => c.epochs === run.epochs) || bases[0];
+  const known = own ? (replicas.get(own.config_id) || []).filter((other) => other.overrides) : [];
+  return known.find((other) => other.seed === run.seed) || known[0];
+};
+const against = (run, base) => {
+  const here = asMap(run.overrides), there = asMap(base.overrides);
+  return [...new Set([...here.keys(), ...there.keys()])].filter((key) => here.get(key) !== there.get(key))
+    .map((key) => [key, there.get(key) ?? "default", here.get(key) ?? "default"]);
+};
+const bytes = (n) => n < 1000 ? `${n} B` : engineering(n, "B");
+const part = (title, ...nodes) => make("div", { class: "part" }, make("h3", {}, title), ...nodes);
+const insideOf = (run) => {
+  const box = make("div", { class: "inside" }), base = baseOf(run);
+  if (run.curve) box.append(part("Learning curve", curveOf(run.curve)));
+  if (base && base !== run && run.overrides) {
+    const rows = against(run, base).map(([key, there, here]) => make("tr", {}, make("td", {}, key), make("td", {}, there), make("td", {}, here)));
+    const heads = make("tr", {}, make("th", {}, "setting"), make("th", {}, "base"), make("th", {}, "this run"));
+    box.append(part("Config against the base", rows.length ? make("table", { class: "against" }, heads, ...rows) : make("p", { class: "small" }, "It is a run of the base.")));
+  }
+  if (run.log) box.append(part("End of its log", make("pre", { class: "log" }, run.log)));
+  if (run.files.length) box.append(part("Files", make("p", { class: "small" }, make("code", {}, run.folder), ": ",
+    run.files.map(([name, size]) => `${name} (${bytes(size)})`).join(", "))));
+  return box;
+};
 const detail = (run) => {
   const box = make("div");
+  box.append(insideOf(run));
   for (const text of [run.reason, ...run.notes]) if (text) box.append(make("p", {}, text));
   if (run.overrides) box.append(make("p", {}, "Differs from the defaults in ", make("code", {}, run.overrides.join(" ") || "nothing"), "."));
   if (run.command) {
@@ -97,5 +155,5 @@ const choose = (id) => {
   $("search").value = state.q;
   remember(); list();
   const row = body.querySelector("tr.chosen");
-  if (row) row.scrollIntoView({ block: "center" });
+  if (row) row.scrollIntoView({ block: "start" });
 };

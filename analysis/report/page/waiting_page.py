@@ -24,9 +24,9 @@ def write_waiting_page(study: Study, reason: str, directory: Path, live_s: float
     runs = content.run_values(table, study.path.parent / "runs", read_forecasts(study.path))
     data: dict[str, Any] = {
         **{name: {} for name in ("axes", "published")},
-        **{name: [] for name in ("own", "epochs", "px", "cells", "assumed")},
+        **{name: [] for name in ("own", "epochs", "px", "cells", "assumed", "fields")},
         "run_axes": content.run_axes(study.grid),
-        "cost": "",
+        "opening": {"view": "frontier", "x": "", "panel": "epochs"},
         "outcome": content.outcome_values(measure_of(study.grid)),
         "arms": [*DEPTH_WIDTH],
         "published_shown": False,

@@ -1,7 +1,7 @@
 """`levels`: mean ln(error) of the second of two levels minus the first's, all else equal."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from analysis.rules import phrases
 from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_name, two_levels
@@ -35,6 +35,7 @@ class Levels(Kind):
     needs = "runs that differ in the levels alone"
     regimes = ("longest", "shortest", "every")
     default_regime = "every"
+    pictures = ("steps", "main_effects", "verdicts")
 
     def options(self, declared: Mapping[str, Any], where: str) -> TwoLevels:
         return two_levels(declared, where)
@@ -82,20 +83,33 @@ class Levels(Kind):
 
     def topic(self, rule: Rule, epochs: int | None) -> str:
         where = f"at {rule.measure.at(epochs)} " if epochs else ""
-        return where + " or ".join(level_names(rule))
+        rows = rows_between(rule)
+        return where + (
+            f"what adding {rows.added} to {rows.base} does"
+            if rows
+            else " or ".join(level_names(rule))
+        )
 
     def signed(self, rule: Rule) -> str:
         first, second = level_names(rule)
         length = "" if rule.regime == "every" else f" after the {rule.regime} training"
         return f"{rule.measure.gap}{length}, above 0 where {first} is better than {second}"
 
+    def over(self, rule: Rule) -> str:
+        own: TwoLevels = rule.options
+        return own.along
+
     def line(self, j: Judgement, gap: Gap) -> str:
-        best = phrases.better_arm(gap.low, gap.high, level_names(j.rule))
+        rows = rows_between(j.rule)
+        best = phrases.better_arm(gap.low, gap.high, rows.names if rows else level_names(j.rule))
+        what = rows.text if rows else _else_equal(j.rule, gap)
         return phrases.gap_line(
-            j.rule, gap, f"{gap.measure.gap}, {best} {_else_equal(j.rule, gap)}"
+            j.rule, gap, f"{gap.measure.gap}, {best}{':' if rows else ''} {what}"
         )
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
+        if rows := rows_between(j.rule):
+            return phrases.comparison(gap, rows.names, f"{phrases.capitalised(rows.text)}:")
         length = f" and {gap.measure.at(j.epochs)}" if j.epochs else ""
         start = phrases.capitalised(f"{_else_equal(j.rule, gap)}{length}")
         return phrases.comparison(gap, level_names(j.rule), start)
@@ -112,6 +126,35 @@ class Levels(Kind):
             text = settings_text(own.at)
             raise PreconditionError(f"no run with {text}, where the rule is about")
         return chosen
+
+
+class RowsBetween(NamedTuple):
+    """The rows of cumulative variants that one level has and the other has not, in words.
+
+    `base` is what these are `added` to; `names` are what the two levels are called then, in order.
+    """
+
+    added: str
+    base: str
+    names: tuple[str, str]
+
+    @property
+    def text(self) -> str:
+        """What is compared, to begin a sentence with."""
+        return f"{self.added}, added to {self.base}"
+
+
+def rows_between(rule: Rule) -> RowsBetween | None:
+    """What two rows of cumulative variants compare; None for levels of another kind."""
+    own: TwoLevels = rule.options
+    first, second = map(str, own.levels)
+    for rows in rule.rows if own.along == "variant" else ():
+        if first in rows and second in rows:
+            before, after = sorted((rows.index(first), rows.index(second)))
+            base = rows[before] + (" and the rows before it" if before else "")
+            names = ("with", "without") if rows[after] == first else ("without", "with")
+            return RowsBetween(phrases.listed(rows[before + 1 : after + 1]), base, names)
+    return None
 
 
 def level_names(rule: Rule) -> tuple[str, str]:

@@ -80,7 +80,9 @@ class Regret(TwoArms):
         ends = f"[{factor * gap.low:.{digits}f}, {factor * gap.high:.{digits}f}]"
         interval = f"{factor * gap.estimate:+.{digits}f}{unit} {ends}"
         lost = f"{gap.measure.name} lost {phrases.at_equal_cost(j.rule)}{self.where(j.rule)}"
-        return f"{interval} ({lost}; margin {factor * j.rule.margin:g}{unit})"
+        return (
+            f"{interval}{phrases.bound_note(gap)} ({lost}; margin {factor * j.rule.margin:g}{unit})"
+        )
 
     def sentence(self, j: Judgement, gap: Gap) -> str:
         first, second = phrases.arm_names(j.rule)
@@ -88,7 +90,7 @@ class Regret(TwoArms):
         where = f"in long training {phrases.at_equal_cost(j.rule)}{self.where(j.rule)}"
         (factor, digits, unit), name = _scale(gap), gap.measure.name
         unit = unit.replace("pp", "percentage points")
-        lost = f"{phrases.effect(gap, digits, factor)}{unit}"
+        lost = f"{phrases.effect(gap, digits, factor)}{unit}{phrases.bound_note(gap)}"
         if j.verdict.value == "inconclusive":
             least = f"more than {factor * j.rule.margin:g}{unit} of {name}"
             return f"It cannot be told whether {choice} {least} {where}: it costs {lost}"

@@ -102,7 +102,7 @@ def test_costs_have_their_unit_and_convention(drawn, name, label):
 def test_regimes_have_a_panel_each_with_both_arms_and_their_bars(drawn):
     figure, records, _ = drawn["arms_step_time_s"]
     heads = [a.get_title("left").split("\n")[0] for a in figure.axes]
-    assert heads == ["4 epochs (R1-short supported)", "20 epochs (R1-long supported)"]
+    assert heads == ["4 epochs", "20 epochs"]
     for axes, epochs in zip(figure.axes, (4, 20), strict=True):
         cells = [r for r in records if r["epochs"] == epochs and r["kind"] == "cell"]
         bars = [c for c in axes.containers if len(c.lines[2])]

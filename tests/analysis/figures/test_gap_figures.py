@@ -6,6 +6,7 @@ from matplotlib.contour import ContourSet
 from analysis.descriptions.depth_width_map import DepthWidthMap
 from analysis.figures.drawing import depth_width_plot, forest, gap_map
 from analysis.figures.drawing.style import CONVENTION, VERDICTS, style
+from analysis.figures.verdict_records import drawn
 from helpers.figure_text import check
 
 
@@ -49,10 +50,26 @@ def test_verdicts_are_drawn_by_unit_with_their_margin():
         "relative error (%)",
         "error lost (percentage points)",
     ]
-    (label,) = figure.axes[0].get_yticklabels()
-    assert (label.get_text(), label.get_color()) == ("A\nsupported", VERDICTS["supported"])
+    label, other = figure.axes[0].get_yticklabels()
+    assert (label.get_text(), label.get_color()) == ("A: supported", VERDICTS["supported"])
+    assert other.get_text() == "at equal FLOPs"
     assert len(figure.axes[0].containers) == 2
     assert [t.get_text() for t in figure.axes[0].texts] == ["what it claims"]
+
+
+def test_a_figure_of_verdicts_leaves_out_what_says_nothing():
+    """A point for an interval, and another way to ask that gives the same numbers."""
+    claim = {"estimate": 2.0, "low": 1.0, "high": 3.0, "unit": "percent"}
+    point = dict.fromkeys(("estimate", "low", "high"), 0.0) | {"unit": "pp"}
+    records = [
+        claim | {"rule": "A", "variant": "declared"},
+        claim | {"rule": "A", "variant": "the same"},
+        claim | {"rule": "A", "variant": "another", "low": 0.9},
+        point | {"rule": "B", "variant": "declared"},
+        point | {"rule": "B", "variant": "at equal FLOPs"},
+    ]
+    assert [r["variant"] for r in drawn(records)] == ["declared", "another"]
+    assert drawn(records[3:]) == []
 
 
 @pytest.mark.parametrize(("crossover", "interval", "title"), [

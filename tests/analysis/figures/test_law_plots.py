@@ -36,7 +36,11 @@ def floor_study(floor, cells=(0.40, 0.30, 0.25, 0.22)):
 
 @pytest.mark.parametrize(
     ("floor", "text"),
-    [(0.17, "floor 17.0 %"), (0.15, None), (0.23, "floor 23.0 % (1 of 4 cells below)")],
+    [
+        (0.17, "floor 17.0 %"),
+        (0.15, None),  # below everything measured it would squeeze the points
+        (0.3, "floor 30.0 %, an end of its interval"),
+    ],
 )
 def test_a_floor_is_drawn_whole_or_not_at_all(floor, text):
     with style():
@@ -54,6 +58,22 @@ def test_a_floor_is_drawn_whole_or_not_at_all(floor, text):
         assert bottom < label.xy[1] < top
     bands = [p for p in axes.patches if p.get_width() == 1]  # spans of the whole width
     assert len(bands) == len(labels)
+
+
+@pytest.mark.parametrize("undercut", [False, True])
+def test_a_floor_that_points_undercut_is_none(undercut):
+    """Errors above a floor find it; one point far below it shows that it is none."""
+    cost = np.geomspace(1e6, 1e9, 12)
+    noise = np.exp(0.004 * np.random.default_rng(3).standard_normal(12))
+    points = {"cost": cost, "error": (0.1 + 30 * cost**-0.35) * noise}
+    points |= dict.fromkeys(("depth", "width", "resolution", "n"), np.ones(12))
+    points |= {"variance": np.full(12, 1e-6), "se": np.full(12, 1e-3)}
+    points["error"][6] *= 0.3 if undercut else 1
+    rows = law_rows(points, fits_of(points), 5, np.inf, "seeds")
+    floors = [r["error"] for r in rows if r["kind"] == "floor"]
+    assert floors == ([] if undercut else [pytest.approx(0.1, rel=0.1)])
+    few = {name: values[:9] for name, values in points.items()}
+    assert fits_of(few) == {}
 
 
 def test_laws_that_coincide_stay_visible():

@@ -2,11 +2,14 @@
 
 import json
 import math
+import re
+from html import unescape
 
 import pytest
 
 from analysis.descriptions.gaps import gaps
 from analysis.laws.competing_forms import alternatives
+from analysis.paper.claims import CLAIMS
 from analysis.published.__main__ import main
 from analysis.published.judgements import about_arms, judged, paper_rules, speedups
 from analysis.published.tables import depth_width_table, figure_2, half_unit
@@ -128,6 +131,11 @@ def test_command_writes_everything(tmp_path, capsys):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count('"id":"d') == 72  # every cell of Figure 3 can be explored
     content = json.loads((tmp_path / "verdicts.json").read_text())
+    # What reports of studies say of the paper's numbers.
+    told = unescape(re.sub(r"<[^>]+>", "", page))
+    for name, claim in CLAIMS.items():
+        assert content["verdicts"][name]["verdict"] == claim.verdict
+        assert claim.finding in told, name
     assert content["verdicts"]["R1"]["verdict"] == "supported"
     assert content["by_cost"]["params"]["R1-short"]["verdict"] == "refuted"
     assert set(content["left_out"]) == {f"d400-r320-e{e}" for e in (10, 100, 350)}

@@ -19,7 +19,6 @@ FIGURES = (
     "arms_step_time_s",
     "gaps",
     "gap_map",
-    "laws",
     "frontier_params",
     "frontier_train_flops",
     "frontier_flops",

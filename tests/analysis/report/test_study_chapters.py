@@ -11,6 +11,7 @@ from analysis.descriptions.findings import Request
 from analysis.report.analyse import findings
 from analysis.report.command import table_and_rules
 from analysis.report.study_chapter import Chapter
+from analysis.rules import plain_words
 from helpers.commands import Command
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,6 +54,11 @@ def test_the_page_says_what_the_table_gives(study: Path) -> None:
     assert said.startswith(f"{chapter.title}\n")
     told = [line for line in said.splitlines() if line.startswith("- ")]
     assert told == [*chapter.verdicts()]
+    if study.name == "depth_vs_width":
+        verdicts = [*plain_words.found(found.judgements, found.prereg, found.table.grid)]
+        width = max(len(word) for word, _ in verdicts)
+        readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        assert {f"{word:<{width}}  {text}" for word, text in verdicts} <= {*readme}
     for text in (chapter.design(), chapter.limits(), chapter.cost()):
         assert text in said
     (picture,) = re.findall(r"!\[.*\]\((.*)\)", said)

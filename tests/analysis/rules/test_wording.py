@@ -6,7 +6,7 @@ import pytest
 
 from analysis.rules.kind import Judgement
 from analysis.rules.preregistration import load_rules
-from analysis.rules.wording import sentence, why
+from analysis.rules.wording import finding, sentence, why
 from analysis.stats.contrast import Gap
 from analysis.stats.decision import Verdict
 
@@ -66,6 +66,61 @@ def test_verdicts_are_sentences(name, value, effect, said):
     judged = _judged(name, value, effect)
     assert sentence(judged) == said
     assert bool(why(judged)) == (value != "supported")
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "said"),
+    [
+        ("R3-harm", (1.0, 0.03, 1.0), "100 % [3 %, 100 %] (the most there can be) of single steps"),
+        ("R4", (0.0, 0.0, 0.004), "costs 0.00 [0.00, 0.40] percentage points (the least there can"),
+        ("R4", (0.0, 0.0, 0.0), "costs 0.00 ± 0.00 percentage points (the least there can be) of"),
+        ("R3-harm", (0.5, 0.03, 0.97), "50 % ± 47 % of single steps"),
+    ],
+)
+def test_an_estimate_at_the_end_of_its_interval_is_not_left_without_a_word(name, ends, said):
+    estimate, low, high = ends
+    judged = _judged(name, "supported", Gap(estimate, 0.1, 12.0, low, high))
+    assert said in finding(judged)
+
+
+ROWS = {
+    "plain": {},
+    "cosine": {"train.schedule": "cosine"},
+    "longer": {"epochs": 9},
+    "EMA": {"a": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels", "effect", "said"),
+    [
+        (
+            *("cumulative", ["EMA", "plain"], gap(0.1, 0.02)),
+            "Cosine, longer and EMA, added to plain: with beats without by 10.0 % ± 2.0 % of the "
+            "error",
+        ),
+        (
+            *("cumulative", ["plain", "cosine"], gap(0.1, 0.02)),
+            "Cosine, added to plain: without beats with by 10.0 % ± 2.0 % of the error",
+        ),
+        (
+            *("cumulative", ["EMA", "longer"], gap(0.01, 0.02)),
+            "EMA, added to longer and the rows before it: with and without cannot be told apart: "
+            "with is ahead by 1.0 % ± 2.0 % of the error",
+        ),
+        (
+            *("independent", ["EMA", "plain"], gap(0.1, 0.02)),
+            "With all else equal EMA beats plain by 10.0 % ± 2.0 % of the error",
+        ),
+    ],
+)
+def test_a_rule_between_two_rows_of_variants_names_what_it_compares(kind, levels, effect, said):
+    rule = {"kind": "levels", "along": "variant", "levels": levels}
+    grid = {"variants": {kind: ROWS}, "rules": {"rules": {"mine": rule}}}
+    mine = next(r for r in load_rules(None, grid).rules if r.name == "mine")
+    judged = Judgement(mine, Verdict("supported", "a reason"), None, effect)
+    assert finding(judged) == said
+    assert sentence(judged) == f"{said}; supported"
 
 
 def test_every_kind_of_rule_has_a_sentence():

@@ -1,6 +1,7 @@
 """`python -m analysis.dashboard` against a server that speaks W&B's protocol."""
 
 import csv
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -102,14 +103,55 @@ def test_a_study_becomes_a_workspace_and_one_analysis_run(server: Server, tmp_pa
     captions = [row[f"figures/{path.stem}"]["caption"] for path in figures.glob("*.png")]
     assert "Pareto frontier of error and FLOPs" in captions
 
+    check_report(server, page.decode(), tmp_path)
+
     # Again: the same workspace, and the analysis is there already.
     code, _ = call("analysis.dashboard", *arguments, cwd=tmp_path)
     assert code == 0
     assert list(server.views) == [name]
     assert server.views[name]["id"] == f"id-{name}"
     assert len(run.history) == 1
+    assert len(server.reports) == 1
     assert server.unknown <= {"ServerFeaturesQuery"}
     assert secrets_in(tmp_path) == []
+
+
+def check_report(server: Server, page: str, folder: Path) -> None:
+    """The W&B Report says what the page says, in its order, with the picture that opens it."""
+    ((key, report),) = server.reports.items()
+    assert report["displayName"] == "Study demo"
+    stored = json.loads((folder / "results/demo/workspace.json").read_text())
+    assert stored["report"].endswith(f"--{key}")
+    blocks = json.loads(report["spec"])["blocks"]
+    texts = [text for block in blocks for text in texts_in(block)]
+    heads = [
+        "Verdicts",
+        "Our reading beside the paper's",
+        "Explore",
+        "Runs",
+        "Figures",
+        "Ten words",
+    ]
+    assert [text for text in texts if text in heads] == heads
+    said = json.loads((folder / "figures/demo/answer.json").read_text())
+    answer = f"Supported: {said['sentence']}"
+    assert texts.index(answer) < texts.index("Verdicts")
+    assert "depth beats width" in answer
+    assert html.escape(said["sentence"]).split(" by ")[0] in page
+    assert all(text in texts for text in said["reading"])
+    grids = [block for block in blocks if block["type"] == "panel-grid"]
+    first = grids[0]["metadata"]["panelBankSectionConfig"]["panels"]
+    assert [panel["config"]["mediaKeys"] for panel in first] == [[f"figures/{said['picture']}"]]
+
+
+def texts_in(block: dict[str, Any]) -> list[str]:
+    """The text of a block, or of each of its items."""
+    children = block.get("children", [])
+    if block["type"] == "list":
+        return [text for item in children for text in texts_in(item)]
+    parts = [c["text"] for c in children if "text" in c]
+    nested = [text for child in children if "children" in child for text in texts_in(child)]
+    return ["".join(parts), *nested] if parts else nested
 
 
 def check_frontiers(drawn: list[dict[str, Any]], expected: list[dict[str, str]]) -> None:

@@ -21,7 +21,8 @@ def test_json_in_a_script_element_cannot_end_it(value):
 
 def test_every_part_of_the_page_escapes_its_texts():
     page = html.table([{"a": EVIL}], {"a": EVIL}) + html.paragraph(EVIL)
-    page += html.verdict(EVIL, EVIL, EVIL, EVIL, EVIL, [EVIL])
+    page += html.verdict(EVIL, EVIL, EVIL, [EVIL], [EVIL])
+    page += html.open_verdict(EVIL, EVIL, EVIL, [EVIL], [EVIL]) + html.definitions([(EVIL, EVIL)])
     page += html.folded(EVIL, []) + html.section(EVIL, EVIL, [])
     assert "<script" not in page
     assert 'alert("' not in page

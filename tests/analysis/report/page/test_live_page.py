@@ -44,7 +44,12 @@ def test_a_live_page_follows_the_sweep_and_keeps_the_choices(visit, make, study)
     place = page.evaluate("scrollY")
     (study / "plan.csv").write_text(plan)
     make()
-    page.wait_for_selector("#live", state="hidden", timeout=120_000)
+    # While a page loads its line about the sweep is hidden too.
+    page.wait_for_function(
+        "() => JSON.parse(document.getElementById('data')?.textContent || '{}').live_s === null",
+        timeout=120_000,
+    )
+    assert page.locator("#live").is_hidden()
     page.wait_for_selector("#explorer .point")
     assert axis_titles(page) == {"forward FLOPs per image (2 × multiply-adds)"}
     assert page.locator("#search").input_value() == "depth=38"

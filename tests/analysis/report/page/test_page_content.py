@@ -1,12 +1,15 @@
 """What the report knows of runs, noise, environment and frontiers."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from analysis.__main__ import main
 from analysis.report.page import content
 from analysis.report.page.content import assumed_regimes, environment, frontier_values, run_values
+from analysis.report.page.glossary import WORDS
 from analysis.report.page.sections import explorer, left_out
 from analysis.study.study_cells import StudyCells
 from analysis.study.table import table_of, without_result
@@ -146,6 +149,12 @@ def test_every_resolution_has_a_frontier_of_its_own_with_a_band():
     for part in found.values():
         rows = zip(part["band_low"], part["error"], part["band_high"], strict=True)
         assert all(low < error < high for low, error, high in rows)
+
+
+def test_the_glossary_of_the_page_is_that_of_the_docs():
+    text = (Path(__file__).parents[4] / "docs/report.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w[\w ]*) \| (.*) \|$", text.split("## Ten words")[1], re.MULTILINE)
+    assert [(word, text.replace("*", "")) for word, text in rows[1:]] == [*WORDS]
 
 
 def test_a_run_that_stopped_early_says_so():

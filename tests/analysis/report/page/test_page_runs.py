@@ -34,7 +34,7 @@ def test_runs_are_searched_sorted_and_repeated(visit, report):
         numbers = [float(text.split()[0]) for text in errors]
         assert numbers == sorted(numbers, reverse=direction == "descending")
     click(page, "tr.run")
-    command = page.locator("tr.detail code").last.inner_text()
+    command = page.locator("tr.detail .command code").inner_text()
     assert command.startswith("python -m scaling_study.train model.depth=26 ")
     assert "seed=1" in command
     assert command.endswith("results_dir=repeated")
@@ -54,7 +54,7 @@ def test_a_click_on_a_point_opens_its_run(visit, report):
     assert shown_runs(page) == []
     click(page, "#explorer .points path.point", 1)
     page.wait_for_selector("tr.chosen")
-    assert page.locator("tr.detail code").count() == 2
+    assert page.locator("tr.detail .command code").count() == 1
 
 
 def test_a_search_that_holds_for_the_chosen_run_stays(visit, report):
@@ -65,7 +65,7 @@ def test_a_search_that_holds_for_the_chosen_run_stays(visit, report):
 
 
 def test_hostile_texts_are_only_text(visit, report):
-    page = visit(report, f"#q={HOSTILE}&run={FOLDER}&cost=%3Cimg%3E")
+    page = visit(report, f"#q={HOSTILE}&run={FOLDER}&x=%3Cimg%3E")
     click(page, "#search")
     page.keyboard.press("Control+A")
     page.keyboard.type("onerror failed")
@@ -80,7 +80,8 @@ def test_hostile_texts_are_only_text(visit, report):
     assert "3 images could not be decoded" in told
     assert FOLDER in page.locator("h1").inner_text()
     assert HOSTILE in page.locator("#environment").inner_text()
-    assert HOSTILE in page.locator(".verdict").first.inner_text()
+    click(page, "#answer summary")
+    assert HOSTILE in page.locator("#answer").inner_text()
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def own_axes_report(tmp_path_factory):
 
 @pytest.mark.slow
 def test_axes_of_one_study_are_chosen_searched_and_in_the_legend(visit, own_axes_report):
-    page = visit(own_axes_report)
+    page = visit(own_axes_report, "#x=flops")
     legend = page.locator("#explorer .legendtext").all_text_contents()
     kinds = [f"{px} px, batch size {b}" for px in (16, 24) for b in (8, 16, 128)]
     assert [text for text in legend if text in kinds] == kinds
