@@ -19,6 +19,8 @@ OLDER_GPU = re.compile(
 )
 # Name of a GPU where there is none.
 UNKNOWN = "cuda: unknown"
+# Where runs train: a processor, NVIDIA's and AMD's GPUs, Apple's GPUs.
+DEVICES = ("cpu", "cuda", "mps")
 # In the environment of a run in a pool: the CPU cores of its slot.
 CORES_OF_SLOT = "SCALING_STUDY_CORES"
 
@@ -116,8 +118,18 @@ def device_name(device: str) -> str:
         names = _of_gpus("name")
         return f"cuda: {names[0]}" if names else UNKNOWN
     models = [line for line in _cpuinfo().split("\n") if line.startswith("model name")]
-    model = models[0].split(":", 1)[1].strip() if models else platform.machine()
-    return f"cpu: {model}"
+    model = models[0].split(":", 1)[1].strip() if models else _apple_chip() or platform.machine()
+    return f"{device}: {model}"
+
+
+@cache
+def _apple_chip() -> str:
+    """As in Apple M2: its GPU has no name of its own. Empty on other machines."""
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def best_precision(device: str) -> str:
@@ -125,8 +137,11 @@ def best_precision(device: str) -> str:
 
     GPUs have bf16 from compute capability 8.0 on, and fp16 before: a V100 or a T4 has no bf16
     convolutions. With several the oldest decides. Where no GPU can be asked, as on a login node,
-    it is bf16. CPUs emulate bf16, slowly, unless they have instructions for it.
+    it is bf16. CPUs emulate bf16, slowly, unless they have instructions for it. Apple's GPUs train
+    in fp32 until somebody has measured what they gain by less.
     """
+    if device == "mps":
+        return "fp32"
     if device == "cuda":
         known = [capability for capability in _compute_capabilities() if capability is not None]
         return "bf16" if min(known, default=BF16_SINCE) >= BF16_SINCE else "fp16"

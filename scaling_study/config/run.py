@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar, cast
 
+from scaling_study.common.device import DEVICES
 from scaling_study.common.validation import from_values, group, identity, one_value, require
 from scaling_study.config import program
 from scaling_study.config.recipe import TrainConfig
@@ -68,11 +69,13 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
-        require(self.device in ("cpu", "cuda"), "device", self.device, "must be cpu or cuda")
+        require(self.device in DEVICES, "device", self.device, f"must be of {', '.join(DEVICES)}")
         if isinstance(self.task, Program):
             return
         known = ", ".join(PRECISIONS)
         require(self.precision in PRECISIONS, "precision", self.precision, f"must be of {known}")
+        fits = self.device != "mps" or self.precision == "fp32"
+        require(fits, "precision", self.precision, "must be fp32, or auto, with device=mps")
         fits = not self.train.compile or self.device == "cuda"
         advice = "compiles for a GPU; give device=cuda, or train.compile=false"
         require(fits, "train.compile", "true", advice)

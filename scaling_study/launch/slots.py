@@ -1,5 +1,7 @@
 """Places for runs on one machine: GPUs, shares of GPUs, CPU cores."""
 
+import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,19 +31,28 @@ def slots_for(
     slots_per_gpu: int = 1,
     memory_bytes: Sequence[int | None] = (),
 ) -> list[Slot]:
-    """`wanted` slots for runs on `devices` (cpu, cuda); with AUTO, as many as fit.
+    """`wanted` slots for runs on `devices` (cpu, cuda, mps); with AUTO, as many as fit.
 
     With `slots_per_gpu` AUTO a GPU gets as many as hold the largest of `memory_bytes`, what the
     runs are forecast to need there; one, if a forecast is missing.
 
-    Raises an InputError if a run wants a GPU, and none is visible here.
+    Raises an InputError if a run wants a GPU that is not here.
     """
     if "cuda" in devices:
         if not (gpus := visible_gpus()):
             raise InputError("device=cuda: no GPU is visible here; device=cpu trains on the CPU")
         slots = gpu_slots(gpus, _fitting(memory_bytes) if slots_per_gpu == AUTO else slots_per_gpu)
         return slots if wanted == AUTO else slots[:wanted]
+    if "mps" in devices:
+        check_mps()
+        return cpu_slots(1 if wanted == AUTO else wanted)  # all share the one GPU
     return cpu_slots(max(1, cpu_cores() // threads) if wanted == AUTO else wanted)
+
+
+def check_mps() -> None:
+    """Raises an InputError on machines without Apple's GPU."""
+    if (sys.platform, platform.machine()) != ("darwin", "arm64"):
+        raise InputError("device=mps: only Macs with Apple silicon have it; device=cpu trains here")
 
 
 def _fitting(memory_bytes: Sequence[int | None]) -> int:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common.files import WriteError, replace_file
+from scaling_study.common.processes import boot_and_namespace, start_time
 from scaling_study.common.reading import read_json
-from scaling_study.study.liveness import beats, same_process, started, where
+from scaling_study.study.liveness import beats, same_process
 
 HEARTBEAT_S = 10
 # Set for the processes of a scheduler's job: its id, and how often it was started before.
@@ -107,8 +108,12 @@ def attempts_in(note: Mapping[str, Any], cause: str | None = None) -> list[dict[
 def claim_of_this_process() -> dict[str, str | int | float]:
     """A claim of this process, with a new token."""
     pid, host = os.getpid(), socket.gethostname()
-    note: dict[str, str | int | float] = {"host": host, "pid": pid, "started": started(pid) or ""}
-    note |= {"where": where(), "token": secrets.token_hex(8)}
+    note: dict[str, str | int | float] = {
+        "host": host,
+        "pid": pid,
+        "started": start_time(pid) or "",
+    }
+    note |= {"where": boot_and_namespace(), "token": secrets.token_hex(8)}
     note |= {"node": os.environ.get("SLURMD_NODENAME", host), "began": time.time()}
     if job := os.environ.get(JOB_VARIABLE):
         note |= {"job": job, "restart": _restart()}

@@ -10,34 +10,16 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
+
+from scaling_study.common.processes import boot_and_namespace, command_line, has_open, start_time
 
 # A worker that the kernel here cannot see is taken for dead so long after its last heartbeat.
 STALE_S = 120
 # In the command line of every process that works on a study: what its fork server loads, -m, or the
-# name of the program.
-OURS = (b"scaling_study", b"scaling-study")
-
-
-@cache
-def where() -> str:
-    """Within what a pid is unique: this boot of this machine and this namespace of processes."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
-
-
-def started(pid: int) -> str | None:
-    """Start time of a live process in clock ticks since boot: tells a recycled pid from ours."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return None
-    return None if fields[0] == "Z" else fields[19]
+# name of the program; without a fork server what Python starts for a process of its own.
+OURS = (b"scaling_study", b"scaling-study", b"multiprocessing.spawn")
 
 
 def same_process(note: Mapping[str, Any]) -> bool | None:
@@ -45,17 +27,17 @@ def same_process(note: Mapping[str, Any]) -> bool | None:
 
     Notes of versions before have no `where`: the host's name was all that there was.
     """
-    pid, here = note.get("pid"), where()
+    pid, here = note.get("pid"), boot_and_namespace()
     if note.get("host") != socket.gethostname() or not here or note.get("where", here) != here:
         return None
     if not isinstance(pid, int) or isinstance(pid, bool) or not 0 < pid < 1 << 31:
         return False
-    if (since := started(pid)) is not None:
+    if (since := start_time(pid)) is not None:
         return since == note.get("started")
     try:
         os.kill(pid, 0)
     except PermissionError:
-        return None  # another user's, where /proc shows one's own alone
+        return None  # another user's, where only one's own are shown
     except OSError:
         return False
     return False  # it ends this moment
@@ -83,20 +65,11 @@ def process_in(note: Mapping[str, Any], folder: Path) -> int | None:
     pid = note.get("pid")
     if "ended" in note or "where" not in note or not same_process(note) or not isinstance(pid, int):
         return None
-    with suppress(OSError):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if any(name in words for name in OURS) and _holds(pid, folder):
+    words = command_line(pid)
+    with suppress(OSError):  # there is no such folder
+        if any(name in words for name in OURS) and has_open(pid, folder):
             return pid
     return None
-
-
-def _holds(pid: int, folder: Path) -> bool:
-    wanted = folder.stat()
-    for file in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # closed meanwhile
-            if os.path.samestat(file.stat(), wanted):
-                return True
-    return False
 
 
 def beats(job_file: Path) -> bool:

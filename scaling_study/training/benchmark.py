@@ -13,6 +13,7 @@ from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
 from scaling_study.models.modules import module_for
 from scaling_study.tasks import task_of
+from scaling_study.training.gpu_queue import synchronize
 from scaling_study.training.loop import train
 from scaling_study.training.numerics import autocast, tuned_convolutions
 
@@ -52,7 +53,6 @@ def inference_time_s(run: RunConfig) -> float:
             begin = time.perf_counter()
             with autocast(run):  # each pass casts the weights, as one alone would
                 module(images)
-            if run.device == "cuda":
-                torch.cuda.synchronize()
+            synchronize(run.device)
             seconds.append(time.perf_counter() - begin)
     return statistics.median(seconds[WARMUP:])

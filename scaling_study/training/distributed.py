@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from scaling_study.common import stop_request
+from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import World
 
 # One rank may fill a data set's cache for long, while the others wait in a collective operation.
@@ -24,8 +25,11 @@ TIMEOUT = timedelta(hours=2)
 def process_group(world: World, device: str) -> Iterator[None]:
     """The two or more processes of `world` as torch's process group, which ends with the block.
 
-    On GPUs each process uses the one of its local rank, or the only one that it sees.
+    On GPUs each process uses the one of its local rank, or the only one that it sees. InputError
+    for device=mps.
     """
+    if device == "mps":
+        raise InputError("device=mps: a Mac has one GPU, and one process trains a run there")
     os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = world.address, str(world.port)
     if device == "cuda":
         torch.cuda.set_device(world.local_rank % torch.cuda.device_count())

@@ -44,15 +44,18 @@ def evaluate(
     metrics = task.metrics
 
     forward = forward_of(module, data, layout, run)
-    # The metrics and the number of images, on the device: reading one would make a GPU wait.
-    sums = torch.zeros(len(metrics) + 1, dtype=torch.float64, device=run.device)
+    # The metrics and the number of images, on the device: reading one would make a GPU wait. Those
+    # of Apple have no float64.
+    place = "cpu" if run.device == "mps" else run.device
+    sums = torch.zeros(len(metrics) + 1, dtype=torch.float64, device=place)
     parts = 1
     right = _Right(data.evaluated(split, most), world, run.device)
     for pixels, targets in data.evaluation(split, world.rank, world.size, most):
         pixels = pixels.to(run.device, non_blocking=True)
         labels = targets.to(run.device, non_blocking=True)
         outputs, parts = in_parts(forward, pixels, parts)
-        sums[:-1] += torch.stack([metric(outputs, labels).double() for metric in metrics.values()])
+        found = [metric(outputs, labels).to(place).double() for metric in metrics.values()]
+        sums[:-1] += torch.stack(found)
         sums[-1] += len(labels)
         if task.right is not None:
             right.add(task.right(outputs, labels))

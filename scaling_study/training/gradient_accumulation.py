@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from scaling_study.common.ranks import World
+from scaling_study.training import gpu_queue
 from scaling_study.training.distributed import total, without_averaging
 from scaling_study.training.out_of_memory import HalvingsFile, gpu_memory_ran_out
 
@@ -57,10 +58,7 @@ class MicroBatches:
         _copy(self._saved, self._buffers)
         joint = network is not self._module and dist.is_initialized()
         while True:
-            # torch.manual_seed would note a stack trace for absent GPUs.
-            torch.default_generator.manual_seed(seed)
-            if images.is_cuda:
-                torch.cuda.manual_seed(seed)
+            gpu_queue.seed(images.device.type, seed)
             try:
                 return self._passes(network, images, labels, scale)
             except RuntimeError as error:

@@ -7,7 +7,12 @@ from scaling_study.common.files import replace_file
 from scaling_study.common.reading import text_in
 
 # Messages of torch's exception, whose class was renamed before, and of the libraries below it.
-GPU_MEMORY = ("CUDA out of memory", "HIP out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+GPU_MEMORY = (
+    "CUDA out of memory",
+    "HIP out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
+)
 
 
 def gpu_memory_ran_out(error: BaseException) -> bool:

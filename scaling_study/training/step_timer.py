@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from scaling_study.training.gpu_queue import queues, synchronize
+
 # The first steps of a process allocate and choose kernels; they say nothing about speed.
 WARMUP_STEPS = 3
 # On a GPU steps are queued: only a window that ends in a synchronisation can be timed.
@@ -25,9 +27,9 @@ class StepTimes:
     def __init__(self, device: str) -> None:
         self.seconds: list[float] = []
         self.waits: list[float] = []
-        self._cuda = device == "cuda"
-        self._window, self._skip = (GPU_WINDOW, 1) if self._cuda else (1, WARMUP_STEPS)
-        if self._cuda:
+        self._device = device
+        self._window, self._skip = (GPU_WINDOW, 1) if queues(device) else (1, WARMUP_STEPS)
+        if device == "cuda":
             torch.cuda.reset_peak_memory_stats()  # a process may train several runs in turn
 
     def start(self) -> None:
@@ -47,8 +49,7 @@ class StepTimes:
         if (step + 1) % self._window and not last:
             self._asked = time.perf_counter()
             return False
-        if self._cuda:
-            torch.cuda.synchronize()
+        synchronize(self._device)
         self.latest_s = (time.perf_counter() - self._begin) / self._ended
         if self._skip:
             self._skip -= 1
@@ -73,7 +74,10 @@ class StepTimes:
 
 
 def peak_memory_bytes(device: str) -> int:
-    """Most memory held so far: by torch's allocator on a GPU, else by this process."""
+    """Most memory held so far: by torch's allocator on a GPU, else by this process.
+
+    Apple's GPUs share the memory of the processor.
+    """
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -64,7 +64,7 @@ def test_two_runs_share_an_id_only_if_all_settings_agree(one: set[str], other: s
         ("train.warmup_epochs", 2.5, "must be in [0, train.epochs=2]"),
         ("train.lr_per_256", "fast", "train.lr_per_256='fast': must be a finite number"),
         ("train.lr_per_256", float("nan"), "train.lr_per_256"),
-        ("device", "tpu", "must be cpu or cuda"),
+        ("device", "tpu", "must be of cpu, cuda, mps"),
         ("seed", -1, "seed=-1"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from helpers.commands import environment
 from helpers.tiny import tiny
 from scaling_study.cancel import cancel
+from scaling_study.common import processes
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import describe
 from scaling_study.launch.job import Job, record_failure
@@ -193,7 +194,7 @@ def test_cancel_signals_no_process_that_is_not_the_studys(
         path = note_of(job)
         path.parent.mkdir(parents=True)
         note = claims.claim_of_this_process()
-        note |= {"pid": stranger.pid, "started": liveness.started(stranger.pid) or ""}
+        note |= {"pid": stranger.pid, "started": processes.start_time(stranger.pid) or ""}
         path.write_text(json.dumps(note), encoding="utf-8")
         (study / "sweep.json").write_text(json.dumps(note), encoding="utf-8")
         assert job.store.state(RUN.run_id) == "running"

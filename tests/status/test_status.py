@@ -19,6 +19,7 @@ from helpers import warm_python
 from helpers.commands import environment
 from helpers.study import read_plan, write_plan
 from helpers.tiny import tiny
+from scaling_study.common.processes import start_time
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.device_times import Times
 from scaling_study.grid.cells import Cell
@@ -30,7 +31,6 @@ from scaling_study.status.__main__ import _goes_on
 from scaling_study.status.overview import SCHEMA, STATES, RunStatus, _eta_s, overview
 from scaling_study.status.view import view
 from scaling_study.study.claims import claim_of_this_process
-from scaling_study.study.liveness import started
 from scaling_study.study.store import Store
 from scaling_study.sweep.requests import wait_for_orphans
 
@@ -119,7 +119,7 @@ def test_watching_goes_on_before_the_first_run_starts(study: Path) -> None:
     idle = replace(overview(study), counts=dict.fromkeys(STATES, 0))
     assert not _goes_on(idle, study)
     with subprocess.Popen(["sleep", "60"]) as sweep:
-        note = claim_of_this_process() | {"pid": sweep.pid, "started": started(sweep.pid) or ""}
+        note = claim_of_this_process() | {"pid": sweep.pid, "started": start_time(sweep.pid) or ""}
         (study / "sweep.json").write_text(json.dumps(note), encoding="utf-8")
         assert _goes_on(idle, study)
         sweep.kill()
@@ -205,10 +205,16 @@ def test_a_job_cancelled_in_the_queue_attempted_nothing(study: Path) -> None:
 def test_runs_of_a_killed_sweep_are_waited_for(study: Path) -> None:
     store, run_id = Store(study.parent), overview(study).runs[3].run_id
     with subprocess.Popen(["sleep", "60"]) as sweep:
-        killed = claim_of_this_process() | {"pid": sweep.pid, "started": started(sweep.pid) or ""}
+        killed = claim_of_this_process() | {
+            "pid": sweep.pid,
+            "started": start_time(sweep.pid) or "",
+        }
         sweep.kill()
     with subprocess.Popen(["sleep", "1"]) as orphan:
-        note = claim_of_this_process() | {"pid": orphan.pid, "started": started(orphan.pid) or ""}
+        note = claim_of_this_process() | {
+            "pid": orphan.pid,
+            "started": start_time(orphan.pid) or "",
+        }
         store.run_dir(run_id).mkdir(parents=True, exist_ok=True)
         (store.run_dir(run_id) / "job.json").write_text(json.dumps(note), encoding="utf-8")
         wait_for_orphans([run_id], store, study)  # nobody's sweep was killed here

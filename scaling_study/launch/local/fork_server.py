@@ -1,15 +1,22 @@
-"""The process that runs are forked from: it has torch, so that a run starts in milliseconds."""
+"""The process that runs are forked from: it has torch, so that a run starts in milliseconds.
+
+Where forks are not safe there is none: each run starts a Python of its own, which takes seconds.
+"""
 
 import os
 import signal
 import sys
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import forkserver, get_context, util
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 
 from scaling_study.launch.failure_causes import REQUESTS
 from scaling_study.launch.stop_signals import handled_by
 
+# Libraries of macOS may end a fork of a process that has used them.
+METHOD = "spawn" if sys.platform == "darwin" else "forkserver"
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # An address of a Unix socket has 107 bytes, of which multiprocessing's own names take 33.
@@ -18,22 +25,35 @@ LONGEST_FOLDER = 74
 PRELOAD = ["scaling_study.training.loop", "hydra", "submitit.core.submission"]
 
 
-def start_fork_server(threads: int) -> ForkServerContext:
-    """Where processes of `threads` CPU threads each are forked from; starts the server if needed.
+def start_fork_server(threads: int) -> ForkServerContext | SpawnContext:
+    """Where processes of `threads` CPU threads each come from; starts the server if needed.
 
     It and what it forks ignore requests to stop, from the first moment: a terminal and a scheduler
     signal all processes of a group or job, and who started them decides what that does.
     """
     # OpenMP reads these when torch is loaded; the server inherits them.
     os.environ |= dict.fromkeys(THREAD_LIMITS, str(threads)) | {"OMP_WAIT_POLICY": "passive"}
+    if METHOD == "spawn":
+        return get_context(METHOD)
     context = get_context("forkserver")
     # Each child would import our modules in this process again with the main module.
     imported = [name for name in sys.modules if name.startswith("scaling_study.")]
     context.set_forkserver_preload([*PRELOAD, *imported, "scaling_study.launch.local.preload"])
     _keep_sockets_short()
-    with handled_by(signal.SIG_IGN, (*REQUESTS, signal.SIGINT, signal.SIGHUP)):
+    with _deaf():
         forkserver.ensure_running()
     return context
+
+
+def start(process: BaseProcess) -> None:
+    """Start a process of this context, which ignores requests to stop until it listens itself."""
+    with _deaf() if METHOD == "spawn" else nullcontext():
+        process.start()
+
+
+def _deaf() -> AbstractContextManager[None]:
+    """Meanwhile what is started ignores requests to stop, and so does this process."""
+    return handled_by(signal.SIG_IGN, (*REQUESTS, signal.SIGINT, signal.SIGHUP))
 
 
 def _keep_sockets_short() -> None:

@@ -9,7 +9,7 @@ from scaling_study.common.stop_request import Stopped
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.launch.failure_causes import REQUESTS
-from scaling_study.launch.local.fork_server import start_fork_server
+from scaling_study.launch.local.fork_server import start, start_fork_server
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import listen
 from scaling_study.study.measured import STEP_TIME
@@ -28,7 +28,7 @@ def measured_alone(run: RunConfig, execution: ExecutionConfig, slot: Slot) -> Ro
     context = start_fork_server(execution.threads)
     reader, writer = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(run, execution, slot, writer))
-    process.start()
+    start(process)
     writer.close()  # so that the end of the process is the end of the pipe
     try:
         found: Row | str = reader.recv()

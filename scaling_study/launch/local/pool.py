@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 
 from scaling_study.common.device import CORES_OF_SLOT, cpu_cores
 from scaling_study.launch.job import Job
-from scaling_study.launch.local.fork_server import start_fork_server
+from scaling_study.launch.local.fork_server import start, start_fork_server
 from scaling_study.launch.local.process import RunProcess, run_process_main
 from scaling_study.launch.options import UNLIMITED, Policy
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError, SameError
@@ -85,7 +85,7 @@ class _Pool:
             arguments = (job, slot, self._reader)
             process = self._context.Process(target=run_process_main, args=arguments, name=slot.name)
             try:
-                process.start()
+                start(process)
             except (EOFError, ConnectionError) as error:
                 raise PoolError("because the server of the runs is gone") from error
             self.working[process.sentinel] = RunProcess(process, slot, job, self._policy)

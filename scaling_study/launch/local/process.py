@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
-from pathlib import Path
+from multiprocessing.process import BaseProcess
 
 from scaling_study.common import stop_request
 from scaling_study.common.files import no_link
+from scaling_study.common.processes import resident_bytes
 from scaling_study.launch.failure_causes import (
     REQUESTS,
     REQUESTS_IN_JOB,
@@ -36,7 +36,7 @@ GRACE_S = 60
 class RunProcess:
     """A run at work: its process, its slot, and the limits on it."""
 
-    def __init__(self, process: ForkServerProcess, slot: Slot, job: Job, policy: Policy) -> None:
+    def __init__(self, process: BaseProcess, slot: Slot, job: Job, policy: Policy) -> None:
         self.process, self.slot, self.job = process, slot, job
         self._policy, self._began, self._oom_kills = policy, time.monotonic(), kernel_oom_kills()
         self._killed_for: tuple[str, str] | None = None
@@ -81,16 +81,6 @@ class RunProcess:
             return self.job.outcome()
         kills = kernel_oom_kills() - self._oom_kills
         return outcome_after_exit(self.job, code, *(self._killed_for or cause_of_exit(code, kills)))
-
-
-def resident_bytes(pid: int | None) -> int:
-    """Resident memory of a process and its children, shared memory included; 0 if it is gone."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident_bytes(int(c)) for c in children)
 
 
 @contextmanager
