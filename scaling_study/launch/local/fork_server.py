@@ -34,7 +34,7 @@ def start_fork_server(threads: int) -> ForkServerContext | SpawnContext:
     # OpenMP reads these when torch is loaded; the server inherits them.
     os.environ |= dict.fromkeys(THREAD_LIMITS, str(threads)) | {"OMP_WAIT_POLICY": "passive"}
     if METHOD == "spawn":
-        return get_context(METHOD)
+        return get_context("spawn")
     context = get_context("forkserver")
     # Each child would import our modules in this process again with the main module.
     imported = [name for name in sys.modules if name.startswith("scaling_study.")]
