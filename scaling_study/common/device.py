@@ -27,8 +27,10 @@ CORES_OF_SLOT = "SCALING_STUDY_CORES"
 
 @cache
 def _cpuinfo() -> str:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def visible_gpus() -> list[str]:

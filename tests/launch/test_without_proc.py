@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_a_study_is_watched_cancelled_and_finished(
     end = time.monotonic() + 120
     while len([*tmp_path.glob("results/runs/*/checkpoint.pt")]) < 2:
         assert time.monotonic() < end
+        assert sweep.poll() is None, sweep.communicate()
         time.sleep(0.2)
     seen = run("scaling_study.status", "results/smoke", "--json", **place)
     assert json.loads(seen.stdout)["counts"]["running"] == 2
@@ -52,7 +54,8 @@ def test_a_study_is_watched_cancelled_and_finished(
     done = run(SWEEP, *TWO, cache, **place)
     assert done.returncode == 0, done.stdout + done.stderr
     found = [read_result(path) for path in tmp_path.glob("results/runs/*/result.json")]
-    assert [result.status for result in found] == ["ok", "ok"]
+    outcomes = Counter((result.status, result.cause) for result in found)
+    assert outcomes == {("failed", "cancelled"): 2, ("ok", None): 2}
 
 
 @pytest.mark.slow
