@@ -1,3 +1,3 @@
 """Scaling-strategy experiments for vision models: grid, plan, training runs, results."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

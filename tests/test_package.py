@@ -53,6 +53,11 @@ def test_the_description_is_the_readme_with_links_into_the_repository() -> None:
     assert shown.replace("https://example.org/us/it/blob/v1.2.3/", "").count("](") == text.count(
         "]("
     )
+    left = re.findall(r"\]\(([^)\s]+)\)", module.unlinked(text))
+    assert all("://" in target or target.startswith("#") for target in left)
+    assert module.unlinked("![all](a.png)\nSee [rules](docs/a.md) and [us](https://b.org).") == (
+        "\nSee rules and [us](https://b.org)."
+    )
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def page_problems() -> Iterator[str]:
     if links := relative_links(wheel()):
         yield (
             f"{len(links)} links of the README, such as {links[0]}, lead to files of a checkout, "
-            "which an index does not have: name the repository in pyproject.toml, [project.urls]"
+            "which an index does not have"
         )
 
 
