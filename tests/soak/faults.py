@@ -175,6 +175,60 @@ def no_memory(dice: random.Random, study: Study) -> None:
     clean(ended(sweep))
 
 
+def killed_for_memory(dice: random.Random, study: Study) -> None:
+    """A worker that the kernel kills because its control group may hold no more memory."""
+    with small_group(dice.choice([1, 8, 30]) << 20) as group:
+        sweep = study.start()
+        moment(dice, study, sweep)
+        for pid in study.workers()[:1]:
+            join(group, pid)
+        clean(ended(sweep))
+
+
+@contextmanager
+def small_group(most_bytes: int) -> Iterator[Path]:
+    """A control group, of either version, whose processes may hold so many bytes more."""
+    hierarchies = (("memory", "memory.limit_in_bytes"), ("", "memory.max"))
+    for hierarchy, limit in hierarchies:
+        group = Path("/sys/fs/cgroup", hierarchy, f"soak{os.getpid()}")
+        with suppress(OSError):
+            group.mkdir()
+            if (group / limit).exists():
+                (group / limit).write_text(str(most_bytes), encoding="ascii")
+                break
+            group.rmdir()
+    else:
+        raise MissingError("control group that limits memory")
+    try:
+        yield group
+    finally:
+        while (group / "cgroup.procs").read_text(encoding="ascii"):
+            time.sleep(0.02)  # what was killed is leaving
+        group.rmdir()
+
+
+def join(group: Path, pid: int) -> None:
+    """Put a process into a control group, if it is still there."""
+    with suppress(OSError):
+        (group / "cgroup.procs").write_text(str(pid), encoding="ascii")
+
+
+def stalled_disk(dice: random.Random, study: Study) -> None:
+    """The disk of results does not answer for a while, beside a sweep for which it does."""
+    gate = study.folder / "gate"
+    waits = {"SOAK_GATE": str(gate), "SOAK_DISK": str(study.results), "PYTHONPATH": injected()}
+    sweeps = [study.start(variables=waits)]
+    moment(dice, study, sweeps[0])
+    gate.touch()
+    if dice.random() < 0.5:
+        study.time_passes()
+        sweeps.append(study.start())
+    time.sleep(dice.uniform(0.2, 5))
+    gate.unlink()
+    for sweep in sweeps:
+        clean(ended(sweep))
+
+
 def full_disk(dice: random.Random, study: Study) -> None:
     """No room, or no inodes, on the disk of results from some moment on."""
     _on_own_disk(study.results)
@@ -255,5 +309,5 @@ Fault = Callable[[random.Random, Study], None]
 FAULTS: tuple[Fault, ...] = (
     *(sweep_killed, sweep_stopped, worker_killed, worker_asked_to_stop, paused, several_sweeps),
     *(another_clock, no_number, another_namespace, small_files, no_memory, full_disk, full_cache),
-    *(read_only, another_user),
+    *(read_only, another_user, killed_for_memory, stalled_disk),
 )
