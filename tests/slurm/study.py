@@ -3,13 +3,13 @@
 import json
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cluster import Cluster
+from helpers import warm_python
 
 # A second or two of training on a core, and a few hundred bytes of images.
 SMALL = (
@@ -36,31 +36,18 @@ class Study:
         self.calls = folder / "calls"
         self.started: list[subprocess.Popen[str]] = []
         path = f"{_counting(folder / 'bin', self.calls)}:{cluster.environment['PATH']}"
-        self._environment = cluster.environment | {"PATH": path}
+        self.environment = cluster.environment | {"PATH": path}
 
     def start(self, *overrides: str) -> "subprocess.Popen[str]":
         """A sweep that goes on, until the test ends at the latest."""
-        sweep = subprocess.Popen(
-            [sys.executable, "-m", "scaling_study.sweep", *self._common(), *overrides],
-            cwd=self.folder,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        words = ("scaling_study.sweep", *self._common(), *overrides)
+        sweep = warm_python.start(*words, cwd=self.folder, env=self.environment)
         self.started.append(sweep)
         return sweep
 
     def run(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", f"scaling_study.{module}", *arguments],
-            cwd=self.folder,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        words = (f"scaling_study.{module}", *arguments)
+        return warm_python.run(*words, cwd=self.folder, env=self.environment)
 
     def sweep(self, *overrides: str, small: bool = True) -> subprocess.CompletedProcess[str]:
         """The sweep's command with what all tests have in common."""
@@ -87,7 +74,7 @@ class Study:
         conf = Path(self.cluster.environment["SLURM_CONF"]).read_text(encoding="utf-8")
         path = self.folder / "slurm.conf"
         path.write_text(re.sub("MessageTimeout=.*", "MessageTimeout=1", conf), encoding="utf-8")
-        self._environment |= {"SLURM_CONF": str(path)}
+        self.environment |= {"SLURM_CONF": str(path)}
 
     def wait(self, seconds: float = PATIENCE_S, **counts: int) -> dict[str, Any]:
         """The status once it has these counts."""

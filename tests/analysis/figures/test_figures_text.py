@@ -48,7 +48,7 @@ def test_a_claim_of_any_signs_is_drawn_as_it_is(tmp_path):
     with style():
         figure = forest.verdicts(records, "95 %")
         save(figure, records, tmp_path, "verdicts", "verdicts")
-    assert "R$_{$" in written(tmp_path / "verdicts.svg")
+    assert "R$_{$: supported" in written(tmp_path / "verdicts.svg")
     assert [t.get_text() for t in figure.axes[0].texts] == ["pays $a_{$ back & <more>"]
 
 
