@@ -111,6 +111,7 @@ class Fork(subprocess.Popen[str]):
         self.args, self.returncode = words, None
         self._child_created = False  # of this process
         self.stdin = self.stdout = self.stderr = None
+        self._said: list[Any] | None = None
         request = {"words": words[2:], "cwd": str(cwd), "env": dict(env)}
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(_server())
@@ -150,17 +151,18 @@ class Fork(subprocess.Popen[str]):
         return code
 
     def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
-        readers = ThreadPoolExecutor(2)
-        reading = [file and readers.submit(file.read) for file in (self.stdout, self.stderr)]
-        readers.shutdown(wait=False)
-        try:
-            texts = [text and text.result(timeout) for text in reading]
-        except NotYet:
-            raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
-        for file in filter(None, (self.stdout, self.stderr)):
-            file.close()
+        if self._said is None:
+            readers = ThreadPoolExecutor(2)
+            reading = [file and readers.submit(file.read) for file in (self.stdout, self.stderr)]
+            readers.shutdown(wait=False)
+            try:
+                self._said = [text and text.result(timeout) for text in reading]
+            except NotYet:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+            for file in filter(None, (self.stdout, self.stderr)):
+                file.close()
         self.wait(timeout)
-        return texts[0], texts[1]
+        return self._said[0], self._said[1]
 
     def send_signal(self, sig: int) -> None:
         if self.poll() is None:

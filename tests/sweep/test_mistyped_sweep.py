@@ -13,7 +13,7 @@ from helpers.commands import Command
     [
         (["+grid=depth_vs_widht"], "depth_vs_width"),
         (["grid=smoke"], "+grid=NAME"),
-        ([], "no grid: add +grid=NAME; grids: additive_study, convnext_small, depth_vs_"),
+        ([], "no grid: add +grid=NAME; grids: additive_study, cifar10_published, "),
         (["+grid=smoke", "++grid.axes.dpeth=[14]"], "grid.axes.dpeth: no such axis (did you mean"),
         (["+grid=smoke", "grid.axes.widht=[1]"], "'++grid.axes.seed=[0,1]'"),
         (["+grid=smoke", "grid.axes.dept=[14]"], "grid.axes.dept: not in the grid's file (did you"),

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from analysis.report.command import command
+from analysis.report.page import page as page_file
 from helpers.hostile import FOLDER
 from helpers.page_actions import axis_titles, chip, click, shown_runs
 from helpers.study import write_plan
@@ -72,3 +73,18 @@ def test_a_sweep_without_a_result_has_a_page_that_waits(visit, tmp_path):
     assert "0 of 2 runs are in. The sweep is running." in page.locator("#live").inner_text()
     assert "no finished run" in page.locator("#waiting").inner_text()
     assert shown_runs(page) == ["first", "second"]
+
+
+@pytest.mark.slow
+def test_without_plotly_only_the_figures_to_explore_are_missing(
+    visit, report, tmp_path, monkeypatch
+):
+    text, script = report.read_text(), page_file._plotly()
+    monkeypatch.setattr(page_file, "find_spec", lambda _: None)
+    assert text.count(script) == 1
+    (tmp_path / "report.html").write_text(text.replace(script, page_file._plotly()))
+    page = visit(tmp_path / "report.html", wait="tr.run")
+    assert "pip install 'scaling-study[report]'" in page.locator("#explorer").inner_text()
+    chip(page, "FLOPs")
+    page.locator("tr.run").first.click()
+    page.wait_for_selector("tr.detail")
