@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,23 @@ from scaling_study.common.files import replace_file
 SCRIPTS = ("choices.js", "panels.js", "plots.js", "table.js", "live.js", "start.js")
 
 
+# In place of plotly.js where its package is not installed.
+WITHOUT = """const Plotly = { Fx: { unhover() {} }, react(node) { node.on = () => {};
+node.textContent = "To explore, pip install 'scaling-study[report]' and report again."; } };
+"""
+
+
 def _part(name: str) -> str:
     return files("analysis.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _plotly() -> str:
-    """plotly.js as its package ships it; nothing in it may end the element it stands in."""
+    """plotly.js as its package ships it; nothing in it may end the element it stands in.
+
+    Where the package is not installed, a line takes the place of each figure to explore.
+    """
+    if find_spec("plotly") is None:
+        return WITHOUT
     text = files("plotly").joinpath("package_data/plotly.min.js").read_text(encoding="utf-8")
     return text.replace("</script", "<\\/script")
 
