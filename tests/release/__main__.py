@@ -12,10 +12,9 @@ from pathlib import Path
 
 from release.artifacts import ROOT, built_twice
 from release.installed import pythons, works
-from release.oldest import oldest_client, problems
 
 FOLDER = ROOT / ".cache" / "release"
-PARTS = ("build", "page", "installed", "oldest")
+PARTS = ("build", "page", "installed")
 
 
 def build_problems() -> Iterator[str]:
@@ -66,13 +65,6 @@ def installed_problems(index: str | None) -> Iterator[str]:
             yield f"Python {version}: {said}"
 
 
-def oldest_problems() -> Iterator[str]:
-    said = problems(FOLDER / "oldest")
-    print(f"wandb {oldest_client()}: {'fails' if said else 'passes'} the tests of tracking")
-    if said:
-        yield f"wandb {oldest_client()}: {said}"
-
-
 def main() -> int:
     asked = argparse.ArgumentParser(prog="release", description=__doc__)
     asked.add_argument("--only", choices=PARTS, action="append", help="a part; may be repeated")
@@ -82,7 +74,6 @@ def main() -> int:
         "build": build_problems,
         "page": page_problems,
         "installed": lambda: installed_problems(args.torch_index),
-        "oldest": oldest_problems,
     }
     problems = [text for name in args.only or PARTS for text in parts[name]()]
     for text in problems:
