@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from analysis.descriptions.findings import Findings
 from analysis.paper.claims import CLAIMS
 from analysis.rules.kind import Judgement
+from analysis.rules.phrases import capitalised
 from analysis.rules.preregistration import load_rules
 from analysis.rules.wording import finding
 from analysis.study.arms import DEPTH_WIDTH
@@ -69,5 +70,5 @@ def about_what(found: Findings) -> str:
     about = ", ".join(parts)
     times = f"step times are those of {columns['device']}" if columns["device"] else ""
     first = "; ".join(filter(None, [about, times]))
-    first = f"{first[:1].upper()}{first[1:]}. " if first else ""
+    first = f"{capitalised(first)}. " if first else ""
     return f"{first}Nothing is said of other images, sizes or recipes."

@@ -105,3 +105,9 @@ def level_name(along: str, level: Level) -> str:
     """A level in words, as in `resolution 32`; a variant has a name of its own."""
     text, short = f"{level:g}" if isinstance(level, float) else level, along.rpartition(".")[2]
     return text if short == "variant" else f"{short} {text}"
+
+
+def level_names(along: str, levels: tuple[Level, Level]) -> tuple[str, str]:
+    """Both levels of a setting in words, see `level_name`."""
+    first, second = (level_name(along, level) for level in levels)
+    return first, second

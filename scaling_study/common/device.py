@@ -9,6 +9,8 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
+from scaling_study.common.processes import said
+
 # An index or a UUID, as CUDA_VISIBLE_DEVICES has them.
 GPU = re.compile(r"\d+|(GPU|MIG)-.+")
 # Compute capability (Ampere) from which on GPUs multiply bf16, and any that is lower.
@@ -127,11 +129,7 @@ def device_name(device: str) -> str:
 @cache
 def _apple_chip() -> str:
     """As in Apple M2: its GPU has no name of its own. Empty on other machines."""
-    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+    return said("sysctl", "-n", "machdep.cpu.brand_string").strip()
 
 
 def best_precision(device: str) -> str:

@@ -5,11 +5,14 @@ Linux has /proc; macOS and the BSDs have the commands.
 
 import os
 import subprocess
+import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 PROC = Path("/proc")
+# Libraries of macOS may end a fork of a process that has used them.
+FORKS_ARE_SAFE = sys.platform != "darwin"
 
 
 def has_proc() -> bool:
@@ -26,7 +29,7 @@ def boot_and_namespace() -> str:
     with suppress(OSError):
         boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {os.readlink(PROC / 'self/ns/pid')}"
-    return _said("sysctl", "-n", "kern.bootsessionuuid").strip()  # of macOS
+    return said("sysctl", "-n", "kern.bootsessionuuid").strip()  # of macOS
 
 
 def start_time(pid: int) -> str | None:
@@ -68,9 +71,7 @@ def resident_bytes(pid: int | None) -> int:
     """Resident memory of a process and its children, shared memory included; 0 if it is gone."""
     if has_proc():
         return _resident_by_proc(pid)
-    rows = [
-        [*map(int, line.split())] for line in _said("ps", "-axo", "pid=,ppid=,rss=").split("\n")
-    ]
+    rows = [[*map(int, line.split())] for line in said("ps", "-axo", "pid=,ppid=,rss=").split("\n")]
     kibibytes, family = 0, {pid}
     # Children begin after their parents, but pids start again at their highest.
     while found := [row for row in rows if row and (row[0] in family or row[1] in family)]:
@@ -95,15 +96,15 @@ def _open_files(pid: int) -> list[Path]:
         with suppress(OSError):
             return [*(PROC / str(pid) / "fd").iterdir()]
         return []
-    lines = _said("lsof", "-w", "-p", str(pid), "-Fn").split("\n")
+    lines = said("lsof", "-w", "-p", str(pid), "-Fn").split("\n")
     return [Path(line[1:]) for line in lines if line.startswith("n/")]
 
 
 def _ps(columns: str, pid: int) -> str:
-    return _said("ps", "-p", str(pid), *(f"-o{column}" for column in columns.split(","))).strip()
+    return said("ps", "-p", str(pid), *(f"-o{column}" for column in columns.split(","))).strip()
 
 
-def _said(*command: str) -> str:
+def said(*command: str) -> str:
     """What a command prints, in the words of no language; nothing if it is not there or fails."""
     environment = os.environ | {"LC_ALL": "C"}
     with suppress(OSError, subprocess.SubprocessError):

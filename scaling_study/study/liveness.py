@@ -13,13 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from scaling_study.common import processes
 from scaling_study.common.processes import boot_and_namespace, command_line, has_open, start_time
 
 # A worker that the kernel here cannot see is taken for dead so long after its last heartbeat.
 STALE_S = 120
 # In the command line of every process that works on a study: what its fork server loads, -m, or the
-# name of the program; without a fork server what Python starts for a process of its own.
-OURS = (b"scaling_study", b"scaling-study", b"multiprocessing.spawn")
+# name of the program. Where forks are not safe, all that Python says of a run's process.
+OURS, SPAWNED = (b"scaling_study", b"scaling-study"), b"multiprocessing.spawn"
 
 
 def same_process(note: Mapping[str, Any]) -> bool | None:
@@ -66,8 +67,9 @@ def process_in(note: Mapping[str, Any], folder: Path) -> int | None:
     if "ended" in note or "where" not in note or not same_process(note) or not isinstance(pid, int):
         return None
     words = command_line(pid)
+    names = OURS if processes.FORKS_ARE_SAFE else (*OURS, SPAWNED)
     with suppress(OSError):  # there is no such folder
-        if any(name in words for name in OURS) and has_open(pid, folder):
+        if any(name in words for name in names) and has_open(pid, folder):
             return pid
     return None
 

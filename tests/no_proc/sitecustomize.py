@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from scaling_study.common import processes
-from scaling_study.launch.local import fork_server
 
 LOOKS = ("open", "os.listdir", "os.scandir")
 
@@ -19,5 +18,5 @@ def refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 processes.PROC = Path("/no/proc")
-fork_server.METHOD = "spawn"
+processes.FORKS_ARE_SAFE = False
 sys.addaudithook(refuse)

@@ -76,11 +76,18 @@ def all_claims(judgements: Sequence[Judgement], prereg: Preregistration) -> list
     return [*answer(judgements, prereg, {}, claim), *other_claims(judgements, prereg, {}, claim)]
 
 
-def of_study(found: Findings) -> tuple[list[str], list[str]]:
-    """The answer of a study, and its other claims."""
-    claim = main_claim(found.judgements, found.table.grid)
-    given = found.judgements, found.prereg, found.multiverse, claim
-    return answer(*given), other_claims(*given)
+def answer_of(found: Findings) -> list[str]:
+    """The answer of a study."""
+    return answer(found.judgements, found.prereg, found.multiverse, _main(found))
+
+
+def other_claims_of(found: Findings) -> list[str]:
+    """The other claims of a study."""
+    return other_claims(found.judgements, found.prereg, found.multiverse, _main(found))
+
+
+def _main(found: Findings) -> Judgement | None:
+    return main_claim(found.judgements, found.table.grid)
 
 
 def _verdict(

@@ -151,7 +151,7 @@ def _picture(report: Report) -> Saved | None:
 def _answer(report: Report) -> list[str]:
     """The sentence of the main verdict, and its picture."""
     picture = _picture(report)
-    said = claims.of_study(report.found)[0]
+    said = claims.answer_of(report.found)
     return [*said, html.figure(picture, "main")] if picture else said
 
 
@@ -169,7 +169,7 @@ SECTIONS: tuple[Section, ...] = (
         lambda r: sections.varied(r.found),
         applies=lambda r: not _tested(r),
     ),
-    Section("verdicts", "Verdicts", lambda r: claims.of_study(r.found)[1]),
+    Section("verdicts", "Verdicts", lambda r: claims.other_claims_of(r.found)),
     Section("reading", READING, lambda r: sections.prose(reading(r.found))),
     Section("varied", VARIED, lambda r: sections.varied(r.found), applies=_tested),
     Section(

@@ -8,7 +8,7 @@ from analysis.rules import phrases
 from analysis.rules.declared_settings import (
     LevelsBetween,
     check_levels_between,
-    level_name,
+    level_names,
     levels_between,
 )
 from analysis.rules.evidence import Evidence
@@ -105,17 +105,14 @@ class LevelInteraction(Kind):
 
 
 def _levels(rule: Rule) -> tuple[str, str]:
-    """Both compared levels in words."""
     own: LevelsBetween = rule.options
-    first, second = (level_name(own.compared.along, v) for v in own.compared.levels)
-    return first, second
+    return level_names(own.compared.along, own.compared.levels)
 
 
 def _moderators(rule: Rule) -> tuple[str, str]:
     """Both values of the setting that the difference may depend on, in words."""
     own: LevelsBetween = rule.options
-    first, second = (level_name(own.by, v) for v in own.between)
-    return first, second
+    return level_names(own.by, own.between)
 
 
 KIND = LevelInteraction()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from analysis.rules import phrases
-from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_name, two_levels
+from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_names, two_levels
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement, Kind
@@ -39,7 +39,7 @@ class Levels(Kind):
     def side_of(self, cell: Cell, rule: Rule, base: Mapping[str, float]) -> str | None:
         own: TwoLevels = rule.options
         value = setting_of(cell, own.along)
-        return level_names(rule)[own.levels.index(value)] if value in own.levels else None
+        return _names(rule)[own.levels.index(value)] if value in own.levels else None
 
     def sides(self, study: Evidence, rule: Rule) -> Mapping[str, Collection[str]]:
         sides: dict[str, set[str]] = {}
@@ -55,7 +55,7 @@ class Levels(Kind):
         found = level_effect(study, self._cells(study.cells, rule), rule.options, estimand)
         if not (ratios := _cost_ratios(found.gap)):
             return found
-        first, second = level_names(rule)
+        first, second = _names(rule)
         span = f"{min(ratios):.2f} to {max(ratios):.2f}"
         note = f"{ALL_COST_NAMES[estimand.axis]} of {second} over {first}: {span}"
         return replace(found, notes=(*found.notes, note))
@@ -69,10 +69,10 @@ class Levels(Kind):
         at = f" with {settings_text(own.at)}" if own.at else ""
         if rows := rows_between(rule):
             return f"{where}what adding {rows.added} to {rows.base} does{at}"
-        return where + " or ".join(level_names(rule)) + at
+        return where + " or ".join(_names(rule)) + at
 
     def signed(self, rule: Rule) -> str:
-        first, second = level_names(rule)
+        first, second = _names(rule)
         length = "" if rule.regime == "every" else f" after the {rule.regime} training"
         return f"{rule.measure.gap}{length}, above 0 where {first} is better than {second}"
 
@@ -82,7 +82,7 @@ class Levels(Kind):
 
     def line(self, j: Judgement, gap: Gap) -> str:
         rows = rows_between(j.rule)
-        best = phrases.better_arm(gap.low, gap.high, rows.names if rows else level_names(j.rule))
+        best = phrases.better_arm(gap.low, gap.high, rows.names if rows else _names(j.rule))
         what = rows.text if rows else _else_equal(j.rule, gap)
         return phrases.gap_line(
             j.rule, gap, f"{gap.measure.gap}, {best}{':' if rows else ''} {what}"
@@ -93,7 +93,7 @@ class Levels(Kind):
             return phrases.comparison(gap, rows.names, f"{phrases.capitalised(rows.text)}:")
         length = f" and {gap.measure.at(j.epochs)}" if j.epochs else ""
         start = phrases.capitalised(f"{_else_equal(j.rule, gap)}{length}")
-        return phrases.comparison(gap, level_names(j.rule), start)
+        return phrases.comparison(gap, _names(j.rule), start)
 
     def _cells(self, cells: Sequence[Cell], rule: Rule) -> list[Cell]:
         """The cells of the regime, and of the other settings, that the rule is about."""
@@ -135,11 +135,9 @@ def rows_between(rule: Rule) -> RowsBetween | None:
     return None
 
 
-def level_names(rule: Rule) -> tuple[str, str]:
-    """Both levels in words, see `level_name`."""
+def _names(rule: Rule) -> tuple[str, str]:
     own: TwoLevels = rule.options
-    first, second = (level_name(own.along, level) for level in own.levels)
-    return first, second
+    return level_names(own.along, own.levels)
 
 
 def _cost_ratios(gap: Gap) -> list[float]:

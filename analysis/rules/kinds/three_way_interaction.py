@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from analysis.rules import phrases
-from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_name, two_levels
+from analysis.rules.declared_settings import TwoLevels, check_two_levels, level_names, two_levels
 from analysis.rules.evidence import Evidence
 from analysis.rules.grid_names import GridNames
 from analysis.rules.kind import CellIds, Effect, Judgement
@@ -101,10 +101,8 @@ def _parts(study: Evidence, rule: Rule) -> tuple[Evidence, Evidence]:
 
 
 def _names(rule: Rule) -> tuple[str, str]:
-    """Both levels in words."""
     own: TwoLevels = rule.options
-    first, second = (level_name(own.along, level) for level in own.levels)
-    return first, second
+    return level_names(own.along, own.levels)
 
 
 def _require_equal_lengths(parts: tuple[Evidence, Evidence], rule: Rule) -> None:

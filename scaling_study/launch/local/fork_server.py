@@ -12,11 +12,10 @@ from multiprocessing import forkserver, get_context, util
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
+from scaling_study.common import processes
 from scaling_study.launch.failure_causes import REQUESTS
 from scaling_study.launch.stop_signals import handled_by
 
-# Libraries of macOS may end a fork of a process that has used them.
-METHOD = "spawn" if sys.platform == "darwin" else "forkserver"
 # Spinning threads of one run would take the core of another (OpenMP's default is to spin).
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # An address of a Unix socket has 107 bytes, of which multiprocessing's own names take 33.
@@ -33,7 +32,7 @@ def start_fork_server(threads: int) -> ForkServerContext | SpawnContext:
     """
     # OpenMP reads these when torch is loaded; the server inherits them.
     os.environ |= dict.fromkeys(THREAD_LIMITS, str(threads)) | {"OMP_WAIT_POLICY": "passive"}
-    if METHOD == "spawn":
+    if not processes.FORKS_ARE_SAFE:
         return get_context("spawn")
     context = get_context("forkserver")
     # Each child would import our modules in this process again with the main module.
@@ -47,7 +46,7 @@ def start_fork_server(threads: int) -> ForkServerContext | SpawnContext:
 
 def start(process: BaseProcess) -> None:
     """Start a process of this context, which ignores requests to stop until it listens itself."""
-    with _deaf() if METHOD == "spawn" else nullcontext():
+    with nullcontext() if processes.FORKS_ARE_SAFE else _deaf():
         process.start()
 
 
