@@ -51,22 +51,21 @@ def study(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def make(study, tmp_path_factory):
-    """Write the study's report and return its path; pictures are tested elsewhere."""
+def make():
+    """Write a study's report and return its path; pictures are tested elsewhere."""
 
-    def write(live_s=None):
+    def write(study, out, live_s=None):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("analysis.report.analyse.figures", lambda *_: [])
             command(study, out, [], live_s=live_s)
         return out / "report.html"
 
-    out = tmp_path_factory.mktemp("out") / "with space & sign"
     return write
 
 
 @pytest.fixture(scope="session")
-def report(make):
-    return make()
+def report(make, study, tmp_path_factory):
+    return make(study, tmp_path_factory.mktemp("out") / "with space & sign")
 
 
 @pytest.fixture
