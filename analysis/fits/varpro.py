@@ -6,6 +6,7 @@ Golub & Pereyra 1973; for scaling laws Czech et al. 2026 (arXiv 2603.22339).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import nnls
@@ -28,6 +29,8 @@ STEP = 0.05
 MOST_POINTS = 2000
 REFINED = 40
 POLISHED = 6
+# Times the least loss of all starts.
+HOPELESS = 1.05
 FLOORS = (0.0, 0.3, 0.6, 0.9)
 
 
@@ -140,12 +143,19 @@ def polish_until_agreed(problem: Problem, start: Point) -> tuple[Point, bool]:
 
 
 def _polished(problem: Problem, starts: Sequence[Point]) -> list[tuple[Point, bool]]:
-    """Each start polished, but those once that have the same loss: they are at one minimum."""
+    """Each start polished, but those once that have the same loss: they are at one minimum.
+
+    One whose loss is far above the least is at a worse minimum, and stays as it is.
+    """
     found: list[tuple[Point, bool]] = []
+    least = min(start.loss for start in starts)
     for number, start in enumerate(starts):
         same = (n for n in range(number) if abs(starts[n].loss - start.loss) <= AGREE * start.loss)
         twin = next(same, None)
-        found.append(polish_until_agreed(problem, start) if twin is None else found[twin])
+        if start.loss > HOPELESS * least:
+            found.append((start, False))
+        else:
+            found.append(polish_until_agreed(problem, start) if twin is None else found[twin])
     return found
 
 
@@ -165,9 +175,33 @@ def _broken_line(problem: Problem, start: Floats | None) -> Minimum:
     return Minimum(found, 3, 1, losses[-1] - found.loss <= AGREE * found.loss)
 
 
+class _Asked:
+    """A problem and where to start, which are equal where their numbers are."""
+
+    def __init__(self, problem: Problem, start: Floats | None) -> None:
+        self.problem, self.start = problem, start
+        arrays = problem.x, problem.log_y, problem.weights, problem.low, problem.high
+        at = None if start is None else start.tobytes()
+        self._key = problem.form, problem.delta, at, *(array.tobytes() for array in arrays)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and self._key == other._key
+
+
 def minimise(problem: Problem, start: Floats | None = None) -> Minimum:
-    """The least loss over exponents and coefficients; only near `start` if there is one."""
-    form = problem.form
+    """The least loss over exponents and coefficients; only near `start` if there is one.
+
+    Other analyses of a study, and its figures, ask for many of the same fits again.
+    """
+    return _minimum(_Asked(problem, start))
+
+
+@lru_cache(maxsize=256)
+def _minimum(asked: _Asked) -> Minimum:
+    problem, start, form = asked.problem, asked.start, asked.problem.form
     with one_thread():
         if form.kind == "log" and form.exponents:
             return _broken_line(problem, start)
