@@ -13,6 +13,10 @@ from analysis.fits.fit import Fit
 from analysis.fits.forms import Floats, log_value
 from analysis.fits.varpro import linear_at
 
+# Residuals of points on a form, relative to ln(y): float64's own rounding, times what the linear
+# problem of a broken line makes of it beside a point.
+ROUNDING = 1e-12
+
 
 def covariance(fit: Fit) -> Floats:
     """Of the parameter vector: residual variance times (J'WJ)^-1, which is exact for `quad`."""
@@ -67,8 +71,10 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
     """Values of a parameter whose best fit is not worse than an F test allows.
 
     {v: RSS(v) <= RSS_min (1 + F_{1, n-k} / (n-k))} (Bates & Watts 1988, section 6.1), in units of
-    the columns. An end is the parameter's bound where nothing inside it is excluded. For the
-    coefficients of a `log` form this is Student's t: exact, or given the fitted breakpoint.
+    the columns. An end is the parameter's bound where nothing inside it is excluded. Points that
+    lie on the form give an interval as narrow as they are exact, and bounds to a parameter without
+    which they lie on it as well. For the coefficients of a `log` form this is Student's t: exact,
+    or given the fitted breakpoint.
     Raises ValueError unless the loss is least squares.
     """
     if fit.loss_kind != "squares":
@@ -78,8 +84,9 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
         half = stdtrit(fit.df, 0.5 + confidence / 2) * math.sqrt(covariance(fit)[i, i])
         return float(fit.parameters[name] - half), float(fit.parameters[name] + half)
     problem, best = (fit.problem, fit.vector) if i < split else _in_column_units(fit)
-    limit = float(fit.loss / 2 * (1 + fdtri(1, fit.df, confidence) / fit.df))
     loss, at = _profile(problem, best, i), float(best[i])
+    least = max(fit.loss / 2, loss(at))
+    limit = float(least * (1 + fdtri(1, fit.df, confidence) / fit.df)) + _rounding(problem)
     low = _end(loss, at, float(problem.low[i]), limit)
     high = _end(loss, at, float(problem.high[i]), limit)
     if i >= split:
@@ -88,19 +95,31 @@ def profile_interval(fit: Fit, name: str, confidence: float = 0.95) -> tuple[flo
     return low + offset, high + offset
 
 
+def _rounding(problem: Problem) -> float:
+    """The loss of residuals that are nothing but rounding: it tells no two values apart."""
+    return float(problem.loss(ROUNDING * (1 + np.abs(problem.log_y))))
+
+
 def _profile(problem: Problem, best: Floats, i: int) -> Callable[[float], float]:
-    """Least loss as a function of parameter i; each call starts where the nearest one ended."""
-    known = {float(best[i]): best}
+    """Least loss as a function of parameter i; each call starts where the nearest one ended.
+
+    The same value has the same loss whenever it is asked for: a root lies between two of them.
+    """
+    known: dict[float, Point] = {}
     free = np.arange(len(best)) != i
 
-    def loss(value: float) -> float:
+    def found(value: float) -> Point:
         if problem.form.kind == "log":
-            return linear_at(problem, np.array([value])).loss
-        start = known[min(known, key=lambda v: abs(v - value))].copy()
+            return linear_at(problem, np.array([value]))
+        nearest = min(known, key=lambda v: abs(v - value), default=None)
+        start = (best if nearest is None else known[nearest].vector).copy()
         start[i] = value
-        found: Point = levenberg(problem, start, free)
-        known[value] = found.vector
-        return found.loss
+        return levenberg(problem, start, free)
+
+    def loss(value: float) -> float:
+        if value not in known:
+            known[value] = found(value)
+        return known[value].loss
 
     return loss
 

@@ -93,6 +93,7 @@ def deviation(points: Points, draws: int = 999) -> Deviation:
     broken = kinked.parameters
     low, high = profile_interval(kinked, "t")
     p_normal, p_wild = bootstrap_p(x - x.mean(), y, draws)
+    off = np.abs(kinked.residuals)
     change = by_t(broken["b2"], math.sqrt(float(covariance(kinked)[3, 3])), kinked.df)
     return Deviation(
         **vars(change),
@@ -104,7 +105,7 @@ def deviation(points: Points, draws: int = 999) -> Deviation:
         slope_above=broken["b1"] + broken["b2"],
         p_parametric=p_normal,
         p_wild=p_wild,
-        heteroscedastic=bool(spearmanr(np.abs(kinked.residuals), x).pvalue < UNEQUAL_P),
+        heteroscedastic=bool(np.ptp(off) > 0 and spearmanr(off, x).pvalue < UNEQUAL_P),
         n=kinked.n,
     )
 

@@ -1,5 +1,6 @@
 """A number that a fit or a test gives, with its interval, and the verdict on a claim about it."""
 
+import math
 from dataclasses import dataclass
 
 from scipy.special import stdtr, stdtrit
@@ -25,7 +26,9 @@ class Number:
 
     def p_above(self, margin: float) -> float:
         """Probability by Student's t that a number at `margin` gives less than this estimate."""
-        return float(stdtr(self.df, (self.estimate - margin) / self.se))
+        away = self.estimate - margin
+        t = away / self.se if self.se else math.copysign(math.inf, away)
+        return float(stdtr(self.df, t))
 
     def verdict(self, margin: float, against: float) -> Verdict:
         """The verdict on "number > margin", `against` being the p value of its refutation."""

@@ -54,7 +54,7 @@ class NumberKind(Kind):
             more="more" if gap.estimate > 0 else "less",
             more_slowly="more slowly" if gap.estimate > 0 else "faster",
             value=f"{effect(gap, *self.format)}{bound_note(gap)}",
-            size=effect(unsigned(gap), *self.format),
+            size=f"{effect(unsigned(gap), *self.format)}{bound_note(unsigned(gap))}",
         )
         return capitalised(text)
 

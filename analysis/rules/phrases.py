@@ -25,8 +25,11 @@ def effect(gap: Gap, digits: int, factor: float = 1.0, unit: str = "", shift: fl
 def bound_note(gap: Gap) -> str:
     """What to say of an estimate at an end of its own interval: nothing lies beyond it.
 
-    A share of all or none, or a loss of nothing. Empty for any other estimate.
+    A share of all or none, a loss of nothing, or what points say that do not scatter. Empty for
+    any other estimate.
     """
+    if gap.low == gap.high != 0:
+        return " (nothing scatters)"
     if gap.estimate <= gap.low:
         return " (the least there can be)"
     return " (the most there can be)" if gap.estimate >= gap.high else ""

@@ -48,7 +48,9 @@ def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None
         told = {k: v for k, v in result.items() if v is not None}
         assert {k: config.get(k, summary.get(k)) for k in told} == told
         # Epochs are the axis of everything.
-        assert {"1": "epoch"}.items() <= config_metrics(run.config)[0].items()
+        drawn = axes(run.config)
+        assert set(drawn.values()) == {"epoch"}
+        assert "*" in drawn or {"loss", "lr", "val_error", "curve_val_error"} <= drawn.keys()
         # Each evaluation is there, and the weights that the last one scored.
         curve = [r["epoch"] for r in run.history if {"curve_val_error", "curve_val_loss"} <= {*r}]
         assert curve == [*range(1, result["epochs"] + 1)]
@@ -67,9 +69,13 @@ def test_a_sweep_online(server: Server, tmp_path: Path, cache_dir: Path) -> None
     assert secrets_in(tmp_path) == []
 
 
-def config_metrics(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """What `define_metric` told the server."""
-    return list(config["_wandb"]["value"]["m"])
+def axes(config: dict[str, Any]) -> dict[str, str]:
+    """What each metric is drawn over, by `define_metric`; the order of metrics is the client's."""
+    metrics = config["_wandb"]["value"]["m"]
+    names = [metric.get("1") or metric["2"] for metric in metrics]
+    # Keys are field numbers of W&B's MetricRecord: name, pattern, index of the axis from 1 on.
+    found = zip(names, metrics, strict=True)
+    return {name: names[metric["5"] - 1] for name, metric in found if "5" in metric}
 
 
 @pytest.mark.slow

@@ -31,6 +31,8 @@ LAWS: dict[str, tuple[str, str, Any]] = {
 GREY = "#777777"
 # Bars, laws and a floor down to this share of the least error fit in: more would squeeze points.
 REACH = 0.7
+# Ends of an interval that are as near as this, relative to them, are one number.
+EXACT = 1e-5
 
 
 def laws(rows: Sequence[Record], cost: str = "flops", look: Look = PLAIN) -> Figure:
@@ -107,6 +109,8 @@ def _floor(axes: Axes, row: Record, look: Look) -> Label | None:
 
 def _end(value: float, low: float, high: float) -> str:
     """What to say of an estimate that is no better than an end of its own interval."""
+    if math.isclose(low, high, rel_tol=EXACT):
+        return ", without scatter"
     return "" if low < value < high else ", an end of its interval"
 
 

@@ -24,27 +24,28 @@ def test_bars_of_cells_below_every_law_are_not_cut_off():
     assert bottom < 80 * best["error"]
 
 
-def floor_study(floor, cells=(0.40, 0.30, 0.25, 0.22)):
+def floor_study(floor, cells=(0.40, 0.30, 0.25, 0.22), ends=(0.1, 0.3)):
     cell = {"kind": "cell", "resolution": 32, "error_low": None, "error_high": None, "epochs": 5}
     rows = [cell | {"cost": 10.0**i, "error": e} for i, e in enumerate(cells, 6)]
     curve = {"epochs": 5, "error_low": 0.2, "error_high": 0.5}
     rows += [curve | {"kind": k, "cost": r["cost"], "error": r["error"]}
              for k in ("pl", "spl") for r in rows[: len(cells)]]  # fmt: skip
-    return [*rows, {"kind": "floor", "epochs": 5, "error": floor, "error_low": 0.1,
-                    "error_high": 0.3}]  # fmt: skip
+    return [*rows, {"kind": "floor", "epochs": 5, "error": floor, "error_low": ends[0],
+                    "error_high": ends[1]}]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("floor", "text"),
+    ("floor", "ends", "text"),
     [
-        (0.17, "floor 17.0 %"),
-        (0.15, None),  # below everything measured it would squeeze the points
-        (0.3, "floor 30.0 %, an end of its interval"),
+        (0.17, (0.1, 0.3), "floor 17.0 %"),
+        (0.15, (0.1, 0.3), None),  # below everything measured it would squeeze the points
+        (0.3, (0.1, 0.3), "floor 30.0 %, an end of its interval"),
+        (0.17, (0.17, 0.17 + 1e-8), "floor 17.0 %, without scatter"),
     ],
 )
-def test_a_floor_is_drawn_whole_or_not_at_all(floor, text):
+def test_a_floor_is_drawn_whole_or_not_at_all(floor, ends, text):
     with style():
-        figure = law_plots.laws(floor_study(floor))
+        figure = law_plots.laws(floor_study(floor, ends=ends))
         check(figure)
     (axes,) = figure.axes
     lines = [line for line in axes.lines if line.get_linestyle() == ":"]

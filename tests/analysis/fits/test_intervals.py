@@ -76,6 +76,20 @@ def test_an_interval_ends_at_a_bound():
         profile_interval(fit(table, "spl", y="y", loss="huber"), "E")
 
 
+def test_points_on_a_form_leave_its_parameters_no_room():
+    cost = np.geomspace(1e6, 1e9, 12)
+    exact = {"flops": cost, "y": 0.1 + 0.3 * (cost / 1e6) ** -0.4}
+    law = fit(exact, "spl", y="y")
+    for name, truth in (("E", 0.1), ("A", 0.3 * 1e6**0.4), ("a", 0.4)):
+        low, high = profile_interval(law, name)
+        assert low <= law.parameters[name] <= high
+        assert (low, high) == pytest.approx((truth, truth), rel=1e-5)
+    # A line has no break: any is as good, and none is known.
+    line = fit({"flops": cost, "y": 0.4 * (cost / 1e6) ** -0.15}, "seg", y="y")
+    known = np.array([line.problem.low[0], line.problem.high[0]]) + line.centre[0]
+    assert profile_interval(line, "t") == pytest.approx(tuple(known))
+
+
 def test_configurations_are_left_out_together():
     table = curve(10, n=15)
     twice = {k: np.repeat(v, 4) for k, v in table.items()}

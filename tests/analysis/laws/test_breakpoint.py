@@ -117,6 +117,15 @@ def test_too_few_configurations_are_not_testable():
     assert judge_depth_first(points).value == "not_testable"
 
 
+@pytest.mark.parametrize("exponent", [0.0, -0.2])
+def test_points_on_a_line_have_no_break_and_none_is_placed(exponent):
+    points = law_points(0.3 * np.geomspace(1, 1e3, 12) ** exponent)
+    found = deviation(points, draws=19)
+    assert found.estimate == pytest.approx(0, abs=1e-9)
+    assert found.break_low < 3e9 < 1e10 < found.break_high
+    assert judge_deviation(points).value in ("refuted", "inconclusive")
+
+
 @pytest.mark.slow
 def test_sup_f_bootstrap_level():
     """Nominal 5 %; 400 true power laws of 60 configurations, standard error 1.1 %."""

@@ -75,6 +75,7 @@ def test_verdicts_are_sentences(name, value, effect, said):
         ("R4", (0.0, 0.0, 0.004), "costs 0.00 [0.00, 0.40] percentage points (the least there can"),
         ("R4", (0.0, 0.0, 0.0), "costs 0.00 ± 0.00 percentage points (the least there can be) of"),
         ("R3-harm", (0.5, 0.03, 0.97), "50 % ± 47 % of single steps"),
+        ("R2-exponent", (0.2, 0.2, 0.2), "0.20 ± 0.00 (nothing scatters)"),
     ],
 )
 def test_an_estimate_at_the_end_of_its_interval_is_not_left_without_a_word(name, ends, said):
