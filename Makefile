@@ -13,12 +13,12 @@ TORCH_INDEX ?=
 SEEDS ?= 0,1,2,3 4,5,6,7 8,9,10,11
 
 .PHONY: help install sweep replicate pareto-plots report dashboard published test test-slow slurm-test
-.PHONY: calibration soak test-other-machine studies studies-page docs notebooks release-check
+.PHONY: calibration soak test-other-machine test-oldest-wandb studies studies-page docs notebooks release-check
 .PHONY: bench lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' Makefile
 
 install: $(VENV)/.installed  ## create .venv with everything (TORCH_INDEX=URL: torch from another wheel index)
 
@@ -80,7 +80,7 @@ published: $(VENV)/.installed  ## the paper's claims on the paper's numbers, int
 	$(BIN)/python -m analysis.published -o figures/published
 
 # Tests start Python hundreds of times: its compiled modules are kept, whatever the shell says.
-test test-slow test-other-machine slurm-test: export PYTHONDONTWRITEBYTECODE =
+test test-slow test-other-machine test-oldest-wandb slurm-test: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.installed  ## the tests (a few minutes); the last lines say what did not run and how to get it
 	$(BIN)/python -m pytest $(PARALLEL)
@@ -109,6 +109,18 @@ release-check: $(VENV)/.installed  ## build twice alike, install with every Pyth
 
 soak: $(VENV)/.installed  ## disturb small studies in random ways (ARGS='--hours 2 --seed 1'); what held, by fault
 	cd tests && PYTHONPATH=.. ../$(BIN)/python -m soak $(ARGS)
+
+# Beside the environment's own: PYTHONPATH has it first.
+OLDEST := .cache/wandb_oldest
+$(OLDEST)/.installed: pyproject.toml $(VENV)/.installed
+	@rm -rf $(OLDEST)
+	@$(BIN)/python -m pip install -q --no-deps --target $(OLDEST) sentry-sdk \
+	  wandb==$$(sed -n 's/.*"wandb>=\([0-9.]*\),.*/\1/p' pyproject.toml)
+	@touch $@
+
+test-oldest-wandb: $(OLDEST)/.installed  ## what is sent to W&B, by the oldest client that is supported
+	PYTHONPATH=$(CURDIR)/$(OLDEST):$(CURDIR) $(BIN)/python -m pytest $(PARALLEL) -m 'not slurm' \
+	  tests/tracking tests/analysis/wandb_dashboard
 
 $(PEERS)/.installed: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0

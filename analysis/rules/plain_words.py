@@ -108,7 +108,7 @@ def _decided(j: Judgement) -> str:
         refuted = f"{capitalised(j.rule.claim)}: one of its parts is refuted"
         return kind.combined_sentence(j) if j.verdict.value == "supported" else refuted
     said = kind.sentence(j, j.gap)
-    return said if j.verdict.value == "supported" else f"{said}. Refuted: {j.rule.claim}"
+    return said if j.verdict.value == "supported" else f"{said}. The claim was that {j.rule.claim}"
 
 
 def what_decides(j: Judgement, names: Collection[str]) -> str:

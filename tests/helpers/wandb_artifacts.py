@@ -1,5 +1,7 @@
 """Artifacts as a W&B server keeps them: files under a name, in the versions that were sent."""
 
+import json
+from base64 import b64encode
 from typing import Any
 
 OWNER = {"name": "me"}
@@ -18,6 +20,10 @@ class Artifacts:
         """A file that was uploaded."""
         self._by_id[identity][1][name] = content
 
+    def manifest(self, identity: str) -> Any:
+        """The list of its files that a client has uploaded, as JSON."""
+        return json.loads(self._by_id[identity][1]["manifest.json"])
+
     def answer(self, operation: str, variables: dict[str, Any], url: str) -> dict[str, Any] | None:
         """The answer to an operation about artifacts, None to others; files go to `url`."""
         match operation:
@@ -32,6 +38,7 @@ class Artifacts:
                 file = {"id": "f", "uploadUrl": upload, "uploadHeaders": []}
                 return {answer: {"artifactManifest": {"id": owner, "file": file}}}
             case "CreateArtifactFiles":
+                given = variables.get("input", variables)  # clients before 0.29 spread it
                 nodes = [
                     {
                         "storagePath": file["name"],
@@ -40,18 +47,22 @@ class Artifacts:
                         "uploadMultipartUrls": None,
                         "artifact": {"id": file["artifactID"]},
                     }
-                    for file in variables["input"]["artifactFiles"]
+                    for file in given["artifactFiles"]
                 ]
                 return {"createArtifactFiles": {"files": {"edges": [{"node": n} for n in nodes]}}}
             case "CommitArtifact":
                 made = {"id": variables["artifactID"], "digest": "d"}
                 return {"commitArtifact": {"artifact": made}}
+            case "FetchArtifactManifest":  # of clients before 0.31
+                address = f"{url}/artifacts/{variables['id']}/manifest.json"
+                return {"artifact": {"currentManifest": {"file": {"directUrl": address}}}}
             case "ArtifactByID":
                 return {"artifact": self._shown(variables["id"])}
         return None
 
     def _created(self, given: dict[str, Any]) -> dict[str, Any]:
-        identity, files = f"artifact{len(self._by_id)}", dict[str, bytes]()
+        identity = b64encode(f"Artifact:{len(self._by_id)}".encode()).decode()  # as W&B's are
+        files = dict[str, bytes]()
         name = given["artifactCollectionName"]
         self._by_id[identity] = name, files
         self.named[name], self.kinds[name] = files, given["artifactTypeName"]

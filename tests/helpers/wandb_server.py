@@ -114,6 +114,8 @@ class Server:
                 return 200, {}, self._stream(path.split("/")[4], content)
             if path.startswith("/artifacts/"):
                 _, _, artifact, name = path.split("/", 3)
+                if method == "GET":
+                    return 200, {}, self.artifacts.manifest(artifact)
                 self.artifacts.store(artifact, name, body)
             if path.startswith("/storage/"):
                 _, _, run, name = path.split("/", 3)

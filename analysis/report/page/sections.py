@@ -77,7 +77,7 @@ def gaps(described: Sequence[Record], prereg: Preregistration, measure: Measure)
 def _positive(prereg: Preregistration, measure: Measure) -> str:
     """What the sign of a gap says."""
     first, second = prereg.arms
-    return f"Positive: {first} has {measure.better} than {second} at equal cost."
+    return f"A positive gap: {first} has {measure.better} than {second} at equal cost."
 
 
 def overfit(slopes: Sequence[Record], cost: str, measure: Measure) -> list[str]:
@@ -209,7 +209,7 @@ def rules(prereg: Preregistration, measure: Measure) -> list[str]:
     text = (
         f"Level {prereg.alpha:g}, margin {measure.size(prereg.margin)} {measure.gap}, equal "
         f"{ALL_COST_NAMES[prereg.cost]}, base {prereg.base}. SHA-256 of the frozen rules: "
-        f"{prereg.sha256}. FLOPs are 2 × multiply-adds. Gaps: {_positive(prereg, measure)} "
+        f"{prereg.sha256}. FLOPs are 2 × multiply-adds. {_positive(prereg, measure)} "
         f"Evaluation images are the same in all runs: {_about(prereg)}"
     )
     if measure.floor is not None:

@@ -46,7 +46,7 @@ def test_what_is_decided_is_a_sentence() -> None:
     ((word, text),) = said(judged("R1-short", "refuted", gap(0.031, 0.023)))
     assert word == "refuted"
     assert text.startswith("At 4 epochs depth beats width at equal step time by 3.1 % ± 2.3 %")
-    assert text.endswith(f"Refuted: {RULES['R1-short'].claim}")
+    assert text.endswith(f"The claim was that {RULES['R1-short'].claim}")
 
 
 @pytest.mark.parametrize(
