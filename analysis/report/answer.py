@@ -23,7 +23,7 @@ def answer(found: Findings, figures: Sequence[Saved]) -> dict[str, Any]:
     return {
         "study": found.table.name,
         "question": grid.get("question"),
-        "verdict": plain_words.word_of(claim) if claim else None,
+        "verdict": plain_words.word_of(claim.verdict.value) if claim else None,
         "sentence": finding(claim) if claim else None,
         "picture": main_picture({saved.name for saved in figures}, claim),
         "exploratory": found.prereg.exploratory or None,

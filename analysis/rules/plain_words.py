@@ -71,9 +71,9 @@ def undecided(judgements: Sequence[Judgement]) -> dict[str, Judgement]:
     return {j.rule.name: j for j in judgements if j.verdict.value == "inconclusive"}
 
 
-def word_of(j: Judgement) -> str:
+def word_of(verdict: str) -> str:
     """What people are told first of a verdict: supported, refuted, undecided or untested."""
-    return {"inconclusive": OPEN, "not_testable": UNTESTED}.get(j.verdict.value, j.verdict.value)
+    return {"inconclusive": OPEN, "not_testable": UNTESTED}.get(verdict, verdict)
 
 
 def _topic(rule: Rule, epochs: int | None) -> str:

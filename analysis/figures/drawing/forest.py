@@ -17,6 +17,7 @@ from analysis.figures.drawing.style import (
     log_ticks,
     set_ticks,
 )
+from analysis.rules.plain_words import word_of
 from analysis.study.columns import ALL_COST_NAMES, Record
 from analysis.study.measure import Measure, with_unit
 
@@ -151,4 +152,4 @@ def _name(r: Record) -> str:
     """What stands beside a row: the claim's code and verdict, or how else it was asked."""
     if r["variant"] != "declared":
         return plain(r["variant"], 40)
-    return f"{plain(r['rule'], 24)}: {r['verdict'].replace('_', ' ')}"
+    return f"{plain(r['rule'], 24)}: {word_of(r['verdict'])}"

@@ -18,6 +18,7 @@ from analysis.figures.drawing.style import (
     interval_label,
     outcome_axis,
 )
+from analysis.rules.plain_words import word_of
 from analysis.study.columns import Record
 
 # Both lines are drawn this far left and right of the tick, so that bars do not cover each other.
@@ -63,6 +64,6 @@ def _panel(axes: Axes, rows: Sequence[Record], look: Look) -> list[Label]:
     axes.set_xlabel(plain(rows[0]["by"], LONGEST))
     axes.grid(False, axis="x")
     effect = look.measure.interval(*(rows[0][name] for name in ("estimate", "low", "high")))
-    verdict = rows[0]["verdict"].replace("_", " ")
+    verdict = word_of(rows[0]["verdict"])
     axes.set_title(f"{plain(rows[0]['rule'], 24)} ({verdict})\ninteraction {effect}", loc="left")
     return names

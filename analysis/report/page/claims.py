@@ -60,7 +60,7 @@ def untested(judgements: Sequence[Judgement], prereg: Preregistration) -> list[s
     parts = [
         html.verdict(
             j.verdict.value,
-            plain_words.word_of(j),
+            plain_words.word_of(j.verdict.value),
             capitalised(j.rule.claim),
             [capitalised(j.verdict.reason)],
             _numbers(j, prereg, None),
@@ -101,7 +101,7 @@ def _verdict(
         below.append(holds or "One of its parts does not hold.")
     if not j.verdict.decided:
         below.append(f"{capitalised(plain_words.what_decides(j, names))}.")
-    word = plain_words.word_of(j)
+    word = plain_words.word_of(j.verdict.value)
     return html.verdict(j.verdict.value, word, finding(j), below, _numbers(j, prereg, other))
 
 
@@ -111,7 +111,7 @@ def _open(
     topic = capitalised(find_kind(j.rule.kind).topic(j.rule, j.epochs))
     head = f"{topic}: {plain_words.what_decides(j, names)}"
     below = [finding(j), finding_at_equal_flops(j)]
-    word = plain_words.word_of(j)
+    word = plain_words.word_of(j.verdict.value)
     return html.open_verdict(j.verdict.value, word, head, below, _numbers(j, prereg, other))
 
 
