@@ -17,6 +17,11 @@ from helpers.commands import Command
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "studies.md"
 STUDIES = sorted(path.parent for path in ROOT.glob("studies/*/plan.csv"))
+# What else quotes a study's closing lines.
+QUOTED = {
+    "depth_vs_width": ("README.md", "sweeps/grid/README.md"),
+    "depth_vs_width_fashion": ("sweeps/grid/README.md",),
+}
 # On two AVX2 cores about half an hour.
 MOST_FLOPS = 4e13
 
@@ -54,11 +59,11 @@ def test_the_page_says_what_the_table_gives(study: Path) -> None:
     assert said.startswith(f"{chapter.title}\n")
     told = [line for line in said.splitlines() if line.startswith("- ")]
     assert told == [*chapter.verdicts()]
-    if study.name == "depth_vs_width":
-        verdicts = [*plain_words.found(found.judgements, found.prereg, found.table.grid)]
-        width = max(len(word) for word, _ in verdicts)
-        readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-        assert {f"{word:<{width}}  {text}" for word, text in verdicts} <= {*readme}
+    verdicts = [*plain_words.found(found.judgements, found.prereg, found.table.grid)]
+    width = max(len(word) for word, _ in verdicts)
+    for other in QUOTED.get(study.name, ()):
+        lines = (ROOT / other).read_text(encoding="utf-8").splitlines()
+        assert {f"{word:<{width}}  {text}" for word, text in verdicts} <= {*lines}, other
     for text in (chapter.design(), chapter.limits(), chapter.cost()):
         assert text in said
     (picture,) = re.findall(r"!\[.*\]\((.*)\)", said)
