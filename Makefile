@@ -118,9 +118,9 @@ $(OLDEST)/.installed: pyproject.toml $(VENV)/.installed
 	  wandb==$$(sed -n 's/.*"wandb>=\([0-9.]*\),.*/\1/p' pyproject.toml)
 	@touch $@
 
-test-oldest-wandb: $(OLDEST)/.installed  ## what is sent to W&B, by the oldest client that is supported
+test-oldest-wandb: $(OLDEST)/.installed  ## what is sent to W&B, by the oldest client supported (ARGS='-k sweep')
 	PYTHONPATH=$(CURDIR)/$(OLDEST):$(CURDIR) $(BIN)/python -m pytest $(PARALLEL) -m 'not slurm' \
-	  tests/tracking tests/analysis/wandb_dashboard
+	  tests/tracking tests/analysis/wandb_dashboard $(ARGS)
 
 $(PEERS)/.installed: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0
