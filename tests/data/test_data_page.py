@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import idx_files
+from helpers import icon_package, idx_files
 from helpers.cifar_archives import IMAGES, archive
 from helpers.commands import Command
 from helpers.pages import commands
@@ -26,6 +26,9 @@ def write(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small set of the layout `name`, shards numbered as on the page."""
     if name == "fashion_mnist":
         idx_files.write(idx_files.small_files(monkeypatch), root, packed=True)
+        return
+    if name == "icons":
+        icon_package.write_small(root, monkeypatch)
         return
     if name != "cifar10":
         WRITERS[name](root)
@@ -63,4 +66,4 @@ def test_the_commands_train(
 
 def test_every_layout_has_a_command() -> None:
     named = {words[3].removeprefix("data=") for words in COMMANDS}
-    assert named == {*WRITERS, "cifar10", "fashion_mnist"}
+    assert named == {*WRITERS, "cifar10", "fashion_mnist", "icons"}
