@@ -53,6 +53,14 @@ def of_submission(
     return of_slurm(environment) | {name: environment[name] for name in site if name in environment}
 
 
+def of_program(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """For a user's program: its Python finds what lies beside it, which jobs of ours forbid theirs.
+
+    A batch script sets PYTHONSAFEPATH, so that a job imports the code that was submitted.
+    """
+    return {name: value for name, value in environment.items() if name != "PYTHONSAFEPATH"}
+
+
 def of_wandb(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """For W&B's client: whose account it is, but not which run, sweep, group or mode."""
     return {

@@ -84,8 +84,9 @@ def _code(execution: ExecutionConfig) -> Iterator[tuple[str, Path]]:
 
 def _sources(runs: Iterable[RunConfig]) -> Iterator[tuple[str, Path]]:
     """What is in the identity of runs, whether it is imported by now or only in training."""
-    parts = {part for run in runs for part in (run.model.family, run.data.name, run.task)}
-    for module in sorted(name for name in parts if isinstance(name, str) and "." in name):
+    ours = [run for run in runs if run.program is None]
+    parts = {str(part) for run in ours for part in (run.model.family, run.data.name, run.task)}
+    for module in sorted(name for name in parts if "." in name):
         for name, path in source_files(module).items():
             if not is_installed(path):
                 path_to = name.split(".")

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scaling_study.common import stop_request
+from scaling_study.common import environment, stop_request
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in, text_in
 from scaling_study.common.source import program_digest
@@ -108,7 +108,7 @@ def _command(run: RunConfig, run_dir: Path) -> None:
     """Run the command until it exits with DONE; raises as `run_program`."""
     assert run.program is not None
     words = filled(run.program.text, run.values | {"seed": run.seed, RUN_DIR: run_dir})
-    environment = os.environ | {
+    variables = environment.of_program() | {
         "SCALING_STUDY_RUN_DIR": str(run_dir),
         "SCALING_STUDY_RUN_ID": run.run_id,
         "SCALING_STUDY_SEED": str(run.seed),
@@ -117,7 +117,7 @@ def _command(run: RunConfig, run_dir: Path) -> None:
     while True:
         kills, before = kernel_oom_kills(), _written(run_dir)
         try:
-            process = subprocess.Popen(words, env=environment, preexec_fn=_end_with_parent)
+            process = subprocess.Popen(words, env=variables, preexec_fn=_begin)
         except OSError as error:
             raise ProgramError(f"{words[0]}: cannot be started ({error.strerror})") from None
         code = _wait(process)
@@ -157,11 +157,15 @@ def _wait(process: "subprocess.Popen[bytes]") -> int:
             process.wait()
 
 
-def _end_with_parent() -> None:
-    """Have the kernel kill the program when the process that started it is gone (Linux)."""
+def _begin() -> None:
+    """In the program's process: the kernel kills it when the one that started it is gone (Linux).
+
+    Requests to stop that reach all processes at once are left to the one that started it.
+    """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends these to both
+    # A terminal sends the first two to both, SLURM the last: its notice of the end of a job.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
 
 
