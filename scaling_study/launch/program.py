@@ -26,7 +26,7 @@ from scaling_study.config.program import RUN_DIR, STOP, filled, folder_with, mod
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.program_cost import columns_of, measures_of, program_costs
 from scaling_study.launch.failure_causes import ProgramError, cause_of_exit, kernel_oom_kills
-from scaling_study.study.result import COLUMNS, FRACTIONS
+from scaling_study.study.result import COLUMNS, FRACTIONS, POSITIVE
 from scaling_study.tasks.program import COMMAND
 
 FILE = "outcome.json"
@@ -42,7 +42,10 @@ REPORTED = (
     *("step_time_cv", "images_per_s", "peak_memory_bytes", "n_train", "n_val", "batch_size"),
     *("params", "flops", "activations", "train_flops"),
 )
-WHOLE = ("peak_memory_bytes", "n_train", "n_val", "batch_size", "params", "flops", "activations")
+WHOLE = (
+    *("peak_memory_bytes", "n_train", "n_val", "batch_size", "params", "flops", "activations"),
+    "train_flops",
+)
 PR_SET_PDEATHSIG = 1
 
 
@@ -89,6 +92,8 @@ def outcome_in(run_dir: Path, run: RunConfig) -> dict[str, Any]:
             raise ProgramError(f"{FILE}: {name}={value!r}: must be a number")
         if name != "outcome" and not (math.isfinite(value) and value >= 0):
             raise ProgramError(f"{FILE}: {name}={value:g}: must be a finite number, 0 or more")
+        if name in POSITIVE and (round(value) if name in WHOLE else value) == 0:
+            raise ProgramError(f"{FILE}: {name}={value:g}: must be above 0, or left out")
         if name in FRACTIONS and value > 1:
             raise ProgramError(f"{FILE}: {name}={value:g}: must be a fraction")
         if name in COLUMNS and name not in REPORTED:

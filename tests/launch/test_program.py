@@ -23,12 +23,16 @@ from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.program import code_of, filled
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import describe
+from scaling_study.cost.device_times import Times
 from scaling_study.cost.program_cost import program_costs
+from scaling_study.grid.cells import Cell
 from scaling_study.grid.declared import with_full_names
 from scaling_study.launch.code_snapshot import freeze
 from scaling_study.launch.job import Job
 from scaling_study.launch.local.process import print_to_log
 from scaling_study.launch.outcome import Outcome
+from scaling_study.planning.code_changes import code_changes
+from scaling_study.planning.plan import plan
 from scaling_study.tracking.payload import payload_of
 
 PROGRAM = """
@@ -37,7 +41,8 @@ from pathlib import Path
 import side
 out = Path(sys.argv[3])
 (out / "argv.json").write_text(json.dumps(sys.argv[1:]))
-(out / "outcome.json").write_text(json.dumps({"outcome": 1 / float(sys.argv[1]), "tokens": 7}))
+(out / "outcome.json").write_text(json.dumps({"outcome": 1 / float(sys.argv[1]), "tokens": 7,
+    "params": 12, "step_time_s": 0.5}))
 """
 
 
@@ -96,7 +101,7 @@ def test_a_command_is_run_and_its_outcome_becomes_the_result(
     assert result["outcome"] == 0.25
     assert result["train_flops"] == 6 * 4 * 15
     assert result["measures"] == {"tokens": 7}  # what it measured counts, not the formula
-    assert result["flops"] is None
+    assert (result["params"], result["step_time_s"], result["flops"]) == (12, 0.5, None)
     assert result["val_error"] is None
     assert result["width"] == 4
     assert result["depth"] == 1  # it asks for none
@@ -171,6 +176,22 @@ def test_a_queued_program_that_was_edited_runs_as_it_was_submitted(
     assert written(run, execution, "result.json")["outcome"] == 1
 
 
+def test_the_plan_says_that_a_program_was_edited(here: Path, execution: ExecutionConfig) -> None:
+    (here / "train.py").write_text("raise SystemExit(3)\n")
+    job = Job(program(), execution)
+    job()
+    results = job.store.read()
+    (here / "train.py").write_text("raise SystemExit(4)\n")
+    for run, said in (
+        (program(), ["1 run is new, because the code of train.py changed; the results of"]),
+        (program(settings={"steps": 6}), []),  # another run, whatever its code
+        (job.run, []),
+    ):
+        rows = plan([Cell(run, {})], job.store, results, Times([], 1))
+        lines = code_changes(rows, job.store, results)
+        assert [line.removesuffix(" before stay") for line in lines] == said
+
+
 def test_a_program_that_was_edited_after_the_plan_does_not_run(
     here: Path, execution: ExecutionConfig
 ) -> None:
@@ -193,6 +214,7 @@ def test_a_program_that_was_edited_after_the_plan_does_not_run(
         ("write('{\"val_loss\": 1}')", "failed", "must be an object with a number `outcome`"),
         ('write(\'{"outcome": 1, "depth": 3}\')', "failed", "depth is known before the run"),
         ('write(\'{"outcome": 1, "val_error": 3}\')', "failed", "must be a fraction"),
+        ('write(\'{"outcome": 1, "flops": 0}\')', "failed", "flops=0: must be above 0, or left"),
         ("raise SystemExit(75)", "failed", "nothing written before"),
         ("import os; os.kill(os.getpid(), 11)", "failed", "killed by SIGSEGV"),
     ],
