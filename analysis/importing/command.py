@@ -25,7 +25,7 @@ from analysis.importing.speedups import speedup
 from analysis.importing.to_study import cells_in, to_study
 from analysis.importing.units import OURS
 from analysis.rules.preregistration import load_rules
-from analysis.stats.local_surface import surface_contrast
+from analysis.stats.local_surface import names_of, surface_contrast
 from scaling_study.common.errors import InputError
 
 # Formats of which frontiers are made without a declared study.
@@ -95,7 +95,7 @@ def surface_of(args: argparse.Namespace) -> list[str]:
     cells = cells_in(rows, columns, units, declared)
     found = surface_contrast(cells, load_rules(None, declared.grid()).arms, declared.cost)
     write_json(args.output / "surface.json", asdict(found))
-    return [f"{sentence(found)} (surface.json)"]
+    return [f"{sentence(found, names_of(cells))} (surface.json)"]
 
 
 def _asked(

@@ -54,7 +54,10 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
         values = tuple(cell.value(axis) for axis in others)
         settings = tuple((key, value) for key, value in cell.settings if key not in base)
         groups.setdefault(((cell.variant or "", settings), values), []).append(cell)
-    varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
+    found = {axis: {cell.value(axis) for cell in usable} for axis in others}
+    # What is no image has a resolution of 1.
+    varied = [a for a in others if len(found[a]) > 1 or (a == "resolution" and found[a] != {1})]
+    called = {axis.name: axis.label for cell in usable[:1] for axis in cell.own}
     units = {axis.name: f" {axis.unit}" for axis in CELL_AXES if axis.unit}
     pairs = []
     for ((variant, settings), values), members in groups.items():
@@ -63,6 +66,10 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
         if min(map(len, arms)) >= 2 and all(scaled):
             at = zip(others, values, strict=True)
             shared = (f"{axis} {v:g}{units.get(axis, '')}" for axis, v in at if axis in varied)
-            own = (variant, *(f"{key} {value}" for key, value in settings), *shared)
+            own = (
+                variant,
+                *(f"{called.get(key, key)} {value}" for key, value in settings),
+                *shared,
+            )
             pairs.append(Pair(", ".join(filter(None, own)) or "all", *arms))
     return pairs
