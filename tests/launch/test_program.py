@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from analysis.rules.preregistration import load_rules
 from helpers import warm_python
 from helpers.commands import environment
 from scaling_study.common import stop_request
@@ -33,6 +34,7 @@ from scaling_study.launch.local.process import print_to_log
 from scaling_study.launch.outcome import Outcome
 from scaling_study.planning.code_changes import code_changes
 from scaling_study.planning.plan import plan
+from scaling_study.study.table import read_grid
 from scaling_study.tracking.payload import payload_of
 
 PROGRAM = """
@@ -414,7 +416,7 @@ def test_a_program_ends_with_the_process_that_started_it(here: Path) -> None:
 
 
 GRID = """# @package _global_
-task: {name: command, command: 'python train.py {run_dir} {width} {seed}'}
+task: {name: command, command: 'python train.py {run_dir} {width} {seed}', outcome: loss}
 grid: {name: g, axes: {width: [1, 2], seed: [0]}}
 """
 
@@ -438,4 +440,8 @@ def test_a_sweep_of_programs_without_costs_is_interrupted_and_continued(here: Pa
     done = warm_python.run(*words, cwd=here, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 ok" in done.stdout
-    assert "outcome 1.5" in done.stdout
+    assert "loss 1.5" in done.stdout
+    # Its rules are frozen in words of its outcome, as the analysis reads them.
+    rules = load_rules(here / "results/g", read_grid(here / "results/g"))
+    assert not rules.exploratory
+    assert all("error" not in rule.claim for rule in rules.rules)
