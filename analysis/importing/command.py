@@ -31,6 +31,11 @@ from scaling_study.common.errors import InputError
 # Formats of which frontiers are made without a declared study.
 FRONTIERS = ("csv", "wandb", "timm")
 
+BY_SUFFIX = {
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+}
+
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
@@ -61,6 +66,14 @@ def read(
     if len(files) > 1:
         raise InputError(f"{form} takes one file, not {len(files)}")
     return (read_csv if form == "csv" else read_wandb)(files[0], columns, units)
+
+
+def form_of(file: str) -> str:
+    """The format that the name of a file, or what lies in a folder, says; csv without a sign."""
+    path = Path(file)
+    if path.is_dir():
+        return "mlflow" if next(path.glob("**/meta.yaml"), None) else "tensorboard"
+    return BY_SUFFIX.get(path.suffix.lower(), "csv")
 
 
 def rows_of(file: str, form: str) -> list[dict[str, str]]:

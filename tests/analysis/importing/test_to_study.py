@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis.importers import main
-from analysis.importing.command import rows_of
+from analysis.importing.command import form_of, rows_of
 from helpers.tracked import server
 from helpers.wandb_run import Run
 from helpers.wandb_server import Server
@@ -232,6 +232,8 @@ def test_all_formats_hold_the_same_runs(tmp_path: Path) -> None:
     assert rows_of(str(tmp_path / "a.json"), "jsonl") == texts
     assert rows_of(table(tmp_path / "a.csv", rows), "csv") == texts
     assert rows_of(str(tmp_path / "a.parquet"), "parquet") == texts
+    named = {"a.json": "jsonl", "a.parquet": "parquet", "a.csv": "csv", "a.ndjson": "jsonl"}
+    assert {name: form_of(str(tmp_path / name)) for name in named} == named
     nested = [{f"config.{k}": v for k, v in row.items()} for row in texts]
     assert rows_of(str(tmp_path / "a.jsonl"), "jsonl") == nested
 
@@ -246,6 +248,7 @@ def test_the_files_of_mlflow_are_read(tmp_path: Path) -> None:
         )
         (run / "params" / "layers").write_text("4")
         (run / "metrics" / "loss").write_text("17 3.5 0\n18 3.25 2\n18 3.4 1\n")
+    assert form_of(str(tmp_path / "mlruns")) == "mlflow"
     (found,) = rows_of(str(tmp_path / "mlruns"), "mlflow")
     assert found == {"run_id": "run0", "layers": "4", "loss": "3.25"}  # the last step, not line
 
@@ -258,6 +261,7 @@ def test_the_files_of_tensorboard_are_read(tmp_path: Path) -> None:
         for step in range(3):
             writer.add_scalar("loss", 4 - step / 2, step)
     (tmp_path / "a" / "hparams.yaml").write_text("model: {layers: 4}\n")
+    assert form_of(str(tmp_path)) == "tensorboard"
     (found,) = rows_of(str(tmp_path), "tensorboard")
     assert found == {"run_id": "a", "model.layers": "4", "loss": "3.0"}
 
