@@ -3,11 +3,13 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fontTools.subset import Options
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -25,6 +27,8 @@ CANVASES: dict[str, tuple[type[FigureCanvasBase], str]] = {
     "svg": (FigureCanvasSVG, "Date"),
     "pdf": (FigureCanvasPdf, "CreationDate"),
 }
+# A font's tables by which text is laid out: a PDF has the place of each glyph.
+LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF")
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,29 @@ def save(
 
     The title is in each file's metadata, where other programs find it.
     """
-    for kind in formats:
-        # Canvases rather than Figure.savefig, which draws every figure twice to find its layout.
-        canvas, stamp = CANVASES[kind]
-        write: Any = getattr(canvas(figure), f"print_{kind}")
-        write(directory / f"{name}.{kind}", metadata={stamp: None, "Title": title})
-        figure.set_layout_engine("none")  # the first has found the layout
+    with _fonts_without_layout():
+        for kind in formats:
+            # Canvases rather than Figure.savefig, which draws every figure twice for its layout.
+            canvas, stamp = CANVASES[kind]
+            write: Any = getattr(canvas(figure), f"print_{kind}")
+            write(directory / f"{name}.{kind}", metadata={stamp: None, "Title": title})
+            figure.set_layout_engine("none")  # the first has found the layout
     save_numbers(records, directory, name, formats)
     return Saved(name, title, directory / f"{name}.png")
+
+
+@contextmanager
+def _fonts_without_layout() -> Iterator[None]:
+    """Embed no `LAYOUT_TABLES`: to reduce them to a figure's glyphs takes longer than to draw it.
+
+    Matplotlib embeds what fontTools leaves, and has no setting for it.
+    """
+    usual = Options._drop_tables_default
+    Options._drop_tables_default = [*usual, *LAYOUT_TABLES]
+    try:
+        yield
+    finally:
+        Options._drop_tables_default = usual
 
 
 def save_numbers(

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.stats import qmc
 
 from analysis.fits.descent import (
     AGREE,
@@ -65,6 +64,8 @@ def exponents_grid(low: Floats, high: Floats) -> Floats:
     """Exponents every 0.05 inside the bounds; Sobol points where that would be too many."""
     counts = np.maximum(1, np.round((high - low) / STEP)).astype(int)
     if math.prod(counts.tolist()) > MOST_POINTS:
+        from scipy.stats import qmc  # slow to load
+
         unit = qmc.Sobol(len(low), scramble=False).random_base2(int(math.log2(MOST_POINTS)))
         return np.asarray(low + (high - low) * (unit + 0.5 / len(unit)), dtype=np.float64)
     axes = [

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from analysis.fits.fit import fit
 from analysis.fits.forms import Floats
@@ -87,6 +86,8 @@ class Deviation(Number):
 
 def deviation(points: Points, draws: int = 999) -> Deviation:
     """Test whether error departs from a power law of cost; raises as `different_costs`."""
+    from scipy.stats import spearmanr  # slow to load
+
     different_costs(points)
     x, y = np.log(points["cost"]), np.log(points["error"])
     kinked = fit(points, "seg", y="error", x="cost")

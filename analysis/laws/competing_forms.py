@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import digamma, ndtr, ndtri, polygamma
-from scipy.stats import spearmanr
 
 from analysis.fits.fit import Fit, fit
 from analysis.fits.forms import Floats
@@ -92,6 +91,8 @@ def dispersion(points: Points, confidence: float = 0.95) -> Dispersion:
     plus what one SE of the noise's own slope and of tau^2 changes (delta method). Raises as
     `different_costs`.
     """
+    from scipy.stats import spearmanr  # slow to load
+
     different_costs(points)
     seeds, doubt = _seed_variance(points)
     table = {**points, "se": np.sqrt(seeds) * points["error"]}

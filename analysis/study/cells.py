@@ -119,8 +119,16 @@ class Cell:
         """
         if axis == STEP_TIME and self.step_time is not None:
             return self.step_time.seconds
-        values = self.costs.get(axis, ())
-        return math.exp(float(np.mean(np.log(values)))) if values else None
+        return self._costs.get(axis)
+
+    @cached_property
+    def _costs(self) -> Mapping[str, float]:
+        """The geometric mean of each cost that was measured."""
+        return {
+            axis: math.exp(float(np.mean(np.log(values))))
+            for axis, values in self.costs.items()
+            if values
+        }
 
 
 def _measured(rows: Sequence[Mapping[str, Any]], column: str) -> tuple[float, ...]:

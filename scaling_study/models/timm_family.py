@@ -11,7 +11,6 @@ import operator
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from scaling_study.common.errors import InputError
@@ -99,6 +98,9 @@ def family_of_timm(name: str) -> Family:
 
 def version() -> str:
     """Of timm; an empty text where it says none."""
+    # A plan without such a network has no use for it.
+    from importlib import metadata
+
     try:
         return metadata.version("timm")
     except metadata.PackageNotFoundError:

@@ -79,11 +79,14 @@ def text(value: Any) -> str:
 def _changes(values: Values, known: Values, prefix: str) -> list[str]:
     """What sets `known` to `values`; Hydra adds a new key with + and drops one with ~."""
     changed = [
-        f"{'' if key in known else '+'}{prefix}{key}={text(value)}"
-        for key, value in values.items()
-        if key not in known or not _same(value, known[key])
+        f"{'' if key in known else '+'}{prefix}{key}={text(values[key])}"
+        for key in _changed(values, known)
     ]
     return [*changed, *(f"~{prefix}{key}" for key in known if key not in values)]
+
+
+def _changed(values: Values, known: Values) -> list[str]:
+    return [k for k, value in values.items() if k not in known or not _same(value, known[k])]
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -103,8 +106,8 @@ def _closest(group: str, default: str, values: Values) -> tuple[str, Values]:
 
     def changes(item: tuple[str, Values]) -> tuple[int, int, bool]:
         name, known = item
-        odd = len(set(known) ^ set(values))
-        return odd, len(_changes(values, known, "")), name != default
+        dropped, odd = len(known.keys() - values.keys()), len(known.keys() ^ values.keys())
+        return odd, len(_changed(values, known)) + dropped, name != default
 
     return min(_options(group).items(), key=changes)
 
@@ -117,6 +120,7 @@ def _options(group: str) -> dict[str, Values]:
     return {path.stem: _common(group) | _option(path) for path in own}
 
 
+@cache
 def _common(group: str) -> Values:
     """What files beside the groups' folders say for every option of a group."""
     values: Values = {}

@@ -121,10 +121,10 @@ def test_everything_else_is_refused(text: str, said: str) -> None:
     ],
 )
 def test_nothing_takes_long_or_grows(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with suppress(InputError):
         holds(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.slow

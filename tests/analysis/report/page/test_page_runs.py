@@ -9,10 +9,9 @@ from helpers.planned_study import finished
 from helpers.tiny import plain_execution
 
 # One worker makes the page and starts the browser.
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
 
-@pytest.mark.slow
 def test_runs_are_searched_sorted_and_repeated(visit, report):
     page = visit(report)
     everything = shown_runs(page)
@@ -103,7 +102,6 @@ def own_axes_report(tmp_path_factory):
     return root / "report.html"
 
 
-@pytest.mark.slow
 def test_axes_of_one_study_are_chosen_searched_and_in_the_legend(visit, own_axes_report):
     page = visit(own_axes_report, "#x=flops")
     legend = page.locator("#explorer .legendtext").all_text_contents()

@@ -7,7 +7,7 @@ import pytest
 from helpers.page_actions import axis_titles, chip, point_at, watched
 
 # One worker makes the page and starts the browser.
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,6 @@ def test_pointing_at_a_configuration_shows_its_overrides(page):
     assert "seed=" not in text  # which differs between them
 
 
-@pytest.mark.slow
 def test_cost_training_length_resolution_and_published_points_are_chosen(visit, report):
     page = visit(report, "#view=frontier")
     assert axis_titles(page) == {"measured time per training step"}
@@ -66,7 +65,6 @@ def test_cost_training_length_resolution_and_published_points_are_chosen(visit, 
 BUTTONS = ["Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
 
 
-@pytest.mark.slow
 def test_no_button_of_a_figure_leaves_the_file(visit, report):
     """`watched` refuses requests and other pages at its end, whichever button asks for them."""
     page = visit(report)
@@ -82,7 +80,6 @@ def test_no_button_of_a_figure_leaves_the_file(visit, report):
     page.wait_for_timeout(300)
 
 
-@pytest.mark.slow
 def test_a_tap_shows_the_tip_and_the_way_to_its_run(visit, report):
     """The click that a browser makes of a tap must not land on a row that came under the finger."""
     page = visit(report, width=390, height=844, is_mobile=True, has_touch=True)
@@ -109,7 +106,6 @@ def test_a_tap_shows_the_tip_and_the_way_to_its_run(visit, report):
     assert offer.count() == 0
 
 
-@pytest.mark.slow
 def test_published_points_are_off_where_the_paper_has_no_numbers(visit, report):
     page = visit(report, "#paper=1")
     box, hint = page.locator("input[name=paper]"), page.locator("#controls .hint")
@@ -123,7 +119,6 @@ def test_published_points_are_off_where_the_paper_has_no_numbers(visit, report):
     assert box.is_disabled()
 
 
-@pytest.mark.slow
 def test_marks_and_curves_say_their_resolution(visit, report):
     page = visit(report, "#view=arms")
     legend = page.locator("#explorer .legendtext")
@@ -138,7 +133,6 @@ def test_marks_and_curves_say_their_resolution(visit, report):
     assert "24 px" not in legend.all_text_contents()
 
 
-@pytest.mark.slow
 def test_links_within_the_page_keep_the_choices(visit, report):
     page = visit(report, "#x=flops")
     page.locator("nav a", has_text="Rules").click()
