@@ -10,6 +10,8 @@ from scaling_study.study.axes import CELL_AXES
 Base = Mapping[str, float]
 # `smallest`, or values of some axes.
 DeclaredBase = str | Mapping[str, float]
+# The label where the other axes have one value each.
+ONLY = "all"
 DEPTH_WIDTH = ("depth", "width")
 
 
@@ -24,6 +26,11 @@ class Pair(NamedTuple):
     def cells(self) -> tuple[Cell, ...]:
         """The cells of both arms; the base comes twice."""
         return (*self.first, *self.second)
+
+    @property
+    def where(self) -> str:
+        """Begins a sentence about it: at resolution 32 px, or nothing if there is one setting."""
+        return "" if self.label == ONLY else f"at {self.label} "
 
 
 def base_of(
@@ -71,5 +78,5 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
                 *(f"{called.get(key, key)} {value}" for key, value in settings),
                 *shared,
             )
-            pairs.append(Pair(", ".join(filter(None, own)) or "all", *arms))
+            pairs.append(Pair(", ".join(filter(None, own)) or ONLY, *arms))
     return pairs
