@@ -1,11 +1,10 @@
 """How fast training is: `python benchmarks/training.py [--timm DIR] [--device cuda] [-o FILE]`.
 
 Our whole loop beside a bare loop of forward, backward and optimizer step on the same network and
-images; our ResNet-RS-50 beside timm's on the same batch; and on a GPU images/s and the share of
-the measured matmul peak of networks of the paper. The two sides take turns, and the median of the
-turns' ratios is shown with their range. Ratios above 1 mean that ours is faster. On a CPU the time
-is that of the process on its cores, checkpoint writer included, which the load of others hardly
-changes; on a GPU it is the wall's. Nothing is asserted.
+images; our ResNet-RS-50 beside timm's on the same batch. The two sides take turns, and the median
+of the turns' ratios is shown with their range. Ratios above 1 mean that ours is faster. On a CPU
+the time is that of the process on its cores, checkpoint writer included, which the load of others
+hardly changes; on a GPU it is the wall's. Nothing is asserted. `gpu.py` says more of a GPU.
 
 timm is not a dependency. `pip install --no-deps --target DIR timm torchvision` puts it, and the
 torchvision that it imports, where `--timm DIR` finds them; any torch of ours will do.
@@ -19,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,7 +27,6 @@ sys.path[:] = [str(HERE.parent), *(p for p in sys.path if p != str(HERE))]
 
 import hydra  # noqa: E402
 import torch  # noqa: E402
-from hydra.errors import MissingConfigException  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
@@ -40,11 +37,10 @@ from scaling_study.config.execution import ExecutionConfig  # noqa: E402
 from scaling_study.config.run import RunConfig, run_config  # noqa: E402
 from scaling_study.config.tracking import Tracking  # noqa: E402
 from scaling_study.models import network  # noqa: E402
-from scaling_study.models.layers import Shape, total  # noqa: E402
 from scaling_study.models.modules import build  # noqa: E402
 from scaling_study.training.input_pipeline.batches import TrainingData  # noqa: E402
 from scaling_study.training.loop import train  # noqa: E402
-from scaling_study.training.numerics import AUTOCAST, autocast  # noqa: E402
+from scaling_study.training.numerics import autocast  # noqa: E402
 from scaling_study.training.optimizers import optimizer_of  # noqa: E402
 from scaling_study.training.seeds import seed_of  # noqa: E402
 
@@ -65,15 +61,6 @@ LOOPS = {
 EPOCHS = 4
 NOT_TRACKED = Tracking(
     name="none", project="none", entity=None, tags=(), finish_timeout_s=1, study=None
-)
-# The paper's networks: name, settings, batch on a GPU of 80 GB or more.
-SPEEDS = (
-    ("ResNet-RS-50@160", ("model=resnet_rs", "model.depth=50", "data.resolution=160"), 512),
-    ("ResNet-RS-152@224", ("model=resnet_rs", "model.depth=152", "data.resolution=224"), 256),
-    ("ResNet-RS-350@256", ("model=resnet_rs", "model.depth=350", "data.resolution=256"), 128),
-    ("EfficientNet-B1@240", ("+preset=efficientnet_b1",), 256),
-    ("EfficientNet-B4@380", ("+preset=efficientnet_b4",), 96),
-    ("EfficientNet-B6@528", ("+preset=efficientnet_b6",), 32),
 )
 CLASSES = 1000
 
@@ -260,66 +247,6 @@ def imported(folder: Path | None) -> Any:
     return timm
 
 
-def matmul_peak(precision: str) -> float:
-    """FLOP/s of large square matrix products, in the arithmetic that convolutions use."""
-    dtype = AUTOCAST.get(precision, torch.float32)
-    torch.backends.cuda.matmul.allow_tf32 = True  # as convolutions in fp32 do by default
-    a, b = (torch.randn(8192, 8192, device="cuda", dtype=dtype) for _ in range(2))
-    for _ in range(10):
-        a @ b
-    start = now("cuda")
-    for _ in range(50):
-        a @ b
-    return 50 * 2 * 8192**3 / (now("cuda") - start)
-
-
-def speeds() -> list[dict[str, Any]]:
-    """Images/s in training and the share of the matmul peak, of the paper's networks on a GPU."""
-    found = []
-    for precision in ("bf16", "fp32"):
-        peak = matmul_peak(precision)
-        print(f"matmul peak in {precision}: {peak / 1e12:.0f} TFLOP/s")
-        for name, settings, batch in SPEEDS:
-            for compiled in (False, True):
-                with suppress(torch.OutOfMemoryError):
-                    measured = speed(name, settings, batch, precision, compiled)
-                    if measured is not None:
-                        flops = 3 * measured["flops"] * measured["images_per_s"]
-                        found.append(measured | {"peak_share": flops / peak})
-                        print(
-                            f"{name} {precision} compile={compiled}: "
-                            f"{measured['images_per_s']:.0f} images/s, "
-                            f"{100 * flops / peak:.0f} % of the matmul peak"
-                        )
-                torch.cuda.empty_cache()
-    return found
-
-
-def speed(
-    name: str, settings: tuple[str, ...], batch: int, precision: str, compiled: bool
-) -> dict[str, Any] | None:
-    """One network's training speed; None, and a line, if there is no such network."""
-    try:
-        run = composed(*settings, "device=cuda", precision=precision)
-    except MissingConfigException as error:
-        print(f"{name}: left out ({str(error).splitlines()[0]})")
-        return None
-    layers, side = network(run.model, CLASSES), run.data.resolution
-    module = build(layers)
-    images, labels = batch_of(batch, side, "cuda")
-    timed = timed_steps(torch.compile(module) if compiled else module, run, images, labels)  # type: ignore[arg-type]
-    timed(10)
-    seconds = median(timed(10) for _ in range(5))
-    return {
-        "network": name,
-        "precision": precision,
-        "compile": compiled,
-        "batch": batch,
-        "images_per_s": batch / seconds,
-        "flops": total(layers.layers, Shape(3, side))[1].flops,
-    }
-
-
 def show(what: str, found: dict[str, Any]) -> None:
     low, high = found["ratios"][0], found["ratios"][-1]
     print(
@@ -349,7 +276,6 @@ def main() -> None:
         "threads": args.threads,
         "loops": loops(args.device, precision, args.repeats),
         "timm": beside_timm(args.timm, args.device, precision, args.repeats),
-        "speeds": speeds() if args.device == "cuda" else [],
     }
     if args.output:
         args.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

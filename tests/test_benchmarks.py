@@ -108,16 +108,6 @@ def test_what_runs_take_beyond_their_training_is_measured_on_real_ones() -> None
     assert re.search(r"takes -?[0-9.]+ s of CPU beyond the training", done.stdout), done.stdout
 
 
-def test_the_networks_whose_speed_is_measured_are_the_papers(training: ModuleType) -> None:
-    runs = {n: training.composed(*s, precision="bf16") for n, s, _ in training.SPEEDS}
-    models = {name: run.model for name, run in runs.items() if name.startswith("ResNet-RS")}
-    assert [model.depth for model in models.values()] == [50, 152, 350]
-    assert {(model.stem, model.se_ratio) for model in models.values()} == {("rs", 0.25)}
-    assert [int(name.rpartition("@")[2]) for name in runs] == [
-        run.data.resolution for run in runs.values()
-    ]
-
-
 @pytest.mark.slow
 def test_where_a_cpus_time_goes_is_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -98,6 +98,7 @@ def test_peak_is_that_of_torchs_tracker(changes: dict[str, Any]) -> None:
     assert run_cost(run).memory_bytes == pytest.approx(counted, rel=0.02)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda's count is not there")
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 def test_peak_is_that_of_the_gpus_allocator(changes: dict[str, Any]) -> None:

@@ -70,10 +70,8 @@ def test_an_image_that_does_not_fit_fails_the_evaluation(
         train(tiny(), tmp_path, execution)
 
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible")
-
-
-@needs_gpu
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible")
 def test_a_gpu_that_is_full_halves_the_micro_batch(execution: ExecutionConfig) -> None:
     _, total = torch.cuda.mem_get_info()
     run = tiny(
@@ -91,7 +89,8 @@ def test_a_gpu_that_is_full_halves_the_micro_batch(execution: ExecutionConfig) -
     assert measured["peak_memory_bytes"] < 1e9
 
 
-@needs_gpu
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible")
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_a_gpu_trains_what_the_cpu_trains(execution: ExecutionConfig, precision: str) -> None:
     errors = []
