@@ -139,6 +139,8 @@ def frozen_files(task: Program) -> dict[str, Path]:
         root, folder = import_root(module, _module_file(task.text).resolve()), Path()
     else:
         root, folder = Path.cwd(), FROZEN
+    # Without these a folder would be part of the package of that name beside it.
+    files |= {p for f in files for d in f.parents if (p := d / "__init__.py").is_file()}
     within = (p for p in files if p.is_relative_to(root) and p.stat().st_size <= MOST_FROZEN)
     return {str(folder / path.relative_to(root)): path for path in within}
 

@@ -164,6 +164,7 @@ def test_a_queued_program_that_was_edited_runs_as_it_was_submitted(
 ) -> None:
     (here / "sub").mkdir()
     (here / "own_net").mkdir()
+    (here / "own_net" / "__init__.py").touch()
     (here / "sub" / "train.py").write_text(PRINTS)
     (here / "own_net" / "train.py").write_text(PRINTS.replace("import side", "from . import side"))
     for folder in ("sub", "own_net"):
