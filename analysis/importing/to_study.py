@@ -73,7 +73,10 @@ def to_study(
     for result in made:
         folder = results / "runs" / result.run_id
         folder.mkdir(parents=True, exist_ok=True)
-        write_result(folder, result)
+        try:
+            write_result(folder, result)
+        except ValueError as error:
+            raise InputError(f"{result.run_id}: {error}") from None
     return study
 
 

@@ -214,6 +214,13 @@ def test_axes_that_are_none_are_named(
     assert said in capsys.readouterr().err
 
 
+def test_a_value_that_no_run_can_have_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judged(tmp_path, [row | {"lr": 0} for row in made()]) == 2
+    assert "d2-w64-r1-e100-s0-0: lr=0.0 is not possible" in capsys.readouterr().err
+
+
 def test_a_length_of_half_a_step_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
