@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="a file, MLflow's or TensorBoard's folder, wandb://ENTITY/PROJECT; timm: two tables",
     )
-    add("--format", choices=FORMATS, default="csv", help="what wrote the file (default csv)")
+    add("--format", choices=FORMATS, help="what wrote the file (without it: as its name says)")
     add("--map", action="append", default=[], metavar="OURS=THEIRS", help="which column is which")
     add(
         "--unit",
@@ -53,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _import(args: argparse.Namespace) -> list[str]:
     # Help and mistyped options are answered before numpy and the like are imported.
-    from analysis.importing.command import command, study_of, surface_of
+    from analysis.importing.command import command, form_of, study_of, surface_of
 
+    args.format = args.format or form_of(args.files[0])
     if args.study is None:
         if args.surface:
             raise InputError("--surface: give --study, which says what is compared at which cost")

@@ -1,10 +1,11 @@
 """Which arm lowers the outcome more per cost, from all shapes and lengths of a study."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from analysis.rules.rule import Preregistration
-from analysis.stats.local_surface import SurfaceContrast, surface_contrast
+from analysis.stats.local_surface import SurfaceContrast, names_of, surface_contrast
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import NothingToCompareError, PreconditionError
 from analysis.study.study_cells import StudyCells
@@ -17,12 +18,16 @@ def elasticities(cells: StudyCells, prereg: Preregistration) -> dict[str, Any]:
         found = surface_contrast(known.cells, prereg.arms, prereg.cost, prereg.alpha)
     except (NothingToCompareError, PreconditionError) as error:
         return {"reason": str(error)}
-    return {**asdict(found), "terms": list(found.terms), "sentence": sentence(found)}
+    return {
+        **asdict(found),
+        "terms": list(found.terms),
+        "sentence": sentence(found, names_of(known.cells)),
+    }
 
 
-def sentence(found: SurfaceContrast) -> str:
-    """Which axis gains more per cost, and what that rests on."""
-    first, second = found.axes
+def sentence(found: SurfaceContrast, called: Mapping[str, str]) -> str:
+    """Which axis gains more per cost, and what that rests on; `called` are names of axes."""
+    first, second = (called.get(axis, axis) for axis in found.axes)
     better = first if found.low > 0 else second if found.high < 0 else None
     said = f"{better} gains more" if better else "undecided which gains more"
     cost = ALL_COST_NAMES.get(found.cost, found.cost)

@@ -16,6 +16,8 @@ Row = Mapping[str, Any]
 NAMES = ("run_id", "id", "name", "seed")
 # What differs between runs by chance or by the machine's mood.
 MEASURED = ("step_time", "wall", "images_per_s", "peak_memory", "time", "date", "created")
+# What tells runs of our own apart, whatever else their results say.
+CODE = ("config_id", "code")
 FORMS = "give a study's folder, a folder of runs, or FILE.csv:COLUMN=VALUE"
 
 
@@ -77,12 +79,28 @@ def _refuse_no_treatment(base: Sequence[Row], change: Sequence[Row]) -> None:
     ids = [{str(row.get("run_id")) for row in rows if row.get("run_id")} for rows in (base, change)]
     if both := sorted(ids[0] & ids[1]):
         raise InputError(f"{both[0]} is in both groups; a run is of one")
-    treatments = [{row["treatment"] for row in rows} for rows in (base, change)]
-    if treatments[0] & treatments[1]:
+    names = _settings(base, change)
+    first, second = ({_values(row, names) for row in rows} for rows in (base, change))
+    if first & second:
         raise InputError(
             "some runs of both groups differ in nothing but the seed, which is no treatment: a "
             "better seed is luck, and no change; give runs of another configuration or commit"
         )
+
+
+def _settings(base: Sequence[Row], change: Sequence[Row]) -> list[str]:
+    """What may be the treatment: what replicates of either group differ in was measured."""
+    measured = set[str]()
+    for rows in (base, change):
+        known: dict[tuple[Any, ...], Row] = {}
+        for row in rows:
+            one, other = known.setdefault(_cell(row), row)["treatment"], row["treatment"]
+            measured |= {name for name in other if name not in CODE and other[name] != one[name]}
+    return sorted({*base[0]["treatment"], *change[0]["treatment"]} - measured)
+
+
+def _values(row: Row, names: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(row["treatment"].get(name) for name in names)
 
 
 def _of_folder(folder: Path, outcome: str | None) -> list[Row]:
@@ -108,7 +126,13 @@ def _of_folder(folder: Path, outcome: str | None) -> list[Row]:
         value = row["val_error"] if value is None and outcome is None else value
         if row["status"] == "ok" and value is not None:
             code = (row["git_commit"], row["git_dirty"])
-            rows.append({**row, "outcome": value, "treatment": (row["config_id"], code)})
+            rows.append(
+                {
+                    **row,
+                    "outcome": value,
+                    "treatment": dict(zip(CODE, (row["config_id"], code), strict=True)),
+                }
+            )
     return rows
 
 
@@ -134,7 +158,7 @@ def _of_table(path: Path, chosen: str, outcome: str) -> list[Row]:
             value = float(row[outcome])
         except ValueError:
             raise InputError(f"{path}: {outcome}={row[outcome]!r} is no number") from None
-        found.append({**row, "outcome": value, "treatment": tuple(row[n] for n in settings)})
+        found.append({**row, "outcome": value, "treatment": {n: row[n] for n in settings}})
     return found
 
 

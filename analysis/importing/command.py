@@ -25,11 +25,16 @@ from analysis.importing.speedups import speedup
 from analysis.importing.to_study import cells_in, to_study
 from analysis.importing.units import OURS
 from analysis.rules.preregistration import load_rules
-from analysis.stats.local_surface import surface_contrast
+from analysis.stats.local_surface import names_of, surface_contrast
 from scaling_study.common.errors import InputError
 
 # Formats of which frontiers are made without a declared study.
 FRONTIERS = ("csv", "wandb", "timm")
+
+BY_SUFFIX = {
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+}
 
 
 def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -61,6 +66,14 @@ def read(
     if len(files) > 1:
         raise InputError(f"{form} takes one file, not {len(files)}")
     return (read_csv if form == "csv" else read_wandb)(files[0], columns, units)
+
+
+def form_of(file: str) -> str:
+    """The format that the name of a file, or what lies in a folder, says; csv without a sign."""
+    path = Path(file)
+    if path.is_dir():
+        return "mlflow" if next(path.glob("**/meta.yaml"), None) else "tensorboard"
+    return BY_SUFFIX.get(path.suffix.lower(), "csv")
 
 
 def rows_of(file: str, form: str) -> list[dict[str, str]]:
@@ -95,7 +108,7 @@ def surface_of(args: argparse.Namespace) -> list[str]:
     cells = cells_in(rows, columns, units, declared)
     found = surface_contrast(cells, load_rules(None, declared.grid()).arms, declared.cost)
     write_json(args.output / "surface.json", asdict(found))
-    return [f"{sentence(found)} (surface.json)"]
+    return [f"{sentence(found, names_of(cells))} (surface.json)"]
 
 
 def _asked(

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.study.columns import ALL_COST_NAMES
+from analysis.study.columns import ALL_COST_NAMES, LR
 from scaling_study.common.errors import InputError
 from scaling_study.common.reading import UnreadableError, yaml_in
 from scaling_study.common.validation import is_number, refuse_unknown, require
+from scaling_study.study.axes import AXES
 from scaling_study.tasks import described
 
-KEYS = ("name", "question", "outcome", "length", "cost", "seed_sd", "selection", "split", "rules")
+KEYS = (
+    *("name", "question", "outcome", "length", "axes", "cost", "seed_sd", "selection", "split"),
+    "rules",
+)
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+# What no config key has.
+NO_NAME = re.compile(r"\W+")
 # How the value of a run was chosen among its epochs, and on which images.
 SELECTIONS, SPLITS = ("last", "best"), ("test", "val")
 # Names of columns that hold the best value of many.
@@ -24,28 +30,39 @@ BEST = re.compile(r"(^|[^a-z])(best|max|min)([^a-z]|$)", re.IGNORECASE)
 class DeclaredStudy:
     """The checked file; `length` is the column that regimes are told apart by, None: epochs.
 
-    `outcome` is that of `task.outcome` in docs/programs.md. `rules` are those of a grid file.
+    `outcome` is that of `task.outcome` in docs/programs.md. `axes` are those that only this study
+    has: columns by the names that figures give them. `rules` are those of a grid file.
     """
 
     name: str
     question: str | None
     outcome: Mapping[str, Any]
     length: str | None
+    axes: Mapping[str, str]
     cost: str
     seed_sd: float | None
     selection: str | None
     split: str | None
     rules: Mapping[str, Any]
 
+    @property
+    def axis_keys(self) -> dict[str, str]:
+        """The columns of `axes` by the config keys that stand for them in the study."""
+        return {axis_key(name): column for name, column in self.axes.items()}
+
     def grid(self) -> dict[str, Any]:
-        """What grid.yaml of the study says."""
+        """What grid.yaml of the study says; the levels of its own axes are those of its runs."""
         rules = {"cost": self.cost, **self.rules}
         if self.seed_sd is not None:
             rules["seed_sd"] = self.seed_sd
         asked = {"question": self.question} if self.question else {}
         task: dict[str, Any] = {"name": "table", "outcome": dict(self.outcome)}
         task |= {"length": self.length} if self.length else {}
-        return {"name": self.name, **asked, "task": task, "rules": rules}
+        own: dict[str, Any] = {}
+        if self.axes:
+            named = {axis_key(name): name for name in self.axes}
+            own = {"axes": dict.fromkeys(named), "labels": named}
+        return {"name": self.name, **asked, "task": task, **own, "rules": rules}
 
 
 def declared_study(path: Path) -> DeclaredStudy:
@@ -78,17 +95,44 @@ def declared(values: object, where: str) -> DeclaredStudy:
         text = values.get(key)
         require(text is None or isinstance(text, str), key, text, "must be a text")
     require(isinstance(rules, Mapping), "rules", rules, "must be those of a grid file")
+    own, length = _axes(values.get("axes") or {}), values.get("length")
+    require(length not in own.values(), "axes", length, "is the length already")
     return DeclaredStudy(
         name=name,
         question=values.get("question"),
         outcome=outcome,
-        length=values.get("length"),
+        length=length,
+        axes=own,
         cost=cost,
         seed_sd=sd,
         selection=values.get("selection"),
         split=values.get("split"),
         rules=rules,
     )
+
+
+def axis_key(name: str) -> str:
+    """The config key of an axis of a table, which has none: a name with a dot, as own axes have."""
+    return LR.key if name == LR.name else f"table.{NO_NAME.sub('_', name)}"
+
+
+def _axes(values: object) -> dict[str, str]:
+    """The columns of a study's own axes by name; a list names them as the table does."""
+    if isinstance(values, list) and all(isinstance(name, str) for name in values):
+        values = {name: name for name in values}
+    accepted = "must be a list of columns, or map names to columns, as in {heads: n_heads}"
+    good = isinstance(values, Mapping) and all(
+        isinstance(text, str) and text for pair in values.items() for text in pair
+    )
+    if not good or not isinstance(values, Mapping):
+        raise InputError(f"axes={values!r}: {accepted}")
+    for name in values:
+        known = name in {axis.name for axis in AXES}
+        require(not known, "axes", name, f"is an axis already; give --map {name}=COLUMN")
+    keys = {axis_key(name): name for name in values}
+    twins = [name for name in values if keys[axis_key(name)] != name]
+    require(not twins, "axes", twins, "must differ in more than signs")
+    return dict(values)
 
 
 def refuse_selection(study: DeclaredStudy, column: str) -> None:

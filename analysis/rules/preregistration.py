@@ -95,6 +95,7 @@ def _declared(grid: Mapping[str, Any]) -> dict[str, Any]:
     ):
         raise InputError(f"rules.rules: {changed!r} must map names to rules")
     packaged = _in_words_of(base["rules"], grid, changes.get("arms", DEPTH_WIDTH))
+    packaged = _at_known_cost(packaged, grid, changes.get("cost", base["cost"]))
     own = {str(name): dict(change) for name, change in changed.items()}
     rules = {name: rule for name, rule in own.items() if name not in packaged}
     rules |= {name: {**rule, **own.get(name, {})} for name, rule in packaged.items()}
@@ -111,6 +112,18 @@ def _in_words_of(
     words |= {"loses": loses, "scale": "ln" if measure.log else ""}
     return {
         name: {k: v.format(**words) if isinstance(v, str) else v for k, v in rule.items()}
+        for name, rule in packaged.items()
+    }
+
+
+def _at_known_cost(
+    packaged: Mapping[str, dict[str, Any]], grid: Mapping[str, Any], cost: Any
+) -> dict[str, dict[str, Any]]:
+    """The packaged rules at the study's cost where its runs have no FLOPs of an example."""
+    task = grid.get("task")
+    known = not isinstance(task, Mapping) or "flops" in (task.get("costs") or {})
+    return {
+        name: rule if known or rule.get("cost") != "flops" else {**rule, "cost": cost}
         for name, rule in packaged.items()
     }
 

@@ -119,8 +119,7 @@ def check_overlap(pairs: Sequence[Pair], axis: str, min_overlap: float) -> dict[
         if high - low < math.log(min_overlap):
             share = f"{math.exp(high - low):.2f}x" if high > low else "no"
             raise PreconditionError(
-                f"at {pair.label} the arms share {share} range of {axis}; "
-                f"{min_overlap:g}x is needed"
+                f"{pair.where}the arms share {share} range of {axis}; {min_overlap:g}x is needed"
             )
     return x
 

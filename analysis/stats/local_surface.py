@@ -9,7 +9,8 @@ several lengths), and ln(cost) likewise. At the centre of the cloud the elastici
 and the contrast is e_second - e_first: positive where the first axis gains more. Its variance is
 that of the residuals of cell means, seed noise and lack of fit together, with Student's t; the
 slopes of the cost add theirs by the delta method (response surfaces: Box & Draper 2007, chapter 3),
-and so does a fitted floor of the outcome.
+and so does a fitted floor of the outcome. What else shapes differ in (a setting, a resolution) has
+an intercept of its own at each of its levels, in both fits.
 """
 
 import math
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from analysis.study.cells import Cell
+from analysis.study.columns import AXES
 from analysis.study.errors import NothingToCompareError
 from analysis.study.measure import ERROR
 
@@ -29,6 +31,8 @@ Floats = NDArray[np.float64]
 LEAST_DF = 4
 # A matrix that is worse conditioned than this tells its terms not apart.
 WORST = 1e4
+# A cost that rises with less than this power of an axis is the same along it, but for rounding.
+NO_SLOPE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -76,26 +80,30 @@ def surface_contrast(
     logs = logs.reshape(-1, len(names))
     centre = logs.mean(0) if len(known) else np.zeros(len(names))
     x, terms = _terms(logs - centre, names)
+    _refuse_few(len(known), terms, cost)
+    x, terms = _with_intercepts(x, terms, [_other_settings(cell, names) for cell in known])
+    _refuse_few(len(known), terms, cost)
     df = len(known) - x.shape[1]
-    if df < LEAST_DF:
+    if not _tells_apart(x):
+        product = terms.index(" ".join(axes))
+        alone = _tells_apart(np.delete(x, product, 1))
+        how = "are never changed together" if alone else "change together"
         raise NothingToCompareError(
-            f"a surface of {x.shape[1]} terms ({', '.join(terms)}) takes {x.shape[1] + LEAST_DF} "
-            f"shapes or more, and {len(known)} have a {cost}"
-        )
-    scaled = x / np.sqrt((x**2).sum(0))
-    if np.linalg.matrix_rank(x) < x.shape[1] or np.linalg.cond(scaled) > WORST:
-        raise NothingToCompareError(
-            f"{' and '.join(names)} change together in these {len(known)} shapes: no surface tells "
-            "their effects apart"
+            f"{' and '.join(axes if alone else names)} {how} in these {len(known)} shapes: no "
+            "surface tells their effects apart"
         )
     outcome = np.log([cell.error for cell in known])
     costs = np.log([cell.cost(cost) or math.nan for cell in known])
     inverse = np.linalg.inv(x.T @ x)
     slope, spread = _fit(x, outcome, df)
     per, cost_spread = _fit(x, costs, df)
-    for name, value in zip(axes, per[1:3], strict=True):
-        if value <= 0:
-            raise NothingToCompareError(f"{cost} does not rise with {name}: nothing is paid for it")
+    quantile = float(stdtrit(df, 1 - alpha / 2))
+    for i, name in enumerate(axes, start=1):
+        if per[i] <= max(NO_SLOPE, quantile * math.sqrt(cost_spread * inverse[i, i])):
+            called = names_of(known).get(name, name)
+            raise NothingToCompareError(
+                f"{cost} does not clearly rise with {called}: nothing is paid for it"
+            )
     first, second = slope[1:3] / per[1:3]
     weights = np.array([-1 / per[1], 1 / per[2]])
     by_cost = np.array([first / per[1], -second / per[2]])
@@ -106,7 +114,7 @@ def surface_contrast(
         by_floor, _ = _fit(x, -measure.floor.se / np.exp(outcome), df)
         variance += float(weights @ by_floor[1:3]) ** 2
     se, contrast = math.sqrt(variance), float(second - first)
-    half = float(stdtrit(df, 1 - alpha / 2)) * se
+    half = quantile * se
     seeds = max(cell.n for cell in known)
     once = "lack of fit of the surface alone, because every shape ran once"
     both = "seed noise and lack of fit of the surface, from cell means"
@@ -126,6 +134,45 @@ def surface_contrast(
         centre={name: float(math.exp(at)) for name, at in zip(names, centre, strict=True)},
         rests_on=once if seeds == 1 else both,
     )
+
+
+def _refuse_few(n: int, terms: Sequence[str], cost: str) -> None:
+    """Raise a NothingToCompareError if `n` shapes are too few for a surface of these terms."""
+    if n - len(terms) < LEAST_DF:
+        raise NothingToCompareError(
+            f"a surface of {len(terms)} terms ({', '.join(terms)}) takes {len(terms) + LEAST_DF} "
+            f"shapes or more, and {n} have a {cost}"
+        )
+
+
+def _tells_apart(x: Floats) -> bool:
+    """Whether the columns of a surface are not nearly functions of each other."""
+    lengths = np.sqrt((x**2).sum(0))
+    if not lengths.all() or np.linalg.matrix_rank(x) < x.shape[1]:
+        return False
+    return bool(np.linalg.cond(x / lengths) <= WORST)
+
+
+def names_of(cells: Sequence[Cell]) -> dict[str, str]:
+    """What figures call the axes that only this study has."""
+    return {axis.name: axis.label for cell in cells[:1] for axis in cell.own}
+
+
+def _other_settings(cell: Cell, names: Sequence[str]) -> tuple[object, ...]:
+    """All that a shape may differ in from others, but for the axes of the surface."""
+    variant, settings = cell.comparison_group
+    own = tuple(pair for pair in settings if pair[0] not in names)
+    return variant, own, *(cell.value(axis) for axis in AXES if axis not in names)
+
+
+def _with_intercepts(
+    x: Floats, terms: list[str], settings: Sequence[tuple[object, ...]]
+) -> tuple[Floats, list[str]]:
+    """The surface with a column for each of these settings after the first."""
+    levels = list(dict.fromkeys(settings))
+    columns = [[float(one == level) for one in settings] for level in levels[1:]]
+    more = [f"other settings {i}" for i in range(2, len(levels) + 1)]
+    return np.column_stack([x, *columns]), terms + more
 
 
 def _terms(x: Floats, names: Sequence[str]) -> tuple[Floats, list[str]]:

@@ -109,7 +109,7 @@ def _grid(source: Pair, target: Pair, x: Mapping[str, float], cost: str) -> Floa
         bounds.append(overlap_of(logs[0], logs[1]))
     low, high = max(b[0] for b in bounds), min(b[1] for b in bounds)
     if high <= low:
-        raise PreconditionError(f"at {target.label} the regimes share no range of {cost}")
+        raise PreconditionError(f"{target.where}the regimes share no range of {cost}")
     return np.linspace(low, high, POINTS)
 
 

@@ -10,6 +10,8 @@ from scaling_study.study.axes import CELL_AXES
 Base = Mapping[str, float]
 # `smallest`, or values of some axes.
 DeclaredBase = str | Mapping[str, float]
+# The label where the other axes have one value each.
+ONLY = "all"
 DEPTH_WIDTH = ("depth", "width")
 
 
@@ -24,6 +26,11 @@ class Pair(NamedTuple):
     def cells(self) -> tuple[Cell, ...]:
         """The cells of both arms; the base comes twice."""
         return (*self.first, *self.second)
+
+    @property
+    def where(self) -> str:
+        """Begins a sentence about it: at resolution 32 px, or nothing if there is one setting."""
+        return "" if self.label == ONLY else f"at {self.label} "
 
 
 def base_of(
@@ -54,7 +61,10 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
         values = tuple(cell.value(axis) for axis in others)
         settings = tuple((key, value) for key, value in cell.settings if key not in base)
         groups.setdefault(((cell.variant or "", settings), values), []).append(cell)
-    varied = [a for a in others if len({c.value(a) for c in usable}) > 1 or a == "resolution"]
+    found = {axis: {cell.value(axis) for cell in usable} for axis in others}
+    # What is no image has a resolution of 1.
+    varied = [a for a in others if len(found[a]) > 1 or (a == "resolution" and found[a] != {1})]
+    called = {axis.name: axis.label for cell in usable[:1] for axis in cell.own}
     units = {axis.name: f" {axis.unit}" for axis in CELL_AXES if axis.unit}
     pairs = []
     for ((variant, settings), values), members in groups.items():
@@ -63,6 +73,10 @@ def pairs_of(cells: Sequence[Cell], base: Base, epochs: int, cost: str) -> list[
         if min(map(len, arms)) >= 2 and all(scaled):
             at = zip(others, values, strict=True)
             shared = (f"{axis} {v:g}{units.get(axis, '')}" for axis, v in at if axis in varied)
-            own = (variant, *(f"{key} {value}" for key, value in settings), *shared)
-            pairs.append(Pair(", ".join(filter(None, own)) or "all", *arms))
+            own = (
+                variant,
+                *(f"{called.get(key, key)} {value}" for key, value in settings),
+                *shared,
+            )
+            pairs.append(Pair(", ".join(filter(None, own)) or ONLY, *arms))
     return pairs

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scaling_study.common.errors import InputError
+from scaling_study.study.axes import length_of
 from scaling_study.study.result import COLUMNS
 from scaling_study.tasks import DEFAULT, described
 from scaling_study.tasks.base import DIFFERENCE, Description, NoisePrior
@@ -170,9 +171,7 @@ def description_of(grid: Mapping[str, Any]) -> Description:
 
 def measure_of(grid: Mapping[str, Any]) -> Measure:
     """The measure of a study, as its grid.yaml says; raises as `description_of`."""
-    outcome, task = description_of(grid), grid.get("task")
-    length = task.get("length") if isinstance(task, Mapping) else None
-    length = str(length or "epochs")
+    outcome, length = description_of(grid), length_of(grid)
     if outcome is TASK:
         return Measure(length=length)
     fraction = outcome.unit == FRACTION

@@ -7,6 +7,7 @@ what the command line says. Here alone it is decided which of them may.
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 # By these SLURM's programs find their controller, and are trusted by it.
 CONTROLLER = {"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"}
@@ -51,6 +52,19 @@ def of_submission(
     """
     site = (f"SBATCH_{name.upper()}" for name in SITE_OPTIONS if name not in options)
     return of_slurm(environment) | {name: environment[name] for name in site if name in environment}
+
+
+def of_program(first: Path | None, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """For a user's program: its Python finds what lies beside it, which jobs of ours forbid theirs.
+
+    A batch script sets PYTHONSAFEPATH, so that a job imports the code that was submitted. Modules
+    in `first` come before those of the working folder.
+    """
+    found = {name: value for name, value in environment.items() if name != "PYTHONSAFEPATH"}
+    if first is None:
+        return found
+    path = os.pathsep.join(filter(None, (str(first), found.get("PYTHONPATH"), os.getcwd())))
+    return found | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def of_wandb(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -39,24 +39,37 @@ def source_files(module: str) -> dict[str, Path]:
     if found is None or not getattr(found, "__file__", None):
         return {}
     own = Path(str(found.__file__)).resolve()
-    up = len(module.split(".")) + (own.stem == "__init__")
-    root = own.parents[up - 1]
+    root = import_root(module, own)
     within = module.partition(".")[0] if is_installed(own) else ""
     return dict(sorted(_reached(root, [module], within).items()))
 
 
-def program_files(starts: Iterable[Path]) -> list[Path]:
-    """These files of a program, and the modules beside each script that it imports; sorted."""
-    found = set[Path]()
-    for start in (path.resolve() for path in starts):
-        imported = _imported("", start) if start.suffix == ".py" else ()
-        found |= {start, *_reached(start.parent, imported).values()}
-    return sorted(found)
+def files_of_script(path: Path) -> set[Path]:
+    """A file that a program's command names; of a script also the modules beside it it imports."""
+    path = path.resolve()
+    imported = _imported("", path) if path.suffix == ".py" else ()
+    return {path, *_reached(path.parent, imported).values()}
 
 
-def program_digest(starts: Iterable[Path]) -> str:
-    """Of all `program_files`: their names and what they say, but not where they lie."""
-    named = "".join(f"{path.name} {digest(path)}\n" for path in program_files(starts))
+def files_of_module(module: str, path: Path) -> set[Path]:
+    """The file of a module that is not imported here, and the modules beside it that it imports.
+
+    An `__init__.py` that says nothing is none of them.
+    """
+    path = path.resolve()
+    reached = _reached(import_root(module, path), [module]).values()
+    return {path} | {file for file in reached if file.stat().st_size}
+
+
+def import_root(module: str, path: Path) -> Path:
+    """The entry of the import path below which `path` is the file of `module`."""
+    package = path.stem in ("__init__", "__main__") and module.rpartition(".")[2] != path.stem
+    return path.parents[len(module.split(".")) - 1 + package]
+
+
+def program_digest(files: Iterable[Path]) -> str:
+    """Of the files of a program: their names and what they say, but not where they lie."""
+    named = "".join(f"{path.name} {digest(path)}\n" for path in sorted(files))
     return hashlib.sha256(named.encode()).hexdigest()[:DIGITS]
 
 

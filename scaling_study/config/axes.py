@@ -7,7 +7,7 @@ from scaling_study.common.validation import flat_items
 from scaling_study.config.program import SETTING_OF_PROGRAM
 from scaling_study.config.run import REFERENCES, RunConfig
 from scaling_study.config.scale_dependent import GROUPS
-from scaling_study.study.axes import AXES, Axis, own_axes
+from scaling_study.study.axes import AXES, EPOCHS, Axis, own_axes
 from scaling_study.study.axes import display_name as name_of
 from scaling_study.study.axes import spaced_name as spaced
 
@@ -55,7 +55,8 @@ def display_names(runs: Sequence[RunConfig], grid: Mapping[str, Any]) -> list[st
 
 def spaced_name(run: RunConfig, own: Sequence[Axis]) -> str:
     """What trackers call a run: d26 w0.5 32px 10ep bs128 s0, with a grid's `own` axes."""
-    return spaced(_values(Settings(), run), own)
+    length = run.program.length if run.program else None
+    return spaced(_values(Settings(), run), own, length or EPOCHS)
 
 
 def _values(settings: Settings, run: RunConfig) -> dict[str, Any]:

@@ -10,12 +10,19 @@ import shlex
 import string
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.source import program_digest
+from scaling_study.common.paths import PACKAGE
+from scaling_study.common.source import (
+    files_of_module,
+    files_of_script,
+    import_root,
+    program_digest,
+)
 from scaling_study.common.validation import flat_items, one_value, require, suggest
 from scaling_study.models.family import ModelConfig
 from scaling_study.study.axes import CELL_AXES
@@ -24,6 +31,8 @@ from scaling_study.tasks.program import COMMAND, Program, placeholders, program_
 # What a command or a function may ask for that is no setting.
 RUN_DIR, STOP = "run_dir", "stop"
 GIVEN = (RUN_DIR, STOP, "seed", "device")
+# Where a snapshot has the files of commands, and the most bytes that a file of theirs may have.
+FROZEN, MOST_FROZEN = Path("program"), 1_000_000
 # What the config keys of a program's own settings begin with.
 SETTING_OF_PROGRAM = "task.settings."
 # Precision and recipe of runs whose program decides them itself.
@@ -117,6 +126,43 @@ def identity(parts: Mapping[str, Any], task: Program) -> dict[str, Any]:
     return {"program": task.text, "source": task.source, "values": used}
 
 
+def frozen_files(task: Program) -> dict[str, Path]:
+    """The files that queued runs need of a program, by their paths in a snapshot of the code.
+
+    Modules of a function are where Python finds them; a command's files are below `FROZEN` as they
+    are in the folder of the sweep. What is larger than `MOST_FROZEN` bytes, or lies elsewhere, is
+    data.
+    """
+    files = code_of(task)
+    if task.name != COMMAND:
+        module = task.text.rpartition(".")[0]
+        root, folder = import_root(module, _module_file(task.text).resolve()), Path()
+    else:
+        root, folder = Path.cwd(), FROZEN
+    # Without these a folder would be part of the package of that name beside it.
+    files |= {p for f in files for d in f.parents if (p := d / "__init__.py").is_file()}
+    within = (p for p in files if p.is_relative_to(root) and p.stat().st_size <= MOST_FROZEN)
+    return {str(folder / path.relative_to(root)): path for path in within}
+
+
+def folder_with(task: Program) -> Path | None:
+    """The folder with the files that a run was planned with: this one, or else the snapshot's.
+
+    None if what was planned is in neither.
+    """
+    for folder in (Path.cwd(), PACKAGE.parent / FROZEN):
+        with suppress(InputError):
+            if program_digest(code_of(task, folder)) == task.source:
+                return folder
+    return None
+
+
+def words_in(words: list[str], folder: Path) -> list[str]:
+    """The words of a command, of which those that name files name the ones in `folder`."""
+    there = {word: folder / word for word in words[1:]}
+    return [words[0], *(str(there[w]) if there[w].is_file() else w for w in words[1:])]
+
+
 def filled(template: str, values: Mapping[str, Any]) -> list[str]:
     """The words of a command with the values in place; no shell reads them.
 
@@ -144,34 +190,54 @@ def _called(task: Program) -> str:
     """What the data column says: the program's file or function."""
     if task.name != COMMAND:
         return task.text
-    scripts = [path.name for path in code_of(task)]
-    return scripts[0] if scripts else shlex.split(task.text)[0]
+    words = _words(task)
+    scripts = [path.name for path in _named(words, Path())]
+    return scripts[0] if scripts else module_run(words) or words[0]
 
 
-def code_of(task: Program) -> list[Path]:
-    """The files that a command names, or the one with the function."""
+def code_of(task: Program, folder: Path = Path()) -> set[Path]:
+    """The files of a program: of a command those that it names, and what of Python they import.
+
+    `folder` is the one that a command is called in.
+    """
     if task.name != COMMAND:
-        return [_module_file(task.text)]
+        return files_of_module(task.text.rpartition(".")[0], _module_file(task.text))
+    words = _words(task)
+    found = {file for path in _named(words, folder) for file in files_of_script(path)}
+    if (module := module_run(words)) is None:
+        return found
+    place = folder.joinpath(*module.split("."))
+    files = (place.with_name(f"{place.name}.py"), place / "__main__.py")
+    there = [path for path in files if path.is_file()]  # else it is an installed one
+    return found.union(*(files_of_module(module, path) for path in there))
+
+
+def _words(task: Program) -> list[str]:
     try:
-        words = shlex.split(task.text)
+        return shlex.split(task.text)
     except ValueError as error:
         raise InputError(f"task.command={task.text}: {error}") from None
-    return list(_existing(words))
 
 
-def _existing(words: list[str]) -> Iterator[Path]:
+def module_run(words: list[str]) -> str | None:
+    """The module of `python -m MODULE`; None for another command."""
+    before = words.index("-m") if "-m" in words[1:-1] else 0
+    return words[before + 1] if before and "python" in Path(words[0]).name else None
+
+
+def _named(words: list[str], folder: Path) -> Iterator[Path]:
     """Files among the words of a command; InputError for a missing Python script."""
     for word in words:
         if "{" in word:
             continue
         try:
-            there = Path(word).is_file()
+            there = (folder / word).is_file()
         except OSError:
             continue
-        missing = f"{word} is not in {Path.cwd()}, where the sweep was started"
+        missing = f"{word} is not in {folder.resolve()}, where the sweep was started"
         require(there or not word.endswith(".py"), "task.command", " ".join(words), missing)
         if there:
-            yield Path(word)
+            yield folder / word
 
 
 def _module_file(function: str) -> Path:

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from scaling_study.common.paths import PACKAGE
 from scaling_study.common.source import is_installed, source_files
 from scaling_study.common.verify import digest_of, why_not_own
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.config.program import frozen_files
 from scaling_study.config.run import RunConfig
 
 
@@ -36,7 +37,7 @@ class Snapshot(NamedTuple):
     digest: str
 
 
-def freeze(execution: ExecutionConfig, folder: Path, runs: Iterable[RunConfig] = ()) -> Snapshot:
+def freeze(execution: ExecutionConfig, folder: Path, runs: Sequence[RunConfig] = ()) -> Snapshot:
     """A snapshot under `folder` with this package and a user's modules as of now.
 
     These are the modules that are imported, and the sources of `runs`. It is named by commit and
@@ -82,10 +83,14 @@ def _code(execution: ExecutionConfig) -> Iterator[tuple[str, Path]]:
             yield from _files(Path(path), data)
 
 
-def _sources(runs: Iterable[RunConfig]) -> Iterator[tuple[str, Path]]:
+def _sources(runs: Sequence[RunConfig]) -> Iterator[tuple[str, Path]]:
     """What is in the identity of runs, whether it is imported by now or only in training."""
-    parts = {part for run in runs for part in (run.model.family, run.data.name, run.task)}
-    for module in sorted(name for name in parts if isinstance(name, str) and "." in name):
+    programs = {run.program.text: run.program for run in runs if run.program}
+    for program in programs.values():
+        yield from frozen_files(program).items()
+    ours = [run for run in runs if run.program is None]
+    parts = {str(part) for run in ours for part in (run.model.family, run.data.name, run.task)}
+    for module in sorted(name for name in parts if "." in name):
         for name, path in source_files(module).items():
             if not is_installed(path):
                 path_to = name.split(".")

@@ -157,6 +157,9 @@ class Job:
             return cause
         if isinstance(error, Stopped):
             self.write_failure(f"stopped with a checkpoint: {cause}", cause, claim)
+        elif isinstance(error, failure_causes.ProgramError):
+            print(error, flush=True)  # where we noticed it helps nobody
+            self.write_failure(str(error), cause, claim)
         else:
             traceback.print_exc()
             message = f"{type(error).__name__}: {error}"

@@ -8,7 +8,6 @@ import importlib
 import inspect
 import json
 import math
-import os
 import signal
 import subprocess
 import time
@@ -18,17 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scaling_study.common import stop_request
-from scaling_study.common.files import replace_file
+from scaling_study.common import environment, stop_request
+from scaling_study.common.files import file_end, replace_file
 from scaling_study.common.reading import json_in, text_in
-from scaling_study.common.source import program_digest
 from scaling_study.common.stop_request import Stopped
 from scaling_study.common.validation import is_number
-from scaling_study.config.program import RUN_DIR, STOP, code_of, filled
+from scaling_study.config.program import RUN_DIR, STOP, filled, folder_with, module_run, words_in
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.program_cost import columns_of, measures_of, program_costs
 from scaling_study.launch.failure_causes import ProgramError, cause_of_exit, kernel_oom_kills
-from scaling_study.study.result import COLUMNS, FRACTIONS
+from scaling_study.study.result import COLUMNS, FRACTIONS, POSITIVE
 from scaling_study.tasks.program import COMMAND
 
 FILE = "outcome.json"
@@ -36,13 +34,18 @@ DONE, CONTINUE = 0, 75  # EX_TEMPFAIL of sysexits.h
 # From USR1 until TERM, and from TERM until the program is killed, in seconds.
 GRACE_S, LAST_S = 50.0, 5.0
 LOOK_S = 0.1
+# What the process of a run and its program print, and the most characters of it in an error.
+LOG, MOST_SAID = "log.txt", 300
 # Columns that a program may report beside its costs; all other numbers are measures.
 REPORTED = (
     *("outcome", "val_error", "train_error", "val_loss", "step_time_s", "step_time_mean_s"),
     *("step_time_cv", "images_per_s", "peak_memory_bytes", "n_train", "n_val", "batch_size"),
     *("params", "flops", "activations", "train_flops"),
 )
-WHOLE = ("peak_memory_bytes", "n_train", "n_val", "batch_size", "params", "flops", "activations")
+WHOLE = (
+    *("peak_memory_bytes", "n_train", "n_val", "batch_size", "params", "flops", "activations"),
+    "train_flops",
+)
 PR_SET_PDEATHSIG = 1
 
 
@@ -55,14 +58,16 @@ def run_program(run: RunConfig, run_dir: Path, fence: Callable[[], None]) -> dic
     """
     program = run.program
     assert program is not None
-    if program_digest(code_of(program)) != program.source:
+    if (folder := folder_with(program)) is None:
         raise ProgramError(
             "the program was edited after the sweep had planned this run; sweep again"
         )
     spent, began = _spent(run_dir), time.monotonic()
-    work = _command if program.name == COMMAND else _function
     try:
-        work(run, run_dir.resolve())
+        if program.name == COMMAND:
+            _command(run, run_dir.resolve(), folder)
+        else:
+            _function(run, run_dir.resolve())
     finally:
         fence()
         wall_s = spent + time.monotonic() - began
@@ -87,6 +92,8 @@ def outcome_in(run_dir: Path, run: RunConfig) -> dict[str, Any]:
             raise ProgramError(f"{FILE}: {name}={value!r}: must be a number")
         if name != "outcome" and not (math.isfinite(value) and value >= 0):
             raise ProgramError(f"{FILE}: {name}={value:g}: must be a finite number, 0 or more")
+        if name in POSITIVE and (round(value) if name in WHOLE else value) == 0:
+            raise ProgramError(f"{FILE}: {name}={value:g}: must be above 0, or left out")
         if name in FRACTIONS and value > 1:
             raise ProgramError(f"{FILE}: {name}={value:g}: must be a fraction")
         if name in COLUMNS and name not in REPORTED:
@@ -104,20 +111,23 @@ def outcome_in(run_dir: Path, run: RunConfig) -> dict[str, Any]:
     }
 
 
-def _command(run: RunConfig, run_dir: Path) -> None:
-    """Run the command until it exits with DONE; raises as `run_program`."""
+def _command(run: RunConfig, run_dir: Path, folder: Path) -> None:
+    """Run the command until it exits with DONE, by the files in `folder`; as `run_program`."""
     assert run.program is not None
     words = filled(run.program.text, run.values | {"seed": run.seed, RUN_DIR: run_dir})
-    environment = os.environ | {
+    copied, first = folder != Path.cwd(), None
+    if copied:
+        words, first = words_in(words, folder), folder if module_run(words) else None
+    variables = environment.of_program(first) | {
         "SCALING_STUDY_RUN_DIR": str(run_dir),
         "SCALING_STUDY_RUN_ID": run.run_id,
         "SCALING_STUDY_SEED": str(run.seed),
         "SCALING_STUDY_GRACE_S": f"{GRACE_S:g}",
     }
     while True:
-        kills, before = kernel_oom_kills(), _written(run_dir)
+        kills, before, printed = kernel_oom_kills(), _written(run_dir), _size(run_dir / LOG)
         try:
-            process = subprocess.Popen(words, env=environment, preexec_fn=_end_with_parent)
+            process = subprocess.Popen(words, env=variables, preexec_fn=_begin)
         except OSError as error:
             raise ProgramError(f"{words[0]}: cannot be started ({error.strerror})") from None
         code = _wait(process)
@@ -131,7 +141,9 @@ def _command(run: RunConfig, run_dir: Path) -> None:
             raise Stopped(reason)
         if code != CONTINUE:
             cause, message = cause_of_exit(code, kernel_oom_kills() - kills)
-            raise ProgramError(message.replace("the process", "the program"), cause)
+            ended = f"exit code {code}" if code > 0 else message.replace("process", "program")
+            last = _last_line(run_dir / LOG, printed)
+            raise ProgramError(f"{ended}: {last}" if last else ended, cause)
         if _written(run_dir) == before:
             raise ProgramError(f"exit code {CONTINUE}, to be continued, and nothing written before")
 
@@ -157,11 +169,15 @@ def _wait(process: "subprocess.Popen[bytes]") -> int:
             process.wait()
 
 
-def _end_with_parent() -> None:
-    """Have the kernel kill the program when the process that started it is gone (Linux)."""
+def _begin() -> None:
+    """In the program's process: the kernel kills it when the one that started it is gone (Linux).
+
+    Requests to stop that reach all processes at once are left to the one that started it.
+    """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends these to both
+    # A terminal sends the first two to both, SLURM the last: its notice of the end of a job.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -183,6 +199,18 @@ def _function(run: RunConfig, run_dir: Path) -> None:
         if not isinstance(found, Mapping):
             raise ProgramError(f"{run.program.text} returned {found!r}, which is no mapping")
         replace_file(run_dir / FILE, json.dumps(dict(found)) + "\n")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _last_line(log: Path, begin: int) -> str:
+    """The last line that a program has printed since the log had `begin` bytes, shortened."""
+    with suppress(OSError):
+        lines = file_end(log, min(4000, _size(log) - begin)).splitlines()
+        return next((line.strip()[:MOST_SAID] for line in reversed(lines) if line.strip()), "")
+    return ""
 
 
 def _spent(run_dir: Path) -> float:

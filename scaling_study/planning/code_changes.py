@@ -23,7 +23,8 @@ def code_changes(rows: Sequence[Planned], store: Store, results: Mapping[str, An
         alike[_readable(run_id)].append(run_id)
     found: dict[str, int] = defaultdict(int)
     read = 0
-    for run in (row.run for row in rows if row.state in TO_START and row.run.code):
+    waiting = (row.run for row in rows if row.state in TO_START)
+    for run in (run for run in waiting if run.code or run.program):
         for run_id in alike[_readable(run.run_id)]:
             read += 1
             if read <= MOST_READ and (why := _why(run, store, run_id)):
@@ -47,14 +48,23 @@ def _why(run: RunConfig, store: Store, run_id: str) -> str:
         other = stored_run(values) if isinstance(values, Mapping) else None
     except (OSError, InputError, ValueError):
         return ""
-    if other is None or replace(other, code=run.code).run_id != run.run_id:
+    if other is None or other.run_id == run.run_id or _with_code(other, run).run_id != run.run_id:
         return ""
+    if run.program:
+        return f"the code of {run.data.name} changed"
     if not other.code:
         return f"the code of {_names(run.code)} is part of their ids now"
     modules = other.code.keys() | run.code.keys()
     return (
         f"the code of {_names(m for m in modules if other.code.get(m) != run.code.get(m))} changed"
     )
+
+
+def _with_code(other: RunConfig, run: RunConfig) -> RunConfig:
+    """A run with the code of another."""
+    if other.program and run.program:
+        return replace(other, task=replace(other.program, source=run.program.source))
+    return replace(other, code=run.code)
 
 
 def _names(modules: Iterable[str]) -> str:

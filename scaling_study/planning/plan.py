@@ -1,7 +1,7 @@
 """The plan: every run of a grid with its cost and state, before anything is paid for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,11 @@ from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.parents import with_parents
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
+from scaling_study.tasks import DEFAULT
 from scaling_study.training import teachers
+
+# Of a program: what only a run of it has.
+OF_A_RUN = ("asks", "source")
 
 
 @dataclass(frozen=True)
@@ -82,13 +86,26 @@ class Planned:
 def planned_cells(
     settings: Mapping[str, Any], overrides: Sequence[str], times: Times | None
 ) -> tuple[dict[str, Any], list[Cell], list[ExcludedPoint]]:
-    """The checked grid, its cells, and the points that are none; an InputError for a bad grid."""
+    """The checked grid with its task, its cells, and the points that are none.
+
+    Raises an InputError for a bad grid.
+    """
     grid = declared_grid(with_full_names(settings.get("grid"), settings), overrides)
     cells, left = cells_of(grid, settings, times, overrides)
     if not cells:
         why = f"; the first point: {left[0].why}" if left else ""
         raise InputError(f"grid.name={grid['name']}: no cell is left of {len(left)} points{why}")
-    return grid, cells, left
+    return grid | _task([cell.run for cell in cells]), cells, left
+
+
+def _task(runs: Sequence[RunConfig]) -> dict[str, Any]:
+    """What a study says of its task; InputError where runs are of several."""
+    tasks = {str(run.program.text if run.program else run.task) for run in runs}
+    if len(tasks) > 1:
+        raise InputError(f"task={', '.join(sorted(tasks))}: a study compares runs of one task")
+    if (program := runs[0].program) is not None:
+        return {"task": {k: v for k, v in asdict(program).items() if v and k not in OF_A_RUN}}
+    return {} if runs[0].task == DEFAULT else {"task": runs[0].task}
 
 
 def check_accepted(

@@ -16,7 +16,7 @@ from scaling_study.launch.queue_view import Accounts, LostRun, QueueView, RunInQ
 from scaling_study.launch.submissions import Submissions
 from scaling_study.planning.order import last_end_s
 from scaling_study.study.active_sweep import slots_of_sweep
-from scaling_study.study.axes import AXES, Axis, own_axes
+from scaling_study.study.axes import AXES, Axis, length_of, own_axes
 from scaling_study.study.parents import BLOCKED, TO_START, blocked_by, with_parents
 from scaling_study.study.result import FINISHED, STATUSES, Result
 from scaling_study.study.run_metrics import reached
@@ -69,7 +69,8 @@ class Overview:
 
     `eta_s` is the time until the last run ends, with as many at a time as the arrays or the sweep
     allow, and the wait for the first to start if none is running; None without a measured run.
-    `scheduler`: not asked, answered, or silent. `axes` are those that only this study has.
+    `scheduler`: not asked, answered, or silent. `axes` are those that only this study has,
+    `length` is what it calls its length of training.
     """
 
     schema: int
@@ -84,6 +85,7 @@ class Overview:
     scheduler: str
     stopped: str | None
     axes: tuple[Axis, ...]
+    length: str
     runs: tuple[RunStatus, ...]
 
     def as_json(self) -> str:
@@ -98,7 +100,7 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
     `accounted` keeps accounting's answers between calls.
     """
     rows, store = read_plan(study_dir), Store(study_dir.parent)
-    own = tuple(own_axes(read_grid(study_dir)))
+    own = tuple(own_axes(grid := read_grid(study_dir)))
     accounted = {} if accounted is None else accounted
     view = registry.look(store, [row["run_id"] for row in rows], study_dir, accounted)
     try:
@@ -122,6 +124,7 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
         scheduler={None: "not asked", True: "answered", False: "silent"}[view.answered],
         stopped=Submissions(study_dir).stop_reason(),
         axes=own,
+        length=length_of(grid),
         runs=runs,
     )
 

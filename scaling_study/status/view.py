@@ -11,7 +11,7 @@ from rich.text import Text
 from scaling_study.common.format import duration, engineering
 from scaling_study.common.terminal import printable
 from scaling_study.status.overview import LOG_LINES, STATES, Overview, RunStatus
-from scaling_study.study.axes import CELL_AXES, Axis, plain, sort_key
+from scaling_study.study.axes import Axis, cell_axes, plain, sort_key
 from scaling_study.study.parents import TO_START
 
 # A sign and a colour for each state: a log without colours can be read too.
@@ -52,7 +52,7 @@ def _failures(seen: Overview, most: int) -> list[Text]:
 
 def _map(seen: Overview, most_lines: int | None = None) -> Group:
     """Settings of the model down, all others across, a sign for each run of a cell."""
-    axes = [*CELL_AXES, *seen.axes]
+    axes = [*cell_axes(seen.length, (run.resolution for run in seen.runs)), *seen.axes]
     down = [axis for axis in axes if axis.key.startswith("model.")]
     across = [axis for axis in axes if axis not in down]
     cells = defaultdict[Place, defaultdict[Place, list[RunStatus]]](lambda: defaultdict(list))

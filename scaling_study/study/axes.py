@@ -6,7 +6,7 @@ the analysis, which knows no run's configuration, reads it too.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -55,6 +55,7 @@ AXES = (
 )
 KEYS = {axis.name: axis.key for axis in AXES}
 NAMES = {axis.key: axis.name for axis in AXES}
+EPOCHS = "epochs"
 # Replicates share these.
 CELL_AXES = tuple(axis for axis in AXES if not axis.replicate)
 
@@ -115,10 +116,12 @@ def display_name(values: Mapping[str, Any], own: Sequence[Axis]) -> str:
     return "-".join(axis.short(value) for axis, value in _named(values, own))
 
 
-def spaced_name(values: Mapping[str, Any], own: Sequence[Axis]) -> str:
-    """The same for people who know no prefixes: d26 w0.5 32px 10ep bs128 s0."""
+def spaced_name(values: Mapping[str, Any], own: Sequence[Axis], length: str = EPOCHS) -> str:
+    """The same for people who know no prefixes: d26 w0.5 32px 10ep bs128 s0, or 10 steps."""
+    counted = {} if length == EPOCHS else {EPOCHS: f" {length}"}
+    units = {axis.name: counted.get(axis.name, axis.unit) for axis in AXES}
     return " ".join(
-        f"{plain(value)}{axis.unit}" if axis.unit else axis.short(value)
+        f"{plain(value)}{unit}" if (unit := units.get(axis.name, "")) else axis.short(value)
         for axis, value in _named(values, own)
     )
 
@@ -126,7 +129,25 @@ def spaced_name(values: Mapping[str, Any], own: Sequence[Axis]) -> str:
 def _named(values: Mapping[str, Any], own: Sequence[Axis]) -> list[tuple[Axis, Any]]:
     """The axes that names show, with the values there are."""
     axes = (*CELL_AXES, *own, *(axis for axis in AXES if axis.replicate))
-    return [(axis, value) for axis in axes if (value := values.get(axis.name)) not in (None, "")]
+    known = [(axis, value) for axis in axes if (value := values.get(axis.name)) not in (None, "")]
+    # What is no image has a side of 1 px.
+    return [(axis, value) for axis, value in known if axis.name != "resolution" or value != 1]
+
+
+def length_of(grid: Mapping[str, Any]) -> str:
+    """What a study calls its length of training: epochs, or what its program counts."""
+    return str(_mapping(grid.get("task")).get("length") or EPOCHS)
+
+
+def cell_axes(length: str, sides: Iterable[float]) -> list[Axis]:
+    """The axes that all studies have, in a study's own word for its length of training.
+
+    Without the resolution where all sides are 1 px, which is none of an image.
+    """
+    axes = [
+        replace(axis, unit=length) if axis.name == EPOCHS != length else axis for axis in CELL_AXES
+    ]
+    return [axis for axis in axes if axis.name != "resolution" or {*sides} != {1}]
 
 
 def ordered(values: Iterable[Any]) -> list[Any]:

@@ -14,6 +14,7 @@ from scaling_study.planning.budget import Budget, SufficientSets, affordable, ex
 from scaling_study.planning.plan import Planned
 from scaling_study.planning.plan_table import table
 from scaling_study.study.result import Result
+from scaling_study.tasks import task_of
 
 
 class Plan:
@@ -109,12 +110,15 @@ class Plan:
 
 
 def unsuited(rows: Sequence[Planned]) -> list[str]:
-    """Recipes of planned runs that their families do not name among those that suit them."""
-    pairs = {(row.run.model.family, row.run.train.recipe) for row in rows if not row.run.program}
+    """Recipes of planned runs that their families or tasks do not name as those that suit them."""
+    runs = [row.run for row in rows if not row.run.program]
+    by_name = {r.model.family: family(r.model.family).recipes for r in runs}
+    by_name |= {str(r.task): task_of(r.task).recipes for r in runs}
+    pairs = {(name, r.train.recipe) for r in runs for name in (r.model.family, str(r.task))}
     return [
         f"recipe {recipe}: {name} names {', '.join(suited)} as those that suit it"
         for name, recipe in sorted(pairs)
-        if (suited := family(name).recipes) and recipe not in suited
+        if (suited := by_name[name]) and recipe not in suited
     ]
 
 

@@ -1,7 +1,6 @@
 """What a study needs on disk before its first run starts."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import yaml
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info, prepare
 from scaling_study.grid.sizes import study_sizes
 from scaling_study.planning.plan import Planned
@@ -18,10 +16,6 @@ from scaling_study.planning.plan_table import write_csv
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store, check_writable
 from scaling_study.study.table import read_plan
-from scaling_study.tasks import DEFAULT
-
-# Of a program: what only a run of it has.
-OF_A_RUN = ("asks", "source")
 
 
 def make_ready(
@@ -62,7 +56,6 @@ def make_ready(
         )
     classes = {data_info(row.run.data).n_classes for row in ours if not row.stage}
     known: dict[str, Any] = {"n_classes": classes.pop()} if len(classes) == 1 else {}
-    known |= _task([row.run for row in cells])
     preregistration.freeze(study_dir, grid)
     runs = {row.run.run_id: row.run.config_id for row in cells}
     freeze_plan(study_dir, runs, allocation, share)
@@ -71,16 +64,6 @@ def make_ready(
     text += yaml.safe_dump(sizes, default_flow_style=None)
     replace_file(study_dir / "grid.yaml", text)
     write_csv(rows, grid, study_dir / "plan.csv")
-
-
-def _task(runs: list[RunConfig]) -> dict[str, Any]:
-    """What grid.yaml says of the task; InputError where runs are of several."""
-    tasks = {str(run.program.text if run.program else run.task) for run in runs}
-    if len(tasks) > 1:
-        raise InputError(f"task={', '.join(sorted(tasks))}: a study compares runs of one task")
-    if (program := runs[0].program) is not None:
-        return {"task": {k: v for k, v in asdict(program).items() if v and k not in OF_A_RUN}}
-    return {} if runs[0].task == DEFAULT else {"task": runs[0].task}
 
 
 def _planned_before(study_dir: Path) -> set[str]:

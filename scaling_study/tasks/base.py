@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -89,6 +89,9 @@ class Task(Description):
             right, as mixup makes them: by the name of a recipe's `loss`, task or bce. A task
             without them is not trained with mixed images.
         right: of each image whether it is right, (n,); None for a task without right and wrong.
+
+    `undecayed` and `recipes` are what a family may say too: patterns of names of parameters that
+    weight decay must spare, and the recipes that suit it, where empty means all.
     """
 
     columns: Mapping[str, tuple[str, str]]
@@ -97,6 +100,8 @@ class Task(Description):
     metrics: Mapping[str, Callable[[Tensor, Tensor], Tensor]]
     soft_losses: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = field(default_factory=dict)
     right: Callable[[Tensor, Tensor], Tensor] | None = None
+    undecayed: Sequence[str] = ()
+    recipes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

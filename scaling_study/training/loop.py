@@ -110,7 +110,8 @@ def _train(
     if state is None and run.init is not None:
         first_weights.load(module, run, Path(execution.results_dir))
     transfer.freeze(module, run)
-    optimizer = optimizer_of(module, recipe, family(run.model.family).undecayed)
+    undecayed = (*family(run.model.family).undecayed, *task.undecayed)
+    optimizer = optimizer_of(module, recipe, undecayed)
     transfer.scale_learning_rates(optimizer, module, run)
     scaler = gradient_scaler(run)
     ema = Ema(module, recipe.ema_decay)

@@ -14,18 +14,27 @@ from typing import Any
 import pytest
 import yaml
 
+from analysis.rules.preregistration import load_rules
 from helpers import warm_python
 from helpers.commands import environment
 from scaling_study.common import stop_request
 from scaling_study.common.errors import InputError
-from scaling_study.common.source import program_digest, program_files
+from scaling_study.common.source import files_of_script, program_digest
 from scaling_study.config.execution import ExecutionConfig
-from scaling_study.config.program import filled
+from scaling_study.config.program import code_of, filled
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import describe
+from scaling_study.cost.device_times import Times
 from scaling_study.cost.program_cost import program_costs
+from scaling_study.grid.cells import Cell
 from scaling_study.grid.declared import with_full_names
+from scaling_study.launch.code_snapshot import freeze
 from scaling_study.launch.job import Job
+from scaling_study.launch.local.process import print_to_log
+from scaling_study.launch.outcome import Outcome
+from scaling_study.planning.code_changes import code_changes
+from scaling_study.planning.plan import plan
+from scaling_study.study.table import read_grid
 from scaling_study.tracking.payload import payload_of
 
 PROGRAM = """
@@ -34,7 +43,8 @@ from pathlib import Path
 import side
 out = Path(sys.argv[3])
 (out / "argv.json").write_text(json.dumps(sys.argv[1:]))
-(out / "outcome.json").write_text(json.dumps({"outcome": 1 / float(sys.argv[1]), "tokens": 7}))
+(out / "outcome.json").write_text(json.dumps({"outcome": 1 / float(sys.argv[1]), "tokens": 7,
+    "params": 12, "step_time_s": 0.5}))
 """
 
 
@@ -46,6 +56,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "train.py").write_text(PROGRAM)
     yield tmp_path
     stop_request.clear()
+
+
+def logged(run: RunConfig, execution: ExecutionConfig) -> Outcome:
+    """The outcome of a run that prints into its log, as in a process of its own."""
+    job, (out, err) = Job(run, execution), map(os.dup, (1, 2))
+    try:
+        print_to_log(job)
+        return job()
+    finally:
+        for kept, number in ((out, 1), (err, 2)):
+            os.dup2(kept, number)
+            os.close(kept)
 
 
 def program(**task: Any) -> RunConfig:
@@ -81,7 +103,7 @@ def test_a_command_is_run_and_its_outcome_becomes_the_result(
     assert result["outcome"] == 0.25
     assert result["train_flops"] == 6 * 4 * 15
     assert result["measures"] == {"tokens": 7}  # what it measured counts, not the formula
-    assert result["flops"] is None
+    assert (result["params"], result["step_time_s"], result["flops"]) == (12, 0.5, None)
     assert result["val_error"] is None
     assert result["width"] == 4
     assert result["depth"] == 1  # it asks for none
@@ -103,8 +125,74 @@ def test_an_id_has_the_code_and_what_the_program_asks_for_and_nothing_else(here:
     assert program().run_id == before.run_id
     (here / "side.py").write_text("X = 2\n")
     assert program().run_id != before.run_id
-    assert program_files([here / "train.py"]) == sorted([here / "side.py", here / "train.py"])
+    assert files_of_script(here / "train.py") == {here / "side.py", here / "train.py"}
     assert len(program_digest([here / "train.py"])) == 16
+
+
+PACKAGE_FILES = {
+    "own_net/train.py": "from own_net.blocks import X\ndef run(depth): return {'outcome': X}\n",
+    "own_net/blocks.py": "from . import deep\nX = deep.X\n",
+    "own_net/deep.py": "X = 1\n",
+    "own_net/__init__.py": "",
+}
+OF_A_PACKAGE: tuple[dict[str, Any], ...] = (
+    {"command": "python -m own_net.train {width} {run_dir}", "settings": {}},
+    {"name": "python", "command": None, "function": "own_net.train.run", "settings": {}},
+)
+
+
+@pytest.mark.parametrize("task", OF_A_PACKAGE)
+def test_the_code_of_a_package_is_what_its_module_imports(here: Path, task: dict[str, Any]) -> None:
+    for name, text in PACKAGE_FILES.items():
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_text(text)
+    before = program(**task)
+    assert before.program is not None
+    assert {path.name for path in code_of(before.program)} == {"train.py", "blocks.py", "deep.py"}
+    (here / "own_net" / "deep.py").write_text("X = 2\n")
+    assert program(**task).run_id != before.run_id
+
+
+RUNS_OTHER_CODE = {"command": "python sub/train.py {width} {run_dir}", "settings": {}}
+PRINTS = "import json, sys\nimport side\nout = sys.argv[2] + '/outcome.json'\n"
+PRINTS += "json.dump({'outcome': side.X}, open(out, 'w'))\n"
+
+
+@pytest.mark.parametrize("task", [RUNS_OTHER_CODE, OF_A_PACKAGE[0]])
+def test_a_queued_program_that_was_edited_runs_as_it_was_submitted(
+    here: Path, execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, task: dict[str, Any]
+) -> None:
+    (here / "sub").mkdir()
+    (here / "own_net").mkdir()
+    (here / "own_net" / "__init__.py").touch()
+    (here / "sub" / "train.py").write_text(PRINTS)
+    (here / "own_net" / "train.py").write_text(PRINTS.replace("import side", "from . import side"))
+    for folder in ("sub", "own_net"):
+        (here / folder / "side.py").write_text("X = 1\n")
+    run = program(**task)
+    snapshot = freeze(execution, here / "snapshots", [run]).folder
+    for folder in ("sub", "own_net"):
+        (here / folder / "side.py").write_text("X = 2\n")
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")  # as in a job
+    monkeypatch.setattr("scaling_study.config.program.PACKAGE", snapshot / "scaling_study")
+    assert Job(run, execution)().status == "ok"
+    assert written(run, execution, "result.json")["outcome"] == 1
+
+
+def test_the_plan_says_that_a_program_was_edited(here: Path, execution: ExecutionConfig) -> None:
+    (here / "train.py").write_text("raise SystemExit(3)\n")
+    job = Job(program(), execution)
+    job()
+    results = job.store.read()
+    (here / "train.py").write_text("raise SystemExit(4)\n")
+    for run, said in (
+        (program(), ["1 run is new, because the code of train.py changed; the results of"]),
+        (program(settings={"steps": 6}), []),  # another run, whatever its code
+        (job.run, []),
+    ):
+        rows = plan([Cell(run, {})], job.store, results, Times([], 1))
+        lines = code_changes(rows, job.store, results)
+        assert [line.removesuffix(" before stay") for line in lines] == said
 
 
 def test_a_program_that_was_edited_after_the_plan_does_not_run(
@@ -121,6 +209,7 @@ def test_a_program_that_was_edited_after_the_plan_does_not_run(
     ("code", "status", "said"),
     [
         ("raise SystemExit(3)", "failed", "exit code 3"),
+        ("raise RuntimeError('mice')", "failed", "exit code 1: RuntimeError: mice"),
         ("pass", "failed", "left no outcome.json"),
         ("write('{\"outcome\": NaN}')", "diverged", None),
         ("write('{\"outcome\": null}')", "diverged", None),
@@ -128,6 +217,7 @@ def test_a_program_that_was_edited_after_the_plan_does_not_run(
         ("write('{\"val_loss\": 1}')", "failed", "must be an object with a number `outcome`"),
         ('write(\'{"outcome": 1, "depth": 3}\')', "failed", "depth is known before the run"),
         ('write(\'{"outcome": 1, "val_error": 3}\')', "failed", "must be a fraction"),
+        ('write(\'{"outcome": 1, "flops": 0}\')', "failed", "flops=0: must be above 0, or left"),
         ("raise SystemExit(75)", "failed", "nothing written before"),
         ("import os; os.kill(os.getpid(), 11)", "failed", "killed by SIGSEGV"),
     ],
@@ -137,7 +227,7 @@ def test_how_a_program_ends_is_how_its_run_ends(
 ) -> None:
     write = "write = (Path(sys.argv[3]) / 'outcome.json').write_text"
     (here / "train.py").write_text(f"import sys\nfrom pathlib import Path\n{write}\n{code}")
-    outcome = Job(program(), execution)()
+    outcome = logged(program(), execution)
     assert outcome.status == status
     assert said is None or said in str(outcome.error)
 
@@ -327,7 +417,7 @@ def test_a_program_ends_with_the_process_that_started_it(here: Path) -> None:
 
 
 GRID = """# @package _global_
-task: {name: command, command: 'python train.py {run_dir} {width} {seed}'}
+task: {name: command, command: 'python train.py {run_dir} {width} {seed}', outcome: loss}
 grid: {name: g, axes: {width: [1, 2], seed: [0]}}
 """
 
@@ -351,4 +441,8 @@ def test_a_sweep_of_programs_without_costs_is_interrupted_and_continued(here: Pa
     done = warm_python.run(*words, cwd=here, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 ok" in done.stdout
-    assert "outcome 1.5" in done.stdout
+    assert "loss 1.5" in done.stdout
+    # Its rules are frozen in words of its outcome, as the analysis reads them.
+    rules = load_rules(here / "results/g", read_grid(here / "results/g"))
+    assert not rules.exploratory
+    assert all("error" not in rule.claim for rule in rules.rules)

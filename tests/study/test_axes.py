@@ -4,8 +4,10 @@ import pytest
 
 from scaling_study.study.axes import (
     AXES,
+    cell_axes,
     config_key,
     display_name,
+    length_of,
     ordered,
     own_axes,
     short_name,
@@ -41,6 +43,19 @@ def test_what_a_grid_crosses_is_an_axis_of_its_own() -> None:
     assert spaced_name(values, own) == "d26 w0.5 32px 10ep name=a dropout0.25 bs128 s3"
     del values["seed"], values["model.dropout"]
     assert display_name(values, own) == "d26-w0.5-r32-e10-name=a-bs128"
+    # A program may count steps, and have no images.
+    values["resolution"] = 1
+    assert display_name(values, own) == "d26-w0.5-e10-name=a-bs128"
+    assert spaced_name(values, own, "steps") == "d26 w0.5 10 steps name=a bs128"
+
+
+def test_a_studys_length_of_training_has_its_own_name() -> None:
+    assert length_of({"task": {"name": "command", "length": "steps"}}) == "steps"
+    assert {length_of({}), length_of({"task": "my_tasks.ordinal"})} == {"epochs"}
+    texts = [axis.text(3) for axis in cell_axes("steps", [1, 1])]
+    assert texts == ["depth 3", "width 3", "3 steps"]
+    texts = [axis.text(3) for axis in cell_axes("epochs", [1, 16])]
+    assert texts == ["depth 3", "width 3", "3 px", "3 ep"]
 
 
 @pytest.mark.parametrize(

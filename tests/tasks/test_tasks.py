@@ -20,10 +20,18 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.paths import data_dir
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import run_cost
+from scaling_study.cost.device_times import Times
+from scaling_study.grid.cells import Cell
 from scaling_study.launch.job import Job
+from scaling_study.models import family
+from scaling_study.planning.plan import plan
+from scaling_study.study.store import Store
 from scaling_study.study.table import read_study
+from scaling_study.sweep import decisions
 from scaling_study.tasks import task_of
 from scaling_study.tasks.classification import TASK as CLASSIFICATION
+from scaling_study.training import loop
+from scaling_study.training.optimizers import optimizer_of
 
 ORDINAL = "helpers.ordinal_task"
 LEARNS = {"train.epochs": 8, "train.ema_decay": 0.0, "train.lr_per_256": 0.2}
@@ -42,6 +50,36 @@ def test_a_task_of_ones_own_is_trained_scored_and_stored(execution: ExecutionCon
     assert result["train_error"] is None
     last = json.loads((run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert last == {"step": 64, "epoch": 8, "val_loss": result["val_loss"]}
+
+
+def test_families_and_tasks_say_what_is_not_decayed_and_what_recipes_suit_them(
+    execution: ExecutionConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tiny(task=ORDINAL, **{"train.weight_decay": 0.1, "train.epochs": 1})
+    task = replace(ordinal_task.TASK, undecayed=("9.weight",), recipes=["deit"])
+    of_family = replace(
+        family(run.model.family), undecayed=("0.*", "[3-6].*"), recipes=["paper", "other"]
+    )
+    monkeypatch.setattr(ordinal_task, "TASK", task)
+    for module in (loop, decisions):
+        monkeypatch.setattr(module, "family", lambda _: of_family)
+    groups: list[list[dict[str, Any]]] = []
+
+    def spied(*arguments: Any) -> torch.optim.Optimizer:
+        optimizer = optimizer_of(*arguments)
+        groups.append([dict(group) for group in optimizer.param_groups])
+        return optimizer
+
+    monkeypatch.setattr(loop, "optimizer_of", spied)
+    loop.train(run, tmp_path, execution)
+    # Of nn.Sequential: 9 is the head, the others are convolutions.
+    weights = [g for g in groups[0] if any(parameter.ndim > 1 for parameter in g["params"])]
+    assert [group["weight_decay"] for group in weights] == [0.0]
+    rows = plan([Cell(run, {})], Store(Path(execution.results_dir)), {}, Times([], 1))
+    assert decisions.unsuited(rows) == [
+        f"recipe {run.train.recipe}: {ORDINAL} names deit as those that suit it",
+        f"recipe {run.train.recipe}: {run.model.family} names paper, other as those that suit it",
+    ]
 
 
 def test_the_plan_counts_the_head_of_the_task() -> None:

@@ -159,6 +159,12 @@ def test_a_change_of_seed_alone_is_no_treatment(
     (tmp_path / "b.csv").write_text("outcome,seed,lr\n0.2,2,1\n0.21,3,1\n")
     assert main([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]) == 2
     assert "differ in nothing but the seed" in capsys.readouterr().err
+    # What was measured beside the outcome is no treatment either.
+    for name, seeds in (("a", (0, 1)), ("b", (2, 3))):
+        lines = [f"{0.2 + s / 100},{s},1,{0.1 + s / 100}" for s in seeds]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["outcome,seed,lr,train_loss", *lines]))
+    assert main([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]) == 2
+    assert "differ in nothing but the seed" in capsys.readouterr().err
     results = [run(14, 0.25, 4, seed, 0.3 - seed / 100) for seed in range(4)]
     first = write_study(tmp_path / "first", results[:2])
     second = write_study(tmp_path / "second", results[2:])

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis.importers import main
-from analysis.importing.command import rows_of
+from analysis.importing.command import form_of, rows_of
 from helpers.tracked import server
 from helpers.wandb_run import Run
 from helpers.wandb_server import Server
@@ -76,22 +76,6 @@ def judged(tmp_path: Path, rows: list[dict[str, Any]], study: str = STUDY, *more
     file = table(tmp_path / "runs.csv", rows)
     words = (file, *MAP, "--study", str(tmp_path / "study.yaml"), "-o", str(tmp_path / "out"))
     return main([*words, *more])
-
-
-@pytest.mark.slow
-def test_a_table_becomes_a_study_that_is_judged_right(tmp_path: Path) -> None:
-    assert judged(tmp_path, made()) == 0
-    out = tmp_path / "out"
-    for name in ("report.html", "verdicts.json", "fits.json", "frontier.csv", "gaps.csv"):
-        assert (out / name).stat().st_size > 0
-    verdicts = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))
-    long = verdicts["verdicts"]["R1-long"]
-    assert long["verdict"] == "supported"
-    # In ln(loss - 1): the declared outcome, not the raw column.
-    assert long["ci_low"] < EFFECT < long["ci_high"]
-    assert verdicts["runs"] == 30
-    assert verdicts["prereg"]["cost"] == "train_flops"
-    assert verdicts["prereg"]["exploratory"]  # nothing was fixed before these runs
 
 
 @pytest.mark.parametrize(
@@ -160,6 +144,92 @@ def test_shapes_that_ran_once_are_compared_by_a_surface(
     assert "rests on lack of fit of the surface alone" in said
 
 
+@pytest.fixture
+def with_heads() -> list[dict[str, Any]]:
+    """The table with an axis of its own, which costs nothing and gains 5 %, and an optimizer."""
+    rows = [
+        {**row, "heads": heads, "opt": opt} for row in made() for heads in (4, 8) for opt in "ab"
+    ]
+    for row in rows:
+        row["loss"] = 1 + (row["loss"] - 1) * (0.95 if row["heads"] == 8 else 1)
+        row["loss"] += 1e-4 * (row["opt"] == "a") + 1e-7 * row["heads"]
+    return rows
+
+
+OWN_AXES = (
+    STUDY
+    + """
+axes: {attention heads: heads, opt: opt}
+rules: {rules: {more: {kind: levels, along: table.attention_heads, levels: [8, 4], claim: more}}}
+"""
+)
+
+
+@pytest.mark.slow
+def test_a_table_with_axes_of_its_own_becomes_a_study_that_is_judged_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], with_heads: list[dict[str, Any]]
+) -> None:
+    assert judged(tmp_path, with_heads, OWN_AXES) == 0
+    out = tmp_path / "out"
+    for name in ("verdicts.json", "fits.json", "frontier.csv", "gaps.csv"):
+        assert (out / name).stat().st_size > 0
+    verdicts = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))
+    for rule, effect in (("R1-long", EFFECT), ("more", -math.log(0.95))):
+        found = verdicts["verdicts"][rule]
+        assert found["verdict"] == "supported"
+        # In ln(loss - 1): the declared outcome, not the raw column.
+        assert found["ci_low"] < effect < found["ci_high"]
+    assert verdicts["runs"] == 120
+    assert verdicts["prereg"]["cost"] == "train_flops"
+    assert verdicts["prereg"]["exploratory"]  # nothing was fixed before these runs
+    effects = (out / "main_effects.csv").read_text(encoding="utf-8")
+    assert all(label in effects for label in ("attention heads", ",opt,", "(steps)"))
+    arms = (out / "arms_train_flops.csv").read_text(encoding="utf-8")
+    assert "attention heads 8, opt b" in arms
+    assert "<th>attention heads</th><th>opt</th>" in (out / "report.html").read_text("utf-8")
+    # The same folder again, with other rules: nothing was frozen.
+    study = OWN_AXES.partition("rules:")[0] + "rules: {arms: [depth, attention_heads]}"
+    assert judged(tmp_path, with_heads, study, "--surface") == 2
+    assert "does not clearly rise with attention heads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [
+        ("[heads]", "2 rows are d2-w64-r1-e100-4 with seed 0: a run that is there twice"),
+        ("[nothing]", "axes: nothing: no such column; there are C, dim, heads"),
+        ("[layers]", "axes: layers is the axis depth already"),
+        ("[width]", "axes=width: is an axis already; give --map width=COLUMN"),
+        ("[steps]", "axes=steps: is the length already"),
+        ("{a b: heads, a-b: opt}", "must differ in more than signs"),
+        ("3", "axes=3: must be a list of columns"),
+        ("{lr: opt}", "'opt' for lr holds 'a'"),
+    ],
+)
+def test_axes_that_are_none_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], with_heads: list[dict[str, Any]],
+    axes: str, said: str,
+) -> None:  # fmt: skip
+    assert judged(tmp_path, with_heads, f"{STUDY}axes: {axes}\n") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_value_that_no_run_can_have_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judged(tmp_path, [row | {"lr": 0} for row in made()]) == 2
+    assert "d2-w64-r1-e100-s0-0: lr=0.0 is not possible" in capsys.readouterr().err
+
+
+def test_a_length_of_half_a_step_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judged(tmp_path, [row | {"steps": row["steps"] / 200} for row in made()]) == 2
+    assert (
+        "row 1: steps=0.5 is no whole number; give it in a smaller unit" in capsys.readouterr().err
+    )
+
+
 def test_all_formats_hold_the_same_runs(tmp_path: Path) -> None:
     rows = made(seeds=2)
     texts = [{k: str(v) for k, v in row.items()} for row in rows]
@@ -169,6 +239,8 @@ def test_all_formats_hold_the_same_runs(tmp_path: Path) -> None:
     assert rows_of(str(tmp_path / "a.json"), "jsonl") == texts
     assert rows_of(table(tmp_path / "a.csv", rows), "csv") == texts
     assert rows_of(str(tmp_path / "a.parquet"), "parquet") == texts
+    named = {"a.json": "jsonl", "a.parquet": "parquet", "a.csv": "csv", "a.ndjson": "jsonl"}
+    assert {name: form_of(str(tmp_path / name)) for name in named} == named
     nested = [{f"config.{k}": v for k, v in row.items()} for row in texts]
     assert rows_of(str(tmp_path / "a.jsonl"), "jsonl") == nested
 
@@ -183,6 +255,7 @@ def test_the_files_of_mlflow_are_read(tmp_path: Path) -> None:
         )
         (run / "params" / "layers").write_text("4")
         (run / "metrics" / "loss").write_text("17 3.5 0\n18 3.25 2\n18 3.4 1\n")
+    assert form_of(str(tmp_path / "mlruns")) == "mlflow"
     (found,) = rows_of(str(tmp_path / "mlruns"), "mlflow")
     assert found == {"run_id": "run0", "layers": "4", "loss": "3.25"}  # the last step, not line
 
@@ -195,6 +268,7 @@ def test_the_files_of_tensorboard_are_read(tmp_path: Path) -> None:
         for step in range(3):
             writer.add_scalar("loss", 4 - step / 2, step)
     (tmp_path / "a" / "hparams.yaml").write_text("model: {layers: 4}\n")
+    assert form_of(str(tmp_path)) == "tensorboard"
     (found,) = rows_of(str(tmp_path), "tensorboard")
     assert found == {"run_id": "a", "model.layers": "4", "loss": "3.0"}
 

@@ -70,3 +70,14 @@ def test_a_broken_grid_file_is_named(tmp_path, content, capsys):
     (study / "grid.yaml").write_text(content)
     assert main([str(study), "-o", str(tmp_path), "--formats", "none"]) == 2
     assert "grid.yaml" in capsys.readouterr().err
+
+
+def test_rules_about_laws_take_the_studys_cost_where_runs_have_no_flops_of_an_example() -> None:
+    def costs(task: object) -> set[str]:
+        rules = load_rules(None, {"task": task, "rules": {"cost": "train_flops"}}).rules
+        return {rule.cost for rule in rules if rule.name in ("R2", "R3-harm")}
+
+    table = {"name": "table", "outcome": {"name": "loss"}}
+    assert costs(table) == {"train_flops"}
+    assert costs({**table, "costs": {"flops": "width"}}) == {"flops"}
+    assert costs("classification") == {"flops"}

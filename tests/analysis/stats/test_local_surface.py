@@ -53,6 +53,19 @@ def test_without_noise_the_contrast_is_that_of_the_surface() -> None:
     assert "epochs" in found.centre
 
 
+def test_what_else_shapes_differ_in_does_not_disturb_the_contrast() -> None:
+    cells, shifted = cloud(1, sd=0.0, n=20), []
+    for number, c in enumerate(cells):
+        side = 16 if number % 3 else 32  # costs 4 times as much, and has half the error
+        costs = {"flops": tuple(v * (side / 16) ** 2 for v in c.costs["flops"])}
+        errors = tuple(v * 16 / side for v in c.errors)
+        kind = (("heads", "4" if c.width > 64 else "8"),)
+        shifted.append(replace(c, resolution=side, costs=costs, errors=errors, settings=kind))
+    found = surface_contrast(shifted, AXES, "flops")
+    assert found.contrast == pytest.approx(truth(cells, (-0.10, -0.20)), abs=1e-9)
+    assert found.terms[-1] == "other settings 4"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "seeds"), [(11, 1), (14, 1), (14, 3)])
 @pytest.mark.parametrize("slopes", [(-0.10, -0.20), (-0.25, -0.10)])
@@ -79,12 +92,20 @@ def test_intervals_contain_the_truth_in_95_of_100_clouds(
         (cloud(1, n=8), "takes 10 shapes or more, and 8 have a flops"),
         ([], "and 0 have a flops"),
         (
+            [replace(c, **{a: 16}) for a, c in zip(AXES * 10, cloud(1, n=20), strict=True)],
+            "depth and width are never changed together",
+        ),
+        (
             [replace(c, width=float(c.depth)) for c in cloud(1)],
             "depth and width change together",
         ),
         (
             [replace(c, costs={"flops": (1e9 / c.depth * c.width,)}) for c in cloud(1)],
-            "flops does not rise with depth",
+            "flops does not clearly rise with depth",
+        ),
+        (
+            [replace(c, costs={"flops": (c.width**2 * (1 + 1e-9 * c.depth),)}) for c in cloud(1)],
+            "flops does not clearly rise with depth",
         ),
     ],
 )
