@@ -11,19 +11,24 @@ from analysis.importing.read_other import parquet_rows, tensorboard_rows
 from helpers.data_settings import values
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values
-from scaling_study.data import data_info, data_set
+from scaling_study.data import data_set
 
 EXTRAS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
 
 
 def sizes(name: str, **more: str) -> Callable[[], object]:
-    return lambda: data_info(from_values(data_set(name).config, values(name) | more, "data."))
+    def ask() -> object:
+        config = from_values(data_set(name).config, values(name) | more, "data.")
+        return data_set(name).sizes(config, None)
+
+    return ask
 
 
 @pytest.mark.parametrize(
     ("call", "what"),
     [
         (sizes("digits"), "data=digits: sklearn"),
+        (sizes("icons"), "data=icons: resvg_py"),
         (sizes("parquet", root="nowhere"), "data=parquet: pyarrow"),
         (lambda: parquet_rows(Path("runs.parquet")), "--format parquet: pyarrow"),
         (lambda: tensorboard_rows(Path("runs")), "--format tensorboard: tensorboard"),

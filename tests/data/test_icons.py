@@ -138,11 +138,3 @@ def test_classes_of_different_seeds_share_none(tmp_path: Path) -> None:
         data_config("icons", tmp_path, seed=2)
     with pytest.raises(InputError, match=r"data\.classes=101: must be 2 to 100"):
         data_config("icons", tmp_path, classes=101)
-
-
-def test_without_what_draws_it_says_what_installs_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("scaling_study.common.extras.importlib.util.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"data=icons: resvg_py is not installed; pip install"):
-        icons.sizes(data_config("icons", tmp_path), None)
