@@ -54,7 +54,9 @@ def licence(package: Distribution) -> str:
     metadata = package.metadata
     classified = [c for c in metadata.get_all("Classifier") or () if c.startswith("License")]
     known = (metadata.get("License-Expression"), *classified, metadata.get("License"))
-    return " ".join(filter(None, known))
+    # Some say it in their file alone.
+    files = (package.read_text(f"licenses/{name}") for name in metadata.get_all("License-File", ()))
+    return " ".join(filter(None, known)) or " ".join(filter(None, files))
 
 
 def test_every_package_that_is_installed_with_us_is_pinned() -> None:
