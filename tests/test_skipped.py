@@ -8,7 +8,7 @@ import pytest
 
 from helpers.commands import environment
 
-PAGE = Path(__file__).parent / "analysis/report/page/test_report_page.py"
+PAGE = Path(__file__).parent / "analysis/report/page/test_live_page.py"
 
 
 @pytest.mark.slow
