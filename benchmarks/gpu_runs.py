@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from benchmarks.training import NOT_TRACKED, composed
+from benchmarks.training import composed, execution_in
 from scaling_study.common import stop_request
-from scaling_study.config.execution import ExecutionConfig
 from scaling_study.training.loop import train
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def resuming(bench: Bench) -> dict[str, float]:
     """
     run = composed(*SHORT, *FEW, f"device={bench.device}", precision=bench.precision)
     with tempfile.TemporaryDirectory() as folder:
-        execution, whole, parts = _execution(folder), Path(folder, "whole"), Path(folder, "parts")
+        execution, whole, parts = execution_in(folder), Path(folder, "whole"), Path(folder, "parts")
         for run_dir in (whole, parts):
             run_dir.mkdir()
         undisturbed = train(run, whole, execution)
@@ -85,7 +84,7 @@ def filling(bench: Bench) -> dict[str, Any]:
     torch.cuda.set_per_process_memory_fraction(min(1.0, LIMIT_BYTES / there))
     try:
         with tempfile.TemporaryDirectory() as folder:
-            measured = train(run, Path(folder), _execution(folder))
+            measured = train(run, Path(folder), execution_in(folder))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     names = ("status", "memory_halvings", "micro_batch_size", "peak_memory_bytes")
@@ -99,18 +98,3 @@ def tests(bench: Bench) -> dict[str, Any]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=left_s)
     lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
     return {"exit_code": done.returncode, "said": lines[-1] if lines else ""}
-
-
-def _execution(folder: str) -> ExecutionConfig:
-    return ExecutionConfig(
-        results_dir=folder,
-        cache_dir=folder,
-        threads=1,
-        loader_workers=0,
-        checkpoint_every_s=60,
-        checkpoint_keep="final",
-        metrics_every_s=10,
-        tracking=NOT_TRACKED,
-        git_commit=None,
-        git_dirty=None,
-    )

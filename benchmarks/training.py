@@ -166,22 +166,27 @@ def compared(one: Callable[[], float], other: Callable[[], float], repeats: int)
     }
 
 
+def execution_in(folder: str) -> ExecutionConfig:
+    """Files in `folder`, and a checkpoint every other second, which is often."""
+    return ExecutionConfig(
+        results_dir=folder,
+        cache_dir=folder,
+        threads=torch.get_num_threads(),
+        loader_workers=0,
+        checkpoint_every_s=2,
+        checkpoint_keep="final",
+        metrics_every_s=10,
+        tracking=NOT_TRACKED,
+        git_commit=None,
+        git_dirty=None,
+    )
+
+
 def loops(device: str, precision: str, repeats: int) -> list[dict[str, Any]]:
     """Our loop beside the bare one, on each network of this device."""
     found = []
     with tempfile.TemporaryDirectory() as cache:
-        execution = ExecutionConfig(
-            results_dir=cache,
-            cache_dir=cache,
-            threads=torch.get_num_threads(),
-            loader_workers=0,
-            checkpoint_every_s=2,
-            checkpoint_keep="final",
-            metrics_every_s=10,
-            tracking=NOT_TRACKED,
-            git_commit=None,
-            git_dirty=None,
-        )
+        execution = execution_in(cache)
         for name, by_device in LOOPS.items():
             if device not in by_device:
                 continue
