@@ -60,7 +60,7 @@ def counts(model: ModelConfig, outputs: int, resolution: int, precision: str) ->
         "precision": precision,
     }
     code = family_sources(model.family)
-    name = _name({"version": VERSION, "torch": metadata.version("torch"), "code": code, **asked})
+    name = _name({"version": VERSION, "torch": _version(), "code": code, **asked})
     kept = _read(_folders[0] / FILE) if _folders else {}
     if (found := kept.get(name)) is None:
         found = process.count(asked)
@@ -70,6 +70,12 @@ def counts(model: ModelConfig, outputs: int, resolution: int, precision: str) ->
     if "refused" in found:
         raise InputError(found["refused"])
     return _counts(found)
+
+
+@cache
+def _version() -> str:
+    """Of torch, without loading it."""
+    return metadata.version("torch")
 
 
 def _name(content: Mapping[str, Any]) -> str:
