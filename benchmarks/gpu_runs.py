@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from benchmarks.training import composed, execution_in
+from benchmarks.training import composed
+from benchmarks.untracked import execution_in
 from scaling_study.common import stop_request
 from scaling_study.training.loop import train
 
@@ -62,7 +63,8 @@ def resuming(bench: Bench) -> dict[str, float]:
     """
     run = composed(*SHORT, *FEW, f"device={bench.device}", precision=bench.precision)
     with tempfile.TemporaryDirectory() as folder:
-        execution, whole, parts = execution_in(folder), Path(folder, "whole"), Path(folder, "parts")
+        execution = execution_in(folder, keep="final")
+        whole, parts = Path(folder, "whole"), Path(folder, "parts")
         for run_dir in (whole, parts):
             run_dir.mkdir()
         undisturbed = train(run, whole, execution)

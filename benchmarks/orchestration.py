@@ -29,19 +29,15 @@ from pathlib import Path
 from typing import Any
 
 from timed_jobs import Empty, Trained
+from untracked import execution_in
 
 from scaling_study.common.device import cpu_cores
-from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.config.tracking import Tracking
 from scaling_study.grid.run_at_point import run_at
 from scaling_study.launch.local import pool
 from scaling_study.launch.options import UNLIMITED, Policy
 from scaling_study.launch.slots import Slot
 
-NOT_TRACKED = Tracking(
-    name="none", project="p", entity=None, tags=(), finish_timeout_s=5, study=None
-)
 OURS = "our pool"
 TARGET_S, TARGET_RATIO, TARGET_IDLE_S, TARGET_CPU_S = 0.020, 5.0, 0.2, 0.1
 # 20 steps of the smallest network, and 10 images to score.
@@ -84,22 +80,6 @@ def runs(count: int, point: dict[str, Any] | None = None) -> list[RunConfig]:
     assert isinstance(values, dict)
     points = ({"seed": seed, **(point or {})} for seed in range(count))
     return [run_at(values, p) for p in points]  # type: ignore[arg-type]
-
-
-def execution_in(folder: Path) -> ExecutionConfig:
-    """One CPU thread a run, and files in `folder`."""
-    return ExecutionConfig(
-        results_dir=str(folder),
-        cache_dir=str(folder),
-        threads=1,
-        loader_workers=0,
-        checkpoint_every_s=60,
-        checkpoint_keep="none",
-        metrics_every_s=10,
-        tracking=NOT_TRACKED,
-        git_commit=None,
-        git_dirty=None,
-    )
 
 
 def cpu_beyond_training(count: int, folder: Path) -> list[float]:

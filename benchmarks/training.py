@@ -31,11 +31,11 @@ from omegaconf import OmegaConf  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 
+from benchmarks.untracked import execution_in  # noqa: E402
 from scaling_study.common.device import best_precision, device_name  # noqa: E402
 from scaling_study.common.paths import data_dir  # noqa: E402
 from scaling_study.config.execution import ExecutionConfig  # noqa: E402
 from scaling_study.config.run import RunConfig, run_config  # noqa: E402
-from scaling_study.config.tracking import Tracking  # noqa: E402
 from scaling_study.models import network  # noqa: E402
 from scaling_study.models.modules import build  # noqa: E402
 from scaling_study.training.input_pipeline.batches import TrainingData  # noqa: E402
@@ -59,9 +59,6 @@ LOOPS = {
     },
 }
 EPOCHS = 4
-NOT_TRACKED = Tracking(
-    name="none", project="none", entity=None, tags=(), finish_timeout_s=1, study=None
-)
 CLASSES = 1000
 
 
@@ -166,27 +163,11 @@ def compared(one: Callable[[], float], other: Callable[[], float], repeats: int)
     }
 
 
-def execution_in(folder: str) -> ExecutionConfig:
-    """Files in `folder`, and a checkpoint every other second, which is often."""
-    return ExecutionConfig(
-        results_dir=folder,
-        cache_dir=folder,
-        threads=torch.get_num_threads(),
-        loader_workers=0,
-        checkpoint_every_s=2,
-        checkpoint_keep="final",
-        metrics_every_s=10,
-        tracking=NOT_TRACKED,
-        git_commit=None,
-        git_dirty=None,
-    )
-
-
 def loops(device: str, precision: str, repeats: int) -> list[dict[str, Any]]:
     """Our loop beside the bare one, on each network of this device."""
     found = []
     with tempfile.TemporaryDirectory() as cache:
-        execution = execution_in(cache)
+        execution = execution_in(cache, keep="final", every_s=2, threads=torch.get_num_threads())
         for name, by_device in LOOPS.items():
             if device not in by_device:
                 continue
