@@ -1,5 +1,7 @@
 """Icons: a small package in the form of npm's, chosen from, drawn, and read again."""
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +114,19 @@ def test_both_parts_are_chosen_drawn_and_kept(small: Path, tmp_path: Path) -> No
     assert np.abs(halved - splits.train.pixels).mean() < 2
 
 
-def test_a_choice_that_was_damaged_is_made_again(small: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda c: c[:40], lambda c: c[:40] + b"?" * 9 + c[49:], lambda _: gzip.compress(b"{}")],
+    ids=["cut off", "other bytes", "other content"],
+)
+def test_a_choice_that_was_damaged_is_made_again(
+    damaged: Callable[[bytes], bytes], small: Path, tmp_path: Path
+) -> None:
     data = config(small)
     prepare(data, tmp_path)
     (kept,) = small.glob("*.json.gz")
     content = kept.read_bytes()
-    kept.write_bytes(content[:40])
+    kept.write_bytes(damaged(content))
     prepare(data, tmp_path)
     assert kept.read_bytes() == content
 

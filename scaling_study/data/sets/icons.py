@@ -119,7 +119,7 @@ def _icons(data: IconsConfig) -> dict[str, list[Icon]]:
     path = Path(data.root).expanduser() / f"icons-{PACKAGE.removesuffix('.tgz')}.json.gz"
     try:
         return _read(path)
-    except (OSError, EOFError, ValueError, TypeError):  # missing, or damaged
+    except Exception:  # it is missing, or damaged bytes, which can raise anything
         pass
     package = fetched(path.with_name(PACKAGE), f"{data.url.rstrip('/')}/{PACKAGE}", _checksum())
     with one_at_a_time(path):
