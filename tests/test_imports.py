@@ -195,7 +195,8 @@ def test_rule_kinds_do_not_import_each_other() -> None:
 def test_torch_is_imported_at_the_top_only_where_training_happens() -> None:
     # Layers, families and entry points import it inside the functions that need it.
     with_torch = {
-        *("scaling_study.models.modules", "scaling_study.launch.local.preload"),
+        *("scaling_study.models.modules", "scaling_study.models.shapes_alone"),
+        "scaling_study.launch.local.preload",
         *(f"scaling_study.models.counting.{name}" for name in ("backward", "count", "shapes")),
     }
     for module, path in MODULES.items():

@@ -74,10 +74,11 @@ def _loader() -> Any:
     base: Any = get_yaml_loader()
     if not hasattr(yaml, "CSafeLoader"):
         return base
+    parser: Any = yaml.cyaml.CParser  # type: ignore[attr-defined]
 
-    class Loader(yaml.cyaml.CParser, base):  # type: ignore[misc]
+    class Loader(parser, base):  # type: ignore[misc]
         def __init__(self, stream: str) -> None:
-            yaml.cyaml.CParser.__init__(self, stream)
+            parser.__init__(self, stream)
             yaml.constructor.SafeConstructor.__init__(self)
             yaml.resolver.Resolver.__init__(self)
 
