@@ -1,12 +1,13 @@
 """Images per second that are decoded and augmented, and what new images in every epoch cost.
 
 python benchmarks/data.py [IMAGES]: JPEG files of ImageNet's usual size, 500 x 375 px, made here,
-by one core and by the loader's workers. python benchmarks/data.py fresh [EPOCHS]: wall time of the
-smallest network of depth_vs_width on new fractals, over that on the same ones.
+by one core and by the loader's workers, and beside torchvision and timm where `--timm DIR` has them
+(`pip install --no-deps --target DIR timm torchvision`). python benchmarks/data.py fresh [EPOCHS]:
+wall time of the smallest network of depth_vs_width on new fractals, over that on the same ones.
 """
 
+import argparse
 import io
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 
 import hydra
 import numpy as np
+from loader_peers import Batches, beside_peers
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -92,29 +94,49 @@ def new_images(epochs: int) -> None:
     print(f"median ratio {np.median([fresh / fixed for fixed, fresh in pairs]):.2f}")
 
 
-def main(n: int) -> None:
+def one_core(root: Path, cache: Path, n: int) -> None:
+    for side in (160, 224):
+        for layers in (0, 2):
+            data = images_of(
+                root, cache, 0, f"data.resolution={side}", f"data.randaugment_layers={layers}"
+            )
+            found = rate(lambda data=data: data.batches(0, n // BATCH))  # type: ignore[misc]
+            print(f"train {side} px, RandAugment x {layers}, one core: {found:7.0f} images/s")
+        found = rate(lambda data=data: data.evaluation("val"))  # type: ignore[misc]
+        print(f"evaluation {side} px, one core:            {found:7.0f} images/s")
+
+
+def several_workers(root: Path, cache: Path, n: int) -> None:
+    for workers in (1, 2, 4, 8):
+        if workers <= cpu_cores():
+            data = images_of(root, cache, workers, "data.resolution=160")
+            found = rate(lambda data=data: data.batches(0, 4 * n // BATCH))  # type: ignore[misc]
+            print(f"train 160 px, {workers} workers:                {found:7.0f} images/s")
+
+
+def main(n: int, peers: Path | None, rounds: int) -> None:
     print(f"{device_name('cpu')}, {cpu_cores()} cores; {n} JPEG files of {SIZE[0]} x {SIZE[1]} px")
     with tempfile.TemporaryDirectory() as folder:
         root, cache = Path(folder) / "set", Path(folder)
         write(root, n)
-        for side in (160, 224):
-            for layers in (0, 2):
-                data = images_of(
-                    root, cache, 0, f"data.resolution={side}", f"data.randaugment_layers={layers}"
-                )
-                found = rate(lambda data=data: data.batches(0, n // BATCH))  # type: ignore[misc]
-                print(f"train {side} px, RandAugment x {layers}, one core: {found:7.0f} images/s")
-            found = rate(lambda data=data: data.evaluation("val"))  # type: ignore[misc]
-            print(f"evaluation {side} px, one core:            {found:7.0f} images/s")
-        for workers in (1, 2, 4, 8):
-            if workers <= cpu_cores():
-                data = images_of(root, cache, workers, "data.resolution=160")
-                found = rate(lambda data=data: data.batches(0, 4 * n // BATCH))  # type: ignore[misc]
-                print(f"train 160 px, {workers} workers:                {found:7.0f} images/s")
+
+        def ours(side: int, layers: int) -> Batches:
+            more = (f"data.resolution={side}", f"data.randaugment_layers={layers}")
+            data = images_of(root, cache, 0, *more)
+            return lambda: data.batches(0, n // BATCH)
+
+        beside_peers(ours, root, BATCH, peers, rounds)
+        one_core(root, cache, n)
+        several_workers(root, cache, n)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["fresh"]:
-        new_images(int(sys.argv[2]) if len(sys.argv) > 2 else 4)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="*", help="number of images, or fresh and a number of epochs")
+    parser.add_argument("--timm", type=Path, help="folder with timm and torchvision")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of the loaders")
+    given = parser.parse_args()
+    if given.what[:1] == ["fresh"]:
+        new_images(int(given.what[1]) if len(given.what) > 1 else 4)
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 512)
+        main(int(given.what[0]) if given.what else 512, given.timm, given.rounds)

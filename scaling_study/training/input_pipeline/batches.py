@@ -18,7 +18,7 @@ from scaling_study.config.execution import AUTO_WORKERS, ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.base import MAX_TRAIN_IMAGES, as_evaluated
-from scaling_study.data.splits import Images, Split, Splits, joined
+from scaling_study.data.splits import Encoded, Images, Rendered, Split, Splits, joined
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 from scaling_study.training.input_pipeline.loader import stream
 from scaling_study.training.input_pipeline.make_batch import (
@@ -87,6 +87,11 @@ class TrainingData:
         evaluated = load(data, Path(execution.cache_dir)) if again else None
         require_an_image(splits.val, data.resolution)
         return cls(run, splits, corrupt, execution.loader_workers, evaluated, pool)
+
+    @property
+    def workers(self) -> int | None:
+        """Processes that make training batches, 0: this one; None for what is not decoded."""
+        return self._workers if isinstance(self._trained, Encoded | Rendered) else None
 
     @property
     def corrupt_images(self) -> int:
@@ -225,4 +230,4 @@ def normalisation(part: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def to_input(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Images (n, channels, side, side), 0 to 255, as normalised float images (n, 3, side, side)."""
-    return ((pixels.float() - mean) / std).expand(-1, 3, -1, -1)
+    return (pixels - mean).div_(std).expand(-1, 3, -1, -1)

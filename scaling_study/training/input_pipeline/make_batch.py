@@ -200,7 +200,9 @@ class Moves:
         flipped, (down, across) = self.flipped[low : low + n], self.offsets[:, low : low + n, None]
         if not self.reach:  # indices of every pixel would cost most of the time
             moved = pixels.clone()
-            moved[flipped] = pixels[flipped].flip(2)
+            # One by one: torch takes ten times as long to choose several by their numbers.
+            for i in flipped.nonzero()[:, 0].tolist():
+                moved[i] = pixels[i].flip(1)
             return moved
         columns = torch.arange(side).expand(n, side)
         columns = across + torch.where(flipped[:, None], side - 1 - columns, columns)
