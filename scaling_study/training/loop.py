@@ -185,7 +185,7 @@ def _train(
     module.train()
     transfer.keep_frozen(module)
     end = first if curve.stopped else steps
-    shares = data.batches(first, end, world.rank, world.size)
+    shares = data.loaded(first, end, world.rank, world.size)
     feed = on_device(shares, data, device, layout)
     if world.size > 1 and first < end:
         batch = next(feed)

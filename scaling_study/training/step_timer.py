@@ -48,7 +48,7 @@ class StepTimes:
     def _mark(self) -> None:
         """Have a GPU note when it gets here: it may still compute while this process waits."""
         if self._device == "cuda":
-            self._marks.append(torch.cuda.Event(enable_timing=True))
+            self._marks.append(torch.cuda.Event(enable_timing=True))  # type: ignore[no-untyped-call]
             self._marks[-1].record()
 
     def end_step(self, step: int, last: bool, disturbed: bool) -> bool:
@@ -76,8 +76,8 @@ class StepTimes:
         if not self._marks:
             return self.latest_s - self._wait / self._ended
         begins, ends = self._marks[::2], self._marks[1::2]
-        computed = (a.elapsed_time(b) for a, b in zip(begins, ends, strict=True))
-        return sum(computed) / 1000 / self._ended
+        computed_ms = (a.elapsed_time(b) for a, b in zip(begins, ends, strict=True))
+        return float(sum(computed_ms)) / 1000 / self._ended
 
     def columns(self, batch_size: int, workers: int | None) -> dict[str, Any]:
         """The result columns about speed; none where fewer than two windows were timed.

@@ -19,9 +19,12 @@ def files_run(name: str, root: Path, **changes: Any) -> RunConfig:
     return replace(run, data=config(name, root, **(RANDOM | changes)))
 
 
-def data_of(run: RunConfig, tmp_path: Path, workers: int = 0) -> TrainingData:
+def data_of(
+    run: RunConfig, tmp_path: Path, workers: int = 0, on_device: bool = False
+) -> TrainingData:
     corrupt = CorruptImages(tmp_path, fail=getattr(run.data, "corrupt", "skip") == "fail")
-    return TrainingData(run, load(run.data, tmp_path / "cache"), corrupt, workers)
+    splits = load(run.data, tmp_path / "cache")
+    return TrainingData(run, splits, corrupt, workers, on_device=on_device)
 
 
 def shown(batches: Any) -> list[tuple[bytes, list[int]]]:

@@ -62,8 +62,9 @@ def _crop(encoded: bytes, side: int, choose: Choose, share: float) -> NDArray[np
         stored, orientation = jpeg
         width, height = reversed(stored) if orientation in SIDEWAYS else stored
         box = choose(width, height) if choose else centre_box(width, height, share)
-        least = _enough(box, side) if choose else 1.0
-        image = _decode_jpeg(encoded, *(ceil(length * least) for length in stored), orientation)
+        share = _enough(box, side) if choose else 1.0
+        least = (ceil(stored[0] * share), ceil(stored[1] * share))
+        image = _decode_jpeg(encoded, least, orientation)
     else:
         image = np.asarray(_decode_any(encoded))
         height, width = image.shape[:2]
@@ -112,10 +113,10 @@ def _jpeg_header(encoded: bytes) -> tuple[tuple[int, int], int] | None:
     return (width, height), orientation
 
 
-def _decode_jpeg(encoded: bytes, width: int, height: int, orientation: int) -> NDArray[np.uint8]:
-    """The upright image with at least `width` and `height` px as stored."""
+def _decode_jpeg(encoded: bytes, least: tuple[int, int], orientation: int) -> NDArray[np.uint8]:
+    """The upright image with at least this width and height (px) as stored."""
     try:
-        pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_height=height, min_width=width)
+        pixels = simplejpeg.decode_jpeg(encoded, "RGB", min_width=least[0], min_height=least[1])
     except ValueError:
         # It is strict: stray bytes between segments are no reason to lose an image.
         return np.asarray(_decode_any(encoded))

@@ -24,6 +24,7 @@ from scaling_study.training.input_pipeline.loader import stream
 from scaling_study.training.input_pipeline.make_batch import (
     BatchSpec,
     EvaluationBatch,
+    LoadedBatch,
     TrainingBatch,
     require_an_image,
 )
@@ -47,7 +48,7 @@ class TrainingData:
 
     An incomplete last batch of an epoch is left out, and so are corrupt images in evaluation; in
     training the next one replaces them. At most `workers` processes decode or render, one per core;
-    AUTO_WORKERS: one per core that is this run's.
+    AUTO_WORKERS: one per core that is this run's. `on_device` leaves augmentation to the device.
     """
 
     def __init__(
@@ -58,11 +59,12 @@ class TrainingData:
         workers: int,
         evaluated: Splits | None = None,
         pool: Split | None = None,
+        on_device: bool = False,
     ) -> None:
         self.info, self._evaluated = splits.info, evaluated or splits
         self.steps_per_epoch = run.train.steps_per_epoch(len(splits.train.labels))
         self._run, self._splits, self._corrupt = run, splits, corrupt
-        self._pool = pool
+        self._pool, self._on_device = pool, on_device
         self._trained = splits.train if pool is None else joined(splits.train, pool)
         auto = workers == AUTO_WORKERS
         self._workers = cores_of_run() if auto else min(workers, cpu_cores())
@@ -86,7 +88,8 @@ class TrainingData:
         again = data is not run.data and isinstance(splits.val, Images)
         evaluated = load(data, Path(execution.cache_dir)) if again else None
         require_an_image(splits.val, data.resolution)
-        return cls(run, splits, corrupt, execution.loader_workers, evaluated, pool)
+        on_device = execution.augment_on == "device"
+        return cls(run, splits, corrupt, execution.loader_workers, evaluated, pool, on_device)
 
     @property
     def workers(self) -> int | None:
@@ -102,6 +105,14 @@ class TrainingData:
         """Augmented images of the steps from `first` until before `last`: this rank's share of each
         global batch. The shares of all ranks are the same global batch for every world size.
         """
+        for batch in self.loaded(first, last, rank, world_size):
+            pixels = batch.pixels
+            yield (batch.pending.done(pixels) if batch.pending else pixels), batch.labels
+
+    def loaded(
+        self, first: int, last: int, rank: int = 0, world_size: int = 1
+    ) -> Iterator[LoadedBatch]:
+        """The same, with what is left to the device still to be done."""
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
         epoch = self.steps_per_epoch
@@ -109,8 +120,8 @@ class TrainingData:
             BatchSpec(step, low, self._chosen(step)[low:high], self._side(step), step // epoch)
             for step in range(first, last)
         )
-        run = self._run
-        make = TrainingBatch(self._trained, run.data, size, run.random_key, self._levels)
+        run, levels = self._run, self._levels
+        make = TrainingBatch(self._trained, run.data, size, run.random_key, levels, self._on_device)
         return self._stream(make, specs, rank)
 
     def evaluated(self, split: str, most: int | None = None) -> int:
@@ -143,15 +154,16 @@ class TrainingData:
         """This rank's clean batches of the images at the positions `chosen` of any `part`."""
         starts = range(0, len(chosen), EVALUATION_BATCH)[rank::world_size]
         specs = (BatchSpec(0, 0, chosen[low : low + EVALUATION_BATCH]) for low in starts)
-        return self._stream(EvaluationBatch(part, as_evaluated(self._run.data)), specs, rank)
+        make = EvaluationBatch(part, as_evaluated(self._run.data))
+        return ((batch.pixels, batch.labels) for batch in self._stream(make, specs, rank))
 
     def _stream(
         self, make: TrainingBatch | EvaluationBatch, specs: Iterator[BatchSpec], rank: int
-    ) -> Iterator[Batch]:
+    ) -> Iterator[LoadedBatch]:
         workers = None if make.in_memory else self._workers
-        for pixels, labels, corrupt in stream(make, specs, workers, self._run.device == "cuda"):
-            self._corrupt.record(corrupt, rank)
-            yield pixels, labels
+        for batch in stream(make, specs, workers, self._run.device == "cuda"):
+            self._corrupt.record(batch.corrupt, rank)
+            yield batch
 
     def _chosen(self, step: int) -> NDArray[np.int64]:
         """Positions in the training images, and behind them the pool, of the batch of `step`."""

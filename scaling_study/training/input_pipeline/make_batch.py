@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from scaling_study.data.base import DataConfig
+from scaling_study.data.images.changes import Affine, Change
 from scaling_study.data.images.crops import CENTRE, SAMPLERS, Box, resized
 from scaling_study.data.images.decode import Choose, CorruptImageError, crop
 from scaling_study.data.images.erasing import Levels
-from scaling_study.data.images.policies import augmented, changes_images
+from scaling_study.data.images.policies import augmented, changes_images, drawn
 from scaling_study.data.splits import Encoded, Images, Rendered, Split
+from scaling_study.training.batched_images.pending import Pending
 from scaling_study.training.seeds import generator, seed_of
 
 # This many corrupt images in a row end a run; one damaged row group of Parquet has fewer.
@@ -41,10 +43,18 @@ class BatchSpec(NamedTuple):
 GREY_LEVELS: tuple[Levels, Levels] = ((127.5,), (73.6,))
 # Place and reason of each image that cannot be decoded.
 Corrupt = list[tuple[str, str]]
-# Images (n, channels, side, side), labels (n,), and the corrupt images among them.
-LoadedBatch = tuple[Tensor, Tensor, Corrupt]
 Array = NDArray[np.uint8]
 Rngs = list[np.random.Generator]
+
+
+class LoadedBatch(NamedTuple):
+    """Images (n, channels, side, side), labels (n,), the corrupt images that were met, and what the
+    device is to do to the images."""
+
+    pixels: Tensor
+    labels: Tensor
+    corrupt: Corrupt
+    pending: Pending | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ class TrainingBatch:
     """Makes augmented batches; the seed of an image is (`key`, step, position in the batch).
 
     `key` is `RunConfig.random_key`, `levels` mean and standard deviation of each channel.
+    `on_device` leaves to the device what it can do: all that is drawn is drawn here, in one order.
     """
 
     part: Split
@@ -59,6 +70,7 @@ class TrainingBatch:
     batch_size: int
     key: str
     levels: tuple[Levels, Levels] = GREY_LEVELS
+    on_device: bool = False
 
     @property
     def in_memory(self) -> bool:
@@ -76,26 +88,30 @@ class TrainingBatch:
         single = data.crop != "none" or one_by_one or isinstance(self.part, Encoded)
         rngs = [np.random.default_rng([seed, place]) for place in places] if single else []
         corrupt: Corrupt = []
+        boxes: list[Box] = []
         if isinstance(self.part, Images):
             images = self.part.of_epoch(spec.epoch, spec.chosen)
             pixels, labels = images.pixels, images.labels
             if data.crop == "random_resized":
-                crops = [self._cropped(p, side, r) for p, r in zip(pixels, rngs, strict=True)]
-                pixels = np.stack(crops)
-            pixels = resized(pixels, side, Image.Resampling.BICUBIC)
+                boxes = [self._chooser(rng)(*pixels.shape[2:0:-1]) for rng in rngs]
+            elif pixels.shape[1] != side:
+                boxes = [(0, 0, pixels.shape[2], pixels.shape[1])] * len(pixels)
+            if boxes and not self.on_device:
+                pixels = resized(pixels, side, Image.Resampling.BICUBIC, boxes)
         else:
             pixels, labels = self._decoded(self.part, spec.chosen.tolist(), side, rngs, corrupt)
         moves = _moves(self.batch_size, data, self.key, spec.step)
+        size, levels = (side, side), self.levels
+        changes = [drawn(size, data, levels, rng) for rng in rngs] if one_by_one else []
+        if self.on_device:
+            moved = [moves.of(place, side) for place in places]
+            both = zip(moved, changes or [[]] * len(moved), strict=True)
+            pending = Pending(side, boxes, [[*first, *rest] for first, rest in both])
+            return loaded(pixels, labels, corrupt, pending)
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
         if one_by_one:
-            pairs = zip(pixels, rngs, strict=True)
-            pixels = np.stack([augmented(p, data, self.levels, r) for p, r in pairs])
+            pixels = np.stack([augmented(p, c) for p, c in zip(pixels, changes, strict=True)])
         return loaded(pixels, labels, corrupt)
-
-    def _cropped(self, pixels: Array, side: int, rng: np.random.Generator) -> Array:
-        image = Image.fromarray(pixels)
-        box = self._chooser(rng)(image.width, image.height)
-        return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
 
     def _chooser(self, rng: np.random.Generator) -> Callable[[int, int], Box]:
         """Random crops of images of a width and height, by the data set's sampler."""
@@ -211,6 +227,15 @@ class Moves:
         padded = pad(pixels, border if pixels.ndim == 3 else (0, 0, *border))
         return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
+    def of(self, place: int, side: int) -> list[Change]:
+        """The same of one image, as a change."""
+        flipped, (down, across) = bool(self.flipped[place]), self.offsets[:, place].tolist()
+        right, below = across - self.reach, down - self.reach
+        if not (flipped or right or below):
+            return []
+        step, first = (-1, side + right) if flipped else (1, right)
+        return [Affine((step, 0, first, 0, 1, below), (0, 0, 0))]
+
 
 @lru_cache(maxsize=2)
 def _moves(n: int, data: DataConfig, key: str, step: int) -> Moves:
@@ -218,8 +243,10 @@ def _moves(n: int, data: DataConfig, key: str, step: int) -> Moves:
     return Moves.draw(n, data, generator(key, "augment", step))
 
 
-def loaded(pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt) -> LoadedBatch:
+def loaded(
+    pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt, pending: Pending | None = None
+) -> LoadedBatch:
     """Grey images (n, side, side) and RGB ones (n, side, side, 3) with channels first, as views."""
     images = torch.from_numpy(pixels)
     images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
-    return images, torch.from_numpy(labels), corrupt
+    return LoadedBatch(images, torch.from_numpy(labels), corrupt, pending)
