@@ -16,7 +16,7 @@ from typing import Any
 
 import hydra
 import numpy as np
-from loader_peers import Batches, beside_peers
+from loader_peers import Batches, beside_peers, rates
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -25,6 +25,8 @@ from scaling_study.common.paths import data_dir
 from scaling_study.config.execution import execution_config_of
 from scaling_study.config.run import run_config
 from scaling_study.data import load
+from scaling_study.data.splits import Encoded
+from scaling_study.data.storage.stored_images import stored_images
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 from scaling_study.training.loop import train
@@ -59,17 +61,24 @@ def values_of(*overrides: str) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
-def images_of(root: Path, cache: Path, workers: int, *overrides: str) -> TrainingData:
+def images_of(
+    root: Path, cache: Path, workers: int, *overrides: str, on_device: bool = False
+) -> TrainingData:
     wanted = ("data=imagefolder", f"data.root={root}", f"train.batch_size={BATCH}", *overrides)
     run = run_config(values_of(*wanted))
-    return TrainingData(run, load(run.data, cache), CorruptImages(cache, fail=True), workers)
+    splits, corrupt, store = load(run.data, cache), CorruptImages(cache, fail=True), None
+    if side := getattr(run.data, "stored_side", 0):
+        assert isinstance(splits.train, Encoded)
+        assert splits.train.listed is not None
+        store = stored_images(cache, splits.train.listed, side)
+    return TrainingData(run, splits, corrupt, workers, on_device=on_device, store=store)
 
 
 def rate(batches: Callable[[], Any]) -> float:
     """Images per second of the second of two passes."""
     list(batches())
     start = time.perf_counter()
-    n = sum(len(labels) for _, labels in batches())
+    n = sum(len(batch[1]) for batch in batches())
     return n / (time.perf_counter() - start)
 
 
@@ -106,6 +115,19 @@ def one_core(root: Path, cache: Path, n: int) -> None:
         print(f"evaluation {side} px, one core:            {found:7.0f} images/s")
 
 
+def from_disk(root: Path, cache: Path, n: int, rounds: int) -> None:
+    """What a core makes of images of 224 px with RandAugment x 2: all, or what a GPU leaves to it,
+    of files, and of images that are stored decoded."""
+    makers: dict[str, Batches] = {}
+    for name, side in (("decoded", 0), ("stored at 256 px", 256)):
+        wanted = ("data.resolution=224", "data.randaugment_layers=2", f"data.stored_side={side}")
+        for where, on_device in (("", False), (", augmented by a GPU", True)):
+            data = images_of(root, cache, 0, *wanted, on_device=on_device)
+            makers[name + where] = lambda data=data: data.loaded(0, n // BATCH)  # type: ignore[misc]
+    for name, found in rates(makers, rounds).items():
+        print(f"224 px, RandAugment x 2, {name}: {np.median(found):,.0f} images/s of CPU time")
+
+
 def several_workers(root: Path, cache: Path, n: int) -> None:
     for workers in (1, 2, 4, 8):
         if workers <= cpu_cores():
@@ -127,6 +149,7 @@ def main(n: int, peers: Path | None, rounds: int) -> None:
 
         beside_peers(ours, root, BATCH, peers, rounds)
         one_core(root, cache, n)
+        from_disk(root, cache, n, rounds)
         several_workers(root, cache, n)
 
 

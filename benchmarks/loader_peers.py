@@ -58,7 +58,7 @@ def rates(loaders: dict[str, Batches], rounds: int) -> dict[str, list[float]]:
     for _ in range(rounds + 1):
         for name, batches in loaders.items():
             start = process_time()
-            n = sum(len(labels) for _, labels in batches())
+            n = sum(len(batch[1]) for batch in batches())
             found[name].append(n / (process_time() - start))
     return {name: values[1:] for name, values in found.items()}
 

@@ -26,8 +26,8 @@ class ExecutionConfig:
     A checkpoint is written at most every `checkpoint_every_s` seconds; `checkpoint_keep` says what
     stays when the result is there: final or none. `loader_workers` processes decode images for one
     that trains; AUTO_WORKERS: one per core of the run. `augment_on` cpu or device: the images are
-    the same. Within an epoch, metrics get a line at most
-    every `metrics_every_s` seconds.
+    the same. `images_dir` keeps the images of `data.stored_side`; None: `cache_dir`. Within an
+    epoch, metrics get a line at most every `metrics_every_s` seconds.
     `git_commit` and `git_dirty` describe the code.
     """
 
@@ -42,6 +42,7 @@ class ExecutionConfig:
     git_commit: str | None
     git_dirty: bool | None
     augment_on: str = "cpu"
+    images_dir: str | None = None
 
     def __post_init__(self) -> None:
         keep = self.checkpoint_keep
@@ -77,7 +78,7 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
         require(there, key, folder, "cannot write there, it is a file; give a folder")
     checkpoint, loader = group(settings, "checkpoint"), group(settings, "loader")
     refuse_unknown(checkpoint, ("every_s", "keep"), "checkpoint.")
-    refuse_unknown(loader, ("workers", "augment_on"), "loader.")
+    refuse_unknown(loader, ("workers", "augment_on", "images_dir"), "loader.")
     place = one_value(str, loader.get("augment_on", "cpu"), "loader.augment_on")
     able = place != "device" or settings.get("device") != "mps"
     require(able, "loader.augment_on", place, "Apple's GPUs have no double precision; give cpu")
@@ -94,6 +95,7 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
         git_commit=None,
         git_dirty=None,
         augment_on=place,
+        images_dir=one_value(str | None, loader.get("images_dir"), "loader.images_dir"),
     )
 
 

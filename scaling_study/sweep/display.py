@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.common.format import duration, engineering, fitted, screen_width
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.cost.time_model import COVERAGE, Estimate
+from scaling_study.data import data_info
+from scaling_study.data.base import MINIVAL
+from scaling_study.data.storage.stored_images import stored_bytes
 from scaling_study.planning.labels import to_label
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned
@@ -156,6 +160,21 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
             f"{duration(makespan(missing, slots))} on {slots} slots{cost}"
         )
     return text
+
+
+def stored(rows: Sequence[Planned], execution: ExecutionConfig) -> list[str]:
+    """What training images that are kept decoded take on a disk, once for all runs."""
+    folder, found = execution.images_dir or execution.cache_dir, {}
+    for data in dict.fromkeys(row.run.data for row in rows):
+        if side := getattr(data, "stored_side", 0):
+            info = data_info(data)
+            images = info.n_train + (info.n_val if data.split == MINIVAL else 0)
+            found[data.name, getattr(data, "root", ""), side] = images
+    return [
+        f"stored images: {engineering(stored_bytes(images, side))}B in {folder}, {images:,} images "
+        f"of {engineering(stored_bytes(1, side))}B (data.stored_side={side})"
+        for (_, _, side), images in found.items()
+    ]
 
 
 def _loader(rows: Sequence[Planned]) -> list[str]:

@@ -18,6 +18,7 @@ import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from scaling_study.data.images.changes import Size
 from scaling_study.data.images.crops import CENTRE, Box, centre_box
 
 ORIENTATION = 0x0112
@@ -43,12 +44,32 @@ def crop(encoded: bytes, side: int, choose: Choose, share: float = CENTRE) -> ND
     decode no finer than they need, and begin and end with a whole pixel of what is decoded.
     CorruptImageError if it cannot be decoded.
     """
+    return _checked(encoded, lambda: _crop(encoded, side, choose, share))
+
+
+def whole(encoded: bytes, side: int) -> tuple[NDArray[np.uint8], Size]:
+    """(side, side, 3): all of an image whatever its aspect, and the width and height (px) it had.
+
+    CorruptImageError if it cannot be decoded.
+    """
+    sizes = []
+
+    def everything(width: int, height: int) -> Box:
+        sizes.append((width, height))
+        return 0, 0, width, height
+
+    pixels = _checked(encoded, lambda: _crop(encoded, side, everything, 1.0))
+    return pixels, sizes[0]
+
+
+def _checked(encoded: bytes, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """What `make` makes of bytes; CorruptImageError if they are damaged."""
     if not encoded:
         raise CorruptImageError("empty")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's, about bytes that do no harm
-            return _crop(encoded, side, choose, share)
+            return make()
     except MemoryError:
         raise
     except UnidentifiedImageError:  # its own message is the address of an object
@@ -87,14 +108,18 @@ def part_at(image: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
     """(side, side, 3): the box, to whole pixels, of an image (height, width, 3), resized."""
     import torch  # not above: planning, which reads settings of data sets, does without it
 
-    height, width = image.shape[:2]
-    left, top = min(round(box[0]), width - 1), min(round(box[1]), height - 1)
-    right, bottom = max(left + 1, round(box[2])), max(top + 1, round(box[3]))
+    left, top, right, bottom = whole_pixels(box, (image.shape[1], image.shape[0]))
     part = torch.from_numpy(image[top:bottom, left:right]).permute(2, 0, 1)[None]
     # Channels last, or the result has them first and is turned once more.
     part = part.contiguous(memory_format=torch.channels_last)
     shown = torch.nn.functional.interpolate(part, (side, side), mode="bicubic", antialias=True)
     return shown[0].permute(1, 2, 0).numpy()
+
+
+def whole_pixels(box: Box, size: Size) -> tuple[int, int, int, int]:
+    """The box that begins and ends with a pixel of an image of this size, and has one at least."""
+    left, top = min(round(box[0]), size[0] - 1), min(round(box[1]), size[1] - 1)
+    return left, top, max(left + 1, round(box[2])), max(top + 1, round(box[3]))
 
 
 def _jpeg_header(encoded: bytes) -> tuple[tuple[int, int], int] | None:

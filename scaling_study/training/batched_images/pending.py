@@ -12,20 +12,25 @@ from scaling_study.training.batched_images.resampling import cropped
 
 
 class Pending(NamedTuple):
-    """For each image: a box that is resized to `side` px, where there are `boxes`, then changes."""
+    """For each image: a box that is resized to `side` px, where there are `boxes`, then changes.
+
+    Boxes are `cut_out` first, or resized with regard to what is around them.
+    """
 
     side: int
     boxes: list[Box]
     changes: list[list[Change]]
+    cut_out: bool
 
     def done(self, pixels: Tensor) -> Tensor:
         """The images (n, channels, side, side) after it."""
         if self.boxes:
-            pixels = cropped(pixels, self.boxes, self.side)
+            pixels = cropped(pixels, self.boxes, self.side, self.cut_out)
         return changed(pixels, self.changes)
 
 
 def joined(parts: Sequence[Pending]) -> Pending:
     """That of a batch, of its parts in order."""
     boxes = [box for part in parts for box in part.boxes]
-    return Pending(parts[0].side, boxes, [some for part in parts for some in part.changes])
+    changes = [some for part in parts for some in part.changes]
+    return parts[0]._replace(boxes=boxes, changes=changes)

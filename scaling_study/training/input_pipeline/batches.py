@@ -19,14 +19,15 @@ from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.base import MAX_TRAIN_IMAGES, as_evaluated
 from scaling_study.data.splits import Encoded, Images, Rendered, Split, Splits, joined
+from scaling_study.data.storage.stored_images import StoredImages, stored_images
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
+from scaling_study.training.input_pipeline.decoding import require_an_image
 from scaling_study.training.input_pipeline.loader import stream
 from scaling_study.training.input_pipeline.make_batch import (
     BatchSpec,
     EvaluationBatch,
     LoadedBatch,
     TrainingBatch,
-    require_an_image,
 )
 from scaling_study.training.seeds import generator
 
@@ -48,7 +49,8 @@ class TrainingData:
 
     An incomplete last batch of an epoch is left out, and so are corrupt images in evaluation; in
     training the next one replaces them. At most `workers` processes decode or render, one per core;
-    AUTO_WORKERS: one per core that is this run's. `on_device` leaves augmentation to the device.
+    AUTO_WORKERS: one per core that is this run's. `on_device` leaves augmentation to the device,
+    `store` keeps the images of `data.stored_side`.
     """
 
     def __init__(
@@ -60,11 +62,12 @@ class TrainingData:
         evaluated: Splits | None = None,
         pool: Split | None = None,
         on_device: bool = False,
+        store: StoredImages | None = None,
     ) -> None:
         self.info, self._evaluated = splits.info, evaluated or splits
         self.steps_per_epoch = run.train.steps_per_epoch(len(splits.train.labels))
         self._run, self._splits, self._corrupt = run, splits, corrupt
-        self._pool, self._on_device = pool, on_device
+        self._pool, self._on_device, self._store = pool, on_device, store
         self._trained = splits.train if pool is None else joined(splits.train, pool)
         auto = workers == AUTO_WORKERS
         self._workers = cores_of_run() if auto else min(workers, cpu_cores())
@@ -88,8 +91,13 @@ class TrainingData:
         again = data is not run.data and isinstance(splits.val, Images)
         evaluated = load(data, Path(execution.cache_dir)) if again else None
         require_an_image(splits.val, data.resolution)
-        on_device = execution.augment_on == "device"
-        return cls(run, splits, corrupt, execution.loader_workers, evaluated, pool, on_device)
+        on_device, store = execution.augment_on == "device", None
+        side = getattr(run.data, "stored_side", 0)
+        if side and pool is None and isinstance(splits.train, Encoded) and splits.train.listed:
+            folder = Path(execution.images_dir or execution.cache_dir)
+            store = stored_images(folder, splits.train.listed, side)
+        workers = execution.loader_workers
+        return cls(run, splits, corrupt, workers, evaluated, pool, on_device, store)
 
     @property
     def workers(self) -> int | None:
@@ -121,7 +129,8 @@ class TrainingData:
             for step in range(first, last)
         )
         run, levels = self._run, self._levels
-        make = TrainingBatch(self._trained, run.data, size, run.random_key, levels, self._on_device)
+        how = (self._on_device, self._store)
+        make = TrainingBatch(self._trained, run.data, size, run.random_key, levels, *how)
         return self._stream(make, specs, rank)
 
     def evaluated(self, split: str, most: int | None = None) -> int:
