@@ -81,9 +81,9 @@ def _rows(answer: str, columns: int) -> tuple[tuple[str, ...], ...]:
 
 
 def _partition(parts: list[str], shared: Mapping[str, str]) -> Partition:
-    name, *rest = parts
-    plain = name.rstrip("*")
-    return Partition(plain, name.endswith("*"), *rest, shared.get(plain, ""))
+    name, limit, gres, cpus, memory_mb, nodes = parts
+    plain, default = name.rstrip("*"), name.endswith("*")
+    return Partition(plain, default, limit, gres, cpus, memory_mb, nodes, shared.get(plain, ""))
 
 
 def settings_of(site: Site) -> dict[str, Any]:
