@@ -145,6 +145,8 @@ def test_a_disk_without_room_is_told_and_training_goes_on(
         monkeypatch.setenv("A_JOBS_OWN", str(tmp_path / "own"))
         TrainingData.of(run, replace(execution, images_dir="$A_JOBS_OWN/images"), tmp_path)
         assert len(list((tmp_path / "own/images").iterdir())) == 2
+        TrainingData.of(run, replace(execution, images_dir="$NOBODYS/images"), tmp_path)
+        assert "$NOBODYS/images has a variable that is not set here" in capsys.readouterr().out
 
 
 def test_a_disk_that_others_fill_meanwhile_is_told_once(

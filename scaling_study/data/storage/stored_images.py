@@ -96,12 +96,15 @@ def stored_images(folder: Path, listed: Listed, side: int) -> StoredImages | Non
     $NAME in `folder` is that of the environment: a job's own folder is known there alone.
     """
     folder = Path(os.path.expandvars(folder)).expanduser()
+    whole = f"data.stored_side={side} takes {engineering(stored_bytes(listed.images, side))}B"
+    advice = "loader.images_dir names another disk, and images are decoded each time"
+    if "$" in str(folder):
+        print(f"{whole}: {folder} has a variable that is not set here; {advice}", flush=True)
+        return None
     store = StoredImages(folder / f"{listed.name}-{side}px-{VERSION}", side)
     try:
         store.prepare(listed.images)
     except OSError as error:
-        whole = f"data.stored_side={side} takes {engineering(stored_bytes(listed.images, side))}B"
-        advice = "loader.images_dir names another disk, and images are decoded each time"
         print(f"{whole}: {_left(folder, error)}; {advice}", flush=True)
         return None
     return store
