@@ -81,10 +81,11 @@ def test_changes_follow_each_other_in_the_order_of_each_image(mode: str) -> None
 
 
 def test_a_turn_is_pillows_rotate() -> None:
-    for degrees in (-135, -90, -24.7, 0, 10, 90, 133):
+    for degrees in (-90.0, 0.0, 90.0, *np.linspace(-140, 140, 150).tolist()):
         rows = turned((SIDE, SIDE), degrees)
-        moved = PICTURE.transform((SIDE, SIDE), Image.Transform.AFFINE, rows)
-        assert moved.tobytes() == PICTURE.rotate(degrees).tobytes(), degrees
+        for method in (Image.Resampling.NEAREST, Image.Resampling.BICUBIC):
+            moved = PICTURE.transform((SIDE, SIDE), Image.Transform.AFFINE, rows, method)
+            assert moved.tobytes() == PICTURE.rotate(degrees, method).tobytes(), degrees
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])

@@ -165,8 +165,9 @@ def turned(size: Size, degrees: float) -> Rows:
     """Rows of a turn about the middle, against the clock, as Pillow's rotate has them."""
     angle, (x, y) = -math.radians(degrees % 360), (size[0] / 2, size[1] / 2)
     cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
-    across, down = cos * -x + sin * -y, round(-math.sin(angle), 15) * -x + cos * -y
-    return cos, sin, across + x, round(-math.sin(angle), 15), cos, down + y
+    # In this order, on which the last bits depend.
+    across, down = cos * -x + sin * -y, -sin * -x + cos * -y
+    return cos, sin, across + x, -sin, cos, down + y
 
 
 def sheared_x(amount: float) -> Rows:

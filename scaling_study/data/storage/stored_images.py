@@ -42,18 +42,21 @@ class StoredImages:
     side: int
 
     def read(self, number: int) -> tuple[NDArray[np.uint8], Size] | None:
-        """An image, and the size it had; None if it is not there, or was damaged."""
-        record = os.pread(_opened(self._index), RECORD.size, RECORD.size * number)
-        if len(record) < RECORD.size or not any(record):
-            return None
-        total, width, height = RECORD.unpack(record)
+        """An image, and the size it had; None if it is not there, was damaged, or is unreadable."""
         length = 3 * self.side**2
         content = bytearray(length)
-        found = os.preadv(_opened(self._pixels), [content], length * number)
-        pixels = np.frombuffer(content, np.uint8)
-        if found < length or total != _sum(pixels, (width, height)):
+        try:
+            record = os.pread(_opened(self._index), RECORD.size, RECORD.size * number)
+            if len(record) < RECORD.size or not any(record):
+                return None
+            found = os.preadv(_opened(self._pixels), [content], length * number)
+        except OSError:
             return None
-        return pixels.reshape(self.side, self.side, 3), (width, height)
+        total, *size = RECORD.unpack(record)
+        pixels = np.frombuffer(content, np.uint8)
+        if found < length or total != _sum(pixels, (size[0], size[1])):
+            return None
+        return pixels.reshape(self.side, self.side, 3), (size[0], size[1])
 
     def write(self, number: int, pixels: NDArray[np.uint8], size: Size) -> None:
         """Keep an image; where the disk takes no more, say so once and keep none."""
