@@ -177,7 +177,8 @@ def _ended(
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.every if row.run.run_id in ids]
     now = ended.times.with_timings(timings_of(ended.results.values()))
-    if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
+    lines = display.compared(done, now.forecast(done[0].run).held_out_error)
+    if lines := [*lines, *display.bound_by_data(map(ended.results.get, ids))]:
         print("\n".join(lines))
     return ended
 

@@ -16,6 +16,7 @@ from scaling_study.data.storage.stored_images import stored_bytes
 from scaling_study.planning.labels import to_label
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned
+from scaling_study.study.result import Result
 
 # More runs than this are not listed one by one.
 MOST_LINES = 200
@@ -214,6 +215,17 @@ def _interval(times: Sequence[Estimate], level: str = "") -> str:
     """Ends of the interval of a sum whose errors go together, the worst case."""
     low, high = sum(t.low for t in times), sum(t.high for t in times)
     return f" ({duration(low)} to {duration(high)}{level})"
+
+
+def bound_by_data(results: Iterable[Result | None]) -> list[str]:
+    """How many of these runs waited for images, and how many workers the worst of them needs."""
+    ended = [result for result in results if result is not None]
+    if not (needed := [result.workers_needed for result in ended if result.workers_needed]):
+        return []
+    return [
+        f"{len(needed)} of {len(ended)} runs waited for images (bound: data): "
+        f"loader.workers={max(needed)}, with as many cores for each process, would end that"
+    ]
 
 
 def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:
