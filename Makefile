@@ -123,13 +123,14 @@ test-oldest-wandb: $(OLDEST)/.installed  ## what is sent to W&B, by the oldest c
 	  tests/tracking tests/analysis/wandb_dashboard $(ARGS)
 
 $(PEERS)/.installed: $(VENV)/.installed
-	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0
+	$(BIN)/python -m pip install -q --no-deps --target $(PEERS) hydra-joblib-launcher==1.2.0 hydra-submitit-launcher==1.2.0 \
+	  timm==1.0.31 torchvision==0.29.1
 	@touch $@
 
 bench: $(VENV)/.installed $(PEERS)/.installed  ## what the speed claims are measured with, peers beside us
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/commands.py
-	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/data.py --timm $(PEERS)
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/orchestration.py --peers $(PEERS)
 	$(BIN)/python benchmarks/tracking.py

@@ -5,6 +5,7 @@ Parts, in this order; each is in the record with its numbers, or with why it is 
 - ceilings: FLOP/s of large matrix products and bytes/s of large copies, both measured;
 - networks: images/s in training of networks of the paper, with timm's in turns where it can be
   imported; shares of the ceilings; memory and time of a step beside what a plan foresees;
+- augmentation: images/s that the GPU cuts and augments where the loader leaves it that;
 - kernels: where the time of a ResNet-RS-50 step goes, and how much of it the GPU waits;
 - sharing, resuming, filling, tests: whole runs (`gpu_runs`);
 - compiled: images/s with torch.compile, as far as there is time: it takes minutes.
@@ -28,6 +29,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(HERE.parent), *(p for p in sys.path if p != str(HERE))]
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
@@ -47,9 +49,13 @@ from scaling_study.config.run import RunConfig  # noqa: E402
 from scaling_study.cost.closed_form import describe, memory_bytes  # noqa: E402
 from scaling_study.cost.device_times import Times  # noqa: E402
 from scaling_study.cost.devices import WIDTHS, named  # noqa: E402
+from scaling_study.data.images.changes import Affine  # noqa: E402
+from scaling_study.data.images.crops import random_box  # noqa: E402
+from scaling_study.data.images.randaugment import SETS, randaugment  # noqa: E402
 from scaling_study.models import network  # noqa: E402
 from scaling_study.models.layers import Shape, total  # noqa: E402
 from scaling_study.models.modules import build  # noqa: E402
+from scaling_study.training.batched_images.pending import Pending  # noqa: E402
 from scaling_study.training.ema import Ema  # noqa: E402
 from scaling_study.training.numerics import AUTOCAST  # noqa: E402
 
@@ -69,6 +75,8 @@ NETWORKS: dict[str, tuple[tuple[str, ...], int, str]] = {
 }
 MATRIX, COPIED = 8192, 2**30
 TURNS, STEPS = 10, 5
+# Images that are augmented at a time, their stored side, and that of the crops, px.
+AUGMENTED = (256, 256, 224)
 # Forward, and backward by weights and by inputs; each reads and writes activations about once.
 PASSES = 3
 # Kernels below this share of a step are not told of.
@@ -180,6 +188,20 @@ def _allocated(bench: Bench, reset: bool = False) -> int:
     return torch.cuda.max_memory_allocated()
 
 
+def augmentation(bench: Bench) -> dict[str, float]:
+    """Random crops of stored squares, flips and RandAugment x 2, as `loader.augment_on=device`."""
+    n, stored, side = AUGMENTED
+    rng = np.random.default_rng(0)
+    images = torch.randint(0, 256, (n, 3, stored, stored), dtype=torch.uint8, device=bench.device)
+    boxes = [random_box(stored, stored, 0.08, rng) for _ in range(n)]
+    flip = Affine((-1, 0, side, 0, 1, 0), (0, 0, 0))
+    changes = [
+        [*[flip] * (i % 2), *randaugment((side, side), 2, 10, rng, SETS["pil"])] for i in range(n)
+    ]
+    pending = Pending(side, boxes, changes, cut_out=True)
+    return {"images_per_s": n / _seconds(bench, lambda: pending.done(images), repeats=5)}
+
+
 def kernels(bench: Bench) -> dict[str, Any]:
     """Kernels of a step of the first network by share, and the share of its time without any."""
     settings, batch, _ = NETWORKS[next(iter(NETWORKS))]
@@ -211,6 +233,7 @@ def _kind(kernel: str) -> str:
 PARTS: dict[str, tuple[Callable[[Bench], Any], float]] = {
     "ceilings": (ceilings, 5),
     "networks": (networks, 60),
+    "augmentation": (augmentation, 5),
     "kernels": (kernels, 10),
     "sharing": (gpu_runs.sharing, 60),
     "resuming": (gpu_runs.resuming, 20),

@@ -20,7 +20,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     monkeypatch.setattr(gpu, "PAPERS", gpu.NETWORKS, raising=False)
     monkeypatch.setattr(gpu, "NETWORKS", {"tiny": (TINY, 4, "resnetrs50")})
-    for name, value in {"MATRIX": 64, "COPIED": 4096, "TURNS": 2, "STEPS": 1}.items():
+    few = {"MATRIX": 64, "COPIED": 4096, "TURNS": 2, "STEPS": 1, "AUGMENTED": (4, 24, 16)}
+    for name, value in few.items():
         monkeypatch.setattr(gpu, name, value)
     small = ("data.classes=2", "data.train_per_class=8", "data.val_per_class=4")
     monkeypatch.setattr(gpu_runs, "SHORT", (*TINY, "train.epochs=2", "train.batch_size=8"))
@@ -49,6 +50,7 @@ def test_all_parts_are_measured_and_on_disk(
     record = json.loads((tmp_path / "here" / "cpu.json").read_text())
     found = record["parts"]
     assert min(found["ceilings"].values()) > 0
+    assert found["augmentation"]["images_per_s"] > 0
     tiny = found["networks"]["tiny"]
     assert tiny["images_per_s"] == pytest.approx(4 / tiny["step_s"])
     assert tiny["roofline_share"] >= tiny["matmul_share"] > 0

@@ -15,6 +15,8 @@ from scaling_study.models.counting.counts import keep_counts_in
 
 # `loader.workers=auto`.
 AUTO_WORKERS = -1
+# Of `loader.augment_on`.
+PLACES = ("cpu", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +25,9 @@ class ExecutionConfig:
 
     A checkpoint is written at most every `checkpoint_every_s` seconds; `checkpoint_keep` says what
     stays when the result is there: final or none. `loader_workers` processes decode images for one
-    that trains; AUTO_WORKERS: one per core of the run. Within an epoch, metrics get a line at most
-    every `metrics_every_s` seconds.
+    that trains; AUTO_WORKERS: one per core of the run. `augment_on` cpu or device: the images are
+    the same. `images_dir` keeps the images of `data.stored_side`; None: `cache_dir`. Within an
+    epoch, metrics get a line at most every `metrics_every_s` seconds.
     `git_commit` and `git_dirty` describe the code.
     """
 
@@ -38,6 +41,8 @@ class ExecutionConfig:
     tracking: Tracking
     git_commit: str | None
     git_dirty: bool | None
+    augment_on: str = "cpu"
+    images_dir: str | None = None
 
     def __post_init__(self) -> None:
         keep = self.checkpoint_keep
@@ -49,6 +54,8 @@ class ExecutionConfig:
             require(value >= least, key, value, accepted)
         workers, accepted = self.loader_workers, "must be 0 (in the process) or more, or auto"
         require(workers >= 0 or workers == AUTO_WORKERS, "loader.workers", workers, accepted)
+        place = self.augment_on
+        require(place in PLACES, "loader.augment_on", place, f"must be {' or '.join(PLACES)}")
         require(keep in ("final", "none"), "checkpoint.keep", keep, "must be final or none")
 
 
@@ -71,7 +78,10 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
         require(there, key, folder, "cannot write there, it is a file; give a folder")
     checkpoint, loader = group(settings, "checkpoint"), group(settings, "loader")
     refuse_unknown(checkpoint, ("every_s", "keep"), "checkpoint.")
-    refuse_unknown(loader, ("workers",), "loader.")
+    refuse_unknown(loader, ("workers", "augment_on", "images_dir"), "loader.")
+    place = one_value(str, loader.get("augment_on", "cpu"), "loader.augment_on")
+    able = place != "device" or settings.get("device") != "mps"
+    require(able, "loader.augment_on", place, "Apple's GPUs have no double precision; give cpu")
     keep_listings_in(Path(folders["cache_dir"]))
     keep_counts_in(Path(folders["cache_dir"]))
     return ExecutionConfig(
@@ -84,6 +94,8 @@ def execution_config_of(settings: Mapping[str, Any]) -> ExecutionConfig:
         tracking=tracking_of(settings),
         git_commit=None,
         git_dirty=None,
+        augment_on=place,
+        images_dir=one_value(str | None, loader.get("images_dir"), "loader.images_dir"),
     )
 
 

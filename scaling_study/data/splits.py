@@ -85,11 +85,20 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class Listed:
+    """Which images a source has: a name that is another where files have changed, and how many."""
+
+    name: str
+    images: int
+
+
+@dataclass(frozen=True)
 class Encoded:
     """JPEG or PNG images that are decoded when they are needed, with their `labels` (n,).
 
     `numbers` (n,) are those of the source. Where reading one image means reading its neighbours,
     `groups` (n,) says which lie together; an epoch then mixes `mixed_groups` groups at a time.
+    Only those of a source that is `listed` can be stored decoded.
     """
 
     source: Source
@@ -97,12 +106,13 @@ class Encoded:
     numbers: NDArray[np.int64]
     groups: NDArray[np.int64] | None = None
     mixed_groups: int = 1
+    listed: Listed | None = None
 
     def take(self, chosen: NDArray[np.int64]) -> "Encoded":
         """The images with these positions."""
         groups = None if self.groups is None else self.groups[chosen]
         labels, numbers = self.labels[chosen], self.numbers[chosen]
-        return Encoded(self.source, labels, numbers, groups, self.mixed_groups)
+        return replace(self, labels=labels, numbers=numbers, groups=groups)
 
     def labelled(self, labels: NDArray[np.int64]) -> "Encoded":
         """The same images with these labels (n,)."""

@@ -50,6 +50,7 @@ COLUMNS: dict[str, str] = {
     "step_time_cv": "standard deviation / mean of the same step times; on a GPU of 20-step means",
     "images_per_s": "batch_size / step_time_s",
     "bound": "data or compute: what the steps waited for",
+    "workers_needed": "where bound is data: loader.workers with which steps would not wait",
     "peak_memory_bytes": "largest resident set of the process (CPU) or allocation (GPU), bytes",
     "wall_s": "training and evaluation over all attempts, without start-up (imports, images), s",
     "device": "device class and model, as in 'cpu: AMD EPYC'",
@@ -69,9 +70,9 @@ COLUMNS: dict[str, str] = {
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
-# What results of schema 2 lack; and what only runs of programs have, which is blank elsewhere.
+# What results of schema 2 lack; and what results of schema 3 may lack, which is blank then.
 ADDED = ("eval_flops", "stopped_epoch")
-OF_PROGRAMS = ("outcome", "measures")
+OPTIONAL = ("outcome", "measures", "workers_needed")
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -83,7 +84,8 @@ POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
     *("activations", "train_flops", "eval_flops", "n_train", "n_val", "step_time_s"),
     *("step_time_mean_s", "stopped_epoch"),
-    *("images_per_s", "threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
+    *("images_per_s", "workers_needed", "threads", "world_size", "peak_memory_bytes"),
+    "micro_batch_size",
 )
 
 
@@ -123,6 +125,7 @@ class Result:
     step_time_cv: float | None = None
     images_per_s: float | None = None
     bound: str | None = None
+    workers_needed: int | None = None
     peak_memory_bytes: int | None = None
     wall_s: float | None = None
     micro_batch_size: int | None = None
@@ -181,7 +184,7 @@ def result_in(record: Mapping[str, Any], run_id: str) -> Result:
         if isinstance(schema, int) and {"run_id", "config_id", "status"} <= record.keys():
             raise OtherSchemaError(schema)
         raise ValueError("not a result of this program")
-    record = {**dict.fromkeys(OF_PROGRAMS), **record}
+    record = {**dict.fromkeys(OPTIONAL), **record}
     lacking = set() if record["schema"] == SCHEMA else set(ADDED)
     if odd := sorted(set(column_types()).symmetric_difference(record) - lacking):
         raise ValueError(f"columns missing or unknown: {', '.join(odd)}")

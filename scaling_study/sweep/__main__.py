@@ -108,7 +108,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     budget = replace(budget, own=forecasts.started(study_dir))
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
     notes += [*decisions.unsuited(rows), *found.pilot_notes, *chosen.lines, *plan.describe(rows)]
-    notes += decisions.budget_lines(rows, budget)
+    notes += [*display.stored(to_do(rows), execution), *decisions.budget_lines(rows, budget)]
     notes += expense_lines(to_do(rows), found.times, *asked.expenses)
     called = display_names([row.run for row in rows], grid)
     shown = display.lines(rows, len(slots), asked.order, called)
@@ -177,7 +177,8 @@ def _ended(
     ids = {row.run.run_id for row in started}
     done = [row for row in ended.every if row.run.run_id in ids]
     now = ended.times.with_timings(timings_of(ended.results.values()))
-    if lines := display.compared(done, now.forecast(done[0].run).held_out_error):
+    lines = display.compared(done, now.forecast(done[0].run).held_out_error)
+    if lines := [*lines, *display.bound_by_data(map(ended.results.get, ids))]:
         print("\n".join(lines))
     return ended
 

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.common.format import duration, engineering, fitted, screen_width
+from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.cost.time_model import COVERAGE, Estimate
+from scaling_study.data import data_info
+from scaling_study.data.base import MINIVAL
+from scaling_study.data.storage.stored_images import stored_bytes
 from scaling_study.planning.labels import to_label
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned
+from scaling_study.study.result import Result
 
 # More runs than this are not listed one by one.
 MOST_LINES = 200
@@ -158,6 +163,21 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     return text
 
 
+def stored(rows: Sequence[Planned], execution: ExecutionConfig) -> list[str]:
+    """What training images that are kept decoded take on a disk, once for all runs."""
+    folder, found = execution.images_dir or execution.cache_dir, {}
+    for data in dict.fromkeys(row.run.data for row in rows):
+        if side := getattr(data, "stored_side", 0):
+            info = data_info(data)
+            images = info.n_train + (info.n_val if data.split == MINIVAL else 0)
+            found[data.name, getattr(data, "root", ""), side] = images
+    return [
+        f"stored images: {engineering(stored_bytes(images, side))}B in {folder}, {images:,} images "
+        f"of {engineering(stored_bytes(1, side))}B (data.stored_side={side})"
+        for (_, _, side), images in found.items()
+    ]
+
+
 def _loader(rows: Sequence[Planned]) -> list[str]:
     """What the fastest network asks of the loader of each GPU."""
     speeds = [
@@ -195,6 +215,17 @@ def _interval(times: Sequence[Estimate], level: str = "") -> str:
     """Ends of the interval of a sum whose errors go together, the worst case."""
     low, high = sum(t.low for t in times), sum(t.high for t in times)
     return f" ({duration(low)} to {duration(high)}{level})"
+
+
+def bound_by_data(results: Iterable[Result | None]) -> list[str]:
+    """How many of these runs waited for images, and how many workers the worst of them needs."""
+    ended = [result for result in results if result is not None]
+    if not (needed := [result.workers_needed for result in ended if result.workers_needed]):
+        return []
+    return [
+        f"{len(needed)} of {len(ended)} runs waited for images (bound: data): "
+        f"loader.workers={max(needed)}, with as many cores for each process, would end that"
+    ]
 
 
 def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:

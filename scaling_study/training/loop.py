@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from scaling_study.common import stop_request
+from scaling_study.common.device import cpu_cores
 from scaling_study.common.ranks import ALONE, World
 from scaling_study.common.sink import Sink
 from scaling_study.config.execution import ExecutionConfig
@@ -163,7 +164,11 @@ def _train(
 
     def measured(status: str, **values: float | str) -> dict[str, Any]:
         checkpoints.finish()
-        columns = times.columns(recipe.batch_size) | {
+        speed = times.columns(recipe.batch_size, data.workers)
+        if first_rank and (needed := speed.get("workers_needed")):
+            have = f"bound by data: {data.workers} loader workers, on {cpu_cores()} cores"
+            print(f"{have}; steps would not wait with loader.workers={needed}", flush=True)
+        columns = speed | {
             "status": status,
             "world_size": world.size,
             "micro_batch_size": micro_batches.size,
@@ -180,7 +185,7 @@ def _train(
     module.train()
     transfer.keep_frozen(module)
     end = first if curve.stopped else steps
-    shares = data.batches(first, end, world.rank, world.size)
+    shares = data.loaded(first, end, world.rank, world.size)
     feed = on_device(shares, data, device, layout)
     if world.size > 1 and first < end:
         batch = next(feed)

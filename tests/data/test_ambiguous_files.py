@@ -17,7 +17,7 @@ from helpers.file_batches import data_of, files_run
 from helpers.photos import encoded, picture, write_folders, write_parquet, write_shards
 from scaling_study.common.errors import InputError
 from scaling_study.data.images.decode import CorruptImageError, crop
-from scaling_study.training.input_pipeline.make_batch import require_an_image
+from scaling_study.training.input_pipeline.decoding import require_an_image
 
 PHOTO = encoded(picture(0, 0))
 

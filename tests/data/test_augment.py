@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from helpers.tiny import tiny
+from scaling_study.data.images.changes import UNCHANGED, Change
 from scaling_study.data.images.crops import ATTEMPTS, centre_box, random_box
 from scaling_study.data.images.randaugment import SETS, randaugment
 from scaling_study.data.splits import Images
@@ -123,7 +124,7 @@ POINTWISE: dict[str, tuple[Callable[[Array], Array], float]] = {
 
 def applied(name: str, image: Array, level: float, seed: int = 0) -> Array:
     picture = Image.fromarray(image.astype(np.uint8))
-    changed = OPERATIONS[name](picture, level, np.random.default_rng(seed))
+    changed = OPERATIONS[name](picture.size, level, np.random.default_rng(seed)).of(picture)
     assert (changed.size, changed.mode) == (picture.size, picture.mode)
     return np.asarray(changed).astype(np.float64)
 
@@ -192,21 +193,18 @@ def test_cutout_is_a_grey_square_of_the_released_size() -> None:
 def test_layers_draw_every_operation_alike() -> None:
     assert len(NAMES) == 16
     seen: dict[str, int] = dict.fromkeys(NAMES, 0)
-    picture = Image.fromarray(IMAGE.astype(np.uint8))
     rng = np.random.default_rng(0)
-    counted = {
-        name: lambda image, level, rng, name=name: count(seen, name, image) for name in NAMES
-    }
+    counted = {name: lambda size, level, rng, name=name: count(seen, name) for name in NAMES}
     for _ in range(1600):
-        randaugment(picture, 2, 10, rng, counted)
+        randaugment((SIDE, SIDE), 2, 10, rng, counted)
     assert sum(seen.values()) == 3200
     assert min(seen.values()) > 140
     assert max(seen.values()) < 265
 
 
-def count(seen: dict[str, int], name: str, image: Image.Image) -> Image.Image:
+def count(seen: dict[str, int], name: str) -> Change:
     seen[name] += 1
-    return image
+    return UNCHANGED
 
 
 @pytest.mark.parametrize("magnitude", [0, 5, 10, 15, 30])
@@ -214,15 +212,17 @@ def count(seen: dict[str, int], name: str, image: Image.Image) -> Image.Image:
 def test_grey_and_colour_go_through_every_operation(mode: str, magnitude: float) -> None:
     picture = Image.fromarray(IMAGE.astype(np.uint8)).convert(mode)
     for name in NAMES:
-        changed = OPERATIONS[name](picture, magnitude / 10, np.random.default_rng(0))
+        change = OPERATIONS[name](picture.size, magnitude / 10, np.random.default_rng(0))
+        changed = change.of(picture)
         assert (changed.size, changed.mode) == (picture.size, mode), name
 
 
 def test_no_layer_is_the_image_itself_and_a_seed_repeats() -> None:
-    picture = Image.fromarray(IMAGE.astype(np.uint8))
-    assert randaugment(picture, 0, 10, np.random.default_rng(0), OPERATIONS) is picture
-    one, two = (randaugment(picture, 3, 10, np.random.default_rng(5), OPERATIONS) for _ in range(2))
-    assert one.tobytes() == two.tobytes()
+    size = (SIDE, SIDE)
+    assert randaugment(size, 0, 10, np.random.default_rng(0), OPERATIONS) == []
+    one, two = (randaugment(size, 3, 10, np.random.default_rng(5), OPERATIONS) for _ in range(2))
+    assert len(one) == 3
+    assert one == two
 
 
 def test_a_random_crop_of_an_image_in_memory_is_resized_bicubically() -> None:

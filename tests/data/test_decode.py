@@ -114,9 +114,26 @@ def test_random_crops_decode_no_finer_than_needed(monkeypatch: pytest.MonkeyPatc
     coarse = crop(content, 64, lambda width, height: (100, 100, 500, 500))
     fine = crop(content, 500, lambda width, height: (100, 100, 500, 500))
     crop(content, 16, None)  # evaluation decodes in full
-    assert shapes == [(150, 200, 3), (600, 800, 3), (600, 800, 3)]
+    # Five eighths would do as well, and take longer than the whole image.
+    crop(content, 250, lambda width, height: (100, 100, 500, 500))
+    crop(content, 200, lambda width, height: (100, 100, 500, 500))
+    whole, half, quarter = (600, 800, 3), (300, 400, 3), (150, 200, 3)
+    assert shapes == [quarter, whole, whole, whole, half]
     blurred = np.asarray(Image.fromarray(fine).resize((64, 64), Image.Resampling.BOX))
     assert np.abs(coarse.astype(int) - blurred).mean() < 3
+
+
+@pytest.mark.parametrize("box", [(0, 0, 200, 160), (31, 7, 199, 150), (10, 20, 11, 22)])
+@pytest.mark.parametrize("side", [24, 48, 300])
+def test_a_random_crop_is_resized_as_pillow_does(box: tuple[int, int, int, int], side: int) -> None:
+    image = picture(1, 2, 200, 160)
+    expected = image.crop(box).resize((side, side), Image.Resampling.BICUBIC)
+    shown = crop(encoded(image, "PNG"), side, lambda width, height: box)
+    off = np.abs(shown.astype(int) - np.asarray(expected))
+    assert off.max() <= (
+        1 if side < 100 else 2
+    )  # enlarging rounds once more beyond black and white
+    assert (off > 0).mean() < 0.02
 
 
 def test_evaluation_is_the_centre_resized_bicubically() -> None:

@@ -9,8 +9,9 @@ from PIL import Image
 from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.data.images import timm_operations, trivialaugment
+from scaling_study.data.images.changes import UNCHANGED
 from scaling_study.data.images.erasing import erased, jittered
-from scaling_study.data.images.policies import augmented, changes_images
+from scaling_study.data.images.policies import augmented, changes_images, drawn
 
 IMAGE = np.random.default_rng(3).integers(20, 230, (32, 32, 3)).astype(np.uint8)
 GREYS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -18,13 +19,13 @@ NOISE = ((100.0, 120.0, 140.0), (10.0, 20.0, 30.0))
 
 
 def trivial(name: str, level: float, image: np.ndarray = IMAGE, seed: int = 0) -> np.ndarray:
-    operation = trivialaugment.OPERATIONS[name]
-    return np.asarray(operation(Image.fromarray(image), level, np.random.default_rng(seed)))
+    picture, rng = Image.fromarray(image), np.random.default_rng(seed)
+    return np.asarray(trivialaugment.OPERATIONS[name](picture.size, level, rng).of(picture))
 
 
 def timms(name: str, level: float, image: np.ndarray = IMAGE, seed: int = 0) -> np.ndarray:
-    operation = timm_operations.OPERATIONS[name]
-    return np.asarray(operation(Image.fromarray(image), level, np.random.default_rng(seed)))
+    picture, rng = Image.fromarray(image), np.random.default_rng(seed)
+    return np.asarray(timm_operations.OPERATIONS[name](picture.size, level, rng).of(picture))
 
 
 @pytest.mark.parametrize("step", range(31))
@@ -50,16 +51,16 @@ def test_trivialaugments_strengths_are_the_published_ones(step: int) -> None:
 def test_trivialaugment_draws_operations_and_strengths_alike() -> None:
     assert len(trivialaugment.NAMES) == 14
     seen: Counter[tuple[str, float]] = Counter()
-    original, picture = dict(trivialaugment.OPERATIONS), Image.fromarray(IMAGE)
+    original = dict(trivialaugment.OPERATIONS)
     try:
         for name in original:
-            trivialaugment.OPERATIONS[name] = lambda image, level, rng, name=name: (
+            trivialaugment.OPERATIONS[name] = lambda size, level, rng, name=name: (
                 seen.update([(name, level)]),
-                image,
+                UNCHANGED,
             )[1]
         rng = np.random.default_rng(0)
         for _ in range(14 * 31 * 30):
-            trivialaugment.trivialaugment(picture, rng)
+            trivialaugment.trivialaugment((32, 32), rng)
     finally:
         trivialaugment.OPERATIONS.update(original)
     assert len(seen) == 14 * 31
@@ -85,22 +86,22 @@ def test_timms_operations_grow_with_the_magnitude(level: float) -> None:
 def test_timms_draws_apply_one_half_with_a_normal_magnitude_between_bounds() -> None:
     assert len(timm_operations.NAMES) == 15
     levels: list[float] = []
-    original, picture = dict(timm_operations.OPERATIONS), Image.fromarray(IMAGE)
+    original = dict(timm_operations.OPERATIONS)
     try:
         for name in original:
-            timm_operations.OPERATIONS[name] = lambda image, level, rng: (
+            timm_operations.OPERATIONS[name] = lambda size, level, rng: (
                 levels.append(level),
-                image,
+                UNCHANGED,
             )[1]
         rng = np.random.default_rng(0)
         for _ in range(4000):
-            timm_operations.timm_randaugment(picture, 2, 7, 0.5, rng)
+            timm_operations.timm_randaugment((32, 32), 2, 7, 0.5, rng)
         assert len(levels) == pytest.approx(4000, rel=0.05)
         assert np.mean(levels) == pytest.approx(0.7, abs=0.005)
         assert np.std(levels) == pytest.approx(0.05, rel=0.05)
         levels.clear()
         for _ in range(400):
-            timm_operations.timm_randaugment(picture, 2, 9.9, 2.0, rng)
+            timm_operations.timm_randaugment((32, 32), 2, 9.9, 2.0, rng)
         assert max(levels) == 1.0
     finally:
         timm_operations.OPERATIONS.update(original)
@@ -122,7 +123,8 @@ def test_settings_change_images_of_both_modes(changes: dict, mode: str) -> None:
     assert changes_images(data)
     pixels = np.asarray(Image.fromarray(IMAGE).convert(mode))
     levels = NOISE if mode == "RGB" else ((100.0,), (10.0,))
-    found = [augmented(pixels, data, levels, np.random.default_rng(s)) for s in range(200)]
+    rngs = [np.random.default_rng(seed) for seed in range(200)]
+    found = [augmented(pixels, drawn((32, 32), data, levels, rng)) for rng in rngs]
     assert {(image.shape, image.dtype) for image in found} == {(pixels.shape, pixels.dtype)}
     assert len({image.tobytes() for image in found}) > 40
 
@@ -131,7 +133,7 @@ def test_erasing_fills_a_box_with_noise_of_the_data_sets_levels() -> None:
     black = np.zeros((64, 64, 3), np.uint8)
     erased_images, areas, aspects, values = 0, [], [], []
     for seed in range(1500):
-        found = erased(black, 0.4, *NOISE, np.random.default_rng(seed))
+        found = augmented(black, erased((64, 64), 0.4, *NOISE, np.random.default_rng(seed)))
         box = found.any(-1)
         if not box.any():
             continue
@@ -149,21 +151,19 @@ def test_erasing_fills_a_box_with_noise_of_the_data_sets_levels() -> None:
     noise = np.concatenate(values).astype(float)
     assert noise.mean(0) == pytest.approx(NOISE[0], abs=0.5)
     assert noise.std(0) == pytest.approx(NOISE[1], rel=0.02)
-    assert erased(black, 0.0, *NOISE, np.random.default_rng(0)) is black
+    assert erased((64, 64), 0.0, *NOISE, np.random.default_rng(0)) == []
 
 
 def test_jitter_scales_brightness_contrast_and_saturation_within_its_strength() -> None:
-    grey = Image.new("RGB", (8, 8), (100, 100, 100))  # neither contrast nor saturation to change
+    grey = np.full((8, 8, 3), 100, np.uint8)  # neither contrast nor saturation to change
     values = [
-        np.asarray(jittered(grey, 0.4, np.random.default_rng(seed)))[0, 0, 0]
-        for seed in range(2000)
+        augmented(grey, jittered(0.4, np.random.default_rng(seed)))[0, 0, 0] for seed in range(2000)
     ]
     assert min(values) == pytest.approx(60, abs=1)
     assert max(values) == pytest.approx(140, abs=1)
     counts = np.histogram(values, 4, (60, 140))[0]
     assert counts == pytest.approx([500] * 4, rel=0.2)
-    picture = Image.fromarray(IMAGE)
-    kept = np.asarray(jittered(picture, 0.0, np.random.default_rng(0)), int)
+    kept = augmented(IMAGE, jittered(0.0, np.random.default_rng(0))).astype(int)
     assert np.abs(kept - IMAGE).max() <= 1
 
 

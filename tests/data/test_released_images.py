@@ -11,8 +11,9 @@ from helpers.tiny import composed, printed, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.data.images import autoaugment, randaugment
 from scaling_study.data.images.autoaugment import POLICY_V0
+from scaling_study.data.images.changes import UNCHANGED
 from scaling_study.data.images.crops import ASPECT, SAMPLERS, centre_box
-from scaling_study.data.images.policies import augmented
+from scaling_study.data.images.policies import augmented, drawn
 
 # Every grey level, in every place of a gradient.
 GRADIENT = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -20,8 +21,8 @@ Bytes = NDArray[np.uint8]
 
 
 def applied(name: str, magnitude: float, image: Bytes, ops: str = "released") -> Bytes:
-    operation, rng = randaugment.SETS[ops][name], np.random.default_rng(0)
-    return np.asarray(operation(Image.fromarray(image), magnitude / 10, rng))
+    picture, rng = Image.fromarray(image), np.random.default_rng(0)
+    return np.asarray(randaugment.SETS[ops][name](picture.size, magnitude / 10, rng).of(picture))
 
 
 @pytest.mark.parametrize("magnitude", range(1, 31))
@@ -74,12 +75,12 @@ def test_the_policy_has_25_pairs_and_says_what_the_release_says() -> None:
 def test_every_pair_and_step_is_drawn_as_often_as_it_says() -> None:
     seen: list[tuple[str, float]] = []
     ops = {
-        name: lambda image, level, rng, name=name: (seen.append((name, level)), image)[1]
+        name: lambda size, level, rng, name=name: (seen.append((name, level)), UNCHANGED)[1]
         for name in autoaugment.SETS["released"]
     }
-    draws, rng, picture = 20_000, np.random.default_rng(0), Image.fromarray(GRADIENT)
+    draws, rng = 20_000, np.random.default_rng(0)
     for _ in range(draws):
-        autoaugment.autoaugment(picture, rng, ops)
+        autoaugment.autoaugment((16, 16), rng, ops)
     expected: Counter[tuple[str, float]] = Counter()
     for pair in POLICY_V0:
         for name, probability, magnitude in pair:
@@ -93,7 +94,8 @@ def test_every_pair_and_step_is_drawn_as_often_as_it_says() -> None:
 def test_autoaugment_translates_by_its_own_length() -> None:
     columns = np.tile(np.linspace(0, 100, 320).astype(np.uint8), (320, 1)).T.copy()
     move = autoaugment.SETS["released"]["TranslateY"]
-    moved = np.asarray(move(Image.fromarray(columns), 0.9, np.random.default_rng(0)))
+    change = move((320, 320), 0.9, np.random.default_rng(0))
+    moved = np.asarray(change.of(Image.fromarray(columns)))
     assert ((moved == 128).sum(0) == 225).all()
 
 
@@ -101,9 +103,8 @@ def test_autoaugment_translates_by_its_own_length() -> None:
 def test_the_setting_applies_the_policy(mode: str) -> None:
     data = tiny(**{"data.augment_policy": "autoaugment", "data.augment_ops": "released"}).data
     pixels, levels = np.asarray(Image.fromarray(GRADIENT).convert(mode)), ((0.0,), (1.0,))
-    results = {
-        augmented(pixels, data, levels, np.random.default_rng(seed)).tobytes() for seed in range(40)
-    }
+    rngs = [np.random.default_rng(seed) for seed in range(40)]
+    results = {augmented(pixels, drawn((16, 16), data, levels, rng)).tobytes() for rng in rngs}
     assert len(results) > 15
 
 

@@ -8,6 +8,7 @@ from helpers.data_settings import config
 from helpers.tiny import tiny
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
+from scaling_study.data.storage.stored_images import StoredImages
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
 
@@ -19,9 +20,16 @@ def files_run(name: str, root: Path, **changes: Any) -> RunConfig:
     return replace(run, data=config(name, root, **(RANDOM | changes)))
 
 
-def data_of(run: RunConfig, tmp_path: Path, workers: int = 0) -> TrainingData:
+def data_of(
+    run: RunConfig,
+    tmp_path: Path,
+    workers: int = 0,
+    on_device: bool = False,
+    store: StoredImages | None = None,
+) -> TrainingData:
     corrupt = CorruptImages(tmp_path, fail=getattr(run.data, "corrupt", "skip") == "fail")
-    return TrainingData(run, load(run.data, tmp_path / "cache"), corrupt, workers)
+    splits = load(run.data, tmp_path / "cache")
+    return TrainingData(run, splits, corrupt, workers, on_device=on_device, store=store)
 
 
 def shown(batches: Any) -> list[tuple[bytes, list[int]]]:

@@ -93,6 +93,12 @@ def test_a_gpu_run_asks_for_the_cores_and_the_memory_of_its_loader(
     (resources,) = classes([replace(asked[12], memory_bytes=with_12)], CLUSTER)
     assert (resources.cpus, resources.gpus) == (13, 1)
     assert resources.memory_gb >= with_12 / 1e9
+    run, execution = asked[12].job.run, asked[12].job.execution
+    stored = replace(run, data=replace(run.data, stored_side=256))
+    for place, side in (("cpu", 224), ("device", 256)):  # whole squares are on their way to it
+        needed = memory_of(Request(Job(stored, replace(execution, augment_on=place))), CLUSTER)
+        assert needed is not None
+        assert needed - with_12 == 6 * 4096 * (side**2 - 224**2) * 3
     eight = replace(CLUSTER, gpus_per_run=8)
     shared = memory_of(asked[12], eight)
     assert shared is not None

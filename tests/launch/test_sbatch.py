@@ -61,6 +61,12 @@ def test_the_batch_script(
     assert text == (GOLDEN / f"sbatch_{name}.sh").read_text(encoding="utf-8")
 
 
+def test_a_site_that_refuses_requeues_is_not_asked_for_them() -> None:
+    without = replace(CLUSTER, lines=("--no-requeue", "--mail-type=FAIL"))
+    given = parameters(SMALL, without, "grid", Path("/snapshot"), [])
+    assert given["additional_parameters"] == {"no-requeue": True, "mail-type": "FAIL"}
+
+
 def command(tmp_path: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run an entry point where no program can be found."""
     return warm_python.run(module, *arguments, cwd=tmp_path, env=environment() | {"PATH": ""})

@@ -26,6 +26,10 @@ SCONTROL = """\
 AccountingStorageType   = accounting_storage/none
 JobRequeue              = 0
 MaxArraySize            = 501
+JobSubmitPlugins        = lua
+PartitionName=cpu AllowGroups=ALL ExclusiveUser=YES MaxNodes=4 OverSubscribe=NO
+PartitionName=a100 AllowGroups=ALL ExclusiveUser=NO MaxNodes=4 OverSubscribe=NO
+PartitionName=h100 AllowGroups=ALL ExclusiveUser=NO MaxNodes=4 OverSubscribe=EXCLUSIVE
 """
 
 
@@ -33,7 +37,7 @@ MaxArraySize            = 501
 def site(slurm: PretendedSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PretendedSlurm:
     slurm.add("sinfo", SINFO)
     slurm.add("scontrol", SCONTROL)
-    slurm.add("sacctmgr", "vision||normal|200\nvision||low|50")
+    slurm.add("sacctmgr", "vision||normal|200\nvision||low|50\nlow|50|4|12:00:00|1")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return slurm
 
@@ -62,9 +66,14 @@ def test_a_site_is_told_in_words_and_its_settings_work(
         "no accounting: ",
         "arrays of at most 501 jobs",
         "account vision, qos low, at most 50 jobs in the queue",
+        "qos low: at most 50 jobs in the queue, 4 at work, 12:00:00 each",
+        "partition cpu: a node is shared with no other users: launcher.runs_per_job",
+        "partition h100: a node is shared with no other jobs: launcher.runs_per_job",
+        "job_submit plugins (lua) check each job",
         "launcher=lab uses it",
     ):
         assert text in said
+    assert "partition a100: a node" not in said
     written = tmp_path / "config/scaling-study/launcher/lab.yaml"
     assert written.read_text(encoding="utf-8").splitlines() == [
         *("defaults:", "- slurm", "- _self_", "partition: a100", "account: vision"),

@@ -1,5 +1,6 @@
-"""Sites with their own ways, on a real SLURM: checks, containers, no requeue."""
+"""Sites with their own ways, on a real SLURM: checks, containers, limits, refusals, no requeue."""
 
+import getpass
 import re
 import sys
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster import Cluster
 from study import LONG, SMALL, Study, until
 
 pytestmark = pytest.mark.slurm
@@ -55,3 +57,83 @@ def test_without_requeue_of_the_site_our_jobs_are_requeued_all_the_same(no_reque
     study.wait(ok=1)
     log = until(lambda: (run / "log.txt").read_text() or None, "a log")
     assert "resuming at step" in log
+
+
+LIMITS = (
+    ("add", "account", "lab"),
+    ("add", "user", getpass.getuser(), "account=lab"),
+    ("modify", "user", getpass.getuser(), "set", "MaxSubmitJobs=3"),
+    ("add", "qos", "small"),
+    ("modify", "qos", "small", "set", "MaxSubmitJobsPerUser=2", "MaxJobsPerUser=1"),
+    ("modify", "user", getpass.getuser(), "set", "qos+=small"),
+)
+# As some sites do: what may be asked for is decided by a script.
+NO_REQUEUE = """\
+function slurm_job_submit(job, partitions, user)
+  if job.requeue == 1 then
+    slurm.log_user("no job is requeued here, ask with --no-requeue")
+    return slurm.ERROR
+  end
+  return slurm.SUCCESS
+end
+function slurm_job_modify(job, old, partitions, user) return slurm.SUCCESS end
+"""
+
+
+@pytest.fixture(scope="module")
+def strict(cluster: Cluster) -> Iterator[Cluster]:
+    """A site that enforces limits of users and QOS, gives nodes to a user, and checks requests."""
+    conf = Path(cluster.environment["SLURM_CONF"])
+    before, script = conf.read_text(encoding="utf-8"), conf.with_name("job_submit.lua")
+    for words in LIMITS:
+        cluster.run("sacctmgr", "-i", *words)
+    cluster.stop_controller()
+    enforced = before.replace("PartitionName=main", "PartitionName=main ExclusiveUser=YES")
+    more = "AccountingStorageEnforce=associations,limits,qos\nJobSubmitPlugins=lua\n"
+    script.write_text(NO_REQUEUE, encoding="utf-8")
+    conf.write_text(f"{enforced}{more}", encoding="utf-8")
+    cluster.start_controller()
+    yield cluster
+    cluster.stop_controller()
+    conf.write_text(before, encoding="utf-8")
+    cluster.start_controller()
+
+
+HELD = ("launcher.account=lab", "launcher.lines=['--hold','--no-requeue']")
+ALLOWED = ("launcher.account=lab", "launcher.lines=['--no-requeue']")
+
+
+@pytest.mark.usefixtures("strict")
+def test_the_limit_of_submitted_jobs_leaves_the_rest_planned(study: Study) -> None:
+    done = study.sweep("grid.axes.seed='range(5)'", *HELD)
+    assert done.returncode == 0, done.stderr
+    assert "2 runs wait for room in the queue: launcher.max_submit, or the site" in done.stdout
+    assert "SubmitJob" not in done.stderr
+    assert study.counts() == {"queued": 3, "planned": 2}
+
+
+@pytest.mark.usefixtures("strict")
+def test_what_a_site_refuses_is_told_in_its_words_and_the_same_command_goes_on(
+    study: Study,
+) -> None:
+    """Refused by a script, then two at a time by a QOS, one at work, on nodes of one user."""
+    seeds = "grid.axes.seed=[0,1,2]"
+    refused = study.sweep(seeds, "launcher.account=lab")
+    assert (refused.returncode, study.queue()) == (2, [])
+    assert refused.stderr == (
+        "error: launcher=slurm: sbatch: no job is requeued here, ask with --no-requeue; "
+        "Batch job submission failed: Unspecified error\n"
+    )
+    assert study.counts() == {"planned": 3}
+    first = study.sweep(seeds, *ALLOWED, "launcher.qos=small")
+    assert first.returncode == 0, first.stderr
+    assert "1 runs wait for room in the queue" in first.stdout
+    assert "QOSMaxJobsPerUserLimit" in until(lambda: study.status()["reasons"] or None, "a reason")
+    study.wait(ok=2, planned=1)
+    again = study.sweep(seeds, *ALLOWED, "launcher.qos=small")
+    assert again.returncode == 0, again.stderr
+    study.wait(ok=3)
+    said = study.run("launch.slurm.site_check", "check").stdout
+    assert "partition main: a node is shared with no other users" in said
+    assert "job_submit plugins (lua) check each job" in said
+    assert "qos small: at most 2 jobs in the queue, 1 at work" in said

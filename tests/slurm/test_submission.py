@@ -1,10 +1,8 @@
 """What is submitted to a real SLURM: arrays, classes, several nodes, limits."""
 
-import getpass
 import json
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -118,32 +116,6 @@ def test_what_has_no_room_in_the_queue_waits_for_the_next_call(study: Study) -> 
     assert "the same command submits the rest: python -m scaling_study.sweep" in first.stdout
     assert study.counts() == {"queued": 3, "planned": 1}
     assert len(study.queue()) == 3
-
-
-def test_the_sites_limit_of_submitted_jobs_leaves_the_rest_planned(study: Study) -> None:
-    cluster, conf = study.cluster, Path(study.cluster.environment["SLURM_CONF"])
-    before, user = conf.read_text(encoding="utf-8"), getpass.getuser()
-    cluster.run("sacctmgr", "-i", "add", "account", "lab")
-    cluster.run("sacctmgr", "-i", "add", "user", user, "account=lab")
-    cluster.run("sacctmgr", "-i", "modify", "user", user, "set", "MaxSubmitJobs=3")
-    try:
-        cluster.stop_controller()
-        enforced = f"{before}AccountingStorageEnforce=associations,limits\n"
-        conf.write_text(enforced, encoding="utf-8")
-        cluster.start_controller()
-        done = study.sweep(
-            *("grid.axes.seed='range(5)'", "launcher.account=lab", "launcher.lines=['--hold']")
-        )
-        assert done.returncode == 0, done.stderr
-        assert "2 runs wait for room in the queue: launcher.max_submit, or the site" in done.stdout
-        assert "SubmitJob" not in done.stderr
-        assert study.counts() == {"queued": 3, "planned": 2}
-        cluster.run("scancel", "--me")
-        study.until_queue_is_empty()
-    finally:
-        cluster.stop_controller()
-        conf.write_text(before, encoding="utf-8")
-        cluster.start_controller()
 
 
 def test_300_runs_take_few_calls(study: Study) -> None:

@@ -2,13 +2,15 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from helpers.commands import Command
 from helpers.packaged_plans import planned
 from helpers.terminal import Terminal
-from scaling_study.sweep.display import Column, lines, table_lines
+from scaling_study.sweep.display import Column, bound_by_data, lines, table_lines
 
 
 def test_columns_that_do_not_fit_are_left_out_the_least_important_first() -> None:
@@ -63,3 +65,14 @@ def test_rules_are_explained_where_that_is_asked(sweep_here: Command, tmp_path: 
     assert "R5: not testable: a study has one family" in done.stdout
     assert [*tmp_path.iterdir()] == []
     assert sweep_here("+grid=smoke", "explain=maybe").returncode == 2
+
+
+def test_runs_that_waited_for_images_say_how_many_workers_they_need() -> None:
+    def ended(needed: int | None) -> Any:
+        return SimpleNamespace(workers_needed=needed)
+
+    assert bound_by_data([None, ended(None)]) == []
+    assert bound_by_data([ended(3), None, ended(12), ended(None)]) == [
+        "2 of 3 runs waited for images (bound: data): loader.workers=12, with as many cores for "
+        "each process, would end that"
+    ]

@@ -19,7 +19,7 @@ from scaling_study.training.input_pipeline import batches as module
 from scaling_study.training.input_pipeline.batches import (
     epoch_order,
 )
-from scaling_study.training.input_pipeline.make_batch import Moves
+from scaling_study.training.input_pipeline.moves import Moves
 from scaling_study.training.loop import train
 
 

@@ -18,11 +18,11 @@ from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.slots import cpu_slots
 from scaling_study.training.input_pipeline import loader
 from scaling_study.training.input_pipeline.loader import LEAST_PART, parts_of, stream
-from scaling_study.training.input_pipeline.make_batch import BatchSpec
+from scaling_study.training.input_pipeline.make_batch import BatchSpec, LoadedBatch
 
 
 def parent_of_worker(task: BatchSpec) -> Any:
-    return torch.tensor(os.getppid()), torch.tensor(0), []
+    return LoadedBatch(torch.tensor(os.getppid()), torch.tensor(0), [])
 
 
 class AsksParents(Job):
@@ -30,7 +30,7 @@ class AsksParents(Job):
 
     def __call__(self) -> Outcome:
         tasks = iter([BatchSpec(0, 0, np.arange(1))])
-        ((parent, _, _),) = stream(parent_of_worker, tasks, 1, cuda=False)
+        ((parent, *_),) = stream(parent_of_worker, tasks, 1, cuda=False)
         note = self.store.run_dir(self.run.run_id) / "note"
         note.write_text(f"{int(parent)} {os.getpid()}", encoding="utf-8")
         self.write_failure("no training", "error")
@@ -62,7 +62,7 @@ def test_a_thread_gives_batches_in_order_its_error_and_its_end(
     def make(task: BatchSpec) -> Any:
         if task.step == 15:
             raise ValueError("no more")
-        return torch.tensor([task.step]), torch.tensor([0]), []
+        return LoadedBatch(torch.tensor([task.step]), torch.tensor([0]), [])
 
     ready = stream(make, iter(tasks), None, cuda=True)
     assert [int(next(ready)[0]) for _ in range(15)] == list(range(15))
@@ -79,18 +79,19 @@ def slow_part(task: BatchSpec) -> Any:
     n = len(task.chosen)
     time.sleep(0.02 * n)
     pixels = torch.from_numpy(task.chosen).to(torch.uint8)[:, None, None, None]
-    return pixels.expand(n, 3, 2, 2), torch.full((n,), os.getpid()), [(str(task.low), "")]
+    makers = torch.full((n,), os.getpid())
+    return LoadedBatch(pixels.expand(n, 3, 2, 2), makers, [(str(task.low), "")])
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # of fewer cores
 def test_workers_share_a_batch_so_that_the_first_comes_early() -> None:
     specs = [BatchSpec(step, 0, np.arange(128) + step) for step in range(3)]
     batches = stream(slow_part, iter(specs), 4, cuda=False)
-    pixels, makers, corrupt = next(batches)
+    pixels, makers, corrupt, _ = next(batches)
     assert pixels[:, 0, 0, 0].tolist() == list(range(128))
     assert len(set(makers.tolist())) == 4
     assert [place for place, _ in corrupt] == ["0", "32", "64", "96"]
-    assert [int(p[0, 0, 0, 0]) for p, _, _ in batches] == [1, 2]
+    assert [int(p[0, 0, 0, 0]) for p, *_ in batches] == [1, 2]
 
 
 def test_parts_are_the_batch_in_order_and_none_is_tiny() -> None:

@@ -3,12 +3,12 @@ draws one of 25 pairs of operations, each of which has a probability and a magni
 
 import numpy as np
 
+from scaling_study.data.images.changes import Change, Size
 from scaling_study.data.images.operations import (
     MAX_LEVEL,
     PIL_SET,
     RELEASED_SET,
     Operations,
-    Picture,
     operations,
 )
 
@@ -46,9 +46,10 @@ POLICY_V0: tuple[tuple[Step, Step], ...] = (
 )
 
 
-def autoaugment(image: Picture, rng: np.random.Generator, ops: Operations) -> Picture:
-    """`image` (mode L or RGB) after one pair of `POLICY_V0`, drawn from all alike."""
+def autoaugment(size: Size, rng: np.random.Generator, ops: Operations) -> list[Change]:
+    """One pair of `POLICY_V0`, drawn from all alike, for an image of this size."""
+    changes = []
     for name, probability, magnitude in POLICY_V0[int(rng.integers(len(POLICY_V0)))]:
         if rng.random() < probability:
-            image = ops[name](image, magnitude / MAX_LEVEL, rng)
-    return image
+            changes.append(ops[name](size, magnitude / MAX_LEVEL, rng))
+    return changes

@@ -1,7 +1,7 @@
 """Which part of an image the network gets: random in training, the centre in evaluation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -85,12 +85,19 @@ def centre_box(width: int, height: int, share: float = CENTRE) -> Box:
     return _middle(width, height, side, side)
 
 
-def resized(pixels: NDArray[np.uint8], side: int, method: Image.Resampling) -> NDArray[np.uint8]:
-    """Images (n, height, width) or (n, height, width, 3) at `side` x `side` px."""
-    if pixels.shape[1:3] == (side, side):
+def resized(
+    pixels: NDArray[np.uint8],
+    side: int,
+    method: Image.Resampling,
+    boxes: Sequence[Box] | None = None,
+) -> NDArray[np.uint8]:
+    """Images (n, height, width[, 3]), or a box of each, at `side` x `side` px."""
+    if boxes is None and pixels.shape[1:3] == (side, side):
         return pixels
-    images = (Image.fromarray(image).resize((side, side), method) for image in pixels)
-    return np.stack([np.asarray(image) for image in images])
+    whole = (0, 0, pixels.shape[2], pixels.shape[1])
+    parts = zip(pixels, boxes or [whole] * len(pixels), strict=True)
+    shown = (Image.fromarray(one).resize((side, side), method, box=box) for one, box in parts)
+    return np.stack([np.asarray(image) for image in shown])
 
 
 def _middle(width: int, height: int, w: float, h: float) -> Box:

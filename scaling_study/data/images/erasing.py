@@ -1,10 +1,18 @@
 """Random erasing (Zhong et al. 2017, arXiv 1708.04896) and colour jitter, of single images."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageEnhance
+
+from scaling_study.data.images.changes import (
+    Change,
+    Contrast,
+    Pasted,
+    Saturation,
+    Size,
+    blended,
+)
 
 Levels = tuple[float, ...]
 # Of an erased box: share of the image's area, and the aspects that its logarithm is uniform in.
@@ -13,20 +21,16 @@ ATTEMPTS = 10
 
 
 def erased(
-    pixels: NDArray[np.uint8],
-    probability: float,
-    mean: Levels,
-    std: Levels,
-    rng: np.random.Generator,
-) -> NDArray[np.uint8]:
-    """The image (side, side[, channels]) with a box of noise, at this probability.
+    size: Size, probability: float, mean: Levels, std: Levels, rng: np.random.Generator
+) -> list[Change]:
+    """A box of noise in an image of this size, at this probability.
 
     Every pixel is normal noise that has mean 0 and variance 1 once it is normalised by `mean` and
     `std` of each channel, but for what lies outside of 0 to 255 (timm's mode pixel).
     """
     if rng.random() >= probability:
-        return pixels
-    height, width = pixels.shape[:2]
+        return []
+    width, height = size
     for _ in range(ATTEMPTS):
         area = rng.uniform(*AREA) * height * width
         aspect = math.exp(rng.uniform(*np.log(ASPECT)))
@@ -34,18 +38,23 @@ def erased(
         if 0 < h < height and 0 < w < width:
             top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
             noise = rng.standard_normal((h, w, len(mean))) * std + mean
-            erased = pixels.copy()
-            box = erased[top : top + h, left : left + w]
-            box[...] = noise.round().clip(0, 255).reshape(box.shape)
-            return erased
-    return pixels
+            pixels = noise.round().clip(0, 255).astype(np.uint8)
+            return [Pasted(left, top, pixels if len(mean) == 3 else pixels[:, :, 0])]
+    return []
 
 
-def jittered(image: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
+# Brightness, contrast and saturation times a factor.
+JITTERED: tuple[Callable[[float], Change], ...] = (
+    lambda factor: blended(0, factor),
+    Contrast,
+    Saturation,
+)
+
+
+def jittered(strength: float, rng: np.random.Generator) -> list[Change]:
     """Brightness, contrast and saturation each times a factor in 1 - strength to 1 + strength, in
     random order."""
-    kinds = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
-    for kind in rng.permutation(len(kinds)):
-        factor = rng.uniform(max(0.0, 1 - strength), 1 + strength)
-        image = kinds[int(kind)](image).enhance(factor)
-    return image
+    return [
+        JITTERED[int(kind)](rng.uniform(max(0.0, 1 - strength), 1 + strength))
+        for kind in rng.permutation(len(JITTERED))
+    ]

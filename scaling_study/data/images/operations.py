@@ -14,10 +14,33 @@ released, a higher one lets Posterize keep more bits and Solarize invert fewer p
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
 
-Picture = Image.Image
-Operation = Callable[[Picture, float, np.random.Generator], Picture]
+from scaling_study.data.images.changes import (
+    INVERTED,
+    Affine,
+    AutoContrast,
+    Change,
+    Contrast,
+    Equalize,
+    Filled,
+    Rows,
+    Saturation,
+    Sharpness,
+    Size,
+    Table,
+    blended,
+    kept_bits,
+    moved_x,
+    moved_y,
+    sheared_x,
+    sheared_y,
+    solarized,
+    table,
+    turned,
+)
+
+# What is done to an image of this size at this level.
+Operation = Callable[[Size, float, np.random.Generator], Change]
 Operations = dict[str, Operation]
 MAX_LEVEL = 10
 PIL_SET, RELEASED_SET = "pil", "released"
@@ -32,59 +55,17 @@ def signed(value: float, rng: np.random.Generator) -> float:
     return -value if rng.random() < 0.5 else value
 
 
-def fill(image: Picture, value: int = FILL) -> tuple[int, ...]:
-    """A colour of this grey in the image's mode."""
-    return (value,) * len(image.getbands())
+def placed(rows: Rows) -> Affine:
+    return Affine(rows, (FILL, FILL, FILL))
 
 
-def by_table(image: Picture, table: list[int]) -> Picture:
-    """Each value of each channel replaced by the table's, of 256."""
-    return image.point(table * len(image.getbands()))
-
-
-def affine(image: Picture, *rows: float) -> Picture:
-    """Output (x, y) shows input (a x + b y + c, d x + e y + f), nearest pixel."""
-    return image.transform(
-        image.size, Image.Transform.AFFINE, rows, Image.Resampling.NEAREST, fillcolor=fill(image)
-    )
-
-
-def _posterize(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    # None is kept at magnitude 2 and below.
-    return kept_bits(image, int(4 * level))
-
-
-def kept_bits(image: Picture, bits: int) -> Picture:
-    """Only the highest `bits` of each value."""
-    mask = 256 - (1 << (8 - min(8, bits)))
-    return by_table(image, [value & mask for value in range(256)])
-
-
-def _solarize(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return ImageOps.solarize(image, int(256 * level))
-
-
-def _solarize_bytes(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    return ImageOps.solarize(image, int(256 * level) % 256)
-
-
-def solarize_add(image: Picture, level: float, rng: np.random.Generator) -> Picture:
+def solarize_add(level: float) -> Table:
     added = int(110 * level)
-    return by_table(image, [min(255, v + added) if v < ADDED_BELOW else v for v in range(256)])
-
-
-def _contrast_about_pixels(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-    grey = min(255, image.width * image.height // 256)
-    degenerate = Image.new(image.mode, image.size, fill(image, grey))
-    return Image.blend(degenerate, image, _factor(level))
+    return table(lambda value: min(255, value + added) if value < ADDED_BELOW else value)
 
 
 def _factor(level: float) -> float:
     return 1.8 * level + 0.1
-
-
-def _enhance(kind: Callable[[Picture], ImageEnhance._Enhance]) -> Operation:
-    return lambda image, level, rng: kind(image).enhance(_factor(level))
 
 
 def operations(name: str, translate_px: float, cutout_px: float) -> Operations:
@@ -92,40 +73,42 @@ def operations(name: str, translate_px: float, cutout_px: float) -> Operations:
     cut-out square at magnitude 10, in pixels of an image of `REFERENCE_SIDE`."""
     released = name == RELEASED_SET
 
-    def px(length: float, image: Picture) -> float:
-        return length if released else length * image.width / REFERENCE_SIDE
+    def px(length: float, size: Size) -> float:
+        return length if released else length * size[0] / REFERENCE_SIDE
 
-    def move(image: Picture, level: float, rng: np.random.Generator) -> float:
-        return signed(px(translate_px * level, image), rng)
+    def move(size: Size, level: float, rng: np.random.Generator) -> float:
+        return signed(px(translate_px * level, size), rng)
 
-    def cutout(image: Picture, level: float, rng: np.random.Generator) -> Picture:
-        half = int(px(cutout_px * level, image))
-        x, y = int(rng.integers(image.width)), int(rng.integers(image.height))
-        cut = image.copy()
-        cut.paste(fill(image), (max(0, x - half), max(0, y - half), x + half, y + half))
-        return cut
+    def cutout(size: Size, level: float, rng: np.random.Generator) -> Change:
+        half = int(px(cutout_px * level, size))
+        x, y = int(rng.integers(size[0])), int(rng.integers(size[1]))
+        return Filled((max(0, x - half), max(0, y - half), x + half, y + half), FILL)
+
+    def solarize(size: Size, level: float, rng: np.random.Generator) -> Change:
+        threshold = int(256 * level)
+        return solarized(threshold % 256 if released else threshold)
+
+    def contrast(size: Size, level: float, rng: np.random.Generator) -> Change:
+        if released:
+            return blended(min(255, size[0] * size[1] // 256), _factor(level))
+        return Contrast(_factor(level))
 
     return {
-        "AutoContrast": lambda image, level, rng: ImageOps.autocontrast(image),
-        "Equalize": lambda image, level, rng: ImageOps.equalize(image),
-        "Invert": lambda image, level, rng: ImageOps.invert(image),
-        "Rotate": lambda image, level, rng: image.rotate(
-            signed(30 * level, rng), fillcolor=fill(image)
-        ),
-        "Posterize": _posterize,
-        "Solarize": _solarize_bytes if released else _solarize,
-        "Color": _enhance(ImageEnhance.Color),
-        "Contrast": _contrast_about_pixels if released else _enhance(ImageEnhance.Contrast),
-        "Brightness": _enhance(ImageEnhance.Brightness),
-        "Sharpness": _enhance(ImageEnhance.Sharpness),
-        "ShearX": lambda image, level, rng: affine(image, 1, signed(0.3 * level, rng), 0, 0, 1, 0),
-        "ShearY": lambda image, level, rng: affine(image, 1, 0, 0, signed(0.3 * level, rng), 1, 0),
-        "TranslateX": lambda image, level, rng: affine(
-            image, 1, 0, move(image, level, rng), 0, 1, 0
-        ),
-        "TranslateY": lambda image, level, rng: affine(
-            image, 1, 0, 0, 0, 1, move(image, level, rng)
-        ),
+        "AutoContrast": lambda size, level, rng: AutoContrast(),
+        "Equalize": lambda size, level, rng: Equalize(),
+        "Invert": lambda size, level, rng: INVERTED,
+        "Rotate": lambda size, level, rng: placed(turned(size, signed(30 * level, rng))),
+        # No bit is kept at magnitude 2 and below.
+        "Posterize": lambda size, level, rng: kept_bits(int(4 * level)),
+        "Solarize": solarize,
+        "Color": lambda size, level, rng: Saturation(_factor(level)),
+        "Contrast": contrast,
+        "Brightness": lambda size, level, rng: blended(0, _factor(level)),
+        "Sharpness": lambda size, level, rng: Sharpness(_factor(level)),
+        "ShearX": lambda size, level, rng: placed(sheared_x(signed(0.3 * level, rng))),
+        "ShearY": lambda size, level, rng: placed(sheared_y(signed(0.3 * level, rng))),
+        "TranslateX": lambda size, level, rng: placed(moved_x(move(size, level, rng))),
+        "TranslateY": lambda size, level, rng: placed(moved_y(move(size, level, rng))),
         "Cutout": cutout,
-        "SolarizeAdd": solarize_add,
+        "SolarizeAdd": lambda size, level, rng: solarize_add(level),
     }

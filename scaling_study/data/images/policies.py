@@ -8,32 +8,32 @@ from PIL import Image
 
 from scaling_study.data.base import DataConfig
 from scaling_study.data.images import autoaugment, randaugment
+from scaling_study.data.images.changes import Change, Size
 from scaling_study.data.images.erasing import Levels, erased, jittered
-from scaling_study.data.images.operations import Picture
 from scaling_study.data.images.timm_operations import TIMM_SET, timm_randaugment
 from scaling_study.data.images.trivialaugment import trivialaugment
 
 Pixels = NDArray[np.uint8]
 
-Policy = Callable[[Picture, DataConfig, np.random.Generator], Picture]
+Policy = Callable[[Size, DataConfig, np.random.Generator], list[Change]]
 
 
-def _randaugment(image: Picture, data: DataConfig, rng: np.random.Generator) -> Picture:
+def _randaugment(size: Size, data: DataConfig, rng: np.random.Generator) -> list[Change]:
     layers, magnitude = data.randaugment_layers, data.randaugment_magnitude
     if data.augment_ops == TIMM_SET:
-        return timm_randaugment(image, layers, magnitude, data.randaugment_sd, rng)
+        return timm_randaugment(size, layers, magnitude, data.randaugment_sd, rng)
     ops = randaugment.SETS[data.augment_ops]
     if data.randaugment_sd:
         magnitude = max(0.0, float(rng.normal(magnitude, data.randaugment_sd)))
-    return randaugment.randaugment(image, layers, magnitude, rng, ops)
+    return randaugment.randaugment(size, layers, magnitude, rng, ops)
 
 
-def _autoaugment(image: Picture, data: DataConfig, rng: np.random.Generator) -> Picture:
-    return autoaugment.autoaugment(image, rng, autoaugment.SETS[data.augment_ops])
+def _autoaugment(size: Size, data: DataConfig, rng: np.random.Generator) -> list[Change]:
+    return autoaugment.autoaugment(size, rng, autoaugment.SETS[data.augment_ops])
 
 
-def _trivialaugment(image: Picture, data: DataConfig, rng: np.random.Generator) -> Picture:
-    return trivialaugment(image, rng)
+def _trivialaugment(size: Size, data: DataConfig, rng: np.random.Generator) -> list[Change]:
+    return trivialaugment(size, rng)
 
 
 POLICIES: Mapping[str, Policy] = {
@@ -49,15 +49,21 @@ def changes_images(data: DataConfig) -> bool:
     return policy or data.colour_jitter > 0 or data.erasing > 0
 
 
-def augmented(
-    pixels: Pixels, data: DataConfig, levels: tuple[Levels, Levels], rng: np.random.Generator
-) -> Pixels:
-    """An image (side, side[, 3]) changed by colour jitter, the policy and erasing, in this order.
+def drawn(
+    size: Size, data: DataConfig, levels: tuple[Levels, Levels], rng: np.random.Generator
+) -> list[Change]:
+    """What changes an image of this size: colour jitter, the policy and erasing, in this order.
 
     `levels`: mean and standard deviation of each channel.
     """
+    jitter = jittered(data.colour_jitter, rng) if data.colour_jitter else []
+    policy = POLICIES[data.augment_policy](size, data, rng)
+    return [*jitter, *policy, *(erased(size, data.erasing, *levels, rng) if data.erasing else [])]
+
+
+def augmented(pixels: Pixels, changes: list[Change]) -> Pixels:
+    """An image (side, side[, 3]) after these changes."""
     image = Image.fromarray(pixels)
-    if data.colour_jitter:
-        image = jittered(image, data.colour_jitter, rng)
-    pixels = np.asarray(POLICIES[data.augment_policy](image, data, rng))
-    return erased(pixels, data.erasing, *levels, rng) if data.erasing else pixels
+    for change in changes:
+        image = change.of(image)
+    return np.asarray(image)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from scaling_study.data.images.changes import Change, Size
 from scaling_study.data.images.operations import (
     MAX_LEVEL,
     PIL_SET,
     RELEASED_SET,
     Operations,
-    Picture,
     operations,
 )
 
@@ -17,11 +17,12 @@ SETS: dict[str, Operations] = {name: operations(name, *LENGTHS) for name in (PIL
 
 
 def randaugment(
-    image: Picture, layers: int, magnitude: float, rng: np.random.Generator, ops: Operations
-) -> Picture:
-    """`image` (mode L or RGB) after `layers` operations drawn from `ops`, all alike."""
+    size: Size, layers: int, magnitude: float, rng: np.random.Generator, ops: Operations
+) -> list[Change]:
+    """`layers` operations drawn from `ops`, all alike, for an image of this size."""
     names = list(ops)
+    changes = []
     for _ in range(layers):
         name = names[int(rng.integers(len(names)))]
-        image = ops[name](image, magnitude / MAX_LEVEL, rng)
-    return image
+        changes.append(ops[name](size, magnitude / MAX_LEVEL, rng))
+    return changes

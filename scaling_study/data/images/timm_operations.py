@@ -6,20 +6,29 @@ Levels are magnitude / 10, between 0 and 1. What comes in is the mean colour of 
 are resampled bicubically, as in the recipes that use it.
 """
 
-from collections.abc import Callable
-
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
 
-from scaling_study.data.images.operations import (
-    MAX_LEVEL,
-    Operation,
-    Operations,
-    Picture,
+from scaling_study.data.images.changes import (
+    INVERTED,
+    Affine,
+    AutoContrast,
+    Change,
+    Contrast,
+    Equalize,
+    Rows,
+    Saturation,
+    Sharpness,
+    Size,
+    blended,
     kept_bits,
-    signed,
-    solarize_add,
+    moved_x,
+    moved_y,
+    sheared_x,
+    sheared_y,
+    solarized,
+    turned,
 )
+from scaling_study.data.images.operations import MAX_LEVEL, Operations, signed, solarize_add
 
 TIMM_SET = "timm_increasing"
 PROBABILITY = 0.5
@@ -27,18 +36,12 @@ MEAN_COLOUR = (124, 116, 104)
 TRANSLATED_SHARE = 0.45
 
 
-def _fill(image: Picture) -> tuple[int, ...]:
-    bands = len(image.getbands())
-    return MEAN_COLOUR if bands == 3 else (sum(MEAN_COLOUR) // 3,) * bands
+def _placed(rows: Rows) -> Affine:
+    return Affine(rows, MEAN_COLOUR, bicubic=True)
 
 
-def _affine(image: Picture, *rows: float) -> Picture:
-    method = Image.Resampling.BICUBIC
-    return image.transform(image.size, Image.Transform.AFFINE, rows, method, fillcolor=_fill(image))
-
-
-def _enhance(kind: Callable[[Picture], ImageEnhance._Enhance]) -> Operation:
-    return lambda image, level, rng: kind(image).enhance(max(0.1, 1 + signed(0.9 * level, rng)))
+def _factor(level: float, rng: np.random.Generator) -> float:
+    return max(0.1, 1 + signed(0.9 * level, rng))
 
 
 def _move(length: int, level: float, rng: np.random.Generator) -> float:
@@ -46,40 +49,33 @@ def _move(length: int, level: float, rng: np.random.Generator) -> float:
 
 
 OPERATIONS: Operations = {
-    "AutoContrast": lambda image, level, rng: ImageOps.autocontrast(image),
-    "Equalize": lambda image, level, rng: ImageOps.equalize(image),
-    "Invert": lambda image, level, rng: ImageOps.invert(image),
-    "Rotate": lambda image, level, rng: image.rotate(
-        signed(30 * level, rng), Image.Resampling.BICUBIC, fillcolor=_fill(image)
-    ),
-    "PosterizeIncreasing": lambda image, level, rng: kept_bits(image, 4 - int(4 * level)),
-    "SolarizeIncreasing": lambda image, level, rng: ImageOps.solarize(
-        image, 256 - int(256 * level)
-    ),
-    "SolarizeAdd": solarize_add,
-    "ColorIncreasing": _enhance(ImageEnhance.Color),
-    "ContrastIncreasing": _enhance(ImageEnhance.Contrast),
-    "BrightnessIncreasing": _enhance(ImageEnhance.Brightness),
-    "SharpnessIncreasing": _enhance(ImageEnhance.Sharpness),
-    "ShearX": lambda image, level, rng: _affine(image, 1, signed(0.3 * level, rng), 0, 0, 1, 0),
-    "ShearY": lambda image, level, rng: _affine(image, 1, 0, 0, signed(0.3 * level, rng), 1, 0),
-    "TranslateXRel": lambda image, level, rng: _affine(
-        image, 1, 0, _move(image.width, level, rng), 0, 1, 0
-    ),
-    "TranslateYRel": lambda image, level, rng: _affine(
-        image, 1, 0, 0, 0, 1, _move(image.height, level, rng)
-    ),
+    "AutoContrast": lambda size, level, rng: AutoContrast(),
+    "Equalize": lambda size, level, rng: Equalize(),
+    "Invert": lambda size, level, rng: INVERTED,
+    "Rotate": lambda size, level, rng: _placed(turned(size, signed(30 * level, rng))),
+    "PosterizeIncreasing": lambda size, level, rng: kept_bits(4 - int(4 * level)),
+    "SolarizeIncreasing": lambda size, level, rng: solarized(256 - int(256 * level)),
+    "SolarizeAdd": lambda size, level, rng: solarize_add(level),
+    "ColorIncreasing": lambda size, level, rng: Saturation(_factor(level, rng)),
+    "ContrastIncreasing": lambda size, level, rng: Contrast(_factor(level, rng)),
+    "BrightnessIncreasing": lambda size, level, rng: blended(0, _factor(level, rng)),
+    "SharpnessIncreasing": lambda size, level, rng: Sharpness(_factor(level, rng)),
+    "ShearX": lambda size, level, rng: _placed(sheared_x(signed(0.3 * level, rng))),
+    "ShearY": lambda size, level, rng: _placed(sheared_y(signed(0.3 * level, rng))),
+    "TranslateXRel": lambda size, level, rng: _placed(moved_x(_move(size[0], level, rng))),
+    "TranslateYRel": lambda size, level, rng: _placed(moved_y(_move(size[1], level, rng))),
 }
 NAMES = tuple(OPERATIONS)
 
 
 def timm_randaugment(
-    image: Picture, layers: int, magnitude: float, sd: float, rng: np.random.Generator
-) -> Picture:
-    """`image` (mode L or RGB) after `layers` draws; `sd` is that of a draw's magnitude."""
+    size: Size, layers: int, magnitude: float, sd: float, rng: np.random.Generator
+) -> list[Change]:
+    """`layers` draws for an image of this size; `sd` is that of a draw's magnitude."""
+    changes = []
     for _ in range(layers):
         name = NAMES[int(rng.integers(len(NAMES)))]
         if rng.random() < PROBABILITY:
             level = min(max(rng.normal(magnitude, sd), 0.0), MAX_LEVEL) / MAX_LEVEL
-            image = OPERATIONS[name](image, level, rng)
-    return image
+            changes.append(OPERATIONS[name](size, level, rng))
+    return changes

@@ -5,58 +5,67 @@ translations, there 32 px, are meant for 224 px and scale with the image."""
 from math import ceil
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
 
-from scaling_study.data.images.operations import (
-    REFERENCE_SIDE,
-    Operations,
-    Picture,
+from scaling_study.data.images.changes import (
+    UNCHANGED,
+    Affine,
+    AutoContrast,
+    Change,
+    Contrast,
+    Equalize,
+    Rows,
+    Saturation,
+    Sharpness,
+    Size,
+    blended,
     kept_bits,
-    signed,
+    moved_x,
+    moved_y,
+    sheared_x,
+    sheared_y,
+    solarized,
+    turned,
 )
+from scaling_study.data.images.operations import REFERENCE_SIDE, Operations, signed
 
 STRENGTHS = 31
 TRANSLATE_PX = 32
 MOST_BITS_LOST = 6
 
 
-def _affine(image: Picture, *rows: float) -> Picture:
-    return image.transform(image.size, Image.Transform.AFFINE, rows, Image.Resampling.NEAREST)
+def _placed(rows: Rows) -> Affine:
+    return Affine(rows, (0, 0, 0))
 
 
-def _move(image: Picture, level: float, rng: np.random.Generator) -> float:
-    return signed(TRANSLATE_PX * level * image.width / REFERENCE_SIDE, rng)
+def _move(size: Size, level: float, rng: np.random.Generator) -> float:
+    return signed(TRANSLATE_PX * level * size[0] / REFERENCE_SIDE, rng)
+
+
+def _factor(level: float, rng: np.random.Generator) -> float:
+    return 1 + signed(0.99 * level, rng)
 
 
 # Levels are between 0 and 1.
 OPERATIONS: Operations = {
-    "Identity": lambda image, level, rng: image,
-    "ShearX": lambda image, level, rng: _affine(image, 1, signed(0.99 * level, rng), 0, 0, 1, 0),
-    "ShearY": lambda image, level, rng: _affine(image, 1, 0, 0, signed(0.99 * level, rng), 1, 0),
-    "TranslateX": lambda image, level, rng: _affine(image, 1, 0, _move(image, level, rng), 0, 1, 0),
-    "TranslateY": lambda image, level, rng: _affine(image, 1, 0, 0, 0, 1, _move(image, level, rng)),
-    "Rotate": lambda image, level, rng: image.rotate(signed(135 * level, rng)),
-    "Brightness": lambda image, level, rng: ImageEnhance.Brightness(image).enhance(
-        1 + signed(0.99 * level, rng)
-    ),
-    "Color": lambda image, level, rng: ImageEnhance.Color(image).enhance(
-        1 + signed(0.99 * level, rng)
-    ),
-    "Contrast": lambda image, level, rng: ImageEnhance.Contrast(image).enhance(
-        1 + signed(0.99 * level, rng)
-    ),
-    "Sharpness": lambda image, level, rng: ImageEnhance.Sharpness(image).enhance(
-        1 + signed(0.99 * level, rng)
-    ),
-    "Posterize": lambda image, level, rng: kept_bits(image, 8 - round(MOST_BITS_LOST * level)),
-    "Solarize": lambda image, level, rng: ImageOps.solarize(image, ceil(255 * (1 - level) - 1e-9)),
-    "AutoContrast": lambda image, level, rng: ImageOps.autocontrast(image),
-    "Equalize": lambda image, level, rng: ImageOps.equalize(image),
+    "Identity": lambda size, level, rng: UNCHANGED,
+    "ShearX": lambda size, level, rng: _placed(sheared_x(signed(0.99 * level, rng))),
+    "ShearY": lambda size, level, rng: _placed(sheared_y(signed(0.99 * level, rng))),
+    "TranslateX": lambda size, level, rng: _placed(moved_x(_move(size, level, rng))),
+    "TranslateY": lambda size, level, rng: _placed(moved_y(_move(size, level, rng))),
+    "Rotate": lambda size, level, rng: _placed(turned(size, signed(135 * level, rng))),
+    "Brightness": lambda size, level, rng: blended(0, _factor(level, rng)),
+    "Color": lambda size, level, rng: Saturation(_factor(level, rng)),
+    "Contrast": lambda size, level, rng: Contrast(_factor(level, rng)),
+    "Sharpness": lambda size, level, rng: Sharpness(_factor(level, rng)),
+    "Posterize": lambda size, level, rng: kept_bits(8 - round(MOST_BITS_LOST * level)),
+    "Solarize": lambda size, level, rng: solarized(ceil(255 * (1 - level) - 1e-9)),
+    "AutoContrast": lambda size, level, rng: AutoContrast(),
+    "Equalize": lambda size, level, rng: Equalize(),
 }
 NAMES = tuple(OPERATIONS)
 
 
-def trivialaugment(image: Picture, rng: np.random.Generator) -> Picture:
-    """`image` (mode L or RGB) after one operation at one strength, both drawn uniformly."""
+def trivialaugment(size: Size, rng: np.random.Generator) -> list[Change]:
+    """One operation at one strength, both drawn uniformly, for an image of this size."""
     name = NAMES[int(rng.integers(len(NAMES)))]
-    return OPERATIONS[name](image, int(rng.integers(STRENGTHS)) / (STRENGTHS - 1), rng)
+    return [OPERATIONS[name](size, int(rng.integers(STRENGTHS)) / (STRENGTHS - 1), rng)]

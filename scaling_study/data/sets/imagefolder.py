@@ -65,9 +65,11 @@ def load(data: ImageFolderConfig, part: str, cache_dir: Path) -> Encoded:
         columns = _pool(data, cache_dir)
         n, root = len(columns["ends"]), Path(data.pool_root).expanduser()
         return Encoded(FolderSource(root, columns), np.full(n, -1), np.arange(n))
-    columns = _listing(data).read(part, cache_dir)
+    listing = _listing(data)
+    columns = listing.read(part, cache_dir)
     labels = columns["labels"]
-    return Encoded(FolderSource(_base(data, part), columns), labels, np.arange(len(labels)))
+    source = FolderSource(_base(data, part), columns)
+    return Encoded(source, labels, np.arange(len(labels)), listed=listing.listed(part, labels))
 
 
 def _pool(data: ImageFolderConfig, cache_dir: Path | None) -> Columns:

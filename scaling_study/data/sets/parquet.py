@@ -91,10 +91,12 @@ class ParquetSource:
 
 
 def load(data: ParquetConfig, part: str, cache_dir: Path) -> Encoded:
-    columns = _listing(data).read(part, cache_dir)
+    listing = _listing(data)
+    columns = listing.read(part, cache_dir)
     source = ParquetSource(tuple(_files(data, part)), columns, data.image_column)
-    numbers = np.arange(len(columns["labels"]))
-    return Encoded(source, columns["labels"], numbers, columns["group"], mixed_groups(columns))
+    labels, groups = columns["labels"], columns["group"]
+    mixed, listed = mixed_groups(columns), listing.listed(part, labels)
+    return Encoded(source, labels, np.arange(len(labels)), groups, mixed, listed)
 
 
 def mixed_groups(columns: Columns) -> int:

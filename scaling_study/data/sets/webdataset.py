@@ -70,9 +70,11 @@ class ShardSource:
 
 
 def load(data: WebDatasetConfig, part: str, cache_dir: Path) -> Encoded:
-    columns = _listing(data).read(part, cache_dir)
+    listing = _listing(data)
+    columns = listing.read(part, cache_dir)
     labels = columns["labels"]
-    return Encoded(ShardSource(_shards(data, part), columns), labels, np.arange(len(labels)))
+    source = ShardSource(_shards(data, part), columns)
+    return Encoded(source, labels, np.arange(len(labels)), listed=listing.listed(part, labels))
 
 
 def _listing(data: WebDatasetConfig) -> Listing:

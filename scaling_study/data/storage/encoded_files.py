@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import require
+from scaling_study.common.validation import later, require
 from scaling_study.data.base import INFRASTRUCTURE, MINIVAL, DataConfig
 
 # As in train-00000-of-00003.parquet.
@@ -16,16 +16,24 @@ PART_OF = re.compile(r"(\d+)-of-(\d+)")
 
 @dataclass(frozen=True, kw_only=True)
 class FilesConfig(DataConfig):
-    """Images under `root`; corrupt ones are left out (`corrupt` skip) or end the run (fail)."""
+    """Images under `root`; corrupt ones are left out (`corrupt` skip) or end the run (fail).
+
+    `stored_side`: training images are first resized to a square of this side (px; 0: they are not),
+    in which a local disk keeps them.
+    """
 
     root: str
     corrupt: str = field(metadata=INFRASTRUCTURE)
+    stored_side: int = later(0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(bool(self.root), "data.root", "''", "must be the folder of the images")
         known = self.corrupt in ("skip", "fail")
         require(known, "data.corrupt", self.corrupt, "must be skip or fail")
+        side = self.stored_side
+        accepted = f"must be 0 (off), or data.resolution={self.resolution} px or more"
+        require(side == 0 or side >= self.resolution, "data.stored_side", side, accepted)
 
     @property
     def folder(self) -> Path:

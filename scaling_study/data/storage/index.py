@@ -18,6 +18,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_file
 from scaling_study.common.reading import json_in
 from scaling_study.data.base import Sizes
+from scaling_study.data.splits import Listed
 from scaling_study.data.storage.array_cache import Columns, cached
 
 # Raised whenever what a listing holds changes, so that an old one is not taken for the new.
@@ -37,6 +38,10 @@ class Listing:
     parts: tuple[str, ...]
     names: tuple[str, ...]
     columns: Callable[[str], Columns]
+
+    def listed(self, part: str, labels: NDArray[np.int64]) -> Listed:
+        """The images of one part, of these labels."""
+        return Listed(f"{self._name}-{part}", len(labels))
 
     @property
     def _name(self) -> str:

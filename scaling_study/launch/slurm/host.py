@@ -44,6 +44,8 @@ def memory_of(request: Request, options: SlurmOptions) -> int | None:
     if run.device != "cuda":
         return None if request.memory_bytes is None else request.memory_bytes + PROCESS_BYTES
     info, side = data_info(run.data), run.data.resolution
+    if execution.augment_on == "device":
+        side = max(side, getattr(run.data, "stored_side", 0))  # the device cuts crops out of them
     share = -(-run.train.batch_size // max(request.processes, options.processes))
     waiting = IN_FLIGHT * share * side**2 * info.channels
     if not encoded(run.data):

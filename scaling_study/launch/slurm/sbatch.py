@@ -28,6 +28,8 @@ from scaling_study.launch.submissions import Submission, Submissions
 # In sbatch's message where the site's limit of submitted jobs is reached: AssocMaxSubmitJobLimit,
 # QOSMaxSubmitJobPerUserLimit, AssocGrpSubmitJobsLimit and their like.
 FULL = re.compile(r"SubmitJobs?\w*Limit")
+# Begins the lines of sbatch's message.
+PREFIX = re.compile(r"^sbatch: (error|fatal): ")
 # In sbatch's message if no node is left to run a job.
 NO_NODE = "node configuration is not available"
 # Jobs of one resource class.
@@ -120,8 +122,14 @@ class Submitter:
                 print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
                 return self._place(array, name, ())
             kind = FullError if FULL.search(f"{error}") else SchedulerError
-            raise kind(f"sbatch: {error}") from None
+            raise kind(f"sbatch: {_in_a_line(str(error))}") from None
         return str(jobs[0].job_id).partition("_")[0]
+
+
+def _in_a_line(message: str) -> str:
+    """sbatch's lines one after the other, those of the site's own first, without its name."""
+    lines = (line.strip() for line in message.splitlines())
+    return "; ".join(PREFIX.sub("", line) for line in lines if line)
 
 
 def _options(asked: Mapping[str, Any]) -> set[str]:
@@ -155,7 +163,8 @@ def parameters(
     gpus = resources.gpus
     exclude = ",".join([*filter(None, [options.exclude]), *avoid])
     # --mail-type=FAIL and the like.
-    extra = (line.removeprefix("--").partition("=") for line in options.lines)
+    extra = [line.removeprefix("--").partition("=") for line in options.lines]
+    own = {} if any(name == "no-requeue" for name, *_ in extra) else {"requeue": True}
     path = f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}"
     return {
         "job_name": commands.job_name(study),
@@ -172,7 +181,7 @@ def parameters(
         "array_parallelism": options.max_running,
         "signal_delay_s": options.notice_s,
         "stderr_to_stdout": True,
-        "additional_parameters": {"requeue": True}
+        "additional_parameters": own
         | {name: value if equals else True for name, equals, value in extra},
         "setup": [
             # Since 22.05 srun no longer takes this from the job.

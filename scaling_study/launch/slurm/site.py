@@ -12,7 +12,10 @@ from scaling_study.launch.slurm import commands
 
 @dataclass(frozen=True)
 class Partition:
-    """Nodes alike of a partition: time limit as sinfo writes it, GPUs, CPUs and MB of each."""
+    """Nodes alike of a partition: time limit as sinfo writes it, GPUs, CPUs and MB of each.
+
+    `shared` says with whom its nodes are not: other jobs, or other users; empty: with anybody.
+    """
 
     name: str
     default: bool
@@ -21,6 +24,7 @@ class Partition:
     cpus: str
     memory_mb: str
     nodes: str
+    shared: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,14 @@ class Site:
     """Answers of sinfo, scontrol and sacctmgr; `silent` says of those that gave none why.
 
     `config` are the controller's settings, `associations` rows of account, partition, qos and
-    MaxSubmitJobs.
+    MaxSubmitJobs, `qos` of name and what a user may have of it: jobs in the queue, jobs at work,
+    time of a job.
     """
 
     partitions: tuple[Partition, ...]
     config: Mapping[str, str]
     associations: tuple[tuple[str, ...], ...]
+    qos: tuple[tuple[str, ...], ...]
     silent: Mapping[str, str]
 
 
@@ -52,18 +58,32 @@ def asked() -> Site:
     config = re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", answer("scontrol", "show", "config"), re.M)
     who = f"user={getpass.getuser()}"
     columns = "format=account,partition,qos,maxsubmit"
-    accounts = answer("sacctmgr", "-nP", "show", "assoc", who, columns)
+    accounts = _rows(answer("sacctmgr", "-nP", "show", "assoc", who, columns), 4)
+    limits = "format=name,maxsubmitpu,maxjobspu,maxwall,priority"
+    partitions = answer("scontrol", "--oneliner", "show", "partition")
+    shared = {
+        found["name"]: "jobs" if "OverSubscribe=EXCLUSIVE" in found[0] else "users"
+        for found in re.finditer(r"^PartitionName=(?P<name>\S+) .*", partitions, re.M)
+        if re.search("OverSubscribe=EXCLUSIVE|ExclusiveUser=YES", found[0])
+    }
     return Site(
-        tuple(_partition(row.split("|")) for row in rows if row.count("|") == 5),
+        tuple(_partition(row.split("|"), shared) for row in rows if row.count("|") == 5),
         dict(config),
-        tuple(tuple(row.split("|")) for row in accounts.splitlines() if row.count("|") == 3),
+        accounts,
+        _rows(answer("sacctmgr", "-nP", "show", "qos", limits), 5),
         silent,
     )
 
 
-def _partition(parts: list[str]) -> Partition:
-    name, *rest = parts
-    return Partition(name.rstrip("*"), name.endswith("*"), *rest)
+def _rows(answer: str, columns: int) -> tuple[tuple[str, ...], ...]:
+    rows = (tuple(line.split("|")) for line in answer.splitlines())
+    return tuple(row for row in rows if len(row) == columns)
+
+
+def _partition(parts: list[str], shared: Mapping[str, str]) -> Partition:
+    name, limit, gres, cpus, memory_mb, nodes = parts
+    plain, default = name.rstrip("*"), name.endswith("*")
+    return Partition(plain, default, limit, gres, cpus, memory_mb, nodes, shared.get(plain, ""))
 
 
 def settings_of(site: Site) -> dict[str, Any]:
@@ -104,13 +124,25 @@ def in_words(site: Site) -> Iterator[str]:
         )
     if config.get("AccountingStorageType", "").endswith("none"):
         yield "no accounting: what became of a job that squeue has forgotten is told by files alone"
-    if "EXCLUSIVE" in config.get("SelectTypeParameters", "").upper() or any(
-        "EXCLUSIVE" in p.gres.upper() for p in site.partitions
-    ):
-        yield "nodes are given whole: launcher.runs_per_job and slots pack several runs"
+    for p in site.partitions:
+        if p.shared:
+            yield (
+                f"partition {p.name}: a node is shared with no other {p.shared}: "
+                "launcher.runs_per_job and slots pack several runs into a job"
+            )
+    if (plugins := config.get("JobSubmitPlugins", "(null)")) not in ("(null)", ""):
+        yield (
+            f"job_submit plugins ({plugins}) check each job: what they refuse is told in their "
+            "words, and nothing of it is queued"
+        )
     if (size := config.get("MaxArraySize")) is not None:
         yield f"arrays of at most {size} jobs: longer ones are cut"
     for account, partition, qos, most in site.associations:
         limit = f", at most {most} jobs in the queue" if most else ""
         where = f" on {partition}" if partition else ""
         yield f"account {account}{where}, qos {qos or 'none'}{limit}"
+    for name, queued, running, time, _ in site.qos:
+        parts = [f"{queued} jobs in the queue"] * bool(queued)
+        parts += [f"{running} at work"] * bool(running) + [f"{time} each"] * bool(time)
+        if parts:
+            yield f"qos {name}: at most {', '.join(parts)}"

@@ -18,14 +18,16 @@ from scaling_study.config.execution import AUTO_WORKERS, ExecutionConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.data import load
 from scaling_study.data.base import MAX_TRAIN_IMAGES, as_evaluated
-from scaling_study.data.splits import Images, Split, Splits, joined
+from scaling_study.data.splits import Encoded, Images, Rendered, Split, Splits, joined
+from scaling_study.data.storage.stored_images import StoredImages, stored_images
 from scaling_study.training.input_pipeline.corrupt_images import CorruptImages
+from scaling_study.training.input_pipeline.decoding import require_an_image
 from scaling_study.training.input_pipeline.loader import stream
 from scaling_study.training.input_pipeline.make_batch import (
     BatchSpec,
     EvaluationBatch,
+    LoadedBatch,
     TrainingBatch,
-    require_an_image,
 )
 from scaling_study.training.seeds import generator
 
@@ -47,7 +49,8 @@ class TrainingData:
 
     An incomplete last batch of an epoch is left out, and so are corrupt images in evaluation; in
     training the next one replaces them. At most `workers` processes decode or render, one per core;
-    AUTO_WORKERS: one per core that is this run's.
+    AUTO_WORKERS: one per core that is this run's. `on_device` leaves augmentation to the device,
+    `store` keeps the images of `data.stored_side`.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class TrainingData:
         workers: int,
         evaluated: Splits | None = None,
         pool: Split | None = None,
+        on_device: bool = False,
+        store: StoredImages | None = None,
     ) -> None:
         self.info, self._evaluated = splits.info, evaluated or splits
         self.steps_per_epoch = run.train.steps_per_epoch(len(splits.train.labels))
         self._run, self._splits, self._corrupt = run, splits, corrupt
-        self._pool = pool
+        self._pool, self._on_device, self._store = pool, on_device, store
         self._trained = splits.train if pool is None else joined(splits.train, pool)
         auto = workers == AUTO_WORKERS
         self._workers = cores_of_run() if auto else min(workers, cpu_cores())
@@ -86,7 +91,18 @@ class TrainingData:
         again = data is not run.data and isinstance(splits.val, Images)
         evaluated = load(data, Path(execution.cache_dir)) if again else None
         require_an_image(splits.val, data.resolution)
-        return cls(run, splits, corrupt, execution.loader_workers, evaluated, pool)
+        on_device, store = execution.augment_on == "device", None
+        side = getattr(run.data, "stored_side", 0)
+        if side and pool is None and isinstance(splits.train, Encoded) and splits.train.listed:
+            folder = Path(execution.images_dir or execution.cache_dir)
+            store = stored_images(folder, splits.train.listed, side)
+        workers = execution.loader_workers
+        return cls(run, splits, corrupt, workers, evaluated, pool, on_device, store)
+
+    @property
+    def workers(self) -> int | None:
+        """Processes that make training batches, 0: this one; None for what is not decoded."""
+        return self._workers if isinstance(self._trained, Encoded | Rendered) else None
 
     @property
     def corrupt_images(self) -> int:
@@ -97,6 +113,14 @@ class TrainingData:
         """Augmented images of the steps from `first` until before `last`: this rank's share of each
         global batch. The shares of all ranks are the same global batch for every world size.
         """
+        for batch in self.loaded(first, last, rank, world_size):
+            pixels = batch.pixels
+            yield (batch.pending.done(pixels) if batch.pending else pixels), batch.labels
+
+    def loaded(
+        self, first: int, last: int, rank: int = 0, world_size: int = 1
+    ) -> Iterator[LoadedBatch]:
+        """The same, with what is left to the device still to be done."""
         size = self._run.train.batch_size
         low, high = rank * size // world_size, (rank + 1) * size // world_size
         epoch = self.steps_per_epoch
@@ -104,8 +128,9 @@ class TrainingData:
             BatchSpec(step, low, self._chosen(step)[low:high], self._side(step), step // epoch)
             for step in range(first, last)
         )
-        run = self._run
-        make = TrainingBatch(self._trained, run.data, size, run.random_key, self._levels)
+        run, levels = self._run, self._levels
+        how = (self._on_device, self._store)
+        make = TrainingBatch(self._trained, run.data, size, run.random_key, levels, *how)
         return self._stream(make, specs, rank)
 
     def evaluated(self, split: str, most: int | None = None) -> int:
@@ -138,15 +163,16 @@ class TrainingData:
         """This rank's clean batches of the images at the positions `chosen` of any `part`."""
         starts = range(0, len(chosen), EVALUATION_BATCH)[rank::world_size]
         specs = (BatchSpec(0, 0, chosen[low : low + EVALUATION_BATCH]) for low in starts)
-        return self._stream(EvaluationBatch(part, as_evaluated(self._run.data)), specs, rank)
+        make = EvaluationBatch(part, as_evaluated(self._run.data))
+        return ((batch.pixels, batch.labels) for batch in self._stream(make, specs, rank))
 
     def _stream(
         self, make: TrainingBatch | EvaluationBatch, specs: Iterator[BatchSpec], rank: int
-    ) -> Iterator[Batch]:
+    ) -> Iterator[LoadedBatch]:
         workers = None if make.in_memory else self._workers
-        for pixels, labels, corrupt in stream(make, specs, workers, self._run.device == "cuda"):
-            self._corrupt.record(corrupt, rank)
-            yield pixels, labels
+        for batch in stream(make, specs, workers, self._run.device == "cuda"):
+            self._corrupt.record(batch.corrupt, rank)
+            yield batch
 
     def _chosen(self, step: int) -> NDArray[np.int64]:
         """Positions in the training images, and behind them the pool, of the batch of `step`."""
@@ -225,4 +251,4 @@ def normalisation(part: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def to_input(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Images (n, channels, side, side), 0 to 255, as normalised float images (n, 3, side, side)."""
-    return ((pixels.float() - mean) / std).expand(-1, 3, -1, -1)
+    return (pixels - mean).div_(std).expand(-1, 3, -1, -1)

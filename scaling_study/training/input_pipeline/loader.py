@@ -15,6 +15,7 @@ from functools import partial
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from scaling_study.training.batched_images.pending import joined as all_pending
 from scaling_study.training.input_pipeline.make_batch import BatchSpec, LoadedBatch
 
 # Batches that wait ready for the training loop, or parts of batches of each worker.
@@ -59,17 +60,19 @@ def joined(parts: Sequence[LoadedBatch], pinned: bool) -> LoadedBatch:
     """One batch of its parts, copied once, to memory that a GPU can read if `pinned`."""
     if len(parts) == 1 and not pinned:
         return parts[0]
-    n, first = sum(len(labels) for _, labels, _ in parts), parts[0][0]
+    n, first = sum(len(part.labels) for part in parts), parts[0].pixels
     channels, *sides = first.shape[1:]
     # As the images lie in memory: channels last.
     pixels = torch.empty((n, *sides, channels), dtype=first.dtype, pin_memory=pinned)
     pixels = pixels.permute(0, 3, 1, 2)
     at = 0
-    for some, labels, _ in parts:
-        pixels[at : at + len(labels)] = some
-        at += len(labels)
-    labels = torch.cat([labels for _, labels, _ in parts])
-    return pixels, labels, [one for _, _, corrupt in parts for one in corrupt]
+    for part in parts:
+        pixels[at : at + len(part.labels)] = part.pixels
+        at += len(part.labels)
+    labels = torch.cat([part.labels for part in parts])
+    pending = [part.pending for part in parts if part.pending is not None]
+    corrupt = [one for part in parts for one in part.corrupt]
+    return LoadedBatch(pixels, labels, corrupt, all_pending(pending) if pending else None)
 
 
 @dataclass
@@ -120,16 +123,15 @@ def _begin_worker(number: int) -> None:
         signal.signal(name, signal.SIG_IGN)
 
 
-def _in_thread(made: Iterator[Callable[[], LoadedBatch]], pin: bool) -> Iterator[LoadedBatch]:
+def _in_thread(batches: Iterator[Callable[[], LoadedBatch]], pin: bool) -> Iterator[LoadedBatch]:
     """Batches that a thread makes ahead, in memory that a GPU can read."""
 
     def following() -> LoadedBatch | None:
-        if (batch := next(made, None)) is None:
+        if (batch := next(batches, None)) is None:
             return None
-        pixels, labels, corrupt = batch()
-        if pin:
-            pixels = pixels.contiguous().pin_memory()
-        return pixels, labels.pin_memory(), corrupt
+        made = batch()
+        pixels = made.pixels.contiguous().pin_memory() if pin else made.pixels
+        return made._replace(pixels=pixels, labels=made.labels.pin_memory())
 
     ready: deque[Future[LoadedBatch | None]] = deque()
     thread = ThreadPoolExecutor(max_workers=1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,18 +9,24 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import pad
 
 from scaling_study.data.base import DataConfig
-from scaling_study.data.images.crops import CENTRE, SAMPLERS, Box, resized
-from scaling_study.data.images.decode import Choose, CorruptImageError, crop
+from scaling_study.data.images.crops import SAMPLERS, Box, centre_box, resized
+from scaling_study.data.images.decode import part_at, whole_pixels
 from scaling_study.data.images.erasing import Levels
-from scaling_study.data.images.policies import augmented, changes_images
+from scaling_study.data.images.policies import augmented, changes_images, drawn
 from scaling_study.data.splits import Encoded, Images, Rendered, Split
-from scaling_study.training.seeds import generator, seed_of
-
-# This many corrupt images in a row end a run; one damaged row group of Parquet has fewer.
-MAX_CORRUPT_RUN = 10_000
+from scaling_study.data.storage.stored_images import StoredImages
+from scaling_study.training.batched_images.pending import Pending
+from scaling_study.training.input_pipeline.decoding import (
+    MAX_CORRUPT_RUN,
+    Array,
+    Corrupt,
+    decoded,
+    stored,
+)
+from scaling_study.training.input_pipeline.moves import moves_of
+from scaling_study.training.seeds import seed_of
 
 
 class BatchSpec(NamedTuple):
@@ -39,12 +44,17 @@ class BatchSpec(NamedTuple):
 
 # Mean and standard deviation where nobody says them: of noise from black to white.
 GREY_LEVELS: tuple[Levels, Levels] = ((127.5,), (73.6,))
-# Place and reason of each image that cannot be decoded.
-Corrupt = list[tuple[str, str]]
-# Images (n, channels, side, side), labels (n,), and the corrupt images among them.
-LoadedBatch = tuple[Tensor, Tensor, Corrupt]
-Array = NDArray[np.uint8]
 Rngs = list[np.random.Generator]
+
+
+class LoadedBatch(NamedTuple):
+    """Images (n, channels, side, side), labels (n,), the corrupt images that were met, and what the
+    device is to do to the images."""
+
+    pixels: Tensor
+    labels: Tensor
+    corrupt: Corrupt
+    pending: Pending | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,8 @@ class TrainingBatch:
     """Makes augmented batches; the seed of an image is (`key`, step, position in the batch).
 
     `key` is `RunConfig.random_key`, `levels` mean and standard deviation of each channel.
+    `on_device` leaves to the device what it can do: all that is drawn is drawn here, in one order.
+    `store` keeps the images of `data.stored_side`.
     """
 
     part: Split
@@ -59,6 +71,8 @@ class TrainingBatch:
     batch_size: int
     key: str
     levels: tuple[Levels, Levels] = GREY_LEVELS
+    on_device: bool = False
+    store: StoredImages | None = None
 
     @property
     def in_memory(self) -> bool:
@@ -76,50 +90,76 @@ class TrainingBatch:
         single = data.crop != "none" or one_by_one or isinstance(self.part, Encoded)
         rngs = [np.random.default_rng([seed, place]) for place in places] if single else []
         corrupt: Corrupt = []
-        if isinstance(self.part, Images):
-            images = self.part.of_epoch(spec.epoch, spec.chosen)
-            pixels, labels = images.pixels, images.labels
-            if data.crop == "random_resized":
-                crops = [self._cropped(p, side, r) for p, r in zip(pixels, rngs, strict=True)]
-                pixels = np.stack(crops)
-            pixels = resized(pixels, side, Image.Resampling.BICUBIC)
-        else:
-            pixels, labels = self._decoded(self.part, spec.chosen.tolist(), side, rngs, corrupt)
-        moves = _moves(self.batch_size, data, self.key, spec.step)
+        pixels, labels, boxes = self._images(spec, side, rngs, corrupt)
+        moves = moves_of(self.batch_size, data, self.key, spec.step)
+        size, levels = (side, side), self.levels
+        changes = [drawn(size, data, levels, rng) for rng in rngs] if one_by_one else []
+        if self.on_device:
+            moved = [moves.of(place, side) for place in places]
+            both = zip(moved, changes or [[]] * len(moved), strict=True)
+            all_changes = [[*first, *rest] for first, rest in both]
+            cut_out = isinstance(self.part, Encoded)
+            return loaded(pixels, labels, corrupt, Pending(side, boxes, all_changes, cut_out))
         pixels = moves.apply(torch.from_numpy(pixels), spec.low).numpy()
         if one_by_one:
-            pairs = zip(pixels, rngs, strict=True)
-            pixels = np.stack([augmented(p, data, self.levels, r) for p, r in pairs])
+            pixels = np.stack([augmented(p, c) for p, c in zip(pixels, changes, strict=True)])
         return loaded(pixels, labels, corrupt)
 
-    def _cropped(self, pixels: Array, side: int, rng: np.random.Generator) -> Array:
-        image = Image.fromarray(pixels)
-        box = self._chooser(rng)(image.width, image.height)
-        return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
+    def _images(
+        self, spec: BatchSpec, side: int, rngs: Rngs, corrupt: Corrupt
+    ) -> tuple[Array, NDArray[np.int64], list[Box]]:
+        """Images and labels, and boxes of images where these are left to the device."""
+        if not isinstance(self.part, Images):
+            return self._encoded(self.part, spec.chosen.tolist(), side, rngs, corrupt)
+        images = self.part.of_epoch(spec.epoch, spec.chosen)
+        pixels, boxes = images.pixels, list[Box]()
+        height, width = pixels.shape[1:3]
+        if self.data.crop == "random_resized":
+            boxes = [self._chooser(rng)(width, height) for rng in rngs]
+        elif height != side:
+            boxes = [(0, 0, width, height)] * len(pixels)
+        if boxes and not self.on_device:
+            pixels, boxes = resized(pixels, side, Image.Resampling.BICUBIC, boxes), []
+        return pixels, images.labels, boxes
 
     def _chooser(self, rng: np.random.Generator) -> Callable[[int, int], Box]:
         """Random crops of images of a width and height, by the data set's sampler."""
         sampler, least = SAMPLERS[self.data.crop_sampler], self.data.crop_min_area
         return lambda width, height: sampler(width, height, least, rng)
 
-    def _decoded(
+    def _encoded(
         self, part: Encoded, positions: list[int], side: int, rngs: Rngs, corrupt: Corrupt
-    ) -> tuple[Array, NDArray[np.int64]]:
-        """Cropped images; the next one in the data set replaces a corrupt one."""
-        pixels, found, data = [], [], self.data
+    ) -> tuple[Array, NDArray[np.int64], list[Box]]:
+        """The same of encoded images; the next one in the data set replaces a corrupt one."""
+        pixels, boxes, found = [], [], []
         for position, rng in zip(positions, rngs, strict=True):
-            choose = self._chooser(rng) if data.crop == "random_resized" else None
             most = min(MAX_CORRUPT_RUN, len(part.labels))
             for ahead in range(most):
                 at = (position + ahead) % len(part.labels)
-                image = decoded(part, at, side, choose, corrupt)
-                if image is not None:
-                    pixels.append(image)
+                if (shown := self._shown(part, at, side, rng, corrupt)) is not None:
+                    pixels.append(shown[0])
+                    boxes += shown[1]
                     found.append(at)
                     break
             else:
                 raise ValueError(f"{most} corrupt images in a row: {corrupt[-1]}")
-        return np.stack(pixels), part.labels[found]
+        return np.stack(pixels), part.labels[found], boxes
+
+    def _shown(
+        self, part: Encoded, at: int, side: int, rng: np.random.Generator, corrupt: Corrupt
+    ) -> tuple[Array, list[Box]] | None:
+        """One image, and its box if that is left to the device; None if it is corrupt."""
+        choose = self._chooser(rng) if self.data.crop == "random_resized" else None
+        if not (stored_side := getattr(self.data, "stored_side", 0)):
+            image = decoded(part, at, side, choose, corrupt)
+            return None if image is None else (image, [])
+        if (found := stored(part, at, stored_side, self.store, corrupt)) is None:
+            return None
+        pixels, (width, height) = found
+        left, top, right, bottom = (choose or centre_box)(width, height)
+        x, y = stored_side / width, stored_side / height
+        box = whole_pixels((left * x, top * y, right * x, bottom * y), (stored_side, stored_side))
+        return (pixels, [box]) if self.on_device else (part_at(pixels, box, side), [])
 
 
 @dataclass(frozen=True)
@@ -147,77 +187,10 @@ class EvaluationBatch:
         return loaded(np.concatenate(kept), part.labels[spec.chosen[whole]], corrupt)
 
 
-def decoded(
-    part: Encoded, at: int, side: int, choose: Choose, corrupt: Corrupt, share: float = CENTRE
-) -> Array | None:
-    """Image `at` of `part`, cropped as `decode.crop` does; None if `corrupt` now says why not."""
-    number = int(part.numbers[at])
-    try:
-        return crop(part.source.read(number), side, choose, share)
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-    except CorruptImageError as error:
-        reason = str(error)
-    corrupt.append((part.source.place(number), reason))
-    return None
-
-
-def require_an_image(part: Split, side: int) -> None:
-    """ValueError unless one of the images of `part` can be decoded, before a run trains for it."""
-    if isinstance(part, Images):
-        return
-    corrupt: Corrupt = []
-    most = min(MAX_CORRUPT_RUN, len(part.labels))
-    if all(decoded(part, at, side, None, corrupt) is None for at in range(most)):
-        raise ValueError(f"{most} evaluation images are corrupt, none can be decoded: {corrupt[0]}")
-
-
-@dataclass(frozen=True)
-class Moves:
-    """Flips and translations of a global batch of n images.
-
-    `flipped` (n,) says which are mirrored, `offsets` (2, n) where each begins, down and to the
-    right, in an image that has a border of `reach` pixels.
-    """
-
-    reach: int
-    flipped: Tensor
-    offsets: Tensor
-
-    @classmethod
-    def draw(cls, n: int, data: DataConfig, rng: torch.Generator) -> "Moves":
-        """Random horizontal flips, and translations by whole pixels."""
-        reach = round(data.shift * data.resolution)
-        flipped = torch.zeros(n, dtype=torch.bool)
-        if data.flip:
-            flipped = torch.rand(n, 1, generator=rng)[:, 0] < 0.5
-        offsets = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=rng)[:, :, 0]
-        return cls(reach, flipped, offsets)
-
-    def apply(self, pixels: Tensor, low: int) -> Tensor:
-        """Moved images (n, side, side[, 3]), those from `low` on; what comes in is black."""
-        n, side = pixels.shape[:2]
-        flipped, (down, across) = self.flipped[low : low + n], self.offsets[:, low : low + n, None]
-        if not self.reach:  # indices of every pixel would cost most of the time
-            moved = pixels.clone()
-            moved[flipped] = pixels[flipped].flip(2)
-            return moved
-        columns = torch.arange(side).expand(n, side)
-        columns = across + torch.where(flipped[:, None], side - 1 - columns, columns)
-        rows = down + torch.arange(side)
-        border = (self.reach,) * 4
-        padded = pad(pixels, border if pixels.ndim == 3 else (0, 0, *border))
-        return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-@lru_cache(maxsize=2)
-def _moves(n: int, data: DataConfig, key: str, step: int) -> Moves:
-    """Those of a step's global batch, of which a process may make several parts."""
-    return Moves.draw(n, data, generator(key, "augment", step))
-
-
-def loaded(pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt) -> LoadedBatch:
+def loaded(
+    pixels: Array, labels: NDArray[np.int64], corrupt: Corrupt, pending: Pending | None = None
+) -> LoadedBatch:
     """Grey images (n, side, side) and RGB ones (n, side, side, 3) with channels first, as views."""
     images = torch.from_numpy(pixels)
     images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
-    return images, torch.from_numpy(labels), corrupt
+    return LoadedBatch(images, torch.from_numpy(labels), corrupt, pending)

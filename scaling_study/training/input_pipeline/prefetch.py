@@ -5,15 +5,22 @@ from collections.abc import Iterator
 import torch
 
 from scaling_study.training.input_pipeline.batches import Batch, TrainingData, to_input
+from scaling_study.training.input_pipeline.make_batch import LoadedBatch
 
 
 def on_device(
-    batches: Iterator[Batch], data: TrainingData, device: str, layout: torch.memory_format
+    batches: Iterator[LoadedBatch], data: TrainingData, device: str, layout: torch.memory_format
 ) -> Iterator[Batch]:
     """Normalised images (n, 3, side, side) and labels (n,) of each batch, on `device`."""
+
+    def inputs(batch: LoadedBatch) -> Batch:
+        pixels = batch.pixels.to(device, non_blocking=True)
+        labels = batch.labels.to(device, non_blocking=True)
+        pixels = pixels if batch.pending is None else batch.pending.done(pixels)
+        return to_input(pixels, data.mean, data.std).contiguous(memory_format=layout), labels
+
     if device != "cuda":
-        for pixels, labels in batches:
-            yield to_input(pixels, data.mean, data.std).contiguous(memory_format=layout), labels
+        yield from map(inputs, batches)
         return
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
@@ -22,8 +29,7 @@ def on_device(
         if (batch := next(batches, None)) is None:
             return None
         with torch.cuda.stream(stream):
-            pixels, labels = (part.to("cuda", non_blocking=True) for part in batch)
-            return to_input(pixels, data.mean, data.std).contiguous(memory_format=layout), labels
+            return inputs(batch)
 
     following = coming()
     while (batch := following) is not None:
