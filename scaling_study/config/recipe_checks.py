@@ -14,7 +14,16 @@ EVALUATE = ("end", "auto")
 
 def check(train: TrainConfig) -> None:
     """InputError for the first value that is out of bounds or does not go with another."""
-    for rule in (_batches, _rates, _schedule, _labels, _teacher, _resolutions, _evaluation):
+    for rule in (
+        _batches,
+        _rates,
+        _schedule,
+        _labels,
+        _teacher,
+        _resolutions,
+        _evaluation,
+        _one_trunk,
+    ):
         rule(train)
 
 
@@ -119,3 +128,26 @@ def _evaluation(train: TrainConfig) -> None:
     curve = not patience or every != "end"
     accepted = "stops by evaluations while training; give train.evaluate_every=1 or auto"
     require(curve, "train.early_stopping", patience, accepted)
+
+
+def _one_trunk(train: TrainConfig) -> None:
+    if not train.one_trunk:
+        return
+    wsd = "has no constant part that lengths could share, as train.one_trunk asks; give wsd"
+    own = "change with the length, and train.one_trunk shares a part among lengths; give none"
+    early = (
+        "ends a run at another length than that of its schedule, whose trunk others share; give 0"
+    )
+    for name, good, accepted in (
+        ("schedule", train.schedule == "wsd", wsd),
+        (
+            "decay_share",
+            train.decay_share < 1,
+            "leaves no constant part to share; give less than 1",
+        ),
+        ("resolutions", not train.resolutions, own),
+        ("early_stopping", not train.early_stopping, early),
+    ):
+        value = getattr(train, name)
+        shown = list(value) if isinstance(value, tuple) else value
+        require(good, f"train.{name}", shown, accepted)
