@@ -37,8 +37,9 @@ from scaling_study.tasks.program import KINDS, Program
 T = TypeVar("T")
 # Settings by which a run names others that it needs.
 REFERENCES = ("init", "teacher")
-# Settings of the recipe that mean nothing without a teacher.
-OF_TEACHERS = ("pseudo_share", "pseudo_threshold")
+# Settings of the recipe that a run has because of a teacher, or of runs of other lengths, and what
+# a run without them has.
+OF_OTHERS = {"pseudo_share": 0.0, "pseudo_threshold": 0.0, "one_trunk": False}
 # Begins the name of a program's run that none of the axes every study has.
 OF_PROGRAM = "program"
 # fp16 is for GPUs that do not multiply bf16; its gradients are scaled.

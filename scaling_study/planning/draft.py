@@ -190,13 +190,14 @@ def planned_runs(
 ) -> tuple[dict[str, Any], list[RunConfig]]:
     """The grid in `settings` and its runs, with times as `draft` knows them; raises as it does.
 
-    Runs that differ from others in the learning rate alone, which changes no time, are left out.
+    Runs that differ from others in the learning rate or its schedule alone, which change no time,
+    are left out.
     """
     results_dir, cache_dir = (Path(str(settings.get(k))) for k in ("results_dir", "cache_dir"))
     times = _times(settings, timings_of(Store(results_dir).read().values()), cache_dir)
     decided = deciding(settings, overrides, times)
     grid, cells, _ = planned_cells(settings, overrides, decided)
-    return grid, [cell.run for cell in cells if cell.lr_factor == 1]
+    return grid, [cell.run for cell in cells if cell.lr_factor == 1 and cell.judged]
 
 
 def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:

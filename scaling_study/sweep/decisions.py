@@ -41,7 +41,8 @@ class Plan:
         from analysis.study.noise_prior import NoisePrior
 
         self._design, self._words = design_analysis, plain_words
-        known = compared_settings.with_comparison_settings(table(rows, grid), grid)
+        judged = [row for row in rows if row.cell.judged]
+        known = compared_settings.with_comparison_settings(table(judged, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
@@ -59,7 +60,7 @@ class Plan:
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
-        rows = [self._rows[row.run.run_id] for row in part if not row.stage]
+        rows = [self._rows[row.run.run_id] for row in part if row.cell.judged]
         return self._design.decidable(rows, self.prereg, self.planning, self.prior)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
@@ -85,7 +86,7 @@ class Plan:
         more = [row for row in rows if row.cell.lr_factor != 1]
         if not more:
             return []
-        flops, every = (sum(row.cost.train_flops or 0 for row in part) for part in (more, rows))
+        flops, every = (sum(r.cost.own_train_flops or 0 for r in part) for part in (more, rows))
         seconds = [row.forecast_s for row in more if row.forecast_s is not None]
         time = f", {duration(sum(seconds))} of run time" if len(seconds) == len(more) else ""
         text = (
@@ -100,7 +101,7 @@ class Plan:
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
-        compared = [row for row in rows if row.cell.lr_factor == 1 and not row.stage]
+        compared = [row for row in rows if row.cell.lr_factor == 1 and row.cell.judged]
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
         cells = planned.planned_cells(records, self.planning, self.prereg.base, self.prereg.arms)
         settings = compared_settings.compared(self._grid)
@@ -123,7 +124,13 @@ def unsuited(rows: Sequence[Planned]) -> list[str]:
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
-    """The best subset within the budget; an InputError without `budget.fit`, or if none fits."""
+    """The best subset within the budget; an InputError without `budget.fit`, or if none fits.
+
+    Nor is there one of a grid whose lengths share trunks.
+    """
+    if any(row.cell.anchor for row in rows):
+        whole = "the anchors of grid.one_trunk are for a whole grid, so give a smaller one"
+        raise InputError(f"{excess(rows, budget)}; nothing is started: {whole}")
     part = affordable(rows, budget, plan.score, plan.sufficient_cells())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")

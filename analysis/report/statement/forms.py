@@ -126,7 +126,7 @@ def of_compute(stated: Stated) -> Iterator[str]:
     for gpu, unit in ((True, "GPU-hours"), (False, "hours of a process on a CPU")):
         if hours := facts.hours(gpu):
             yield f"{hours:.4g} {unit} for {len(facts.results)} finished runs, evaluation included."
-    if (flops := facts.total("train_flops")) is not None:
+    if (flops := facts.total("own_train_flops")) is not None:
         yield f"{flops:.4g} FLOPs of training (2 x multiply-adds, forward and backward)."
     if (flops := facts.total("eval_flops")) is not None:
         yield f"{flops:.4g} FLOPs of evaluation."
