@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from analysis.rules import tuning_words
-from analysis.rules.anchor_cells import Anchored, anchored
 from analysis.rules.declared_interval import not_applied
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
+from analysis.rules.trunk_equivalence import Equivalence, trunk_equivalence
 from analysis.stats.contrast import Estimand
 from analysis.stats.decision import Verdict, holm
 from analysis.study.cells import cells_of
@@ -34,7 +34,7 @@ def judge(
     study, at_chance = Evidence(cells, prereg), scored_at_chance(table, prereg)
     rules = [replace(rule, cost=cost) if cost else rule for rule in prereg.rules]
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in rules}
-    trunks = anchored(table, cells, prereg)
+    trunks = trunk_equivalence(table, cells, prereg)
     found = {
         rule.name: _judge_rule(table, study, at_chance, rule, trunks)
         for rule in rules
@@ -51,7 +51,7 @@ def judge(
 
 
 def _judge_rule(
-    table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule, trunks: Anchored
+    table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule, trunks: Equivalence
 ) -> Judgement:
     """One rule that runs decide; inconclusive where excluded runs scored `at_chance` change it."""
     kind = find_kind(rule.kind)

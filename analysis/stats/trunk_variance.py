@@ -7,7 +7,6 @@ independent runs, their mean more. Trunks, and seeds of a trunk, are independent
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import reduce
 
 import numpy as np
 
@@ -106,7 +105,7 @@ def _share(one: Cell, other: Cell) -> float:
 
 def _common(cells: Sequence[Cell]) -> list[int]:
     """The seeds that all of the cells have."""
-    return sorted(reduce(set.intersection, (set(cell.seeds) for cell in cells)))
+    return sorted(set[int].intersection(*(set(cell.seeds) for cell in cells)))
 
 
 def _departures(cell: Cell, seeds: Sequence[int]) -> Floats:

@@ -41,8 +41,8 @@ class Table:
     `epochs` are the planned lengths of training (empty if `where` may have deselected some).
     `on_purpose` are the settings that the grid varies to compare them; `grid` is what grid.yaml
     says. `tuning` are finished runs at other learning rates than their arms', which tuned rules
-    alone use, `anchors` those by cosine with which cells of trunks are compared, `anchored` the
-    runs of these cells, and `diverged` those of both that were excluded.
+    alone use, `by_cosine` those that are compared with cells of trunks, `by_trunk` the runs of
+    these cells, and `diverged` those of both that were excluded.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Table:
     unused: tuple[Row, ...] = ()
     tuning: tuple[Row, ...] = ()
     diverged: tuple[Row, ...] = ()
-    anchors: tuple[Row, ...] = ()
-    anchored: tuple[Row, ...] = ()
+    by_cosine: tuple[Row, ...] = ()
+    by_trunk: tuple[Row, ...] = ()
 
     def cells(self, declared_base: DeclaredBase, arms: tuple[str, str] = DEPTH_WIDTH) -> StudyCells:
         """The cells of the runs, with those at other learning rates for tuned rules."""
@@ -68,7 +68,7 @@ class Table:
     @property
     def used(self) -> list[Row]:
         """The runs that enter the analysis, or were excluded by the rules for that."""
-        return [*self.rows, *self.excluded, *self.tuning, *self.anchors, *self.diverged]
+        return [*self.rows, *self.excluded, *self.tuning, *self.by_cosine, *self.diverged]
 
     @property
     def analysed(self) -> list[str]:
@@ -83,7 +83,10 @@ class Table:
     def states(self) -> list[tuple[Row, str]]:
         """Every planned run and how it stands: ok, diverged, left out, or why it has no result."""
         return [
-            *((row, row.get("status", "ok")) for row in (*self.rows, *self.tuning, *self.anchors)),
+            *(
+                (row, row.get("status", "ok"))
+                for row in (*self.rows, *self.tuning, *self.by_cosine)
+            ),
             *((row, _state(row)) for row in (*self.excluded, *self.diverged)),
             *((row, row["state"]) for row in self.unused),
         ]
@@ -249,8 +252,8 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         ),
         tuning=tuning,
         diverged=(*diverged, *(row for row in by_cosine if lost[row["run_id"]])),
-        anchors=tuple(row for row in by_cosine if not lost[row["run_id"]]),
-        anchored=tuple(row for row in twins if not _why_excluded(row, n_classes, outcome)),
+        by_cosine=tuple(row for row in by_cosine if not lost[row["run_id"]]),
+        by_trunk=tuple(row for row in twins if not _why_excluded(row, n_classes, outcome)),
     )
 
 

@@ -3,7 +3,7 @@
 With `one_trunk` each longer run goes on from the state that the next shorter one kept when its
 decay began, so that the constant part of a WSD schedule is trained once (Hägele et al. 2024, arXiv
 2405.18392). `anchors` are cells of which a run by cosine is trained alone, too: verdicts need that
-the two agree within `margin` (analysis/rules/anchor_cells.py).
+the two agree within `margin` (analysis/rules/trunk_equivalence.py).
 """
 
 from __future__ import annotations

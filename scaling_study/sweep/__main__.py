@@ -109,7 +109,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     budget = replace(budget, own=forecasts.started(study_dir))
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
     notes += [*decisions.unsuited(rows), *found.pilot_notes, *chosen.lines, *saving_lines(rows)]
-    notes += plan.describe(rows)
+    notes += [*plan.equivalence(rows), *plan.describe(rows)]
     notes += decisions.budget_lines(rows, budget)
     notes += expense_lines(to_do(rows), found.times, *asked.expenses)
     called = display_names([row.run for row in rows], grid)

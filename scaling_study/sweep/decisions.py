@@ -3,6 +3,7 @@
 The analysis is imported inside the functions, because only a sweep that starts runs needs it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,24 @@ class Plan:
         )
         used = any(rule.tuned for rule in self.prereg.rules)
         return [text if used else f"{text}; no rule is `tuned: lr`, so none uses them"]
+
+    def equivalence(self, rows: Sequence[Planned]) -> list[str]:
+        """How far seeds may scatter for runs by cosine to be shown to agree with a trunk's."""
+        from analysis.rules.trunk_equivalence import largest_sd
+
+        anchors = Counter(row.cell.anchor for row in rows if row.cell.anchor)
+        if not anchors:
+            return []
+        margin, seeds = float(self._grid["one_trunk"]["margin"]), min(anchors.values())
+        if seeds < 2:
+            return ["grid.one_trunk: anchors of one seed measure no noise; give two seeds or more"]
+        measure = self.prereg.rules[0].measure
+        most = measure.size(float(f"{largest_sd(margin, seeds, self.prereg.alpha):.2g}"))
+        return [
+            f"grid.one_trunk: verdicts need that cosine agrees within {measure.size(margin)} at "
+            f"{len(anchors)} anchors; with {seeds} seeds each is shown with 80 % power where the "
+            f"{measure.gap} scatters by {most} (SD) or less between seeds"
+        ]
 
     def confounders(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""

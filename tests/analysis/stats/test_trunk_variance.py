@@ -154,9 +154,7 @@ def test_rules_about_lengths_of_a_trunk_are_right_as_often_as_they_say() -> None
 
 
 @pytest.mark.slow
-def test_a_mean_over_lengths_covers_what_it_says_and_noise_taken_as_independent_does_not() -> (
-    None
-):
+def test_a_mean_over_lengths_covers_what_it_says_and_noise_taken_as_independent_does_not() -> None:
     made = study(seeds=4)
     truth = true_level(made)
     found = {

@@ -5,14 +5,15 @@ equivalent to the trunk's cell within the declared margin, by two one-sided test
 as all must be, each is tested at the full level (an intersection-union test, Berger 1982).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration
-from analysis.stats.contrast import Estimand
-from analysis.stats.decision import decide_equivalence
+from analysis.stats.contrast import Estimand, t_quantile
+from analysis.stats.decision import POWER, decide_equivalence
 from analysis.stats.matched_gap import matched_gap
 from analysis.study.cells import Cell, cells_of
 from analysis.study.errors import PreconditionError
@@ -22,17 +23,17 @@ from analysis.study.table import Table
 from scaling_study.study.table import ANCHOR
 
 
-class Anchored(NamedTuple):
+class Equivalence(NamedTuple):
     """Why no rule is judged, empty if all are; else a note for each, none without trunks."""
 
     refused: str = ""
     notes: tuple[str, ...] = ()
 
 
-def anchored(table: Table, cells: StudyCells, prereg: Preregistration) -> Anchored:
+def trunk_equivalence(table: Table, cells: StudyCells, prereg: Preregistration) -> Equivalence:
     """Whether the cells of a table may be judged: they share no trunks, or its anchors hold."""
     if (declared := table.grid.get("one_trunk")) is None:
-        return Anchored()
+        return Equivalence()
     margin = float(declared["margin"])
     measure = cells.measure
     claim = f"as cosine training does, within {measure.size(margin)}"
@@ -46,21 +47,31 @@ def anchored(table: Table, cells: StudyCells, prereg: Preregistration) -> Anchor
         except PreconditionError as error:
             return _refused(claim, f"at {name}, {error}")
         if not holds:
-            return _refused(claim, f"at {name} they have {text} relative to it")
+            return _refused(claim, f"at {name} the {measure.gap} is {text}")
         texts.append(f"{text} at {name}")
     if not texts:
         return _refused(claim, "the plan has no runs by cosine")
-    return Anchored(notes=(f"trunks end {claim}: {measure.gap} {', '.join(texts)}",))
+    return Equivalence(notes=(f"trunks end {claim}: {measure.gap} {', '.join(texts)}",))
 
 
-def _refused(claim: str, why: str) -> Anchored:
-    return Anchored(f"not judged, because trunks are not shown to end {claim}: {why}")
+def largest_sd(margin: float, seeds: int, alpha: float) -> float:
+    """The largest SD between seeds, on the scale of `margin`, with 80 % power for one anchor.
+
+    Of cells with so many seeds that truly agree: margin = (t_{1 - alpha/2} + t_{0.9}) SE.
+    """
+    df = 2.0 * (seeds - 1)
+    steps = t_quantile(df, 1 - alpha / 2) + t_quantile(df, (1 + POWER) / 2)
+    return margin / steps / math.sqrt(2 / seeds)
+
+
+def _refused(claim: str, why: str) -> Equivalence:
+    return Equivalence(f"not judged, because trunks are not shown to end {claim}: {why}")
 
 
 def _pairs(table: Table) -> list[tuple[Cell | None, Cell | None, str]]:
     """The planned anchors: the cell by cosine, that of the trunk, and what both are called."""
-    found = {cell.config_id: cell for cell in cells_of([*table.anchors, *table.anchored])}
-    planned = [*table.anchors, *table.diverged, *table.unused]
+    found = {cell.config_id: cell for cell in cells_of([*table.by_cosine, *table.by_trunk])}
+    planned = [*table.by_cosine, *table.diverged, *table.unused]
     pairs = {str(r["config_id"]): r for r in planned if r.get(ANCHOR)}
     named = ((found.get(key), found.get(str(row[ANCHOR])), row) for key, row in pairs.items())
     return [(cosine, own, _name(cosine or own, row)) for cosine, own, row in named]
