@@ -6,13 +6,11 @@ decay began, so that the constant part of a WSD schedule is trained once (Hägel
 the two agree within `margin` (analysis/rules/trunk_equivalence.py).
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import flat_items, is_number, require
@@ -20,12 +18,10 @@ from scaling_study.config.axes import Settings
 from scaling_study.config.run import RunConfig
 from scaling_study.config.trunks import Trunk
 from scaling_study.data import data_info
+from scaling_study.grid.cell import Cell
 from scaling_study.grid.parents import Ancestor
 from scaling_study.grid.schema import VARIANT, Point, by_key, check_keys, mappings
 from scaling_study.study.axes import KEYS, plain
-
-if TYPE_CHECKING:  # cells are made with it
-    from scaling_study.grid.cells import Cell
 
 NAME = "grid.one_trunk"
 PARTS = ("anchors", "margin")
@@ -48,7 +44,7 @@ class OneTrunk:
         InputError where no two differ in the length alone, or an anchor is no cell.
         """
         _check_lengths(cells)
-        trunks: dict[tuple[str, int], list[Cell]] = defaultdict(list)
+        trunks = defaultdict[tuple[str, int], list[Cell]](list)
         for cell in cells:
             trunks[cell.run.trunk_id, cell.run.seed].append(cell)
         found = {}
@@ -61,7 +57,7 @@ class OneTrunk:
         return [*(found[cell.run.run_id] for cell in cells), *self._anchors(cells)]
 
     def _anchors(self, cells: Sequence[Cell]) -> list[Cell]:
-        chosen: dict[str, Cell] = {}
+        chosen = dict[str, Cell]()
         for point in self.anchors:
             same = [cell for cell in cells if cell.lr_factor == 1 and _has(cell, point)]
             if not same:
@@ -144,7 +140,7 @@ def _check_lengths(cells: Sequence[Cell]) -> None:
     if len(lengths) == 1:
         few = "is the only length of the grid, and a trunk is shared by two or more"
         raise InputError(f"{NAME}: {max(lengths)} epochs {few}; give axes.epochs more")
-    alike: dict[str, Cell] = {}
+    alike = dict[str, Cell]()
     for cell in cells:
         but_length = {k: v for k, v in cell.point.items() if k != EPOCHS}
         first = alike.setdefault(repr(sorted(but_length.items())), cell)

@@ -19,7 +19,8 @@ from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import Times, device_named, timings_of
 from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import kept_probes, read_timings, written
-from scaling_study.grid.cells import Cell, ExcludedPoint, ancestors
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import ExcludedPoint, ancestors
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.code_changes import code_changes
 from scaling_study.planning.devices_per_run import allotted, wish_of

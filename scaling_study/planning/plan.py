@@ -12,7 +12,8 @@ from scaling_study.config.teaching import file_of, pool_key
 from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_cost
 from scaling_study.cost.device_times import BOTH, HOUR, PRIOR_TIMES, Times
 from scaling_study.cost.time_model import Estimate
-from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import ExcludedPoint, cells_of
 from scaling_study.grid.declared import declared_grid, with_full_names
 from scaling_study.planning.labels import Labelling
 from scaling_study.study.forecasts import RunForecast

@@ -12,7 +12,8 @@ from scaling_study.common.errors import InputError
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import amounts
-from scaling_study.grid.cells import Cell, ancestors, cells_of
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import ancestors, cells_of
 from scaling_study.planning.budget import Budget
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, plan

@@ -22,7 +22,7 @@ from helpers.tiny import tiny
 from scaling_study.common.processes import start_time
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.launch.job import Job
 from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.planning.plan import plan
