@@ -100,15 +100,14 @@ def load(file: str | Path, run_dir: str | Path) -> nn.Module:
 
 def _outputs(run: RunConfig, stored: Mapping[str, Tensor]) -> int:
     """How many outputs the network in a file has, without its data set: by what they change."""
-    import torch
-
     from scaling_study.models.modules import module_for
+    from scaling_study.models.shapes_alone import shapes_alone
 
     def named(outputs: int) -> Mapping[str, Tensor]:
         module = module_for(run.model, outputs, run.data.resolution)
         return _named(module, run.model, stored)
 
-    with torch.device("meta"):
+    with shapes_alone():
         one, two = named(1), named(2)
     for key, tensor in one.items():
         if key in stored and tensor.shape != two[key].shape and stored[key].ndim == tensor.ndim:

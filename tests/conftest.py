@@ -28,6 +28,8 @@ hypothesis.settings.register_profile("beside_others", deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("dist", "no") != "no" and not config.option.collectonly:
+        warm_python.share()  # with the workers
     if _beside_others(config):
         hypothesis.settings.load_profile("beside_others")
         torch.set_num_threads(1)

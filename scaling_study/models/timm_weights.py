@@ -35,11 +35,10 @@ def load(module: nn.Module, model: ModelConfig, init: InitialWeights) -> None:
 
 def check(model: ModelConfig, init: InitialWeights) -> None:
     """Compare the file's names and shapes with the model's; InputError where `load` has one."""
-    import torch
-
     from scaling_study.models.modules import build
+    from scaling_study.models.shapes_alone import shapes_alone
 
-    with torch.device("meta"):
+    with shapes_alone():
         module = build(network(model, 1))
     _match(module, model, init)
 

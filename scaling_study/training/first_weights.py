@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaling_study.common.errors import InputError
 from scaling_study.config.run import RunConfig
 from scaling_study.models import timm_weights
+from scaling_study.models.family import ModelConfig
 from scaling_study.models.initial_weights import InitialWeights, ParentRun
 from scaling_study.models.state_files import UNREADABLE, differences
 from scaling_study.study.result import read_result
@@ -30,7 +33,8 @@ def load(module: nn.Module, run: RunConfig, results_dir: Path) -> None:
         timm_weights.load(module, run.model, run.init)
         return
     assert run.init is not None
-    stored, wanted, drawn = _match(module, run, run.init, results_dir)
+    found = dict(module.state_dict())
+    stored, wanted, drawn = _match(found, run, run.init, results_dir)
     if drawn:
         print(f"{run.init.run} has another number of classes: the classifier is drawn anew")
     for key, tensor in wanted.items():
@@ -46,33 +50,36 @@ def check(run: RunConfig, results_dir: Path) -> None:
     if isinstance(run.init, InitialWeights):
         timm_weights.check(run.model, run.init)
     elif run.init is not None:
-        _match(_shapes(run, 1), run, run.init, results_dir)
+        _match(dict(_shapes(run, 1)), run, run.init, results_dir)
 
 
 def check_fits(run: RunConfig, parent: RunConfig) -> None:
     """Raise an InputError unless the run's network can start from the weights of `parent`'s."""
-    stored = dict(_shapes(parent, 1).state_dict())
-    if text := differences(stored, dict(_shapes(run, 1).state_dict())):
+    stored, wanted = (_shapes(one, 1) for one in (parent, run))
+    if text := differences(dict(stored), dict(wanted)):
         raise InputError(f"init={run.init}: it is of another network: {text}")
 
 
-def _shapes(run: RunConfig, outputs: int) -> nn.Module:
-    """The run's network for so many outputs, without memory for its weights."""
-    import torch
+def _shapes(run: RunConfig, outputs: int) -> Mapping[str, Tensor]:
+    """The tensors of the run's network for so many outputs, without numbers."""
+    return _tensors(run.model, outputs, run.data.resolution)
 
+
+@cache
+def _tensors(model: ModelConfig, outputs: int, resolution: int) -> Mapping[str, Tensor]:
     from scaling_study.models.modules import module_for
+    from scaling_study.models.shapes_alone import shapes_alone
 
-    with torch.device("meta"):
-        return module_for(run.model, outputs, run.data.resolution)
+    with shapes_alone():
+        return module_for(model, outputs, resolution).state_dict()
 
 
 def _match(
-    module: nn.Module, run: RunConfig, init: ParentRun, results_dir: Path
+    wanted: dict[str, Tensor], run: RunConfig, init: ParentRun, results_dir: Path
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], bool]:
     """The parent's tensors, the module's to copy them to, and whether the classifier is drawn."""
     stored = averaged(init, f"init=run:{init.run}", results_dir)
-    wanted = dict(module.state_dict())
-    one, two = (_shapes(run, outputs).state_dict() for outputs in (1, 2))
+    one, two = (_shapes(run, outputs) for outputs in (1, 2))
     # The classifier, in any family, is what changes its shape with the number of outputs.
     classifier = {key for key in one if one[key].shape != two[key].shape}
     shared = classifier & stored.keys() & wanted.keys()

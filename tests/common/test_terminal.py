@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.hostile import TAIL
 from scaling_study.common.command_line import NOT_WRITTEN, entry_point
@@ -29,11 +30,7 @@ STUDY = (
 
 
 def start(folder: Path, words: tuple[str, ...], **more: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-        [sys.executable, "-m", *words],
-        cwd=folder,
-        **{"env": environment(), "stderr": subprocess.PIPE, "text": True} | more,
-    )
+    return warm_python.start(*words, cwd=folder, **{"env": environment()} | more)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.preloaded import no_locks
 from helpers.small_disk import mounted, remount
@@ -23,14 +24,8 @@ SMALL = (
 
 
 def sweep(folder: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "scaling_study.sweep", *SMALL, *arguments],
-        cwd=folder,
-        env=environment() | variables,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    return warm_python.run(
+        "scaling_study.sweep", *SMALL, *arguments, cwd=folder, env=environment() | variables
     )
 
 

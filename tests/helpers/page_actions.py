@@ -1,33 +1,41 @@
 """What a reader does with the report's page, and what it then shows."""
 
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+
+
+@cache
+def kept_context(browser, width, height, **settings):
+    """A context with one empty page, whose process has compiled what earlier pages loaded."""
+    viewport = {"width": width, "height": height}
+    context = browser.new_context(viewport=viewport, offline=True, **settings)
+    context.new_page()
+    return context
 
 
 @contextmanager
 def watched(browser):
     """Opens pages and watches them; at the end nothing may have been asked for or gone wrong."""
-    contexts, requests, trouble = [], [], []
+    pages, requests, trouble = [], [], []
 
     def opened(
         path: Path, fragment="", width=1280, height=900, wait="#explorer .point", **settings
     ):
-        viewport = {"width": width, "height": height}
-        context = browser.new_context(viewport=viewport, offline=True, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        context.on("request", lambda r: requests.append(r.url))
+        page = kept_context(browser, width, height, **settings).new_page()
+        pages.append(page)
+        page.on("request", lambda r: requests.append(r.url))
         page.on("console", lambda m: trouble.append(f"{m.type}: {m.text}"))
         page.on("pageerror", lambda e: trouble.append(str(e)))
+        page.on("popup", lambda p: trouble.append(f"opened {p.url}"))
         page.goto(path.as_uri() + fragment)
         page.wait_for_selector(wait)
         return page
 
     yield opened
-    assert all(len(context.pages) == 1 for context in contexts)
-    hacked = [page.evaluate("window.hacked") for c in contexts for page in c.pages]
-    for context in contexts:
-        context.close()
+    hacked = [page.evaluate("window.hacked") for page in pages]
+    for page in pages:
+        page.close()
     assert trouble == []
     left = [u for u in requests if not u.startswith(("file://", "data:", "blob:"))]
     assert left == []

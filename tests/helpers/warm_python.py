@@ -33,6 +33,8 @@ AT_START = (
 )
 # The server's: a test may change that of this process.
 ENVIRONMENT = environment()
+# Where the process that started this one has put the address of a server for all.
+SHARED = "SCALING_STUDY_TESTS_WARM_SERVER"
 # Its forks are known as processes of ours by the name in it.
 START = "import sys; sys.path.insert(1, {tests!r}); import scaling_study, helpers.warm_server as w"
 
@@ -170,9 +172,19 @@ class Fork(subprocess.Popen[str]):
                 os.kill(self.pid, sig)
 
 
+def share() -> None:
+    """Start a server for the processes that this one will start."""
+    os.environ[SHARED] = _server()
+
+
 @cache
 def _server() -> str:
-    """The address of this process's server, which ends with it."""
+    """The address of a server: that of the process which started this one, or an own."""
+    return os.environ.get(SHARED) or _started()
+
+
+def _started() -> str:
+    """The address of a new server, which ends with this process."""
     address = str(Path(tempfile.mkdtemp(prefix="warm")) / "server")
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)

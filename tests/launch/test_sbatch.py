@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import warm_python
 from helpers.commands import environment
 from helpers.slurm_site import CLUSTER
 from scaling_study.launch.slurm.config import SlurmOptions
@@ -62,15 +63,7 @@ def test_the_batch_script(
 
 def command(tmp_path: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run an entry point where no program can be found."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=tmp_path,
-        env=environment() | {"PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return warm_python.run(module, *arguments, cwd=tmp_path, env=environment() | {"PATH": ""})
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ in proportion to the images.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from scaling_study.models.counting.backward import Amount, peaks, storage
 from scaling_study.models.counting.counts import Counts
 from scaling_study.models.counting.shapes import Shaped, WithoutNumbers, strip
 from scaling_study.models.memory import Footprint
+from scaling_study.models.shapes_alone import shapes_alone
 
 # More than any layer has channels for, and prime.
 BATCH = 10_007
@@ -33,16 +35,16 @@ def counted(
     InputError if the module gives something else than `outputs` numbers for an image.
     """
     reasons = []
-    for device in ("meta", "cpu"):
-        # Some modules need numbers when they are built, which the meta device has not.
+    for numbers in (shapes_alone, nullcontext):
+        # Some modules need numbers when they are built.
         with torch.random.fork_rng(devices=[]):
             try:
-                with torch.device(device):
+                with numbers():
                     module = build()
             except InputError:
                 raise
             except Exception:
-                if device == "cpu":
+                if numbers is nullcontext:
                     raise
                 continue
         try:

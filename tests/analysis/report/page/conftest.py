@@ -14,6 +14,9 @@ from helpers.real_study import write_real_study
 from helpers.study import add_column, add_run
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Chromium's sandbox does not work for root, which CI often is; the page is our own. With one
+# process for all pages of a context, what they share is compiled once.
+OPTIONS = ["--no-sandbox", "--renderer-process-limit=1"]
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +27,7 @@ def browser() -> Iterator[Any]:
         pytest.skip("no chromium here: apt-get install chromium, or CHROMIUM=path")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
-        # Chromium's sandbox does not work for root, which CI often is; the page is our own.
-        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        chromium = driver.chromium.launch(executable_path=found, args=OPTIONS)
         yield chromium
         chromium.close()
 
