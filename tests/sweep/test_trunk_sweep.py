@@ -1,18 +1,14 @@
 """A sweep whose lengths share trunks: what it shows, killed and continued, and what it trains."""
 
 import json
-import os
-import signal
-import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from helpers import warm_python
-from helpers.commands import Command, environment
+from helpers.commands import Command
+from helpers.killed_sweep import kill_once_there
 from helpers.study import read_plan
 from helpers.tiny import plain_execution
 from scaling_study.config.run import stored_run
@@ -74,21 +70,7 @@ def test_a_killed_sweep_ends_with_what_each_length_is_alone(
     lengths: tuple[str, ...], sweep_here: Command, tmp_path: Path, cache_dir: Path
 ) -> None:
     words = [*lengths, f"cache_dir={cache_dir}", "launcher.slots=2", "measure.at_end=false"]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    sweep = warm_python.start(
-        "scaling_study.sweep",
-        *words,
-        cwd=tmp_path,
-        env=environment(),
-        start_new_session=True,
-        **silent,
-    )
-    end = time.monotonic() + 120
-    while not list(tmp_path.glob("results/runs/*/trunk.pt")):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    os.killpg(sweep.pid, signal.SIGKILL)
-    sweep.wait()
+    kill_once_there(words, tmp_path, "results/runs/*/trunk.pt")
     done = sweep_here(*lengths, "launcher.slots=2", "measure.at_end=false")
     assert done.returncode == 0, done.stderr
     assert "results/lengths: 4 ok" in done.stdout

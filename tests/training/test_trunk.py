@@ -13,6 +13,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig, run_config
 from scaling_study.config.trunks import Trunk, constant_steps
+from scaling_study.study.overrides import overrides
 from scaling_study.training.loop import train
 from scaling_study.training.schedule import learning_rate
 
@@ -47,6 +48,8 @@ def test_lengths_share_random_numbers_and_who_trains_the_trunk_changes_no_id() -
     assert child.shared_steps(IMAGES) == constant_steps(short.train, 2, 4) == SHARED
     # As config.yaml has it, and without the setting ids are those of before.
     assert run_config({**vars(tiny()), **asdict(child)}) == child
+    # The command that repeats it trains it alone, which is the same run.
+    assert overrides(asdict(child)) == overrides(asdict(long) | {"trunk": None})
     plain = of_length(2, **{"train.one_trunk": False})
     assert plain.random_key == plain.run_id != short.run_id
 
