@@ -24,7 +24,7 @@ from scaling_study.study.table import ANCHOR
 
 
 class Equivalence(NamedTuple):
-    """Why no rule is judged, empty if all are; else a note for each, none without trunks."""
+    """Why no rule is judged, empty if all are; else a note about it, none without trunks."""
 
     refused: str = ""
     notes: tuple[str, ...] = ()

@@ -43,7 +43,8 @@ def evaluation_plan(run: RunConfig, data: DataInfo) -> EvaluationPlan:
     that the run of its trunk has trained.
     """
     found = _evaluations(run, data)
-    shared = run.shared_steps(data.n_train)
+    if not (shared := run.shared_steps(data.n_train)):
+        return found
     per_epoch = run.train.steps_per_epoch(data.n_train)
     return replace(found, epochs=tuple(e for e in found.epochs if e * per_epoch > shared))
 

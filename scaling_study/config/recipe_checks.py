@@ -14,17 +14,10 @@ EVALUATE = ("end", "auto")
 
 def check(train: TrainConfig) -> None:
     """InputError for the first value that is out of bounds or does not go with another."""
-    for rule in (
-        _batches,
-        _rates,
-        _schedule,
-        _labels,
-        _teacher,
-        _resolutions,
-        _evaluation,
-        _one_trunk,
-    ):
+    for rule in (_batches, _rates, _schedule, _labels, _teacher, _resolutions, _evaluation):
         rule(train)
+    if train.one_trunk:
+        _one_trunk(train)
 
 
 def _batches(train: TrainConfig) -> None:
@@ -131,23 +124,15 @@ def _evaluation(train: TrainConfig) -> None:
 
 
 def _one_trunk(train: TrainConfig) -> None:
-    if not train.one_trunk:
-        return
-    wsd = "has no constant part that lengths could share, as train.one_trunk asks; give wsd"
+    constant = "has no constant part that lengths could share, as train.one_trunk asks; give wsd"
+    some = "leaves no constant part to share; give less than 1"
     own = "change with the length, and train.one_trunk shares a part among lengths; give none"
-    early = (
-        "ends a run at another length than that of its schedule, whose trunk others share; give 0"
-    )
+    whole = "ends a run before its schedule does, whose trunk other lengths share; give 0"
     for name, good, accepted in (
-        ("schedule", train.schedule == "wsd", wsd),
-        (
-            "decay_share",
-            train.decay_share < 1,
-            "leaves no constant part to share; give less than 1",
-        ),
+        ("schedule", train.schedule == "wsd", constant),
+        ("decay_share", train.decay_share < 1, some),
         ("resolutions", not train.resolutions, own),
-        ("early_stopping", not train.early_stopping, early),
+        ("early_stopping", not train.early_stopping, whole),
     ):
         value = getattr(train, name)
-        shown = list(value) if isinstance(value, tuple) else value
-        require(good, f"train.{name}", shown, accepted)
+        require(good, f"train.{name}", list(value) if name == "resolutions" else value, accepted)

@@ -180,6 +180,7 @@ def _run_cost(
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
     trunk = memory.checkpoint_bytes(kept) if train.one_trunk else 0
+    records = METRICS_LINE * train.epochs + RECORDS
     return RunCost(
         params=cost.params,
         flops=cost.flops,
@@ -190,11 +191,7 @@ def _run_cost(
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
-        disk_bytes=memory.checkpoint_bytes(0)
-        + trunk
-        + times
-        + METRICS_LINE * train.epochs
-        + RECORDS,
+        disk_bytes=memory.checkpoint_bytes(0) + trunk + times + records,
         data_bytes=(data.n_train + data.n_val + data.n_pool) * resolution**2 * data.channels,
         missing=cost.missing,
     )

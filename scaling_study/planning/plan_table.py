@@ -26,7 +26,7 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
     for them, `label_flops` are those of the labels that a run is the first to need. Where lengths
     share a trunk, `trunk` names it, `shared_flops` are those that another run trains, and `anchor`
     is the cell that a run by cosine is compared with. Blank is what was not measured. A grid with
-    `tuned` has more about the learning rate, see `grid.cells.Cell`.
+    `tuned` has more about the learning rate, see `grid.cell.Cell`.
     """
     settings = Settings()
     cells = [row.run for row in rows if row.cell.judged]

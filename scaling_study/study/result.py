@@ -83,16 +83,8 @@ CAUSES = ("gpu_memory", "host_memory", "timeout", "preempted", "node", "cancelle
 FRACTIONS = ("val_error", "train_error")
 POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
-    *(
-        "activations",
-        "train_flops",
-        "eval_flops",
-        "shared_flops",
-        "n_train",
-        "n_val",
-        "step_time_s",
-    ),
-    *("step_time_mean_s", "stopped_epoch"),
+    *("activations", "train_flops", "eval_flops", "n_train", "n_val", "step_time_s"),
+    *("step_time_mean_s", "stopped_epoch", "shared_flops"),
     *("images_per_s", "threads", "world_size", "peak_memory_bytes", "micro_batch_size"),
 )
 

@@ -26,10 +26,9 @@ LABELS = "label_flops"
 TRUNK, SHARED, ANCHOR = "trunk", "shared_flops", "anchor"
 # Columns of a plan that its analysis compares runs by, where the grid has them.
 RATES = ("lr_recipe", "lr_factor")
-OF_TRUNKS = (TRUNK, ANCHOR)
 PLANNED = (
-    *("variant", "init", "teacher", "solved", "solve_for", "solve_target"),
-    *(*RATES, *OF_TRUNKS),
+    *("variant", "init", "teacher", "solved", "solve_for", "solve_target", *RATES),
+    *(TRUNK, ANCHOR),
 )
 
 

@@ -115,7 +115,6 @@ def _train(
     if state is None and begins:
         stored = module.state_dict()
         state = shared_state(run, results_dir, world.size, stored, begins, pool_labels)
-        print(f"going on from the trunk of {run.parents[-1]}", flush=True)
     elif state is None and run.init is not None:
         first_weights.load(module, run, results_dir)
     transfer.freeze(module, run)

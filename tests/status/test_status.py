@@ -186,6 +186,9 @@ def test_the_time_that_is_left_follows_from_how_many_run_at_once() -> None:
         assert _eta_s(started, None, view, at_once) == left
     uneven = [run_of(0, "running", 36_000), *(run_of(i, "running", 60) for i in range(1, 101))]
     assert _eta_s(uneven, None, view, None) == 36_000
+    # Of six epochs of its own, behind a trunk of four, it has done two.
+    own = replace(run_of(0, "running", 600), epoch=6.0, begins=4.0)
+    assert _eta_s([own], None, view, None) == pytest.approx(400)
     # Nothing in work: a sweep is between two runs, or nobody is at it.
     assert _eta_s([run_of(0, "planned", 60)], None, QueueView({}, None), 2) == 60
     assert _eta_s([run_of(0, "planned", 60)], None, QueueView({}, None), None) is None

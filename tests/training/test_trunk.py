@@ -129,7 +129,7 @@ def test_a_trunk_that_cannot_be_used_is_named(execution: ExecutionConfig, how: s
         ({"train.resolutions": [8, 16]}, "train.resolutions=.*change with the length"),
         (
             {"train.early_stopping": 2, "train.evaluate_every": 1, "data.split": "minival"},
-            "train.early_stopping=2: ends a run at another length",
+            "train.early_stopping=2: ends a run before its schedule does",
         ),
         ({"trunk": {"run": "d14", "epochs": 2}}, "trunk=d14: must be a shorter run"),
         ({"trunk": "d14"}, "trunk='d14': is set by grid.one_trunk"),

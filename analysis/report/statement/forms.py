@@ -102,6 +102,8 @@ def of_error_bars(stated: Stated) -> Iterator[str]:
     )
     if rules.paired:
         yield "Runs of equal seed are paired."
+    elif stated.facts.trunks:
+        yield "Lengths of training that share a trunk are taken together, seed by seed."
     if rules.seed_sd is not None:
         yield f"Where one seed a cell measures no noise, the SD between seeds is {rules.seed_sd}."
     if sum(rule.headline for rule in rules.rules) > 1:
