@@ -4,11 +4,12 @@ It lies in the user's own cache, not in the store, where others may write; each 
 as its result.json is the same file, by inode, size and time of change.
 """
 
+import gc
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,11 +56,24 @@ def read_index(store: Path) -> dict[str, Entry]:
         digest, _, body = content.partition(b"\n")
         if digest != _digest(body):
             return {}
-        found = json.loads(body)
-        names = found["columns"]
-        return {row[0]: Entry(State(*row[1]), _result(names, row[2])) for row in found["rows"]}
+        with _nothing_collected():
+            found = json.loads(body)
+            names = found["columns"]
+            return {row[0]: Entry(State(*row[1]), _result(names, row[2])) for row in found["rows"]}
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         return {}
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Python looks for garbage whenever much was made; here all of it stays."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _result(names: Sequence[str], values: Sequence[Any]) -> Result:

@@ -1,5 +1,6 @@
 """Results of a large store that are kept: those in its files, whatever happens to them."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,20 @@ def test_an_index_that_is_not_whole_counts_for_nothing(
 ) -> None:
     index(large).write_bytes(damage(index(large).read_bytes()))
     assert large.read() == {r.run_id: r for r in RESULTS}
+
+
+def test_garbage_is_collected_again_whatever_the_index_held(
+    large: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def broken(*_: object) -> None:
+        seen.append(gc.isenabled())
+        raise TypeError
+
+    monkeypatch.setattr(results_index, "_result", broken)
+    assert large.read() == {r.run_id: r for r in RESULTS}
+    assert (seen, gc.isenabled()) == ([False], True)
 
 
 def test_a_small_store_and_a_shared_home_have_none(large: Store) -> None:
