@@ -24,7 +24,7 @@ from scaling_study.common.paths import data_dir
 from scaling_study.config.hydra_app import composed
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.planning.plan import plan, planned_cells
 from scaling_study.study.result import Result
 from scaling_study.study.store import Store

@@ -54,7 +54,7 @@ def summary(study_dir: Path) -> Summary:
         question,
         dict(Counter(states.values())),
         sum(result.wall_s or 0.0 for result in results),
-        float(sum(result.train_flops or 0 for result in results)),
+        float(sum(result.own_train_flops or 0 for result in results)),
         max(map(store.ended, ended), default=(study_dir / "plan.csv").stat().st_mtime),
     )
 

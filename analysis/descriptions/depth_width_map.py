@@ -24,6 +24,7 @@ from analysis.laws.points import Points, points_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand
+from analysis.stats.trunk_variance import NO_SURFACE, share_trunks
 from analysis.study.arms import Base
 from analysis.study.columns import LEVEL, Record
 from analysis.study.errors import PreconditionError
@@ -128,8 +129,10 @@ def depth_width_map(
     """The map of a study with several lengths of training.
 
     Raises:
-        InputError: too few configurations or levels for the surface.
+        InputError: too few configurations or levels for the surface, or lengths that share trunks.
     """
+    if share_trunks(cells):
+        raise InputError(NO_SURFACE)
     points = points_of(cells, prereg.cost)
     surface, slopes = _surface(points)
     epochs = np.geomspace(points["epochs"].min(), points["epochs"].max(), GRID).tolist()

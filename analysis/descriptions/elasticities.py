@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.rules.rule import Preregistration
 from analysis.stats.local_surface import SurfaceContrast, names_of, surface_contrast
+from analysis.stats.trunk_variance import NO_SURFACE, share_trunks
 from analysis.study.columns import ALL_COST_NAMES
 from analysis.study.errors import NothingToCompareError, PreconditionError
 from analysis.study.study_cells import StudyCells
@@ -14,6 +15,8 @@ from analysis.study.study_cells import StudyCells
 def elasticities(cells: StudyCells, prereg: Preregistration) -> dict[str, Any]:
     """The contrast of both arms as JSON, and its sentence; or the reason why there is none."""
     known = cells.select(lambda cell: not cell.measure.log or cell.error > 0)
+    if share_trunks(known):
+        return {"reason": NO_SURFACE}
     try:
         found = surface_contrast(known.cells, prereg.arms, prereg.cost, prereg.alpha)
     except (NothingToCompareError, PreconditionError) as error:

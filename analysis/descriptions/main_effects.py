@@ -7,10 +7,12 @@ where other axes vary too it is the mean over their settings.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from analysis.rules.declared_interval import declared_interval
 from analysis.rules.evidence import Evidence
 from analysis.rules.rule import Preregistration
 from analysis.stats.contrast import Estimand
 from analysis.stats.matched_gap import matched_gap
+from analysis.stats.trunk_variance import share_trunks
 from analysis.study.columns import Level, Record
 from analysis.study.errors import PreconditionError
 from analysis.study.matched_cells import Match, matches_of, setting_of
@@ -61,10 +63,13 @@ def _label(axis: Axis, measure: Measure) -> str:
 
 def _effect(matches: Sequence[Match], cells: StudyCells, prereg: Preregistration) -> Record:
     study, names = Evidence(cells, prereg), ("estimate", "low", "high")
-    lengths = {cell.epochs for m in matches for cell in (m.first, m.second)}
+    compared = [cell for m in matches for cell in (m.first, m.second)]
+    lengths, estimand = {cell.epochs for cell in compared}, Estimand(prereg.cost)
     try:
         noises = {epochs: study.noise(epochs) for epochs in lengths}
-        gap = matched_gap(matches, noises, Estimand(prereg.cost), study.alpha)
+        gap = matched_gap(matches, noises, estimand, study.alpha)
+        if share_trunks(compared):
+            gap, _ = declared_interval(study, gap, compared, estimand, tuned=False)
     except PreconditionError:
         known = [
             m for m in matches if not cells.measure.log or min(m.first.error, m.second.error) > 0

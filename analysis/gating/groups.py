@@ -9,7 +9,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.reading import csv_in
 from scaling_study.study.axes import CELL_AXES
 from scaling_study.study.result import read_result
-from scaling_study.study.table import read_grid, read_plan
+from scaling_study.study.table import ANCHOR, TRUNK, read_grid, read_plan
 
 Row = Mapping[str, Any]
 # Columns of a table that say which run it is, and are no part of its treatment.
@@ -107,7 +107,10 @@ def _of_folder(folder: Path, outcome: str | None) -> list[Row]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such file or folder; {FORMS}")
     if (folder / "plan.csv").is_file():
-        ids = [row["run_id"] for row in read_plan(folder)]
+        plan = [row for row in read_plan(folder) if not row.get(ANCHOR)]
+        if len({row["epochs"] for row in plan if row.get(TRUNK)}) > 1:
+            raise InputError(f"{folder}: its lengths share trunks, and are no independent runs")
+        ids = [row["run_id"] for row in plan]
         paths = [folder.parent / "runs" / run / "result.json" for run in ids]
         task = description_of(read_grid(folder))
     else:

@@ -9,6 +9,7 @@ from analysis.fits.intervals import lack_of_fit
 from analysis.fits.validate import describe, validate
 from analysis.laws.error_surface import surface_of
 from analysis.laws.points import Points, points_of
+from analysis.stats.trunk_variance import NO_SURFACE, share_trunks
 from analysis.study.columns import Record
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
@@ -37,6 +38,8 @@ def study_fits(cells: StudyCells, cost: str) -> list[Record]:
                 records[-1]["reason"] = str(error)
     records.append({"form": "surface", "epochs": None, "cost": cost})
     try:
+        if share_trunks(usable):
+            raise InputError(NO_SURFACE)
         surface = surface_of(points_of(usable, cost))
         records[-1] |= _record(surface.fit, surface.points) | {"dropped": list(surface.dropped)}
     except InputError as error:

@@ -63,7 +63,7 @@ def side(study_dir: Path, cost: str | None = None) -> Side:
         rules,
         cells,
         {j.rule.name: j for j in judge(table, cells, rules, cost)},
-        float(study.runs["train_flops"].sum()),
+        float(study.runs["train_flops"].sum() - study.runs["shared_flops"].sum()),
         float(study.runs["wall_s"].sum()),
         table.missing,
     )

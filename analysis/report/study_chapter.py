@@ -76,11 +76,11 @@ class Chapter:
         """FLOPs and hours of all its runs."""
         rows = self.found.table.rows
         total = {
-            column: sum(row[column] or 0 for row in rows)
-            for column in ("train_flops", "eval_flops", "wall_s")
+            column: sum(row.get(column) or 0 for row in rows)
+            for column in ("train_flops", "shared_flops", "eval_flops", "wall_s")
         }
         return (
-            f"{engineering(total['train_flops'])}FLOPs of training and "
+            f"{engineering(total['train_flops'] - total['shared_flops'])}FLOPs of training and "
             f"{engineering(total['eval_flops'])}FLOPs of evaluation, {duration(total['wall_s'])} "
             "of run time."
         )

@@ -11,6 +11,7 @@ from analysis.rules.evidence import Evidence
 from analysis.rules.kind import Estimate, Judgement
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration, Rule
+from analysis.rules.trunk_equivalence import Equivalence, trunk_equivalence
 from analysis.stats.contrast import Estimand
 from analysis.stats.decision import Verdict, holm
 from analysis.study.cells import cells_of
@@ -27,12 +28,18 @@ def judge(
     """Every declared rule on the cells of a table, at `cost` if it is given, else at its own.
 
     Headline rules are a family: a decision stays only if Holm's correction over those that could
-    be tested leaves it (Holm 1979).
+    be tested leaves it (Holm 1979). Where lengths share trunks none is judged unless these are
+    shown to end as cosine training does.
     """
     study, at_chance = Evidence(cells, prereg), scored_at_chance(table, prereg)
     rules = [replace(rule, cost=cost) if cost else rule for rule in prereg.rules]
     parts = {rule.name: find_kind(rule.kind).parts(rule) for rule in rules}
-    found = {r.name: _judge_rule(table, study, at_chance, r) for r in rules if not parts[r.name]}
+    trunks = trunk_equivalence(table, cells, prereg)
+    found = {
+        rule.name: _judge_rule(table, study, at_chance, rule, trunks)
+        for rule in rules
+        if not parts[rule.name]
+    }
     for rule in rules:
         if names := parts[rule.name]:
             verdicts, kind = {name: found[name].verdict for name in names}, find_kind(rule.kind)
@@ -43,10 +50,14 @@ def judge(
     return [found[rule.name] for rule in rules]
 
 
-def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule) -> Judgement:
+def _judge_rule(
+    table: Table, study: Evidence, at_chance: Evidence | None, rule: Rule, trunks: Equivalence
+) -> Judgement:
     """One rule that runs decide; inconclusive where excluded runs scored `at_chance` change it."""
     kind = find_kind(rule.kind)
     epochs = kind.epochs(study.cells, rule)
+    if trunks.refused:
+        return Judgement(rule, Verdict("not_testable", trunks.refused), epochs)
     declared = Estimand(rule.cost)
     found = _attempt(study, rule, declared, table.epochs)
     verdict, others = found.verdict, kind.other_estimands(rule) if found.gap else {}
@@ -54,7 +65,7 @@ def _judge_rule(table: Table, study: Evidence, at_chance: Evidence | None, rule:
     if at_chance is not None:
         other = sensitivities[AT_CHANCE] = _attempt(at_chance, rule, declared, table.epochs)
         verdict = _unless_chance_differs(verdict, other.verdict)
-    notes = (*found.notes, *tuning_words.notes(found.tuning), *study.look_note())
+    notes = (*found.notes, *tuning_words.notes(found.tuning), *trunks.notes, *study.look_note())
     notes += not_applied(study.prereg, found.gap, found.tuning is not None)
     notes += (*_excluded_note(table, study, rule, epochs),)
     return Judgement(rule, verdict, epochs, found.gap, notes, sensitivities, found.tuning)

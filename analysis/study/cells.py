@@ -29,8 +29,9 @@ class Cell:
     regimes, where runs of several were grouped. `lr` is the recipe's learning rate; runs had
     `trained_lr`, which a transfer rule may have made from it, and which is `lr_factor` times that
     of the same cell otherwise. `data` and `images_seen` (training images times epochs) are None
-    where a table does not say. `seeds` are the replicates of `errors`; `images` say which
-    evaluation images each gets right, where the rules ask for that.
+    where a table does not say. Cells of one `trunk` differ in the length alone, and their runs of
+    equal seed are the same until a decay begins. `seeds` are the replicates of `errors`; `images`
+    say which evaluation images each gets right, where the rules ask for that.
     """
 
     config_id: str
@@ -54,6 +55,7 @@ class Cell:
     data: str | None = None
     images_seen: float | None = None
     measure: Measure = ERROR
+    trunk: str | None = None
     seeds: tuple[int, ...] = ()
     images: tuple[ImageOutcomes | None, ...] = field(default=(), compare=False, repr=False)
 
@@ -191,6 +193,7 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
             data=group[0].get("data"),
             images_seen=_images_seen(group[0]),
+            trunk=group[0].get("trunk") or None,
             seeds=tuple(int(row["seed"]) for row in group),
             images=tuple(row.get("images") for row in group),
             measure=_measure(group[0]),

@@ -19,7 +19,7 @@ from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
 from scaling_study.study.result import COLUMNS
 from scaling_study.study.store import Store
-from scaling_study.study.table import Study
+from scaling_study.study.table import ANCHOR, Study
 from scaling_study.tasks.base import Description
 
 # What makes two runs incomparable whatever the grid says: they were tested or timed otherwise.
@@ -41,7 +41,8 @@ class Table:
     `epochs` are the planned lengths of training (empty if `where` may have deselected some).
     `on_purpose` are the settings that the grid varies to compare them; `grid` is what grid.yaml
     says. `tuning` are finished runs at other learning rates than their arms', which tuned rules
-    alone use, and `diverged` those of them that were excluded.
+    alone use, `by_cosine` those that are compared with cells of trunks, `by_trunk` the runs of
+    these cells, and `diverged` those of both that were excluded.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Table:
     unused: tuple[Row, ...] = ()
     tuning: tuple[Row, ...] = ()
     diverged: tuple[Row, ...] = ()
+    by_cosine: tuple[Row, ...] = ()
+    by_trunk: tuple[Row, ...] = ()
 
     def cells(self, declared_base: DeclaredBase, arms: tuple[str, str] = DEPTH_WIDTH) -> StudyCells:
         """The cells of the runs, with those at other learning rates for tuned rules."""
@@ -65,7 +68,7 @@ class Table:
     @property
     def used(self) -> list[Row]:
         """The runs that enter the analysis, or were excluded by the rules for that."""
-        return [*self.rows, *self.excluded, *self.tuning, *self.diverged]
+        return [*self.rows, *self.excluded, *self.tuning, *self.by_cosine, *self.diverged]
 
     @property
     def analysed(self) -> list[str]:
@@ -80,7 +83,10 @@ class Table:
     def states(self) -> list[tuple[Row, str]]:
         """Every planned run and how it stands: ok, diverged, left out, or why it has no result."""
         return [
-            *((row, row.get("status", "ok")) for row in (*self.rows, *self.tuning)),
+            *(
+                (row, row.get("status", "ok"))
+                for row in (*self.rows, *self.tuning, *self.by_cosine)
+            ),
             *((row, _state(row)) for row in (*self.excluded, *self.diverged)),
             *((row, row["state"]) for row in self.unused),
         ]
@@ -119,6 +125,11 @@ def _selected(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
         if column not in known:
             raise InputError(f"--where {column}: no such column; known: {', '.join(sorted(known))}")
     return [row for row in rows if all(_same(row[c], v) for c, v in where.items())]
+
+
+def _selected_alike(rows: Sequence[Row], where: Mapping[str, str]) -> list[Row]:
+    """The rows that `where` leaves comparable, whichever cells it chooses."""
+    return _selected(rows, {column: text for column, text in where.items() if column in SAME})
 
 
 def _same(value: Any, text: str) -> bool:
@@ -183,9 +194,15 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     """
     outcome = description_of(study.grid)
     finished = ({**row, "val_error": outcome.minimised(row)} for row in finished_runs(study))
-    everything: list[Row] = [*with_comparison_settings(finished, study.grid)]
+    finished_rows = with_comparison_settings(finished, study.grid)
+    everything: list[Row] = [row for row in finished_rows if not row.get(ANCHOR)]
     selected = _selected(everything, where)
-    halved = {} if with_halved else {r["run_id"]: HALVED for r in selected if r["memory_halvings"]}
+    by_cosine = _selected_alike([row for row in finished_rows if row.get(ANCHOR)], where)
+    halved = {
+        row["run_id"]: HALVED
+        for row in (*selected, *by_cosine)
+        if row["memory_halvings"] and not with_halved
+    }
     rows = [row for row in selected if row["run_id"] not in halved]
     left_out = dict(study.left_out) | halved
     nothing = InputError if where else NothingToCompareError
@@ -195,7 +212,8 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
         reason = "".join(f": {text}" for text in [*left_out.values()][:1])
         raise nothing(f"no finished run in {study.path}{chosen} ({counts}{reason})")
     rows = with_device_seconds(rows, study.plan)
-    _refuse_mixed(rows, SAME)
+    by_cosine = [row for row in by_cosine if row["run_id"] not in halved]
+    _refuse_mixed([*rows, *by_cosine], SAME)
     groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.get("variant"), row["settings"]].append(row)
@@ -209,7 +227,14 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
     excluded, diverged = _by_rate(row for row in rows if reasons[row["run_id"]])
     if not kept:
         raise nothing(f"every run in {study.path} is excluded ({next(iter(reasons.values()))})")
-    left_out |= {key: reason for key, reason in reasons.items() if reason}
+    lost = {row["run_id"]: _why_excluded(row, n_classes, outcome) for row in by_cosine}
+    left_out |= {key: reason for key, reason in (reasons | lost).items() if reason}
+    cells = {row[ANCHOR] for row in by_cosine}
+    twins = [
+        row
+        for row in _selected_alike(everything, where)
+        if row["config_id"] in cells and (with_halved or not row["memory_halvings"])
+    ]
     return Table(
         name=study.name,
         rows=kept,
@@ -226,7 +251,9 @@ def table_of(study: Study, where: Mapping[str, str], with_halved: bool = False) 
             *without_result(study),
         ),
         tuning=tuning,
-        diverged=diverged,
+        diverged=(*diverged, *(row for row in by_cosine if lost[row["run_id"]])),
+        by_cosine=tuple(row for row in by_cosine if not lost[row["run_id"]]),
+        by_trunk=tuple(row for row in twins if not _why_excluded(row, n_classes, outcome)),
     )
 
 

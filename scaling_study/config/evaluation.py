@@ -1,6 +1,6 @@
 """When a run is evaluated while it trains, on how many images, and what that costs. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaling_study.config.run import RunConfig
 from scaling_study.data import data_info
@@ -39,8 +39,18 @@ def evaluation_plan(run: RunConfig, data: DataInfo) -> EvaluationPlan:
 
     All validation images, and at most as many of the training images, which over-fitting curves
     need. `auto`: at up to AUTO_POINTS epochs, evenly spaced, the same selection each time, such
-    that all of it costs at most AUTO_SHARE of the training's FLOPs. No epochs with `end`.
+    that all of it costs at most AUTO_SHARE of the training's FLOPs. No epochs with `end`, and none
+    that the run of its trunk has trained.
     """
+    found = _evaluations(run, data)
+    if not (shared := run.shared_steps(data.n_train)):
+        return found
+    per_epoch = run.train.steps_per_epoch(data.n_train)
+    return replace(found, epochs=tuple(e for e in found.epochs if e * per_epoch > shared))
+
+
+def _evaluations(run: RunConfig, data: DataInfo) -> EvaluationPlan:
+    """Those of a run that trains its whole length."""
     recipe, n_train, n_val = run.train, data.n_train, data.n_val
     every, last = recipe.evaluate_every, recipe.epochs
     weights = 2 if recipe.ema_decay else 1

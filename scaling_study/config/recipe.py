@@ -48,7 +48,9 @@ class TrainConfig:
     epoch is one pass over the images that have labels.
 
     With `common_random_numbers` runs of equal seed draw the same, whatever else differs: the order
-    of the images, augmentation, and the weights of layers of equal shape.
+    of the images, augmentation, and the weights of layers of equal shape. With `one_trunk` runs
+    that differ in `epochs` alone do, so that they are the same run until the decay of the shorter
+    one begins; the state at that step is kept.
     """
 
     recipe: str
@@ -99,6 +101,7 @@ class TrainConfig:
     resolutions: tuple[int, ...] = later(())
     pseudo_share: float = later(0.0)
     pseudo_threshold: float = later(0.0)
+    one_trunk: bool = later(False)
 
     def __post_init__(self) -> None:
         check(self)

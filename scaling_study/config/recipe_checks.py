@@ -16,6 +16,8 @@ def check(train: TrainConfig) -> None:
     """InputError for the first value that is out of bounds or does not go with another."""
     for rule in (_batches, _rates, _schedule, _labels, _teacher, _resolutions, _evaluation):
         rule(train)
+    if train.one_trunk:
+        _one_trunk(train)
 
 
 def _batches(train: TrainConfig) -> None:
@@ -119,3 +121,18 @@ def _evaluation(train: TrainConfig) -> None:
     curve = not patience or every != "end"
     accepted = "stops by evaluations while training; give train.evaluate_every=1 or auto"
     require(curve, "train.early_stopping", patience, accepted)
+
+
+def _one_trunk(train: TrainConfig) -> None:
+    constant = "has no constant part that lengths could share, as train.one_trunk asks; give wsd"
+    some = "leaves no constant part to share; give less than 1"
+    own = "change with the length, and train.one_trunk shares a part among lengths; give none"
+    whole = "ends a run before its schedule does, whose trunk other lengths share; give 0"
+    for name, good, accepted in (
+        ("schedule", train.schedule == "wsd", constant),
+        ("decay_share", train.decay_share < 1, some),
+        ("resolutions", not train.resolutions, own),
+        ("early_stopping", not train.early_stopping, whole),
+    ):
+        value = getattr(train, name)
+        require(good, f"train.{name}", list(value) if name == "resolutions" else value, accepted)

@@ -16,6 +16,7 @@ from scaling_study.common.validation import from_values, group, identity, one_va
 from scaling_study.config import program
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.scale_dependent import resolve
+from scaling_study.config.trunks import Trunk, constant_steps
 from scaling_study.data import data_set
 from scaling_study.data.base import MINIVAL, DataConfig
 from scaling_study.models import family, family_sources, timm_names
@@ -36,8 +37,9 @@ from scaling_study.tasks.program import KINDS, Program
 T = TypeVar("T")
 # Settings by which a run names others that it needs.
 REFERENCES = ("init", "teacher")
-# Settings of the recipe that mean nothing without a teacher.
-OF_TEACHERS = ("pseudo_share", "pseudo_threshold")
+# Settings of the recipe that a run has because of a teacher, or of runs of other lengths, and what
+# a run without them has.
+OF_OTHERS = {"pseudo_share": 0.0, "pseudo_threshold": 0.0, "one_trunk": False}
 # Begins the name of a program's run that none of the axes every study has.
 OF_PROGRAM = "program"
 # fp16 is for GPUs that do not multiply bf16; its gradients are scaled.
@@ -50,7 +52,9 @@ class RunConfig:
 
     `init` is a file that the first weights come from: its content is part of the run's id, where it
     lies is not; or a run, whose id is. None: they are drawn. `teacher` is a run that labels the
-    data set's pool of images without labels, for a share of each batch. `task` names a task as
+    data set's pool of images without labels, for a share of each batch. `trunk` is a shorter run
+    from whose constant part it goes on: who trains that part changes no number, so it is no part of
+    the id. `task` names a task as
     `tasks.task_of` does, or is a program of the user's own, which has its own model, data and
     recipe (`config.program`). `code` are the digests of the sources of what is not of this package,
     by their modules: a run is trained by the code that it was planned with.
@@ -66,6 +70,7 @@ class RunConfig:
     device: str
     precision: str
     teacher: ParentRun | None = None
+    trunk: Trunk | None = None
 
     def __post_init__(self) -> None:
         require(self.seed >= 0, "seed", self.seed, "must be 0 or more")
@@ -101,6 +106,7 @@ class RunConfig:
         require(one_size, "train.resolutions", list(recipe.resolutions), advice)
         self._check_layers()
         self._check_teacher()
+        self._check_trunk()
         if isinstance(self.init, InitialWeights):
             timm_names.names(self.model)
 
@@ -136,6 +142,14 @@ class RunConfig:
         advice = f"images of a pool, which teacher={self.teacher} labels, stay the same; give false"
         require(not self.data.fresh, "data.fresh", "true", advice)
 
+    def _check_trunk(self) -> None:
+        """InputError for a trunk that does not end before the decay of this run begins."""
+        if self.trunk is None:
+            return
+        accepted = "must be a shorter run of the same settings, train.one_trunk=true among them"
+        good = self.train.one_trunk and 0 < self.trunk.epochs < self.train.epochs
+        require(good, "trunk", self.trunk.run, accepted)
+
     @property
     def program(self) -> Program | None:
         """The user's own program that the run is; None if our trainer trains it."""
@@ -144,8 +158,14 @@ class RunConfig:
     @property
     def parents(self) -> tuple[str, ...]:
         """Ids of the runs that must have ended well before this one begins."""
-        named = (getattr(self, key) for key in REFERENCES)
-        return tuple(dict.fromkeys(one.run for one in named if isinstance(one, ParentRun)))
+        named = (getattr(self, key) for key in (*REFERENCES, "trunk"))
+        return tuple(dict.fromkeys(one.run for one in named if isinstance(one, ParentRun | Trunk)))
+
+    def shared_steps(self, n_train: int) -> int:
+        """Steps of a training on `n_train` images that the run of its trunk has done; else 0."""
+        if self.trunk is None:
+            return 0
+        return constant_steps(self.train, self.trunk.epochs, self.train.steps_per_epoch(n_train))
 
     @cached_property
     def config_id(self) -> str:
@@ -157,11 +177,22 @@ class RunConfig:
         """Name of the run and of its folder: readable prefix, then a hash of the whole config."""
         return f"{self._prefix()}-s{self.seed}-{_digest(self._canonical(seed=self.seed))}"
 
-    @property
+    @cached_property
+    def trunk_id(self) -> str:
+        """Name of the trunk of its cell: cells that share it differ only in the length."""
+        return f"trunk-{_digest(self._canonical(seed=None, length=False))}"
+
+    @cached_property
     def random_key(self) -> str:
-        """What its random numbers are drawn by: its id, or with common random numbers its seed."""
-        common = self.train.common_random_numbers
-        return f"common random numbers, seed {self.seed}" if common else self.run_id
+        """What its random numbers are drawn by: its id, which says its length, or what is shared.
+
+        That is the seed with common random numbers, and all but the length with one trunk.
+        """
+        if self.train.common_random_numbers:
+            return f"common random numbers, seed {self.seed}"
+        if self.train.one_trunk:
+            return f"one trunk, {_digest(self._canonical(seed=self.seed, length=False))}"
+        return self.run_id
 
     def _prefix(self) -> str:
         asks = self.program.asks or () if self.program else None
@@ -176,12 +207,18 @@ class RunConfig:
             own[self.program.length] = self.train.epochs
         return {axis.name: axis.of(self) for axis in CELL_AXES} | {"device": self.device} | own
 
-    def _canonical(self, seed: int | None) -> str:
-        """JSON of the whole config, keys sorted; thousands of runs share its parts."""
+    def _canonical(self, seed: int | None, length: bool = True) -> str:
+        """JSON of the whole config, keys sorted, or of all but the `length` of training.
+
+        Thousands of runs share its parts.
+        """
         if self.program is not None:
             own = program.identity(self.values, self.program) | {"seed": seed}
             return json.dumps(own, sort_keys=True, separators=(",", ":"), allow_nan=False)
         parts = {name: _json(getattr(self, name)) for name in NAMES} | {"seed": _json(seed)}
+        if not length:
+            shared = {k: v for k, v in self.train.identity().items() if k != "epochs"}
+            parts["train"] = _plain_json(shared)
         if self.code:
             parts["code"] = _plain_json(dict(self.code))
         if self.init is not None:
@@ -200,8 +237,9 @@ def _origin(init: InitialWeights | ParentRun, of_a_cell: bool) -> dict[str, Any]
     return {"cell": init.cell} if of_a_cell and init.cell else {"run": init.run}
 
 
-# In the identity only where there is one: code that is not of this package, and a teacher.
-OPTIONAL = ("code", "teacher")
+# In the identity only where there is one: code that is not of this package, and a teacher; a trunk
+# never.
+OPTIONAL = ("code", "teacher", "trunk")
 NAMES = sorted(field.name for field in fields(RunConfig) if field.name not in OPTIONAL)
 
 
@@ -245,11 +283,20 @@ def run_config(values: Mapping[str, Any]) -> RunConfig:
         **{name: _part(part, values[name], f"{name}.") for name, part in parts.items()},
         init=initial_weights(values.get("init")),
         teacher=teacher_run(values.get("teacher")),
+        trunk=_trunk(values.get("trunk")),
         task=task,
         code=one_value(Mapping[str, str], code, "code"),
         seed=one_value(int, values.get("seed"), "seed"),
         **{key: one_value(str, values.get(key), key) for key in ("device", "precision")},
     )
+
+
+def _trunk(value: object) -> Trunk | None:
+    """The trunk that a run's config.yaml names; InputError for anything else."""
+    if value is None:
+        return None
+    require(isinstance(value, Mapping), "trunk", repr(value), "is set by grid.one_trunk")
+    return from_values(Trunk, cast(Mapping[str, Any], value), "trunk.")
 
 
 def _program_run(values: Mapping[str, Any]) -> RunConfig:

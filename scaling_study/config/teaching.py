@@ -43,4 +43,4 @@ def file_of(run: RunConfig, teacher: RunConfig, results_dir: Path) -> Path:
 def without_parents(run: RunConfig) -> RunConfig:
     """`run` without files and runs that it needs, whose content does not change its speed."""
     train = replace(run.train, pseudo_share=0.0, pseudo_threshold=0.0)
-    return replace(run, init=None, teacher=None, train=train)
+    return replace(run, init=None, teacher=None, trunk=None, train=train)

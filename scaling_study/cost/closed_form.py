@@ -48,7 +48,8 @@ DISK_TOLERANCE = 0.05
 class RunCost:
     """`params`, `flops`, `activations` and `missing` are a `NetworkCost`; the rest is per run.
 
-    `eval_flops` is what all evaluations take, `curve_flops` those while training alone.
+    `eval_flops` is what all evaluations take, `curve_flops` those while training alone;
+    `shared_flops` of `train_flops` are those of the trunk that another run trains, if there is one.
     `memory_bytes` is the most that a training step has allocated, by default in one process;
     `checkpoint_bytes` the checkpoint of a run in work, `disk_bytes` what a finished run keeps;
     `data_bytes` all decoded images. None is what a program of the user's own does not say.
@@ -60,12 +61,18 @@ class RunCost:
     train_flops: int | None = None
     eval_flops: int | None = None
     curve_flops: int | None = None
+    shared_flops: int | None = None
     steps: int | None = None
     memory_bytes: int | None = None
     checkpoint_bytes: int | None = None
     disk_bytes: int | None = None
     data_bytes: int | None = None
     missing: str = ""
+
+    @property
+    def own_train_flops(self) -> int | None:
+        """What the run trains itself: the length of its training costs `train_flops`."""
+        return None if self.train_flops is None else self.train_flops - (self.shared_flops or 0)
 
 
 def run_cost(run: RunConfig) -> RunCost:
@@ -80,7 +87,15 @@ def run_cost(run: RunConfig) -> RunCost:
     advice = f"labels images without labels, of which there are none; {run.data.POOL_ADVICE}"
     require(run.teacher is None or data.n_pool > 0, "teacher", run.teacher, advice)
     curve = evaluation_plan(run, data).images
-    return _run_cost(run.model, sides, data, outputs(run), run.train, run.precision, curve)
+    cost = _run_cost(run.model, sides, data, outputs(run), run.train, run.precision, curve)
+    return _on_trunk(cost, run.shared_steps(data.n_train))
+
+
+def _on_trunk(cost: RunCost, shared_steps: int) -> RunCost:
+    """The cost of a run of which another trains so many steps; all steps cost the same."""
+    if not shared_steps or cost.train_flops is None or not cost.steps:
+        return cost
+    return replace(cost, shared_flops=cost.train_flops // cost.steps * shared_steps)
 
 
 def forward(run: RunConfig) -> NetworkCost:
@@ -164,6 +179,8 @@ def _run_cost(
     steps = train.steps(data.n_train)
     kept, passing = train.optimizer_tensors
     times = STEP_ENTRY * steps
+    trunk = memory.checkpoint_bytes(kept) if train.one_trunk else 0
+    records = METRICS_LINE * train.epochs + RECORDS
     return RunCost(
         params=cost.params,
         flops=cost.flops,
@@ -174,7 +191,7 @@ def _run_cost(
         steps=steps,
         memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
-        disk_bytes=memory.checkpoint_bytes(0) + times + METRICS_LINE * train.epochs + RECORDS,
+        disk_bytes=memory.checkpoint_bytes(0) + trunk + times + records,
         data_bytes=(data.n_train + data.n_val + data.n_pool) * resolution**2 * data.channels,
         missing=cost.missing,
     )
@@ -201,6 +218,7 @@ def describe(run: RunConfig) -> dict[str, Any]:
         **{axis.name: axis.of(run) for axis in AXES},
         "recipe": run.train.recipe,
         **{name: known[name] for name in ("batch_size", "lr", *COST_COLUMNS)},
+        "shared_flops": known.get("shared_flops"),
         "precision": run.precision,
         **{name: known[name] for name in ("n_train", "n_val", "eval_split")},
     }
@@ -211,7 +229,7 @@ def _of_our_training(run: RunConfig) -> dict[str, Any]:
     return {
         "batch_size": run.train.batch_size,
         "lr": run.train.lr,
-        **{name: getattr(cost, name) for name in COST_COLUMNS},
+        **{name: getattr(cost, name) for name in (*COST_COLUMNS, "shared_flops")},
         **{name: getattr(data, name) for name in ("n_train", "n_val", "eval_split")},
     }
 

@@ -86,12 +86,14 @@ def shape_of(columns: Mapping[str, Any]) -> Shape:
 def amounts(columns: Mapping[str, Any]) -> tuple[float, float]:
     """Amount of work in a run: training steps, and batches of images scored.
 
-    Steps are by their FLOPs: those at a lower resolution than the last count as a part of one. A
-    run that stopped early has trained fewer; results of earlier versions were scored at their end
-    alone, and do not say what that cost.
+    Steps are by their FLOPs: those at a lower resolution than the last count as a part of one, and
+    those of a trunk that another run has trained are none of it. A run that stopped early has
+    trained fewer; results of earlier versions were scored at their end alone, and do not say what
+    that cost.
     """
     batch, n_train = columns["batch_size"], columns["n_train"]
-    steps = columns["train_flops"] / (3 * columns["flops"] * batch)
+    own = columns["train_flops"] - (columns.get("shared_flops") or 0)
+    steps = own / (3 * columns["flops"] * batch)
     if stopped := columns.get("stopped_epoch"):
         steps *= stopped / columns["epochs"]
     images = min(n_train, MAX_TRAIN_IMAGES) + columns["n_val"]

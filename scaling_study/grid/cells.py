@@ -13,8 +13,10 @@ from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.other_files import with_files
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
+from scaling_study.grid.cell import Cell
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
 from scaling_study.grid.expand import Candidate, candidates, failed, lookup
+from scaling_study.grid.one_trunk import read_one_trunk, with_one_trunk
 from scaling_study.grid.parents import Ancestor, Parents, any_parent
 from scaling_study.grid.run_at_point import cost_of
 from scaling_study.grid.schema import COSTS, VARIANT, Point
@@ -22,26 +24,6 @@ from scaling_study.grid.tuned import Tuned, at_rate, read_tuned
 from scaling_study.models.initial_weights import ParentRun
 from scaling_study.study.axes import KEYS
 from scaling_study.training import first_weights, teachers
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a grid, the values that the grid gave it, its variant, and what was solved.
-
-    `parents` are the runs that it starts from, `stage` is what the grid calls a run that others
-    start from and that is no cell of it. `lr_recipe` is the recipe's learning rate where transfer
-    rules may have scaled it, `lr_factor` what the cell's own was multiplied by to see which one is
-    best.
-    """
-
-    run: RunConfig
-    point: Point
-    variant: str | None = None
-    solved: Solved | None = None
-    lr_recipe: float | None = None
-    lr_factor: float = 1.0
-    parents: tuple[Ancestor, ...] = ()
-    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +50,8 @@ def cells_of(
     have (the message names the point), and as `check_parents` and `Parents` have.
     """
     base = {key: settings[key] for key in RUN_KEYS}
+    if (one_trunk := read_one_trunk(grid, base)) is not None:
+        base = with_one_trunk(base)
     # The config keys that may be axes, with the values they have where they are none.
     known = dict(flat_items(base))
     parents = Parents(grid.get("parents"), base, partial(with_files, base, overrides))
@@ -88,6 +72,8 @@ def cells_of(
                 left.append(ExcludedPoint(cell.point, why, twin=twin))
     if (tuned := read_tuned(grid)) is not None and cells:
         cells = _at_rates(cells, tuned, grid, parents)
+    if one_trunk is not None and cells:
+        cells = {cell.run.run_id: cell for cell in one_trunk.joined([*cells.values()])}
     check_parents([*cells.values()], Path(str(settings.get("results_dir", "results"))))
     return list(cells.values()), left
 

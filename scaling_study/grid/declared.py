@@ -19,10 +19,12 @@ from scaling_study.study.axes import config_key, short_name
 # allocation: how many seeds each cell gets (analysis/rules/allocation.py);
 # parents: runs that cells start from, as init: run(NAME) (scaling_study/grid/parents.py);
 # labels: what figures call the axes that only this grid has;
-# tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py).
+# tuned: learning rates at the ends of arms (scaling_study/grid/tuned.py);
+# one_trunk: lengths that share the constant part of a schedule (scaling_study/grid/one_trunk.py).
 GRID_KEYS = (
     *("name", *BLOCK_KEYS, "blocks"),
-    *("rules", "planning", "allocation", "parents", "labels", "tuned", "question", "outcome"),
+    *("rules", "planning", "allocation", "parents", "labels", "tuned", "one_trunk"),
+    *("question", "outcome"),
 )
 # Parts of a grid in which the names of settings may be short.
 EPOCHS = "epochs"

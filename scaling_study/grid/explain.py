@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scaling_study.grid.cells import Cell, ExcludedPoint
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import ExcludedPoint
 from scaling_study.grid.schema import VARIANT
 from scaling_study.study.axes import AXES, NAMES, plain, short_name
 

@@ -14,7 +14,7 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import flat_items, require, suggest
 from scaling_study.config.keys import RUN_KEYS
-from scaling_study.config.run import OF_TEACHERS, REFERENCES, RunConfig
+from scaling_study.config.run import OF_OTHERS, REFERENCES, RunConfig
 from scaling_study.config.scale_dependent import GROUPS
 from scaling_study.grid.run_at_point import run_at
 from scaling_study.grid.schema import Point, by_key, mapping
@@ -79,11 +79,11 @@ class Parents:
         require(listed, f"{path}.{SAME}", repr(same), "must be a list of settings or groups")
         files = {k: v for k, v in values.items() if k in GROUPS and isinstance(v, str)}
         settings = self._compose(files) if files else self._base
-        # A grid that says at its top what its cells start from, or of whose labels they learn, does
-        # not say it of their parents.
+        # A grid that says at its top what its cells start from, of whose labels they learn, or that
+        # their lengths share a trunk, does not say it of their parents.
         base = {key: settings[key] for key in RUN_KEYS} | dict.fromkeys(REFERENCES)
         if isinstance(train := base["train"], Mapping):
-            base["train"] = {k: 0.0 if k in OF_TEACHERS else v for k, v in train.items()}
+            base["train"] = {k: OF_OTHERS.get(k, v) for k, v in train.items()}
         known = dict(flat_items(base))
         own = by_key({k: v for k, v in values.items() if k not in files}, known, path)
         every = {*RUN_KEYS, *known, *dict(flat_items(self._base))}

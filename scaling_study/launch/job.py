@@ -28,14 +28,14 @@ from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.program import run_program
 from scaling_study.models.counting.counts import keep_counts_in
 from scaling_study.study.claims import Claim, LostClaimError
-from scaling_study.study.parents import BLOCKED, blocked_by
+from scaling_study.study.parents import BLOCKED, CHECKPOINT_FILE, TRUNK_FILE, blocked_by
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 from scaling_study.tracking.uploader_handle import uploading, wait_for_uploads
 
 WITHOUT_RESULT = ("planned", "queued", "running")
-# A finished run keeps the first one, unless `checkpoint.keep=none`, and never the second.
-CHECKPOINTS = ("checkpoint.pt", "checkpoint.prev.pt")
+# A finished run keeps the first two, unless `checkpoint.keep=none`, and never the third.
+CHECKPOINTS = (CHECKPOINT_FILE, TRUNK_FILE, "checkpoint.prev.pt")
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,9 @@ class Job:
             # The C library takes a tenth of the time.
             dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
             config = asdict(self.run)
-            if not self.run.code:
-                del config["code"]
+            for key in ("code", "trunk"):
+                if not config[key]:
+                    del config[key]
             text = str(yaml.dump(config, Dumper=dumper, sort_keys=False))
             replace_file(run_dir / "config.yaml", text)
             with uploading(run_dir, self.execution.tracking):
@@ -88,7 +89,7 @@ class Job:
                 except LostClaimError as error:
                     print(f"{error}, because this process was taken for dead", flush=True)
             if claim.holds and store.state(run_id) in FINISHED:
-                spare = 0 if self.execution.checkpoint_keep == "none" else 1
+                spare = 0 if self.execution.checkpoint_keep == "none" else 2
                 for name in CHECKPOINTS[spare:]:
                     (run_dir / name).unlink(missing_ok=True)
         return self.outcome()

@@ -34,9 +34,9 @@ SufficientSets = Sequence[Sequence[frozenset[str]]]
 class Budget:
     """Limits for the runs of a study, None for no limit; with `fit` the best subset is trained.
 
-    `train_flops` are those of training, of labels by teachers and of evaluations while training;
-    the one at the end, which every run has, is not among them. `own` are the ids of runs that the
-    study has started itself: their costs count.
+    `train_flops` are those of training (of a trunk once), of labels by teachers and of evaluations
+    while training; the one at the end, which every run has, is not among them. `own` are the ids of
+    runs that the study has started itself: their costs count.
     """
 
     gpu_hours: float | None
@@ -75,7 +75,8 @@ class Budget:
         every = labelled_by(rows).values()
         labels = [one for one in every if labelled is None or one.done == labelled]
         if self.train_flops is not None:
-            flops = [row.cost.train_flops for row in rows if row.cost.train_flops is not None]
+            own = [row.cost.own_train_flops for row in rows]
+            flops = [count for count in own if count is not None]
             if len(flops) < len(rows):
                 why = "those of some runs are blank, because torch cannot count them"
                 if any(row.run.program is not None for row in rows):

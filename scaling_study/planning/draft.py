@@ -19,7 +19,8 @@ from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import Times, device_named, timings_of
 from scaling_study.cost.time_model import Timing
 from scaling_study.cost.timings import kept_probes, read_timings, written
-from scaling_study.grid.cells import Cell, ExcludedPoint, ancestors
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import ExcludedPoint, ancestors
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.code_changes import code_changes
 from scaling_study.planning.devices_per_run import allotted, wish_of
@@ -190,13 +191,14 @@ def planned_runs(
 ) -> tuple[dict[str, Any], list[RunConfig]]:
     """The grid in `settings` and its runs, with times as `draft` knows them; raises as it does.
 
-    Runs that differ from others in the learning rate alone, which changes no time, are left out.
+    Runs that differ from others in the learning rate or its schedule alone, which change no time,
+    are left out.
     """
     results_dir, cache_dir = (Path(str(settings.get(k))) for k in ("results_dir", "cache_dir"))
     times = _times(settings, timings_of(Store(results_dir).read().values()), cache_dir)
     decided = deciding(settings, overrides, times)
     grid, cells, _ = planned_cells(settings, overrides, decided)
-    return grid, [cell.run for cell in cells if cell.lr_factor == 1]
+    return grid, [cell.run for cell in cells if cell.lr_factor == 1 and cell.judged]
 
 
 def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:

@@ -6,10 +6,12 @@ from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.models.initial_weights import ParentRun
 from scaling_study.planning.plan import Planned
+from scaling_study.study.parents import CHECKPOINT_FILE, TRUNK_FILE
 from scaling_study.study.result import FINISHED
 from scaling_study.study.store import Store
 
-CHECKPOINT = "checkpoint.pt"
+# What messages call the files that others start from.
+WORDS = {CHECKPOINT_FILE: "checkpoint", TRUNK_FILE: "trunk"}
 
 
 def needed(parents: Sequence[Planned], rows: Sequence[Planned]) -> list[Planned]:
@@ -33,23 +35,25 @@ def check_kept(rows: Sequence[Planned], store: Store, execution: ExecutionConfig
     """Raise an InputError where runs to do start from others whose weights are not kept."""
     by_id = {row.run.run_id: row for row in rows}
     children = [row for row in rows if row.state not in FINISHED]
-    wanted = {parent for row in children for parent in _weights_of(row)} & by_id.keys()
-    for run_id in sorted(wanted):
+    wanted = {file for row in children for file in _files_of(row) if file[0] in by_id}
+    for run_id, name in sorted(wanted):
         if by_id[run_id].state != "ok":
             if execution.checkpoint_keep == "none":
                 advice = "runs of this grid start from the weights of others; give final"
                 raise InputError(f"checkpoint.keep=none: {advice}")
-        elif not (store.run_dir(run_id) / CHECKPOINT).is_file():
+        elif not (store.run_dir(run_id) / name).is_file():
             raise InputError(
-                f"{run_id}: runs of this grid start from it, and its checkpoint was not kept; "
+                f"{run_id}: runs of this grid start from it, and its {WORDS[name]} was not kept; "
                 f"remove {store.run_dir(run_id)} to train it again"
             )
 
 
-def _weights_of(row: Planned) -> list[str]:
-    """The runs whose weights a run needs: not its teacher's, once that has labelled its pool."""
+def _files_of(row: Planned) -> list[tuple[str, str]]:
+    """The runs that a run needs with the file of each: none of a teacher that has labelled."""
     run, labels = row.run, row.labelling
-    start = run.init.run if isinstance(run.init, ParentRun) else None
-    if run.teacher is None or labels is None or not labels.done:
-        return list(run.parents)
-    return [parent for parent in run.parents if parent != run.teacher.run or parent == start]
+    needs = [(run.trunk.run, TRUNK_FILE)] if run.trunk else []
+    if isinstance(run.init, ParentRun):
+        needs.append((run.init.run, CHECKPOINT_FILE))
+    if run.teacher is not None and (labels is None or not labels.done):
+        needs.append((run.teacher.run, CHECKPOINT_FILE))
+    return needs

@@ -12,7 +12,8 @@ from scaling_study.config.teaching import file_of, pool_key
 from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_cost
 from scaling_study.cost.device_times import BOTH, HOUR, PRIOR_TIMES, Times
 from scaling_study.cost.time_model import Estimate
-from scaling_study.grid.cells import Cell, ExcludedPoint, cells_of
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import ExcludedPoint, cells_of
 from scaling_study.grid.declared import declared_grid, with_full_names
 from scaling_study.planning.labels import Labelling
 from scaling_study.study.forecasts import RunForecast
@@ -34,7 +35,8 @@ class Planned:
     `basis` (see `Times.basis`), None if nothing is known; `actual_s` and `actual_gpu_hours` are
     what a finished run took. `processes` train it together. `state` is of the store, or `ready` or
     `blocked` where the run needs others (`study.parents`). `labelling` are the labels that it needs
-    of its teacher, which it may share with other runs: no other cost has them.
+    of its teacher, which it may share with other runs: no other cost has them. Times are those of
+    what the run trains itself, where it goes on from the trunk of another.
     """
 
     cell: Cell
@@ -65,11 +67,19 @@ class Planned:
         return self.cell.stage
 
     @property
+    def begins(self) -> float:
+        """The epoch in which its own training begins: 0 but for a run that goes on from a trunk."""
+        if not self.run.trunk:
+            return 0.0
+        n_train = int(self.columns["n_train"])
+        return self.run.shared_steps(n_train) / self.run.train.steps_per_epoch(n_train)
+
+    @property
     def work(self) -> float:
         """What orders runs without forecasts: training FLOPs, or images where those are blank."""
-        if (flops := self.cost.train_flops) is not None:
+        if (flops := self.cost.own_train_flops) is not None:
             return float(flops)
-        return float(self.run.train.epochs * (self.columns["n_train"] or 1))
+        return float((self.run.train.epochs - self.begins) * (self.columns["n_train"] or 1))
 
     @property
     def forecast_s(self) -> float | None:
@@ -158,6 +168,8 @@ def _planned(
         state = store.state(run_id) if run_id in results else "planned"
         state = with_parents(state, cell.run.parents, store)
     cost, time = run_cost(cell.run), times.whole(cell.run, columns)
+    if result is not None and state in FINISHED:
+        cost = replace(cost, shared_flops=result.shared_flops)  # as it was trained
     if times.processes > 1 and cell.run.program is None:
         cost = replace(cost, memory_bytes=memory_bytes(cell.run, times.processes))
     actual_s = result.wall_s if result is not None and state in FINISHED else None

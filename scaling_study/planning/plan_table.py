@@ -14,7 +14,7 @@ from scaling_study.models.memory import TOLERANCE
 from scaling_study.planning.labels import labelled_by
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import NAMES
-from scaling_study.study.table import LABELS, PARENTS, RATES, STAGE
+from scaling_study.study.table import ANCHOR, LABELS, PARENTS, RATES, SHARED, STAGE, TRUNK
 
 
 def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -23,11 +23,13 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
     Config keys that the grid varies, and all others that differ between runs because a recipe's
     regimes set them, are columns of their own name unless a column has them. Where runs start from
     others, `parents` are those and `stage` names a run that is no cell; where others label images
-    for them, `label_flops` are those of the labels that a run is the first to need. Blank is what
-    was not measured. A grid with `tuned` has more about the learning rate, see `grid.cells.Cell`.
+    for them, `label_flops` are those of the labels that a run is the first to need. Where lengths
+    share a trunk, `trunk` names it, `shared_flops` are those that another run trains, and `anchor`
+    is the cell that a run by cosine is compared with. Blank is what was not measured. A grid with
+    `tuned` has more about the learning rate, see `grid.cell.Cell`.
     """
     settings = Settings()
-    cells = [row.run for row in rows if not row.stage]
+    cells = [row.run for row in rows if row.cell.judged]
     varied = axis_keys(grid) | settings.differing(cells)
     more = sorted(varied - NAMES.keys())
     records = [_row(row, more, settings.of(row.run) if more else {}) for row in rows]
@@ -38,6 +40,11 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
         for record, row in zip(records, rows, strict=True):
             first = labels.get(row.run.run_id)
             record |= {LABELS: first.flops if first else None}
+    if any(row.run.trunk for row in rows):
+        for record, row in zip(records, rows, strict=True):
+            trunk = row.run.trunk_id if row.run.train.one_trunk else None
+            shared = row.cost.shared_flops
+            record |= {TRUNK: trunk, SHARED: shared, ANCHOR: row.cell.anchor or None}
     if grid.get("tuned") is None:
         return records
     rates = ({name: getattr(row.cell, name) for name in RATES} for row in rows)
@@ -47,7 +54,7 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
 def _row(row: Planned, more: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     cost, solved = row.cost, row.cell.solved
     return {
-        **row.columns,
+        **{name: value for name, value in row.columns.items() if name != SHARED},
         "variant": row.cell.variant,
         **{key: settings.get(key) for key in more},
         "steps": cost.steps,

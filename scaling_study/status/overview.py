@@ -21,7 +21,7 @@ from scaling_study.study.parents import BLOCKED, TO_START, blocked_by, with_pare
 from scaling_study.study.result import FINISHED, STATUSES, Result
 from scaling_study.study.run_metrics import reached
 from scaling_study.study.store import Store
-from scaling_study.study.table import PARENTS, read_grid, read_plan
+from scaling_study.study.table import PARENTS, SHARED, read_grid, read_plan
 
 # Version of the JSON: fields may be added under the same number, not changed or removed.
 SCHEMA = 1
@@ -37,7 +37,8 @@ class RunStatus:
     """One run of the plan. Times in seconds; `epoch` of `epochs` done; None where unknown.
 
     `job`, `node` and `reason` (why it waits) are the queue's; `attempts`: those that have ended.
-    `settings` are its values on the axes that only its study has, as the plan writes them.
+    `settings` are its values on the axes that only its study has, as the plan writes them. Its own
+    training, of `train_flops`, `begins` in that epoch, which is 0 unless it goes on from a trunk.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class RunStatus:
     log: str
     log_tail: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
+    begins: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
     state = "failed" if lost and lost.failed else with_parents(seen.state, parents, store)
     # The log of a dead job has more about its end, and the run may have none.
     log = (lost.log if lost else None) or store.run_dir(run_id) / "log.txt"
+    flops = float(row.get("train_flops") or 0)
+    shared = float(row.get(SHARED) or 0) / flops if flops else 0.0
     return RunStatus(
         run_id=run_id,
         **{axis.name: axis.kind(row[axis.name]) for axis in AXES},
@@ -153,7 +157,8 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
         val_error=None if ended is None else ended.val_error,
         wall_s=None if ended is None else ended.wall_s,
         forecast_s=float(row["forecast_s"]) if row.get("forecast_s") else None,
-        train_flops=float(row["train_flops"]) if row.get("train_flops") else None,
+        train_flops=flops * (1 - shared) if flops else None,
+        begins=shared * int(row["epochs"]),
         log=str(log),
         log_tail=_tail(log) if state == "failed" else (),
     )
@@ -240,7 +245,8 @@ def _first_start_s(view: QueueView, at_once: int | None) -> float | None:
 
 def _seconds(run: RunStatus, speed: float | None) -> float | None:
     """Seconds that a run still needs: by its forecast, else by the study's finished runs."""
-    share = 1 - min(run.epoch, run.epochs) / run.epochs if run.state == "running" else 1.0
+    done = min(max(run.epoch - run.begins, 0.0) / (run.epochs - run.begins), 1.0)
+    share = 1 - done if run.state == "running" else 1.0
     if run.forecast_s is not None:
         return share * run.forecast_s
     return share * run.train_flops / speed if speed and run.train_flops else None

@@ -38,8 +38,8 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
         later = known if group == "train" else _common(group)
         known = {k: v for k, v in known.items() if k in values or k not in later}
         found += _changes(values, known, f"{group}.")
-    # The code is what can be imported where the command is typed.
-    rest = {key: value for key, value in config.items() if key not in (*GROUPS, "code")}
+    # The code is what can be imported where the command is typed, and alone a run trains its trunk.
+    rest = {key: value for key, value in config.items() if key not in (*GROUPS, "code", "trunk")}
     # A run's config has a file's digest beside it, and what a grid calls a run.
     rest |= {key: _reference(rest[key]) for key in ("init", "teacher") if key in rest}
     return [*found, *_changes(dict(_flat(rest)), {k: top.get(k) for k in rest}, "")]

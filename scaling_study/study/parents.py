@@ -7,6 +7,8 @@ from scaling_study.study.store import Store
 # A run that waits for others, or cannot start from one that failed; and one that can start now.
 BLOCKED, READY = "blocked", "ready"
 TO_START = ("planned", READY, BLOCKED)
+# What a run keeps for those that start from its weights, and for those that go on from its trunk.
+CHECKPOINT_FILE, TRUNK_FILE = "checkpoint.pt", "trunk.pt"
 
 
 def with_parents(state: str, parents: Sequence[str], store: Store) -> str:

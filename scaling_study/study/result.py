@@ -42,6 +42,7 @@ COLUMNS: dict[str, str] = {
     "activations": "output elements of all convolutions, per image; blank if there are none",
     "train_flops": "3 x flops x images trained (whole batches), each at its resolution",
     "eval_flops": "flops x images of all planned evaluations, while training and at its end",
+    "shared_flops": "of train_flops, those that another run has trained: its trunk",
     "val_error": "top-1 error on the evaluation split, EMA weights, fraction",
     "train_error": "top-1 error on clean training images, EMA weights, fraction",
     "val_loss": "cross-entropy on the evaluation split, EMA weights, nats",
@@ -70,9 +71,10 @@ COLUMNS: dict[str, str] = {
     "git_dirty": "whether that checkout had uncommitted changes",
     "versions": "versions of python, torch and scaling_study",
 }
-# What results of schema 2 lack; and what results of schema 3 may lack, which is blank then.
+# What results of schema 2 lack; and what only some runs have, which is blank elsewhere and not in
+# all results of schema 3.
 ADDED = ("eval_flops", "stopped_epoch")
-OPTIONAL = ("outcome", "measures", "workers_needed")
+OPTIONAL = ("outcome", "measures", "workers_needed", "shared_flops")
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -83,7 +85,7 @@ FRACTIONS = ("val_error", "train_error")
 POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
     *("activations", "train_flops", "eval_flops", "n_train", "n_val", "step_time_s"),
-    *("step_time_mean_s", "stopped_epoch"),
+    *("step_time_mean_s", "stopped_epoch", "shared_flops"),
     *("images_per_s", "workers_needed", "threads", "world_size", "peak_memory_bytes"),
     "micro_batch_size",
 )
@@ -132,6 +134,7 @@ class Result:
     memory_halvings: int | None = None
     corrupt_images: int | None = None
     eval_flops: int | None = None
+    shared_flops: int | None = None
     stopped_epoch: int | None = None
     outcome: float | None = None
     measures: Mapping[str, float] | None = None
@@ -141,6 +144,11 @@ class Result:
     git_commit: str | None = None
     git_dirty: bool | None = None
     versions: Mapping[str, str] | None = None
+
+    @property
+    def own_train_flops(self) -> int | None:
+        """The training FLOPs that the run has taken itself: all but `shared_flops`."""
+        return None if self.train_flops is None else self.train_flops - (self.shared_flops or 0)
 
 
 class OtherSchemaError(ValueError):

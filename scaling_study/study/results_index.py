@@ -20,8 +20,8 @@ from scaling_study.study.result import SCHEMA, Result
 
 # Fewer results are parsed in less time than anybody notices.
 LEAST = 2000
-# Raised when entries are written in another way.
-VERSION = 1
+# Raised when entries are written in another way, or with other columns.
+VERSION = 2
 IN_HOME = Path(".cache", "scaling-study", "results")
 
 

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 STAGE, PARENTS = "stage", "parents"
 # Of a plan with teachers: forward FLOPs of the labels that a run is the first to need.
 LABELS = "label_flops"
+# Of a plan whose lengths share trunks: the trunk of a cell, the training FLOPs that another run has
+# of it, and the config id of the cell that a run by cosine is compared with.
+TRUNK, SHARED, ANCHOR = "trunk", "shared_flops", "anchor"
 # Columns of a plan that its analysis compares runs by, where the grid has them.
 RATES = ("lr_recipe", "lr_factor")
-PLANNED = ("variant", "init", "teacher", "solved", "solve_for", "solve_target", *RATES)
+PLANNED = (
+    *("variant", "init", "teacher", "solved", "solve_for", "solve_target", *RATES),
+    *(TRUNK, ANCHOR),
+)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from scaling_study.planning.order import check as check_order
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, forecasts_of
 from scaling_study.planning.plan_table import write_csv
+from scaling_study.planning.trunk_savings import saving_lines
 from scaling_study.study import forecasts
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
@@ -107,7 +108,8 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     slots = slots_of(rows, execution, options, asked.dry_run)
     budget = replace(budget, own=forecasts.started(study_dir))
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
-    notes += [*decisions.unsuited(rows), *found.pilot_notes, *chosen.lines, *plan.describe(rows)]
+    notes += [*decisions.unsuited(rows), *found.pilot_notes, *chosen.lines, *saving_lines(rows)]
+    notes += [*plan.equivalence(rows), *plan.describe(rows)]
     notes += [*display.stored(to_do(rows), execution), *decisions.budget_lines(rows, budget)]
     notes += expense_lines(to_do(rows), found.times, *asked.expenses)
     called = display_names([row.run for row in rows], grid)

@@ -3,6 +3,7 @@
 The analysis is imported inside the functions, because only a sweep that starts runs needs it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ class Plan:
         from analysis.study.noise_prior import NoisePrior
 
         self._design, self._words = design_analysis, plain_words
-        known = compared_settings.with_comparison_settings(table(rows, grid), grid)
+        judged = [row for row in rows if row.cell.judged]
+        known = compared_settings.with_comparison_settings(table(judged, grid), grid)
         self._rows = {row["run_id"]: row for row in known}
         self._grid = grid
         self.prereg = preregistration.load_rules(study_dir, grid)
@@ -59,7 +61,7 @@ class Plan:
 
     def powers(self, part: Sequence[Planned]) -> list[Any]:
         """What each rule can decide with a subset of the plan."""
-        rows = [self._rows[row.run.run_id] for row in part if not row.stage]
+        rows = [self._rows[row.run.run_id] for row in part if row.cell.judged]
         return self._design.decidable(rows, self.prereg, self.planning, self.prior)
 
     def describe(self, part: Sequence[Planned]) -> list[str]:
@@ -85,7 +87,7 @@ class Plan:
         more = [row for row in rows if row.cell.lr_factor != 1]
         if not more:
             return []
-        flops, every = (sum(row.cost.train_flops or 0 for row in part) for part in (more, rows))
+        flops, every = (sum(r.cost.own_train_flops or 0 for r in part) for part in (more, rows))
         seconds = [row.forecast_s for row in more if row.forecast_s is not None]
         time = f", {duration(sum(seconds))} of run time" if len(seconds) == len(more) else ""
         text = (
@@ -95,12 +97,30 @@ class Plan:
         used = any(rule.tuned for rule in self.prereg.rules)
         return [text if used else f"{text}; no rule is `tuned: lr`, so none uses them"]
 
+    def equivalence(self, rows: Sequence[Planned]) -> list[str]:
+        """How far seeds may scatter for runs by cosine to be shown to agree with a trunk's."""
+        from analysis.rules.trunk_equivalence import largest_sd
+
+        anchors = Counter(row.cell.anchor for row in rows if row.cell.anchor)
+        if not anchors:
+            return []
+        margin, seeds = float(self._grid["one_trunk"]["margin"]), min(anchors.values())
+        if seeds < 2:
+            return ["grid.one_trunk: anchors of one seed measure no noise; give two seeds or more"]
+        measure = self.prereg.rules[0].measure
+        most = measure.size(float(f"{largest_sd(margin, seeds, self.prereg.alpha):.2g}"))
+        return [
+            f"grid.one_trunk: verdicts need that cosine agrees within {measure.size(margin)} at "
+            f"{len(anchors)} anchors; with {seeds} seeds each is shown with 80 % power where the "
+            f"{measure.gap} scatters by {most} (SD) or less between seeds"
+        ]
+
     def confounders(self, rows: Sequence[Planned]) -> list[str]:
         """Differences between runs that the rules compare, other than the grid's own."""
         from analysis.rules import confounders, planned
         from analysis.study import compared_settings
 
-        compared = [row for row in rows if row.cell.lr_factor == 1 and not row.stage]
+        compared = [row for row in rows if row.cell.lr_factor == 1 and row.cell.judged]
         records = [self._rows[row.run.run_id] | {"device": row.run.device} for row in compared]
         cells = planned.planned_cells(records, self.planning, self.prereg.base, self.prereg.arms)
         settings = compared_settings.compared(self._grid)
@@ -123,7 +143,13 @@ def unsuited(rows: Sequence[Planned]) -> list[str]:
 
 
 def within(rows: list[Planned], budget: Budget, plan: Plan) -> list[Planned]:
-    """The best subset within the budget; an InputError without `budget.fit`, or if none fits."""
+    """The best subset within the budget; an InputError without `budget.fit`, or if none fits.
+
+    Nor is there one of a grid whose lengths share trunks.
+    """
+    if any(row.cell.anchor for row in rows):
+        whole = "the anchors of grid.one_trunk are for a whole grid, so give a smaller one"
+        raise InputError(f"{excess(rows, budget)}; nothing is started: {whole}")
     part = affordable(rows, budget, plan.score, plan.sufficient_cells())
     if not part:
         raise InputError(f"{excess(rows, budget)}; not one run fits")

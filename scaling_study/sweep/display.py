@@ -79,7 +79,7 @@ def _columns(rows: Sequence[Planned], names: Sequence[str]) -> list[Column]:
         Column("name", names, right=False) if names else Column("name", [""] * len(rows)),
         Column("params", [known(engineering, c["params"]) for c in columns], 2),
         Column("FLOPs", [known(engineering, c["flops"]) for c in columns], 4),
-        Column("training", [known("{:.3g}".format, c["train_flops"]) for c in columns], 3),
+        Column("training", [known("{:.3g}".format, row.cost.own_train_flops) for row in rows], 3),
         Column("GPUs", _devices(rows), 1),
         Column(
             "memory",
@@ -112,6 +112,8 @@ def _note(row: Planned) -> str:
     notes = [row.cell.variant] if row.cell.variant else []
     if row.stage:
         notes.append(f"{row.stage}, which others start from")
+    if row.cell.anchor:
+        notes.append("by cosine, to compare")
     notes += [f"from {one.name}" for one in row.cell.parents]
     if row.cell.lr_factor != 1:
         notes.append(f"learning rate x {row.cell.lr_factor:g}")
@@ -122,7 +124,7 @@ def _note(row: Planned) -> str:
 
 def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     missing = to_do(rows, order, slots)
-    counted = [f for row in missing if (f := row.columns["train_flops"]) is not None]
+    counted = [f for row in missing if (f := row.cost.own_train_flops) is not None]
     states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
     text = [f"{len(rows)} runs: {states}"]
     of_program = bool(missing) and missing[0].run.program is not None

@@ -9,7 +9,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import suggest
 from scaling_study.config import hydra_app
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.grid.explain import described, difference, explained
 from scaling_study.grid.shipped import names
 from scaling_study.planning.draft import Draft, deciding

@@ -102,7 +102,7 @@ class Work:
                 continue
             began = float(read_note(folder / "job.json").get("began") or 0.0)
             seen = reached(folder)
-            epoch, loss = (seen.epoch, seen.loss) if seen else (0.0, None)
+            epoch, loss = (seen.epoch, seen.loss) if seen else (self._rows[run_id].begins, None)
             self._first.setdefault(run_id, epoch)
             at = max(began, seen.at) if seen else began
             found.append(InWork(self._rows[run_id], epoch, loss, began, at))
@@ -120,13 +120,15 @@ class Work:
             run_id = one.row.run.run_id
             if (gained := one.epoch - self._first[run_id]) > 0:
                 seconds += one.at - one.began
-                amount += self._amount[run_id] * gained / one.row.run.train.epochs
+                amount += (
+                    self._amount[run_id] * gained / (one.row.run.train.epochs - one.row.begins)
+                )
         return seconds / amount if amount else None
 
     def _share(self, one: InWork, pace: float | None, now: float) -> float:
         """The share of a run that is done: what is on record, and since then an epoch at most."""
-        epochs = one.row.run.train.epochs
-        share = one.epoch / epochs
+        epochs = one.row.run.train.epochs - one.row.begins
+        share = max(one.epoch - one.row.begins, 0.0) / epochs
         if pace:
             whole_s = self._amount[one.row.run.run_id] * pace
             share += min(max(now - one.at, 0.0) / whole_s, 1 / epochs)

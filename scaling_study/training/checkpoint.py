@@ -69,6 +69,13 @@ class Checkpoints:
     def close(self) -> None:
         self._writer.shutdown()
 
+    def keep(self, state: dict[str, Any], path: Path) -> None:
+        """Write `state` to another file, which is whole and on disk before any later checkpoint."""
+        self.finish()
+        with replacing(path) as file:
+            _save(state, file)
+            self._fence()
+
     def _write(self, state: dict[str, Any], start: float) -> None:
         with replacing(self.path) as file:
             _save(state, file)
@@ -90,7 +97,7 @@ class Checkpoints:
         """
         there = [path for path in (self.path, self.previous) if path.exists()]
         for path in there:
-            if isinstance(state := _read(path, run_id, model), dict):
+            if isinstance(state := read_state(path, run_id, model), dict):
                 self._good = path == self.path
                 began = state["world_size"]
                 if world_size not in (None, began):
@@ -144,8 +151,8 @@ def copied(state: Any) -> Any:
     return state
 
 
-def _read(path: Path, run_id: str, model: Mapping[str, Tensor] | None) -> dict[str, Any] | str:
-    """The state in `path`, or why it cannot be used."""
+def read_state(path: Path, run_id: str, model: Mapping[str, Tensor] | None) -> dict[str, Any] | str:
+    """The state of a run in `path`, or why it cannot be used."""
     try:
         with ZipFile(path) as parts:  # torch's format; it does not look at the checksums itself
             if (damaged := parts.testzip()) is not None:

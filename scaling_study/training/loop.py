@@ -17,10 +17,12 @@ from scaling_study.common.ranks import ALONE, World
 from scaling_study.common.sink import Sink
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
+from scaling_study.config.trunks import constant_steps
 from scaling_study.models import family
 from scaling_study.models import network as layers_of
 from scaling_study.models.modules import module_for
 from scaling_study.study.image_outcomes import write_image_outcomes
+from scaling_study.study.parents import TRUNK_FILE
 from scaling_study.tasks import task_of
 from scaling_study.training import first_weights, transfer
 from scaling_study.training.checkpoint import Checkpoints
@@ -42,6 +44,7 @@ from scaling_study.training.pseudo_labels import pool_of
 from scaling_study.training.schedule import learning_rate
 from scaling_study.training.seeds import seed_of
 from scaling_study.training.step_timer import StepTimes, peak_memory_bytes
+from scaling_study.training.trunk_state import shared_state, to_share
 
 # Opens a sink for a run that begins at this step: 0, or that of the checkpoint it resumes from.
 OpenSink = Callable[[int], Sink]
@@ -94,6 +97,7 @@ def _train(
     data = TrainingData.of(run, execution, run_dir, pool.images if pool else None)
     steps_per_epoch = data.steps_per_epoch
     steps = recipe.epochs * steps_per_epoch
+    trunk_ends = constant_steps(recipe, recipe.epochs, steps_per_epoch) if recipe.one_trunk else 0
 
     torch.manual_seed(seed_of(run.random_key, "init"))
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
@@ -108,8 +112,12 @@ def _train(
     if state is not None and state.get("pool_labels") != pool_labels:
         print("the labels of the pool are not those that the run began with: starting again")
         state = None
-    if state is None and run.init is not None:
-        first_weights.load(module, run, Path(execution.results_dir))
+    results_dir, begins = Path(execution.results_dir), run.shared_steps(data.info.n_train)
+    if state is None and begins:
+        stored = module.state_dict()
+        state = shared_state(run, results_dir, world.size, stored, begins, pool_labels)
+    elif state is None and run.init is not None:
+        first_weights.load(module, run, results_dir)
     transfer.freeze(module, run)
     undecayed = (*family(run.model.family).undecayed, *task.undecayed)
     optimizer = optimizer_of(module, recipe, undecayed)
@@ -139,28 +147,29 @@ def _train(
     sinks = (partial(MetricsFile, run_dir / "metrics.jsonl"), *sinks) if first_rank else ()
     metrics = Metrics([opener(first) for opener in sinks], execution.metrics_every_s, fence)
 
+    def state_behind(step: int) -> dict[str, Any]:
+        return {
+            "run_id": run_id,
+            "world_size": world.size,
+            "step": step,
+            "model": module.state_dict(),
+            "ema": ema.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scaler": scaler.state_dict(),
+            "halvings": micro_batches.halvings,
+            "step_times": times.seconds,
+            "waits": times.waits,
+            "loss": (loss_sum, loss_steps),
+            "curve": curve.outcomes,
+            "pool_labels": pool_labels,
+            "wall_s": wall_before + time.monotonic() - started,
+        }
+
     def save(step: int) -> None:
-        if not first_rank:
-            return
-        checkpoints.save(
-            {
-                "run_id": run_id,
-                "world_size": world.size,
-                "step": step,
-                "model": module.state_dict(),
-                "ema": ema.state_dict(),
-                # Nothing is left to optimise after the last step.
-                "optimizer": None if step == steps or curve.stopped else optimizer.state_dict(),
-                "scaler": scaler.state_dict(),
-                "halvings": micro_batches.halvings,
-                "step_times": times.seconds,
-                "waits": times.waits,
-                "loss": (loss_sum, loss_steps),
-                "curve": curve.outcomes,
-                "pool_labels": pool_labels,
-                "wall_s": wall_before + time.monotonic() - started,
-            }
-        )
+        # Nothing is left to optimise after the last step.
+        rest = {"optimizer": None} if step == steps or curve.stopped else {}
+        if first_rank:
+            checkpoints.save(state_behind(step) | rest)
 
     def measured(status: str, **values: float | str) -> dict[str, Any]:
         checkpoints.finish()
@@ -213,7 +222,8 @@ def _train(
         epoch_ends = (step + 1) % steps_per_epoch == 0
         stop = stop_request.requested()
         # Several ranks agree on a stop only where all of them end a window.
-        look = epoch_ends or (world.size == 1 and stop is not None)
+        branches = step + 1 == trunk_ends
+        look = epoch_ends or branches or (world.size == 1 and stop is not None)
         smaller = images.shape[-1] < run.data.resolution  # step times are those of the last stage
         if not times.end_step(step, last=look, disturbed=checkpoints.busy or smaller):
             continue
@@ -235,6 +245,8 @@ def _train(
             )
         if epoch_ends:
             loss_sum, loss_steps = 0.0, 0
+        if branches and first_rank:
+            checkpoints.keep(to_share(state_behind(step + 1)), run_dir / TRUNK_FILE)
         if curve.stopped:
             end = step + 1
             break

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from scaling_study.config.recipe import TrainConfig
+from scaling_study.config.trunks import decay_begin
 
 # From 1 to 0 while training goes on from 0 to 1.
 FALLS: dict[str, Callable[[float, TrainConfig], float]] = {
@@ -29,7 +30,7 @@ def learning_rate(step: int, steps_per_epoch: int, recipe: TrainConfig) -> float
     if recipe.schedule in FALLS:
         begin = warmup_steps
         if recipe.schedule == "wsd":
-            begin = max(begin, steps * (1 - recipe.decay_share))
+            begin = decay_begin(recipe, recipe.epochs, steps_per_epoch)
         progress = max(0.0, (step + 0.5 - begin) / (steps - begin))
         fall = FALLS[recipe.schedule](progress, recipe)
         return recipe.end_lr + (recipe.lr - recipe.end_lr) * fall

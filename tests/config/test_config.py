@@ -142,8 +142,9 @@ def test_every_later_setting_is_among_them() -> None:
     parts = {"model": run.model, "data": run.data, "train": run.train}
     named = {f"{name}.{key}" for name, part in parts.items() for key in later(part)}
     # When a run is evaluated is in its id only where that may stop it; of pseudo-labels
-    # tests/training/test_pseudo_labels.py says that they need a teacher.
-    others = ("evaluate_every", "early_stopping", "pseudo_share", "pseudo_threshold")
+    # tests/training/test_pseudo_labels.py says that they need a teacher, of one trunk
+    # tests/training/test_trunk.py that it needs WSD.
+    others = ("evaluate_every", "early_stopping", "pseudo_share", "pseudo_threshold", "one_trunk")
     assert named - set(LATER) == {f"train.{name}" for name in others}
 
 

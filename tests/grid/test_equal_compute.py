@@ -15,7 +15,8 @@ from scaling_study.cost.closed_form import describe, run_cost
 from scaling_study.cost.device_times import Times, UnmeasuredError
 from scaling_study.cost.time_model import Timing, shape_of
 from scaling_study.grid import equal_compute
-from scaling_study.grid.cells import Cell, cells_of
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import cells_of
 from scaling_study.grid.run_at_point import cost_of, step_shape
 from scaling_study.grid.sizes import legal_values
 

@@ -8,7 +8,8 @@ from helpers.made_up_times import NOTHING
 from helpers.tiny import TINY, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.config.hydra_app import composed
-from scaling_study.grid.cells import Cell, ancestors, cells_of
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import ancestors, cells_of
 from scaling_study.models.initial_weights import ParentRun
 
 LONG = {"parents": {"long": {"epochs": 4, "data.classes": 6}}}

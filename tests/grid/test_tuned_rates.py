@@ -7,7 +7,8 @@ import pytest
 from helpers.tiny import TINY, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell, cells_of
+from scaling_study.grid.cell import Cell
+from scaling_study.grid.cells import cells_of
 from scaling_study.grid.tuned import TRANSFERS
 
 SHAPES = ((14, 0.125), (26, 0.125), (50, 0.125), (14, 0.25))

@@ -31,8 +31,8 @@ def lines(run_dir: Path) -> list[dict[str, float]]:
     return [{k: v for k, v in record.items() if k != "images_per_s"} for record in records]
 
 
-def weights(run_dir: Path) -> dict[str, torch.Tensor]:
-    state = torch.load(run_dir / "checkpoint.pt", weights_only=True)
+def weights(run_dir: Path, file: str = "checkpoint.pt") -> dict[str, torch.Tensor]:
+    state = torch.load(run_dir / file, weights_only=True)
     return {f"{part}.{k}": v for part in ("model", "ema") for k, v in state[part].items()}
 
 

@@ -1,5 +1,6 @@
 """Runs that start from others, where runs execute: they wait, and are blocked with the cause."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from helpers.tiny import tiny
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
+from scaling_study.config.trunks import Trunk
 from scaling_study.launch import inline
 from scaling_study.launch.job import Job
 from scaling_study.launch.local import pool
@@ -72,9 +74,14 @@ def test_a_failed_parent_blocks_its_children_with_the_cause(execution: Execution
     assert set(again.values()) == {"ok"}
 
 
-def test_a_run_without_its_parent_does_not_begin(execution: ExecutionConfig) -> None:
-    parent = tiny(**SHORT)
-    (job,) = jobs = jobs_of(execution, child_of(parent))
+@pytest.mark.parametrize("of_trunk", [False, True])
+def test_a_run_without_its_parent_does_not_begin(
+    execution: ExecutionConfig, of_trunk: bool
+) -> None:
+    trunk = SHORT | {"train.schedule": "wsd", "train.one_trunk": True}
+    parent = tiny(**(trunk if of_trunk else SHORT))
+    longer = replace(tiny(**trunk | {"train.epochs": 2}), trunk=Trunk(run=parent.run_id, epochs=1))
+    (job,) = jobs = jobs_of(execution, longer if of_trunk else child_of(parent))
     (outcome,) = inline.launch(jobs)
     assert (outcome.status, outcome.error) == (
         "blocked",

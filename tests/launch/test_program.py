@@ -26,7 +26,7 @@ from scaling_study.config.run import RunConfig, run_config
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.program_cost import program_costs
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.grid.declared import with_full_names
 from scaling_study.launch.code_snapshot import freeze
 from scaling_study.launch.job import Job

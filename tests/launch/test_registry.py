@@ -9,7 +9,7 @@ from helpers.tiny import tiny
 from scaling_study import cancel
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.launch import registry
 from scaling_study.launch.base import Launch
 from scaling_study.launch.job import Job, Request

@@ -14,7 +14,7 @@ from scaling_study.common import source
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig, changed_code, run_config, stored_run
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.launch.code_snapshot import freeze
 from scaling_study.launch.job import Job
 from scaling_study.models.counting import process

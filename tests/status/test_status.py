@@ -22,7 +22,7 @@ from helpers.tiny import tiny
 from scaling_study.common.processes import start_time
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.launch.job import Job
 from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.planning.plan import plan
@@ -186,6 +186,9 @@ def test_the_time_that_is_left_follows_from_how_many_run_at_once() -> None:
         assert _eta_s(started, None, view, at_once) == left
     uneven = [run_of(0, "running", 36_000), *(run_of(i, "running", 60) for i in range(1, 101))]
     assert _eta_s(uneven, None, view, None) == 36_000
+    # Of six epochs of its own, behind a trunk of four, it has done two.
+    own = replace(run_of(0, "running", 600), epoch=6.0, begins=4.0)
+    assert _eta_s([own], None, view, None) == pytest.approx(400)
     # Nothing in work: a sweep is between two runs, or nobody is at it.
     assert _eta_s([run_of(0, "planned", 60)], None, QueueView({}, None), 2) == 60
     assert _eta_s([run_of(0, "planned", 60)], None, QueueView({}, None), None) is None

@@ -15,7 +15,7 @@ from helpers.tiny import tiny
 from scaling_study.common.errors import InputError
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.cost.time_model import Estimate
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.planning.plan import Planned, forecasts_of
 from scaling_study.study.forecasts import keep, read_forecasts, started
 from scaling_study.sweep import live_report

@@ -1,19 +1,14 @@
 """A sweep whose runs start from others: killed and continued, repeated, and what it shows."""
 
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from helpers import warm_python
-from helpers.commands import Command, environment
+from helpers.commands import Command
+from helpers.killed_sweep import kill_once_there
 from helpers.study import read_plan
 from scaling_study.study.table import read_study
 
-SWEEP = "scaling_study.sweep"
 FILE = """# @package _global_
 defaults:
   - override /data: fractals_small
@@ -78,16 +73,7 @@ def test_a_killed_sweep_goes_on_and_trains_each_parent_once(
     family: tuple[str, ...], sweep_here: Command, tmp_path: Path, cache_dir: Path
 ) -> None:
     words = [*family, f"cache_dir={cache_dir}", "launcher.slots=2", "measure.at_end=false"]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    sweep = warm_python.start(
-        SWEEP, *words, cwd=tmp_path, env=environment(), start_new_session=True, **silent
-    )
-    end = time.monotonic() + 120
-    while not list(tmp_path.glob("results/runs/*/checkpoint.pt")):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    os.killpg(sweep.pid, signal.SIGKILL)
-    sweep.wait()
+    kill_once_there(words, tmp_path, "results/runs/*/checkpoint.pt")
     assert "blocked" in states(tmp_path)
 
     done = sweep_here(*family, "launcher.slots=2")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from helpers.made_up_times import rows_of
+from scaling_study.config.trunks import Trunk
+from scaling_study.cost.closed_form import run_cost
 from scaling_study.cost.time_model import Estimate
 from scaling_study.launch.outcome import Outcome
 from scaling_study.planning.plan import Planned
@@ -132,3 +134,18 @@ def test_the_end_of_metrics_is_read_whatever_is_torn(tmp_path: Path) -> None:
     assert (found.epoch, found.loss) == (2.0, 2.5)
     path.write_text("torn")
     assert reached(tmp_path) is None
+
+
+def test_a_run_that_goes_on_from_a_trunk_has_only_its_own_part_to_do(store: Store) -> None:
+    (planned,) = rows([None])
+    recipe = replace(planned.run.train, schedule="wsd", one_trunk=True)
+    # The trunk of five of ten epochs ends behind the fourth.
+    run = replace(planned.run, train=recipe, trunk=Trunk(run="d14", epochs=5))
+    row = replace(planned, cell=replace(planned.cell, run=run), cost=run_cost(run))
+    work = Work([row], store, 1)
+    in_work(store, row, NOW)
+    assert work.look(NOW).share == 0
+    in_work(store, row, NOW - 6, 5, 6, 7)
+    found = work.look(NOW)
+    assert found.share == pytest.approx(3 / 6)
+    assert found.left == pytest.approx(6)

@@ -21,7 +21,7 @@ from scaling_study.common.paths import data_dir
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.cost.device_times import Times
-from scaling_study.grid.cells import Cell
+from scaling_study.grid.cell import Cell
 from scaling_study.launch.job import Job
 from scaling_study.models import family
 from scaling_study.planning.plan import plan

@@ -18,6 +18,7 @@ from analysis.laws.recommend.candidates import (
     check_reach,
     cost_law,
 )
+from analysis.stats.trunk_variance import NO_SURFACE, share_trunks
 from analysis.study.cells import Cell
 from analysis.study.study_cells import StudyCells
 from scaling_study.common.errors import InputError
@@ -84,6 +85,14 @@ def _epochs(points: Points, asked: int | None, extrapolate: bool) -> int:
     return asked
 
 
+def _of_one_length(cells: Sequence[Cell], epochs: int | None) -> list[Cell]:
+    """Of lengths that share trunks the one that is asked for, else the longest."""
+    lengths = sorted({cell.epochs for cell in cells})
+    if epochs is not None and epochs not in lengths:
+        raise InputError(f"--epochs {epochs}: {NO_SURFACE}; give one of {lengths}")
+    return [cell for cell in cells if cell.epochs == (epochs or lengths[-1])]
+
+
 def recommend(
     cells: Sequence[Cell],
     budgets: Mapping[str, float],
@@ -104,6 +113,8 @@ def recommend(
     if not budgets or min(budgets.values()) <= 0:
         raise InputError(f"give a positive budget: {', '.join(b.option for b in BUDGETS.values())}")
     cells = sorted(cells, key=lambda c: c.epochs)
+    if share_trunks(cells):
+        cells = _of_one_length(cells, epochs)
     # Seeds scatter differently in regimes, so noise is that of each one.
     every = StudyCells(cells)
     cost = every.known_cost("flops")

@@ -26,6 +26,7 @@ from scaling_study.study.axes import AXES as COMMON_AXES
 from scaling_study.study.axes import Axis, display_name, ordered, plain
 from scaling_study.study.forecasts import RunForecast
 from scaling_study.study.overrides import command, overrides
+from scaling_study.study.table import ANCHOR
 
 AXES = tuple(axis.name for axis in TABLE_AXES)
 RUN_COLUMNS = (
@@ -177,6 +178,7 @@ def _notes(row: Row) -> list[str]:
     rate, stopped = lr_factor(row), row.get("stopped_epoch")
     return [
         *([f"Variant {row['variant']}."] if row.get("variant") else []),
+        *(["By cosine, to compare with a cell of a trunk."] if row.get(ANCHOR) else []),
         *([f"Learning rate {rate:g} times its cell's own."] if rate != 1 else []),
         *([f"Its micro-batch was halved {halved:g} times: memory ran out."] if halved else []),
         *([f"Stopped early, after {stopped:g} epochs."] if stopped else []),

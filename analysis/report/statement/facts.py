@@ -9,7 +9,7 @@ from typing import Any
 from scaling_study.common.validation import is_number
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
-from scaling_study.study.table import LABELS, STAGE, read_plan
+from scaling_study.study.table import LABELS, STAGE, TRUNK, read_plan
 
 HOUR = 3600.0
 GPU = "cuda"
@@ -21,7 +21,8 @@ class Facts:
 
     `results` are those of all finished runs, `cells` of those that rules are about; `attempts_s`
     are the seconds of attempts at runs that have no result, as far as job.json knows them.
-    `label_flops` are those of the labels that teachers gave pools for finished runs.
+    `label_flops` are those of the labels that teachers gave pools for finished runs; `trunks` says
+    whether lengths of training share the constant part of their schedule.
     """
 
     states: Mapping[str, int]
@@ -29,6 +30,7 @@ class Facts:
     cells: Sequence[Result]
     attempts_s: float
     label_flops: float = 0.0
+    trunks: bool = False
 
     @property
     def seeds(self) -> list[int]:
@@ -77,6 +79,7 @@ def facts(study_dir: Path) -> Facts:
         cells=[result for run, result in results.items() if run not in stages],
         attempts_s=sum(map(_seconds, without)),
         label_flops=sum(float(r.get(LABELS) or 0) for r in plan if r["run_id"] in results),
+        trunks=any(row.get(TRUNK) for row in plan),
     )
 
 

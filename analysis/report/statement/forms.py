@@ -102,6 +102,8 @@ def of_error_bars(stated: Stated) -> Iterator[str]:
     )
     if rules.paired:
         yield "Runs of equal seed are paired."
+    elif stated.facts.trunks:
+        yield "Lengths of training that share a trunk are taken together, seed by seed."
     if rules.seed_sd is not None:
         yield f"Where one seed a cell measures no noise, the SD between seeds is {rules.seed_sd}."
     if sum(rule.headline for rule in rules.rules) > 1:
@@ -126,7 +128,7 @@ def of_compute(stated: Stated) -> Iterator[str]:
     for gpu, unit in ((True, "GPU-hours"), (False, "hours of a process on a CPU")):
         if hours := facts.hours(gpu):
             yield f"{hours:.4g} {unit} for {len(facts.results)} finished runs, evaluation included."
-    if (flops := facts.total("train_flops")) is not None:
+    if (flops := facts.total("own_train_flops")) is not None:
         yield f"{flops:.4g} FLOPs of training (2 x multiply-adds, forward and backward)."
     if (flops := facts.total("eval_flops")) is not None:
         yield f"{flops:.4g} FLOPs of evaluation."

@@ -16,7 +16,9 @@ RUNS = [replace(r, wall_s=60.0 + r.seed, world_size=2) for r in runs({4: -0.05, 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    on_gpus = [replace(r, device="cuda: NVIDIA H100", eval_flops=10**6) for r in RUNS]
+    on_gpus = [
+        replace(r, device="cuda: NVIDIA H100", eval_flops=10**6, shared_flops=10**3) for r in RUNS
+    ]
     return make_study(tmp_path / "demo", on_gpus, GRID)
 
 
@@ -32,7 +34,7 @@ def test_compute_seeds_and_hardware_are_sums_of_the_results(
 ) -> None:
     found = stated(study, capsys, "cvpr")
     hours = sum((r.wall_s or 0) * 2 for r in RUNS) / 3600
-    flops = sum(r.train_flops or 0 for r in RUNS)
+    flops = sum((r.train_flops or 0) - 10**3 for r in RUNS)  # others have trained the rest
     compute = found["Total compute"].splitlines()
     assert compute[0].startswith(f"{hours:.4g} GPU-hours for {len(RUNS)} finished runs")
     assert compute[1].startswith(f"{float(flops):.4g} FLOPs of training")
@@ -72,6 +74,9 @@ def test_what_error_bars_cover_is_what_the_rules_say(
     assert "level of 90 %" in found[head]
     assert "other images of the same kind" in found[head]
     assert "read at 3, 5 seeds a cell" in found[head]
+    assert "share a trunk" not in found[head]
+    write_plan(other, [row | {"trunk": "t"} for row in read_plan(other)])
+    assert "that share a trunk are taken together" in stated(other, capsys, "neurips")[head]
 
 
 def test_exclusions_failed_attempts_and_parents(

@@ -160,3 +160,4 @@ def test_the_glossary_of_the_page_is_that_of_the_docs():
 def test_a_run_that_stopped_early_says_so():
     assert content._notes({"stopped_epoch": 7}) == ["Stopped early, after 7 epochs."]
     assert content._notes({"stopped_epoch": None}) == []
+    assert content._notes({"anchor": "d14-1"}) == ["By cosine, to compare with a cell of a trunk."]
