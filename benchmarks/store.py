@@ -129,7 +129,7 @@ def main() -> None:
         if options.analysis:
             fill(Store(folder / "large"), cells_of(grid("large", options.analysis, 0)))
             cost(folder, *written_grid(folder, "large", options.analysis), "results_dir=large")
-            seconds, memory = cost(folder, "analysis", "large/large")
+            seconds, memory = cost(folder, "analysis", "large/large", "-o", "figures")
             print(f"analysis of {options.analysis:,} runs: {seconds:.1f} s, {memory / 1e6:.0f} MB")
 
 
