@@ -182,6 +182,11 @@ class RunConfig:
         """Name of the trunk of its cell: cells that share it differ only in the length."""
         return f"trunk-{_digest(self._canonical(seed=None, length=False))}"
 
+    @property
+    def on_trunk(self) -> bool:
+        """Whether it shares steps with other lengths; a program trains by a schedule of its own."""
+        return self.program is None and self.train.one_trunk
+
     @cached_property
     def random_key(self) -> str:
         """What its random numbers are drawn by: its id, which says its length, or what is shared.

@@ -42,7 +42,7 @@ def table(rows: Sequence[Planned], grid: Mapping[str, Any]) -> list[dict[str, An
             record |= {LABELS: first.flops if first else None}
     if any(row.run.trunk for row in rows):
         for record, row in zip(records, rows, strict=True):
-            trunk = row.run.trunk_id if row.run.train.one_trunk else None
+            trunk = row.run.trunk_id if row.run.on_trunk else None
             shared = row.cost.shared_flops
             record |= {TRUNK: trunk, SHARED: shared, ANCHOR: row.cell.anchor or None}
     if grid.get("tuned") is None:

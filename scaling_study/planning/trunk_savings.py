@@ -10,7 +10,7 @@ def saving_lines(rows: Sequence[Planned]) -> list[str]:
 
     By FLOPs of training, or by epochs times images where those of a run are blank.
     """
-    on_trunk = [row for row in rows if row.run.train.one_trunk]
+    on_trunk = [row for row in rows if row.run.on_trunk]
     if not on_trunk:
         return []
     whole, shared = (sum(part) for part in zip(*map(_parts, on_trunk), strict=True))

@@ -34,7 +34,9 @@ from scaling_study.launch.local.process import print_to_log
 from scaling_study.launch.outcome import Outcome
 from scaling_study.planning.code_changes import code_changes
 from scaling_study.planning.plan import plan
-from scaling_study.study.table import read_grid
+from scaling_study.planning.plan_table import table
+from scaling_study.planning.trunk_savings import saving_lines
+from scaling_study.study.table import ANCHOR, TRUNK, read_grid
 from scaling_study.tracking.payload import payload_of
 
 PROGRAM = """
@@ -328,6 +330,15 @@ def test_a_program_describes_its_own_costs_once(here: Path) -> None:
     assert describe(run)["params"] == 400
     assert program_costs(replace(run, seed=3))["params"] == 400
     assert (here / "calls").read_text() == "1"
+
+
+def test_a_plan_of_programs_has_no_trunks(here: Path, execution: ExecutionConfig) -> None:
+    job = Job(program(), execution)
+    rows = plan([Cell(job.run, {})], job.store, {}, Times([], 1))
+    assert not job.run.on_trunk
+    assert saving_lines(rows) == []
+    (record,) = table(rows, {"name": "own"})
+    assert not {TRUNK, ANCHOR} & {*record}
 
 
 def test_the_length_of_training_has_the_name_that_the_program_gives_it(here: Path) -> None:
