@@ -80,11 +80,14 @@ def read_one_trunk(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> OneT
     `settings` are those of its runs. InputError for a wrong declaration, or one that does not go
     with the rest of the grid.
     """
+    known = dict(flat_items(settings))
     if (declared := grid.get("one_trunk")) is None:
-        if (settings.get("train") or {}).get("one_trunk"):
+        if known.get("train.one_trunk"):
             raise InputError(f"train.one_trunk=true: a grid says it with {NAME}, which has anchors")
         return None
-    values, known = check_keys(declared, PARTS, NAME), dict(flat_items(settings))
+    recipe = settings.get("train")
+    require(isinstance(recipe, Mapping), "train", repr(recipe), "must be the settings of a recipe")
+    values = check_keys(declared, PARTS, NAME)
     margin = values.get("margin")
     require(is_number(margin) and margin > 0, f"{NAME}.margin", repr(margin), OF_MARGIN)
     anchors = mappings(values.get("anchors") or [], f"{NAME}.anchors")

@@ -1,5 +1,6 @@
 """Grids whose lengths share a trunk: what goes on from what, what it saves, what is refused."""
 
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import amounts
 from scaling_study.grid.cell import Cell
 from scaling_study.grid.cells import ancestors, cells_of
+from scaling_study.grid.one_trunk import read_one_trunk
 from scaling_study.planning.budget import Budget
 from scaling_study.planning.order import to_do
 from scaling_study.planning.plan import Planned, plan
@@ -188,3 +190,12 @@ def test_another_schedule_or_a_recipe_that_changes_with_the_length_is_refused() 
         InputError, match=r"model\.dropout changes with the length, between 5 and 2"
     ):
         cells_of(GRID, regimes, NOTHING)
+
+
+@pytest.mark.parametrize("declared", [None, {"anchors": ENDS, "margin": 0.1}])
+@pytest.mark.parametrize("train", [[], "fixed", None])
+def test_a_recipe_that_is_none_is_no_fault_of_ours(declared: Any, train: Any) -> None:
+    """Without trunks others say what is wrong with it."""
+    said = pytest.raises(InputError, match=r"train=.*must be the settings of a recipe")
+    with said if declared else nullcontext():
+        assert read_one_trunk({"one_trunk": declared}, {"train": train}) is None

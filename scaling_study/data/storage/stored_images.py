@@ -6,6 +6,8 @@ its record is, which is written last; two processes that make the same image wri
 A record holds a sum of the pixels, so that an image that was damaged is made again.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import shutil
@@ -13,13 +15,16 @@ import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scaling_study.common.format import engineering
-from scaling_study.data.images.changes import Size
 from scaling_study.data.splits import Listed
+
+if TYPE_CHECKING:  # plans ask for sizes alone, without Pillow
+    from scaling_study.data.images.changes import Size
 
 # Sum of the pixels; width and height of the whole image, px.
 RECORD = struct.Struct("<QII")
