@@ -9,6 +9,7 @@ share is no probability. Each is judged at the look, and with Holm's correction,
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +66,8 @@ def multiverse(
     """
     prereg = replace(prereg, look=Evidence(cells, prereg).study_look)
     whole = World(Evidence(cells, prereg), scored_at_chance(table, prereg))
-    replicates = dict(_without_replicates(table, prereg))
+    # No rule has more analyses, and each replicate takes a pass over all runs.
+    replicates = dict(islice(_without_replicates(table, prereg), _most(whole)))
     planned = (*table.epochs, *cells.regimes)
     tested = {j.rule.name: j for j in judgements if j.verdict.value != "not_testable"}
     parts = {name: find_kind(j.rule.kind).parts(j.rule) for name, j in tested.items()}
@@ -117,7 +119,12 @@ def _chosen(
     if len(costs) * (1 + len(others)) * cells <= MOST_CELLS:
         return [(cost, change) for cost in costs for change in (nothing, *others)]
     alone = [*((cost, nothing) for cost in costs), *((costs[0], change) for change in others)]
-    return alone[: max(LEAST, MOST_CELLS // cells)]
+    return alone[: _most(whole)]
+
+
+def _most(whole: World) -> int:
+    """The most analyses of a rule where one thing is changed at a time."""
+    return max(LEAST, MOST_CELLS // len(whole.study.cells))
 
 
 def _changes(

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Freeze:
     allocation: Mapping[str, Any] | None = None
     sources: Mapping[str, str] | None = None
 
-    @property
+    @cached_property
     def runs(self) -> dict[str, str]:
         """All planned runs with their cells."""
         return {run: cell for plan in self.plans for run, cell in plan.runs.items()}

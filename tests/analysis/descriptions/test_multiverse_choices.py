@@ -7,6 +7,7 @@ import pytest
 
 from analysis.descriptions import multiverse as module
 from analysis.descriptions.multiverse import multiverse
+from analysis.study.table import Table
 from helpers.default_study import FLOPS, default_study, judged
 
 
@@ -61,6 +62,13 @@ def test_many_cells_are_changed_one_thing_at_a_time(monkeypatch):
     fewer = multiverse(*judged(rows))["R1-long"]
     assert len(fewer.verdicts) == 11
     assert fewer.description.endswith("without 1 cell that weighs most")
+    monkeypatch.setattr(module, "MOST_CELLS", 20)
+    monkeypatch.setattr(module, "LEAST", 2)  # fewer than there are replicates
+    made = []
+    passes = Table.cells
+    monkeypatch.setattr(Table, "cells", lambda *given: made.append(1) or passes(*given))
+    few = multiverse(*judged(rows))["R1-long"].verdicts
+    assert len({row["seed"] for row in rows}) > len(made) == len(few) == 2
 
 
 @pytest.mark.slow

@@ -193,3 +193,18 @@ def test_cells_without_a_freeze_are_looked_at_by_their_own_seeds(tmp_path):
     # A part of a study is judged at the study's look.
     part, look = cells.select(lambda c: c.width < 0.5), study_look({"a": 4}, LOOKS)
     assert Evidence(part, replace(declared, look=look)).look == look.look
+
+
+def test_each_plan_of_a_large_study_is_passed_over_a_few_times():
+    """And not once for each of its runs."""
+    passes = []
+
+    class Counted(dict):
+        def items(self):
+            passes.append(1)
+            return super().items()
+
+    planned = {f"r{number}": f"c{number % 4}" for number in range(1000)}
+    frozen = Freeze("", (Plan(0.0, Counted(planned)),))
+    look_since_freeze(planned, [], frozen)
+    assert 1 <= len(passes) < 10
