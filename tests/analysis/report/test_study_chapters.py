@@ -22,6 +22,7 @@ QUOTED = {
     "depth_vs_width": ("README.md", "sweeps/grid/README.md"),
     "depth_vs_width_fashion": ("sweeps/grid/README.md",),
     "slow_resolution": ("sweeps/grid/README.md",),
+    "weight_decay": ("sweeps/grid/README.md",),
 }
 # On two AVX2 cores about half an hour.
 MOST_FLOPS = 4e13
