@@ -44,7 +44,7 @@ replicate: $(VENV)/.installed  ## the whole study of GRID three times, with othe
 	  $(BIN)/python -m scaling_study compare $$names
 
 # Each takes at most half an hour on two cores of 13 GFLOP/s; what is trained already is not again.
-STUDIES ?= depth_vs_width depth_vs_width_fashion convnext_small vit_small slow_resolution \
+STUDIES ?= depth_vs_width depth_vs_width_fashion convnext_small vit_small slow_resolution one_trunk \
   additive_study weight_decay pitfalls depth_vs_width_large transfer transfer_fractals semi_supervised \
   semi_supervised_fashion
 

@@ -23,6 +23,7 @@ QUOTED = {
     "depth_vs_width_fashion": ("sweeps/grid/README.md",),
     "slow_resolution": ("sweeps/grid/README.md",),
     "weight_decay": ("sweeps/grid/README.md",),
+    "one_trunk": ("sweeps/grid/README.md",),
 }
 # On two AVX2 cores about half an hour.
 MOST_FLOPS = 4e13
