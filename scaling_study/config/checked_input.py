@@ -21,7 +21,6 @@ from omegaconf._utils import get_yaml_loader
 from scaling_study.common.errors import InputError
 from scaling_study.common.format import cut
 from scaling_study.common.reading import (
-    SHALLOW,
     NestingError,
     UnreadableError,
     depth_of_text,
@@ -37,6 +36,8 @@ LONGEST_KEY = 200
 ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
 # Python takes no longer whole numbers from texts.
 NUMBER = re.compile(r"\d{4300}")
+# Stands for bytes that are no UTF-8.
+REPLACED = "\N{REPLACEMENT CHARACTER}"
 TOO_LONG = "a number of more than 4,300 digits"
 TOO_DEEP = f"nested more than {DEEPEST} deep"
 
@@ -46,24 +47,26 @@ class CheckedFiles(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         path = Path(self.path) / self._normalize_file_name(config_path)
-        check_file(path)
-        values = quickly_read(path)
-        if values is None:
+        text = check_file(path)
+        values = None if text is None else quickly_read(text)
+        if text is None or values is None:
             return super().load_config(config_path)
-        header = self._get_header_dict(path.read_text("utf-8")[:512])
+        header = self._get_header_dict(text[:512])
         place = f"{self.scheme()}://{self.path}"
         return ConfigResult(self.provider, place, OmegaConf.create(values), header)
 
 
-def quickly_read(path: Path) -> dict[Any, Any] | None:
-    """What OmegaConf reads in a file of settings; None for all else, which Hydra is to explain.
+def quickly_read(text: str) -> dict[Any, Any] | None:
+    """What OmegaConf reads in settings that `check_file` let pass; None for all else, which Hydra
+    is to explain.
 
     OmegaConf's own loader is written in Python, and takes ten times as long.
     """
+    if REPLACED in text:  # bytes that are no text, most likely
+        return None
     try:
-        text = text_in(path)
-        found = yaml.load(text, _loader()) if depth_of_text(text) < SHALLOW else None
-    except (UnreadableError, ValueError, yaml.YAMLError):
+        found = yaml.load(text, _loader())
+    except (ValueError, yaml.YAMLError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -91,8 +94,11 @@ def register() -> None:
     SourcesRegistry.instance().types[CheckedFiles.scheme()] = CheckedFiles
 
 
-def check_file(path: Path) -> None:
-    """InputError for a YAML file that is nested too deeply, or stands for more than it says."""
+def check_file(path: Path) -> str | None:
+    """The text of a YAML file, with `REPLACED` where it is none; None if it cannot be read.
+
+    InputError for one that is nested too deeply, or stands for more than it says.
+    """
     try:
         text = text_in(path, errors="replace")
         if NUMBER.search(text):
@@ -102,7 +108,8 @@ def check_file(path: Path) -> None:
     except NestingError as error:
         raise InputError(f"{path}: {error}") from None
     except (FileNotFoundError, UnreadableError):
-        return  # Hydra says more
+        return None  # Hydra says more
+    return text
 
 
 def check_words(words: Sequence[str]) -> None:

@@ -75,11 +75,16 @@ class Planned:
         return self.run.shared_steps(n_train) / self.run.train.steps_per_epoch(n_train)
 
     @property
+    def own_epochs(self) -> float:
+        """How many epochs it trains itself."""
+        return self.run.train.epochs - self.begins
+
+    @property
     def work(self) -> float:
         """What orders runs without forecasts: training FLOPs, or images where those are blank."""
         if (flops := self.cost.own_train_flops) is not None:
             return float(flops)
-        return float((self.run.train.epochs - self.begins) * (self.columns["n_train"] or 1))
+        return float(self.own_epochs * (self.columns["n_train"] or 1))
 
     @property
     def forecast_s(self) -> float | None:

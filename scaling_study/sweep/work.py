@@ -120,14 +120,12 @@ class Work:
             run_id = one.row.run.run_id
             if (gained := one.epoch - self._first[run_id]) > 0:
                 seconds += one.at - one.began
-                amount += (
-                    self._amount[run_id] * gained / (one.row.run.train.epochs - one.row.begins)
-                )
+                amount += self._amount[run_id] * gained / one.row.own_epochs
         return seconds / amount if amount else None
 
     def _share(self, one: InWork, pace: float | None, now: float) -> float:
         """The share of a run that is done: what is on record, and since then an epoch at most."""
-        epochs = one.row.run.train.epochs - one.row.begins
+        epochs = one.row.own_epochs
         share = max(one.epoch - one.row.begins, 0.0) / epochs
         if pace:
             whole_s = self._amount[one.row.run.run_id] * pace

@@ -31,15 +31,21 @@ def composed(folder: Path) -> OmegaConf:
         return compose("config")
 
 
+def read_quickly(path: Path) -> object:
+    text = checked_input.check_file(path)
+    assert text is not None
+    return checked_input.quickly_read(text)
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_shipped_files_are_what_omegaconf_reads(path: Path) -> None:
-    assert OmegaConf.create(checked_input.quickly_read(path)) == OmegaConf.load(path)
+    assert OmegaConf.create(read_quickly(path)) == OmegaConf.load(path)
 
 
 def test_odd_values_are_what_omegaconf_reads(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(ODD, encoding="utf-8")
-    assert checked_input.quickly_read(path) == OmegaConf.to_container(OmegaConf.load(path))
+    assert read_quickly(path) == OmegaConf.to_container(OmegaConf.load(path))
     assert OmegaConf.to_container(composed(tmp_path)) == OmegaConf.to_container(
         OmegaConf.load(path)
     )
@@ -51,7 +57,7 @@ def test_odd_values_are_what_omegaconf_reads(tmp_path: Path) -> None:
 def test_what_is_no_settings_is_refused_in_the_same_words(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     said = []
-    for read in (checked_input.quickly_read, lambda path: None):
+    for read in (checked_input.quickly_read, lambda text: None):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(checked_input, "quickly_read", read)
             with pytest.raises(Exception) as raised:
