@@ -46,7 +46,7 @@ from benchmarks.training import (  # noqa: E402
 )
 from scaling_study.common.device import best_precision, device_name  # noqa: E402
 from scaling_study.config.run import RunConfig  # noqa: E402
-from scaling_study.cost.closed_form import describe, memory_bytes  # noqa: E402
+from scaling_study.cost.closed_form import describe, run_cost  # noqa: E402
 from scaling_study.cost.device_times import Times  # noqa: E402
 from scaling_study.cost.devices import WIDTHS, named  # noqa: E402
 from scaling_study.data.images.changes import Affine  # noqa: E402
@@ -174,7 +174,7 @@ def _judged(bench: Bench, run: RunConfig, batch: int, seconds: float) -> dict[st
         "bound_by": "operations" if work > traffic else "memory traffic",
         "step_s": seconds,
         "foreseen_step_s": foreseen and [foreseen.low, foreseen.value, foreseen.high],
-        "foreseen_memory_bytes": memory_bytes(run, 1),
+        "foreseen_memory_bytes": run_cost(run).memory_bytes,
     }
 
 

@@ -72,23 +72,56 @@ def cancel(study_dir: Path) -> int:
     if commands.available():  # of two calls at once, runs name the jobs of the second alone
         jobs |= Submissions(study_dir).unfinished({*open_runs})
     registry.cancel(jobs, study_dir.resolve().name)
-    running = [run_id for run_id in run_ids if states[run_id] == "running"]
+    others = _of_other_studies(store, open_runs, study_dir)
+    ours = [run_id for run_id in open_runs if run_id not in others]
+    running = _at_work(store, ours, states)
+    _stop(store, running)
+    left = [run_id for run_id in running if store.state(run_id) == "running"]
+    for run_id in {*running} - {*left}:
+        _record(store, run_id, begun=True)
+    queued = sum(states[run_id] == "queued" for run_id in {*ours} - {*running})
+    stopped = sum(store.state(r) not in FINISHED for r in {*running} - {*left})
+    print(f"{study_dir}: cancelled {stopped} running and {queued} queued runs")
+    for run_id in left:
+        print(f"still running on {store.job(run_id).get('host')}: {run_id}")
+    for run_id, job in others.items():
+        print(f"still {store.state(run_id)} in job {job} of another study: {run_id}")
+    return SOME_LEFT if left or others else 0
+
+
+def _of_other_studies(store: Store, run_ids: Sequence[str], study_dir: Path) -> dict[str, str]:
+    """Those of these runs that are in jobs which other studies of the store have submitted.
+
+    Only the jobs of the study are cancelled, and these are to begin what they were submitted for.
+    """
+    in_jobs = {r: job for r in run_ids if (job := registry.job_of(store, r)) is not None}
+    waiting = {r: job for r, job in in_jobs.items() if store.state(r) in ("queued", "running")}
+    folders = study_dir.resolve().parent.glob("*/jobs.json") if waiting else ()
+    found = {job for file in folders for job in Submissions(file.parent).unfinished({*waiting})}
+    found -= Submissions(study_dir).unfinished({*waiting})
+    return {run_id: job for run_id, job in waiting.items() if job in found}
+
+
+def _at_work(store: Store, run_ids: Sequence[str], states: Mapping[str, str]) -> list[str]:
+    """Those of these runs that are at work; others that a job would begin are noted as cancelled.
+
+    A job learns late that it is cancelled, but from the note on it begins none of them.
+    """
+    queued = [run_id for run_id in run_ids if states[run_id] == "queued"]
+    for run_id in queued:
+        _record(store, run_id, begun=False)
+    begun = {run_id for run_id in queued if store.job(run_id).get("cause") != "cancelled"}
+    return [r for r in run_ids if r in begun or "running" in (states[r], store.state(r))]
+
+
+def _stop(store: Store, running: Sequence[str]) -> None:
+    """Ask those of these runs that are in no job, as jobs were asked; wait for all."""
     for run_id in running:
         note = store.job(run_id)
-        # Those in jobs were asked when these were cancelled.
         if not note.get("job") and (pid := process_in(note, store.run_dir(run_id))) is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGTERM)
     _until(lambda: not any(store.state(run_id) == "running" for run_id in running))
-    left = [run_id for run_id in running if store.state(run_id) == "running"]
-    for run_id in run_ids:
-        if run_id not in left and states[run_id] in ("running", "queued"):
-            _record(store, run_id, begun=states[run_id] == "running")
-    queued = sum(state == "queued" for state in states.values())
-    print(f"{study_dir}: cancelled {len(running) - len(left)} running and {queued} queued runs")
-    for run_id in left:
-        print(f"still running on {store.job(run_id).get('host')}: {run_id}")
-    return SOME_LEFT if left else 0
 
 
 def _until(done: Callable[[], bool]) -> None:

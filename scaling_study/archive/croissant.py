@@ -23,8 +23,13 @@ VERSION = "http://mlcommons.org/croissant/1.1"
 SPDX = "https://spdx.org/licenses/"
 RECORDS = "runs"
 ADDRESS, NAME = re.compile(r"https?://\S+$"), re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*$")
-# Units that end the text of a column, after a comma.
+# Units that end the text of a column, after a comma; and of columns whose text does not say it.
 UNITS = ("px", "s", "bytes", "nats", "fraction")
+OTHER_UNITS = {
+    **dict.fromkeys(("flops", "train_flops", "eval_flops", "shared_flops"), "FLOPs"),
+    **dict.fromkeys(("batch_size", "micro_batch_size", "n_train", "n_val"), "images"),
+    "images_per_s": "images/s",
+}
 TYPES = {bool: "sc:Boolean", int: "sc:Integer", float: "sc:Float"}
 # Names of Croissant's own, all of which mlcroissant wants to see; all others are of schema.org.
 OWN = (
@@ -97,9 +102,9 @@ def published_as(study_dir: Path, given: Publication) -> dict[str, Any]:
 
 
 def _known_before(study_dir: Path) -> dict[str, Any]:
-    """What croissant.json of a study that was unpacked says of its publication."""
+    """What croissant.json of a published study says of its publication, and when it ended."""
     before: Any = read_json(study_dir / DESCRIPTION, {})
-    names = ("license", "creator", "url", "datePublished")
+    names = ("license", "creator", "url", "datePublished", "dateCreated")
     known = before if isinstance(before, Mapping) else {}
     return {name: known[name] for name in names if name in known}
 
@@ -119,8 +124,8 @@ def description(
             "conformsTo": VERSION,
             "name": study,
             "description": f"{question} Results of training runs, a row each.".strip(),
-            **created,
             **published,
+            **created,
             "distribution": [_file(table)],
             "recordSet": [_records()],
         },
@@ -156,12 +161,13 @@ def _records() -> dict[str, Any]:
 def _column(name: str, text: str) -> dict[str, Any]:
     kinds = column_types().get(name, {float})
     last = text.rpartition(", ")[2].removesuffix(" since 1970")
+    unit = last if last in UNITS else OTHER_UNITS.get(name)
     return {
         "@type": "cr:Field",
         "@id": f"{RECORDS}/{name}",
         "name": name,
         "description": text,
-        **({"unitText": last} if last in UNITS else {}),
+        **({"unitText": unit} if unit else {}),
         "dataType": next((TYPES[kind] for kind in TYPES if kind in kinds), "sc:Text"),
         "source": {"fileObject": {"@id": TABLE}, "extract": {"column": name}},
     }

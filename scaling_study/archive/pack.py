@@ -35,7 +35,7 @@ from scaling_study.study.folders import study_folder
 from scaling_study.study.result import read_result
 from scaling_study.study.result_table import TABLE, Tabled, read_result_table, result_table
 from scaling_study.study.store import Store
-from scaling_study.study.table import read_grid, read_plan
+from scaling_study.study.table import read_grid, read_plan, tabled_results
 
 # The earliest time that zip knows: equal studies make equal files; the manifest has the times.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -113,8 +113,9 @@ def _described(
     study_dir: Path, store: Store, runs: Sequence[str], published: Mapping[str, Any]
 ) -> dict[str, str]:
     """The results as one table, and its description in Croissant, by the names of the files."""
-    rows, ended = [], list[float]()
-    for run_id in runs:
+    known = tabled_results(study_dir)
+    rows, ended = [known[run_id] for run_id in runs if run_id in known], list[float]()
+    for run_id in () if known else runs:
         try:
             result = read_result(store.run_dir(run_id) / "result.json")
         except (OSError, ValueError):
@@ -210,7 +211,9 @@ def pack(
     out = out or Path(f"{study}.zip")
     sources = _sources(study_dir, report, checkpoints, published)
     write(sources, study, out)
-    packed = sum(name.endswith("/result.json") for name in sources)
+    packed = sum(name.endswith("/result.json") for name in sources) or len(
+        tabled_results(study_dir)
+    )
     missing = len(read_plan(study_dir)) - packed
     what = (
         f"{packed} runs{' with checkpoints' if checkpoints else ''}{', report' if report else ''}"

@@ -4,9 +4,11 @@ import csv
 import errno
 import fcntl
 import io
+import math
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +16,9 @@ from typing import Any, BinaryIO
 
 # What flock answers where a file system has no locks: Lustre without -o flock, some NFS and FUSE.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
+
+# How often a lock is tried that may not be waited for without end.
+TRY_S = 0.2
 
 
 class WriteError(OSError):
@@ -89,11 +94,11 @@ def refuse_link(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, patience_s: float = math.inf) -> Iterator[bool]:
     """Only one process at a time is in such a block: the lock is on the file at `path`.
 
-    Raises an OSError if the file system has no locks, or the file cannot be used. No link is
-    followed, and nothing is written to the file.
+    False if it has not come free within `patience_s`. Raises an OSError if the file system has no
+    locks, or the file cannot be used. No link is followed, and nothing is written to the file.
     """
     flags = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -102,10 +107,25 @@ def locked(path: Path) -> Iterator[None]:
         lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _share(lock, path.parent)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield _taken(lock, patience_s)
     finally:
         os.close(lock)
+
+
+def _taken(lock: int, patience_s: float) -> bool:
+    """Take the lock of an open file; whether it came free in time."""
+    if math.isinf(patience_s):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return True
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(TRY_S)
 
 
 def _share(lock: int, folder: Path) -> None:

@@ -28,6 +28,11 @@ def check_keys(settings: Mapping[str, Any], extra: tuple[str, ...] = ()) -> None
             raise InputError(f"{key} is missing: every run has it; leave out ~{key}")
 
 
+def key_of(override: str) -> str:
+    """The key that an override of the command line sets, adds or removes."""
+    return override.lstrip("+~").partition("=")[0]
+
+
 def check_group(settings: Mapping[str, Any], key: str, known: tuple[str, ...]) -> Mapping[str, Any]:
     """The settings under `key`; raises an InputError unless they are just the `known` ones."""
     values = group(settings, key)

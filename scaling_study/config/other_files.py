@@ -11,7 +11,7 @@ from scaling_study.config.hydra_app import (
     in_one_sentence,
     search_path,
 )
-from scaling_study.config.keys import RUN_KEYS
+from scaling_study.config.keys import RUN_KEYS, key_of
 from scaling_study.config.scale_dependent import GROUPS
 
 PRESET = "preset"
@@ -27,9 +27,9 @@ def with_files(
 
     InputError for a file that is not there.
     """
-    words = [text for text in overrides if _key(text).partition(".")[0] in (*RUN_KEYS, PRESET)]
-    values = [text for text in words if _key(text) not in GROUPS]
-    others = [text for text in values if _key(text).partition(".")[0] not in files]
+    words = [text for text in overrides if key_of(text).partition(".")[0] in (*RUN_KEYS, PRESET)]
+    values = [text for text in words if key_of(text) not in GROUPS]
+    others = [text for text in values if key_of(text).partition(".")[0] not in files]
     try:
         found = chosen_files("sweep", [*search_path(), *overrides_of_grid(overrides), *words])
         own = {group: found[group] for group in GROUPS}
@@ -48,10 +48,6 @@ def with_files(
 def overrides_of_grid(overrides: Sequence[str]) -> list[str]:
     """Those that choose a grid: its file may choose files of groups."""
     return [text for text in overrides if text.startswith("+grid=")]
-
-
-def _key(text: str) -> str:
-    return text.lstrip("+~").partition("=")[0]
 
 
 def _typed(files: Mapping[str, str]) -> list[str]:

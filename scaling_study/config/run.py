@@ -305,7 +305,14 @@ def _trunk(value: object) -> Trunk | None:
 
 
 def _program_run(values: Mapping[str, Any]) -> RunConfig:
-    """A run of the user's own program; its parts have what axes and columns need, and no more."""
+    """A run of the user's own program; its parts have what axes and columns need, and no more.
+
+    InputError as `run_config` has, or for one that is to start from another run.
+    """
+    for key in REFERENCES:
+        given = values.get(key)
+        advice = "is for runs of our own training; a program begins as its command says"
+        require(given in (None, "none"), key, given, advice)
     parts = program.parts_of(values)
     return RunConfig(
         model=parts.model,

@@ -14,6 +14,8 @@ from scaling_study.data.base import DataConfig, as_evaluated
 
 # Raised whenever the labels of the same teacher and pool may change.
 VERSION = 1
+# The files of labels in a teacher's folder.
+LABEL_FILES = "pseudo_labels-*.npz"
 
 
 def pool_for(run: RunConfig, teacher: RunConfig) -> DataConfig:
@@ -37,7 +39,8 @@ def pool_key(run: RunConfig, teacher: RunConfig) -> str:
 
 def file_of(run: RunConfig, teacher: RunConfig, results_dir: Path) -> Path:
     """Where the labels lie that the pool of `run` has of its teacher: in the teacher's folder."""
-    return results_dir / "runs" / teacher.run_id / f"pseudo_labels-{pool_key(run, teacher)}.npz"
+    name = LABEL_FILES.replace("*", pool_key(run, teacher))
+    return results_dir / "runs" / teacher.run_id / name
 
 
 def without_parents(run: RunConfig) -> RunConfig:

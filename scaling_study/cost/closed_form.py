@@ -1,8 +1,7 @@
 """Cost of a run before it is trained: closed forms of its config, or counted. No torch.
 
 Networks of layer values are summed here; modules are counted by `models.counting`, once.
-Parameters, FLOPs, activations and images are exact. Memory is torch's allocations (not the resident
-set of a CPU process) and lies within `models.memory.TOLERANCE` of the estimate.
+Parameters, FLOPs, activations and images are exact; `cost.step_memory` says what memory is.
 """
 
 from collections.abc import Mapping
@@ -20,24 +19,17 @@ from scaling_study.config.evaluation import (
 from scaling_study.config.recipe import TrainConfig
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.program_cost import columns_of, program_costs
+from scaling_study.cost.step_memory import network_memory, step_bytes
 from scaling_study.data import data_info
 from scaling_study.data.base import as_evaluated
 from scaling_study.data.splits import DataInfo
-from scaling_study.models import family
-from scaling_study.models.counting.counts import counts
-from scaling_study.models.drop_path import dropping, with_drop_path
 from scaling_study.models.family import ModelConfig
-from scaling_study.models.forward_cost import NetworkCost, cached_network, forward_cost
-from scaling_study.models.layers import Shape
-from scaling_study.models.memory import TOLERANCE, Footprint, footprint
+from scaling_study.models.forward_cost import NetworkCost, forward_cost
 from scaling_study.study.axes import AXES
 
 # Two times of every step are in a checkpoint; a line of metrics.jsonl is about this long.
 STEP_ENTRY, METRICS_LINE = 18, 100
 COST_COLUMNS = ("params", "flops", "activations", "train_flops", "eval_flops")
-# The device that `devices_needed` counts in: bytes of memory, of which a step may take all but a
-# share for kernels' work space.
-LARGE_DEVICE_BYTES, USABLE = 80e9, 1 - TOLERANCE
 # config.yaml, result.json, job.json and log.txt of a run that went well.
 RECORDS = 4000
 # How far off, relative, bytes on disk are: what torch writes beside tensors is estimated.
@@ -131,31 +123,6 @@ def _times(images: int, flops: int | None) -> int | None:
     return None if flops is None else images * flops
 
 
-def memory_bytes(run: RunConfig, processes: int) -> int | None:
-    """Most bytes that a training step has allocated on each device where `processes` share it."""
-    kept, passing = run.train.optimizer_tensors
-    resolution, rate = run.data.resolution, run.train.drop_path
-    memory = _memory(run.model, resolution, outputs(run), run.precision, rate)
-    images = -(-run.train.batch_size // (processes * run.train.accumulation))
-    return memory.peak_bytes(images, kept, passing)
-
-
-def devices_needed(run: RunConfig) -> int | None:
-    """The least number of 80-GB devices, 1, 2, 4, …, that hold a step as the recipe has it.
-
-    None if two images, the least that batch norm takes, are too many for one, of a program, or if
-    nothing is known.
-    """
-    if run.program is not None:
-        return None
-    most, devices = run.train.batch_size // (2 * run.train.accumulation), 1
-    while (memory := memory_bytes(run, devices)) is None or memory > USABLE * LARGE_DEVICE_BYTES:
-        devices *= 2
-        if devices > most:
-            return None
-    return devices
-
-
 @cache
 def _run_cost(
     model: ModelConfig,
@@ -175,9 +142,9 @@ def _run_cost(
     require(labelled <= data.n_train, "train.batch_size", train.batch_size, most)
     cost = forward_cost(model, resolution, outputs, precision)
     require(cost.params > 0, "model.family", model.family, "its network has nothing to train")
-    memory = _memory(model, resolution, outputs, precision, train.drop_path)
+    memory = network_memory(model, resolution, outputs, precision, train.drop_path)
     steps = train.steps(data.n_train)
-    kept, passing = train.optimizer_tensors
+    kept, _ = train.optimizer_tensors
     times = STEP_ENTRY * steps
     trunk = memory.checkpoint_bytes(kept) if train.one_trunk else 0
     records = METRICS_LINE * train.epochs + RECORDS
@@ -189,22 +156,12 @@ def _run_cost(
         eval_flops=_times(curve + final_images(data.n_train, data.n_val), scored),
         curve_flops=_times(curve, scored),
         steps=steps,
-        memory_bytes=memory.peak_bytes(train.batch_size // train.accumulation, kept, passing),
+        memory_bytes=step_bytes(memory, train, resolution, train.batch_size),
         checkpoint_bytes=memory.checkpoint_bytes(kept) + times,
         disk_bytes=memory.checkpoint_bytes(0) + trunk + times + records,
         data_bytes=(data.n_train + data.n_val + data.n_pool) * resolution**2 * data.channels,
         missing=cost.missing,
     )
-
-
-@cache
-def _memory(
-    model: ModelConfig, resolution: int, outputs: int, precision: str, drop_path: float
-) -> Footprint:
-    if family(model.family).build is not None:
-        return counts(dropping(model, drop_path), outputs, resolution, precision).memory
-    dropped = with_drop_path(cached_network(model, outputs), drop_path)
-    return footprint(dropped.layers, Shape(3, resolution), precision)
 
 
 def describe(run: RunConfig) -> dict[str, Any]:

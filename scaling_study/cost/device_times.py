@@ -8,7 +8,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require, suggest
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_prior import fitted_without
-from scaling_study.cost.devices import Device, devices, named
+from scaling_study.cost.devices import Device, devices, named, of_table
 from scaling_study.cost.step_law import Prior
 from scaling_study.cost.time_model import Estimate, Forecast, Timing, forecast_for, shape_of
 from scaling_study.study.result import Result
@@ -203,12 +203,13 @@ def device_named(name: str, timings: Iterable[Timing]) -> tuple[str, Device | No
     known = sorted({str(timing.conditions[0]) for timing in timings})
     if found := [device for device in known if name in (device, device.partition(": ")[2])]:
         return found[0], None
-    if (sheet := devices().get(name)) is not None:
+    if (sheet := of_table(name)) is not None:
         measured = [device for device in known if named(device) == sheet]
         several = f"measured as {', '.join(measured)}; give one of these names"
         require(len(measured) <= 1, "plan.device", name, several)
-        return (measured or [f"cuda: {name}"])[0], sheet
-    none = f"nothing was measured on such a device{suggest(name, [*known, *devices()])}"
+        return (measured or [f"cuda: {sheet.name}"])[0], sheet
+    near = suggest(name, known) or suggest(name.lower(), [*devices()])
+    none = f"nothing was measured on such a device{near}"
     raise InputError(
         f"plan.device={name!r}: {none}; known: {', '.join(known) or 'none'}; "
         f"a prior is known of {', '.join(devices())}"

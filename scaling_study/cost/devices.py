@@ -14,6 +14,8 @@ PEAKS = {
     "fp16": ("fp16_tflops",),
     "fp32": ("tf32_tflops", "fp32_tflops"),
 }
+# What names begin with that drivers use.
+VENDORS = ("nvidia ", "tesla ", "amd ")
 # Bytes of an activation.
 WIDTHS = {"bf16": 2, "fp16": 2, "fp32": 4}
 
@@ -41,6 +43,15 @@ def devices() -> dict[str, Device]:
     """All devices of the table by name."""
     with TABLE.open(newline="", encoding="utf-8") as file:
         return {row["device"]: _device(row) for row in csv.DictReader(file)}
+
+
+def of_table(name: str) -> Device | None:
+    """The device of the table that a person calls so, None if there is none: in any case, also with
+    its memory, as in H100-80GB, or as its driver does, as in NVIDIA A100-SXM4-80GB."""
+    plain = name.strip().lower()
+    by_memory = {f"{d.name}-{d.memory_bytes / 1e9:g}gb": d for d in devices().values()}
+    driver = named(f"cuda: {name.strip()}") if plain.startswith(VENDORS) else None
+    return devices().get(plain) or by_memory.get(plain) or driver
 
 
 def named(device: str) -> Device | None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.expression import Expression
-from scaling_study.common.validation import flat_items
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.other_files import with_files
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import MEASURED, Times, UnmeasuredError
+from scaling_study.grid.bases import Bases
 from scaling_study.grid.cell import Cell
 from scaling_study.grid.equal_compute import InfeasibleError, Solved, Solver
 from scaling_study.grid.expand import Candidate, candidates, failed, lookup
@@ -44,23 +44,20 @@ def cells_of(
 ) -> tuple[list[Cell], list[ExcludedPoint]]:
     """The cells of a grid, in order, and the points that are none.
 
-    `overrides` are the command's, which parents with other files of some groups have too. With
+    `overrides` are the command's, which cells and parents with other files of groups have too. With
     `times=None` (somebody is about to measure) conditions on times hold, and for a target in
     seconds there are cells of a few values of the axis. InputError for a value that a run cannot
     have (the message names the point), and as `check_parents` and `Parents` have.
     """
     base = {key: settings[key] for key in RUN_KEYS}
+    bases = Bases(base, partial(with_files, base, overrides))
     if (one_trunk := read_one_trunk(grid, base)) is not None:
-        base = with_one_trunk(base)
-    # The config keys that may be axes, with the values they have where they are none.
-    known = dict(flat_items(base))
-    parents = Parents(grid.get("parents"), base, partial(with_files, base, overrides))
-    # What a network costs does not depend on where its first weights come from.
-    solver = Solver(any_parent(base), times)
+        bases = bases.changed(with_one_trunk)
+    parents, solvers = Parents(grid.get("parents"), bases), _Solvers(bases, times)
     cells: dict[str, Cell] = {}
     left: list[ExcludedPoint] = []
-    for candidate in candidates(grid, known):
-        found = _cells(candidate, solver, known, parents)
+    for candidate in candidates(grid, bases.known):
+        found = _cells(candidate, solvers, parents)
         if isinstance(found, ExcludedPoint):
             left.append(found)
             continue
@@ -153,20 +150,35 @@ def check_parents(cells: Sequence[Cell], results_dir: Path) -> None:
             teachers.check_fits(run, teacher)
 
 
-def _cells(
-    candidate: Candidate, solver: Solver, known: Mapping[str, Any], parents: Parents
-) -> list[Cell] | ExcludedPoint:
+class _Solvers:
+    """A solver for each choice of files of a grid's blocks."""
+
+    def __init__(self, bases: Bases, times: Times | None) -> None:
+        self.bases, self.times = bases, times
+        self._found: dict[int, Solver] = {}
+
+    def at(self, point: Point) -> Solver:
+        """That of a point's block."""
+        base = self.bases.of(point)
+        if id(base) not in self._found:
+            # What a network costs does not depend on where its first weights come from.
+            self._found[id(base)] = Solver(any_parent(base), self.times)
+        return self._found[id(base)]
+
+
+def _cells(candidate: Candidate, solvers: _Solvers, parents: Parents) -> list[Cell] | ExcludedPoint:
     """The cells of a candidate: one, but for a target in seconds that is not known yet."""
     if candidate.out:
         return ExcludedPoint(candidate.point, candidate.out)
     try:
-        points = _solved(candidate, solver)
+        points = _solved(candidate, solvers.at(candidate.point))
     except InfeasibleError as error:
         return ExcludedPoint(candidate.point, str(error), infeasible=True)
     cells = []
     for point, solved in points:
         run, origins = parents.run_at(point)
-        if why := _failed(candidate.where, run, point, known, solver.times):
+        known = solvers.bases.known(point)
+        if why := _failed(candidate.where, run, point, known, solvers.times):
             left = ExcludedPoint(point, why)
         else:
             cells.append(Cell(run, point, point.get(VARIANT), solved, parents=origins))

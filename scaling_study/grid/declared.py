@@ -8,6 +8,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import require
 from scaling_study.config.keys import study_name
 from scaling_study.config.program import SETTING_OF_PROGRAM
+from scaling_study.grid.bases import refuse_overridden
 from scaling_study.grid.schema import BLOCK_KEYS, OF_AXES, mapping, mappings
 from scaling_study.grid.shipped import names
 from scaling_study.study.axes import config_key, short_name
@@ -57,6 +58,7 @@ def declared_grid(grid: Any, overrides: Sequence[str]) -> dict[str, Any]:
     study_name(grid["name"])
     question = grid.get("question", "")
     require(isinstance(question, str), "grid.question", question, "must be a text")
+    refuse_overridden(grid, overrides)
     varied = axis_keys(grid)
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")

@@ -6,7 +6,7 @@ the points that a condition holds for, `where` keeps those that all its conditio
 `solve` finds an axis's value for a target; costs are known only once a candidate is a run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.expression import Expression
 from scaling_study.grid.axis_values import MOST_POINTS, check_labels
+from scaling_study.grid.bases import read_files
 from scaling_study.grid.declared import GRID_KEYS
 from scaling_study.grid.schema import (
     BLOCK_KEYS,
@@ -26,7 +27,10 @@ from scaling_study.grid.schema import (
     read_block,
     refuse_twice,
 )
-from scaling_study.study.axes import KEYS, config_key, plain
+from scaling_study.study.axes import FILE_GROUPS, KEYS, config_key, plain
+
+# The config keys that may vary, with their values where conditions use them, by a point's files.
+Known = Callable[[Point], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -44,26 +48,25 @@ class Candidate:
     out: str = ""
 
 
-def candidates(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Candidate]:
+def candidates(grid: Mapping[str, Any], known: Known) -> Iterator[Candidate]:
     """Every point of every block, including those that conditions on axes exclude.
 
-    `settings` are the config keys that may vary, with their values where conditions use them.
     Points have config keys in place of axis names. InputError for an unknown part or axis, an axis
     without values, or one given twice: the whole grid is checked before the first candidate.
     """
-    blocks = read_blocks(grid, settings)
+    blocks = read_blocks(grid, known)
     if (size := sum(block.size() for block in blocks)) > MOST_POINTS:
         raise InputError(
             f"grid: at least {size:,} points; up to {MOST_POINTS:,} are planned: give fewer values"
         )
     for block in blocks:
-        yield from _of_block(block, settings)
+        yield from _of_block(block, known(block.files))
 
 
-def read_blocks(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Block]:
+def read_blocks(grid: Mapping[str, Any], known: Known) -> list[Block]:
     """The grid's blocks, each joined with the top of the grid, which applies to all."""
     check_keys(grid, GRID_KEYS, "grid")
-    top = read_block(grid, settings, "grid")
+    top = read_block(grid, known({}), "grid")
     check_labels(grid)
     parts = grid.get("blocks")
     if parts is None:
@@ -73,8 +76,8 @@ def read_blocks(grid: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Bl
     blocks = []
     for number, part in enumerate(parts):
         path = f"grid.blocks[{number}]"
-        own = read_block(check_keys(part, BLOCK_KEYS, path), settings, path)
-        blocks.append(_joined(top, own, path))
+        files = read_files(check_keys(part, (*FILE_GROUPS, *BLOCK_KEYS), path), path)
+        blocks.append(_joined(top, read_block(part, known(files), path, files), path))
     return blocks
 
 
@@ -92,6 +95,7 @@ def _joined(top: Block, own: Block, path: str) -> Block:
         when=[*top.when, *own.when],
         solve=top.solve or own.solve,
         where=[*top.where, *own.where],
+        files=own.files,
     )
 
 
@@ -112,7 +116,8 @@ def _points(block: Block, settings: Mapping[str, Any]) -> Iterator[Point]:
     variants = [{VARIANT: name, **row} for name, row in block.variants.items()] or [{}]
     for tied, variant in product(block.points, variants):
         for values in product(*block.axes.values()):
-            points = [{**tied, **variant, **dict(zip(block.axes, values, strict=True))}]
+            own = dict(zip(block.axes, values, strict=True))
+            points = [{**block.files, **tied, **variant, **own}]
             for when in block.when:
                 points = [more for point in points for more in _with(point, when, settings)]
             yield from points

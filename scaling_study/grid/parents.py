@@ -7,17 +7,19 @@ children that differ in nothing that their parent shares have one together.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.common.errors import InputError
-from scaling_study.common.validation import flat_items, require, suggest
+from scaling_study.common.validation import require, suggest
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import OF_OTHERS, REFERENCES, RunConfig
 from scaling_study.config.scale_dependent import GROUPS
+from scaling_study.grid.bases import Bases, Settings
 from scaling_study.grid.run_at_point import run_at
 from scaling_study.grid.schema import Point, by_key, mapping
+from scaling_study.models.initial_weights import ParentRun
 from scaling_study.study.axes import config_key
 
 SAME = "same"
@@ -26,8 +28,6 @@ SAME_BY_DEFAULT = ("model", "seed")
 SEED = "seed"
 NAMED = re.compile(r"run\(\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\)", re.ASCII)
 OF_PARENTS = "names to the settings of runs that others start from, {plain: {epochs: 20}}"
-# The settings of a command with other files of some groups, as {data: fractals_16}.
-Compose = Callable[[Mapping[str, str]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ class _Declared:
     """A parent of a grid: what it shares with its children, and what it has of its own."""
 
     same: tuple[str, ...]
-    base: Mapping[str, Any]
     own: Point
 
     @property
@@ -60,14 +59,14 @@ class _Declared:
 
 
 class Parents:
-    """The parents that a grid declares; `base` are the settings of its cells.
+    """The parents that a grid declares; `bases` are the settings that its cells begin from.
 
     InputError for a declaration that makes no sense.
     """
 
-    def __init__(self, declared: object, base: Mapping[str, Any], compose: Compose) -> None:
+    def __init__(self, declared: object, bases: Bases) -> None:
         given = mapping(declared or {}, "grid.parents", OF_PARENTS)
-        self._base, self._compose = base, compose
+        self._bases, self._own = bases, bases.changed(_of_a_parent)
         self._declared = {str(name): self._read(str(name), part) for name, part in given.items()}
 
     def _read(self, name: str, part: object) -> _Declared:
@@ -78,18 +77,12 @@ class Parents:
         listed = isinstance(same, list | tuple) and all(isinstance(key, str) for key in same)
         require(listed, f"{path}.{SAME}", repr(same), "must be a list of settings or groups")
         files = {k: v for k, v in values.items() if k in GROUPS and isinstance(v, str)}
-        settings = self._compose(files) if files else self._base
-        # A grid that says at its top what its cells start from, of whose labels they learn, or that
-        # their lengths share a trunk, does not say it of their parents.
-        base = {key: settings[key] for key in RUN_KEYS} | dict.fromkeys(REFERENCES)
-        if isinstance(train := base["train"], Mapping):
-            base["train"] = {k: OF_OTHERS.get(k, v) for k, v in train.items()}
-        known = dict(flat_items(base))
+        known = self._own.known(files)
         own = by_key({k: v for k, v in values.items() if k not in files}, known, path)
-        every = {*RUN_KEYS, *known, *dict(flat_items(self._base))}
+        every = {*RUN_KEYS, *known, *self._bases.known({})}
         for key in map(config_key, same):
             require(key in every, f"{path}.{SAME}", key, f"no such setting{suggest(key, [*every])}")
-        return _Declared(tuple(map(config_key, same)), base, own)
+        return _Declared(tuple(map(config_key, same)), files | own)
 
     def run_at(self, point: Point) -> tuple[RunConfig, tuple[Ancestor, ...]]:
         """The run of the grid at a point, and the runs that it starts from.
@@ -97,21 +90,20 @@ class Parents:
         InputError as `run_at` has, or for a parent that the grid does not declare, or one that
         starts from itself.
         """
-        return self._run(self._base, point, ())
+        return self._run(self._bases.of(point), point, ())
 
     def _run(
         self, base: Mapping[str, Any], point: Point, trail: Sequence[str]
     ) -> tuple[RunConfig, tuple[Ancestor, ...]]:
-        found, resolved = list[Ancestor](), dict[str, Any]()
+        found, resolved = list[Ancestor](), dict[str, ParentRun]()
         for key in REFERENCES:
             value = point.get(key, base[key])
             if (named := NAMED.fullmatch(value) if isinstance(value, str) else None) is None:
                 continue
             parent = self._parent(named[1], key, point, trail)
             found.append(parent)
-            resolved[key] = {"run": parent.run.run_id, "name": parent.name, "cell": None}
-            if self._declared[parent.name].by_seed:
-                resolved[key]["cell"] = parent.run.config_id
+            cell = parent.run.config_id if self._declared[parent.name].by_seed else None
+            resolved[key] = ParentRun(run=parent.run.run_id, name=parent.name, cell=cell)
         return run_at(base, point | resolved), tuple(found)
 
     def _parent(self, name: str, key: str, child: Point, trail: Sequence[str]) -> Ancestor:
@@ -125,11 +117,23 @@ class Parents:
         declared = self._declared[name]
         point = declared.point(child)
         try:
-            run, parents = self._run(declared.base, point, (*trail, name))
+            run, parents = self._run(self._own.of(point), point, (*trail, name))
         except InputError as error:
             named = str(error).startswith("grid.parents.")
             raise InputError(f"{error}" if named else f"grid.parents.{name}: {error}") from None
         return Ancestor(name, run, point, parents)
+
+
+def _of_a_parent(settings: Settings) -> Settings:
+    """The settings that a parent begins from.
+
+    A grid that says at its top what its cells start from, of whose labels they learn, or that
+    their lengths share a trunk, does not say it of their parents.
+    """
+    base = {key: settings[key] for key in RUN_KEYS} | dict.fromkeys(REFERENCES)
+    if isinstance(train := base["train"], Mapping):
+        base["train"] = {k: OF_OTHERS.get(k, v) for k, v in train.items()}
+    return base
 
 
 def any_parent(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from scaling_study.common.device import best_precision
 from scaling_study.common.errors import InputError
 from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import RunConfig, run_config
+from scaling_study.config.scale_dependent import GROUPS
 from scaling_study.cost.closed_form import describe, forward, run_cost, train_flops
 from scaling_study.cost.device_times import MEASURED, Times
 from scaling_study.cost.program_cost import program_costs
@@ -38,11 +39,14 @@ def run_at(
 
 
 def with_point(settings: Mapping[str, Any], point: Point) -> dict[str, Any]:
-    """The settings with a point's values; what the point does not touch is shared, not copied."""
+    """The settings with a point's values; what the point does not touch is shared, not copied.
+
+    The files that its block or parent chooses are in the settings already.
+    """
     values = {key: settings[key] for key in RUN_KEYS}
     copied: dict[str, dict[str, Any]] = {"": values}
     for key, value in point.items():
-        if key == VARIANT:
+        if key == VARIANT or key in GROUPS:
             continue
         group, (*path, name) = values, key.split(".")
         for depth, part in enumerate(path, 1):

@@ -12,6 +12,7 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.expression import Expression, condition
 from scaling_study.common.validation import is_number, require, suggest
+from scaling_study.config.scale_dependent import GROUPS
 from scaling_study.grid.axis_values import axis_values
 from scaling_study.study.axes import AXES, KEYS, config_key
 
@@ -70,6 +71,7 @@ class Block:
     when: Sequence[When]
     solve: Solve | None
     where: Sequence[Expression]
+    files: Point
 
     def keys(self) -> set[str]:
         """The config keys that the block varies."""
@@ -84,7 +86,14 @@ class Block:
         return tied * prod(map(len, self.axes.values())) * targets
 
 
-def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> Block:
+def files_of(point: Point) -> dict[str, str]:
+    """The files of groups that a block or a parent chooses: as keys of a point groups hold them."""
+    return {group: point[group] for group in GROUPS if group in point}
+
+
+def read_block(
+    part: Mapping[str, Any], known: Mapping[str, Any], path: str, files: Point | None = None
+) -> Block:
     """The block under `path`, of keys `known`; InputError for a wrong part or an axis set twice."""
     axes, points = _axes_and_points(part, known, path)
     variants = _variants(part.get("variants") or {}, known, f"{path}.variants")
@@ -96,7 +105,7 @@ def read_block(part: Mapping[str, Any], known: Mapping[str, Any], path: str) -> 
     when = [_when(one, known, f"{path}.when[{number}]") for number, one in whens]
     names, tests = {*KEYS, *known, *COSTS, VARIANT}, _list(part.get("where"), f"{path}.where")
     where = [_condition(text, names, f"{path}.where") for text in tests]
-    return Block(axes, points, variants, when, solve, where)
+    return Block(axes, points, variants, when, solve, where, files or {})
 
 
 def refuse_twice(path: str, **parts: Mapping[str, Any]) -> None:

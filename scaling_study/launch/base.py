@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ class Launcher:
     preview: (options, requests, study_dir) -> lines with what would be submitted, and nothing is.
     cancel: (jobs, study) cancels those of these jobs that the queue itself knows as the study's, by
         its name; raises SchedulerError if it refuses.
+    advice: what helps runs that failed, by cause, in a sentence each.
     """
 
     name: str
@@ -86,3 +87,4 @@ class Launcher:
     preview: Callable[[Any, Sequence[Request], Path], Iterator[str]] = no_jobs
     look: Callable[[Store, Sequence[str], Path, Accounts | None], QueueView] = look_at_files
     cancel: Callable[[Collection[str], str], None] = lambda jobs, study: None
+    advice: Mapping[str, str] = field(default_factory=dict)

@@ -25,6 +25,11 @@ REQUESTS_IN_JOB = {**REQUESTS, signal.SIGTERM: "interrupted"}
 # only see a closed connection.
 ERROR_FILE = "error.json"
 HOST_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough mem")
+# How a process hears that another one of its run is gone: a rank, or a worker of its loader.
+LOST = (
+    *("Connection closed by peer", "Connection reset by peer", "remote process exited"),
+    *("is killed by signal: Killed", "exited unexpectedly"),
+)
 # Messages of broken machines: a retry elsewhere helps, a retry here does not.
 NODE = (
     "uncorrectable ECC error",
@@ -44,8 +49,11 @@ class ProgramError(RuntimeError):
         self.cause = cause
 
 
-def cause_of(error: BaseException) -> str:
-    """The cause of what a run raised; for `Stopped` its reason, which may be one of `RESUMED`."""
+def cause_of(error: BaseException, oom_kills: int = 0) -> str:
+    """The cause of what a run raised; for `Stopped` its reason, which may be one of `RESUMED`.
+
+    `oom_kills`: how many processes the kernel killed for memory on this machine meanwhile.
+    """
     if isinstance(error, Stopped):
         return error.reason
     if isinstance(error, ProgramError):
@@ -54,6 +62,8 @@ def cause_of(error: BaseException) -> str:
         return "gpu_memory"
     text, no_memory = str(error), isinstance(error, OSError) and error.errno == errno.ENOMEM
     if no_memory or isinstance(error, MemoryError) or any(words in text for words in HOST_MEMORY):
+        return "host_memory"
+    if oom_kills > 0 and any(words in text for words in LOST):
         return "host_memory"
     return "node" if any(words in text for words in NODE) else "error"
 
@@ -77,9 +87,9 @@ def cause_of_exit(exit_code: int | None, oom_kills: int) -> tuple[str, str]:
     return "error", f"the process was killed by {name}"
 
 
-def write_error(run_dir: Path, error: BaseException) -> None:
+def write_error(run_dir: Path, error: BaseException, oom_kills: int = 0) -> None:
     """Leave `error` for rank 0, unless a process that failed before has left its own."""
-    record = {"error": f"{type(error).__name__}: {error}", "cause": cause_of(error)}
+    record = {"error": f"{type(error).__name__}: {error}", "cause": cause_of(error, oom_kills)}
     with suppress(FileExistsError), (run_dir / ERROR_FILE).open("x", encoding="utf-8") as file:
         json.dump(record, file)
 

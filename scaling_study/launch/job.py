@@ -20,6 +20,7 @@ from scaling_study.common.ranks import ALONE, World
 from scaling_study.common.stop_request import Stopped
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig, changed_code
+from scaling_study.config.teaching import LABEL_FILES
 from scaling_study.cost.closed_form import describe
 from scaling_study.cost.program_cost import keep_descriptions_in
 from scaling_study.data import keep_listings_in
@@ -27,7 +28,7 @@ from scaling_study.launch import failure_causes
 from scaling_study.launch.outcome import Outcome
 from scaling_study.launch.program import run_program
 from scaling_study.models.counting.counts import keep_counts_in
-from scaling_study.study.claims import Claim, LostClaimError
+from scaling_study.study.claims import Claim, LostClaimError, cancelled_in_this_job
 from scaling_study.study.parents import BLOCKED, CHECKPOINT_FILE, TRUNK_FILE, blocked_by
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
@@ -52,8 +53,8 @@ class Job:
     def __call__(self, world: World = ALONE) -> Outcome:
         """Train and write the result; an exception becomes the run's failure, with its traceback.
 
-        Nothing is trained if the run has a result already, another live process has its claim, or
-        a run that it starts from has not ended well.
+        Nothing is trained if the run has a result already, another live process has its claim, it
+        was cancelled in the job of this process, or a run that it starts from has not ended well.
         Only a caller knows whether this process is one of a `world`: what the environment says may
         be that of a shell, or of the job that the caller is in.
         """
@@ -72,6 +73,8 @@ class Job:
             begins = begins and not self.blocked_by()
             if begins:
                 (run_dir / failure_causes.ERROR_FILE).unlink(missing_ok=True)
+                for labels in run_dir.glob(LABEL_FILES):
+                    labels.unlink()  # by weights that the run had once
             if not agreed(begins):
                 return self.outcome()
             assert claim is not None
@@ -96,17 +99,19 @@ class Job:
 
     def _attempt(self, run_dir: Path, world: World, claim: Claim) -> None:
         """Train and write the result, or the failure; raises a LostClaimError."""
+        killed = failure_causes.kernel_oom_kills()
         try:
             self._write(self._train(run_dir, world, claim.require), claim)
         except (KeyboardInterrupt, LostClaimError):
             raise
         except BaseException as error:  # whatever it is, it is this run's failure alone
             claim.require()
-            claim.cause = self._record(error, world, claim)
+            killed = failure_causes.kernel_oom_kills() - killed
+            claim.cause = self._record(error, world, claim, killed)
 
     def _follow(self, world: World) -> Outcome:
         """Train with rank 0, which claims the run and writes all files but this rank's error."""
-        run_dir = self.store.run_dir(self.run.run_id)
+        run_dir, killed = self.store.run_dir(self.run.run_id), failure_causes.kernel_oom_kills()
         with _process_group(world, self.run.device) as agreed:
             if agreed(True):
                 try:
@@ -114,7 +119,8 @@ class Job:
                 except Stopped as stopped:
                     return Outcome(self.run.run_id, "stopped", cause=stopped.reason)
                 except Exception as error:
-                    failure_causes.write_error(run_dir, error)
+                    killed = failure_causes.kernel_oom_kills() - killed
+                    failure_causes.write_error(run_dir, error, killed)
                     raise
         return Outcome(self.run.run_id, "running")
 
@@ -128,8 +134,9 @@ class Job:
         state = self.store.state(run_id)
         if state in ("planned", "failed") and (why := self.blocked_by()):
             return Outcome(run_id, BLOCKED, why)
-        cause = self.store.job(run_id).get("cause")
-        if state in ("planned", "failed") and cause in failure_causes.RESUMED:
+        note = self.store.job(run_id)
+        cause, cancelled = note.get("cause"), state == "planned" and cancelled_in_this_job(note)
+        if cancelled or (state in ("planned", "failed") and cause in failure_causes.RESUMED):
             return Outcome(run_id, "stopped", cause=cause)
         if state in WITHOUT_RESULT or (result := self.store.result(run_id)) is None:
             return Outcome(run_id, state)
@@ -150,9 +157,9 @@ class Job:
         """
         self._write({"status": "failed", "error": error, "cause": cause}, claim)
 
-    def _record(self, error: BaseException, world: World, claim: Claim) -> str:
+    def _record(self, error: BaseException, world: World, claim: Claim, oom_kills: int) -> str:
         """Write `error` as the run's failure, unless the run continues later; returns the cause."""
-        cause = failure_causes.cause_of(error)
+        cause = failure_causes.cause_of(error, oom_kills)
         if cause in failure_causes.RESUMED:
             print(f"stopped with a checkpoint: {cause}", flush=True)
             return cause
@@ -166,7 +173,7 @@ class Job:
             message = f"{type(error).__name__}: {error}"
             if world.size > 1:
                 run_dir = self.store.run_dir(self.run.run_id)
-                failure_causes.write_error(run_dir, error)
+                failure_causes.write_error(run_dir, error, oom_kills)
                 message, cause = failure_causes.read_error(run_dir) or (message, cause)
             self.write_failure(message, cause, claim)
         return cause

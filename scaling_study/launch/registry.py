@@ -61,6 +61,8 @@ def options_of(settings: Mapping[str, Any]) -> LauncherOptions:
         given = values.get(key)
         require(given != AUTO, f"launcher.{key}", given, "must be 1 or more, or auto")
         values[key] = AUTO if given == "auto" else given
+    none = "no launcher is named; a file of settings begins with defaults: [slurm, _self_]"
+    require(values.get("name") is not None, "launcher.name", None, none)
     name = one_value(str, values.get("name"), "launcher.name")
     return from_values(launcher(name).options, values, "launcher.")
 

@@ -65,6 +65,8 @@ def initial_weights(value: object) -> Init:
     """
     if value is None or value == "none":
         return None
+    if isinstance(value, ParentRun):
+        return value
     if isinstance(value, Mapping):
         if "run" in value:
             return from_values(ParentRun, value, "init.")
@@ -85,6 +87,8 @@ def teacher_run(value: object) -> ParentRun | None:
     """
     if value is None or value == "none":
         return None
+    if isinstance(value, ParentRun):
+        return value
     if isinstance(value, Mapping):
         return from_values(ParentRun, value, "teacher.")
     names, path = _named(value)

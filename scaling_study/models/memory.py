@@ -43,16 +43,20 @@ class Footprint:
     fixed: NDArray[np.float64]
     per_image: NDArray[np.float64]
 
-    def peak_bytes(self, batch_size: int, kept: int, passing: int) -> int | None:
+    def peak_bytes(
+        self, batch_size: int, kept: int, passing: int, gradients_last: bool = False
+    ) -> int | None:
         """Most bytes alive; the optimizer has `kept` tensors a weight, `passing` more at work.
 
-        None if nothing is known about backward operations.
+        `gradients_last`: whether all of them are there when a backward pass begins, which adds to
+        them. None if nothing is known about backward operations.
         """
         if not len(self.fixed):
             return None
         # The weights, their average, and what the optimizer keeps.
         lasting = self.weights * (2 + kept) + 2 * self.buffers
-        backward = (self.fixed + batch_size * self.per_image).max()
+        there = self.weights if gradients_last else 0
+        backward = there + (self.fixed + batch_size * self.per_image).max()
         return int(lasting + max(backward, self.weights * (1 + passing)))  # gradients are there too
 
     def checkpoint_bytes(self, kept: int) -> int:

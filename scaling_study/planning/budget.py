@@ -14,7 +14,7 @@ from scaling_study.common.validation import is_number, one_value, require
 from scaling_study.config.keys import check_group
 from scaling_study.cost.device_times import UnmeasuredError
 from scaling_study.cost.time_model import COVERAGE
-from scaling_study.planning.labels import labelled_by
+from scaling_study.planning.labels import labelled_by, to_label
 from scaling_study.planning.parents import needed, with_needed
 from scaling_study.planning.plan import Planned
 from scaling_study.study.axes import AXES
@@ -106,7 +106,8 @@ class Budget:
         if self.gpu_hours is None or not missing:
             return ""
         value = self.needed(missing)["gpu_hours"]
-        high = sum(row.gpu_hours.high for row in missing if row.gpu_hours)
+        hours = [one.gpu_hours for part in (missing, to_label(missing)) for one in part]
+        high = sum(one.high for one in hours if one)
         if high + self.spent(rows)["gpu_hours"] <= self.gpu_hours:
             return ""
         return (

@@ -4,32 +4,39 @@ A run fits where a step's memory does, by the closed form, and where it ends wit
 were wished for, by the forecast for that number of processes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from scaling_study.common.errors import InputError
 from scaling_study.common.validation import one_value, require
 from scaling_study.config.run import RunConfig
-from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, USABLE, memory_bytes
 from scaling_study.cost.device_times import HOUR, Times
+from scaling_study.cost.step_memory import LARGE_DEVICE_BYTES, USABLE, has_batch_norm, memory_bytes
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 
+REMEDY = "train.sync_batch_norm=true lets it see those of all, train.ghost_batch as many as it says"
+# A parent has its own recipe, which no setting of the command line reaches.
+OF_PARENT = "'+grid.parents.{name}={{train.sync_batch_norm: true}}' lets it see those of all"
 # More devices than this train no run.
 MOST_DEVICES = 512
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a device holds, in bytes, and how many hours a run may take; None for any."""
+    """What a device holds, in bytes, and how many hours a run may take; None for any.
+
+    `augment_on` says where its images are augmented.
+    """
 
     device_bytes: float
     target_hours: float | None
+    augment_on: str = "cpu"
 
 
-def wish_of(launcher: Mapping[str, Any], times: Times) -> Wish | None:
+def wish_of(launcher: Mapping[str, Any], times: Times, augment_on: str = "cpu") -> Wish | None:
     """The wish in a launcher's settings; None unless they say `gpus_per_run: auto`.
 
     A device has `gpu_memory_gb`, by default what the data sheet of `plan.device` says, or 80 GB.
@@ -41,7 +48,7 @@ def wish_of(launcher: Mapping[str, Any], times: Times) -> Wish | None:
     hours = one_value(float | None, launcher.get("target_hours"), "launcher.target_hours")
     for key, value in (("gpu_memory_gb", given), ("target_hours", hours)):
         require(value is None or value > 0, f"launcher.{key}", value, "must be above 0")
-    return Wish(sheet if given is None else 1e9 * given, hours)
+    return Wish(sheet if given is None else 1e9 * given, hours, augment_on)
 
 
 def allotted(
@@ -56,35 +63,61 @@ def allotted(
     InputError for a run of several processes whose batch norm would see another number of images
     on each number of devices.
     """
-    found, lines = [], list[str]()
+    counts, lines = dict[str, int](), list[str]()
+    done = {
+        row.run.run_id: result.world_size or 1
+        for row in rows
+        if row.state in FINISHED and (result := results.get(row.run.run_id)) is not None
+    }
     for row in rows:
-        result = results.get(row.run.run_id)
         if row.run.device != "cuda" or row.run.program is not None:
-            processes = 1
-        elif result is not None and row.state in FINISHED:
-            processes = result.world_size or 1
-        else:
-            processes, line = _smallest(row, wish, times)
+            counts[row.run.run_id] = 1
+        elif row.run.run_id not in done:
+            counts[row.run.run_id], line = _smallest(row, wish, times)
             lines += [line] if line else []
-            _check_batch_norm(row.run, processes)
-        (again,) = plan([row.cell], store, results, times.of_processes(processes))
-        found.append(replace(again, state=row.state))
-    if len(counts := sorted({row.processes for row in found})) > 1:
+    counts = _as_their_trunks(rows, counts | done, done)
+    again = list[Planned]()
+    for row in rows:
+        processes = counts[row.run.run_id]
+        if row.run.run_id not in done:
+            _check_batch_norm(row, processes)
+        known = times.of_processes(processes)
+        (found,) = plan([row.cell], store, results, known, wish.augment_on)
+        again.append(replace(found, state=row.state))
+    if len(used := sorted({*counts.values()})) > 1:
         lines.append(
-            f"runs take {', '.join(map(str, counts))} GPUs: the analysis compares them by "
+            f"runs take {', '.join(map(str, used))} GPUs: the analysis compares them by "
             "device-seconds, the step time times the GPUs of a run"
         )
-    return found, list(dict.fromkeys(lines))
+    return again, list(dict.fromkeys(lines))
+
+
+def _as_their_trunks(
+    rows: Sequence[Planned], counts: Mapping[str, int], done: Collection[str]
+) -> dict[str, int]:
+    """The numbers of devices where runs that go on from others take as many as those: the most that
+    one of them needs, or what a run that is `done` has taken.
+    """
+    found = dict(counts)
+    by_length = sorted(rows, key=lambda row: row.run.train.epochs)
+    on_trunks = [(row.run.run_id, row.run.trunk.run) for row in by_length if row.run.trunk]
+    for run_id, trunk in reversed(on_trunks):
+        if run_id not in done and trunk not in done:
+            found[trunk] = max(found[trunk], found[run_id])
+    for run_id, trunk in on_trunks:
+        if run_id not in done:
+            found[run_id] = found[trunk]
+    return found
 
 
 def _smallest(row: Planned, wish: Wish, times: Times) -> tuple[int, str]:
     """The number of devices for a run, and what it lacks there."""
-    room = USABLE * wish.device_bytes
+    room, where = USABLE * wish.device_bytes, wish.augment_on
     if row.cost.memory_bytes is None:
         return 1, f"{row.run.model.family}: one device a run, because its memory is blank"
-    holding = [n for n in _counts(row.run) if _holds(row.run, n, room)]
+    holding = [n for n in _counts(row.run) if _holds(row.run, n, room, where)]
     if not holding:
-        return max(_counts(row.run), default=1), _what_would_fit(row.run, room)
+        return max(_counts(row.run), default=1), _what_would_fit(row.run, room, where)
     if wish.target_hours is None:
         return holding[0], ""
     hours = {}
@@ -106,9 +139,9 @@ def _smallest(row: Planned, wish: Wish, times: Times) -> tuple[int, str]:
     )
 
 
-def _holds(run: RunConfig, processes: int, room: float) -> bool:
+def _holds(run: RunConfig, processes: int, room: float, augment_on: str) -> bool:
     """Whether a step fits where so many devices share it."""
-    memory = memory_bytes(run, processes)
+    memory = memory_bytes(run, processes, augment_on)
     return memory is not None and memory <= room
 
 
@@ -131,29 +164,64 @@ def _shares(run: RunConfig, processes: int) -> bool:
         return False
 
 
-def _what_would_fit(run: RunConfig, room: float) -> str:
+def _what_would_fit(run: RunConfig, room: float, augment_on: str) -> str:
     """How many forward passes a step would fit in, and what that changes."""
-    text = f"{run.run_id}: its step fits on no number of devices"
+    text, batch = f"{run.run_id}: its step fits on no number of devices", run.train.batch_size
+    # A pass holds whole groups of batch norm.
+    group = max(2, run.train.ghost_batch)
     for n in _powers():
         passes = run.train.accumulation * n
-        if run.train.batch_size % passes or run.train.batch_size // passes < 2:
+        if batch % passes or batch // passes < group:
+            break
+        if run.train.ghost_batch and batch // passes % group:
             break
         other = replace(run, train=replace(run.train, accumulation=passes))
-        if fitting := [k for k in _counts(other) if _holds(other, k, room)]:
+        if fitting := [k for k in _counts(other) if _holds(other, k, room, augment_on)]:
+            seen = run.train.ghost_batch or batch // passes
             return (
                 f"{text}; train.accumulation={passes} would fit on {fitting[0]}: another run, "
-                f"whose batch norm sees {run.train.batch_size // passes} images at a time"
+                f"whose batch norm sees {seen} images at a time"
             )
     return f"{text}, nor with any train.accumulation"
 
 
-def _check_batch_norm(run: RunConfig, processes: int) -> None:
+def given(rows: Sequence[Planned]) -> list[str]:
+    """Lines about runs whose number of processes a person has set, not the plan.
+
+    InputError for a run whose batch so many cannot share.
+    """
+    several = [row for row in rows if row.processes > 1 and row.run.program is None]
+    for row in several:
+        row.run.train.share(row.processes)
+    found = [row for row in several if not _of_the_recipe(row.run)]
+    if not found:
+        return []
+    run, n = found[0].run, found[0].processes
+    seen = run.train.batch_size // run.train.accumulation
+    return [
+        f"batch norm of {len(found)} runs sees the images of one of {n} processes "
+        f"({seen // n} in {run.run_id}): the same runs with another launcher.gpus_per_run would "
+        f"have other statistics; {_remedy(found[0])}"
+    ]
+
+
+def _remedy(row: Planned) -> str:
+    return OF_PARENT.format(name=row.stage) if row.stage else REMEDY
+
+
+def _of_the_recipe(run: RunConfig) -> bool:
+    """Whether the recipe alone decides over which images batch norm works, if there is any."""
+    recipe = run.train.sync_batch_norm or run.train.ghost_batch > 0
+    return recipe or not has_batch_norm(run)
+
+
+def _check_batch_norm(row: Planned, processes: int) -> None:
+    run = row.run
     seen = run.train.batch_size // run.train.accumulation
     require(
-        processes == 1 or run.train.sync_batch_norm,
+        processes == 1 or _of_the_recipe(run),
         "launcher.gpus_per_run",
         "auto",
         f"{run.run_id} takes {processes} devices, on each of which batch norm would see "
-        f"{seen // processes} images, by the accident of that number; train.sync_batch_norm=true "
-        f"lets it see {seen} on any",
+        f"{seen // processes} images, by the accident of that number; {_remedy(row)}",
     )

@@ -23,9 +23,9 @@ from scaling_study.grid.cell import Cell
 from scaling_study.grid.cells import ExcludedPoint, ancestors
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.code_changes import code_changes
-from scaling_study.planning.devices_per_run import allotted, wish_of
+from scaling_study.planning.devices_per_run import allotted, given, wish_of
 from scaling_study.planning.order import to_do
-from scaling_study.planning.parents import check_kept, needed
+from scaling_study.planning.parents import check_kept, check_processes, needed
 from scaling_study.planning.pilot import fitting
 from scaling_study.planning.plan import Planned, check_accepted, plan, planned_cells
 from scaling_study.study.axes import config_key
@@ -110,15 +110,25 @@ def draft(
     check(results_dir / grid["name"], grid, values_of(cells, left))
     every = [*ancestors(cells), *cells]
     check_accepted([cell.run for cell in every], store, results)
-    rows = plan(every, store, results, times)
+    rows = plan(every, store, results, times, execution.augment_on)
     check_kept(rows, store, execution)
-    if (wish := wish_of(group(settings, "launcher"), times)) is not None:
+    if (wish := wish_of(group(settings, "launcher"), times, execution.augment_on)) is not None:
         rows, about = allotted(rows, wish, times, store, results)
         lines += about
+    else:
+        lines += [*given(to_do(rows)), *_without_effect(group(settings, "launcher"))]
+    check_processes(rows, store, results)
     lines += [*times.notes(row.run for row in to_do(rows)), *blank_costs(rows)]
     lines += [*_short_steps(to_do(rows)), *code_changes(rows, store, results)]
     found = Draft(grid, [], left, times, decided, results, notes)
     return found.of_every(rows), lines
+
+
+def _without_effect(launcher: Mapping[str, Any]) -> list[str]:
+    """A line about a wish that nobody reads."""
+    if (hours := launcher.get("target_hours")) is None:
+        return []
+    return [f"launcher.target_hours={hours} counts with launcher.gpus_per_run=auto alone"]
 
 
 def blank_costs(rows: Sequence[Planned]) -> list[str]:
@@ -206,7 +216,8 @@ def redrawn(old: Draft, execution: ExecutionConfig) -> Draft:
     store = Store(Path(execution.results_dir))
     results = store.read()
     times = {row.processes: old.times.of_processes(row.processes) for row in old.every}
-    rows = [plan([r.cell], store, results, times[r.processes])[0] for r in old.every]
+    where = execution.augment_on
+    rows = [plan([r.cell], store, results, times[r.processes], where)[0] for r in old.every]
     return replace(old.of_every(rows), results=results)
 
 

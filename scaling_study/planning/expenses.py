@@ -6,6 +6,7 @@ from scaling_study.common.errors import InputError
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.devices import Device, devices, named
 from scaling_study.cost.time_model import COVERAGE, Estimate
+from scaling_study.planning.labels import to_label
 from scaling_study.planning.plan import Planned
 
 
@@ -45,9 +46,11 @@ def expense_lines(
 
 
 def _hours(rows: Sequence[Planned]) -> Estimate | None:
-    """GPU-hours of all rows, whose errors go together in the worst case; None if one is blank."""
-    found = [row.gpu_hours for row in rows if row.gpu_hours is not None]
-    if len(found) < len(rows):
+    """GPU-hours of all rows, and of labels that they need and that are not there; None if one is
+    blank. Errors go together in the worst case.
+    """
+    every = [one.gpu_hours for part in (rows, to_label(rows)) for one in part]
+    if len(found := [hours for hours in every if hours is not None]) < len(every):
         return None
     ends = (sum(getattr(hours, end) for hours in found) for end in ("value", "low", "high"))
     return Estimate(*ends)

@@ -1,13 +1,13 @@
 """Runs of a plan that others start from: which of them a part needs, and whether weights stay."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from scaling_study.common.errors import InputError
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.models.initial_weights import ParentRun
 from scaling_study.planning.plan import Planned
-from scaling_study.study.parents import CHECKPOINT_FILE, TRUNK_FILE
-from scaling_study.study.result import FINISHED
+from scaling_study.study.parents import CHECKPOINT_FILE, TO_START, TRUNK_FILE
+from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 
 # What messages call the files that others start from.
@@ -45,6 +45,24 @@ def check_kept(rows: Sequence[Planned], store: Store, execution: ExecutionConfig
             raise InputError(
                 f"{run_id}: runs of this grid start from it, and its {WORDS[name]} was not kept; "
                 f"remove {store.run_dir(run_id)} to train it again"
+            )
+
+
+def check_processes(
+    rows: Sequence[Planned], store: Store, results: Mapping[str, Result | None]
+) -> None:
+    """Raise an InputError where a run would go on from the trunk of another number of processes."""
+    by_id = {row.run.run_id: row for row in rows}
+    for row in rows:
+        if row.run.trunk is None or row.state not in (*TO_START, "failed"):
+            continue
+        trunk = row.run.trunk.run
+        result = results.get(trunk) if by_id[trunk].state == "ok" else None
+        if result is not None and (began := result.world_size or 1) != row.processes:
+            raise InputError(
+                f"{trunk}: {began} process(es) trained it, and {row.processes} would go on from "
+                f"its trunk otherwise; give launcher.gpus_per_run and launcher.nodes that make "
+                f"{began}, or remove {store.run_dir(trunk)} to train it again"
             )
 
 

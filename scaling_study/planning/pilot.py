@@ -8,13 +8,16 @@ overrides say of `planning` itself is about the study that they make.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
-from scaling_study.common.validation import flat_items
 from scaling_study.config import hydra_app
-from scaling_study.config.keys import COMMON_KEYS, RUN_KEYS
+from scaling_study.config.keys import COMMON_KEYS, RUN_KEYS, key_of
+from scaling_study.config.other_files import with_files
 from scaling_study.data import data_set
+from scaling_study.grid.bases import Bases
 from scaling_study.grid.expand import candidates
+from scaling_study.grid.schema import files_of
 from scaling_study.study.axes import plain, sort_key
 
 Settings = Mapping[str, Any]
@@ -46,7 +49,8 @@ def fitting(
     file = hydra_app.composed("sweep", [*hydra_app.search_path(), *chosen])
     declared = file["grid"].get("planning") or {}
     own = [key for key, pilot in planning.items() if key in declared and declared[key] == pilot]
-    now, before = _values(grid, settings), _values(file["grid"], file)
+    now = _values(grid, settings, overrides)
+    before = _values(file["grid"], file, chosen)
     lengths = before["train.epochs"].keys() - now["train.epochs"].keys()
     gone = [key for key in own if sort_key(key) in lengths]
     notes = [f"grid.planning.{key}: ignored, no run has {key} epochs" for key in gone]
@@ -64,20 +68,24 @@ def fitting(
 
 def _matters(override: str) -> bool:
     """Whether an override may change the runs of a grid."""
-    key = override.lstrip("+~").partition("=")[0]
+    key = key_of(override)
     return key not in ("grid", "grid.name") and key.partition(".")[0] not in OF_THE_COMMAND
 
 
-def _values(grid: Mapping[str, Any], settings: Settings) -> dict[str, Values]:
+def _values(
+    grid: Mapping[str, Any], settings: Settings, overrides: Sequence[str]
+) -> dict[str, Values]:
     """All values that the points of a grid have of each setting."""
-    known = dict(flat_items({key: settings[key] for key in RUN_KEYS}))
-    points = [candidate.point for candidate in candidates(grid, known)]
+    base = {key: settings[key] for key in RUN_KEYS}
+    bases = Bases(base, partial(with_files, base, overrides))
+    points = [candidate.point for candidate in candidates(grid, bases.known)]
     varied = {key for point in points for key in point}
+    known = [bases.known(point) for point in {repr(files_of(p)): p for p in points}.values()]
     return {
-        key: {sort_key(v): v for v in (point.get(key, value) for point in points)}
+        key: {sort_key(v): v for v in (p.get(key, bases.known(p).get(key)) for p in points)}
         if key in varied
-        else {sort_key(value): value}
-        for key, value in known.items()
+        else {sort_key(value): value for value in (found[key] for found in known if key in found)}
+        for key in dict.fromkeys(key for found in known for key in found)
     }
 
 

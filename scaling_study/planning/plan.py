@@ -9,8 +9,9 @@ from scaling_study.common.errors import InputError
 from scaling_study.config.evaluation import labelling_flops
 from scaling_study.config.run import RunConfig
 from scaling_study.config.teaching import file_of, pool_key
-from scaling_study.cost.closed_form import RunCost, describe, memory_bytes, run_cost
+from scaling_study.cost.closed_form import RunCost, describe, run_cost
 from scaling_study.cost.device_times import BOTH, HOUR, PRIOR_TIMES, Times
+from scaling_study.cost.step_memory import memory_bytes
 from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.cell import Cell
 from scaling_study.grid.cells import ExcludedPoint, cells_of
@@ -140,13 +141,18 @@ def check_accepted(
 
 
 def plan(
-    cells: Sequence[Cell], store: Store, results: Mapping[str, Result | None], times: Times
+    cells: Sequence[Cell],
+    store: Store,
+    results: Mapping[str, Result | None],
+    times: Times,
+    augment_on: str = "cpu",
 ) -> list[Planned]:
     """Cost, forecast and state of every cell; `results` is what `store.read()` has found.
 
-    Memory is that of each of the processes that train a run together.
+    Memory is that of each of the processes that train a run together, on the device which, by
+    `augment_on`, also augments their images.
     """
-    return [_planned(cell, store, results, times) for cell in cells]
+    return [_planned(cell, store, results, times, augment_on) for cell in cells]
 
 
 def forecasts_of(rows: Iterable[Planned]) -> dict[str, RunForecast | None]:
@@ -162,7 +168,11 @@ def forecasts_of(rows: Iterable[Planned]) -> dict[str, RunForecast | None]:
 
 
 def _planned(
-    cell: Cell, store: Store, results: Mapping[str, Result | None], times: Times
+    cell: Cell,
+    store: Store,
+    results: Mapping[str, Result | None],
+    times: Times,
+    augment_on: str,
 ) -> Planned:
     run_id, columns = cell.run.run_id, describe(cell.run)
     result = results.get(run_id)
@@ -175,8 +185,9 @@ def _planned(
     cost, time = run_cost(cell.run), times.whole(cell.run, columns)
     if result is not None and state in FINISHED:
         cost = replace(cost, shared_flops=result.shared_flops)  # as it was trained
-    if times.processes > 1 and cell.run.program is None:
-        cost = replace(cost, memory_bytes=memory_bytes(cell.run, times.processes))
+    if cell.run.program is None:
+        memory = memory_bytes(cell.run, times.processes, augment_on)
+        cost = replace(cost, memory_bytes=memory)
     actual_s = result.wall_s if result is not None and state in FINISHED else None
     return Planned(
         cell=cell,
@@ -190,18 +201,20 @@ def _planned(
         actual_gpu_hours=None if actual_s is None else actual_s * times.gpus(cell.run) / HOUR,
         basis=times.basis(cell.run),
         processes=times.processes,
-        labelling=_labelling(cell, store.root.parent, times),
+        labelling=_labelling(cell, store.root.parent, results, times),
     )
 
 
-def _labelling(cell: Cell, results_dir: Path, times: Times) -> Labelling | None:
+def _labelling(
+    cell: Cell, results_dir: Path, results: Mapping[str, Result | None], times: Times
+) -> Labelling | None:
     """The labels that the run of a cell needs; None without a teacher."""
     run = cell.run
     if run.teacher is None:
         return None
     planned = {one.run.run_id: one.run for one in cell.parents}
     teacher = planned.get(run.teacher.run) or teachers.read(run, results_dir)
-    flops = labelling_flops(run, teacher)
+    flops, trained = labelling_flops(run, teacher), results.get(teacher.run_id)
     # Images are scored as in an evaluation of the teacher; it is not trained for that.
     time = times.whole(teacher, describe(teacher) | {"train_flops": 0, "eval_flops": flops})
     return Labelling(
@@ -209,5 +222,7 @@ def _labelling(cell: Cell, results_dir: Path, times: Times) -> Labelling | None:
         flops=flops,
         time=time,
         gpu_hours=times.gpu_hours(run, time) if time else None,
-        done=file_of(run, teacher, results_dir).is_file(),
+        done=file_of(run, teacher, results_dir).is_file()
+        and trained is not None
+        and trained.status == "ok",
     )

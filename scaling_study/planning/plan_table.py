@@ -7,7 +7,8 @@ from typing import Any
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replace_csv
 from scaling_study.config.axes import Settings
-from scaling_study.cost.closed_form import DISK_TOLERANCE, devices_needed
+from scaling_study.cost.closed_form import DISK_TOLERANCE
+from scaling_study.cost.step_memory import devices_needed
 from scaling_study.cost.time_model import Estimate
 from scaling_study.grid.declared import axis_keys
 from scaling_study.models.memory import TOLERANCE

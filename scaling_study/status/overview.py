@@ -106,7 +106,8 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
     accounted = {} if accounted is None else accounted
     view = registry.look(store, [row["run_id"] for row in rows], study_dir, accounted)
     try:
-        runs = tuple(_run(row, view.runs[row["run_id"]], store, own) for row in rows)
+        needs = {row["run_id"]: (row.get(PARENTS) or "").split() for row in rows}
+        runs = tuple(_run(row, view.runs[row["run_id"]], store, own, needs) for row in rows)
     except (KeyError, ValueError, OverflowError) as error:
         raise InputError(
             f"{study_dir / 'plan.csv'} is no plan ({error!r}); the sweep's command, repeated, "
@@ -131,12 +132,18 @@ def overview(study_dir: Path, accounted: Accounts | None = None) -> Overview:
     )
 
 
-def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[Axis]) -> RunStatus:
+def _run(
+    row: Mapping[str, str],
+    seen: RunInQueue,
+    store: Store,
+    own: Sequence[Axis],
+    needs: Mapping[str, Sequence[str]],
+) -> RunStatus:
     run_id, lost, ended = row["run_id"], seen.lost, None
     note = store.job(run_id)
     with suppress(OSError, ValueError):
         ended = store.result(run_id) if seen.state in STATUSES else None
-    parents = (row.get(PARENTS) or "").split()
+    parents = needs[run_id]
     state = "failed" if lost and lost.failed else with_parents(seen.state, parents, store)
     # The log of a dead job has more about its end, and the run may have none.
     log = (lost.log if lost else None) or store.run_dir(run_id) / "log.txt"
@@ -148,7 +155,8 @@ def _run(row: Mapping[str, str], seen: RunInQueue, store: Store, own: Sequence[A
         settings={a.name: row[a.name] for a in own if row.get(a.name)},
         state=state,
         cause=lost.cause if lost and lost.cause else _cause(ended, note),
-        error=_error(lost, ended) or (blocked_by(parents, store) if state == BLOCKED else None),
+        error=_error(lost, ended)
+        or (blocked_by(parents, store, needs) if state == BLOCKED else None),
         epoch=seen_at.epoch if (seen_at := reached(store.run_dir(run_id))) else 0.0,
         attempts=len(note.get("attempts") or ()),
         job=seen.job or note.get("queued") or note.get("job"),

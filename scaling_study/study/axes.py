@@ -56,6 +56,8 @@ AXES = (
 KEYS = {axis.name: axis.key for axis in AXES}
 NAMES = {axis.key: axis.name for axis in AXES}
 EPOCHS = "epochs"
+# Groups of which a block of a grid may choose a file.
+FILE_GROUPS = ("model", "train")
 # Replicates share these.
 CELL_AXES = tuple(axis for axis in AXES if not axis.replicate)
 

@@ -142,6 +142,16 @@ def alive(job_file: Path) -> bool:
     return beats(job_file) if seen is None else seen
 
 
+def cancelled_in_this_job(note: Mapping[str, Any]) -> bool:
+    """Whether the scheduler's job that this process is in was to work on the run until cancelled.
+
+    It takes a while until a job learns that; from the note on it begins no run.
+    """
+    ours = os.environ.get(JOB_VARIABLE)
+    over = "ended" in note and note.get("cause") == "cancelled"
+    return over and bool(ours) and note.get("job") == ours
+
+
 def beat(path: Path, claim: Claim, stop: threading.Event, lost: Callable[[], None]) -> None:
     """Touch `path` until `stop` is set: the heartbeat of a claim. Calls `lost` if it is.
 

@@ -2,7 +2,7 @@
 
 A row is a `shape` (one network at one batch size and precision, by the id of a short run of it) on
 a device with a number of CPU threads; `config_ids` are the cells of the study that train it. The
-other columns are for people, but for `MEASUREMENTS`, `STEP_TIME` and `LOG_SD`.
+other columns are for people, but for `MEASUREMENTS` and the times with their SD.
 """
 
 import csv
@@ -16,7 +16,9 @@ from scaling_study.common.files import replace_csv
 
 FILE = "measured.csv"
 SHAPE, DEVICE, THREADS, CONFIG_IDS = "shape", "device", "threads", "config_ids"
-STEP_TIME, MEASUREMENTS, LOG_SD = "step_time_s", "measurements", "step_time_log_sd"
+STEP_TIME, FORWARD_TIME, MEASUREMENTS = "step_time_s", "inference_time_s", "measurements"
+# SD of the logarithm of each time between measurements.
+LOG_SD = {STEP_TIME: "step_time_log_sd", FORWARD_TIME: "inference_time_log_sd"}
 # Below so many measurements nothing says how well a step time is known.
 ENOUGH = 2
 Key = tuple[str, str, str]

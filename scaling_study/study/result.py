@@ -52,6 +52,7 @@ COLUMNS: dict[str, str] = {
     "images_per_s": "batch_size / step_time_s",
     "bound": "data or compute: what the steps waited for",
     "workers_needed": "where bound is data: loader.workers with which steps would not wait",
+    "core_images_per_s": "training images that one CPU core read and augmented in a second of work",
     "peak_memory_bytes": "largest resident set of the process (CPU) or allocation (GPU), bytes",
     "wall_s": "training and evaluation over all attempts, without start-up (imports, images), s",
     "device": "device class and model, as in 'cpu: AMD EPYC'",
@@ -74,7 +75,7 @@ COLUMNS: dict[str, str] = {
 # What results of schema 2 lack; and what only some runs have, which is blank elsewhere and not in
 # all results of schema 3.
 ADDED = ("eval_flops", "stopped_epoch")
-OPTIONAL = ("outcome", "measures", "workers_needed", "shared_flops")
+OPTIONAL = ("outcome", "measures", "workers_needed", "core_images_per_s", "shared_flops")
 # A run that ended in one of these is never trained again.
 FINISHED = ("ok", "diverged")
 STATUSES = (*FINISHED, "failed")
@@ -86,8 +87,8 @@ POSITIVE = (
     *("depth", "width", "resolution", "epochs", "batch_size", "lr", "params", "flops"),
     *("activations", "train_flops", "eval_flops", "n_train", "n_val", "step_time_s"),
     *("step_time_mean_s", "stopped_epoch", "shared_flops"),
-    *("images_per_s", "workers_needed", "threads", "world_size", "peak_memory_bytes"),
-    "micro_batch_size",
+    *("images_per_s", "workers_needed", "core_images_per_s", "threads", "world_size"),
+    *("peak_memory_bytes", "micro_batch_size"),
 )
 
 
@@ -128,6 +129,7 @@ class Result:
     images_per_s: float | None = None
     bound: str | None = None
     workers_needed: int | None = None
+    core_images_per_s: float | None = None
     peak_memory_bytes: int | None = None
     wall_s: float | None = None
     micro_batch_size: int | None = None

@@ -168,21 +168,28 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
 
     def enqueue(self, run_id: str, job: str, cause: str | None = None) -> None:
-        """The scheduler's `job` will work on the run; `cause` ended the attempt before."""
+        """The scheduler's `job` will work on the run; `cause` ended the attempt before.
+
+        Not the job of this process, if the run was cancelled in it.
+        """
         path = self.run_dir(run_id) / "job.json"
         self._make_folder(run_id)
         with self._lock():
-            if not alive(path):
-                note = {"queued": job, "submitted": time.time()}
-                write_note(path, note | {"attempts": attempts_in(read_note(path), cause)})
+            if not alive(path) and not claims.cancelled_in_this_job(note := read_note(path)):
+                queued = {"queued": job, "submitted": time.time()}
+                write_note(path, queued | {"attempts": attempts_in(note, cause)})
 
     def end(self, run_id: str, cause: str | None) -> None:
-        """Note that nobody works on the run, nor will: its job is gone, because of `cause`."""
+        """Note that nobody works on the run, nor will: its job is gone, because of `cause`.
+
+        A job that ends because it was cancelled has nothing to add to that.
+        """
         path = self.run_dir(run_id) / "job.json"
         with self._lock():
-            if alive(path):
-                return  # somebody else has begun meanwhile
             note = read_note(path)
+            # Somebody else may have begun meanwhile.
+            if alive(path) or claims.cancelled_in_this_job(note):
+                return
             began = note.pop("submitted", time.time())
             note.setdefault("job", note.pop("queued", None))
             write_note(path, {"began": began} | note | {"ended": time.time(), "cause": cause})
@@ -202,14 +209,16 @@ class Store:
     def claim(self, run_id: str, lost: Callable[[], None] = lambda: None) -> Iterator[Claim | None]:
         """A claim if this process may work on the run; its heartbeat shows it at work meanwhile.
 
-        None if a live process has it already. The claim dies with the process. `lost` is called,
-        in another thread, if somebody took this process for dead and has the run now.
+        None if a live process has it already, or the run was cancelled in the job of this process.
+        The claim dies with the process. `lost` is called, in another thread, if somebody took this
+        process for dead and has the run now.
         """
         path = self.run_dir(run_id) / "job.json"
         self._make_folder(run_id)
         with self._lock():
-            free = not alive(path)
-            note = claims.claim_of_this_process() | {"attempts": attempts_in(read_note(path))}
+            before = read_note(path)
+            free = not alive(path) and not claims.cancelled_in_this_job(before)
+            note = claims.claim_of_this_process() | {"attempts": attempts_in(before)}
             if free:
                 # Of W&B's record another process may be writing.
                 remove_leftovers(path.parent, except_of="wandb.json")

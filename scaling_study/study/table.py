@@ -92,6 +92,15 @@ def read_plan(study_dir: Path) -> list[dict[str, str]]:
     return list(rows.values())
 
 
+def tabled_results(study_dir: Path) -> dict[str, Tabled]:
+    """The results in a study's results.csv where no folders of runs are beside it; else none.
+
+    Raises an InputError as `read_result_table`.
+    """
+    there = (study_dir.parent / "runs").exists()
+    return {} if there else read_result_table(study_dir / TABLE)
+
+
 def read_study(study_dir: Path) -> Study:
     """The results of every run in a study's plan; raises an InputError if `study_dir` is no study.
 
@@ -106,8 +115,7 @@ def read_study(study_dir: Path) -> Study:
     # Columns of a plan that a result lacks: settings, whose names have a dot, variants and solves.
     used = {name for name in PLANNED if any(row.get(name) for row in plan)}
     varied = [name for name in (plan[0] if plan else ()) if "." in name or name in used]
-    store = study_dir.parent / "runs"
-    tabled = {} if store.exists() else read_result_table(study_dir / TABLE)
+    store, tabled = study_dir.parent / "runs", tabled_results(study_dir)
     for run_id in planned:
         try:
             known = tabled.get(run_id)

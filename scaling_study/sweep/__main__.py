@@ -39,6 +39,7 @@ from scaling_study.sweep import (
     alerts,
     decisions,
     display,
+    image_notes,
     live_report,
     prepare,
     progress,
@@ -110,10 +111,11 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
     notes = [*orphan_lines(found, store.root.parent), *plan.tuning(rows), *plan.confounders(rows)]
     notes += [*decisions.unsuited(rows), *found.pilot_notes, *chosen.lines, *saving_lines(rows)]
     notes += [*plan.equivalence(rows), *plan.describe(rows)]
-    notes += [*display.stored(to_do(rows), execution), *decisions.budget_lines(rows, budget)]
+    notes += image_notes.loader(to_do(rows), found.results.values())
+    notes += [*image_notes.stored(to_do(rows), execution), *decisions.budget_lines(rows, budget)]
     notes += expense_lines(to_do(rows), found.times, *asked.expenses)
     called = display_names([row.run for row in rows], grid)
-    shown = display.lines(rows, len(slots), asked.order, called)
+    shown = display.lines(rows, len(slots), asked.order, called, found.times.data_sheet)
     _show(found, [*display.question(grid), *shown], notes)
     if asked.out:
         write_csv(rows, grid, Path(asked.out))
@@ -139,7 +141,7 @@ def _sweep(settings: dict[str, Any], overrides: list[str]) -> tuple[int, bool]:
             _measure(found.rows, found.results, study_dir, execution, measuring)
     done = all(row.state in FINISHED for row in rows)
     again = chosen.in_rounds and bool(missing) and done
-    return summary(rows, study_dir, options.waits_for_runs), again
+    return summary(rows, study_dir, options.waits_for_runs, launcher.advice), again
 
 
 def _show(found: Draft, shown: Sequence[str], notes: Sequence[str]) -> None:
@@ -180,7 +182,7 @@ def _ended(
     done = [row for row in ended.every if row.run.run_id in ids]
     now = ended.times.with_timings(timings_of(ended.results.values()))
     lines = display.compared(done, now.forecast(done[0].run).held_out_error)
-    if lines := [*lines, *display.bound_by_data(map(ended.results.get, ids))]:
+    if lines := [*lines, *image_notes.bound_by_data(map(ended.results.get, ids))]:
         print("\n".join(lines))
     return ended
 

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaling_study.common.format import duration, engineering, fitted, screen_width
-from scaling_study.config.execution import ExecutionConfig
-from scaling_study.cost.closed_form import LARGE_DEVICE_BYTES, devices_needed
+from scaling_study.cost.devices import Device
+from scaling_study.cost.step_memory import LARGE_DEVICE_BYTES, devices_needed
 from scaling_study.cost.time_model import COVERAGE, Estimate
-from scaling_study.data import data_info
-from scaling_study.data.base import MINIVAL
-from scaling_study.data.storage.stored_images import stored_bytes
 from scaling_study.planning.labels import to_label
 from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned
-from scaling_study.study.result import Result
 
 # More runs than this are not listed one by one.
 MOST_LINES = 200
@@ -33,7 +29,13 @@ def notes(lines: Iterable[str]) -> list[str]:
     return [fitted(text, start, len(start) + 2) for text, start in starts]
 
 
-def lines(rows: Sequence[Planned], slots: int, order: str, names: Sequence[str] = ()) -> list[str]:
+def lines(
+    rows: Sequence[Planned],
+    slots: int,
+    order: str,
+    names: Sequence[str] = (),
+    sheet: Device | None = None,
+) -> list[str]:
     """The plan for people: a line a run, then the totals for `slots` runs at a time.
 
     The memory that is shown is that of each process that trains a run. `names` are display names of
@@ -43,7 +45,7 @@ def lines(rows: Sequence[Planned], slots: int, order: str, names: Sequence[str] 
     listed = table_lines(_columns(rows[:MOST_LINES], names[:MOST_LINES]), screen_width())
     if len(rows) > MOST_LINES:
         listed.append(f"… and {len(rows) - MOST_LINES} runs more; plan.out=FILE.csv has them all")
-    return [*listed, *(fitted(text, indent=2) for text in _totals(rows, slots, order))]
+    return [*listed, *(fitted(text, indent=2) for text in _totals(rows, slots, order, sheet))]
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _note(row: Planned) -> str:
     return "; ".join(notes)
 
 
-def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
+def _totals(rows: Sequence[Planned], slots: int, order: str, sheet: Device | None) -> list[str]:
     missing = to_do(rows, order, slots)
     counted = [f for row in missing if (f := row.cost.own_train_flops) is not None]
     states = ", ".join(f"{n} {state}" for state, n in Counter(r.state for r in rows).items())
@@ -139,18 +141,19 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
         text.append(f"{pairs}, once each: {flops:.3g} FLOPs more")
     if missing and not of_program:
         disk = sum(row.cost.disk_bytes or 0 for row in missing)
-        text.append(f"{_largest(missing)}; all: {engineering(disk)}B on disk when done")
+        text.append(f"{_largest(missing, sheet)}; all: {engineering(disk)}B on disk when done")
     if not missing or of_program:  # how long a program of the user's own takes is not forecast
         return text
     forecasts = (*(row.time for row in missing), *(one.time for one in labels))
     times = [time for time in forecasts if time is not None]
     if len(times) < len(forecasts):
-        text.append(
-            "forecast: blank, because nothing has been measured on this device yet "
-            "(plan.probe=true measures; plan.device=a100 takes a prior from a data sheet)"
-        )
+        # Why a data sheet gives a GPU no forecast is said with it.
+        if sheet is None or any(row.run.device != "cuda" for row in missing):
+            text.append(
+                "forecast: blank, because nothing has been measured on this device yet "
+                "(plan.probe=true measures; plan.device=a100 takes a prior from a data sheet)"
+            )
     else:
-        text += _loader(missing)
         # Several GPUs may train a run, and several runs may share one.
         hours = [r.gpu_hours.value for r in missing if r.gpu_hours and r.run.device == "cuda"]
         if hours:
@@ -165,40 +168,18 @@ def _totals(rows: Sequence[Planned], slots: int, order: str) -> list[str]:
     return text
 
 
-def stored(rows: Sequence[Planned], execution: ExecutionConfig) -> list[str]:
-    """What training images that are kept decoded take on a disk, once for all runs."""
-    folder, found = execution.images_dir or execution.cache_dir, {}
-    for data in dict.fromkeys(row.run.data for row in rows):
-        if side := getattr(data, "stored_side", 0):
-            info = data_info(data)
-            images = info.n_train + (info.n_val if data.split == MINIVAL else 0)
-            found[data.name, getattr(data, "root", ""), side] = images
-    return [
-        f"stored images: {engineering(stored_bytes(images, side))}B in {folder}, {images:,} images "
-        f"of {engineering(stored_bytes(1, side))}B (data.stored_side={side})"
-        for (_, _, side), images in found.items()
-    ]
-
-
-def _loader(rows: Sequence[Planned]) -> list[str]:
-    """What the fastest network asks of the loader of each GPU."""
-    speeds = [
-        row.run.train.batch_size / (row.processes * row.step.value)
-        for row in rows
-        if row.run.device == "cuda" and row.step is not None
-    ]
-    text = "images/s for each GPU; `python benchmarks/data.py` measures what one core decodes"
-    return [f"loader: up to {max(speeds):,.0f} {text}"] if speeds else []
-
-
 def _by_prior(rows: Sequence[Planned]) -> str:
     """That a forecast rests on a data sheet, alone or narrowed by measurements."""
     found = dict.fromkeys(str(row.basis) for row in rows if row.by_prior)
     return f" by {' and '.join(found)}" if found else ""
 
 
-def _largest(rows: Sequence[Planned]) -> str:
-    """What the run with most memory needs, and how many devices hold it if one does not."""
+def _largest(rows: Sequence[Planned], sheet: Device | None) -> str:
+    """What the run with most memory needs, and how many devices hold it if one does not.
+
+    Of the memory of `plan.device`, or of 80 GB.
+    """
+    room = LARGE_DEVICE_BYTES if sheet is None else sheet.memory_bytes
     sizes = [(row.cost.memory_bytes, i) for i, row in enumerate(rows)]
     memory, i = max(((size, i) for size, i in sizes if size is not None), default=(None, 0))
     if memory is None:
@@ -206,28 +187,17 @@ def _largest(rows: Sequence[Planned]) -> str:
     row = rows[i]
     where = "one device" if row.processes == 1 else f"each of {row.processes} devices"
     text = f"largest run: {engineering(memory)}B of memory on {where}"
-    if memory <= LARGE_DEVICE_BYTES:
+    if memory <= room:
         return text
-    devices = devices_needed(row.run)
+    devices = devices_needed(row.run, room)
     held = "nor does any number" if devices is None else f"{devices} do, or more passes"
-    return f"{text}, which 80 GB do not hold: {held}"
+    return f"{text}, which {room / 1e9:g} GB do not hold: {held}"
 
 
 def _interval(times: Sequence[Estimate], level: str = "") -> str:
     """Ends of the interval of a sum whose errors go together, the worst case."""
     low, high = sum(t.low for t in times), sum(t.high for t in times)
     return f" ({duration(low)} to {duration(high)}{level})"
-
-
-def bound_by_data(results: Iterable[Result | None]) -> list[str]:
-    """How many of these runs waited for images, and how many workers the worst of them needs."""
-    ended = [result for result in results if result is not None]
-    if not (needed := [result.workers_needed for result in ended if result.workers_needed]):
-        return []
-    return [
-        f"{len(needed)} of {len(ended)} runs waited for images (bound: data): "
-        f"loader.workers={max(needed)}, with as many cores for each process, would end that"
-    ]
 
 
 def compared(rows: Sequence[Planned], held_out: float | None) -> list[str]:

@@ -4,7 +4,7 @@ Gloo on CPUs, NCCL on GPUs. Each process takes its share of every batch; gradien
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 
@@ -53,6 +53,16 @@ def total(values: Tensor, world: World) -> Tensor:
     if world.size > 1:
         dist.all_reduce(values)
     return values
+
+
+def average(tensors: Sequence[Tensor], world: World) -> None:
+    """Make `tensors` on every rank their mean over all ranks, in one operation."""
+    if world.size > 1 and tensors:
+        together = torch.cat([tensor.flatten() for tensor in tensors])
+        dist.all_reduce(together)
+        parts = torch.split(together / world.size, [tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.reshape(tensor.shape))
 
 
 def copy_from_rank_0(tensors: Iterable[Tensor], world: World) -> None:

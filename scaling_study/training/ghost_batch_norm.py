@@ -14,6 +14,8 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
 
     def __init__(self, norm: nn.BatchNorm2d, ghost_batch: int) -> None:
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine)
+        if norm.running_mean is not None:
+            self.to(norm.running_mean.dtype)
         self.load_state_dict(norm.state_dict())
         self.ghost_batch = ghost_batch
 
@@ -45,3 +47,14 @@ def use_ghost_batches(module: nn.Module, images: int) -> None:
         for name, part in list(parent.named_children()):
             if type(part) is nn.BatchNorm2d:
                 setattr(parent, name, GhostBatchNorm2d(part, images))
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """The running means and variances of the ghost batch norms of `module`.
+
+    Each step moves them linearly, so that their mean over ranks, which have seen other groups of
+    the batch, is what one process that has seen all groups has.
+    """
+    norms = [part for part in module.modules() if isinstance(part, GhostBatchNorm2d)]
+    both = [(norm.running_mean, norm.running_var) for norm in norms]
+    return [tensor for pair in both for tensor in pair if tensor is not None]

@@ -4,7 +4,8 @@ A pass sees a micro-batch. Their number is the recipe's `accumulation`, doubled 
 runs out: the gradient is that of the same batch, only batch norm sees fewer images at a time.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 
 import torch
@@ -34,8 +35,8 @@ class MicroBatches:
     ) -> None:
         self._module, self._loss, self._share = module, loss, share
         self._accumulation, self._halvings_file, self.halvings = accumulation, file, file.read()
-        self._buffers = [b for b in module.buffers() if b.is_floating_point()]
-        self._saved = [torch.empty_like(b) for b in self._buffers]
+        self._buffers = _by_type(module.buffers())
+        self._saved = [[torch.empty_like(b) for b in alike] for alike in self._buffers]
 
     @property
     def passes(self) -> int:
@@ -131,7 +132,15 @@ class MicroBatches:
         )
 
 
-def _copy(to: list[Tensor], source: list[Tensor]) -> None:
-    """Copy tensors in place; a network without batch norm has none."""
-    if to:
-        torch._foreach_copy_(to, source)
+def _by_type(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
+    """The tensors of each type together: of mixed ones torch copies one after the other."""
+    found = defaultdict[torch.dtype, list[Tensor]](list)
+    for tensor in tensors:
+        found[tensor.dtype].append(tensor)
+    return [*found.values()]
+
+
+def _copy(to: list[list[Tensor]], source: list[list[Tensor]]) -> None:
+    """Copy tensors in place."""
+    for copies, originals in zip(to, source, strict=True):
+        torch._foreach_copy_(copies, originals)

@@ -27,10 +27,10 @@ from scaling_study.tasks import task_of
 from scaling_study.training import first_weights, transfer
 from scaling_study.training.checkpoint import Checkpoints
 from scaling_study.training.common_weights import draw_by_shape
-from scaling_study.training.distributed import agree, copy_from_rank_0, parallel
+from scaling_study.training.distributed import agree, average, copy_from_rank_0, parallel
 from scaling_study.training.ema import Ema
 from scaling_study.training.evaluate import evaluate
-from scaling_study.training.ghost_batch_norm import use_ghost_batches
+from scaling_study.training.ghost_batch_norm import running_statistics, use_ghost_batches
 from scaling_study.training.gradient_accumulation import MicroBatches
 from scaling_study.training.input_pipeline.batches import TrainingData
 from scaling_study.training.input_pipeline.prefetch import on_device
@@ -183,6 +183,7 @@ def _train(
             "micro_batch_size": micro_batches.size,
             "memory_halvings": micro_batches.halvings,
             "corrupt_images": data.corrupt_images,
+            "core_images_per_s": data.core_images_per_s,
             "peak_memory_bytes": peak_memory_bytes(device),
             "wall_s": wall_before + time.monotonic() - started,
             **values,
@@ -208,6 +209,8 @@ def _train(
     draws = "step" if first_rank else f"step of rank {world.rank}"
     # Kept on the device until a window ends: reading one would make a GPU wait for every step.
     losses: list[Tensor] = []
+    # The groups of all ranks count, as they do where one process has all of them.
+    statistics = running_statistics(module)
 
     times.start()
     for step, (images, labels) in enumerate(feed, start=first):
@@ -218,6 +221,7 @@ def _train(
         images, targets = objective.targets(images, labels, step)
         losses.append(micro_batches.backward(network, images, targets, seed, scaler.scale))
         update(module, optimizer, scaler, recipe.clip_norm)
+        average(statistics, world)
         ema.update(step)
         epoch_ends = (step + 1) % steps_per_epoch == 0
         stop = stop_request.requested()

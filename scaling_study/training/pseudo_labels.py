@@ -8,52 +8,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from scaling_study.common import stop_request
-from scaling_study.common.device import device_name
 from scaling_study.common.errors import InputError
 from scaling_study.common.files import replacing
-from scaling_study.common.ranks import World
-from scaling_study.config.evaluation import labelling_flops, outputs
+from scaling_study.common.ranks import ALONE, World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.config.teaching import file_of, pool_for, pool_key
+from scaling_study.config.teaching import file_of, pool_key
 from scaling_study.data import load_pool
 from scaling_study.data.splits import Split
 from scaling_study.data.storage.array_cache import one_at_a_time
-from scaling_study.models.modules import module_for
-from scaling_study.training import first_weights, teachers
-from scaling_study.training.distributed import from_rank_0
-from scaling_study.training.evaluate import forward_of, in_parts
-from scaling_study.training.input_pipeline.batches import TrainingData
+from scaling_study.training import teachers
+from scaling_study.training.distributed import agree, from_rank_0, total
+from scaling_study.training.input_pipeline.batches import EVALUATION_BATCH
+from scaling_study.training.labeller import UNSEEN, Labeller, PseudoLabels
 
-# How sure a teacher is of an image that it could not see.
-UNSEEN = -1.0
-
-
-@dataclass(frozen=True)
-class PseudoLabels:
-    """Of each image of a pool the most probable class and its probability, both (n,).
-
-    Of an image that cannot be decoded the probability is UNSEEN.
-    """
-
-    labels: NDArray[np.int64]
-    confidence: NDArray[np.float32]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content."""
-        return hashlib.sha256(self.labels.tobytes() + self.confidence.tobytes()).hexdigest()
+# Of a pool of more images each piece of so many is kept, and is not made again after an
+# interruption. Whole batches, so that an image is in the same batch whoever makes its piece.
+PIECE = 400 * EVALUATION_BATCH
+# How often runs that wait for another's labels look around.
+LOOK_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,20 +55,16 @@ def pool_of(
 ) -> Pool | None:
     """The pool of `run` as its teacher labels it; None without a teacher.
 
-    All processes of `world` call it; rank 0 labels if nobody has, after `fence`, which raises if
-    this process may not write. InputError as `teachers.check` has, or if no image is left. Stopped
-    if that was asked for while it labels: nothing is kept of that then.
+    All processes of `world` call it and label if nobody has; before one writes it calls `fence`,
+    which raises if it may not. InputError as `teachers.check` has, or if no image is left. Stopped
+    if that was asked for while it labels: whole pieces are kept then.
     """
     if run.teacher is None:
         return None
     results_dir = Path(execution.results_dir)
     teacher = teachers.read(run, results_dir)
     teachers.check_fits(run, teacher)
-    found = _labels(run, teacher, execution, fence) if world.rank == 0 else None
-    if world.size > 1:
-        from_rank_0(1.0, run.device)  # the others wait for the file
-    if found is None:
-        found = _labels(run, teacher, execution, fence)
+    found = _labels(run, teacher, execution, world, fence)
     least = run.train.pseudo_threshold
     kept = np.flatnonzero((found.confidence >= least) & (found.confidence > UNSEEN))
     if not len(kept):
@@ -103,30 +82,93 @@ def _labels(
     run: RunConfig,
     teacher: RunConfig,
     execution: ExecutionConfig,
+    world: World,
     fence: Callable[[], None],
 ) -> PseudoLabels:
-    """The teacher's labels from their file, or made and written there."""
-    path = file_of(run, teacher, Path(execution.results_dir))
+    """The teacher's labels from their file, or made by all processes and written there."""
+    path, first = file_of(run, teacher, Path(execution.results_dir)), world.rank == 0
     about: dict[str, Any] = {"teacher": teacher.run_id, "pool": pool_key(run, teacher)}
-    # The file is replaced whole: to read it needs no lock.
+
+    def agreed(answer: bool) -> bool:
+        return answer if world.size == 1 else bool(from_rank_0(answer, run.device))
+
+    def missing() -> bool:
+        # The file is replaced whole: to read it needs no lock.
+        return agreed(first and read(path, about) is None)
+
+    while missing():
+        # Another run may label for days. Who waits for that hears of it before a collective
+        # operation gives up, and can be stopped.
+        with one_at_a_time(path, LOOK_S) if first else nullcontext(True) as turn:
+            if agreed(turn) and missing():
+                _make(path, about, Labeller(run, teacher, execution), world, fence)
+        _, reason = agree(torch.zeros((), device=run.device), stop_request.requested(), world)
+        if reason is not None:
+            raise stop_request.Stopped(reason)
     if (found := read(path, about)) is not None:
         return found
-    with one_at_a_time(path):
-        if (found := read(path, about)) is not None:
-            return found
+    # What another machine has written may take a while to be seen on this one.
+    return _labels(run, teacher, execution, ALONE, fence)
+
+
+def _make(
+    path: Path,
+    about: dict[str, Any],
+    labeller: Labeller,
+    world: World,
+    fence: Callable[[], None],
+) -> None:
+    """Write the labels at `path`. Each process makes and keeps a share of the pieces of a large
+    pool, those that no attempt before has made; rank 0 puts them together.
+    """
+    images = len(labeller.pool.labels)
+    starts = range(0, images, PIECE)
+    if world.rank == 0:
+        run_id = labeller.teacher.run_id
         if path.exists():
-            print(f"{path.name} of {teacher.run_id} is damaged: labelling again", flush=True)
-        found = _predicted(run, teacher, execution)
-        about |= {
-            "digest": found.digest,
-            "flops": labelling_flops(run, teacher),
-            "device": device_name(run.device),
-        }
-        fence()
-        with replacing(path) as file:
-            arrays: dict[str, Any] = {**vars(found), "about": np.array(json.dumps(about))}
-            np.savez(file, **arrays)
-    return found
+            print(f"{path.name} of {run_id} is damaged: labelling again", flush=True)
+        print(f"{run_id} labels {images} images of the pool", flush=True)
+
+    def piece(start: int) -> PseudoLabels:
+        if len(starts) == 1:
+            return labeller.predicted(range(images))
+        file = _piece(path, start)
+        if (found := read(file, about)) is None:
+            found = labeller.predicted(range(start, min(start + PIECE, images)))
+            _write(file, found, about, fence)
+        return found
+
+    if world.size > 1 and len(starts) > 1:
+        for nth in range(world.rank, len(starts) + world.rank, world.size):
+            if nth < len(starts):
+                piece(starts[nth])
+            # Nobody waits longer than a piece takes.
+            total(torch.zeros(1, device=labeller.run.device), world)
+    if world.rank == 0:
+        pieces = [piece(start) for start in starts]
+        labels, confidence = (
+            np.concatenate(arrays)
+            for arrays in zip(*((p.labels, p.confidence) for p in pieces), strict=True)
+        )
+        _write(path, PseudoLabels(labels, confidence), about | labeller.facts, fence)
+        for start in starts:
+            _piece(path, start).unlink(missing_ok=True)
+    if world.size > 1:
+        from_rank_0(1.0, labeller.run.device)  # the others wait for the file
+
+
+def _piece(path: Path, start: int) -> Path:
+    return path.with_suffix(f".{start}.npz")
+
+
+def _write(
+    path: Path, found: PseudoLabels, about: dict[str, Any], fence: Callable[[], None]
+) -> None:
+    fence()
+    text = json.dumps(about | {"digest": found.digest})
+    with replacing(path) as file:
+        arrays: dict[str, Any] = {**vars(found), "about": np.array(text)}
+        np.savez(file, **arrays)
 
 
 def read(path: Path, expected: dict[str, Any]) -> PseudoLabels | None:
@@ -139,38 +181,3 @@ def read(path: Path, expected: dict[str, Any]) -> PseudoLabels | None:
     except Exception:  # damaged bytes can raise anything
         return None
     return found if good else None
-
-
-@torch.inference_mode()
-def _predicted(run: RunConfig, teacher: RunConfig, execution: ExecutionConfig) -> PseudoLabels:
-    """The teacher's predictions of the pool of `run`, on the device of `run`."""
-    assert run.teacher is not None
-    # Where it was trained need not be there.
-    teacher = replace(teacher, device=run.device, train=replace(teacher.train, compile=False))
-    n_outputs, layout = outputs(teacher), torch.contiguous_format
-    name = f"teacher=run:{run.teacher.run}"
-    weights = first_weights.averaged(run.teacher, name, Path(execution.results_dir))
-    module = module_for(teacher.model, n_outputs, teacher.data.resolution)
-    module.load_state_dict(weights)
-    if teacher.train.channels_last:
-        layout = torch.channels_last
-    module.to(run.device, memory_format=layout).eval()  # type: ignore[call-overload]
-    pool = load_pool(pool_for(run, teacher), Path(execution.cache_dir))
-    images = len(pool.labels)
-    print(f"{run.teacher.run} labels {images} images of the pool", flush=True)
-    # Numbers stand in for labels: an image that cannot be decoded is in no batch.
-    numbers = np.arange(images)
-    labels = np.zeros(images, np.int64)
-    confidence = np.full(images, UNSEEN, np.float32)
-    # Which of them are corrupt is no fact of the run that happens to label them.
-    with tempfile.TemporaryDirectory(prefix="pool-") as scratch:
-        data = TrainingData.of(teacher, execution, Path(scratch))
-        forward, parts = forward_of(module, data, layout, teacher), 1
-        for pixels, seen in data.clean(pool.labelled(numbers), numbers):
-            if (reason := stop_request.requested()) is not None:
-                raise stop_request.Stopped(reason)
-            logits, parts = in_parts(forward, pixels.to(run.device, non_blocking=True), parts)
-            highest, classes = logits.softmax(1).max(1)
-            labels[seen.numpy()] = classes.cpu().numpy()
-            confidence[seen.numpy()] = highest.cpu().numpy()
-    return PseudoLabels(labels, confidence)

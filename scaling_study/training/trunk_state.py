@@ -44,6 +44,8 @@ def shared_state(
         state = next((why for why, does in differs.items() if does), state)
     if isinstance(state, str):
         advice = f"remove {path.parent} to train that run again"
+        if "processes, not" in state:
+            advice = f"give this one as many, or {advice}"
         raise InputError(f"trunk={run.trunk.run}: {path} is {state}; {advice}")
     print(f"going on from the trunk of {run.trunk.run}", flush=True)
     return state

@@ -146,6 +146,8 @@ def test_a_plan_says_what_its_times_rest_on(cuda_run: Any) -> None:
     assert blank.basis(cuda_run) is None
     name, sheet = device_named("a100", [])
     assert (name, sheet) == ("cuda: a100", A100)
+    for spelled in ("A100", "a100-80gb", "A100-80GB", "NVIDIA A100-SXM4-80GB"):
+        assert device_named(spelled, []) == (name, sheet)
     by_prior = Times([], 1, device=name, data_sheet=sheet)
     assert by_prior.basis(cuda_run) == PRIOR_TIMES
     assert by_prior.whole(cuda_run, columns) is not None
@@ -168,7 +170,7 @@ def test_a_precision_without_a_peak_leaves_the_forecast_blank(cuda_run: Any) -> 
     assert times.whole(cuda_run, describe(cuda_run)) is None
     assert "no peak in bf16; precision=fp16 has" in times.notes([cuda_run])[0]
     with pytest.raises(InputError, match=r"did you mean a100\?"):
-        device_named("a101", [])
+        device_named("A101", [])
 
 
 @pytest.fixture

@@ -55,9 +55,9 @@ def test_a_machine_without_a_gpu_plans_by_the_gpus_that_were_measured(
     )
     one = sweep_here(*ask, cache, "plan.device=NVIDIA H100")
     assert "forecast: times are those of cuda: NVIDIA H100" in one.stdout
-    other = sweep_here(*ask, cache, "plan.device=NVIDIA V100")
+    other = sweep_here(*ask, cache, "plan.device=NVIDIA Z100")
     assert other.returncode == 2
-    assert "plan.device='NVIDIA V100': nothing was measured on such a device" in other.stderr
+    assert "plan.device='NVIDIA Z100': nothing was measured on such a device" in other.stderr
     assert "known: cuda: NVIDIA A100, cuda: NVIDIA H100" in other.stderr
     probing = sweep_here(*ask, cache, "plan.probe=true")
     assert probing.returncode == 2
@@ -117,7 +117,7 @@ def test_energy_co2_and_price_follow_from_gpu_hours(sweep_here: Command, tmp_pat
 
 def test_gpu_hours_count_every_gpu_of_a_run(execution: Any, tmp_path: Path) -> None:
     """8 GPUs on 4 nodes train a run: an hour of it is 32 GPU-hours, in plan, where and budget."""
-    ask = ["+grid=smoke", "device=cuda", "precision=bf16"]
+    ask = ["+grid=smoke", "device=cuda", "precision=bf16", "train.batch_size=64"]
     several = ["launcher=slurm", "launcher.gpus_per_run=8", "launcher.nodes=4"]
     values = composed("sweep", [*ask, *several])
     own = replace(execution, cache_dir=str(tmp_path / "probes"))

@@ -23,7 +23,7 @@ from scaling_study.data.images import decode
 from scaling_study.data.splits import Encoded, Listed
 from scaling_study.data.storage import stored_images as module
 from scaling_study.data.storage.stored_images import StoredImages, stored_bytes, stored_images
-from scaling_study.sweep.display import stored as told
+from scaling_study.sweep.image_notes import stored as told
 from scaling_study.training.input_pipeline.batches import TrainingData
 
 SIDE, IMAGES = 32, 24

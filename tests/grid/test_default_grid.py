@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from analysis.rules.planned import planned_cells, planning_of
 from analysis.rules.preregistration import load_rules
 from analysis.rules.simulate import chances
 from analysis.study.compared_settings import with_comparison_settings
+from helpers.commands import Command
 from helpers.packaged_plans import planned
 from scaling_study.planning.plan_table import table
 
@@ -20,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "sweeps/grid/README.md").read_text(encoding="utf-8")
 # FLOPs of training and evaluation together: eight minutes on two AVX2 cores, install included, and
 # half an hour.
-PILOTED = ("depth_vs_width", "depth_vs_width_fashion", "slow_resolution")
+PILOTED = ("depth_vs_width", "depth_vs_width_fashion", "depth_vs_width_icons", "slow_resolution")
 BUDGETS = {"depth_vs_width": 4e12} | dict.fromkeys((*PILOTED[1:], "weight_decay", "pitfalls"), 4e13)
 PILOT = re.compile(r"^\| (\d+) \| [^|]* \|.*\|$", re.MULTILINE)
 # Seeds of the base, deep and wide cell after long and short training, epochs of the short one,
@@ -167,3 +169,18 @@ def test_what_the_interaction_takes_is_as_the_page_says() -> None:
     (effect,) = (100 * p.mde80 for p in found if p.rule == "R1-interaction" and p.mde80)
     least = said(r"R1-interaction, 80 % of studies decide differences of ([\d.]+) %")
     assert effect == pytest.approx(float(least[1]), abs=0.05)
+
+
+INLINE = [
+    " ".join(text.split())
+    for text in re.findall(r"`(python -m scaling_study\.sweep [^`]*)`", PAGE)
+    if "NAME" not in text
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", INLINE)
+def test_the_commands_of_pilots_can_be_planned(line: str, sweep_here: Command) -> None:
+    assert len(INLINE) >= 3
+    done = sweep_here(*shlex.split(line)[3:], "dry_run=true")
+    assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ axis = st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True)
 def expand(grid: dict[str, Any], known: dict[str, Any]) -> list[dict[str, Any]]:
     """Distinct points, in order, that pass all conditions on axes; solves are not done."""
     points: dict[str, dict[str, Any]] = {}
-    for candidate in candidates(grid, known):
+    for candidate in candidates(grid, lambda files: known):
         if not candidate.out:
             points.setdefault(repr(sorted(candidate.point.items())), candidate.point)
     return list(points.values())

@@ -9,9 +9,10 @@ import pytest
 
 from helpers.commands import Command
 from helpers.made_up_times import NOTHING
+from scaling_study.common.format import engineering
 from scaling_study.common.paths import data_dir
 from scaling_study.config.hydra_app import composed
-from scaling_study.cost.closed_form import devices_needed
+from scaling_study.cost.step_memory import devices_needed
 from scaling_study.grid.cells import ancestors
 from scaling_study.planning.labels import labelled_by
 from scaling_study.planning.plan import plan, planned_cells
@@ -20,7 +21,7 @@ from scaling_study.study.store import Store
 
 # Grids whose header has the FLOPs of training and evaluation together; see test_default_grid.py.
 BUDGETS = (
-    *("depth_vs_width", "depth_vs_width_fashion", "slow_resolution"),
+    *("depth_vs_width", "depth_vs_width_fashion", "depth_vs_width_icons", "slow_resolution"),
     *("weight_decay", "pitfalls"),
 )
 COUNTS = {
@@ -43,11 +44,14 @@ COUNTS = {
     "semi_supervised": 90,
     "semi_supervised_fashion": 45,
     "transfer_fractals": 126,
+    "transfer_fashion": 126,
     "additive_study": 30,
     "depth_vs_width": 16,
     "depth_vs_width_adaptive": 60,
     "depth_vs_width_fashion": 14,
+    "depth_vs_width_icons": 14,
     "depth_vs_width_large": 30,
+    "family_comparison": 30,
     "one_trunk": 44,
     "smoke": 4,
 }
@@ -73,6 +77,7 @@ def test_grids_have_the_papers_counts_and_say_what_they_cost(name: str) -> None:
     if name.startswith("paper/"):
         largest = max(rows, key=lambda row: row.cost.memory_bytes)
         assert f"largest step needs {devices_needed(largest.run)} GPUs of" in text
+        assert f"({engineering(largest.cost.memory_bytes)}B in all)" in text
         assert {row.columns["n_train"] for row in rows} <= {1_281_167, 1_255_544, 50_000}
         assert {row.run.precision for row in rows} == {"bf16"}
 
@@ -117,13 +122,13 @@ def test_a_grid_without_its_images_is_planned_and_not_launched(
 @pytest.mark.slow
 def test_the_grids_of_transfer_share_their_parents_and_cost_what_a_laptop_has() -> None:
     parents, evaluated = [], []
-    for name in ("transfer", "transfer_fractals"):
+    for name in ("transfer", "transfer_fractals", "transfer_fashion"):
         values = composed("sweep", [f"+grid={name}"])
         _, cells, _ = planned_cells(values, [f"+grid={name}"], NOTHING)
         parents.append({cell.run.run_id for cell in ancestors(cells)})
         rows = plan([*ancestors(cells), *cells], Store(Path("none")), {}, NOTHING)
         evaluated.append(sum(r.cost.train_flops + r.columns["eval_flops"] for r in rows))
-    assert parents[0] == parents[1]
+    assert parents[0] == parents[1] == parents[2]
     assert len(parents[0]) == 18
     assert max(evaluated) <= 4e13
 

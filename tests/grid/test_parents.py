@@ -117,6 +117,7 @@ def test_an_equal_compute_axis_is_solved_before_its_parent_is_known() -> None:
         ({"parents": {"long": 3}}, "must map settings to values"),
         ({"parents": ["long"]}, "must map names to the settings of runs"),
         ({"parents": {"long": {"data": "fractal"}}}, "data=fractal: .*did you mean"),
+        ({"points": [{"init": "run(long)", "epochs": 0}]}, r"run with init=run\(long\), train.ep"),
         ({"parents": {"long": {"epochs": 0}}}, r"grid\.parents\.long: train\.epochs=0"),
         ({"parents": {"long": {"depth": 26}}}, r"init=run\(long\): it is of another network"),
     ],

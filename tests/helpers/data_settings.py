@@ -13,6 +13,11 @@ def values(name: str) -> dict[str, object]:
     return dict(composed("train", [f"data={name}"])["data"])
 
 
+def of_name(name: str) -> Any:
+    """A data set's configuration with nothing changed."""
+    return from_values(data_set(name).config, values(name), "data.")
+
+
 def config(name: str, root: Path, **changes: Any) -> Any:
     settings = values(name) | {"root": str(root), "resolution": 32} | changes
     return from_values(data_set(name).config, settings, "data.")

@@ -1,9 +1,11 @@
 """Trains the tiny run in one process of several, in float64: what test_ddp starts.
 
 Arguments: folder for results, cache folder, JSON of changes to the tiny run, and of changes to
-the trainer: `stop_at` (rank 1 is asked to stop at this step), `fails_at` (it raises there), `fits`
+the trainer: `stop_at` (rank 1 is asked to stop at this step), `fails_at` (it raises there),
+`killed_at` (it is gone there, and the kernel says that it has killed a process for memory), `fits`
 (most images that fit in its memory), `fits_later` (the same, from the second step on, where all
-ranks wait for each other).
+ranks wait for each other), `piece` (images of a pool that are labelled at a time), `looks_s` (how
+often it looks whether another run has labelled the pool).
 """
 
 import json
@@ -11,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,9 @@ from torch import Tensor
 from helpers.tiny import plain_execution, tiny
 from scaling_study.common import stop_request
 from scaling_study.common.ranks import leave_if_of_several, world_of
+from scaling_study.launch import failure_causes
 from scaling_study.launch.job import Job
-from scaling_study.training import gradient_accumulation, learning_curve, loop
+from scaling_study.training import gradient_accumulation, learning_curve, loop, pseudo_labels
 
 
 def in_float64() -> None:
@@ -57,6 +61,16 @@ def stop() -> None:
 
 def fail() -> None:
     raise ValueError("this one cannot go on")
+
+
+def be_killed() -> None:
+    os._exit(1)
+
+
+def count_one_more_kill() -> None:
+    """As the kernel does for a process that it kills while this one trains."""
+    counts = count(1)
+    failure_causes.kernel_oom_kills = lambda: next(counts)
 
 
 def run_out_of_memory_above(fits: int) -> None:
@@ -95,8 +109,15 @@ def main() -> None:
         in_rank_1_at(wanted["stop_at"], stop)
     if "fails_at" in wanted:
         in_rank_1_at(wanted["fails_at"], fail)
+    if "killed_at" in wanted:
+        count_one_more_kill()
+        in_rank_1_at(wanted["killed_at"], be_killed)
     if "fits" in wanted:
         run_out_of_memory_above(wanted["fits"])
+    if "piece" in wanted:
+        pseudo_labels.PIECE = wanted["piece"]
+    if "looks_s" in wanted:
+        pseudo_labels.LOOK_S = wanted["looks_s"]
     if "fits_later" in wanted:
         run_out_of_memory_later(wanted["fits_later"])
     print(Job(tiny(**json.loads(changes)), execution)(world_of(os.environ)).status, flush=True)

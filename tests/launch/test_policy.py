@@ -1,6 +1,7 @@
 """Limits, retries and requests to stop in the local pool, with processes that misbehave."""
 
 import errno
+import os
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 from helpers.tiny import tiny
 from scaling_study.common.ranks import World
@@ -173,6 +175,28 @@ def test_causes_of_exceptions() -> None:
     assert cause_of(RuntimeError("CUDA error: uncorrectable ECC error encountered")) == "node"
     assert cause_of(RuntimeError("shapes do not match")) == "error"
     assert cause_of(Stopped("timeout")) == "timeout"
+
+
+class _Killed(Dataset[int]):
+    """Images of a worker process that the kernel kills."""
+
+    def __getitem__(self, index: int) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_a_lost_process_is_the_memorys_where_the_kernel_has_killed_for_it() -> None:
+    """Torch says of a worker of the loader that it was killed, and gloo that a rank is gone."""
+    with pytest.raises(RuntimeError) as lost:
+        list(DataLoader(_Killed(), num_workers=1, multiprocessing_context="fork"))
+    rank = RuntimeError("pair.cc:553] Connection closed by peer [127.0.0.1]:27548.")
+    for error in (lost.value, rank):
+        assert cause_of(error, oom_kills=1) == "host_memory"
+        assert cause_of(error, oom_kills=0) == "error"
+    assert cause_of(RuntimeError("shapes do not match"), oom_kills=1) == "error"
 
 
 def test_causes_of_exits() -> None:

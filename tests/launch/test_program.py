@@ -72,10 +72,11 @@ def logged(run: RunConfig, execution: ExecutionConfig) -> Outcome:
             os.close(kept)
 
 
-def program(**task: Any) -> RunConfig:
+def program(top: dict[str, Any] | None = None, **task: Any) -> RunConfig:
     base = {"name": "command", "command": "python train.py {width} {steps} {run_dir} {seed}"}
     return run_config(
         {
+            **(top or {}),
             "model": {"family": "resnet", "depth": 26, "width": 4, "stem": "small"},
             "data": {"name": "fractals", "resolution": 16},
             "train": {"epochs": 3, "recipe": "fixed"},
@@ -339,6 +340,14 @@ def test_a_plan_of_programs_has_no_trunks(here: Path, execution: ExecutionConfig
     assert saving_lines(rows) == []
     (record,) = table(rows, {"name": "own"})
     assert not {TRUNK, ANCHOR} & {*record}
+
+
+@pytest.mark.parametrize("key", ["init", "teacher"])
+def test_a_program_starts_from_no_other_run(here: Path, key: str) -> None:
+    """What it would start from is no part of it: such runs would be the same as others."""
+    assert program({key: "none"}).run_id == program().run_id
+    with pytest.raises(InputError, match=f"{key}=run:d14-a: is for runs of our own training"):
+        program({key: "run:d14-a"})
 
 
 def test_the_length_of_training_has_the_name_that_the_program_gives_it(here: Path) -> None:

@@ -134,3 +134,15 @@ def test_runs_of_one_grid_land_in_classes_of_their_own_numbers_of_gpus(
     assert found == {(1, 1, 1), (2, 2, 1), (8, 8, 1), (8, 8, 4)}
     with pytest.raises(InputError, match=r"launcher\.runs_per_job=2: must be 1"):
         replace(auto, runs_per_job=2)
+
+
+@pytest.mark.parametrize("gpus_per_node", [1, 3, 6, 8, 10])
+def test_no_process_is_lost_to_nodes_of_odd_sizes(
+    execution: ExecutionConfig, gpus_per_node: int
+) -> None:
+    auto = replace(CLUSTER, gpus_per_run=AUTO, gpus_per_node=gpus_per_node)
+    base = on_gpu(execution, "imagenet", 4, batch_size=4096)
+    for processes in (1, 2, 8, 16):
+        (found,) = classes([replace(base, processes=processes, memory_bytes=10**9)], auto)
+        assert found.tasks * found.nodes == processes
+        assert found.gpus <= gpus_per_node

@@ -20,6 +20,7 @@ from scaling_study.launch.job import Job
 from scaling_study.launch.lost_runs import record_lost_runs
 from scaling_study.launch.queue_view import QueueView, RunInQueue
 from scaling_study.launch.slurm import commands
+from scaling_study.launch.slurm import worker as worker_module
 from scaling_study.launch.slurm.commands import ArrayTask
 from scaling_study.launch.slurm.reconcile import lost_run
 from scaling_study.launch.slurm.requeue import why_restarted
@@ -106,6 +107,32 @@ def test_a_requeued_job_leaves_out_what_has_failed_in_it(
     assert [job.store.state(job.run.run_id) for job in jobs] == ["failed", "ok"]
     call()
     assert len(jobs[0].store.attempts(jobs[0].run.run_id)) == 1
+
+
+@dataclass(frozen=True)
+class LacksMemory(Job):
+    def _train(self, run_dir: Path, world: World, *more: Any) -> dict[str, object]:
+        raise MemoryError
+
+
+@pytest.mark.parametrize(("job", "queued"), [(Fails, True), (LacksMemory, False)])
+def test_a_run_of_several_processes_is_requeued_unless_it_takes_more_memory(
+    execution: ExecutionConfig,
+    tmp_path: Path,
+    in_job: None,
+    monkeypatch: pytest.MonkeyPatch,
+    job: type[Job],
+    queued: bool,
+) -> None:
+    """The job would have as little of it as before: the next one asks for twice as much."""
+    monkeypatch.setenv("SCALING_STUDY_JOB", "77")
+    monkeypatch.setattr(worker_module, "print_to_log", lambda job: None)
+    one = job(tiny(), execution)
+    ranks = worker([one], tmp_path / "study", error=1, host_memory=1)
+    ranks._together(Submissions(tmp_path / "study"), first=True)
+    note = one.store.job(one.run.run_id)
+    assert (note.get("queued") == "77") is queued
+    assert queued or one.outcome().cause == "host_memory"
 
 
 def test_a_silent_end_is_the_nodes_when_it_is_there_the_second_time(in_job: None) -> None:

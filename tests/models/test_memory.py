@@ -9,16 +9,19 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from helpers.allocations import group_of_one, peak_bytes
 from helpers.tiny import tiny
+from scaling_study.common.ranks import World
 from scaling_study.config.execution import ExecutionConfig
 from scaling_study.config.run import RunConfig
-from scaling_study.cost import closed_form
-from scaling_study.cost.closed_form import devices_needed, memory_bytes, run_cost
+from scaling_study.cost.closed_form import run_cost
+from scaling_study.cost.step_memory import USABLE, devices_needed, memory_bytes
 from scaling_study.models import network
 from scaling_study.models.drop_path import with_drop_path
 from scaling_study.models.memory import TOLERANCE
 from scaling_study.models.modules import build
 from scaling_study.training.checkpoint import NAMES
+from scaling_study.training.distributed import parallel
 from scaling_study.training.ema import Ema
 from scaling_study.training.loop import train
 from scaling_study.training.optimizers import optimizer_of
@@ -122,25 +125,69 @@ def test_bytes_on_disk(tmp_path: Path, execution: ExecutionConfig, optimizer: st
     assert run_cost(run).checkpoint_bytes > run_cost(run).disk_bytes * 1.4
 
 
+WEIGHTS_OR_ACTIVATIONS = pytest.mark.parametrize(
+    "changes",
+    [
+        {"model.depth": 26, "model.width": 0.25, "data.resolution": 32},
+        {"model.width": 1.0},
+        {"model.width": 0.5, "precision": "bf16"},
+    ],
+    ids=["activations weigh more", "weights weigh more", "bf16"],
+)
+
+
+@pytest.mark.parametrize("passes", [2, 4])
+@WEIGHTS_OR_ACTIVATIONS
+def test_a_step_of_several_passes(changes: dict[str, Any], passes: int) -> None:
+    """Gradients add up, and the images of all passes are there."""
+    run = tiny(**{"train.batch_size": 64, "train.accumulation": passes} | changes)
+    module = build(network(run.model, 4))
+    peak = peak_bytes(module, 64, run.data.resolution, run.precision, passes)
+    found = run_cost(run).memory_bytes - lasting(run, module)
+    assert found == pytest.approx(peak, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("share", [8, 64])
+@WEIGHTS_OR_ACTIVATIONS
+@pytest.mark.filterwarnings("ignore:`broadcast_buffers` is deprecated:FutureWarning")
+def test_a_step_of_several_processes(changes: dict[str, Any], share: int) -> None:
+    """DDP's buckets hold all gradients, also while no backward pass has begun."""
+    run = tiny(**{"train.batch_size": 4 * share} | changes)
+    module = build(network(run.model, 4))
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with group_of_one():
+        joint = parallel(module, World(0, 4, 0, "", 0), "cpu", sync_batch_norm=False)
+        peak = peak_bytes(joint, share, run.data.resolution, run.precision)
+    buckets = sum(weight.numel() * weight.element_size() for weight in module.parameters())
+    there = peak + buckets + lasting(run, module)
+    assert memory_bytes(run, 4) == pytest.approx(there, rel=TOLERANCE)
+
+
+def lasting(run: RunConfig, module: nn.Module) -> int:
+    """Bytes of the optimizer and the average, which are not in a peak of `peak_bytes`."""
+    weights, buffers = (
+        sum(tensor.numel() * tensor.element_size() for tensor in kind)
+        for kind in (module.parameters(), module.buffers())
+    )
+    return (1 + run.train.optimizer_tensors[0]) * weights + buffers
+
+
 def test_images_and_accumulation() -> None:
     assert run_cost(tiny()).data_bytes == 4 * (32 + 16) * 16 * 16
     whole, parts = (tiny(**{"train.batch_size": 64, "train.accumulation": n}) for n in (1, 4))
-    assert run_cost(parts).memory_bytes == run_cost(tiny(**{"train.batch_size": 16})).memory_bytes
     assert run_cost(whole).memory_bytes > run_cost(parts).memory_bytes
 
 
 def test_memory_where_several_processes_train_a_run() -> None:
     run = tiny(**{"train.batch_size": 64, "train.accumulation": 2})
     assert memory_bytes(run, 1) == run_cost(run).memory_bytes
-    assert memory_bytes(run, 4) == run_cost(tiny(**{"train.batch_size": 8})).memory_bytes
+    share = tiny(**{"train.batch_size": 16, "train.accumulation": 2})
+    assert memory_bytes(run, 4) == run_cost(share).memory_bytes
     assert devices_needed(run) == 1
 
 
-def test_the_fewest_devices_that_hold_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = tiny(**{"train.batch_size": 64})
+def test_the_fewest_devices_that_hold_a_step() -> None:
+    run = tiny(**{"train.batch_size": 64, "device": "cuda"})
     for devices in (2, 8):
-        limit = memory_bytes(run, devices) / closed_form.USABLE
-        monkeypatch.setattr(closed_form, "LARGE_DEVICE_BYTES", limit)
-        assert devices_needed(run) == devices
-    monkeypatch.setattr(closed_form, "LARGE_DEVICE_BYTES", 1000.0)
-    assert devices_needed(run) is None
+        assert devices_needed(run, memory_bytes(run, devices) / USABLE) == devices
+    assert devices_needed(run, 1000.0) is None

@@ -1,5 +1,6 @@
 """`launcher.gpus_per_run=auto`: as few GPUs as hold a run and end it in time."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,20 +8,26 @@ import pytest
 
 from helpers.tiny import TINY
 from scaling_study.common.errors import InputError
-from scaling_study.cost.closed_form import USABLE, memory_bytes
+from scaling_study.config.hydra_app import composed
+from scaling_study.cost.closed_form import describe
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.devices import devices
+from scaling_study.cost.step_memory import USABLE, memory_bytes
 from scaling_study.grid.cells import cells_of
-from scaling_study.planning.devices_per_run import Wish, allotted, wish_of
+from scaling_study.models.counting.counts import keep_counts_in
+from scaling_study.planning.devices_per_run import Wish, allotted, given, wish_of
+from scaling_study.planning.parents import check_processes
 from scaling_study.planning.plan import Planned, plan
+from scaling_study.study.result import Result
 from scaling_study.study.store import Store
 
 PRIOR = Times([], 1, device="cuda: a100", data_sheet=devices()["a100"])
 NOWHERE = Store(Path("none"))
 
 
-def rows_of(batch: int, sync: bool = True, **axes: list[Any]) -> list[Planned]:
-    train = TINY["train"] | {"batch_size": batch, "sync_batch_norm": sync}
+def rows_of(batch: int, sync: bool = True, ghosts: int = 0, **axes: list[Any]) -> list[Planned]:
+    norm = {"sync_batch_norm": sync, "ghost_batch": ghosts}
+    train = TINY["train"] | {"batch_size": batch} | norm
     data = TINY["data"] | {"train_per_class": batch}
     settings = TINY | {"device": "cuda", "precision": "bf16", "train": train, "data": data}
     cells, _ = cells_of({"name": "g", "axes": axes}, settings, PRIOR)
@@ -71,8 +78,42 @@ def test_batch_norm_sees_what_the_recipe_says() -> None:
         InputError, match=r"takes 4 devices, on each of which batch norm would see 64"
     ):
         chosen(rows, Wish(room, None))
+    parent = replace(rows[0], cell=replace(rows[0].cell, stage="before"))
+    with pytest.raises(InputError, match=r"'\+grid.parents.before=\{train.sync_batch_norm: tr"):
+        chosen([parent], Wish(room, None))
     (row,), _ = chosen(rows, Wish(80e9, None))
     assert row.processes == 1
+    (row,), _ = chosen(rows_of(256, sync=False, ghosts=32, depth=[50]), Wish(room, None))
+    assert row.processes == 4
+    (row,), lines = chosen(rows_of(256, sync=False, ghosts=128, depth=[50]), Wish(room, None))
+    assert row.processes == 2  # four would have 64 images each, and not that group
+    assert "its step fits on no number of devices, nor with any train.accumulation" in lines[0]
+
+
+def test_numbers_that_are_set_are_checked_and_their_batch_norm_is_named() -> None:
+    (row,) = rows_of(256, sync=False, depth=[50])
+    assert given([row]) == []
+    (line,) = given([replace(row, processes=4)])
+    assert "batch norm of 1 runs sees the images of one of 4 processes (64 in " in line
+    for ghosts, sync in ((32, False), (0, True)):
+        (other,) = rows_of(256, sync=sync, ghosts=ghosts, depth=[50])
+        assert given([replace(other, processes=4)]) == []
+    parent = replace(row, processes=4, cell=replace(row.cell, stage="before"))
+    assert "'+grid.parents.before={train.sync_batch_norm: true}' lets it" in given([parent])[0]
+    with pytest.raises(InputError, match=r"train.batch_size=256: .* for each of 3 processes"):
+        given([replace(row, processes=3)])
+
+
+@pytest.mark.slow
+def test_a_network_without_batch_norm_may_take_any_number(cache_dir: Path) -> None:
+    keep_counts_in(cache_dir)
+    settings = composed("train", ["model=vit", "device=cuda", "train.batch_size=1024"])
+    cells, _ = cells_of({"name": "g", "axes": {"depth": [2]}}, settings, PRIOR)
+    (row,) = plan(cells, NOWHERE, {}, PRIOR)
+    assert given([replace(row, processes=4)]) == []
+    room = 1.01 * (memory_bytes(row.run, 4) or 0) / USABLE
+    (found,), _ = chosen([row], Wish(room, None))
+    assert found.processes == 4
 
 
 def test_accumulation_is_named_where_no_number_of_gpus_holds_a_step() -> None:
@@ -94,3 +135,33 @@ def test_the_size_of_a_gpu_is_set_or_that_of_its_data_sheet() -> None:
     assert wish_of(auto | {"gpu_memory_gb": 40}, PRIOR) == Wish(40e9, 24)
     with pytest.raises(InputError, match=r"launcher\.target_hours=0\.0: must be above 0"):
         wish_of(auto | {"target_hours": 0}, PRIOR)
+
+
+def on_one_trunk(lengths: list[int]) -> list[Planned]:
+    train = TINY["train"] | {"batch_size": 256, "sync_batch_norm": True, "schedule": "wsd"}
+    data = TINY["data"] | {"train_per_class": 256}
+    settings = TINY | {"device": "cuda", "precision": "bf16", "train": train, "data": data}
+    anchors = [{"epochs": length} for length in (min(lengths), max(lengths))]
+    grid = {"name": "g", "axes": {"epochs": lengths}}
+    cells, _ = cells_of(grid | {"one_trunk": {"anchors": anchors, "margin": 0.1}}, settings, PRIOR)
+    return [row for row in plan(cells, NOWHERE, {}, PRIOR) if row.run.on_trunk]
+
+
+def test_runs_that_go_on_from_a_trunk_take_as_many_gpus_as_it() -> None:
+    longest, short, middle = rows = on_one_trunk([400, 2, 100])
+    four = PRIOR.of_processes(4).whole(longest.run, longest.columns)
+    assert four is not None
+    wish = Wish(80e9, 1.01 * four.value / 3600)
+    assert chosen([short], wish)[0][0].processes < 4
+    assert {row.processes for row in chosen(rows, wish)[0]} == {4}
+    # What is trained already stays, and those behind it take as many.
+    done = {short.run.run_id: Result(**describe(short.run), status="ok", world_size=2)}
+    trained = replace(short, state="ok")
+    found, _ = allotted([longest, trained, middle], wish, PRIOR, NOWHERE, done)
+    assert {row.processes for row in found} == {2}
+    check_processes(found, NOWHERE, done)
+    alone = [replace(row, processes=1) for row in found]
+    with pytest.raises(InputError, match=r"2 process\(es\) trained it, and 1 would go on"):
+        check_processes(alone, NOWHERE, done)
+    # Those that have ended, or are under way, ask for nothing.
+    check_processes([replace(row, state="running") for row in alone], NOWHERE, done)

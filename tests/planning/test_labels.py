@@ -1,6 +1,7 @@
 """What a plan says that labels of teachers cost: each once, in totals, budgets and the makespan."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ from helpers.made_up_times import NOTHING, law, timings
 from helpers.tiny import TINY
 from scaling_study.common.errors import InputError
 from scaling_study.config.teaching import file_of
-from scaling_study.cost.closed_form import run_cost
+from scaling_study.cost.closed_form import describe, run_cost
 from scaling_study.cost.device_times import Times
 from scaling_study.cost.time_model import amounts
 from scaling_study.grid.cells import ancestors, cells_of
 from scaling_study.planning.budget import Budget
+from scaling_study.planning.expenses import expense_lines
 from scaling_study.planning.labels import labelled_by, to_label
-from scaling_study.planning.order import makespan
+from scaling_study.planning.order import makespan, to_do
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.planning.plan_table import table
+from scaling_study.study.result import Result
 from scaling_study.study.store import Store
 
 SETTINGS = TINY | {
@@ -77,7 +80,12 @@ def test_labels_that_are_there_are_spent_and_not_needed(tmp_path: Path) -> None:
     path = file_of(row.run, teacher, tmp_path)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
-    again = planned(tmp_path)
+    # Without the teacher's result it is trained anew, and its labels are made anew.
+    assert flops_of(planned(tmp_path)) == flops_of(rows)
+    done = Result(**describe(teacher), status="ok")
+    cells = [row.cell for row in rows]
+    again = plan(cells, Store(tmp_path), {teacher.run_id: done}, NOTHING)
+    again = [replace(row, state="planned") for row in again]
     assert row.labelling is not None
     assert flops_of(again) == flops_of(rows) - (row.labelling.flops or 0)
     assert len(labelled_by(again)) == 4
@@ -96,6 +104,31 @@ def test_the_first_that_needs_labels_waits_for_them(tmp_path: Path) -> None:
     )
     together = sum(row.forecast_s or 0 for row in rows) + sum(times.values())
     assert makespan(rows, 1) == pytest.approx(together)
+
+
+def test_a_run_that_two_parents_start_from_is_one(tmp_path: Path) -> None:
+    """A diamond: weights and labels of a child come from runs that both start from a third."""
+    child = TAUGHT | {"init": "run(b)", "data.pool_images": 8}
+    parents = {"a": {"epochs": 3}, "b": {"init": "run(a)"}, "t": {"init": "run(a)", "epochs": 4}}
+    a, b, t, row = planned(tmp_path, parents=parents, variants={}, axes={}, points=[child])
+    assert [one.stage for one in (a, b, t, row)] == ["a", "b", "t", ""]
+    assert b.run.parents == t.run.parents == (a.run.run_id,)
+    assert row.run.parents == (b.run.run_id, t.run.run_id)
+    first, *_, last = to_do([row, t, b, a])
+    assert (first.run, last.run) == (a.run, row.run)
+
+
+def test_price_and_upper_end_of_a_budget_have_the_labels(tmp_path: Path) -> None:
+    known = Times(timings(law, depth=[14, 26], width=[0.125, 0.25]), 1)
+    rows = planned(tmp_path, known)
+    runs = [row.gpu_hours for row in rows if row.gpu_hours]
+    labels = [one.gpu_hours for one in to_label(rows) if one.gpu_hours]
+    assert (len(runs), len(labels)) == (len(rows), 4)
+    (line,) = expense_lines(rows, known, False, None, 1e9)
+    hours = sum(one.value for one in (*runs, *labels))
+    assert f"price: {1e9 * hours:,.0f} (" in line
+    high = sum(one.high for one in (*runs, *labels))
+    assert f"interval, {high:.3g}, exceeds" in Budget(hours * 1.001, None, False).may_exceed(rows)
 
 
 def test_a_teacher_is_part_of_its_childs_cell_as_other_parents_are(tmp_path: Path) -> None:

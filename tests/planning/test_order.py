@@ -88,8 +88,10 @@ def test_shipped_grids_end_as_early_seed_by_seed_as_longest_first(name: str, slo
         first = sorted(longest, key=lambda row: row.run.seed > 0)
         assert end(first, slots) > 1.05 * end(longest, slots)
         assert len(rows) <= 3 * slots  # a slot has too few runs to fill the gaps
-    elif slots == 2:
-        assert seeds == sorted(seeds)
+    elif slots == 2 and seeds != sorted(seeds):
+        # A longer run of a later replicate comes earlier only where all end too late otherwise.
+        strict = sorted(longest, key=lambda row: row.run.seed)
+        assert end(strict, slots) > 1.05 * end(longest, slots)
 
 
 def test_a_resumed_sweep_keeps_the_blocks_of_the_whole_plan() -> None:

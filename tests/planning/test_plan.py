@@ -13,7 +13,7 @@ from scaling_study.sweep.display import lines
 
 
 def test_several_processes_share_a_runs_memory() -> None:
-    cells = [row.cell for row in rows_of({"axes": {"width": [0.5]}})]
+    cells = [row.cell for row in rows_of({"axes": {"width": [0.125]}})]
     one, four = (plan(cells, Store(Path("none")), {}, Times([], 1, n)) for n in (1, 4))
     assert four[0].cost.memory_bytes < one[0].cost.memory_bytes
     assert "on each of 4 devices" in "\n".join(lines(four, 1, "longest"))

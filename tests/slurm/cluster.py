@@ -19,7 +19,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+import control_groups
 
 PROGRAMS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sbatch", "sacct")
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -30,6 +33,15 @@ TABLES = [
 # The longest that anything of the cluster may take; a busy machine needs some of it.
 PATIENCE_S = 180
 GPUS = 2
+
+# What holds jobs to what they asked for: control groups, or a look at their memory each second.
+CGROUPS = "ProctrackType=proctrack/cgroup\nTaskPlugin=task/cgroup,task/affinity"
+NO_CGROUPS = (
+    "ProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\nJobAcctGatherParams=OverMemoryKill"
+)
+# Unless it is given, slurmd looks for a cgroup mount, which a cluster without limits does not use.
+CGROUP_CONF = "CgroupPlugin=cgroup/v1\n"
+CONSTRAINED = "ConstrainCores=yes\nConstrainRAMSpace=yes\n"
 
 # cred_expire is also how long a requeued job waits before it may start; 5 s is the least allowed.
 # All other times are long: a busy machine must not look like a dead node or a deaf process.
@@ -52,8 +64,7 @@ AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort={dbd_port}
 AccountingStoragePass={folder}/munge/socket
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
+{limits}
 MpiDefault=none
 PropagateResourceLimits=NONE
 SlurmdParameters=config_overrides
@@ -63,7 +74,6 @@ DefMemPerCPU=500
 GresTypes=gpu
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
-JobAcctGatherParams=OverMemoryKill
 ReturnToService=2
 SlurmdTimeout=300
 MessageTimeout=30
@@ -117,6 +127,7 @@ class Cluster:
     nodes: tuple[str, ...] = ("n1", "n2")
     cpus: int = 8
     max_array: int = 1001
+    cgroups: bool = False
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +155,8 @@ class Cluster:
         for name in ("slurmctld", *self.nodes, "slurmdbd", "mariadb", "munged"):
             self._kill(name)
         self._until(lambda: not self._kill_all(self._processes()), "end of the jobs")
+        for node in self.nodes if self.cgroups else ():
+            self._until(partial(control_groups.remove, node), f"end of the groups of {node}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_controller(self) -> None:
@@ -197,7 +210,8 @@ class Cluster:
             "port": port,
             "dbd_port": port + 1,
             "node_ports": f"[{port + 2}-{last}]",
-            "nodes": f"n[1-{len(self.nodes)}]",
+            "nodes": ",".join(self.nodes),
+            "limits": CGROUPS if self.cgroups else NO_CGROUPS,
             "cpus": self.cpus,
             "gpus": GPUS,
             "max_array": self.max_array,
@@ -214,8 +228,7 @@ class Cluster:
                 for node in self.nodes
             )
         )
-        # Unless told, slurmd looks for a cgroup mount, which nothing here uses.
-        (etc / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
+        (etc / "cgroup.conf").write_text(CGROUP_CONF + (CONSTRAINED if self.cgroups else ""))
         (etc / "slurmdbd.conf").write_text(SLURMDBD_CONF.format(**values))
         (etc / "slurmdbd.conf").chmod(0o600)
         key = self.folder / "munge/key"

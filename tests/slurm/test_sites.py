@@ -65,7 +65,9 @@ LIMITS = (
     ("modify", "user", getpass.getuser(), "set", "MaxSubmitJobs=3"),
     ("add", "qos", "small"),
     ("modify", "qos", "small", "set", "MaxSubmitJobsPerUser=2", "MaxJobsPerUser=1"),
-    ("modify", "user", getpass.getuser(), "set", "qos+=small"),
+    ("add", "qos", "denying"),
+    ("modify", "qos", "denying", "set", "Flags=DenyOnLimit", "MaxWall=20"),
+    ("modify", "user", getpass.getuser(), "set", "qos+=small,denying"),
 )
 # As some sites do: what may be asked for is decided by a script.
 NO_REQUEUE = """\
@@ -128,7 +130,9 @@ def test_what_a_site_refuses_is_told_in_its_words_and_the_same_command_goes_on(
     first = study.sweep(seeds, *ALLOWED, "launcher.qos=small")
     assert first.returncode == 0, first.stderr
     assert "1 runs wait for room in the queue" in first.stdout
-    assert "QOSMaxJobsPerUserLimit" in until(lambda: study.status()["reasons"] or None, "a reason")
+    # Right after its start the controller may wait for the nodes.
+    limited = "QOSMaxJobsPerUserLimit"
+    until(lambda: limited in study.status()["reasons"] or None, "the limit as the reason")
     study.wait(ok=2, planned=1)
     again = study.sweep(seeds, *ALLOWED, "launcher.qos=small")
     assert again.returncode == 0, again.stderr
@@ -137,3 +141,25 @@ def test_what_a_site_refuses_is_told_in_its_words_and_the_same_command_goes_on(
     assert "partition main: a node is shared with no other users" in said
     assert "job_submit plugins (lua) check each job" in said
     assert "qos small: at most 2 jobs in the queue, 1 at work" in said
+
+
+@pytest.mark.usefixtures("strict")
+def test_what_a_qos_denies_at_once_is_told_in_a_sentence_and_the_same_command_goes_on(
+    study: Study,
+) -> None:
+    """DenyOnLimit: what other sites leave waiting for ever is refused when it is submitted."""
+    words = ("grid.axes.seed=[0,1]", *ALLOWED, "launcher.qos=denying")
+    refused = study.sweep(*words, "launcher.time_min=30")
+    assert (refused.returncode, study.queue()) == (2, [])
+    reason, _, asked = refused.stderr.partition("; Batch job submission failed: ")
+    assert reason == "error: launcher=slurm: sbatch: QOSMaxWallDurationPerJobLimit"
+    assert asked.endswith(
+        "; a job asked for 30 min, 2 GB on each of 1 nodes, 1 CPUs and 0 GPUs; launcher.time_min, "
+        "memory_gb_per_run, cpus, gpus_per_run or another launcher.qos change that\n"
+    )
+    assert study.counts() == {"planned": 2}
+    again = study.sweep(*words, "launcher.time_min=15")
+    assert again.returncode == 0, again.stderr
+    study.wait(ok=2)
+    said = study.run("launch.slurm.site_check", "check").stdout
+    assert "qos denying: at most 00:20:00 each; more is refused at once" in said

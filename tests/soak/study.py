@@ -32,7 +32,7 @@ LIMIT_S = 900
 # Of a result: what time, place and the number of attempts change.
 TIMED = (
     *("step_time_s", "step_time_mean_s", "step_time_cv", "images_per_s", "bound", "wall_s"),
-    *("workers_needed", "peak_memory_bytes", "git_commit", "git_dirty"),
+    *("workers_needed", "core_images_per_s", "peak_memory_bytes", "git_commit", "git_dirty"),
 )
 
 

@@ -2,15 +2,14 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from helpers.commands import Command
 from helpers.packaged_plans import planned
 from helpers.terminal import Terminal
-from scaling_study.sweep.display import Column, bound_by_data, lines, table_lines
+from scaling_study.cost.devices import devices
+from scaling_study.sweep.display import Column, lines, table_lines
 
 
 def test_columns_that_do_not_fit_are_left_out_the_least_important_first() -> None:
@@ -24,6 +23,28 @@ def test_columns_that_do_not_fit_are_left_out_the_least_important_first() -> Non
     assert table_lines(columns, 80) == ["run          a      b  state", "abcdefgh  1234  12345  ok"]
     assert table_lines(columns, 24) == ["run           b  state", "abcdefgh  12345  ok"]
     assert table_lines(columns, 5) == ["run       state", "abcdefgh  ok"]
+
+
+def test_the_largest_run_is_held_by_the_device_that_is_named() -> None:
+    rows, _ = planned("paper/published_resnet_rs_50")
+
+    def told(sheet: str | None) -> str:
+        text = lines(rows, 1, "blocked", sheet=None if sheet is None else devices()[sheet])
+        return next(line for line in text if line.startswith("largest run"))
+
+    assert "which 80 GB do not hold: 2 do" in told(None)
+    assert "do not hold" not in told("h200")  # 141 GB
+    assert "which 24 GB do not hold: 8 do" in told("l4")
+
+
+def test_why_a_data_sheet_gives_no_forecast_is_said_once(sweep_here: Command) -> None:
+    done = sweep_here(
+        *("+grid=smoke", "device=cuda", "precision=bf16", "plan.device=t4", "dry_run=true")
+    )
+    assert [line for line in done.stdout.splitlines() if line.startswith("forecast")] == [
+        "forecast: blank, because the data sheet of t4 has no peak in bf16; precision=fp16 has "
+        "(known: fp16, fp32)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,14 +86,3 @@ def test_rules_are_explained_where_that_is_asked(sweep_here: Command, tmp_path: 
     assert "R5: not testable: a study has one family" in done.stdout
     assert [*tmp_path.iterdir()] == []
     assert sweep_here("+grid=smoke", "explain=maybe").returncode == 2
-
-
-def test_runs_that_waited_for_images_say_how_many_workers_they_need() -> None:
-    def ended(needed: int | None) -> Any:
-        return SimpleNamespace(workers_needed=needed)
-
-    assert bound_by_data([None, ended(None)]) == []
-    assert bound_by_data([ended(3), None, ended(12), ended(None)]) == [
-        "2 of 3 runs waited for images (bound: data): loader.workers=12, with as many cores for "
-        "each process, would end that"
-    ]

@@ -67,9 +67,9 @@ def test_a_sweep_ends_with_step_times_that_its_analysis_reads(
 
 @pytest.mark.slow
 def test_nothing_is_measured_where_a_run_has_failed(command: Command, tmp_path: Path) -> None:
-    failed = command(
-        SWEEP, "+grid=smoke", "grid.axes.depth=[14]", "launcher.memory_gb=0.01", ROUNDS
-    )
+    # Memory is looked at every second: a short run ends before.
+    long = ("+grid=smoke", "grid.axes.depth=[14]", "train.epochs=300")
+    failed = command(SWEEP, *long, "launcher.memory_gb=0.01", ROUNDS)
     assert failed.returncode == 1
     assert "step times" not in failed.stdout
     assert not (tmp_path / "results/smoke" / FILE).exists()

@@ -47,6 +47,10 @@ from helpers.commands import Command
         (["+grid=smoke", "launcher=mars"], "launcher=mars: no such file; known: inline, local"),
         (["+grid=smoke", "launcher=null"], "must be a string"),
         (["+grid=smoke", "checkpoint.keep=all"], "checkpoint.keep=all: must be final or none"),
+        (
+            ["+grid=smoke", "launcher.name=null"],
+            "launcher.name=None: no launcher is named; a file of",
+        ),
         (["+grid=smoke", "results_dir=5"], "results_dir=5: must be a name"),
         (["+grid=smoke", "results_dir="], "results_dir='': no name of a file or folder; . is the "),
         (["+grid=smoke", "plan.out=' '"], "plan.out=' ': no name of a file or folder"),

@@ -35,6 +35,18 @@ def family(tmp_path: Path) -> tuple[str, ...]:
     return ("+grid=family", f"hydra.searchpath=[file://{tmp_path}/site]")
 
 
+def test_what_a_parent_that_diverged_blocks_is_not_to_be_tried_again(
+    family: tuple[str, ...], sweep_here: Command, tmp_path: Path
+) -> None:
+    few = (*family, "grid.axes.epochs=[1]", "grid.axes.seed=[0]")
+    done = sweep_here(*few, "+grid.parents.before={train.lr_per_256: 1.0e30}")
+    assert done.returncode == 1, done.stderr
+    parent, _, child = read_plan(tmp_path / "results/family")
+    assert (parent["state"], child["state"]) == ("diverged", "blocked")
+    assert f"1 runs stay blocked: that {parent['run_id']} diverged is its result" in done.stdout
+    assert "to retry" not in done.stdout
+
+
 def states(tmp_path: Path) -> list[str]:
     return [row["state"] for row in read_plan(tmp_path / "results/family")]
 

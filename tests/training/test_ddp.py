@@ -1,64 +1,28 @@
 """Two processes that train one run, against one process that trains it."""
 
 import json
-import socket
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from helpers import warm_python
 from helpers.commands import environment
+from helpers.joint_runs import PLAIN, trained
 from helpers.tiny import plain_execution, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import ALONE, World, world_of
 from scaling_study.config.execution import ExecutionConfig
+from scaling_study.config.teaching import file_of
+from scaling_study.data.storage.array_cache import one_at_a_time
 from scaling_study.launch.job import Job
 from scaling_study.study.result import Result, read_result
 
-# Masks of dropped images differ between ranks, so these two are off.
-PLAIN = {"model.dropout": 0.0, "model.stochastic_depth": 0.0, "train.sync_batch_norm": True}
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-
-
-def trained(
-    processes: int,
-    results: Path,
-    cache_dir: Path,
-    changes: dict[str, Any],
-    failing: int = 0,
-    **more: Any,
-) -> tuple[list[dict[str, float]], Result, str]:
-    """Records, result and output of the tiny run in so many processes, of which some fail."""
-    arguments = [str(results), str(cache_dir), json.dumps(PLAIN | changes), json.dumps(more)]
-    started = [
-        warm_python.start(
-            "helpers.together", *arguments, cwd=results.parent, env=environment() | place
-        )
-        for place in places(processes)
-    ]
-    said = [process.communicate(timeout=120) for process in started]
-    codes = [process.returncode for process in started]
-    assert codes == [0] * (processes - failing) + [1] * failing, said
-    run_dir = results / "runs" / tiny(**PLAIN | changes).run_id
-    text = (run_dir / "metrics.jsonl").read_text(encoding="utf-8")
-    records = [json.loads(line) for line in text.splitlines()]
-    result = run_dir / "result.json"
-    output = "".join(out for out, _ in said)
-    return records, read_result(result) if result.exists() else None, output  # type: ignore[return-value]
-
-
-def places(processes: int) -> list[dict[str, str]]:
-    """The environment that torchrun would give each process, without its own start."""
-    if processes == 1:
-        return [{}]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    common = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    return [common | {"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(processes)]
 
 
 def losses(records: list[dict[str, float]]) -> list[float]:
@@ -78,9 +42,36 @@ def test_two_processes_train_as_one_does(tmp_path: Path, cache_dir: Path) -> Non
     assert sorted(said.split()) == ["ok", "running"]  # rank 0 alone reports
 
 
+def _floating(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Without the counts of batches, which also count the search for a size that fits."""
+    return {name: tensor for name, tensor in state.items() if tensor.is_floating_point()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ghosts", [4, 8])
+def test_groups_of_batch_norm_are_the_recipes_in_any_number_of_processes(
+    tmp_path: Path, cache_dir: Path, ghosts: int
+) -> None:
+    """Two groups in each process, or one: gradients and running statistics are those of one
+    process with all groups, to the bits that float64 leaves."""
+    changes = {"train.sync_batch_norm": False, "train.ghost_batch": ghosts, "train.ema_decay": 0.9}
+    found, states = [], []
+    for processes in (1, 2):
+        results = tmp_path / str(processes)
+        records, result, _ = trained(processes, results, cache_dir, changes)
+        found.append((losses(records), result.val_loss))
+        (path,) = results.glob("runs/*/checkpoint.pt")
+        states.append(torch.load(path, weights_only=True))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-9)
+    assert found[1][1] == pytest.approx(found[0][1], rel=1e-6)
+    for part in ("model", "ema"):
+        one, two = (_floating(state[part]) for state in states)
+        torch.testing.assert_close(two, one, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.slow
 def test_two_processes_learn_from_a_pool_as_one_does(tmp_path: Path, cache_dir: Path) -> None:
-    """Rank 0 labels the pool, and the other one waits for it."""
+    """Rank 0 labels the pool once nobody else does, and the other one waits for it."""
     teacher = tiny(**{"train.epochs": 1, "train.warmup_epochs": 0})
     pool = {"data.pool_images": 40, "train.pseudo_share": 0.25}
     found = []
@@ -88,8 +79,42 @@ def test_two_processes_learn_from_a_pool_as_one_does(tmp_path: Path, cache_dir: 
         place = tmp_path / str(processes)
         assert Job(teacher, plain_execution(place, cache_dir))().status == "ok"
         taught = {"teacher": f"run:{teacher.run_id}", **pool}
-        records, _, said = trained(processes, place, cache_dir, taught)
+        labels = file_of(tiny(**PLAIN | taught), teacher, place)
+        with ExitStack() as other_run:
+            other_run.enter_context(one_at_a_time(labels))
+            threading.Timer(3.0 * (processes - 1), other_run.close).start()
+            records, _, said = trained(processes, place, cache_dir, taught, looks_s=0.3)
         assert said.count("labels 40 images of the pool") == 1
+        found.append(losses(records))
+    assert found[1] == pytest.approx(found[0], rel=1e-9)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_labelling_of_a_large_pool(tmp_path: Path, cache_dir: Path) -> None:
+    """Each makes its pieces, and the labels are those of one process, bit for bit."""
+    teacher = tiny(**{"train.epochs": 1, "train.warmup_epochs": 0})
+    pool = {"data.pool_images": 600, "train.pseudo_share": 0.25}
+    found = []
+    for processes in (1, 2):
+        place = tmp_path / str(processes)
+        assert Job(teacher, plain_execution(place, cache_dir))().status == "ok"
+        taught = {"teacher": f"run:{teacher.run_id}", **pool}
+        more = {"piece": 250} if processes == 2 else {}
+        _, result, _ = trained(processes, place, cache_dir, taught, **more)
+        assert result.status == "ok"
+        (file,) = place.glob("runs/*/pseudo_labels-*.npz")  # no piece is left
+        with np.load(file) as arrays:
+            found.append([arrays["labels"].tobytes(), arrays["confidence"].tobytes()])
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_two_processes_see_the_new_images_of_one(tmp_path: Path, cache_dir: Path) -> None:
+    found = []
+    for processes in (1, 2):
+        place = tmp_path / str(processes)
+        place.mkdir()
+        records, _, _ = trained(processes, place, cache_dir, {"data.fresh": True})
         found.append(losses(records))
     assert found[1] == pytest.approx(found[0], rel=1e-9)
 
@@ -162,6 +187,15 @@ def test_an_error_of_another_process_is_the_runs_error(tmp_path: Path, cache_dir
     _, failed, _ = trained(2, tmp_path / "two", cache_dir, {}, failing=1, fails_at=3)
     assert (failed.status, failed.cause) == ("failed", "error")
     assert failed.error == "ValueError: this one cannot go on"
+
+
+@pytest.mark.slow
+def test_a_rank_that_the_kernel_kills_for_memory_is_no_unknown_error(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    """Rank 0 sees a closed connection, and that a process of this machine was killed meanwhile."""
+    _, failed, _ = trained(2, tmp_path / "two", cache_dir, {}, failing=1, killed_at=3)
+    assert (failed.status, failed.cause) == ("failed", "host_memory")
 
 
 @pytest.mark.slow

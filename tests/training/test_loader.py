@@ -87,9 +87,10 @@ def slow_part(task: BatchSpec) -> Any:
 def test_workers_share_a_batch_so_that_the_first_comes_early() -> None:
     specs = [BatchSpec(step, 0, np.arange(128) + step) for step in range(3)]
     batches = stream(slow_part, iter(specs), 4, cuda=False)
-    pixels, makers, corrupt, _ = next(batches)
+    pixels, makers, corrupt, _, core_s = next(batches)
     assert pixels[:, 0, 0, 0].tolist() == list(range(128))
     assert len(set(makers.tolist())) == 4
+    assert 0 < core_s < 0.02 * 128  # what the workers waited is no work
     assert [place for place, _ in corrupt] == ["0", "32", "64", "96"]
     assert [int(p[0, 0, 0, 0]) for p, *_ in batches] == [1, 2]
 

@@ -16,6 +16,7 @@ from helpers.file_batches import files_run, shown
 from helpers.photos import encoded, picture, write_folders
 from helpers.tiny import tiny
 from helpers.trained_runs import MEASURED, lines, same, stopped, weights
+from scaling_study.common import stop_request
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import ALONE
 from scaling_study.config.evaluation import labelling_flops
@@ -24,11 +25,13 @@ from scaling_study.config.run import RunConfig
 from scaling_study.config.teaching import file_of
 from scaling_study.cost.closed_form import run_cost
 from scaling_study.data import data_info, load_pool
+from scaling_study.data.storage.array_cache import one_at_a_time
 from scaling_study.launch.job import Job
 from scaling_study.launch.probe import shortened
 from scaling_study.models.initial_weights import ParentRun
 from scaling_study.training import pseudo_labels, teachers
 from scaling_study.training.input_pipeline.batches import TrainingData, to_input
+from scaling_study.training.labeller import Labeller
 from scaling_study.training.loop import train
 from scaling_study.training.pseudo_labels import PseudoLabels, pool_of
 
@@ -246,6 +249,69 @@ def test_damaged_labels_are_made_again_and_others_are_not_taken(
         assert np.array_equal(labels_of(run, results).labels, found.labels)
         assert "is damaged: labelling again" in capsys.readouterr().out
     assert pseudo_labels.read(path, {"teacher": "another"}) is None
+
+
+def test_pieces_of_a_large_pool_survive_an_interruption(
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, run = taught(execution), student(**{"data.pool_images": 600})
+    pool_of(run, execution, ALONE, lambda: None)
+    path, whole = file_of(run, TEACHER, results), labels_of(run, results)
+    path.unlink()
+    monkeypatch.setattr(pseudo_labels, "PIECE", 250)
+    asked, predicted = list[range](), Labeller.predicted
+
+    def interrupted(labeller: Labeller, places: range) -> PseudoLabels:
+        asked.append(places)
+        if len(asked) == 2:
+            raise stop_request.Stopped("interrupted")
+        return predicted(labeller, places)
+
+    monkeypatch.setattr(Labeller, "predicted", interrupted)
+    with pytest.raises(stop_request.Stopped):
+        pool_of(run, execution, ALONE, lambda: None)
+    assert not path.exists()
+    assert len([*path.parent.glob("pseudo_labels-*.npz")]) == 1
+    pool_of(run, execution, ALONE, lambda: None)
+    assert asked == [range(250), range(250, 500), range(250, 500), range(500, 600)]
+    assert labels_of(run, results).digest == whole.digest
+    assert [*path.parent.glob("pseudo_labels-*.npz")] == [path]
+
+
+def test_a_run_that_waits_for_anothers_labels_takes_them_and_can_be_stopped(
+    execution: ExecutionConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, run = taught(execution), student()
+    pool_of(run, execution, ALONE, lambda: None)
+    path = file_of(run, TEACHER, results)
+    made = path.rename(path.with_suffix(".elsewhere"))
+    monkeypatch.setattr(pseudo_labels, "LOOK_S", 0.05)
+    capsys.readouterr()
+    with one_at_a_time(path):
+        stop_request.request("preempted")
+        with pytest.raises(stop_request.Stopped, match="preempted"):
+            pool_of(run, execution, ALONE, lambda: None)
+        stop_request.clear()
+        appears = threading.Timer(0.5, lambda: made.rename(path))
+        appears.start()
+        pool = pool_of(run, execution, ALONE, lambda: None)
+    assert pool is not None
+    assert not appears.is_alive()
+    assert capsys.readouterr().out == ""  # it has labelled nothing
+
+
+def test_labels_of_former_weights_go_when_a_teacher_is_trained_again(
+    execution: ExecutionConfig,
+) -> None:
+    results, run = taught(execution), student()
+    pool_of(run, execution, ALONE, lambda: None)
+    path = file_of(run, TEACHER, results)
+    Job(TEACHER, execution)()  # which has a result, and so nothing to do
+    assert path.is_file()
+    for name in ("result.json", "checkpoint.pt"):
+        (path.parent / name).unlink()
+    assert Job(TEACHER, execution)().status == "ok"
+    assert not path.exists()
 
 
 def test_a_teacher_that_failed_blocks_its_student(execution: ExecutionConfig) -> None:

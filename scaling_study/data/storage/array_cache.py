@@ -1,5 +1,6 @@
 """Arrays that are made once and then read from a cache file."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,20 +17,23 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 @contextmanager
-def one_at_a_time(path: Path) -> Iterator[None]:
+def one_at_a_time(path: Path, patience_s: float = math.inf) -> Iterator[bool]:
     """Runs start together: one makes the file at `path`, the others wait for it.
 
-    Where the file system has no locks each makes its own, and the last one stays.
+    False if another one still makes it after `patience_s`. Where the file system has no locks each
+    makes its own, and the last one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        ours = True
         try:
-            stack.enter_context(locked(path.with_name(f"{path.name}.lock")))
-            remove_leftovers(path.parent, path.name + ".*")
+            lock = locked(path.with_name(f"{path.name}.lock"), patience_s)
+            if ours := stack.enter_context(lock):
+                remove_leftovers(path.parent, path.name + ".*")
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
-        yield
+        yield ours
 
 
 def cached_images(path: Path, part: str, make: Callable[[], Mapping[str, Images]]) -> Images:

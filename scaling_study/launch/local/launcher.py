@@ -8,4 +8,8 @@ LAUNCHER = Launcher(
     name="local",
     options=PolicyOptions,
     launch=lambda call: pool.launch(call.jobs, call.slots, call.options, call.stop),
+    advice={
+        "host_memory": "runs at work share this machine's memory; launcher.slots=1 starts one at "
+        "a time"
+    },
 )

@@ -27,6 +27,7 @@ from scaling_study.study.measured import (
     CONFIG_IDS,
     DEVICE,
     ENOUGH,
+    FORWARD_TIME,
     LOG_SD,
     MEASUREMENTS,
     SHAPE,
@@ -40,7 +41,7 @@ NETWORK = (
     *("family", "depth", "width", "resolution", "batch_size", "precision"),
     *("params", "flops", "activations"),
 )
-TIMES = (STEP_TIME, "images_per_s", "inference_time_s", "inference_images_per_s")
+TIMES = (STEP_TIME, "images_per_s", FORWARD_TIME, "inference_images_per_s")
 
 
 @dataclass(frozen=True)
@@ -137,15 +138,14 @@ def _row(shape: Shape, execution: ExecutionConfig, slot: Slot) -> Row | str:
 def combined(measured: Sequence[Mapping[str, Any]]) -> Row:
     """One row of the measurements of a shape: means of times, and by how much these differ.
 
-    Times and rates are geometric means, `peak_memory_bytes` is the largest; `step_time_log_sd` is
-    the SD of ln(step time) between measurements, 0 for one.
+    Times and rates are geometric means, `peak_memory_bytes` is the largest; `step_time_log_sd` and
+    `inference_time_log_sd` are SDs of ln(time) between measurements, 0 for one.
     """
     row = dict(measured[0])
     for name in TIMES:
         row[name] = statistics.geometric_mean(m[name] for m in measured)
     row["peak_memory_bytes"] = max(m["peak_memory_bytes"] for m in measured)
-    logs = [math.log(m[STEP_TIME]) for m in measured]
-    return row | {
-        MEASUREMENTS: len(measured),
-        LOG_SD: statistics.stdev(logs) if len(logs) > 1 else 0.0,
-    }
+    for name, column in LOG_SD.items():
+        logs = [math.log(m[name]) for m in measured]
+        row[column] = statistics.stdev(logs) if len(logs) > 1 else 0.0
+    return row | {MEASUREMENTS: len(measured)}

@@ -18,6 +18,7 @@ from scaling_study.launch.options import UNLIMITED, Policy
 from scaling_study.launch.outcome import Outcome, PoolError, RepeatedError, SameError
 from scaling_study.launch.slots import Slot
 from scaling_study.launch.stop_signals import Stop
+from scaling_study.study.parents import BLOCKED, blocked_by
 
 # How often limits of time and memory are checked.
 LOOK_S = 0.2
@@ -66,6 +67,7 @@ class _Pool:
         self, jobs: Sequence[Job], slots: Sequence[Slot], policy: Policy, stop: Stop | None
     ) -> None:
         self.queue, self.working = deque(jobs), dict[int, RunProcess]()
+        self._needs = {job.run.run_id: job.run.parents for job in jobs if job.run.parents}
         self.failure: Outcome | None = None
         self.no_disk: OSError | None = None
         assert slots, "a pool without slots would wait forever"
@@ -112,7 +114,9 @@ class _Pool:
         while blocked := self._blocked():
             for job in blocked:
                 self.queue.remove(job)
-                yield job.outcome()
+                why = blocked_by(job.run.parents, job.store, self._needs)
+                outcome = job.outcome()
+                yield replace(outcome, error=why) if outcome.status == BLOCKED else outcome
 
     def _blocked(self) -> list[Job]:
         needing = [job for job in self.queue if job.run.parents]

@@ -75,6 +75,11 @@ LAUNCHER = Launcher(
     look=look,
     cancel=commands.cancel,
     preview=preview,
+    advice={
+        "host_memory": "the same command asks for twice the memory; launcher.memory_gb_per_run "
+        "sets that of a run",
+        "timeout": "the same command asks for twice the time; launcher.time_min sets it",
+    },
 )
 
 

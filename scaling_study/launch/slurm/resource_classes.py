@@ -84,8 +84,10 @@ def _gpus_and_nodes(request: Request, options: SlurmOptions) -> tuple[int, int]:
         return int(on_gpu), options.nodes
     if wanted != AUTO:
         return wanted, options.nodes
-    nodes = -(-request.processes // options.gpus_per_node)
-    return request.processes // nodes, nodes
+    # Every node has as many of the processes, whose number the recipe's batch can be shared by.
+    most = min(options.gpus_per_node, request.processes)
+    gpus = next(n for n in range(most, 0, -1) if request.processes % n == 0)
+    return gpus, request.processes // gpus
 
 
 def _of_job(one: Resources, requests: Sequence[Request], options: SlurmOptions) -> Resources:

@@ -32,6 +32,8 @@ FULL = re.compile(r"SubmitJobs?\w*Limit")
 PREFIX = re.compile(r"^sbatch: (error|fatal): ")
 # In sbatch's message if no node is left to run a job.
 NO_NODE = "node configuration is not available"
+# In sbatch's message where a limit is enforced at once, as with a QOS that has DenyOnLimit.
+POLICY = "violates accounting/QOS policy"
 # Jobs of one resource class.
 Array = tuple[Resources, Sequence[Bundle]]
 
@@ -122,8 +124,19 @@ class Submitter:
                 print(f"no other node fits: {', '.join(avoid)} used all the same", flush=True)
                 return self._place(array, name, ())
             kind = FullError if FULL.search(f"{error}") else SchedulerError
-            raise kind(f"sbatch: {_in_a_line(str(error))}") from None
+            asked_for = f"; {_in_words(resources)}" if POLICY in str(error) else ""
+            raise kind(f"sbatch: {_in_a_line(str(error))}{asked_for}") from None
         return str(jobs[0].job_id).partition("_")[0]
+
+
+def _in_words(asked: Resources) -> str:
+    """What a job that the site's limits refuse has asked for, and what asks for less."""
+    cpus, gpus = asked.cpus * asked.tasks * asked.nodes, asked.gpus * asked.nodes
+    return (
+        f"a job asked for {asked.time_min} min, {asked.memory_gb} GB on each of {asked.nodes} "
+        f"nodes, {cpus} CPUs and {gpus} GPUs; launcher.time_min, memory_gb_per_run, cpus, "
+        "gpus_per_run or another launcher.qos change that"
+    )
 
 
 def _in_a_line(message: str) -> str:

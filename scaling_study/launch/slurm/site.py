@@ -33,7 +33,7 @@ class Site:
 
     `config` are the controller's settings, `associations` rows of account, partition, qos and
     MaxSubmitJobs, `qos` of name and what a user may have of it: jobs in the queue, jobs at work,
-    time of a job.
+    time of a job, and its flags.
     """
 
     partitions: tuple[Partition, ...]
@@ -59,7 +59,7 @@ def asked() -> Site:
     who = f"user={getpass.getuser()}"
     columns = "format=account,partition,qos,maxsubmit"
     accounts = _rows(answer("sacctmgr", "-nP", "show", "assoc", who, columns), 4)
-    limits = "format=name,maxsubmitpu,maxjobspu,maxwall,priority"
+    limits = "format=name,maxsubmitpu,maxjobspu,maxwall,flags"
     partitions = answer("scontrol", "--oneliner", "show", "partition")
     shared = {
         found["name"]: "jobs" if "OverSubscribe=EXCLUSIVE" in found[0] else "users"
@@ -141,8 +141,9 @@ def in_words(site: Site) -> Iterator[str]:
         limit = f", at most {most} jobs in the queue" if most else ""
         where = f" on {partition}" if partition else ""
         yield f"account {account}{where}, qos {qos or 'none'}{limit}"
-    for name, queued, running, time, _ in site.qos:
+    for name, queued, running, time, flags in site.qos:
         parts = [f"{queued} jobs in the queue"] * bool(queued)
         parts += [f"{running} at work"] * bool(running) + [f"{time} each"] * bool(time)
         if parts:
-            yield f"qos {name}: at most {', '.join(parts)}"
+            denied = "; more is refused at once" if "DenyOnLimit" in flags else ""
+            yield f"qos {name}: at most {', '.join(parts)}{denied}"

@@ -25,7 +25,7 @@ from scaling_study.launch.slurm.config import SlurmOptions
 from scaling_study.launch.slurm.requeue import requeue, why_noticed, why_restarted
 from scaling_study.launch.stop_signals import Stop, listen, requested_by
 from scaling_study.launch.submissions import Submissions
-from scaling_study.study.claims import JOB_VARIABLE, RESTART_VARIABLE
+from scaling_study.study.claims import JOB_VARIABLE, RESTART_VARIABLE, cancelled_in_this_job
 from scaling_study.study.result import FINISHED
 
 # USR2 is the notice before the time limit or a preemption: SLURM does not start the job again by
@@ -126,7 +126,9 @@ class Worker:
         return [
             job
             for job in self.jobs
-            if job.store.state(job.run.run_id) not in FINISHED and not self._exhausted(job)
+            if job.store.state(job.run.run_id) not in FINISHED
+            and not cancelled_in_this_job(job.store.job(job.run.run_id))
+            and not self._exhausted(job)
         ]
 
     def _exhausted(self, job: Job) -> bool:

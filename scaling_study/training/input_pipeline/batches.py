@@ -72,6 +72,7 @@ class TrainingData:
         auto = workers == AUTO_WORKERS
         self._workers = cores_of_run() if auto else min(workers, cpu_cores())
         self._orders = dict[str, tuple[int, NDArray[np.int64]]]()
+        self._made, self._core_s = 0, 0.0
         self._levels = normalisation(splits.train)
         levels = (torch.tensor(v, device=run.device) for v in self._levels)
         self.mean, self.std = (level[:, None, None] for level in levels)
@@ -105,6 +106,11 @@ class TrainingData:
         return self._workers if isinstance(self._trained, Encoded | Rendered) else None
 
     @property
+    def core_images_per_s(self) -> float | None:
+        """Training images that a core makes in a second, so far; None where nothing took time."""
+        return self._made / self._core_s if self._core_s > 0 else None
+
+    @property
     def corrupt_images(self) -> int:
         """Images met so far, by any attempt at this run, that could not be decoded."""
         return len(self._corrupt)
@@ -131,7 +137,10 @@ class TrainingData:
         run, levels = self._run, self._levels
         how = (self._on_device, self._store)
         make = TrainingBatch(self._trained, run.data, size, run.random_key, levels, *how)
-        return self._stream(make, specs, rank)
+        for batch in self._stream(make, specs, rank):
+            self._made += len(batch.labels)
+            self._core_s += batch.core_s
+            yield batch
 
     def evaluated(self, split: str, most: int | None = None) -> int:
         """How many images of `val` or `train` an evaluation of at most `most` takes."""

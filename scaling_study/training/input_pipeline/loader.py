@@ -6,6 +6,7 @@ and what waits for the training loop is a few batches, however many workers ther
 
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,13 +38,20 @@ def stream(
     before another process could have sent them, and only with a GPU does a thread have a free core.
     """
     if workers is None:
-        made = (partial(make, spec) for spec in specs)
+        made = (partial(_timed, make, spec) for spec in specs)
     else:
-        parts = _made_by_workers(make, specs, workers)
+        parts = _made_by_workers(partial(_timed, make), specs, workers)
         made = (partial(joined, some, cuda) for some in parts)
     if cuda:
         return _in_thread(made, pin=workers is None)
     return (batch() for batch in made)
+
+
+def _timed(make: Maker, spec: BatchSpec) -> LoadedBatch:
+    """A batch, with the time that a core worked on it: waiting for a core or a disk is none."""
+    began = time.thread_time()
+    batch = make(spec)
+    return batch._replace(core_s=time.thread_time() - began)
 
 
 def parts_of(spec: BatchSpec, workers: int) -> list[BatchSpec]:
@@ -72,7 +80,8 @@ def joined(parts: Sequence[LoadedBatch], pinned: bool) -> LoadedBatch:
     labels = torch.cat([part.labels for part in parts])
     pending = [part.pending for part in parts if part.pending is not None]
     corrupt = [one for part in parts for one in part.corrupt]
-    return LoadedBatch(pixels, labels, corrupt, all_pending(pending) if pending else None)
+    later, core_s = all_pending(pending) if pending else None, sum(part.core_s for part in parts)
+    return LoadedBatch(pixels, labels, corrupt, later, core_s)
 
 
 @dataclass

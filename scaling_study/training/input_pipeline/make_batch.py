@@ -48,13 +48,14 @@ Rngs = list[np.random.Generator]
 
 
 class LoadedBatch(NamedTuple):
-    """Images (n, channels, side, side), labels (n,), the corrupt images that were met, and what the
-    device is to do to the images."""
+    """Images (n, channels, side, side), labels (n,), the corrupt images that were met, what the
+    device is to do to the images, and how many seconds of a core it took to make them."""
 
     pixels: Tensor
     labels: Tensor
     corrupt: Corrupt
     pending: Pending | None = None
+    core_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,10 @@ def forget() -> None:
     counts._kept.clear()
     for known in (counts.counts, source.sources_of, source.source_files):
         known.cache_clear()
-    from scaling_study.cost import closed_form
+    from scaling_study.cost import closed_form, step_memory
     from scaling_study.models import forward_cost
 
-    for known in (closed_form._run_cost, forward_cost.forward_cost, closed_form._memory):
+    for known in (closed_form._run_cost, forward_cost.forward_cost, step_memory.network_memory):
         known.cache_clear()
 
 
