@@ -14,6 +14,7 @@ from analysis.figures.drawing import (
     curve_plots,
     depth_width_plot,
     effects_plot,
+    family_plot,
     forecast_plot,
     forest,
     frontiers,
@@ -27,6 +28,7 @@ from analysis.figures.drawing import (
 )
 from analysis.figures.drawing.published_overlay import published_records
 from analysis.figures.drawing.style import ASSUMED, Look, style
+from analysis.figures.family_records import family_records
 from analysis.figures.figure import StudyFigure, confidence, law_cost
 from analysis.figures.files import Saved
 from analysis.figures.interaction_records import interaction_records
@@ -158,6 +160,12 @@ FIGURES: tuple[StudyFigure, ...] = (
         "intervals; the interaction in {confidence} intervals",
         lambda found: interaction_records(found.cells, found.prereg, found.judgements),
         lambda rows, found: interaction_plot.interactions(rows, _look(found)),
+    ),
+    StudyFigure(
+        "families",
+        "{Outcome} of families against the costs at which they are compared, 95 % intervals",
+        lambda found: family_records(found.cells, found.judgements),
+        lambda rows, found: family_plot.families(rows, _look(found)),
     ),
     StudyFigure(
         "main_effects",

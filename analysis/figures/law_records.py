@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 
 from analysis.fits.fit import Fit, fit
 from analysis.fits.intervals import band, profile_interval
-from analysis.laws.points import LEAST, Points, points_of
+from analysis.laws.points import LEAST, Points, one_family, points_of
 from analysis.laws.returns import by_step
 from analysis.stats.contrast import t_quantile
 from analysis.study.columns import LEVEL, Record, finite, interval
@@ -79,11 +79,19 @@ def _landmarks(fits: Mapping[str, Fit], least: float) -> list[Record]:
     return rows
 
 
+def _regimes(cells: StudyCells, cost: str) -> Mapping[int, StudyCells]:
+    """The regimes of a study in which a law can be; none of several families."""
+    with suppress(InputError):
+        one_family(cells)
+        return cells.with_logs(cost).regimes
+    return {}
+
+
 def study_law_rows(cells: StudyCells, cost: str = "flops") -> list[Record]:
     """`law_rows` of every regime of a study that carries a law."""
     rows = []
     known = cells.with_logs(cost)
-    for epochs, regime in known.regimes.items():
+    for epochs, regime in _regimes(cells, cost).items():
         noise = known.noise(epochs)
         points = points_of(regime, cost, noise)
         if fits := fits_of(points):
@@ -113,7 +121,7 @@ def shape_rows(points: Points) -> list[Record]:
 
 def study_shape_rows(cells: StudyCells, cost: str = "flops") -> list[Record]:
     """`shape_rows` of the longest regime of a study."""
-    known = cells.with_logs(cost).regimes
+    known = _regimes(cells, cost)
     return shape_rows(points_of(known[max(known)], cost)) if known else []
 
 
@@ -135,6 +143,6 @@ def study_return_rows(cells: StudyCells, cost: str = "flops") -> list[Record]:
     """`return_rows` of every regime of a study with several resolutions."""
     return [
         row
-        for epochs, regime in cells.with_logs(cost).regimes.items()
+        for epochs, regime in _regimes(cells, cost).items()
         for row in return_rows(points_of(regime, cost), epochs)
     ]

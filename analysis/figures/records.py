@@ -99,15 +99,19 @@ def _seed_records(cells: Sequence[Cell], axis: str) -> list[Record]:
 
 
 def arm_records(cells: StudyCells, axis: str) -> list[Record]:
-    """Both arms of each regime: a record per cell, then the interpolated curve that is compared."""
+    """Both arms of each regime: a record per cell, then the interpolated curve that is compared.
+
+    Each has the `variant` of its arm, where the grid has some.
+    """
     records = []
     base = cells.base()
     for epochs in cells.regimes:
         noise = cells.noise(epochs)
         for pair in cells.pairs(epochs, axis):
             for arm, members in zip(cells.arms, (pair.first, pair.second), strict=True):
+                own = {"variant": members[0].variant} if members[0].variant else {}
                 for cell in members:
-                    record = _record(cell, base, axis, noise)
+                    record = _record(cell, base, axis, noise) | own
                     records.append(record | {"arm": arm, "kind": "cell"})
                 measure = cells.measure
                 if measure.log and any(cell.error <= 0 for cell in members):
@@ -117,7 +121,7 @@ def arm_records(cells: StudyCells, axis: str) -> list[Record]:
                 curve = measure.unscaled(smoother(x, t) @ np.array([c.scaled for c in members]))
                 records += [
                     {"epochs": epochs, "resolution": members[0].resolution, "arm": arm,
-                     **own_columns(members[0]), "kind": "curve", "cost_axis": axis,
+                     **own_columns(members[0]), **own, "kind": "curve", "cost_axis": axis,
                      "cost": float(np.exp(c)), "error": float(e)}
                     for c, e in zip(t, curve, strict=True)
                 ]  # fmt: skip

@@ -76,7 +76,7 @@ class Ledger:
         self.decisions = rest
 
 
-def alone(path: Path | None) -> AbstractContextManager[None]:
+def alone(path: Path | None) -> AbstractContextManager[object]:
     """Only one decision at a time is added to a ledger."""
     if path is None:
         return nullcontext()

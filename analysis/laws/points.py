@@ -43,6 +43,12 @@ def points_of(cells: Sequence[Cell], cost: str, noise: Noise | None = None) -> P
     }
 
 
+def one_family(cells: Sequence[Cell]) -> None:
+    """Raises InputError for cells of several families, which have a law each."""
+    if len(found := sorted({c.family for c in cells if c.family})) > 1:
+        raise InputError(f"{' and '.join(found)}: families have a law each, not one together")
+
+
 def steps(points: Points, axis: str) -> tuple[Rows, Rows]:
     """Row numbers (before, after) of configurations one level apart on `axis`, others equal.
 

@@ -8,7 +8,7 @@ from analysis.fits.fit import Fit, fit
 from analysis.fits.intervals import lack_of_fit
 from analysis.fits.validate import describe, validate
 from analysis.laws.error_surface import surface_of
-from analysis.laws.points import Points, points_of
+from analysis.laws.points import Points, one_family, points_of
 from analysis.stats.trunk_variance import NO_SURFACE, share_trunks
 from analysis.study.columns import Record
 from analysis.study.study_cells import StudyCells
@@ -22,7 +22,7 @@ def study_fits(cells: StudyCells, cost: str) -> list[Record]:
 
     `pl` and `spl` are fitted to each regime's cell means over `cost`, with the F test of their lack
     of fit where seeds were repeated; the surface to all of them. What cannot be fitted has a
-    `reason` instead.
+    `reason` instead, as all laws of several families.
     """
     usable = cells.with_logs(cost)
     records: list[Record] = []
@@ -33,11 +33,13 @@ def study_fits(cells: StudyCells, cost: str) -> list[Record]:
         for form in LAWS:
             records.append({"form": form, "epochs": epochs, "cost": cost})
             try:
+                one_family(regime)
                 records[-1] |= _law(points, form, df)
             except InputError as error:
                 records[-1]["reason"] = str(error)
     records.append({"form": "surface", "epochs": None, "cost": cost})
     try:
+        one_family(usable)
         if share_trunks(usable):
             raise InputError(NO_SURFACE)
         surface = surface_of(points_of(usable, cost))

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from analysis.descriptions.base_sensitivity import bases
 from analysis.figures.drawing import law_plots, return_plot, shape_plot
@@ -19,12 +18,12 @@ from analysis.fits.validate import describe, validate
 from analysis.laws.breakpoint import deviation, low_cost_exponent
 from analysis.laws.cheapest_path import elasticities, resolution_ratio, surface_gradient
 from analysis.laws.competing_forms import alternatives, decide_dispersion, decide_kink, dispersion
-from analysis.laws.number import Number
 from analysis.laws.points import Points
 from analysis.laws.returns import by_step, decide_harm, harm
 from analysis.paper.tables import read
 from analysis.published.tables import EPOCHS, figure_2_cells
 from analysis.rules.kind import Judgement
+from analysis.rules.kinds.speed import judged
 from analysis.rules.law import Law
 from analysis.rules.registry import find_kind
 from analysis.rules.rule import Preregistration
@@ -46,10 +45,6 @@ def judge_laws(points: Points, prereg: Preregistration) -> list[Judgement]:
 def judge_speed(results: Mapping[str, Speedup], prereg: Preregistration) -> list[Judgement]:
     """The declared rules about speed, by the hardware on which the difference is least."""
     hardware, least = min(results.items(), key=lambda item: item[1].mean)
-    logs = np.log([least.mean_low, least.mean, least.mean_high])
-    se = float(logs[2] - logs[0]) / (2 * float(ndtri(0.975)))
-    gain = Number(least.mean - 1, se, math.inf, least.mean_low - 1, least.mean_high - 1)
-    against = float(ndtr(logs[1] / se))
     notes = (
         f"judged on {hardware}, where the difference is least",
         *(
@@ -57,10 +52,11 @@ def judge_speed(results: Mapping[str, Speedup], prereg: Preregistration) -> list
             for name, s in results.items()
         ),
     )
+    rules = [rule for rule in prereg.rules if rule.kind == "speed"]
+    found = [judged(least, rule.margin, notes=notes) for rule in rules]
     return [
-        Judgement(rule, gain.verdict(rule.margin, against), EPOCHS, gain.gap, notes)
-        for rule in prereg.rules
-        if rule.kind == "speed"
+        Judgement(rule, estimate.verdict, EPOCHS, estimate.gap, estimate.notes)
+        for rule, estimate in zip(rules, found, strict=True)
     ]
 
 

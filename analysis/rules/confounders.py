@@ -42,15 +42,21 @@ def differences(
     resolution, epochs, seed) and the config keys that are varied on `purpose` are not compared.
     Columns with a dot in their name are settings, as a plan.csv has those that differ.
     """
-    regimes = _regimes(rows)
-    meant = {COLUMN_OF.get(key, key) for key in purpose}
+    regimes, meant = _regimes(rows), _meant(purpose)
     dotted = {name for row in rows[:1] for name in row if "." in name} - {*NAMES, *COLUMN_OF}
+    dotted = {name for name in dotted if name.partition(".")[0] not in purpose}
     measure, found = _measure(rows), []
     for name in (*CHECKED, *sorted(dotted)):
         if name not in meant and len({str(row.get(name)) for row in rows}) > 1:
             values = {epochs: _values_of(name, r, sides) for epochs, r in regimes.items()}
             found.append(f"{name}: {_by_regime(values, measure)}")
     return found
+
+
+def _meant(purpose: Collection[str]) -> set[str]:
+    """The columns of what is varied on purpose: config keys, or groups with all that is in them."""
+    of_groups = {name for key, name in COLUMN_OF.items() if key.partition(".")[0] in purpose}
+    return {COLUMN_OF.get(key, key) for key in purpose} | of_groups
 
 
 def uneven_seeds(rows: Sequence[Row]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from analysis.laws.points import Points, points_of
+from analysis.laws.points import Points, one_family, points_of
 from analysis.rules.evidence import Evidence
 from analysis.rules.kind import CellIds, Estimate, Judgement, Kind
 from analysis.rules.phrases import bound_note, capitalised, effect, unsigned
@@ -36,7 +36,7 @@ class NumberKind(Kind):
     unit = "number"
     decided_by_seeds = False
     needs_many_configurations = True
-    pictures = ("laws", "frontier_flops", "verdicts")
+    pictures: ClassVar[tuple[str, ...]] = ("laws", "frontier_flops", "verdicts")
     needs = "more configurations"
 
     def line(self, j: Judgement, gap: Gap) -> str:
@@ -118,6 +118,7 @@ class Law(NumberKind):
             raise PreconditionError("a cell makes no errors, which has no logarithm")
         points = points_of(regime, cost, regime.noise(regime[0].epochs))
         try:
+            one_family(regime)
             self.check(points)
         except InputError as error:
             raise PreconditionError(str(error)) from None

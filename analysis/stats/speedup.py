@@ -23,7 +23,7 @@ class Family:
 
     Half a unit of the last printed digit (`cost_half`, `error_half`) bounds the rounding;
     `error_sd` is the SD of an error between seeds, known with `error_df` degrees of freedom, and
-    `cost_cv` the relative SD of a timing.
+    `cost_cv` the relative SD of a timing, of all models or of each.
     """
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Family:
     error_half: Floats
     error_sd: Floats
     error_df: float = math.inf
-    cost_cv: float = 0.0
+    cost_cv: float | Floats = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,10 @@ class Speedup:
     """A against B: cost(B) / cost(A) at the quality of each model of B, and on average.
 
     `ratio` is NaN for models of B outside the qualities that A's frontier reaches; `mean` is the
-    geometric mean over the common qualities with a 95 % interval, and so are the intervals of
-    `ratio`; `share` is the part of B's range of quality that is common. `smooth_ratio` and
-    `smooth_mean` are the same with monotone cubics: a sensitivity, not a second answer.
+    geometric mean over the common qualities with an interval (95 % unless asked otherwise), and
+    so are the intervals of `ratio`; `share` is the part of B's range of quality that is common.
+    `smooth_ratio` and `smooth_mean` are the same with monotone cubics: a sensitivity, not a second
+    answer.
     """
 
     names: tuple[str, ...]
@@ -126,19 +127,20 @@ def _redrawn(family: Family, generator: np.random.Generator) -> tuple[Floats, Fl
     return cost * np.exp(family.cost_cv * noise[1]), error
 
 
-def _bands(a: Family, b: Family, point: Floats) -> Floats:
-    """95 % percentiles of the log ratios over redrawn tables; NaN where `point` is."""
+def _bands(a: Family, b: Family, point: Floats, confidence: float) -> Floats:
+    """Percentiles of the log ratios over redrawn tables; NaN where `point` is."""
     generator = np.random.default_rng(20210714)
     draws = np.array(
         [_ratios(_redrawn(a, generator), _redrawn(b, generator)) for _ in range(DRAWS)]
     )
     inside = ~np.isnan(point)
     band = np.full((2, point.size), np.nan)
-    band[:, inside] = np.nanquantile(draws[:, inside], [0.025, 0.975], axis=0)
+    ends = (1 - confidence) / 2, (1 + confidence) / 2
+    band[:, inside] = np.nanquantile(draws[:, inside], ends, axis=0)
     return band
 
 
-def speedup_of(a: Family, b: Family) -> Speedup:
+def speedup_of(a: Family, b: Family, confidence: float = 0.95) -> Speedup:
     """Cost of B over cost of A at equal accuracy; intervals are percentiles of redrawn tables.
 
     Raises:
@@ -153,7 +155,7 @@ def speedup_of(a: Family, b: Family) -> Speedup:
     curve_a, curve_b = (inverse_frontier(f.cost, f.error) for f in (a, b))
     low, high = common_range(curve_a, curve_b)
     smooth, smooth_mean = smooth_log_ratio(curve_a, curve_b, -np.log(b.error))
-    ratio, (lower, upper) = np.exp(point), np.exp(_bands(a, b, point))
+    ratio, (lower, upper) = np.exp(point), np.exp(_bands(a, b, point, confidence))
     return Speedup(
         names=b.names,
         ratio=ratio[:-1],

@@ -28,8 +28,9 @@ class Cell:
     that was solved for the cost `target`, where one was. `step_time` is that of its network in all
     regimes, where runs of several were grouped. `lr` is the recipe's learning rate; runs had
     `trained_lr`, which a transfer rule may have made from it, and which is `lr_factor` times that
-    of the same cell otherwise. `data` and `images_seen` (training images times epochs) are None
-    where a table does not say. Cells of one `trunk` differ in the length alone, and their runs of
+    of the same cell otherwise. `data`, `family` and `images_seen` (training images times epochs)
+    are None where a table does not say. `log_ses` are standard errors of ln(cost) of costs other
+    than step time, where known. Cells of one `trunk` differ in the length alone, and their runs of
     equal seed are the same until a decay begins. `seeds` are the replicates of `errors`; `images`
     say which evaluation images each gets right, where the rules ask for that.
     """
@@ -51,8 +52,10 @@ class Cell:
     train_errors: tuple[float, ...] = ()
     costs: Mapping[str, tuple[float, ...]]
     step_time: StepTime | None = None
+    log_ses: Mapping[str, float] = field(default_factory=dict)
     n_val: int | None
     data: str | None = None
+    family: str | None = None
     images_seen: float | None = None
     measure: Measure = ERROR
     trunk: str | None = None
@@ -123,6 +126,12 @@ class Cell:
             return self.step_time.seconds
         return self._costs.get(axis)
 
+    def cost_log_se(self, axis: str) -> float:
+        """Standard error of ln(cost): of what was timed; 0 where nothing says."""
+        if axis == STEP_TIME and self.step_time is not None:
+            return self.step_time.log_se
+        return self.log_ses.get(axis, 0.0)
+
     @cached_property
     def _costs(self) -> Mapping[str, float]:
         """The geometric mean of each cost that was measured."""
@@ -190,8 +199,10 @@ def cells_of(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
             train_errors=_measured(group, "train_error") if _measure(group[0]).training else (),
             costs={cost.name: _measured(group, cost.name) for cost in COSTS},
             step_time=times.get(config_id),
+            log_ses=group[0].get("log_ses", {}),
             n_val=None if group[0].get("n_val") is None else int(group[0]["n_val"]),
             data=group[0].get("data"),
+            family=group[0].get("family"),
             images_seen=_images_seen(group[0]),
             trunk=group[0].get("trunk") or None,
             seeds=tuple(int(row["seed"]) for row in group),

@@ -34,6 +34,8 @@ class Column:
 
 COSTS = (
     Column("step_time_s", "step time", "measured time per training step", "s", compared=True),
+    Column("inference_time_s", "forward time", "measured time of a forward pass", "s",
+           frontier=False),
     Column("flops", "FLOPs", f"forward FLOPs per image ({CONVENTION})", compared=True),
     Column("params", "parameters", "trainable parameters", compared=True),
     Column("activations", "activations", "activations per image (outputs of convolutions)",

@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.study.columns import LR, own_axes
 from analysis.study.measure import measure_of
-from scaling_study.study.axes import Axis, crossed
+from scaling_study.study.axes import FILE_GROUPS, Axis, crossed
 
 Settings = tuple[tuple[str, str], ...]
 
@@ -13,9 +13,11 @@ Settings = tuple[tuple[str, str], ...]
 def compared(grid: Mapping[str, Any]) -> set[str]:
     """Config keys that the grid compares on purpose: it crosses them, or variants name them.
 
-    Values tied to others in `points` or `when` are not among them: they change with an axis.
+    Groups of which blocks choose files, model or train, are among them with all that is in them.
+    Values tied to others in `points` or `when` are not: they change with an axis.
     """
-    return {*crossed(grid), *_of_variants(grid)}
+    files = {key for block in grid.get("blocks") or [] for key in block if key in FILE_GROUPS}
+    return {*crossed(grid), *_of_variants(grid), *files}
 
 
 def declared_variants(part: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,7 +1,7 @@
 """Both arms of each regime against a cost, from `analysis.figures.records`."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import chain, product
 
 from matplotlib.figure import Figure
 
@@ -24,16 +24,19 @@ def arms(records: Sequence[Record], titles: dict[int, str], look: Look = PLAIN) 
     figure, found = panels.per_regime(records, look)
     resolutions = sorted({r["resolution"] for r in records})
     settings = panels.by_setting(records)
+    variants = list(dict.fromkeys(r.get("variant", "") for r in records))
     measure = look.measure
     y_label = interval_label([r for r in records if r["kind"] == "cell"], measure.axis)
     labels = []
     for epochs, axes in found:
         here = [r for r in records if r["epochs"] == epochs]
         named: dict[str, Label] = {}
-        for index, (side, setting) in enumerate(product(resolutions, settings)):
-            own = settings[setting][1]
+        kinds = product(resolutions, settings, variants)
+        for index, (side, setting, variant) in enumerate(kinds):
+            own = [r for r in settings[setting][1] if r.get("variant", "") == variant]
             rows = [r for r in own if (r["resolution"], r["epochs"]) == (side, epochs)]
-            place = ", ".join([f"{side} px"] * (len(resolutions) > 1) + [setting] * bool(setting))
+            words = ([f"{side} px"] * (len(resolutions) > 1), [setting], [variant])
+            place = ", ".join(filter(None, chain(*words)))
             for arm in look.arms:
                 curve = [r for r in rows if r["kind"] == "curve" and r["arm"] == arm]
                 line = look.shown(r["error"] for r in curve)
@@ -43,7 +46,7 @@ def arms(records: Sequence[Record], titles: dict[int, str], look: Look = PLAIN) 
             for r in cells:
                 if not place or r["is_base"]:
                     cell = panels.label(r, "error", len(resolutions), look)
-                    named[cell.text] = cell._replace(text=place or cell.text)
+                    named[place + cell.text] = cell._replace(text=place or cell.text)
         axes.set_title(titles.get(epochs, measure.at(epochs)), loc="left")
         log_x(axes, records[0]["cost_axis"])
         outcome_axis(axes, y_label, look.shown(r["error"] for r in here), measure)

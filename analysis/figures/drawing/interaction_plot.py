@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ from analysis.study.columns import Record
 
 # Both lines are drawn this far left and right of the tick, so that bars do not cover each other.
 APART = 0.03
-LONGEST = 26
+LONGEST, LINE = 26, 14
 
 
 def interactions(records: Sequence[Record], look: Look = PLAIN) -> Figure:
@@ -60,10 +61,11 @@ def _panel(axes: Axes, rows: Sequence[Record], look: Look) -> list[Label]:
         look.shown(r["error"] for r in rows),
         look.measure,
     )
-    axes.set_xticks(range(len(values)), [plain(v, LONGEST) for v in values])
+    # Beside each other: a longer name is broken.
+    axes.set_xticks(range(len(values)), [fill(plain(v, LONGEST), LINE) for v in values])
     axes.set_xlabel(plain(rows[0]["by"], LONGEST))
     axes.grid(False, axis="x")
     effect = look.measure.interval(*(rows[0][name] for name in ("estimate", "low", "high")))
     verdict = word_of(rows[0]["verdict"])
-    axes.set_title(f"{plain(rows[0]['rule'], 24)} ({verdict})\ninteraction {effect}", loc="left")
+    axes.set_title(f"{plain(rows[0]['rule'], 24)} ({verdict})\n{effect}", loc="left")
     return names

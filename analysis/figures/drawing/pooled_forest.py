@@ -53,7 +53,7 @@ def _panel(axes: Axes, rows: Sequence[Record]) -> None:
             value, y, xerr=[[value - r["low"]], [r["high"] - value]], capsize=2, lw=1.1, **look
         )
     axes.set_xlim(low, high)
-    axes.set_yticks(range(len(rows)), [plain(r["label"], 48) for r in rows])
+    axes.set_yticks(range(len(rows)), [plain(r["label"], 54) for r in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(False, axis="y")
     first = rows[0]

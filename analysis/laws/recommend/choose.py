@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.fits.forms import Floats
 from analysis.laws.error_surface import Prediction, Surface, gain_of_repeats, predict, surface_of
-from analysis.laws.points import Points, points_of
+from analysis.laws.points import Points, one_family, points_of
 from analysis.laws.recommend.budgets import BUDGETS, MARGIN
 from analysis.laws.recommend.candidates import (
     Sizes,
@@ -112,6 +112,7 @@ def recommend(
     """
     if not budgets or min(budgets.values()) <= 0:
         raise InputError(f"give a positive budget: {', '.join(b.option for b in BUDGETS.values())}")
+    one_family(cells)
     cells = sorted(cells, key=lambda c: c.epochs)
     if share_trunks(cells):
         cells = _of_one_length(cells, epochs)

@@ -9,7 +9,7 @@ from typing import Any
 from scaling_study.common.validation import is_number
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
-from scaling_study.study.table import LABELS, STAGE, TRUNK, read_plan
+from scaling_study.study.table import LABELS, STAGE, TRUNK, read_plan, tabled_results
 
 HOUR = 3600.0
 GPU = "cuda"
@@ -22,7 +22,8 @@ class Facts:
     `results` are those of all finished runs, `cells` of those that rules are about; `attempts_s`
     are the seconds of attempts at runs that have no result, as far as job.json knows them.
     `label_flops` are those of the labels that teachers gave pools for finished runs; `trunks` says
-    whether lengths of training share the constant part of their schedule.
+    whether lengths of training share the constant part of their schedule, `configs` whether runs
+    have folders, with all of their settings.
     """
 
     states: Mapping[str, int]
@@ -31,6 +32,7 @@ class Facts:
     attempts_s: float
     label_flops: float = 0.0
     trunks: bool = False
+    configs: bool = True
 
     @property
     def seeds(self) -> list[int]:
@@ -41,6 +43,11 @@ class Facts:
         """The values of a column, each once, without blanks."""
         found = {getattr(one, name) for one in self.results} - {None, ""}
         return sorted(found, key=lambda value: (str(type(value)), value))
+
+    @property
+    def ended_early(self) -> int:
+        """Finished runs that trained less than was planned: diverged, or stopped."""
+        return sum(r.status == "diverged" or r.stopped_epoch is not None for r in self.results)
 
     def total(self, name: str) -> float | None:
         """The sum of a column over all finished runs; None if it is blank for one of them."""
@@ -67,10 +74,13 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 def facts(study_dir: Path) -> Facts:
     """The facts of the study in this folder; raises an InputError if it holds none."""
-    plan, store = read_plan(study_dir), Store(study_dir.parent)
-    states = {row["run_id"]: store.state(row["run_id"]) for row in plan}
-    found = {run: store.result(run) for run, state in states.items() if state in FINISHED}
-    results = {run: result for run, result in found.items() if result is not None}
+    plan, store, tabled = read_plan(study_dir), Store(study_dir.parent), tabled_results(study_dir)
+    states, results = dict[str, str](), dict[str, Result]()
+    for run in (row["run_id"] for row in plan):
+        result = tabled[run].result if run in tabled else None
+        states[run] = result.status if result else store.state(run)
+        if states[run] in FINISHED and (found := result or store.result(run)) is not None:
+            results[run] = found
     stages = {row["run_id"] for row in plan if row.get(STAGE)}
     without = (store.job(run) for run in states if run not in results)
     return Facts(
@@ -80,6 +90,7 @@ def facts(study_dir: Path) -> Facts:
         attempts_s=sum(map(_seconds, without)),
         label_flops=sum(float(r.get(LABELS) or 0) for r in plan if r["run_id"] in results),
         trunks=any(row.get(TRUNK) for row in plan),
+        configs=not tabled,
     )
 
 

@@ -128,10 +128,13 @@ def of_compute(stated: Stated) -> Iterator[str]:
     for gpu, unit in ((True, "GPU-hours"), (False, "hours of a process on a CPU")):
         if hours := facts.hours(gpu):
             yield f"{hours:.4g} {unit} for {len(facts.results)} finished runs, evaluation included."
+    most = "At most " if facts.ended_early else ""
     if (flops := facts.total("own_train_flops")) is not None:
-        yield f"{flops:.4g} FLOPs of training (2 x multiply-adds, forward and backward)."
+        yield f"{most}{flops:.4g} FLOPs of training (2 x multiply-adds, forward and backward)."
     if (flops := facts.total("eval_flops")) is not None:
-        yield f"{flops:.4g} FLOPs of evaluation."
+        yield f"{most}{flops:.4g} FLOPs of evaluation."
+    if facts.ended_early:
+        yield f"FLOPs are those of whole runs; {facts.ended_early} ended before their last epoch."
     if facts.label_flops:
         yield f"{facts.label_flops:.4g} FLOPs of labels that trained runs gave images without any."
     if facts.attempts_s:
@@ -162,7 +165,7 @@ def of_data(stated: Stated) -> Iterator[str]:
 def of_settings(stated: Stated) -> Iterator[str]:
     """Where every setting stands, and the main ones."""
     yield from _listed(stated.facts, SETTINGS)
-    if stated.facts.results:
+    if stated.facts.results and stated.facts.configs:
         yield "All settings of each run are in its config.yaml, from which it can be repeated."
 
 

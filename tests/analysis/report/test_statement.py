@@ -1,6 +1,8 @@
 """Statements for venues: sums by hand, what error bars cover, and blanks."""
 
+import csv
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from analysis.statement import main
 from helpers.made_up_results import runs
 from helpers.study import make_study, read_plan, write_plan, write_run
 
+STUDIES = Path(__file__).resolve().parents[3] / "studies"
 GRID = "name: demo\nn_classes: 10\nquestion: Does depth pay?\n"
 RUNS = [replace(r, wall_s=60.0 + r.seed, world_size=2) for r in runs({4: -0.05, 20: 0.08})]
 
@@ -46,6 +49,17 @@ def test_compute_seeds_and_hardware_are_sums_of_the_results(
         found["Runs and seeds"] == f"{len(cells)} configurations, each trained with {each} seeds."
     )
     assert found["Energy and emissions"] == ""
+
+
+def test_flops_of_runs_that_ended_early_are_at_most_those_of_whole_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = replace(RUNS[0], status="diverged", val_error=None, train_error=None, val_loss=None)
+    some = [lost, replace(RUNS[1], stopped_epoch=2), *RUNS[2:]]
+    found = stated(make_study(tmp_path / "demo", some, GRID), capsys, "cvpr")["Total compute"]
+    flops = float(sum(r.train_flops or 0 for r in RUNS))
+    assert f"At most {flops:.4g} FLOPs of training" in found
+    assert "FLOPs are those of whole runs; 2 ended before their last epoch." in found
 
 
 def test_a_cpu_has_no_gpu_hours_and_an_unknown_part_leaves_the_sum_blank(
@@ -112,3 +126,26 @@ def test_a_summary_has_the_verdicts_and_goes_to_a_file(
     assert text.count("\n# ") == 2
     assert text.startswith("# NeurIPS paper checklist: demo\n")
     assert main([str(study.parent / "nowhere")]) == 2
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in STUDIES.glob("*/plan.csv")))
+def test_a_study_in_a_table_is_stated_by_its_results(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sums of results.csv, which alone is there of the runs."""
+    with (STUDIES / name / "results.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["status"] in ("ok", "diverged")]
+    found = stated(STUDIES / name, capsys, "cvpr")
+    seconds = sum(float(row["wall_s"]) * int(row["world_size"]) for row in rows)
+    own = sum(int(row["train_flops"]) - int(row.get("shared_flops") or 0) for row in rows)
+    compute = found["Total compute"].splitlines()
+    assert compute[0].startswith(
+        f"{seconds / 3600:.4g} hours of a process on a CPU for {len(rows)}"
+    )
+    assert compute[1].startswith(f"{float(own):.4g} FLOPs of training")
+    assert {row["device"] for row in rows} == {found["Hardware"].splitlines()[0][9:-1]}
+    planned = found["Failed and excluded runs"].splitlines()[0]
+    states = Counter(row["status"] for row in rows)
+    assert planned == f"Planned runs: {', '.join(f'{n} {s}' for s, n in states.items())}."
+    # Its runs have no folders, and so no config.yaml.
+    assert "config.yaml" not in found["Training settings"]
