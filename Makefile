@@ -43,10 +43,11 @@ replicate: $(VENV)/.installed  ## the whole study of GRID three times, with othe
 	    $(ARGS) || exit $$?; done; \
 	  $(BIN)/python -m scaling_study compare $$names
 
-# Each takes at most half an hour on two cores of 13 GFLOP/s; what is trained already is not again.
-STUDIES ?= depth_vs_width depth_vs_width_fashion convnext_small vit_small slow_resolution one_trunk \
-  additive_study weight_decay pitfalls depth_vs_width_large transfer transfer_fractals semi_supervised \
-  semi_supervised_fashion
+# Each takes at most half an hour on two cores of 13 GFLOP/s, the last two and a half; what is trained
+# already is not again.
+STUDIES ?= depth_vs_width depth_vs_width_fashion depth_vs_width_icons convnext_small vit_small \
+  slow_resolution one_trunk additive_study weight_decay pitfalls depth_vs_width_large family_comparison \
+  transfer transfer_fractals transfer_fashion semi_supervised semi_supervised_fashion why_depth_wins
 
 studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, write docs/studies.md (hours)
 	@for name in $(STUDIES); do \
@@ -56,8 +57,15 @@ studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, wr
 	done
 	@$(MAKE) --no-print-directory studies-page
 
+# The page begins with this one, and ends with what several data sets say together.
+HEADLINE = studies/why_depth_wins
+KEPT = $(patsubst %/,%,$(sort $(wildcard studies/*/)))
+TOGETHER = $(filter studies/depth_vs_width studies/depth_vs_width_fashion studies/depth_vs_width_icons \
+  studies/convnext_small,$(KEPT)) published
+
 studies-page: $(VENV)/.installed  ## docs/studies.md anew, from the tables in studies/
-	$(BIN)/python -m analysis.report.studies_page $(patsubst %/,%,$(sort $(wildcard studies/*/)))
+	$(BIN)/python -m analysis.studies_page $(filter $(HEADLINE),$(KEPT)) \
+	  $(filter-out $(HEADLINE),$(KEPT)) --together $(TOGETHER)
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[docs]'
@@ -99,7 +107,7 @@ test-other-machine: $(VENV)/.installed  ## some tests as on a lesser machine: AV
 
 slurm-test: $(VENV)/.installed  ## the launcher on a real SLURM on this machine (root on Debian installs it)
 	$(BIN)/python tests/slurm/install.py
-	$(BIN)/python -m pytest -n 3 -m slurm tests/slurm
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m slurm tests/slurm
 
 calibration: $(VENV)/.installed  ## simulate how often verdicts are wrong, into docs/statistics.md (ARGS='--only R4')
 	cd tests && OMP_NUM_THREADS=1 PYTHONPATH=.. ../$(BIN)/python -m calibration $(ARGS)

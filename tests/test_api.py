@@ -65,7 +65,7 @@ def test_verdicts_are_those_of_the_page(judged: Judged) -> None:
     page = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
     long = judged.verdicts["R1-long"]
     assert f"- **{long.verdict}**: {long.sentence.partition(';')[0]}\n" in page
-    assert f"## {judged.question}\n" in page
+    assert f"## {judged.question} (depth_vs_width)\n" in page
     assert long.low is not None
     assert long.high is not None
     assert long.margin < long.low < long.high

@@ -32,7 +32,7 @@ ELSEWHERE = {
     ("docs/launching.md", "python"): "launch/test_contract.py",
     ("docs/rules.md", "python"): "analysis/rules/test_own_kind.py",
     ("docs/rules.md", "sh"): "sweep/test_tuned_study.py",
-    ("docs/studies.md", "sh"): "analysis/report/test_study_chapters.py",
+    ("docs/studies.md", "sh"): "analysis/studies_page/test_study_chapters.py",
     ("docs/summary.md", "console"): "analysis/meta_analysis/test_summary.py",
     ("docs/tasks.md", "python"): "test_examples.py",
     ("docs/tracking.md", "python"): "test_examples.py",

@@ -43,6 +43,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("report", "importing", "gating"),
         ("published", "wandb_dashboard"),
         ("meta_analysis",),
+        ("studies_page",),
     ),
 }
 # What else a module of a package may import: the folders of the other package.

@@ -71,6 +71,8 @@ def test_it_has_what_the_specification_requires(study: Path, tmp_path: Path) -> 
     assert (units["step_time_s"], units["val_error"], units["resolution"]) == (
         *("s", "fraction", "px"),
     )
+    assert (units["train_flops"], units["images_per_s"]) == ("FLOPs", "images/s")
+    assert (units["n_val"], units["peak_memory_bytes"]) == ("images", "bytes")
     types = {name: f["dataType"] for name, f in fields.items()}
     assert (types["epochs"], types["val_error"], types["git_dirty"], types["versions"]) == (
         *("sc:Integer", "sc:Float", "sc:Boolean", "sc:Text"),

@@ -28,6 +28,21 @@ def test_the_folder_is_read_as_the_study_is(study: Path, tmp_path: Path) -> None
         assert there.began(run, 1.0) == here.began(run, 1.0)
 
 
+def test_a_folder_that_is_packed_again_keeps_its_results(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who has no folders of runs packs what the table has."""
+    assert pack([str(study), "--folder", str(tmp_path / "kept"), "--license", "CC0-1.0"]) == 0
+    kept, again = tmp_path / "kept" / "demo", tmp_path / "again" / "demo"
+    assert pack([str(kept), "--folder", str(again.parent)]) == 0
+    assert f"{len(RESULTS)} results of {len(RESULTS)} runs" in capsys.readouterr().out
+    for path in kept.iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes()
+    assert pack([str(kept), "-o", str(tmp_path / "demo.zip")]) == 0
+    assert f"demo with {len(RESULTS)} runs, " in (said := capsys.readouterr().out)
+    assert "no result" not in said
+
+
 def test_results_of_another_time_are_kept_unless_they_are_to_go(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

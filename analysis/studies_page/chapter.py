@@ -14,7 +14,7 @@ from analysis.report.main_claim import main_claim, main_picture
 from analysis.report.reading import about_what
 from analysis.rules import plain_words
 from analysis.study.study_cells import StudyCells
-from scaling_study.common.format import duration, engineering
+from scaling_study.common.format import duration
 
 # Words of the analysis that point to its own command.
 POINTER = "; --details says why"
@@ -30,8 +30,9 @@ class Chapter:
 
     @property
     def title(self) -> str:
-        """The study's question, or its name."""
-        return str(self.found.table.grid.get("question") or self.name)
+        """The study's question, which others may ask as well, and its name."""
+        question = self.found.table.grid.get("question")
+        return f"{question} ({self.name})" if question else self.name
 
     def verdicts(self) -> Iterator[str]:
         """A sentence for each claim, the verdict first, as the analysis prints them."""
@@ -80,8 +81,8 @@ class Chapter:
             for column in ("train_flops", "shared_flops", "eval_flops", "wall_s")
         }
         return (
-            f"{engineering(total['train_flops'] - total['shared_flops'])}FLOPs of training and "
-            f"{engineering(total['eval_flops'])}FLOPs of evaluation, {duration(total['wall_s'])} "
+            f"{total['train_flops'] - total['shared_flops']:.3g} FLOPs of training and "
+            f"{total['eval_flops']:.3g} FLOPs of evaluation, {duration(total['wall_s'])} "
             "of run time."
         )
 

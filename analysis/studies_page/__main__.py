@@ -1,4 +1,4 @@
-"""python -m analysis.report.studies_page STUDY…: a page of published studies, from their tables."""
+"""python -m analysis.studies_page STUDY…: a page of published studies, from their tables."""
 
 import argparse
 import subprocess
@@ -24,11 +24,19 @@ verdicts are wrong.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 for bad input."""
     asked = parser(
-        "analysis.report.studies_page",
+        "analysis.studies_page",
         "Writes a page about studies: question, picture, verdicts, design, power, limits and cost "
         "of each, from the tables that `pack --folder` keeps.",
     )
     asked.add_argument("studies", nargs="+", type=Path, help="folders, as studies/depth_vs_width")
+    asked.add_argument(
+        "--together",
+        nargs="+",
+        default=[],
+        metavar="STUDY",
+        help="studies of several data sets whose effects are summed up at the end, as "
+        "analysis.summary does",
+    )
     default = Path("docs/studies.md")
     asked.add_argument("-o", "--output", type=Path, default=default, help="default: %(default)s")
     args = asked.parse_args(arguments)
@@ -37,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _page(args: argparse.Namespace) -> list[str]:
     # Help and mistyped options are answered before numpy and the like are imported.
-    from analysis.report.study_chapter import chapter, keep_picture
+    from analysis.studies_page.chapter import chapter, keep_picture
+    from analysis.studies_page.together import together
     from scaling_study.common.files import replace_file
 
     pictures, lines = args.output.with_suffix(""), [HEAD]
@@ -46,6 +55,8 @@ def _page(args: argparse.Namespace) -> list[str]:
             found = chapter(study, Path(folder) / study.name)
             name = keep_picture(found, pictures)
             lines += found.text(power_of(study.name), f"{pictures.name}/{name}")
+    if args.together:
+        lines += together(args.together, pictures)
     replace_file(args.output, "\n".join(lines).rstrip() + "\n")
     return [str(args.output)]
 
