@@ -1,12 +1,12 @@
-"""Runs that the cells of a grid need: `parents` of a grid, which a cell names as `run(NAME)`.
+"""Runs that the cells of a grid need: `parents` of a grid, which a cell names as `run(NAME)`, and
+those that it writes out, as `run(epochs=20)`.
 
 A cell starts from the weights of one (`init`), or is taught by the predictions of one (`teacher`).
-A parent is the run that its child would be with other settings: those under its name, and of the
+A parent is the run that its child would be with other settings: those said of it, and of the
 child's own values in the grid only those that `same` lists. So every child has a parent, and
 children that differ in nothing that their parent shares have one together.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from scaling_study.config.keys import RUN_KEYS
 from scaling_study.config.run import OF_OTHERS, REFERENCES, RunConfig
 from scaling_study.config.scale_dependent import GROUPS
 from scaling_study.grid.bases import Bases, Settings
+from scaling_study.grid.parent_expression import NAME, Asked, asked_in
 from scaling_study.grid.run_at_point import run_at
 from scaling_study.grid.schema import Point, by_key, mapping
 from scaling_study.models.initial_weights import ParentRun
@@ -26,7 +27,6 @@ SAME = "same"
 # What a child's weights need to fit, and what makes replicates independent from the start.
 SAME_BY_DEFAULT = ("model", "seed")
 SEED = "seed"
-NAMED = re.compile(r"run\(\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\)", re.ASCII)
 OF_PARENTS = "names to the settings of runs that others start from, {plain: {epochs: 20}}"
 
 
@@ -42,8 +42,12 @@ class Ancestor:
 
 @dataclass(frozen=True)
 class _Declared:
-    """A parent of a grid: what it shares with its children, and what it has of its own."""
+    """A parent of a grid: what it shares with its children, and what it has of its own.
 
+    `path` is where the grid says so.
+    """
+
+    path: str
     same: tuple[str, ...]
     own: Point
 
@@ -67,12 +71,15 @@ class Parents:
     def __init__(self, declared: object, bases: Bases) -> None:
         given = mapping(declared or {}, "grid.parents", OF_PARENTS)
         self._bases, self._own = bases, bases.changed(_of_a_parent)
-        self._declared = {str(name): self._read(str(name), part) for name, part in given.items()}
+        self._declared = {str(name): self._named(str(name), part) for name, part in given.items()}
 
-    def _read(self, name: str, part: object) -> _Declared:
+    def _named(self, name: str, part: object) -> _Declared:
         path = f"grid.parents.{name}"
+        require(NAME.fullmatch(name) is not None, path, name, "must be one plain word")
+        return self._read(path, part)
+
+    def _read(self, path: str, part: object) -> _Declared:
         values = dict(mapping(part, path, "settings to values, {data: fractals, epochs: 20}"))
-        require(NAMED.fullmatch(f"run({name})") is not None, path, name, "must be one plain word")
         same = values.pop(SAME, SAME_BY_DEFAULT)
         listed = isinstance(same, list | tuple) and all(isinstance(key, str) for key in same)
         require(listed, f"{path}.{SAME}", repr(same), "must be a list of settings or groups")
@@ -82,7 +89,7 @@ class Parents:
         every = {*RUN_KEYS, *known, *self._bases.known({})}
         for key in map(config_key, same):
             require(key in every, f"{path}.{SAME}", key, f"no such setting{suggest(key, [*every])}")
-        return _Declared(tuple(map(config_key, same)), files | own)
+        return _Declared(path, tuple(map(config_key, same)), files | own)
 
     def run_at(self, point: Point) -> tuple[RunConfig, tuple[Ancestor, ...]]:
         """The run of the grid at a point, and the runs that it starts from.
@@ -97,30 +104,37 @@ class Parents:
     ) -> tuple[RunConfig, tuple[Ancestor, ...]]:
         found, resolved = list[Ancestor](), dict[str, ParentRun]()
         for key in REFERENCES:
-            value = point.get(key, base[key])
-            if (named := NAMED.fullmatch(value) if isinstance(value, str) else None) is None:
+            if (asked := asked_in(key, point.get(key, base[key]))) is None:
                 continue
-            parent = self._parent(named[1], key, point, trail)
+            declared = self._asked(asked, key)
+            parent = self._parent(asked.name, declared, point, trail)
             found.append(parent)
-            cell = parent.run.config_id if self._declared[parent.name].by_seed else None
+            cell = parent.run.config_id if declared.by_seed else None
             resolved[key] = ParentRun(run=parent.run.run_id, name=parent.name, cell=cell)
         return run_at(base, point | resolved), tuple(found)
 
-    def _parent(self, name: str, key: str, child: Point, trail: Sequence[str]) -> Ancestor:
-        if name not in self._declared:
-            known = ", ".join(self._declared) or "nothing"
-            near = suggest(name, [*self._declared])
-            raise InputError(f"{key}=run({name}): no such parent{near}; grid.parents has {known}")
+    def _asked(self, asked: Asked, key: str) -> _Declared:
+        if asked.settings is not None and asked.name not in self._declared:
+            self._declared[asked.name] = self._read(f"run({asked.name})", asked.settings)
+        if asked.name not in self._declared:
+            known = ", ".join(filter(NAME.fullmatch, self._declared)) or "nothing"
+            near = suggest(asked.name, [*self._declared])
+            wrong = f"no such parent{near}; grid.parents has {known}"
+            raise InputError(f"{key}=run({asked.name}): {wrong}")
+        return self._declared[asked.name]
+
+    def _parent(
+        self, name: str, declared: _Declared, child: Point, trail: Sequence[str]
+    ) -> Ancestor:
         if name in trail:
             circle = ", which starts from ".join([*trail[trail.index(name) :], name])
-            raise InputError(f"grid.parents.{name}: a run cannot start from itself: {circle}")
-        declared = self._declared[name]
+            raise InputError(f"{declared.path}: a run cannot start from itself: {circle}")
         point = declared.point(child)
         try:
             run, parents = self._run(self._own.of(point), point, (*trail, name))
         except InputError as error:
-            named = str(error).startswith("grid.parents.")
-            raise InputError(f"{error}" if named else f"grid.parents.{name}: {error}") from None
+            named = str(error).startswith(("grid.parents.", "run("))
+            raise InputError(f"{error}" if named else f"{declared.path}: {error}") from None
         return Ancestor(name, run, point, parents)
 
 

@@ -14,14 +14,12 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import from_values, later
 
 SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
-ACCEPTED = (
-    f"must be none, timm:PATH of a state dict ({', '.join(SUFFIXES)}), or run:RUN_ID of a finished "
-    "run in the same store; in a grid also run(NAME) of a run under grid.parents"
+OF_GRIDS = (
+    "run:RUN_ID of a finished run in the same store; in a grid also run(NAME) of a run under "
+    "grid.parents, or run(SETTING=VALUE, …)"
 )
-OF_TEACHER = (
-    "must be none, or run:RUN_ID of a finished run in the same store; in a grid also run(NAME) of "
-    "a run under grid.parents"
-)
+ACCEPTED = f"must be none, timm:PATH of a state dict ({', '.join(SUFFIXES)}), or {OF_GRIDS}"
+OF_TEACHER = f"must be none, or {OF_GRIDS}"
 # Run ids are made of these.
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*", re.ASCII)
 

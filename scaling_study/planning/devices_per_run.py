@@ -13,6 +13,7 @@ from scaling_study.common.validation import one_value, require
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import HOUR, Times
 from scaling_study.cost.step_memory import LARGE_DEVICE_BYTES, USABLE, has_batch_norm, memory_bytes
+from scaling_study.grid.parent_expression import NAME
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
@@ -20,6 +21,7 @@ from scaling_study.study.store import Store
 REMEDY = "train.sync_batch_norm=true lets it see those of all, train.ghost_batch as many as it says"
 # A parent has its own recipe, which no setting of the command line reaches.
 OF_PARENT = "'+grid.parents.{name}={{train.sync_batch_norm: true}}' lets it see those of all"
+WRITTEN_OUT = "run({settings}, train.sync_batch_norm=true) lets it see those of all"
 # More devices than this train no run.
 MOST_DEVICES = 512
 
@@ -206,7 +208,9 @@ def given(rows: Sequence[Planned]) -> list[str]:
 
 
 def _remedy(row: Planned) -> str:
-    return OF_PARENT.format(name=row.stage) if row.stage else REMEDY
+    if "=" in row.stage:
+        return WRITTEN_OUT.format(settings=row.stage)
+    return OF_PARENT.format(name=row.stage) if NAME.fullmatch(row.stage) else REMEDY
 
 
 def _of_the_recipe(run: RunConfig) -> bool:

@@ -47,6 +47,20 @@ def test_what_a_parent_that_diverged_blocks_is_not_to_be_tried_again(
     assert "to retry" not in done.stdout
 
 
+@pytest.mark.slow
+def test_a_parent_that_is_written_out_is_the_one_that_has_a_name(
+    family: tuple[str, ...], sweep_here: Command
+) -> None:
+    few = (*family, "grid.axes.epochs=[1]", "grid.axes.seed=[0]")
+    done = sweep_here(*few)
+    assert done.returncode == 0, done.stderr
+    written = "grid.axes.init=[none,'run(data.classes=6, epochs=15)']"
+    again = sweep_here(*few, "grid.parents=null", written)
+    assert again.returncode == 0, again.stderr
+    assert "data.classes=6, epochs=15, which others start from" in again.stdout
+    assert "3 runs: 3 ok" in again.stdout
+
+
 def states(tmp_path: Path) -> list[str]:
     return [row["state"] for row in read_plan(tmp_path / "results/family")]
 
