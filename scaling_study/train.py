@@ -21,6 +21,7 @@ from scaling_study.launch.job import Job, finish_uploads
 from scaling_study.launch.outcome import ended
 from scaling_study.launch.registry import launcher, options_of
 from scaling_study.launch.slots import slots_for
+from scaling_study.planning.batch_norm_groups import check_batch_norm
 from scaling_study.planning.plan import check_accepted
 from scaling_study.study.parents import BLOCKED
 from scaling_study.study.result import FINISHED
@@ -43,6 +44,7 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     slots_for([run.device], 1, execution.threads)
     store, world = Store(Path(execution.results_dir)), world_of(os.environ)
     run.train.share(world.size)
+    check_batch_norm(run, world.size, "WORLD_SIZE", world.size)
     check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
     check_writable(store.root, "results_dir", execution.results_dir, locks=True)
     if store.state(run.run_id) in FINISHED:

@@ -12,16 +12,13 @@ from scaling_study.common.errors import InputError
 from scaling_study.common.validation import one_value, require
 from scaling_study.config.run import RunConfig
 from scaling_study.cost.device_times import HOUR, Times
-from scaling_study.cost.step_memory import LARGE_DEVICE_BYTES, USABLE, has_batch_norm, memory_bytes
-from scaling_study.grid.parent_expression import NAME
+from scaling_study.cost.step_memory import LARGE_DEVICE_BYTES, USABLE, memory_bytes
+from scaling_study.planning.batch_norm_groups import check_batch_norm
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.study.result import FINISHED, Result
 from scaling_study.study.store import Store
 
-REMEDY = "train.sync_batch_norm=true lets it see those of all, train.ghost_batch as many as it says"
-# A parent has its own recipe, which no setting of the command line reaches.
-OF_PARENT = "'+grid.parents.{name}={{train.sync_batch_norm: true}}' lets it see those of all"
-WRITTEN_OUT = "run({settings}, train.sync_batch_norm=true) lets it see those of all"
+GPUS, AUTO = "launcher.gpus_per_run", "auto"
 # More devices than this train no run.
 MOST_DEVICES = 512
 
@@ -43,7 +40,7 @@ def wish_of(launcher: Mapping[str, Any], times: Times, augment_on: str = "cpu") 
 
     A device has `gpu_memory_gb`, by default what the data sheet of `plan.device` says, or 80 GB.
     """
-    if launcher.get("gpus_per_run") != "auto":
+    if launcher.get("gpus_per_run") != AUTO:
         return None
     given = one_value(float | None, launcher.get("gpu_memory_gb"), "launcher.gpu_memory_gb")
     sheet = times.data_sheet.memory_bytes if times.data_sheet else LARGE_DEVICE_BYTES
@@ -82,7 +79,7 @@ def allotted(
     for row in rows:
         processes = counts[row.run.run_id]
         if row.run.run_id not in done:
-            _check_batch_norm(row, processes)
+            check_batch_norm(row.run, processes, GPUS, AUTO, row.stage)
         known = times.of_processes(processes)
         (found,) = plan([row.cell], store, results, known, wish.augment_on)
         again.append(replace(found, state=row.state))
@@ -187,45 +184,10 @@ def _what_would_fit(run: RunConfig, room: float, augment_on: str) -> str:
     return f"{text}, nor with any train.accumulation"
 
 
-def given(rows: Sequence[Planned]) -> list[str]:
-    """Lines about runs whose number of processes a person has set, not the plan.
-
-    InputError for a run whose batch so many cannot share.
-    """
-    several = [row for row in rows if row.processes > 1 and row.run.program is None]
-    for row in several:
-        row.run.train.share(row.processes)
-    found = [row for row in several if not _of_the_recipe(row.run)]
-    if not found:
-        return []
-    run, n = found[0].run, found[0].processes
-    seen = run.train.batch_size // run.train.accumulation
-    return [
-        f"batch norm of {len(found)} runs sees the images of one of {n} processes "
-        f"({seen // n} in {run.run_id}): the same runs with another launcher.gpus_per_run would "
-        f"have other statistics; {_remedy(found[0])}"
-    ]
-
-
-def _remedy(row: Planned) -> str:
-    if "=" in row.stage:
-        return WRITTEN_OUT.format(settings=row.stage)
-    return OF_PARENT.format(name=row.stage) if NAME.fullmatch(row.stage) else REMEDY
-
-
-def _of_the_recipe(run: RunConfig) -> bool:
-    """Whether the recipe alone decides over which images batch norm works, if there is any."""
-    recipe = run.train.sync_batch_norm or run.train.ghost_batch > 0
-    return recipe or not has_batch_norm(run)
-
-
-def _check_batch_norm(row: Planned, processes: int) -> None:
-    run = row.run
-    seen = run.train.batch_size // run.train.accumulation
-    require(
-        processes == 1 or _of_the_recipe(run),
-        "launcher.gpus_per_run",
-        "auto",
-        f"{run.run_id} takes {processes} devices, on each of which batch norm would see "
-        f"{seen // processes} images, by the accident of that number; {_remedy(row)}",
-    )
+def check_given(rows: Sequence[Planned], value: object) -> None:
+    """Raise an InputError for runs that cannot have the number of processes that a person has set,
+    by `value` of launcher.gpus_per_run: their batch cannot be shared so, or not batch norm's."""
+    for row in rows:
+        if row.processes > 1 and row.run.program is None:
+            row.run.train.share(row.processes)
+            check_batch_norm(row.run, row.processes, GPUS, value, row.stage)

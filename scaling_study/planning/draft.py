@@ -23,7 +23,7 @@ from scaling_study.grid.cell import Cell
 from scaling_study.grid.cells import ExcludedPoint, ancestors
 from scaling_study.grid.declared import declared_grid
 from scaling_study.planning.code_changes import code_changes
-from scaling_study.planning.devices_per_run import allotted, given, wish_of
+from scaling_study.planning.devices_per_run import allotted, check_given, wish_of
 from scaling_study.planning.order import to_do
 from scaling_study.planning.parents import check_kept, check_processes, needed
 from scaling_study.planning.pilot import fitting
@@ -116,7 +116,9 @@ def draft(
         rows, about = allotted(rows, wish, times, store, results)
         lines += about
     else:
-        lines += [*given(to_do(rows)), *_without_effect(group(settings, "launcher"))]
+        options = group(settings, "launcher")
+        check_given(to_do(rows), options.get("gpus_per_run"))
+        lines += _without_effect(options)
     check_processes(rows, store, results)
     lines += [*times.notes(row.run for row in to_do(rows)), *blank_costs(rows)]
     lines += [*_short_steps(to_do(rows)), *code_changes(rows, store, results)]

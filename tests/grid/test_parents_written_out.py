@@ -48,7 +48,9 @@ def test_all_spellings_and_children_share_it() -> None:
 
 
 def test_it_may_start_from_another_that_is_written_out() -> None:
-    (cell,), (first, second) = planned({"init": "run(epochs=3, init=run(epochs=2, data.classes=6))"})
+    (cell,), (first, second) = planned(
+        {"init": "run(epochs=3, init=run(epochs=2, data.classes=6))"}
+    )
     assert (first.run.train.epochs, second.run.train.epochs) == (2, 3)
     assert second.run.parents == (first.run.run_id,)
     assert cell.run.parents == (second.run.run_id,)

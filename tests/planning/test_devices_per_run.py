@@ -15,7 +15,7 @@ from scaling_study.cost.devices import devices
 from scaling_study.cost.step_memory import USABLE, memory_bytes
 from scaling_study.grid.cells import cells_of
 from scaling_study.models.counting.counts import keep_counts_in
-from scaling_study.planning.devices_per_run import Wish, allotted, given, wish_of
+from scaling_study.planning.devices_per_run import Wish, allotted, check_given, wish_of
 from scaling_study.planning.parents import check_processes
 from scaling_study.planning.plan import Planned, plan
 from scaling_study.study.result import Result
@@ -75,7 +75,7 @@ def test_batch_norm_sees_what_the_recipe_says() -> None:
     rows = rows_of(256, sync=False, depth=[50])
     room = 1.01 * memory_bytes(rows[0].run, 4) / USABLE
     with pytest.raises(
-        InputError, match=r"takes 4 devices, on each of which batch norm would see 64"
+        InputError, match=r"takes 4 processes, in each of which batch norm would see 64"
     ):
         chosen(rows, Wish(room, None))
     parent = replace(rows[0], cell=replace(rows[0].cell, stage="before"))
@@ -90,18 +90,35 @@ def test_batch_norm_sees_what_the_recipe_says() -> None:
     assert "its step fits on no number of devices, nor with any train.accumulation" in lines[0]
 
 
-def test_numbers_that_are_set_are_checked_and_their_batch_norm_is_named() -> None:
+def test_a_number_that_is_set_leaves_batch_norm_to_the_recipe() -> None:
     (row,) = rows_of(256, sync=False, depth=[50])
-    assert given([row]) == []
-    (line,) = given([replace(row, processes=4)])
-    assert "batch norm of 1 runs sees the images of one of 4 processes (64 in " in line
-    for ghosts, sync in ((32, False), (0, True)):
+    check_given([row], 1)
+    four = replace(row, processes=4)
+    with pytest.raises(InputError, match=r"launcher.gpus_per_run=2: .*4 processes, .* see 64 im"):
+        check_given([four], 2)  # of each of two nodes
+    with pytest.raises(InputError, match=r"train.ghost_batch=64 has groups of so many with any"):
+        check_given([four], 4)
+    for ghosts, sync in ((32, False), (64, False), (0, True)):
         (other,) = rows_of(256, sync=sync, ghosts=ghosts, depth=[50])
-        assert given([replace(other, processes=4)]) == []
-    parent = replace(row, processes=4, cell=replace(row.cell, stage="before"))
-    assert "'+grid.parents.before={train.sync_batch_norm: true}' lets it" in given([parent])[0]
+        check_given([replace(other, processes=4)], 4)
     with pytest.raises(InputError, match=r"train.batch_size=256: .* for each of 3 processes"):
-        given([replace(row, processes=3)])
+        check_given([replace(row, processes=3)], 3)
+
+
+@pytest.mark.parametrize(
+    ("stage", "how"),
+    [
+        ("before", r"of all: '\+grid\.parents\.before=\{train\.sync_batch_norm: true\}'$"),
+        ("epochs=3", r"of all: run\(epochs=3, train\.sync_batch_norm=true\)$"),
+        ("the trunk of 2 epochs", "of all$"),
+    ],
+)
+def test_what_helps_a_run_that_others_start_from_is_said_where_it_is_declared(
+    stage: str, how: str
+) -> None:
+    (row,) = rows_of(256, sync=False, depth=[50])
+    with pytest.raises(InputError, match=how):
+        check_given([replace(row, processes=4, cell=replace(row.cell, stage=stage))], 4)
 
 
 @pytest.mark.slow
@@ -110,7 +127,7 @@ def test_a_network_without_batch_norm_may_take_any_number(cache_dir: Path) -> No
     settings = composed("train", ["model=vit", "device=cuda", "train.batch_size=1024"])
     cells, _ = cells_of({"name": "g", "axes": {"depth": [2]}}, settings, PRIOR)
     (row,) = plan(cells, NOWHERE, {}, PRIOR)
-    assert given([replace(row, processes=4)]) == []
+    check_given([replace(row, processes=4)], 4)
     room = 1.01 * (memory_bytes(row.run, 4) or 0) / USABLE
     (found,), _ = chosen([row], Wish(room, None))
     assert found.processes == 4

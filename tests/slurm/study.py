@@ -25,6 +25,12 @@ PATIENCE_S = 300
 LONG = ("train.epochs=120", "data.val_per_class=4", "grid.axes.seed=[0]")
 # For runs whose end nobody waits for.
 ENDLESS = ("train.epochs=20000", *LONG[1:])
+# The nodes' names mean nothing to the resolver of this machine.
+TWO_NODES = (
+    "launcher.nodes=2",
+    "launcher.setup=['export MASTER_ADDR=127.0.0.1']",
+    "train.sync_batch_norm=true",
+)
 COUNTED = ("sbatch", "squeue", "sacct", "scontrol", "scancel", "sinfo")
 
 

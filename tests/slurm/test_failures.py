@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study import ENDLESS, LONG, Study, until
+from study import ENDLESS, LONG, TWO_NODES, Study, until
 
 pytestmark = pytest.mark.slurm
 REQUEUES = {
@@ -121,8 +121,7 @@ def test_the_same_error_stops_the_sweep(study: Study) -> None:
 
 
 def test_the_same_error_stops_runs_on_several_nodes_as_well(study: Study) -> None:
-    setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
-    several = ("grid.axes.seed=[0,1,2]", "launcher.nodes=2", setup)
+    several = ("grid.axes.seed=[0,1,2]", *TWO_NODES)
     study.sweep(*several, "launcher.lines=['--hold']")
     study.run("cancel", "results/smoke")
     for run in study.runs():

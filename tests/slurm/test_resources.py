@@ -28,6 +28,6 @@ def test_a_job_knows_its_cores_and_asks_for_the_memory_of_its_run(study: Study) 
 
 def test_cores_of_the_loader_are_in_the_request(study: Study) -> None:
     held = ("launcher.lines=['--hold']", "grid.axes.seed=[0]")
-    study.sweep(*held, "launcher.cpus=5", "launcher.gpus_per_run=2")
+    study.sweep(*held, "launcher.cpus=5", "launcher.gpus_per_run=2", "train.ghost_batch=4")
     text = study.cluster.run("squeue", "-h", "-r", "-o", "%c|%C|%b")
     assert text == "10|10|gres:gpu:2\n"  # five of each of two processes

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from study import ENDLESS, LONG, Study, spans, until
+from study import ENDLESS, LONG, TWO_NODES, Study, spans, until
 
 pytestmark = pytest.mark.slurm
 
@@ -83,9 +83,7 @@ def test_runs_packed_in_a_job_share_its_gpus(study: Study) -> None:
 
 
 def test_a_run_on_several_nodes_trains_stops_and_goes_on_as_one(study: Study) -> None:
-    # The nodes' names mean nothing to the resolver of this machine.
-    setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
-    study.sweep(*LONG, "train.epochs=60", "launcher.nodes=2", setup, small=False)
+    study.sweep(*LONG, "train.epochs=60", *TWO_NODES, small=False)
     run = study.checkpoint()
     job = study.note(run)["job"]
     study.cluster.run("scancel", "--signal=USR2", job)
@@ -100,8 +98,7 @@ def test_a_run_on_several_nodes_trains_stops_and_goes_on_as_one(study: Study) ->
 
 
 def test_runs_on_several_nodes_have_limits(study: Study) -> None:
-    setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
-    limits = ("launcher.nodes=2", "launcher.timeout_min=0.3", "launcher.retry.timeout=0", setup)
+    limits = (*TWO_NODES, "launcher.timeout_min=0.3", "launcher.retry.timeout=0")
     study.sweep(*ENDLESS, *limits, small=False)
     status = study.wait(failed=1)
     assert status["causes"] == {"timeout": 1}

@@ -13,7 +13,7 @@ from helpers.tiny import plain_execution
 from helpers.trained_runs import same, weights
 from scaling_study.config.run import stored_run
 from scaling_study.training.loop import train
-from study import Study, until
+from study import TWO_NODES, Study, until
 
 pytestmark = pytest.mark.slurm
 
@@ -92,8 +92,7 @@ def on_trunk(study: Study) -> set[str]:
 
 
 def test_runs_of_two_nodes_go_on_from_the_trunk_of_two(study: Study) -> None:
-    setup = "launcher.setup=['export MASTER_ADDR=127.0.0.1']"
-    two = ("launcher.nodes=2", setup, "launcher.wait=true")
+    two = (*TWO_NODES, "launcher.wait=true")
     done = study.sweep(*of_lengths(1, 2), *two, small=False)
     assert done.returncode == 0, done.stderr
     assert "results/smoke: 4 ok" in done.stdout
@@ -101,6 +100,6 @@ def test_runs_of_two_nodes_go_on_from_the_trunk_of_two(study: Study) -> None:
     result = json.loads((longest / "result.json").read_text())
     assert (result["world_size"], bool(result["shared_flops"])) == (2, True)
     assert "going on from the trunk of" in (longest / "log.txt").read_text()
-    refused = study.sweep(*of_lengths(1, 2, 3), small=False)
+    refused = study.sweep(*of_lengths(1, 2, 3), TWO_NODES[-1], small=False)
     assert refused.returncode == 2
     assert f"{longest.name}: 2 process(es) trained it, and 1 would go on" in refused.stderr

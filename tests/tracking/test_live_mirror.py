@@ -115,8 +115,8 @@ def test_of_two_processes_that_train_together_one_is_mirrored(
 ) -> None:
     arguments = (
         *("--nproc-per-node", "2", "--standalone", "-m", "scaling_study.train"),
-        *(*SMALL, "train.epochs=4", "tracking=online", f"cache_dir={cache_dir}"),
-        "tracking.finish_timeout_s=60",
+        *(*SMALL, "train.epochs=4", "train.sync_batch_norm=true", "tracking=online"),
+        *(f"cache_dir={cache_dir}", "tracking.finish_timeout_s=60"),
     )
     code, output = call("torch.distributed.run", *arguments, cwd=tmp_path)
     assert code == 0, output

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.commands import environment
-from helpers.joint_runs import PLAIN, trained
+from helpers.commands import Command, environment
+from helpers.joint_runs import PLAIN, places, trained
 from helpers.tiny import plain_execution, tiny
 from scaling_study.common.errors import InputError
 from scaling_study.common.ranks import ALONE, World, world_of
@@ -214,9 +214,10 @@ def test_another_number_of_processes_does_not_go_on_with_a_run(attempts: list[At
 def test_one_command_under_torchrun(tmp_path: Path, cache_dir: Path) -> None:
     arguments = ("data.classes=4", "data.train_per_class=32", "data.val_per_class=8")
     model = ("model.depth=14", "model.width=0.125", "train.epochs=2", "train.batch_size=16")
+    norm = "train.sync_batch_norm=true"
     cache = f"cache_dir={cache_dir}"
     done = subprocess.run(
-        [sys.executable, *TORCHRUN, "-m", "scaling_study.train", *arguments, *model, cache],
+        [sys.executable, *TORCHRUN, "-m", "scaling_study.train", *arguments, *model, norm, cache],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
@@ -228,6 +229,20 @@ def test_one_command_under_torchrun(tmp_path: Path, cache_dir: Path) -> None:
     assert len(done.stdout.splitlines()) == 1
     (path,) = tmp_path.glob("results/runs/*/result.json")
     assert read_result(path).world_size == 2
+
+
+def test_processes_that_would_decide_about_batch_norm_are_refused_before_they_meet(
+    command_here: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place, _) = places(2)
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+    small = ("model.depth=14", "train.batch_size=16")
+    done = command_here("scaling_study.train", *small)
+    assert done.returncode == 2
+    assert "WORLD_SIZE=2: d14-" in done.stderr
+    assert "batch norm would see 8 images, by the accident of that number" in done.stderr
+    assert "train.ghost_batch=8 has groups of so many" in done.stderr
 
 
 def test_the_environment_of_torchrun_and_of_srun() -> None:
