@@ -14,6 +14,7 @@ from analysis.fits.forms import Floats
 from analysis.fits.intervals import covariance, profile_interval
 from analysis.laws.number import Number, by_t
 from analysis.laws.points import Points, different_costs
+from analysis.stats.contrast import ROUNDING
 from analysis.stats.decision import Verdict
 from scaling_study.common.errors import InputError
 
@@ -42,11 +43,14 @@ def bootstrap_p(x: Floats, y: Floats, draws: int = 999, seed: int = 1993) -> tup
     """P values of sup-F under a straight line: normal residuals, and residuals with random signs.
 
     The signs (wild bootstrap, Rademacher) keep a variance that changes with cost. A table of F
-    would reject a true line about three times too often, because the break is searched for.
+    would reject a true line about three times too often, because the break is searched for. Both
+    are 1 where all points are on a line, but for rounding.
     """
     observed = float(sup_f(x, y)[0])
     line = np.polynomial.Polynomial.fit(x, y, 1)(x)
     r = y - line
+    if np.abs(r).max() < ROUNDING * (1 + np.abs(y).max()):
+        return 1.0, 1.0
     sd = math.sqrt(float(np.sum(r**2)) / (len(x) - 2))
     generator = np.random.default_rng(seed)
     normal = line + sd * generator.standard_normal((draws, len(x)))

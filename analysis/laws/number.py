@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scipy.special import stdtr, stdtrit
 
-from analysis.stats.contrast import Gap
+from analysis.stats.contrast import ROUNDING, Gap
 from analysis.stats.decision import Verdict, value_of
 
 
@@ -37,6 +37,11 @@ class Number:
 
 
 def by_t(estimate: float, se: float, df: float, confidence: float = 0.95) -> Number:
-    """A number with the interval of Student's t."""
+    """A number with the interval of Student's t.
+
+    Points that agree exactly leave rounding alone, whose sign says nothing: the standard error is
+    at least what that is.
+    """
+    se = max(se, ROUNDING)
     half = float(stdtrit(df, 0.5 + confidence / 2)) * se
     return Number(estimate, se, df, estimate - half, estimate + half)
