@@ -117,7 +117,8 @@ def test_energy_co2_and_price_follow_from_gpu_hours(sweep_here: Command, tmp_pat
 
 def test_gpu_hours_count_every_gpu_of_a_run(execution: Any, tmp_path: Path) -> None:
     """8 GPUs on 4 nodes train a run: an hour of it is 32 GPU-hours, in plan, where and budget."""
-    ask = ["+grid=smoke", "device=cuda", "precision=bf16", "train.batch_size=64"]
+    ask = ["+grid=smoke", "device=cuda", "precision=bf16"]
+    ask += ["train.batch_size=64", "train.sync_batch_norm=true"]
     several = ["launcher=slurm", "launcher.gpus_per_run=8", "launcher.nodes=4"]
     values = composed("sweep", [*ask, *several])
     own = replace(execution, cache_dir=str(tmp_path / "probes"))
