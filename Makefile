@@ -46,8 +46,9 @@ replicate: $(VENV)/.installed  ## the whole study of GRID three times, with othe
 # Each takes at most half an hour on two cores of 13 GFLOP/s, the last two and a half; what is trained
 # already is not again.
 STUDIES ?= depth_vs_width depth_vs_width_fashion depth_vs_width_icons convnext_small vit_small \
-  slow_resolution one_trunk additive_study weight_decay pitfalls depth_vs_width_large family_comparison \
-  transfer transfer_fractals transfer_fashion semi_supervised semi_supervised_fashion why_depth_wins
+  slow_resolution slow_resolution_fashion slow_resolution_icons one_trunk additive_study weight_decay \
+  pitfalls depth_vs_width_large family_comparison transfer transfer_fractals transfer_fashion \
+  semi_supervised semi_supervised_fashion why_depth_wins
 
 studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, write docs/studies.md (hours)
 	@for name in $(STUDIES); do \

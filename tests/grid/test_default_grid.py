@@ -22,7 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "sweeps/grid/README.md").read_text(encoding="utf-8")
 # FLOPs of training and evaluation together: eight minutes on two AVX2 cores, install included, and
 # half an hour.
-PILOTED = ("depth_vs_width", "depth_vs_width_fashion", "depth_vs_width_icons", "slow_resolution")
+PILOTED = (
+    *("depth_vs_width", "depth_vs_width_fashion", "depth_vs_width_icons"),
+    *("slow_resolution", "slow_resolution_fashion", "slow_resolution_icons"),
+)
 BUDGETS = {"depth_vs_width": 4e12} | dict.fromkeys((*PILOTED[1:], "weight_decay", "pitfalls"), 4e13)
 PILOT = re.compile(r"^\| (\d+) \| [^|]* \|.*\|$", re.MULTILINE)
 # Seeds of the base, deep and wide cell after long and short training, epochs of the short one,

@@ -21,7 +21,8 @@ from scaling_study.study.store import Store
 
 # Grids whose header has the FLOPs of training and evaluation together; see test_default_grid.py.
 BUDGETS = (
-    *("depth_vs_width", "depth_vs_width_fashion", "depth_vs_width_icons", "slow_resolution"),
+    *("depth_vs_width", "depth_vs_width_fashion", "depth_vs_width_icons"),
+    *("slow_resolution", "slow_resolution_fashion", "slow_resolution_icons"),
     *("weight_decay", "pitfalls"),
 )
 COUNTS = {
@@ -38,6 +39,8 @@ COUNTS = {
     "paper/published_resnet_rs_50": 5,
     "cifar10_published": 5,
     "slow_resolution": 64,
+    "slow_resolution_fashion": 64,
+    "slow_resolution_icons": 64,
     "weight_decay": 84,
     "pitfalls": 128,
     "transfer": 126,
