@@ -62,7 +62,8 @@ studies: $(VENV)/.installed  ## train STUDIES, keep their tables in studies/, wr
 HEADLINE = studies/why_depth_wins
 KEPT = $(patsubst %/,%,$(sort $(wildcard studies/*/)))
 TOGETHER = $(filter studies/depth_vs_width studies/depth_vs_width_fashion studies/depth_vs_width_icons \
-  studies/convnext_small,$(KEPT)) published
+  studies/convnext_small studies/slow_resolution studies/slow_resolution_fashion \
+  studies/slow_resolution_icons,$(KEPT)) published
 
 studies-page: $(VENV)/.installed  ## docs/studies.md anew, from the tables in studies/
 	$(BIN)/python -m analysis.studies_page $(filter $(HEADLINE),$(KEPT)) \

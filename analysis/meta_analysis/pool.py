@@ -44,7 +44,7 @@ class PooledRule:
 def pool(entries: Sequence[Entry], names: Sequence[str] = ()) -> tuple[list[PooledRule], list[str]]:
     """Every rule with an effect in two studies or more, or those of `names`, and the other rules.
 
-    A rule with parts has no effect of its own; its parts have.
+    A rule with parts has no effect of its own; its parts have. Shares are averaged by name alone.
 
     Raises:
         InputError: a rule that is not known or that fewer than two of the studies could test, or
@@ -52,7 +52,8 @@ def pool(entries: Sequence[Entry], names: Sequence[str] = ()) -> tuple[list[Pool
     """
     known = dict.fromkeys(name for entry in entries for name in entry.judgements)
     pooled, rest = list[PooledRule](), list[str]()
-    for name in names or known:
+    averaged = [name for name in known if find_kind(_rule(entries, name).kind).averaged]
+    for name in names or averaged:
         one_of(name, known, "--rule")
         found = {entry: effect for entry in entries if (effect := _effect(entry, name))}
         if len(found) > 1:
@@ -79,8 +80,12 @@ def measured(j: Judgement) -> Measured | None:
 
 
 def _parts(entries: Sequence[Entry], name: str) -> tuple[str, ...]:
-    rule = next(e.judgements[name].rule for e in entries if name in e.judgements)
+    rule = _rule(entries, name)
     return find_kind(rule.kind).parts(rule)
+
+
+def _rule(entries: Sequence[Entry], name: str) -> Rule:
+    return next(e.judgements[name].rule for e in entries if name in e.judgements)
 
 
 def _effect(entry: Entry, name: str) -> Measured | None:

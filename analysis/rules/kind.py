@@ -97,6 +97,11 @@ class Kind:
     # Whether small studies list such claims on one line as not testable.
     needs_many_configurations: ClassVar[bool] = False
 
+    @property
+    def averaged(self) -> bool:
+        """Whether a summary of studies averages its effects unasked (analysis/meta_analysis)."""
+        return True
+
     def options(self, declared: Mapping[str, Any], where: str) -> Any:
         """The values of the kind's own keys in a declaration: `Rule.options`.
 

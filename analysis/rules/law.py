@@ -24,13 +24,15 @@ class NumberKind(Kind):
     `quantity` says what the number is and, after a semicolon, its margin. `finding` is the sentence
     of a decided claim, `question` continues "It cannot be told whether". All may use {claim},
     {cost}, {margin}, {margin_percent}, {more} (or less), {more_slowly} (or faster), {value} with
-    its sign and {size} without; the last two as the `format` of `phrases.effect` says.
+    its sign and {size} without; the last two as the `format` of `phrases.effect` says. `share` says
+    that it is a share of few steps, of which a mean with normal errors leaves [0, 1].
     """
 
     quantity: str
     finding: str
     question: str
     format: tuple[Any, ...] = (2,)
+    share: bool = False
 
     keys: ClassVar[tuple[str, ...]] = ("cost", "margin", "regime")
     unit = "number"
@@ -38,6 +40,10 @@ class NumberKind(Kind):
     needs_many_configurations = True
     pictures: ClassVar[tuple[str, ...]] = ("laws", "frontier_flops", "verdicts")
     needs = "more configurations"
+
+    @property
+    def averaged(self) -> bool:
+        return not self.share
 
     def line(self, j: Judgement, gap: Gap) -> str:
         interval = f"{gap.estimate:.3f} [{gap.low:.3f}, {gap.high:.3f}]{bound_note(gap)}"

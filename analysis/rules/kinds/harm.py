@@ -25,4 +25,5 @@ KIND = Law(
         "{value} do"
     ),
     format=(0, 100, " %"),
+    share=True,
 )

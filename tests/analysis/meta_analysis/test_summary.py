@@ -177,6 +177,19 @@ def test_a_law_is_pooled_as_the_number_that_it_is(results: Path) -> None:
 
 
 @pytest.mark.slow
+def test_shares_of_steps_are_averaged_by_name_alone(results: Path) -> None:
+    _, paper = read(("deep", "published"), results, None, {})
+    other = replace(paper, name="other", data_set="other")
+    pooled, rest = pool([paper, other])
+    assert {"R2", "R3-scatter"} <= {one.rule.name for one in pooled}
+    assert "R3-harm" not in {one.rule.name for one in pooled}
+    assert not any("R3-harm" in text for text in rest)
+    (found,), _ = pool([paper, other], ["R3-harm"])
+    assert found.together is not None
+    assert found.together.mean.estimate == pytest.approx(0.109, abs=0.001)
+
+
+@pytest.mark.slow
 def test_the_paper_is_one_more_data_set(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = summarised(results, capsys, "deep", "flat", "published")
     (line,) = (t for t in lines if t.startswith("  published") and "350" in t)

@@ -23,6 +23,8 @@ QUOTED = {
     "depth_vs_width": ("README.md", "sweeps/grid/README.md"),
     "depth_vs_width_fashion": ("sweeps/grid/README.md",),
     "slow_resolution": ("sweeps/grid/README.md",),
+    "slow_resolution_fashion": ("sweeps/grid/README.md",),
+    "slow_resolution_icons": ("sweeps/grid/README.md",),
     "weight_decay": ("sweeps/grid/README.md",),
     "one_trunk": ("sweeps/grid/README.md",),
     "why_depth_wins": ("sweeps/grid/README.md",),
