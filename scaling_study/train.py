@@ -44,12 +44,12 @@ def main(settings: dict[str, Any], overrides: list[str]) -> int:
     slots_for([run.device], 1, execution.threads)
     store, world = Store(Path(execution.results_dir)), world_of(os.environ)
     run.train.share(world.size)
-    check_batch_norm(run, world.size, "WORLD_SIZE", world.size)
     check_writable(Path(execution.cache_dir), "cache_dir", execution.cache_dir)
     check_writable(store.root, "results_dir", execution.results_dir, locks=True)
     if store.state(run.run_id) in FINISHED:
         check_accepted([run], store, {run.run_id: store.result(run.run_id)})
     else:
+        check_batch_norm(run, world.size, "WORLD_SIZE", world.size)
         first_weights.check(run, Path(execution.results_dir))
         teachers.check(run, Path(execution.results_dir))
         prepare(run.data, Path(execution.cache_dir))

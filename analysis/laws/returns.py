@@ -242,10 +242,8 @@ def harm(points: Points, axis: str, confidence: float = 0.95) -> Harm:
     k, n, tail = int(worse.sum()), len(worse), (1 - confidence) / 2
     low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
     high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
-    # Agresti & Coull 1998: that of the share itself is 0 where no step does harm, or every one.
-    near = (k + 2) / (n + 4)
-    se = math.sqrt(near * (1 - near) / (n + 4))
-    return Harm(k / n, se, math.inf, low, high, k, n)
+    share = k / n
+    return Harm(share, math.sqrt(share * (1 - share) / n), n - 1, low, high, k, n)
 
 
 def decide_harm(h: Harm, margin: float = 0.025) -> Verdict:
