@@ -1,7 +1,6 @@
 """scaling_study.measure: every network alone, round by round, and forecasts that know it."""
 
 import csv
-import math
 from pathlib import Path
 
 import pytest
@@ -26,8 +25,7 @@ def test_each_cell_is_measured_in_each_round_and_forecasts_know_it(
     assert 0 < forward < step  # a step holds a forward pass
     assert int(row["peak_memory_bytes"]) > 50e6
     assert int(row["measurements"]) == 2
-    # Other work on the machine may make any number of it.
-    assert 0 <= float(row["step_time_log_sd"]) < math.inf
+    assert 0 <= float(row["step_time_log_sd"]) < 1
     assert not list(tmp_path.glob("results/runs/*"))  # it leaves no runs behind
     dry = sweep_here(*grid, "dry_run=true")
     assert "forecast: blank" not in dry.stdout
