@@ -112,11 +112,11 @@ def draft(
     check_accepted([cell.run for cell in every], store, results)
     rows = plan(every, store, results, times, execution.augment_on)
     check_kept(rows, store, execution)
-    if (wish := wish_of(group(settings, "launcher"), times, execution.augment_on)) is not None:
+    options = group(settings, "launcher")
+    if (wish := wish_of(options, times, execution.augment_on)) is not None:
         rows, about = allotted(rows, wish, times, store, results)
         lines += about
     else:
-        options = group(settings, "launcher")
         check_given(to_do(rows), options.get("gpus_per_run"))
         lines += _without_effect(options)
     check_processes(rows, store, results)

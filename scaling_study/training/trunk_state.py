@@ -34,18 +34,17 @@ def shared_state(
     assert run.trunk is not None
     path = results_dir / "runs" / run.trunk.run / TRUNK_FILE
     state = read_state(path, run.trunk.run, model) if path.is_file() else "not there"
+    advice = f"remove {path.parent} to train that run again"
     if isinstance(state, dict):
         began = state["world_size"]
-        differs = {
-            f"of another step than {step}": state["step"] != step,
-            f"of {began} processes, not {world_size}": began != world_size,
-            "of other labels of the pool": state.get("pool_labels") != pool_labels,
-        }
-        state = next((why for why, does in differs.items() if does), state)
-    if isinstance(state, str):
-        advice = f"remove {path.parent} to train that run again"
-        if "processes, not" in state:
+        if state["step"] != step:
+            state = f"of another step than {step}"
+        elif began != world_size:
+            state = f"of {began} processes, not {world_size}"
             advice = f"give this one as many, or {advice}"
+        elif state.get("pool_labels") != pool_labels:
+            state = "of other labels of the pool"
+    if isinstance(state, str):
         raise InputError(f"trunk={run.trunk.run}: {path} is {state}; {advice}")
     print(f"going on from the trunk of {run.trunk.run}", flush=True)
     return state
